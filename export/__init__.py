@@ -1,0 +1,1 @@
+"""Exporters: canonical weights in, artifact folders out."""

@@ -1,0 +1,162 @@
+"""Command line of the exporters: `python -m export`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+
+from export.build import Built, ExportError, build
+from export.evaluation import Evaluation, write_evaluation
+from export.exporters import EXPORTERS, choose
+from export.weights_at_hand import (
+    PRETRAINED,
+    TRAINED,
+    Source,
+    best,
+    find_sources,
+    own_training,
+    read_source,
+)
+from train.data import DATASETS, DataError, load_dataset
+from train.weights import WeightsError
+
+OUT = Path("artifacts/exported")
+INPUTS = Path("artifacts/inputs")
+# An exporter keeps about one core busy and takes about 2 GB.
+_AT_ONCE = 2
+
+Job = tuple[Source, str]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export what is asked for; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        formats = choose(options.format or ["all"])
+        jobs = _jobs(options, formats)
+        evaluations = _evaluations([source for source, _ in jobs], options)
+    except (ValueError, WeightsError, DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return _export(jobs, options.out, evaluations)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Export weights to deployment formats. Each artifact is loaded in a fresh "
+        "process and compared with the framework's own prediction before it counts.",
+        epilog="example: python -m export artifacts/pretrained/*.safetensors --format onnx",
+    )
+    parser.add_argument(
+        "weights",
+        nargs="*",
+        type=Path,
+        metavar="WEIGHTS",
+        help="weights files, each exported to all formats (default: the best at hand in all "
+        "formats, and each framework's own training in its own formats)",
+    )
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help=f"all (default), onnx, {', '.join(EXPORTERS)}",
+    )
+    parser.add_argument(
+        "--comparison",
+        choices=("same", "own", "both"),
+        default="both",
+        help="of the weights at hand: the best in all formats (same), each framework's own (own)",
+    )
+    parser.add_argument("--out", type=Path, default=OUT, help="output folder")
+    parser.add_argument(
+        "--dataset", choices=DATASETS, default="auto", help="to check and to evaluate with"
+    )
+    parser.add_argument("--data-root", type=Path, help="folder of bloodmnist.npz")
+    parser.set_defaults(format=[])
+    return parser
+
+
+def _jobs(options: argparse.Namespace, formats: list[str]) -> list[Job]:
+    if options.weights:
+        return [(read_source(path), name) for path in options.weights for name in formats]
+    trained = find_sources(TRAINED)
+    at_hand = trained + find_sources(PRETRAINED)
+    if not at_hand:
+        raise WeightsError(
+            f"no weights in {TRAINED} or {PRETRAINED}: train some with 'python -m train', "
+            "or name a file"
+        )
+    jobs: list[Job] = []
+    if options.comparison in ("same", "both"):
+        jobs += [(best(at_hand), name) for name in formats]
+    if options.comparison in ("own", "both"):
+        jobs += [
+            (source, name)
+            for source in own_training(trained)
+            for name in formats
+            if EXPORTERS[name].framework == source.framework
+        ]
+    unique = {(source.sha256, name): (source, name) for source, name in jobs}
+    return list(unique.values())
+
+
+def _evaluations(
+    sources: list[Source], options: argparse.Namespace
+) -> dict[tuple[str, int], Evaluation]:
+    """The evaluation files that the weights need, by data set and size."""
+    found: dict[tuple[str, int], Evaluation] = {}
+    for source in sources:
+        key = (source.dataset, source.size)
+        if key in found:
+            continue
+        name = options.dataset
+        if name == "auto" and source.dataset == "synthetic":
+            name = "synthetic"
+        data = load_dataset(name, size=source.size, root=options.data_root)
+        if data.notice:
+            print(f"*** {data.notice}", file=sys.stderr)
+        found[key] = write_evaluation(data, options.out.parent / INPUTS.name)
+    return found
+
+
+def _export(jobs: list[Job], out: Path, evaluations: dict[tuple[str, int], Evaluation]) -> int:
+    console = Console(stderr=True, highlight=False)
+    failed = 0
+    pool = ThreadPoolExecutor(max_workers=min(_AT_ONCE, os.cpu_count() or 1))
+    try:
+        futures: list[tuple[Job, Future[Built]]] = [
+            (job, pool.submit(build, *job, out, evaluations[job[0].dataset, job[0].size]))
+            for job in jobs
+        ]
+        for number, ((source, name), future) in enumerate(futures, 1):
+            head = f"[{number}/{len(jobs)}] {source.name} to {name}"
+            try:
+                with console.status(head):
+                    built = future.result()
+            except ExportError as error:
+                failed += 1
+                console.print(f"{head}: failed: {error}", style="red", markup=False, soft_wrap=True)
+            else:
+                console.print(
+                    f"{head}: {built.folder}, differs from the framework's own prediction by "
+                    f"at most {built.largest_difference:.1e}",
+                    markup=False,
+                    soft_wrap=True,
+                )
+    except KeyboardInterrupt:
+        pool.shutdown(wait=True, cancel_futures=True)
+        return 130
+    finally:
+        pool.shutdown()
+    return 3 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Builds one artifact: exports, verifies in a fresh process, and only then puts it in place."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.evaluation import Evaluation
+from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
+from export.one import CHECKED_BATCHES
+from export.weights_at_hand import Source
+from infer.artifact import Artifact, Manifest, Signature, TensorSpec, write_manifest
+from infer.outcome import Failure
+from infer.parity import TOLERANCES, compare, read_outputs
+from infer.process import WorkerProcess
+from train.record import PROFILE_NOTICES
+
+PRECISION = "float32"
+_TIMEOUT_S = 900
+_DAYS_A_MONTH = 30
+
+
+class ExportError(Exception):
+    """An artifact that could not be made, or that is not what the framework predicts."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished artifact and its largest difference from the framework's own prediction."""
+
+    folder: Path
+    largest_difference: float
+
+
+def build(source: Source, name: str, out: Path, evaluation: Evaluation) -> Built:
+    """Export weights with the exporter of a name to `out/<weights>/<name>`.
+
+    Raises:
+        ExportError: the exporter's framework is missing, the exporter failed, or the artifact
+            does not load or does not predict what the framework does.
+    """
+    exporter = EXPORTERS[name]
+    for package, extra in exporter.needs.items():
+        if importlib.util.find_spec(package) is None:
+            raise ExportError(f"{package} is not installed: pip install '.[train,{extra}]'")
+    final = out / source.name / name
+    partial = out / source.name / f".{name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        result = _export(source, name, partial, evaluation)
+        manifest = _manifest(source, name, exporter, result, evaluation, final)
+        artifact = Artifact(name, partial, exporter.format, partial / exporter.payload, manifest)
+        differences = _verify(artifact, partial)
+        for path in partial.iterdir():
+            if path.name != exporter.payload:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        verified = {"differences": differences, "tolerance": TOLERANCES[PRECISION]}
+        write_manifest(partial, manifest.with_verified(verified))
+        shutil.rmtree(final, ignore_errors=True)
+        partial.replace(final)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Built(final, max(differences.values()))
+
+
+def _export(source: Source, name: str, folder: Path, evaluation: Evaluation) -> dict[str, Any]:
+    job = folder / "job.json"
+    images = folder / "images.npy"
+    np.save(images, evaluation.images(max(CHECKED_BATCHES)))
+    job.write_text(
+        json.dumps(
+            {
+                "exporter": name,
+                "folder": str(folder),
+                "weights": str(source.path),
+                "size": source.size,
+                "images": str(images),
+            }
+        )
+    )
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "export.one", str(job)],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExportError(f"no end after {_TIMEOUT_S} s") from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise ExportError(f"the exporter failed: {last}")
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return result
+
+
+def _manifest(
+    source: Source,
+    name: str,
+    exporter: Exporter,
+    result: dict[str, Any],
+    evaluation: Evaluation,
+    final: Path,
+) -> Manifest:
+    now = datetime.now(UTC).replace(microsecond=0)
+    expires = now + timedelta(days=_DAYS_A_MONTH * exporter.months) if exporter.months else None
+    profile = source.record.get("recipe", {}).get("profile")
+    notices = [evaluation.notice, PROFILE_NOTICES.get(str(profile))]
+    image = TensorSpec(
+        INPUT, ("batch", source.size, source.size, 3), "float32", range=(0.0, 1.0)
+    )
+    output = TensorSpec(OUTPUT, ("batch", len(evaluation.classes)), "float32", range=(0.0, 1.0))
+    return Manifest(
+        name=name,
+        format=exporter.format,
+        payload=exporter.payload,
+        framework=exporter.framework,
+        native=exporter.native,
+        signature=Signature((image,), (output,)),
+        precision=PRECISION,
+        producer=result["producer"],
+        weights={
+            "name": source.name,
+            "sha256": source.sha256,
+            "framework": source.framework,
+            "profile": profile,
+            "dataset": source.dataset,
+        },
+        created=now.isoformat(),
+        expires=expires.isoformat() if expires else None,
+        executes_code=exporter.executes_code,
+        evaluation={
+            "file": os.path.relpath(evaluation.path, final),
+            "sha256": evaluation.sha256,
+        },
+        classes=evaluation.classes,
+        warnings=tuple(result["warnings"]),
+        notices=tuple(notice for notice in notices if notice),
+    )
+
+
+def _verify(artifact: Artifact, folder: Path) -> dict[str, float]:
+    """Compare with the framework's own prediction, in a process that cannot see this project."""
+    differences = {}
+    log = folder / "check.log"
+    try:
+        with WorkerProcess(
+            artifact,
+            device="cpu",
+            threads=1,
+            scratch=folder / "scratch",
+            log=log,
+            timeout_s=_TIMEOUT_S,
+        ) as worker:
+            worker.start()
+            worker.ask("load")
+            for batch in CHECKED_BATCHES:
+                file = folder / f"check-{batch}.npz"
+                inputs, expected = folder / "inputs.npz", folder / "outputs"
+                with np.load(file) as arrays:
+                    np.savez(inputs, **{INPUT: arrays[INPUT]})
+                    own = {OUTPUT: arrays[OUTPUT]}
+                expected.mkdir(exist_ok=True)
+                worker.ask("inputs", path=str(inputs.resolve()))
+                worker.ask("passes", batch=batch, count=1, outputs=str(expected.resolve()))
+                result = compare(read_outputs(expected), own, TOLERANCES[PRECISION])
+                differences[str(batch)] = result["largest_difference"]
+                if not result["passed"]:
+                    raise ExportError(
+                        f"at batch {batch} it differs from the framework's own prediction by "
+                        f"{result['largest_difference']:.2g}, more than {result['tolerance']:g}"
+                    )
+    except Failure as failure:
+        raise ExportError(f"does not work when loaded: {failure.outcome}: {failure.reason}") from None
+    return differences

@@ -1,0 +1,45 @@
+"""The fixed evaluation split as a file that the runner can read without knowing the data set."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.exporters import INPUT
+from train.data import Dataset
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The test images and labels on disk.
+
+    Attributes:
+        path: an `.npz` of `image`, uint8 N x H x W x 3, and `labels`, int64 N.
+        sha256: of the file.
+        classes: names of the classes.
+        notice: what a reader must know of the data.
+    """
+
+    path: Path
+    sha256: str
+    classes: tuple[str, ...]
+    notice: str | None
+
+    def images(self, count: int) -> np.ndarray:
+        """The first images, float32 in 0..1."""
+        with np.load(self.path) as arrays:
+            return arrays[INPUT][:count].astype(np.float32) / np.float32(255)
+
+
+def write_evaluation(data: Dataset, folder: Path) -> Evaluation:
+    """Write the test split of a data set to `<name>-<size>-test.npz`; the same data, the same file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{data.name}-{data.size}-test.npz"
+    partial = path.with_suffix(".partial.npz")
+    np.savez(partial, **{INPUT: data.test.images, "labels": data.test.labels})
+    partial.replace(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Evaluation(path, sha256, data.classes, data.notice)

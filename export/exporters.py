@@ -1,0 +1,139 @@
+"""The registry of exporters.
+
+An exporter is a module with one function:
+
+    export(weights, size, path) -> predict
+
+It writes the network with these canonical weights, for images of `size` pixels, to the payload
+at `path`, and returns the framework's own prediction (images, float32 N x size x size x 3 in
+0..1, to probabilities, N x 8), which the written payload is checked against. Its input is named
+`image` and its output `probabilities`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+INPUT = "image"
+OUTPUT = "probabilities"
+
+Predict = Callable[[np.ndarray], np.ndarray]
+Export = Callable[[Mapping[str, np.ndarray], int, Path], Predict]
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """What is to be known of an exporter without importing it.
+
+    Attributes:
+        module: below `export`.
+        format: the runtime's name in `infer.runtimes`.
+        framework: the framework that the network is written in.
+        native: whether this is the framework's own deployment format.
+        payload: name of the file or folder.
+        needs: importable packages, each with the extra that installs it.
+        distributions: whose versions are recorded.
+        executes_code: whether loading or running the artifact can do more than arithmetic.
+        months: for which the format promises to load; None where it has no end.
+    """
+
+    module: str
+    format: str
+    framework: str
+    native: bool
+    payload: str
+    needs: Mapping[str, str]
+    distributions: tuple[str, ...]
+    executes_code: bool = False
+    months: int | None = None
+
+
+EXPORTERS = {
+    "saved-model": Exporter(
+        "saved_model",
+        "saved-model",
+        "keras",
+        True,
+        "saved_model",
+        {"tensorflow": "tensorflow"},
+        ("keras", "tensorflow"),
+        executes_code=True,  # a graph may read and write files
+    ),
+    "torchscript": Exporter(
+        "torchscript",
+        "torchscript",
+        "torch",
+        True,
+        "model.pt",
+        {"torch": "torch"},
+        ("torch",),
+        executes_code=True,  # the file holds a program
+    ),
+    "jax-export": Exporter(
+        "jax_export",
+        "jax-export",
+        "flax",
+        True,
+        "model.jax",
+        {"jax": "jax"},
+        ("jax", "jaxlib", "flax"),
+        months=6,  # docs.jax.dev, "Exporting and serializing", compatibility guarantees
+    ),
+    "jax2tf": Exporter(
+        "jax2tf",
+        "saved-model",
+        "flax",
+        False,
+        "saved_model",
+        {"jax": "jax", "tensorflow": "tensorflow"},
+        ("jax", "jaxlib", "flax", "tensorflow"),
+        executes_code=True,
+    ),
+    "onnx-keras": Exporter(
+        "onnx_keras",
+        "onnx",
+        "keras",
+        False,
+        "model.onnx",
+        {"tensorflow": "tensorflow", "tf2onnx": "tensorflow", "onnxruntime": "onnx"},
+        ("keras", "tensorflow", "tf2onnx", "onnx"),
+    ),
+    "onnx-torch": Exporter(
+        "onnx_torch",
+        "onnx",
+        "torch",
+        False,
+        "model.onnx",
+        {"torch": "torch", "onnxscript": "torch", "onnxruntime": "onnx"},
+        ("torch", "onnxscript", "onnx"),
+    ),
+    "onnx-jax": Exporter(
+        "onnx_jax",
+        "onnx",
+        "flax",
+        False,
+        "model.onnx",
+        {"jax": "jax", "jax2onnx": "jax", "onnxruntime": "onnx"},
+        ("jax", "jaxlib", "flax", "jax2onnx", "onnx"),
+    ),
+}
+
+
+def choose(formats: list[str]) -> list[str]:
+    """The exporters that the names stand for: `all`, `onnx` for all three, or one's own name.
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+    chosen = []
+    for name in formats:
+        found = [key for key in EXPORTERS if name in ("all", key, key.partition("-")[0])]
+        if not found or name in ("saved", "jax"):
+            known = ", ".join(["all", "onnx", *EXPORTERS])
+            raise ValueError(f"unknown format {name!r}: choose from {known}")
+        chosen += [key for key in found if key not in chosen]
+    return chosen

@@ -1,0 +1,29 @@
+"""The Flax network as it is served: images to probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import jax
+import numpy as np
+from flax import nnx
+
+from export.exporters import Predict
+from train.flax_resnet import ResNet, set_weights
+
+# One artifact for both; XLA lowers the function for each.
+PLATFORMS = ("cpu", "cuda")
+
+
+def serving_function(weights: Mapping[str, np.ndarray]) -> Callable[[jax.Array], jax.Array]:
+    """A function from images, N x size x size x 3, to probabilities, N x 8."""
+    model = ResNet(nnx.Rngs(0))
+    set_weights(model, weights)
+    model.eval()
+    return lambda image: nnx.softmax(model(image))
+
+
+def predictor(function: Callable[[jax.Array], jax.Array]) -> Predict:
+    """JAX's own prediction, jitted."""
+    jitted = jax.jit(function)
+    return lambda images: np.asarray(jitted(images))

@@ -1,0 +1,54 @@
+"""Runs one exporter in this process: `python -m export.one JOB.json`.
+
+Every export has a process of its own: the frameworks share one badly, what they print stays out
+of the user's sight, and one that crashes takes no other with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from export.exporters import EXPORTERS, INPUT, OUTPUT
+from train.weights import load_weights
+
+# One image, a batch that no size divides, and the batch of the training.
+CHECKED_BATCHES = (1, 7, 128)
+
+
+def main(job_file: Path) -> None:
+    """Do what a job says: export, then predict with the framework itself for the check."""
+    job = json.loads(job_file.read_text())
+    exporter = EXPORTERS[job["exporter"]]
+    folder = Path(job["folder"])
+    arrays, _ = load_weights(Path(job["weights"]))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        module = importlib.import_module(f"export.{exporter.module}")
+        predict = module.export(arrays, job["size"], folder / exporter.payload)
+    images = np.load(job["images"])
+    for batch in CHECKED_BATCHES:
+        np.savez(
+            folder / f"check-{batch}.npz",
+            **{INPUT: images[:batch], OUTPUT: predict(images[:batch])},
+        )
+    seen = dict.fromkeys(
+        f"{entry.category.__name__}: {str(entry.message).strip().splitlines()[0]}"
+        for entry in caught
+        if issubclass(entry.category, DeprecationWarning | FutureWarning | UserWarning)
+    )
+    result = {
+        "warnings": list(seen),
+        "producer": {name: importlib.metadata.version(name) for name in exporter.distributions},
+    }
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,82 @@
+"""Which weights there are to export, and which of them are the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train.record import read_record
+from train.weights import WeightsError, load_weights
+
+TRAINED = Path("artifacts/weights")
+PRETRAINED = Path("artifacts/pretrained")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Weights with what their record says of them."""
+
+    path: Path
+    arrays: dict[str, np.ndarray]
+    sha256: str
+    record: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """How reports call them."""
+        return self.path.stem
+
+    @property
+    def framework(self) -> str | None:
+        """That trained them."""
+        return self.record.get("framework")
+
+    @property
+    def size(self) -> int:
+        """Image side in pixels that they were trained for."""
+        return int(self.record.get("recipe", {}).get("size", 28))
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set that they were trained on."""
+        return str(self.record.get("dataset", {}).get("name", "bloodmnist"))
+
+    @property
+    def val_accuracy(self) -> float:
+        """Of the epoch that was kept; the test images have no say in the choice."""
+        history = self.record.get("history") or [{}]
+        best = int(self.record.get("best_epoch") or 1) - 1
+        return float(history[best].get("val_accuracy", 0.0))
+
+
+def read_source(path: Path) -> Source:
+    """Read a weights file and its record.
+
+    Raises:
+        WeightsError: the file cannot be read, or is not what its record was written for.
+    """
+    arrays, sha256 = load_weights(path)
+    record = read_record(path) or {}
+    expected = record.get("weights", {}).get("sha256", sha256)
+    if expected != sha256:
+        raise WeightsError(f"{path}: altered, its SHA-256 is not that of its record")
+    return Source(path, arrays, sha256, record)
+
+
+def find_sources(folder: Path) -> list[Source]:
+    """All weights of a folder."""
+    return [read_source(path) for path in sorted(folder.glob("*.safetensors"))]
+
+
+def best(sources: list[Source]) -> Source:
+    """The highest validation accuracy, real data before synthetic."""
+    return max(sources, key=lambda source: (source.dataset == "bloodmnist", source.val_accuracy))
+
+
+def own_training(sources: list[Source]) -> list[Source]:
+    """The best weights of each framework."""
+    frameworks = sorted({source.framework for source in sources if source.framework})
+    return [best([s for s in sources if s.framework == name]) for name in frameworks]

@@ -1,0 +1,41 @@
+"""A run as Markdown."""
+
+from __future__ import annotations
+
+from infer import tables
+from infer.summary import Row, Summary
+
+
+def render(summary: Summary) -> str:
+    """The tables of a run, for a page or a pull request."""
+    lines = ["# Comparison of exported models", ""]
+    for notice in summary.notices:
+        lines += [f"> **{notice}**", ""]
+    lines += [tables.conditions(summary) + ".", ""]
+    for title, rows in tables.sections(summary):
+        lines += [f"## {title}", ""]
+        for columns in (tables.SPEED, tables.COST, tables.AGREEMENT):
+            lines += _table(columns, rows, summary)
+        for row in rows:
+            if row.outcome != "ok":
+                lines += [f"- **{row.artifact}: {row.outcome}**: {row.reason} (`{row.command}`)"]
+        lines += [""]
+    lines += [f"{line}  " for line in tables.legend(summary)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(columns: list[tables.Column], rows: list[Row], summary: Summary) -> list[str]:
+    measured = [row for row in tables.by_speed(rows) if row.pass_s is not None]
+    if not measured:
+        return []
+    lines = [
+        _line([column.title(summary) for column in columns]),
+        _line([":---" if column.left else "---:" for column in columns]),
+    ]
+    for row in measured:
+        lines.append(_line([column.cell(row, summary).replace("|", "\\|") for column in columns]))
+    return [*lines, ""]
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

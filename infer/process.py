@@ -1,0 +1,151 @@
+"""A worker seen from the controller: started, asked, timed out, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from infer.artifact import Artifact
+from infer.outcome import Failure, Outcome
+
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_ENDED_BY_KERNEL = "; Linux does that when memory runs out"
+
+
+class WorkerProcess:
+    """A context around one worker; its whole process group is ended on the way out."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        device: str,
+        threads: int,
+        scratch: Path,
+        log: Path,
+        timeout_s: float,
+    ) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
+        self._timeout_s = timeout_s
+        self._buffer = b""
+        self.started = time.perf_counter()
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(_BOOTSTRAP)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=scratch,
+                env=_environment(device, threads),
+                start_new_session=True,
+            )
+        assert self._process.stdout
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._process.stdout, selectors.EVENT_READ)
+        self._spec = {
+            "format": artifact.format,
+            "payload": str(artifact.payload.resolve()),
+            "device": device,
+            "threads": threads,
+            "manifest": asdict(artifact.manifest) if artifact.manifest else {},
+        }
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+        self._selector.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    pass
+
+    @property
+    def pid(self) -> int:
+        """Of the worker."""
+        return self._process.pid
+
+    def start(self) -> dict[str, Any]:
+        """Have the runtime imported; the answer has the seconds since the process was started."""
+        answer = self.ask("start", **self._spec)
+        return answer | {"spawn_to_ready_s": time.perf_counter() - self.started}
+
+    def ask(self, action: str, **arguments: Any) -> dict[str, Any]:
+        """Send a command and wait, blocked, for its answer.
+
+        Raises:
+            Failure: the worker failed, crashed or did not answer in time.
+        """
+        assert self._process.stdin
+        line = json.dumps({"do": action, **arguments}) + "\n"
+        try:
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._crashed(action) from None
+        answer: dict[str, Any] = json.loads(self._read_line(action))
+        if "outcome" in answer:
+            raise Failure(Outcome(answer["outcome"]), answer["reason"])
+        return answer
+
+    def _read_line(self, action: str) -> bytes:
+        deadline = time.monotonic() + self._timeout_s
+        while b"\n" not in self._buffer:
+            if not self._selector.select(max(0.0, deadline - time.monotonic())):
+                raise Failure(
+                    Outcome.HANG,
+                    f"no answer to '{action}' within {self._timeout_s:g} s (see --timeout)",
+                )
+            assert self._process.stdout
+            data = os.read(self._process.stdout.fileno(), 1 << 16)
+            if not data:
+                raise self._crashed(action)
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _crashed(self, action: str) -> Failure:
+        status = self._process.wait()
+        if status < 0:
+            how = f"killed by {signal.Signals(-status).name}"
+            how += _ENDED_BY_KERNEL if -status == signal.SIGKILL else ""
+        else:
+            how = f"exited with status {status}"
+        return Failure(Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {self._log})")
+
+    def _end(self) -> None:
+        # The group outlives its leader where the runtime has started processes of its own.
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+
+def _environment(device: str, threads: int) -> dict[str, str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    if device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    return environment

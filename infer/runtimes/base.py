@@ -1,0 +1,64 @@
+"""The contract between the worker and a runtime.
+
+A runtime is one module with one function, `load`. Adding one is a file beside this and a line
+in the registry of `infer.runtimes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from infer.artifact import Signature
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a runtime is to be set up.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        threads: for the arithmetic of one call.
+        payload: what a manifest says that the runtime may need, such as names of outputs.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Model(Protocol):
+    """A loaded artifact."""
+
+    signature: Signature
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Host arrays in, host arrays out, finished when it returns."""
+
+    def stage(self, inputs: Arrays) -> Any:
+        """Put the inputs where the model runs, and return a handle to them."""
+
+    def run_staged(self, staged: Any) -> Any:
+        """Run on staged inputs; the result may stay on the device and be unfinished."""
+
+    def sync(self, result: Any) -> None:
+        """Return when the result of `run_staged` is finished."""
+
+    def fetch(self, result: Any) -> Arrays:
+        """Bring the result of `run_staged` to the host."""
+
+    def placement(self) -> dict[str, Any]:
+        """Where it really ran: `device` ("cpu" or "cuda"), threads, precision, providers."""
+
+
+class Loader(Protocol):
+    """The function `load` of a runtime's module."""
+
+    def __call__(self, path: Path, options: Options) -> Model:
+        """Load the payload at a path, or raise what the runtime raises."""

@@ -1,0 +1,115 @@
+"""A runtime without a framework, to test schedule, statistics and faults with.
+
+Its payload is a JSON file of:
+
+    signature     as in a manifest
+    load_s        seconds that loading takes
+    call_s        seconds that a call takes, whatever the batch
+    sample_s      seconds that every sample of a batch adds
+    drift         share by which each call is slower than the one before
+    bias          added to every output
+    device        where it says that it ran (default: where it was asked to)
+    balloon_mb    memory that a call takes and keeps
+    fault         {"at": "load" | "run", "call": N, "kind": KIND}, with KIND one of
+                  hang, crash, exit, error, memory, nan, shape, garbage
+
+Its outputs are a fixed function of the inputs: a softmax of the mean of each sample.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infer.artifact import Signature
+from infer.runtimes.base import Arrays, Options
+
+
+class Fake:
+    """Behaves as its payload says."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self._settings = json.loads(path.read_text())
+        self._device = self._settings.get("device", options.device)
+        self._threads = options.threads
+        self._calls = 0
+        self._kept: list[bytearray] = []
+        time.sleep(self._settings.get("load_s", 0))
+        self._fault("load")
+        self.signature = Signature.of(self._settings["signature"])
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Take the time, have the fault, give the outputs."""
+        self._calls += 1
+        fault = self._fault("run")
+        batch = len(next(iter(inputs.values())))
+        seconds = self._settings.get("call_s", 0) + batch * self._settings.get("sample_s", 0)
+        time.sleep(seconds * (1 + self._settings.get("drift", 0)) ** self._calls)
+        if self._settings.get("balloon_mb"):
+            self._kept.append(bytearray(os.urandom(1024)) * (self._settings["balloon_mb"] * 1024))
+        means = np.mean([a.reshape(batch, -1).mean(axis=1) for a in inputs.values()], axis=0)
+        outputs = {}
+        for spec in self.signature.outputs:
+            classes = int(spec.shape[-1] or 1) if spec.shape else 1
+            phase = np.arange(classes) * 0.7
+            logits = np.cos(means[:, None] * 50 + phase) * 3
+            odds = np.exp(logits)
+            values = odds / odds.sum(axis=1, keepdims=True) + self._settings.get("bias", 0)
+            if fault == "nan":
+                values[0, 0] = np.nan
+            if fault == "shape":
+                values = values[:, :-1]
+            outputs[spec.name] = values.astype(np.float32)
+        return outputs
+
+    def stage(self, inputs: Arrays) -> Arrays:
+        """There is no device."""
+        return inputs
+
+    def run_staged(self, staged: Arrays) -> Arrays:
+        """As `run`."""
+        return self.run(staged)
+
+    def sync(self, result: Arrays) -> None:
+        """Everything is finished already."""
+
+    def fetch(self, result: Arrays) -> Arrays:
+        """There is no device."""
+        return result
+
+    def placement(self) -> dict[str, Any]:
+        """What it was told to say."""
+        return {"device": self._device, "threads": self._threads}
+
+    def _fault(self, at: str) -> str | None:
+        fault = self._settings.get("fault") or {}
+        if fault.get("at") != at or self._calls < fault.get("call", 0):
+            return None
+        kind: str = fault["kind"]
+        if kind == "hang":
+            time.sleep(3600)
+        elif kind == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        elif kind == "exit":
+            os._exit(7)
+        elif kind == "error":
+            raise RuntimeError("the fake runtime was told to fail")
+        elif kind == "memory":
+            raise MemoryError("the fake runtime was told to have no memory left")
+        elif kind == "garbage":
+            os.write(1, b"this is not JSON\n")
+            print("nor is this", flush=True)
+            sys.stderr.write("and this is a warning\n")
+        return kind
+
+
+def load(path: Path, options: Options) -> Fake:
+    """Load a JSON file."""
+    return Fake(path, options)

@@ -1,0 +1,47 @@
+"""A run on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infer import tables
+from infer.summary import Row, Summary
+
+_STYLES = {"ok": "green", "parity_fail": "red", "faster": "green", "slower": "yellow"}
+
+
+def show(summary: Summary, console: Console) -> None:
+    """Print the tables of a run."""
+    for notice in summary.notices:
+        console.print(Text(f"*** {notice}", style="bold yellow"))
+    console.print(Text(tables.conditions(summary), style="dim"))
+    for title, rows in tables.sections(summary):
+        console.print()
+        console.print(Text(title, style="bold"))
+        for columns in (tables.SPEED, tables.COST, tables.AGREEMENT):
+            if any(row.pass_s is not None for row in rows):
+                console.print(_table(columns, rows, summary))
+        _failures(rows, console)
+    for line in tables.legend(summary):
+        console.print(Text(line, style="dim"))
+
+
+def _table(columns: list[tables.Column], rows: list[Row], summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.title(summary), justify="left" if column.left else "right")
+    for row in tables.by_speed(rows):
+        if row.pass_s is None:
+            continue
+        cells = [column.cell(row, summary) for column in columns]
+        table.add_row(*(Text(cell, style=_STYLES.get(cell.split(" ")[0], "")) for cell in cells))
+    return table
+
+
+def _failures(rows: list[Row], console: Console) -> None:
+    for row in rows:
+        if row.outcome != "ok":
+            console.print(Text(f"{row.artifact}: {row.outcome}: {row.reason}", style="red"))
+            console.print(Text(f"  alone: {row.command}", style="dim"), soft_wrap=True)

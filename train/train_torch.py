@@ -1,0 +1,56 @@
+"""Train the network in PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from train.data import Batches, Dataset, Split, optimizer_steps, training_batches
+from train.recipe import ADAM_EPSILON, Recipe
+from train.torch_resnet import ResNet, get_weights, set_weights
+from train.watch import Watch
+from train.weights import Weights
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+    """Train by the recipe, from the weights given or new ones; `watch` keeps the best."""
+    torch.manual_seed(recipe.seed)
+    model = ResNet()
+    if start:
+        set_weights(model, start)
+    # Channels last is the layout of the images and the faster one in oneDNN and cuDNN.
+    model.to(DEVICE, memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, eps=ADAM_EPSILON)
+    parts = recipe.batch_size // recipe.micro_batch
+    steps = optimizer_steps(data.train, recipe)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+
+    for epoch in watch.epochs():
+        model.train()
+        for step, (images, labels) in enumerate(training_batches(data.train, recipe, epoch)):
+            logits = model(torch.from_numpy(images).to(DEVICE))
+            loss = nn.functional.cross_entropy(logits, torch.from_numpy(labels).long().to(DEVICE))
+            (loss / parts).backward()
+            if (step + 1) % parts == 0:
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+            watch.step(loss.detach())
+        watch.end_epoch(_logits(model, data.val, recipe), data.val.labels, get_weights(model))
+
+
+def predict(weights: Weights, split: Split, recipe: Recipe) -> np.ndarray:
+    """Logits, float32 N x 8, of the images of a split."""
+    model = ResNet()
+    set_weights(model, weights)
+    return _logits(model.to(DEVICE, memory_format=torch.channels_last), split, recipe)
+
+
+@torch.inference_mode()
+def _logits(model: ResNet, split: Split, recipe: Recipe) -> np.ndarray:
+    model.eval()
+    batches = Batches(split, recipe.micro_batch)
+    return np.concatenate([model(torch.from_numpy(x).to(DEVICE)).cpu().numpy() for x, _ in batches])
