@@ -119,9 +119,7 @@ def _manifest(
     expires = now + timedelta(days=_DAYS_A_MONTH * exporter.months) if exporter.months else None
     profile = source.record.get("recipe", {}).get("profile")
     notices = [evaluation.notice, PROFILE_NOTICES.get(str(profile))]
-    image = TensorSpec(
-        INPUT, ("batch", source.size, source.size, 3), "float32", range=(0.0, 1.0)
-    )
+    image = TensorSpec(INPUT, ("batch", source.size, source.size, 3), "float32", range=(0.0, 1.0))
     output = TensorSpec(OUTPUT, ("batch", len(evaluation.classes)), "float32", range=(0.0, 1.0))
     return Manifest(
         name=name,
@@ -184,5 +182,7 @@ def _verify(artifact: Artifact, folder: Path) -> dict[str, float]:
                         f"{result['largest_difference']:.2g}, more than {result['tolerance']:g}"
                     )
     except Failure as failure:
-        raise ExportError(f"does not work when loaded: {failure.outcome}: {failure.reason}") from None
+        raise ExportError(
+            f"does not work when loaded: {failure.outcome}: {failure.reason}"
+        ) from None
     return differences

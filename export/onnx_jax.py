@@ -66,9 +66,7 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
         options.optimized_model_filepath = str(Path(folder) / "tidy.onnx")
-        ort.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         tidy = onnx.load(options.optimized_model_filepath)
     # It declares all of its own operator sets, used or not.
     used = {node.domain for node in tidy.graph.node}

@@ -117,7 +117,6 @@ class Manifest:
         lists = {key: tuple(value.get(key, ())) for key in ("classes", "warnings", "notices")}
         return cls(**value | lists | {"signature": Signature.of(value["signature"])})
 
-
     def with_verified(self, verified: dict[str, Any]) -> Manifest:
         """The manifest of an artifact that has been checked."""
         return replace(self, verified=verified)

@@ -78,7 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol", choices=PROTOCOLS, default="quick", help="how much (default: quick)"
     )
     run.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: GPU if there is one"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto: GPU if there is one",
     )
     run.add_argument("--threads", type=_positive, help="for each artifact (default: all cores)")
     run.add_argument(
@@ -101,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: exportbench show artifacts/runs/20260101-120000 --json -",
     )
     show.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
-    show.add_argument("--json", metavar="FILE", help="write the results as JSON; - for the terminal")
+    show.add_argument(
+        "--json", metavar="FILE", help="write the results as JSON; - for the terminal"
+    )
     return parser
 
 

@@ -124,10 +124,14 @@ class Run:
             raise InputError(f"{artifact.path}: names no inputs; give some with --inputs FILE.npz")
         path = (artifact.path / stated["file"]).resolve()
         if not path.is_file():
-            raise InputError(f"{path}: missing; export again, or give inputs with --inputs FILE.npz")
+            raise InputError(
+                f"{path}: missing; export again, or give inputs with --inputs FILE.npz"
+            )
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != stated["sha256"]:
-                raise InputError(f"{path}: altered since {artifact.label} was exported; export again")
+                raise InputError(
+                    f"{path}: altered since {artifact.label} was exported; export again"
+                )
         return path
 
     def _rounds(self) -> None:
@@ -256,9 +260,7 @@ class Run:
         metrics = None
         if labels is not None and first.ndim == 2:
             metrics = parity.seven_metrics(first, labels)
-        self.store.add(
-            "parity", artifact=label, reference=reference, **result, metrics=metrics
-        )
+        self.store.add("parity", artifact=label, reference=reference, **result, metrics=metrics)
         if not result["passed"]:
             raise Failure(
                 Outcome.PARITY_FAIL,

@@ -92,9 +92,7 @@ def fit_inputs(
 
 def _check(path: Path, spec: TensorSpec, array: np.ndarray) -> None:
     if array.dtype != np.dtype(spec.dtype):
-        raise InputError(
-            f"{path}: '{spec.name}' is {array.dtype}, the artifact takes {spec.dtype}"
-        )
+        raise InputError(f"{path}: '{spec.name}' is {array.dtype}, the artifact takes {spec.dtype}")
     if not spec.shape:  # the format does not tell
         return
     fits = len(spec.shape) == array.ndim and all(

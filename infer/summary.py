@@ -83,7 +83,9 @@ class Summary:
 
         Empty where there is only one framework of that kind.
         """
-        rows = [row for row in self.rows if row.framework and row.framework == row.weights_framework]
+        rows = [
+            row for row in self.rows if row.framework and row.framework == row.weights_framework
+        ]
         several = len({row.framework for row in rows}) > 1
         return sorted(rows, key=lambda row: str(row.framework)) if several else []
 

@@ -163,5 +163,6 @@ def _show(framework: str, data: Dataset, notice: str | None, logits: Any) -> dic
         print(f"  ({notice})")
     return metrics
 
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -154,9 +154,7 @@ def load_dataset(name: str, *, size: int = 28, root: Path | None = None) -> Data
     if not path.exists():
         failure = _download(root, size)
         if failure and name == "auto":
-            print(
-                f"{path}: not there, and it could not be downloaded ({failure})", file=sys.stderr
-            )
+            print(f"{path}: not there, and it could not be downloaded ({failure})", file=sys.stderr)
             return _synthetic(size)
         if failure:
             raise DataError(
