@@ -50,9 +50,9 @@ def build(source: Source, name: str, out: Path, evaluation: Evaluation) -> Built
             does not load or does not predict what the framework does.
     """
     exporter = EXPORTERS[name]
-    for package, extra in exporter.needs.items():
+    for package in exporter.needs:
         if importlib.util.find_spec(package) is None:
-            raise ExportError(f"{package} is not installed: pip install '.[train,{extra}]'")
+            raise ExportError(f"{package} is not installed: pip install '.[{exporter.extras}]'")
     final = out / source.name / name
     partial = out / source.name / f".{name}.partial"
     shutil.rmtree(partial, ignore_errors=True)

@@ -31,15 +31,16 @@ class Evaluation:
     def images(self, count: int) -> np.ndarray:
         """The first images, float32 in 0..1."""
         with np.load(self.path) as arrays:
-            return arrays[INPUT][:count].astype(np.float32) / np.float32(255)
+            images: np.ndarray = arrays[INPUT][:count]
+        return images.astype(np.float32) / np.float32(255)
 
 
 def write_evaluation(data: Dataset, folder: Path) -> Evaluation:
-    """Write the test split of a data set to `<name>-<size>-test.npz`; the same data, the same file."""
+    """Write the test split to `<name>-<size>-test.npz`; the same data give the same file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{data.name}-{data.size}-test.npz"
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **{INPUT: data.test.images, "labels": data.test.labels})
+    np.savez(partial, image=data.test.images, labels=data.test.labels)
     partial.replace(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Evaluation(path, sha256, data.classes, data.notice)

@@ -35,7 +35,8 @@ class Exporter:
         framework: the framework that the network is written in.
         native: whether this is the framework's own deployment format.
         payload: name of the file or folder.
-        needs: importable packages, each with the extra that installs it.
+        needs: packages that must be importable.
+        extras: of this project, that install them.
         distributions: whose versions are recorded.
         executes_code: whether loading or running the artifact can do more than arithmetic.
         months: for which the format promises to load; None where it has no end.
@@ -46,7 +47,8 @@ class Exporter:
     framework: str
     native: bool
     payload: str
-    needs: Mapping[str, str]
+    needs: tuple[str, ...]
+    extras: str
     distributions: tuple[str, ...]
     executes_code: bool = False
     months: int | None = None
@@ -59,7 +61,8 @@ EXPORTERS = {
         "keras",
         True,
         "saved_model",
-        {"tensorflow": "tensorflow"},
+        ("tensorflow", "keras"),
+        "train,tensorflow",
         ("keras", "tensorflow"),
         executes_code=True,  # a graph may read and write files
     ),
@@ -69,7 +72,8 @@ EXPORTERS = {
         "torch",
         True,
         "model.pt",
-        {"torch": "torch"},
+        ("torch",),
+        "train,torch",
         ("torch",),
         executes_code=True,  # the file holds a program
     ),
@@ -79,7 +83,8 @@ EXPORTERS = {
         "flax",
         True,
         "model.jax",
-        {"jax": "jax"},
+        ("jax", "flax"),
+        "train,jax",
         ("jax", "jaxlib", "flax"),
         months=6,  # docs.jax.dev, "Exporting and serializing", compatibility guarantees
     ),
@@ -89,7 +94,8 @@ EXPORTERS = {
         "flax",
         False,
         "saved_model",
-        {"jax": "jax", "tensorflow": "tensorflow"},
+        ("jax", "flax", "tensorflow"),
+        "train,jax,tensorflow",
         ("jax", "jaxlib", "flax", "tensorflow"),
         executes_code=True,
     ),
@@ -99,7 +105,8 @@ EXPORTERS = {
         "keras",
         False,
         "model.onnx",
-        {"tensorflow": "tensorflow", "tf2onnx": "tensorflow", "onnxruntime": "onnx"},
+        ("tensorflow", "tf2onnx", "onnxruntime"),
+        "train,tensorflow,onnx",
         ("keras", "tensorflow", "tf2onnx", "onnx"),
     ),
     "onnx-torch": Exporter(
@@ -108,7 +115,8 @@ EXPORTERS = {
         "torch",
         False,
         "model.onnx",
-        {"torch": "torch", "onnxscript": "torch", "onnxruntime": "onnx"},
+        ("torch", "onnxscript", "onnxruntime"),
+        "train,torch,onnx",
         ("torch", "onnxscript", "onnx"),
     ),
     "onnx-jax": Exporter(
@@ -117,7 +125,8 @@ EXPORTERS = {
         "flax",
         False,
         "model.onnx",
-        {"jax": "jax", "jax2onnx": "jax", "onnxruntime": "onnx"},
+        ("jax", "jax2onnx", "onnxruntime"),
+        "train,jax,onnx",
         ("jax", "jaxlib", "flax", "jax2onnx", "onnx"),
     ),
 }

@@ -20,13 +20,13 @@ from export.onnx_file import OPSET, write_onnx
 # Where a strided convolution follows, this pass of jax2onnx 0.17.1 drops transposes that are
 # needed, and ONNX Runtime refuses the graph. tests/test_export_onnx_jax.py fails when a new
 # version no longer has the fault: then `_without` goes.
-BROKEN_PASS = "remove_redundant_transpose_pairs"
+BROKEN_STEP = "remove_redundant_transpose_pairs"
 
 
 def export(weights: Mapping[str, np.ndarray], size: int, path: Path) -> Predict:
     """Write an ONNX file."""
     function = serving_function(weights)
-    with _without(BROKEN_PASS):
+    with _without(BROKEN_STEP):
         model = convert(function, size)
     write_onnx(_tidy(model), path)
     return predictor(function)

@@ -19,7 +19,7 @@ class Serving(nn.Module):
         super().__init__()
         self.network = ResNet()
         set_weights(self.network, weights)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.eval()
 
     def forward(self, image: Tensor) -> Tensor:

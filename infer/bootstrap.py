@@ -1,4 +1,4 @@
-"""Start of a worker's process: makes the package `infer` importable, and nothing else of its folder.
+"""Start of a worker's process: makes the package `infer` importable, and nothing beside it.
 
 Run as a script, in Python's isolated mode, so that neither the folder of the project nor the
 user's settings are on the import path: an artifact must load without the code that made it.

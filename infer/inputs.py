@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,11 @@ class Batcher:
         return -(-self.total // self.size)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        if not 0 <= index < len(self):
-            raise IndexError(index)
         part = slice(index * self.size, (index + 1) * self.size)
         return {name: array[part] for name, array in self.arrays.items()}
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        return (self[index] for index in range(len(self)))
 
     def samples(self, index: int) -> int:
         """How many samples a batch holds."""

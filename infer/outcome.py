@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     PARITY_FAIL = "parity_fail"  # outputs differ from the reference's
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - it is one, in words
     """The measurement of one artifact came to an end that is not `ok`."""
 
     def __init__(self, outcome: Outcome, reason: str) -> None:

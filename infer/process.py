@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -75,10 +76,8 @@ class WorkerProcess:
         self._selector.close()
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
 
     @property
     def pid(self) -> int:
@@ -135,10 +134,8 @@ class WorkerProcess:
 
     def _end(self) -> None:
         # The group outlives its leader where the runtime has started processes of its own.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
 

@@ -14,7 +14,7 @@ Record = dict[str, Any]
 
 
 class Store:
-    """Appends records to a run's file. A record has a `kind` and, of an artifact, its `artifact`."""
+    """Appends records to a run's file: each has a `kind` and, of an artifact, its `artifact`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""Three short training scripts, one a framework, on one recipe and one data module."""

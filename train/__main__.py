@@ -14,6 +14,7 @@ from typing import Any
 
 from train.data import DATASETS, ROOT_VARIABLE, DataError, Dataset, load_dataset, training_batches
 from train.metrics import seven_metrics
+from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
 from train.recipe import FRAMEWORKS, PROFILES, SIZES, Recipe
 from train.record import PROFILE_NOTICES, environment, write_record
 from train.watch import Watch
@@ -116,7 +117,9 @@ def _train(framework: str, options: argparse.Namespace) -> int:
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    script: Any = importlib.import_module(f"train.train_{framework}")
+    without_gpu_hide_gpu_search()
+    with quiet_stderr():
+        script: Any = importlib.import_module(f"train.train_{framework}")
     if options.evaluate:
         weights, _ = load_weights(options.evaluate)
         _show(framework, data, data.notice, script.predict(weights, data.test, recipe))

@@ -169,7 +169,15 @@ def _synthetic(size: int) -> Dataset:
         name: Split(*synthetic.draw(count, size, seed))
         for seed, (name, count) in enumerate({"train": 4096, "val": 512, "test": 1024}.items())
     }
-    return Dataset("synthetic", size, synthetic.CLASS_NAMES, notice=SYNTHETIC_NOTICE, **splits)
+    return Dataset(
+        "synthetic",
+        size,
+        synthetic.CLASS_NAMES,
+        splits["train"],
+        splits["val"],
+        splits["test"],
+        SYNTHETIC_NOTICE,
+    )
 
 
 def _info() -> dict[str, Any]:
@@ -210,7 +218,7 @@ def _bloodmnist(path: Path, size: int) -> Dataset:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     names = tuple(name.partition("(")[0] for name in info["label"].values())
-    return Dataset("bloodmnist", size, names, **splits)
+    return Dataset("bloodmnist", size, names, splits["train"], splits["val"], splits["test"])
 
 
 def read_splits(path: Path, size: int, counts: dict[str, int]) -> dict[str, Split]:

@@ -42,7 +42,8 @@ class ConvNorm(nnx.Module):
         self.norm = nnx.BatchNorm(outputs, momentum=NORM_DECAY, epsilon=NORM_EPSILON, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return self.norm(self.conv(x))
+        normed: jax.Array = self.norm(self.conv(x))
+        return normed
 
 
 class Block(nnx.Module):
@@ -56,7 +57,8 @@ class Block(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         y = self.second(nnx.relu(self.first(x)))
-        return nnx.relu(y + (x if self.skip is None else self.skip(x)))
+        result: jax.Array = nnx.relu(y + (x if self.skip is None else self.skip(x)))
+        return result
 
 
 class ResNet(nnx.Module):
@@ -74,7 +76,8 @@ class ResNet(nnx.Module):
         x = nnx.relu(self.stem(image))
         for block in self.blocks:
             x = block(x)
-        return self.head(jnp.max(x, axis=(1, 2)))
+        logits: jax.Array = self.head(jnp.max(x, axis=(1, 2)))
+        return logits
 
 
 def set_weights(model: ResNet, weights: Mapping[str, np.ndarray]) -> None:

@@ -81,7 +81,7 @@ class Recipe:
     def changed(self, **values: int | None) -> Recipe:
         """The recipe with other values; those that are None stay, the profile is named "own"."""
         given = {name: value for name, value in values.items() if value is not None}
-        return replace(self, profile="own", **given) if given else self  # type: ignore[arg-type]
+        return replace(self, profile="own", **given) if given else self
 
     @property
     def micro_batch(self) -> int:

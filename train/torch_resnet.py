@@ -47,7 +47,8 @@ class ConvNorm(nn.Module):
         self.norm = _norm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x))
+        normed: Tensor = self.norm(self.conv(x))
+        return normed
 
 
 class Block(nn.Module):
@@ -81,7 +82,8 @@ class ResNet(nn.Module):
         x = torch.relu(self.stem(image.permute(0, 3, 1, 2)))
         for block in self.blocks:
             x = block(x)
-        return self.head(torch.amax(x, dim=(2, 3)))
+        logits: Tensor = self.head(torch.amax(x, dim=(2, 3)))
+        return logits
 
 
 def _initialize(module: nn.Module) -> None:

@@ -41,7 +41,8 @@ def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) ->
 
         def loss_of(model: ResNet) -> jax.Array:
             logits = model(images)
-            return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+            losses: jax.Array = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+            return losses.mean()
 
         loss, gradients = nnx.value_and_grad(loss_of)(model)
         optimizer.update(model, gradients)

@@ -14,7 +14,7 @@ from train.watch import Watch
 from train.weights import Weights
 
 
-class _Sequence(keras.utils.PyDataset):  # type: ignore[misc]
+class _Sequence(keras.utils.PyDataset):
     """The batches of an epoch, in a new order every epoch."""
 
     def __init__(self, split: Split, recipe: Recipe) -> None:
@@ -33,7 +33,7 @@ class _Sequence(keras.utils.PyDataset):  # type: ignore[misc]
         self.batches = training_batches(self.split, self.recipe, self.epoch)
 
 
-class _Watcher(keras.callbacks.Callback):  # type: ignore[misc]
+class _Watcher(keras.callbacks.Callback):
     """Tells the watch what `fit` does."""
 
     def __init__(self, watch: Watch, val: Split, recipe: Recipe) -> None:

@@ -22,7 +22,7 @@ def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) ->
     if start:
         set_weights(model, start)
     # Channels last is the layout of the images and the faster one in oneDNN and cuDNN.
-    model.to(DEVICE, memory_format=torch.channels_last)
+    model.to(DEVICE, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, eps=ADAM_EPSILON)
     parts = recipe.batch_size // recipe.micro_batch
     steps = optimizer_steps(data.train, recipe)
@@ -46,7 +46,8 @@ def predict(weights: Weights, split: Split, recipe: Recipe) -> np.ndarray:
     """Logits, float32 N x 8, of the images of a split."""
     model = ResNet()
     set_weights(model, weights)
-    return _logits(model.to(DEVICE, memory_format=torch.channels_last), split, recipe)
+    model.to(DEVICE, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return _logits(model, split, recipe)
 
 
 @torch.inference_mode()

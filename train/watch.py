@@ -88,7 +88,7 @@ class Watch:
         self._losses = []
 
     def step(self, loss: Any) -> None:
-        """Note the loss of a step, which is only read now and then: reading may wait for a device."""
+        """Note the loss of a step; it is read now and then, since that may wait for a device."""
         self._losses.append(loss)
         state = None
         if time.perf_counter() - self._shown > _REFRESH_SECONDS:

@@ -83,7 +83,8 @@ class TorchScript:
 
 def _signature(module: torch.jit.ScriptModule) -> Signature:
     """What the file tells: names and, of tensors, no shapes."""
-    schema = module.forward.schema  # type: ignore[union-attr]
+    forward: Any = module.forward
+    schema = forward.schema
     inputs = tuple(TensorSpec(a.name, (), "float32") for a in schema.arguments[1:])
     outputs = tuple(
         TensorSpec(f"output_{index}", (), "float32") for index in range(len(schema.returns))
