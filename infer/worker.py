@@ -145,6 +145,10 @@ class Worker:
             "last_calls": calls,
             "samples": batches.total,
             "placement": self.model.placement(),
+            "frameworks": sorted(
+                {runtime.package for runtime in RUNTIMES.values() if runtime.package}
+                & sys.modules.keys()
+            ),
             "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }
 

@@ -1,0 +1,225 @@
+"""What an epoch costs, beside plainer ways to write the same loop: `python -m train.benchmark`.
+
+Every variant runs in a process of its own, all once a round, in random order. An epoch here is
+1,024 synthetic images, and the first of each process, which compiles, does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from train import synthetic
+from train.data import Dataset, Split
+from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
+from train.recipe import Recipe
+from train.record import environment
+from train.watch import Watch
+from train.weights import Weights
+
+IMAGES = 1024
+Train = Callable[[Recipe, Dataset, Watch, Weights | None], None]
+
+
+def torch_plain(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+    """A DataLoader of float images in PyTorch's default layout."""
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from train.torch_resnet import ResNet, get_weights
+
+    class Contiguous(ResNet):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            x = torch.relu(self.stem(image))
+            for block in self.blocks:
+                x = block(x)
+            logits: torch.Tensor = self.head(torch.amax(x, dim=(2, 3)))
+            return logits
+
+    model = Contiguous()
+    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate)
+    images = torch.from_numpy(data.train.images).permute(0, 3, 1, 2).contiguous().float() / 255
+    dataset = TensorDataset(images, torch.from_numpy(data.train.labels))
+    loader = DataLoader(dataset, recipe.batch_size, shuffle=True, drop_last=True)
+    for _ in watch.epochs():
+        model.train()
+        for batch, labels in loader:
+            loss = nn.functional.cross_entropy(model(batch), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss.detach())
+        watch.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
+
+
+def keras_plain(
+    recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None, *, xla: bool = False
+) -> None:
+    """`fit` on float images in memory."""
+    import keras
+
+    from train.keras_resnet import get_weights, resnet
+
+    model = resnet(recipe.size, recipe.seed)
+    model.compile(
+        keras.optimizers.Adam(recipe.learning_rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=xla,
+    )
+    images = data.train.images.astype(np.float32) / 255
+    for _ in watch.epochs():
+        model.fit(images, data.train.labels, batch_size=recipe.batch_size, verbose=0)
+        watch.step(0.0)
+        watch.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
+
+
+def keras_xla(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+    """The same, compiled by XLA."""
+    keras_plain(recipe, data, watch, start, xla=True)
+
+
+def flax_plain(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+    """A step under `nnx.jit`, nothing donated."""
+    import jax
+    import optax
+    from flax import nnx
+
+    from train.data import training_batches
+    from train.flax_resnet import ResNet, get_weights
+
+    model = ResNet(nnx.Rngs(recipe.seed))
+    optimizer = nnx.Optimizer(model, optax.adam(recipe.learning_rate), wrt=nnx.Param)
+
+    @nnx.jit
+    def step(
+        model: ResNet, optimizer: nnx.Optimizer, images: jax.Array, labels: jax.Array
+    ) -> jax.Array:
+        def loss_of(model: ResNet) -> jax.Array:
+            losses: jax.Array = optax.softmax_cross_entropy_with_integer_labels(
+                model(images), labels
+            )
+            return losses.mean()
+
+        loss, gradients = nnx.value_and_grad(loss_of)(model)
+        optimizer.update(model, gradients)
+        return loss  # type: ignore[no-any-return]
+
+    for epoch in watch.epochs():
+        for images, labels in training_batches(data.train, recipe, epoch):
+            watch.step(step(model, optimizer, images, labels))
+        watch.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
+
+
+def flax_scan(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+    """A whole epoch in one `lax.scan`, the images on the device."""
+    import jax
+    import optax
+    from flax import nnx
+
+    from train.flax_resnet import ResNet, get_weights
+
+    model = ResNet(nnx.Rngs(recipe.seed))
+    optimizer = nnx.Optimizer(model, optax.adam(recipe.learning_rate), wrt=nnx.Param)
+    graph, state = nnx.split((model, optimizer))
+    images, labels = jax.device_put(data.train.images), jax.device_put(data.train.labels)
+
+    @jax.jit
+    def epoch_step(state: nnx.State, order: jax.Array) -> tuple[nnx.State, jax.Array]:
+        def body(state: nnx.State, chosen: jax.Array) -> tuple[nnx.State, jax.Array]:
+            model, optimizer = nnx.merge(graph, state)
+
+            def loss_of(model: ResNet) -> jax.Array:
+                losses: jax.Array = optax.softmax_cross_entropy_with_integer_labels(
+                    model(images[chosen].astype(np.float32) / 255), labels[chosen]
+                )
+                return losses.mean()
+
+            loss, gradients = nnx.value_and_grad(loss_of)(model)
+            optimizer.update(model, gradients)
+            return nnx.state((model, optimizer)), loss
+
+        return jax.lax.scan(body, state, order)
+
+    for epoch in watch.epochs():
+        order = np.random.default_rng(epoch).permutation(len(data.train))
+        state, losses = epoch_step(state, order.reshape(-1, recipe.batch_size))
+        watch.step(losses[-1])
+        nnx.update((model, optimizer), state)
+        watch.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
+
+
+# "ours" stands for the train function of train_<framework>.py.
+VARIANTS: dict[str, dict[str, Train | None]] = {
+    "torch": {"ours": None, "plain": torch_plain},
+    "keras": {"ours": None, "plain": keras_plain, "xla": keras_xla},
+    "flax": {"ours": None, "plain": flax_plain, "scan": flax_scan},
+}
+
+
+def measure(framework: str, variant: str) -> float:
+    """Seconds of an epoch of 1,024 images in this process, without its validation."""
+    train_split = Split(*synthetic.draw(IMAGES, 28, 0))
+    val = Split(*synthetic.draw(8, 28, 1))
+    data = Dataset("synthetic", 28, synthetic.CLASS_NAMES, train_split, val, val)
+    recipe = Recipe(epochs=3)
+    without_gpu_hide_gpu_search()
+    with quiet_stderr(), tempfile.TemporaryDirectory() as folder:
+        train = VARIANTS[framework][variant]
+        if train is None:
+            train = importlib.import_module(f"train.train_{framework}").train
+        steps = IMAGES // recipe.batch_size
+        with Watch("", recipe.epochs, steps, Path(folder) / "weights.safetensors") as watch:
+            train(recipe, data, watch, None)
+    return min(epoch.seconds for epoch in watch.history[1:])
+
+
+def main() -> None:
+    """Measure all variants in turn and print their ratios."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train.benchmark",
+        description="Measure what an epoch costs in each framework, beside plainer loops.",
+        epilog="example: python -m train.benchmark torch --rounds 5",
+    )
+    parser.add_argument("frameworks", nargs="*", help=", ".join(VARIANTS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--variant", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    frameworks = options.frameworks or list(VARIANTS)
+    if options.variant:
+        print(json.dumps(measure(frameworks[0], options.variant)))
+        return
+    machine = environment(frameworks[0])
+    print(f"{machine['processor']}, {machine['cores']} cores; {options.rounds} rounds\n")
+    print("| framework | loop | s / 1,024 images | ratio to ours, by round |")
+    print("| --- | --- | ---: | --- |")
+    for framework in frameworks:
+        times: dict[str, list[float]] = {name: [] for name in VARIANTS[framework]}
+        for _ in range(options.rounds):
+            order = list(times)
+            random.shuffle(order)
+            for variant in order:
+                command = [sys.executable, "-m", "train.benchmark", framework]
+                done = subprocess.run(
+                    [*command, "--variant", variant], check=True, capture_output=True, text=True
+                )
+                times[variant].append(float(done.stdout.splitlines()[-1]))
+                print(f"{framework} {variant}: {times[variant][-1]:.2f} s", file=sys.stderr)
+        for variant, seconds in times.items():
+            ratios = [a / b for a, b in zip(seconds, times["ours"], strict=True)]
+            shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
+            print(f"| {framework} | {variant} | {statistics.median(seconds):.2f} | {shown} |")
+
+
+if __name__ == "__main__":
+    main()
