@@ -1,0 +1,147 @@
+"""What tests of the runner share: artifacts of the fake runtime, inputs, the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from infer.artifact import Manifest, Signature, TensorSpec, write_manifest
+
+ROOT = Path(__file__).resolve().parents[1]
+CLASSES = ("first", "second", "third")
+
+
+def make_signature(
+    shape: tuple[int | None, ...] = (None, 4, 4, 3),
+    dtype: str = "float32",
+    name: str = "image",
+    limits: tuple[float, float] | None = (0.0, 1.0),
+) -> Signature:
+    return Signature(
+        (TensorSpec(name, shape, dtype, limits),),
+        (TensorSpec("probabilities", (None, len(CLASSES)), "float32"),),
+    )
+
+
+@pytest.fixture(scope="session")
+def signature() -> Callable[..., Signature]:
+    """A factory of signatures: one input, probabilities of three classes out."""
+    return make_signature
+
+
+@pytest.fixture(scope="session")
+def fake_artifact() -> Callable[..., Path]:
+    """A factory of artifact folders for the fake runtime.
+
+    `settings` go into the payload; `manifest` replaces what the manifest says.
+    """
+
+    def make(
+        parent: Path,
+        name: str,
+        *,
+        signature: Signature | None = None,
+        manifest: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> Path:
+        folder = parent / name
+        folder.mkdir(parents=True)
+        signature = signature or make_signature()
+        (folder / "model.json").write_text(json.dumps({"signature": asdict(signature)} | settings))
+        stated: dict[str, Any] = {
+            "name": name,
+            "format": "fake",
+            "payload": "model.json",
+            "framework": "none",
+            "native": False,
+            "signature": signature,
+            "precision": "float32",
+            "producer": {"nobody": "1.0"},
+            "weights": {"name": "made up", "sha256": "0" * 64, "framework": "none"},
+            "created": "2026-01-01T00:00:00+00:00",
+            "executes_code": False,
+            "classes": CLASSES,
+        }
+        write_manifest(folder, Manifest(**stated | (manifest or {})))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def inputs_file() -> Callable[..., Path]:
+    """A factory of inputs: ten images and their labels, unless told otherwise."""
+
+    def make(path: Path, **arrays: Any) -> Path:
+        random = np.random.default_rng(0)
+        default = {
+            "image": random.random((10, 4, 4, 3), dtype=np.float32),
+            "labels": np.arange(10) % len(CLASSES),
+        }
+        np.savez(path, **(arrays or default))
+        return path
+
+    return make
+
+
+def command(*arguments: Any, python: str = sys.executable) -> list[str]:
+    return [python, "-m", "infer", *map(str, arguments)]
+
+
+def environment(root: Path = ROOT) -> dict[str, str]:
+    """This process's, with `root` as the folder of the project."""
+    return os.environ | {"PYTHONPATH": str(root), "COLUMNS": "200"}
+
+
+@pytest.fixture(scope="session")
+def run_cli() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line in a process of its own, and waits for it."""
+
+    def run(
+        *arguments: Any, cwd: Path, root: Path = ROOT, python: str = sys.executable
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments, python=python),
+            cwd=cwd,
+            env=environment(root),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start_cli() -> Any:
+    """Starts the command line and returns at once; what is left at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: Any, cwd: Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command(*arguments),
+            cwd=cwd,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell that runs the tests in the background has Ctrl-C ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
