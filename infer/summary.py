@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ PERCENTILE_FLOORS = {90: 64, 95: 130, 99: 662}
 @dataclass(frozen=True)
 class Row:
     """What is known of one artifact. Times are seconds, medians over the rounds.
+
+    `pass_s` is for all samples; a round that took a part of them is scaled.
 
     A value is None where it was not measured.
     """
@@ -183,7 +186,13 @@ def _times(
             result.append(value)
         return result
 
-    def ratio(kind: str) -> Ratio | None:
+    def per_sample(record: Record) -> float:
+        return median(record["passes"]["seconds"]) / float(record["passes"]["samples"])
+
+    def single(record: Record) -> float:
+        return median(record["single"]["seconds"])
+
+    def ratio(time: Callable[[Record], float]) -> Ratio | None:
         if reference is None or reference == label or reference not in rounds:
             return None
         theirs = rounds[reference]
@@ -191,26 +200,27 @@ def _times(
         if not common:
             return None
         return paired_ratio(
-            [median(mine[index][kind]["seconds"]) for index in common],
-            [median(theirs[index][kind]["seconds"]) for index in common],
+            [time(mine[index]) for index in common],
+            [time(theirs[index]) for index in common],
             comparisons=len(rounds) - 1,
         )
 
+    samples = max(each(mine, "passes", "samples"))
     singles = sorted(second for record in mine.values() for second in record["single"]["seconds"])
     return {
-        "samples": next(iter(mine.values()))["passes"]["samples"],
+        "samples": samples,
         "import_s": median(each(mine, "start", "spawn_to_ready_s")),
         "load_s": median(each(mine, "load", "seconds")),
         "first_call_s": median(each(mine, "first_call", "seconds")),
-        "pass_s": median([median(record["passes"]["seconds"]) for record in mine.values()]),
-        "pass_ratio": ratio("passes"),
-        "single_s": median([median(record["single"]["seconds"]) for record in mine.values()]),
+        "pass_s": samples * median([per_sample(record) for record in mine.values()]),
+        "pass_ratio": ratio(per_sample),
+        "single_s": median([single(record) for record in mine.values()]),
         "single_percentiles_s": {
             f"p{percent}": singles[-(-len(singles) * percent // 100) - 1]
             for percent, floor in PERCENTILE_FLOORS.items()
             if len(singles) >= floor
         },
-        "single_ratio": ratio("single"),
+        "single_ratio": ratio(single),
         "peak_rss_bytes": max(each(mine, "passes", "peak_rss_bytes")),
         "steady": all(each(mine, "warm_up", "steady")),
         "versions": next(iter(mine.values()))["start"]["versions"],

@@ -124,17 +124,20 @@ class Worker:
                 steady = abs(after - before) <= _STEADY_SHARE * before
         return {"seconds": seconds, "steady": steady}
 
-    def passes(self, batch: int, count: int, outputs: str | None = None) -> Answer:
-        """Time whole passes over the inputs, end to end; keep the outputs of the last one."""
-        batches = self._batches(batch)
+    def passes(
+        self, batch: int, count: int, outputs: str | None = None, samples: int | None = None
+    ) -> Answer:
+        """Time passes over the inputs, end to end; keep the outputs of the last one."""
+        inputs = {name: array[:samples] for name, array in self._inputs.items()}
+        batches = Batcher(inputs, batch)
         totals: list[float] = []
         calls: list[float] = []
         for index in range(count):
             kept: list[Arrays] = []
             begin = time.perf_counter_ns()
             calls = []
-            for inputs in batches:
-                seconds, result = self._timed(inputs)
+            for part in batches:
+                seconds, result = self._timed(part)
                 calls.append(seconds)
                 kept.append(result)
             totals.append((time.perf_counter_ns() - begin) / 1e9)

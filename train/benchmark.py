@@ -10,6 +10,7 @@ import argparse
 import importlib
 import json
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -20,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from train import synthetic
-from train.data import Dataset, Split
+from train.data import COUNTS, Dataset, Split
 from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
-from train.recipe import Recipe
+from train.recipe import SIZES, Recipe
 from train.record import environment
 from train.watch import Watch
 from train.weights import Weights
@@ -184,6 +185,24 @@ def measure(framework: str, variant: str) -> float:
     return min(epoch.seconds for epoch in watch.history[1:])
 
 
+def peak_memory(framework: str) -> float:
+    """Peak memory, in GB, of a training step at 224 pixels with all images in memory."""
+    size = SIZES[-1]
+    splits = [
+        Split(np.full((count, size, size, 3), 127, np.uint8), np.arange(count) % 8)
+        for count in COUNTS.values()
+    ]
+    few = Split(splits[1].images[:16], splits[1].labels[:16])
+    data = Dataset("synthetic", size, synthetic.CLASS_NAMES, splits[0], few, splits[2])
+    recipe = Recipe(size=size, epochs=1, train_images=128)
+    without_gpu_hide_gpu_search()
+    with quiet_stderr(), tempfile.TemporaryDirectory() as folder:
+        train = importlib.import_module(f"train.train_{framework}").train
+        with Watch("", 1, 1, Path(folder) / "weights.safetensors") as watch:
+            train(recipe, data, watch, None)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
 def main() -> None:
     """Measure all variants in turn and print their ratios."""
     parser = argparse.ArgumentParser(
@@ -193,11 +212,22 @@ def main() -> None:
     )
     parser.add_argument("frameworks", nargs="*", help=", ".join(VARIANTS))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--memory", action="store_true", help="the peak memory of a step at 224 pixels instead"
+    )
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     options = parser.parse_args()
     frameworks = options.frameworks or list(VARIANTS)
     if options.variant:
         print(json.dumps(measure(frameworks[0], options.variant)))
+        return
+    if options.memory and len(frameworks) == 1:
+        print(f"| {frameworks[0]} | {peak_memory(frameworks[0]):.1f} GB |")
+        return
+    if options.memory:
+        for framework in frameworks:
+            command = [sys.executable, "-m", "train.benchmark", framework, "--memory"]
+            subprocess.run(command, check=True)
         return
     machine = environment(frameworks[0])
     print(f"{machine['processor']}, {machine['cores']} cores; {options.rounds} rounds\n")

@@ -28,7 +28,7 @@ SYNTHETIC_NOTICE = (
     "SYNTHETIC DATA: these are drawings, not blood cells. "
     "Speed and agreement can be judged by them, accuracy cannot."
 )
-_COUNTS = {"train": 11959, "val": 1712, "test": 3421}
+COUNTS = {"train": 11959, "val": 1712, "test": 3421}
 
 # Importing medmnist imports PyTorch, which has no place in the process that trains in
 # another framework; so the download is left to a process of its own.
@@ -214,7 +214,7 @@ def _bloodmnist(path: Path, size: int) -> Dataset:
                 f"{path}: not the official file of {size} pixels, or truncated (md5 {found}, "
                 f"expected {expected}); delete it to download it again"
             )
-        splits = read_splits(path, size, _COUNTS)
+        splits = read_splits(path, size, COUNTS)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     names = tuple(name.partition("(")[0] for name in info["label"].values())
