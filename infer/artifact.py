@@ -114,7 +114,16 @@ class Manifest:
     def of(cls, value: dict[str, Any]) -> Manifest:
         """Read back what `asdict` and JSON made of a manifest."""
         value = {key: item for key, item in value.items() if key != "manifest_version"}
-        lists = {key: tuple(value.get(key, ())) for key in ("classes", "warnings", "notices")}
+        lists: dict[str, Any] = {
+            key: tuple(value.get(key, ())) for key in ("classes", "warnings", "notices")
+        }
+        if not isinstance(value["payload"], str):
+            raise TypeError("'payload' is not a path")
+        files = {
+            str(name): {"sha256": str(entry["sha256"]), "bytes": int(entry["bytes"])}
+            for name, entry in value["files"].items()
+        }
+        lists["files"] = files
         return cls(**value | lists | {"signature": Signature.of(value["signature"])})
 
     def with_verified(self, verified: dict[str, Any]) -> Manifest:
@@ -258,8 +267,11 @@ def _format_of(path: Path) -> str:
             return "saved-model"
         raise ArtifactError(f"{path}: neither {MANIFEST} nor saved_model.pb is in this folder")
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile as error:
+            raise ArtifactError(f"{path}: a damaged archive ({error})") from None
         if any("/code/" in name for name in names) and any(
             name.endswith("/constants.pkl") for name in names
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,14 @@ def read_inputs(path: Path) -> dict[str, np.ndarray]:
             arrays = {name: file[name] for name in file.files}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
+    except (
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        AttributeError,
+        TypeError,
+    ) as error:
         raise InputError(f"{path}: not a whole .npz file ({error})") from None
     names = [name for name in arrays if name != LABELS]
     if not names:
@@ -53,6 +61,8 @@ def read_labels(path: Path) -> np.ndarray | None:
         return None
     if labels.size != len(labels) or labels.dtype.kind not in "iu":
         raise InputError(f"{path}: '{LABELS}' is {labels.dtype} {labels.shape}, not one class each")
+    if labels.min() < 0:
+        raise InputError(f"{path}: '{LABELS}' holds negative values, which are no classes")
     return labels.reshape(-1).astype(np.int64)
 
 

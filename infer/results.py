@@ -55,6 +55,8 @@ def read_records(folder: Path) -> list[Record]:
             if number == len(lines):
                 break
             raise ValueError(f"{path}: line {number} is not JSON") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"{path}: line {number} is not a record")
         if record.get("schema") != SCHEMA_VERSION:
             raise ValueError(
                 f"{path}: schema {record.get('schema')}, this program reads {SCHEMA_VERSION}"

@@ -34,6 +34,12 @@ def make_signature(
 
 
 @pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
 def signature() -> Callable[..., Signature]:
     """A factory of signatures: one input, probabilities of three classes out."""
     return make_signature

@@ -42,7 +42,7 @@ def test_interval_holds_the_truth():
     ratio = paired_ratio([2.1, 1.9, 2.05, 1.95], [1.0, 1.0, 1.0, 1.0])
 
     assert ratio.low < 2 < ratio.high
-    assert 1.8 < ratio.low and ratio.high < 2.2
+    assert ratio.high / ratio.low < 1.2
 
 
 def test_drift_that_a_round_shares_cancels():
@@ -112,13 +112,12 @@ MONTE_CARLO = 3 * math.sqrt(0.05 * 0.95 / RUNS)
 def test_false_alarms_of_equal_artifacts_stay_at_five_percent_of_the_runs(rounds, artifacts):
     random = np.random.default_rng(rounds * 10 + artifacts)
     alarms = 0
-    for _ in range(RUNS // artifacts):
+    for _ in range(RUNS):
         times, reference = simulate(random, [1.0] * artifacts, rounds)
         verdicts = [paired_ratio(own, reference, artifacts).verdict for own in times]
         alarms += any(verdict in ("faster", "slower") for verdict in verdicts)
 
-    count = RUNS // artifacts
-    assert alarms / count <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / count)
+    assert alarms / RUNS <= 0.05 + MONTE_CARLO
     assert alarms > 0  # an interval that is never wrong says nothing
 
 
@@ -133,7 +132,7 @@ def test_interval_covers_the_truth_as_often_as_it_says():
     assert covered / RUNS >= 0.95 - MONTE_CARLO
 
 
-def test_a_difference_of_a_fifth_is_found_under_drift_of_as_much():
+def test_a_difference_is_found_though_rounds_drift_by_as_much():
     random = np.random.default_rng(2)
     verdicts = []
     for _ in range(200):

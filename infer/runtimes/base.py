@@ -25,7 +25,7 @@ class Options:
     Attributes:
         device: "cpu" or "cuda".
         threads: for the arithmetic of one call.
-        payload: what a manifest says that the runtime may need, such as names of outputs.
+        manifest: its fields, where there is one; the runtime may need the names of outputs.
     """
 
     device: str = "cpu"

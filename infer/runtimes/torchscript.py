@@ -11,16 +11,6 @@ import torch
 from infer.artifact import Signature, TensorSpec
 from infer.runtimes.base import Arrays, Options
 
-_DTYPES = {
-    "Float": "float32",
-    "Double": "float64",
-    "Half": "float16",
-    "Long": "int64",
-    "Int": "int32",
-    "Bool": "bool",
-    "Byte": "uint8",
-}
-
 
 class TorchScript:
     """The `forward` of a scripted or traced module."""

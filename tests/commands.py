@@ -1,0 +1,81 @@
+"""What the tests of training, export and the main job run: the project's commands.
+
+The fixtures that run them once for all files are in frameworks.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ONE_FRAMEWORK = Path(__file__).with_name("one_framework.py")
+FRAMEWORKS = ("keras", "torch", "flax")
+LIMIT_S = 900  # for a command, on a machine that is busy with other things
+
+Done = subprocess.CompletedProcess
+
+
+def environment() -> dict[str, str]:
+    """Of a command that is started in a folder of the test's, or in the project's."""
+    # One thread: those of OpenMP wait for each other in vain where other programs are busy.
+    return os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def command(*arguments: object, cwd: Path = ROOT) -> Done[str]:
+    """Run a module of the project, as `python -m` and these arguments."""
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+
+
+def one_framework(framework: str, folder: Path, **job: object) -> None:
+    """Run tests/one_framework.py; what it writes is in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    job_file = folder / "job.json"
+    job_file.write_text(json.dumps({"out": str(folder)} | job, default=str))
+    done = subprocess.run(
+        [sys.executable, str(ONE_FRAMEWORK), framework, str(job_file)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A tiny training of all frameworks: the command's end, and the weights files by framework."""
+
+    done: Done[str]
+    weights: dict[str, Path]
+
+    def record(self, framework: str) -> dict:
+        return json.loads(self.weights[framework].with_suffix(".json").read_text())
+
+
+@dataclass(frozen=True)
+class Exported:
+    """All artifacts of the settled weights: the command's end, and their folders by exporter."""
+
+    done: Done[str]
+    out: Path
+    folder: Path
+
+    def manifest(self, name: str) -> dict:
+        return json.loads((self.folder / name / "manifest.json").read_text())

@@ -1,0 +1,154 @@
+"""One network in three frameworks: the same weights give the same logits, training the same."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import FRAMEWORKS, Trained, one_framework
+from one_framework import BATCHES, PIXELS
+from train.weights import Weights, load_weights, shapes
+
+pytest_plugins = ("frameworks",)
+
+PAIRS = list(itertools.combinations(FRAMEWORKS, 2))
+TOLERANCES = {"float32": 1e-4, "float64": 1e-9}
+# Standard deviation of a normal distribution of deviation 1 that is cut at -2 and 2.
+CUT_DEVIATION = 0.87962566
+
+
+@pytest.fixture(scope="module")
+def answers(
+    trained: Trained, settled: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """What each framework wrote about the same weights, in a process of its own."""
+    root = tmp_path_factory.mktemp("networks")
+    job = {"start": settled, "weights": trained.weights | {"settled": settled}}
+    job["weights"] = {name: str(path) for name, path in job["weights"].items()}
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(one_framework, name, root / name, **job) for name in FRAMEWORKS]
+    for end in ends:
+        end.result()
+    return {name: root / name for name in FRAMEWORKS}
+
+
+def test_the_weights_that_are_compared_have_moved_averages(settled: Path) -> None:
+    weights, _ = load_weights(settled)
+    for name, array in weights.items():
+        if name.endswith(".mean"):
+            assert np.abs(array).max() > 1e-3, name
+            assert np.ptp(array) > 1e-3, name
+        if name.endswith(".var"):
+            assert np.abs(array - 1).max() > 1e-2, name
+        if name.endswith((".scale", ".bias")):
+            assert np.ptp(array) > 0, f"{name} has not been trained"
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("pixels", PIXELS)
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_same_weights_same_logits(
+    answers: dict[str, Path], dtype: str, pixels: int, batch: int
+) -> None:
+    logits = {
+        name: np.load(folder / f"{dtype}-{pixels}-{batch}.npy") for name, folder in answers.items()
+    }
+    for name, array in logits.items():
+        assert array.dtype == dtype, name
+        assert array.shape == (batch, 8), name
+        assert np.isfinite(array).all(), name
+        assert array.std() > 0.1, f"{name}: logits that hardly differ prove nothing"
+    differences = {pair: np.abs(logits[pair[0]] - logits[pair[1]]).max() for pair in PAIRS}
+    assert max(differences.values()) < TOLERANCES[dtype], differences
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_an_image_has_the_same_logits_alone_and_among_others(
+    answers: dict[str, Path], framework: str
+) -> None:
+    for pixels in PIXELS:
+        alone, among = (np.load(answers[framework] / f"float64-{pixels}-{n}.npy") for n in BATCHES)
+        np.testing.assert_allclose(alone[0], among[0], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("origin", [*FRAMEWORKS, "settled"])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_weights_come_back_as_they_went_in(
+    answers: dict[str, Path], trained: Trained, settled: Path, framework: str, origin: str
+) -> None:
+    path = settled if origin == "settled" else trained.weights[origin]
+    given, _ = load_weights(path)
+    back = _read(answers[framework] / f"back-{origin}.npz")
+    assert back.keys() == given.keys() == shapes().keys()
+    for name, array in given.items():
+        assert back[name].dtype == np.float32, name
+        np.testing.assert_array_equal(back[name], array, name)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_initial_weights_have_the_deviation_of_variance_scaling(
+    answers: dict[str, Path], framework: str
+) -> None:
+    weights = _read(answers[framework] / "initial-0.npz")
+    assert {name: array.shape for name, array in weights.items()} == shapes()
+    for name, array in weights.items():
+        if not name.endswith("kernel"):
+            start = 1 if name.endswith(("scale", "var")) else 0
+            np.testing.assert_array_equal(array, start, name)
+            continue
+        deviation = math.sqrt(1 / np.prod(array.shape[:-1]))  # scale 1, fan-in
+        # Five deviations of the estimate: one false alarm in a million kernels.
+        assert array.std() == pytest.approx(deviation, rel=5 / math.sqrt(2 * array.size)), name
+        assert abs(array.mean()) < 5 * deviation / math.sqrt(array.size), name
+        # Cut at two deviations, with some values close to the cut.
+        cut = 2 * deviation / CUT_DEVIATION
+        assert 0.85 * cut < np.abs(array).max() <= cut * 1.0001, name
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_seed_fixes_the_initial_weights(answers: dict[str, Path], framework: str) -> None:
+    first, other, again = (
+        _read(answers[framework] / f"initial-{name}.npz") for name in ("0", "1", "0-again")
+    )
+    kernels = [name for name in first if name.endswith("kernel")]
+    for name in kernels:
+        np.testing.assert_array_equal(first[name], again[name], name)
+        assert not np.array_equal(first[name], other[name]), name
+    # No two layers share what they were given.
+    for one, two in itertools.combinations(kernels, 2):
+        if first[one].shape == first[two].shape:
+            correlation = np.corrcoef(first[one].ravel(), first[two].ravel())[0, 1]
+            assert abs(correlation) < 0.1, (one, two)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_training_from_the_same_weights_is_the_same(
+    answers: dict[str, Path], settled: Path, parts: int
+) -> None:
+    """Batches, loss, optimizer and its schedule, as far as rounding lets them be compared."""
+    start, _ = load_weights(settled)
+    trained = {name: _read(folder / f"trained-{parts}.npz") for name, folder in answers.items()}
+    losses = {name: arrays.pop("losses") for name, arrays in trained.items()}
+    for one, two in PAIRS:
+        # The first losses come before the first update, the others before rounding has grown.
+        assert losses[one][:parts] == pytest.approx(losses[two][:parts], rel=1e-4), (one, two)
+        assert losses[one] == pytest.approx(losses[two], rel=5e-3), (one, two)
+        moved = {n: _moved(trained[n], start) for n in (one, two)}
+        for name in moved[one]:
+            if not name.endswith((".mean", ".var")):
+                assert moved[one][name] == pytest.approx(moved[two][name], rel=0.02), (one, two)
+            else:
+                assert moved[one][name] == pytest.approx(moved[two][name], rel=0.1), (one, two)
+
+
+def _moved(weights: Weights, start: Weights) -> dict[str, float]:
+    return {name: float(np.abs(weights[name] - start[name]).mean()) for name in start}
+
+
+def _read(path: Path) -> Weights:
+    with np.load(path) as arrays:
+        return {name: arrays[name] for name in arrays.files}

@@ -1,0 +1,284 @@
+"""Processes: how they end, what they can see, and that none stays behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infer.artifact import open_artifact
+from infer.outcome import Failure, Outcome
+from infer.process import WorkerProcess
+
+FOREVER_S = 600
+# How long anything may take that should happen at once, on a busy machine.
+SOON_S = 20
+
+
+def wait_until(condition, seconds=SOON_S):
+    """Wait for a condition to be true; return what it returned."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not so within {seconds} s: {condition.__name__}")
+
+
+def alive(pid) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def worker(tmp_path, fake_artifact):
+    """Makes a worker for an artifact of the fake runtime."""
+
+    def make(timeout_s=SOON_S, **settings):
+        return WorkerProcess(
+            open_artifact(fake_artifact(tmp_path, "artifact", **settings)),
+            device="cpu",
+            threads=1,
+            scratch=tmp_path / "scratch",
+            log=tmp_path / "worker.log",
+            timeout_s=timeout_s,
+        )
+
+    return make
+
+
+def test_worker_answers_and_is_gone_after_its_context(worker):
+    with worker() as process:
+        started = process.start()
+        loaded = process.ask("load")
+        assert alive(process.pid)
+
+    assert started["spawn_to_ready_s"] >= started["seconds"] > 0
+    assert loaded["signature"]["inputs"][0]["name"] == "image"
+    assert not psutil.pid_exists(process.pid)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGKILL, "killed by SIGKILL; Linux does that when memory runs out"),
+        (signal.SIGTERM, "killed by SIGTERM"),
+        (signal.SIGRTMIN + 1, "killed by "),  # it has no name of its own
+    ],
+)
+def test_worker_that_is_killed_while_it_works_has_crashed(worker, tmp_path, number, said):
+    with worker(load_s=FOREVER_S) as process:
+        process.start()
+        killer = threading.Timer(0.3, os.kill, [process.pid, number])
+        killer.start()
+        with pytest.raises(Failure) as caught:
+            process.ask("load")
+        killer.join()
+
+    assert caught.value.outcome == Outcome.CRASH
+    assert said in caught.value.reason
+    assert "'load'" in caught.value.reason
+    assert str(tmp_path / "worker.log") in caught.value.reason
+
+
+def test_worker_that_is_killed_between_commands_has_crashed(worker):
+    with worker() as process:
+        process.start()
+        os.kill(process.pid, signal.SIGKILL)
+        wait_until(lambda: not alive(process.pid))
+        with pytest.raises(Failure) as caught:
+            process.ask("load")
+
+    assert caught.value.outcome == Outcome.CRASH
+    assert "SIGKILL" in caught.value.reason
+
+
+def test_worker_that_is_stopped_hangs_and_is_ended(worker):
+    with worker(timeout_s=0.5) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        begin = time.monotonic()
+        with pytest.raises(Failure) as caught:
+            process.start()
+        waited = time.monotonic() - begin
+
+    assert caught.value.outcome == Outcome.HANG
+    assert "no answer to 'start' within 0.5 s (see --timeout)" in caught.value.reason
+    assert 0.5 <= waited < SOON_S
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_worker_is_ended_when_its_context_fails(worker):
+    with pytest.raises(ZeroDivisionError), worker() as process:
+        raise ZeroDivisionError
+
+    assert not psutil.pid_exists(process.pid)
+
+
+def sleeping_child(controller):
+    """The controller's worker once it sleeps in its artifact: it no longer computes."""
+    for child in psutil.Process(controller.pid).children():
+        try:
+            before = child.cpu_times()
+            time.sleep(0.4)
+            if child.status() == psutil.STATUS_SLEEPING and child.cpu_times() == before:
+                return child.pid
+        except psutil.NoSuchProcess:
+            continue
+    return None
+
+
+def test_worker_does_not_outlive_a_killed_controller(
+    tmp_path, fake_artifact, inputs_file, start_cli
+):
+    inputs_file(tmp_path / "inputs.npz")
+    fake_artifact(tmp_path, "slow", load_s=FOREVER_S)
+    controller = start_cli(
+        *("run", "slow", "--inputs", "inputs.npz", "--device", "cpu", "--threads", "1"),
+        cwd=tmp_path,
+    )
+    pid = wait_until(lambda: sleeping_child(controller))
+
+    controller.kill()
+    controller.wait()
+
+    wait_until(lambda: not alive(pid))
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path, fake_artifact, inputs_file, start_cli):
+    inputs_file(tmp_path / "inputs.npz")
+    for name in ("one", "two"):
+        fake_artifact(tmp_path / "artifacts", name, call_s=0.01)
+    controller = start_cli(
+        *("run", "artifacts", "--inputs", "inputs.npz", "--device", "cpu", "--threads", "1"),
+        *("--out", "runs", "--json", "out.json"),
+        cwd=tmp_path,
+    )
+    wait_until(lambda: "measurement" in "".join(f.read_text() for f in results(tmp_path)))
+    children = [child.pid for child in psutil.Process(controller.pid).children()]
+
+    controller.send_signal(signal.SIGINT)
+    _, errors = controller.communicate(timeout=SOON_S)
+
+    assert controller.returncode == 130
+    assert "Traceback" not in errors
+    assert not any(map(alive, children))
+    summary = json.loads((tmp_path / "out.json").read_text())
+    assert summary["interrupted"]
+    measured = [row for row in summary["rows"] if row["pass_s"] is not None]
+    assert measured
+    assert all(row["outcome"] == "ok" and row["metrics"] for row in measured)
+    (file,) = results(tmp_path)
+    assert json.loads(file.read_text().splitlines()[-1])["kind"] == "end"
+    assert "INTERRUPTED" in file.with_name("report.md").read_text()
+
+
+def results(folder):
+    return list(folder.glob("runs/*/results.jsonl"))
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory, root, run_cli, fake_artifact, inputs_file):
+    """What a worker saw, of a project that has the packages `train` and `export`.
+
+    The project is a copy of the runner, whose fake runtime is replaced by one that looks around
+    and then says that it cannot take the artifact.
+    """
+    project = tmp_path_factory.mktemp("project")
+    shutil.copytree(root / "infer", project / "infer")
+    for name in ("train", "export"):
+        (project / name).mkdir()
+        (project / name / "__init__.py").write_text("")
+    (project / "infer" / "runtimes" / "fake.py").write_text(
+        textwrap.dedent(
+            """
+            import importlib.util, json, os, subprocess, sys
+
+            def load(path, options):
+                child = subprocess.Popen(["sleep", "600"])
+                found = {name: importlib.util.find_spec(name) is not None
+                         for name in ("train", "export", "numpy", "infer.worker")}
+                seen = {"found": found, "child": child.pid, "environment": dict(os.environ),
+                        "imported": sorted(sys.modules), "cores": len(os.sched_getaffinity(0))}
+                (path.parent / "seen.json").write_text(json.dumps(seen))
+                raise NotImplementedError("looked around")
+            """
+        )
+    )
+    inputs_file(project / "inputs.npz")
+    artifact = fake_artifact(project, "artifact")
+    done = run_cli(
+        *("run", "artifact", "--inputs", "inputs.npz", "--device", "cpu", "--threads", "1"),
+        *("--out", "runs", "--json", "out.json"),
+        cwd=project,
+        root=project,
+    )
+    assert "looked around" in done.stdout, done.stderr
+    return json.loads((artifact / "seen.json").read_text()) | {
+        "row": json.loads((project / "out.json").read_text())["rows"][0],
+        "project": project,
+    }
+
+
+def test_worker_sees_the_runner_and_not_the_code_that_trained_or_exported(probe):
+    assert probe["found"] == {"train": False, "export": False, "numpy": True, "infer.worker": True}
+
+
+def test_controller_of_that_project_does_see_it(probe):
+    code = "import train, export; print(train.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=probe["project"],
+        env=os.environ | {"PYTHONPATH": str(probe["project"])},
+        capture_output=True,
+        text=True,
+    )
+
+    assert Path(done.stdout.strip()).is_relative_to(probe["project"])
+
+
+def test_runtime_that_cannot_take_an_artifact(probe):
+    assert probe["row"]["outcome"] == Outcome.UNSUPPORTED
+    assert probe["row"]["reason"] == "NotImplementedError: looked around"
+
+
+def test_processes_that_a_runtime_starts_are_ended(probe):
+    assert not alive(probe["child"])
+
+
+def test_worker_has_the_threads_it_was_given_and_no_gpu(probe):
+    assert probe["cores"] == 1
+    environment = probe["environment"]
+    assert environment["OMP_NUM_THREADS"] == "1"
+    assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert not any(name.startswith("PYTHON") for name in environment)
+
+
+HEAVY = {"tensorflow", "torch", "jax", "jaxlib", "keras", "flax", "onnxruntime", "onnx"}
+
+
+def test_worker_imports_nothing_that_its_runtime_does_not_need(probe):
+    imported = {name.partition(".")[0] for name in probe["imported"]}
+
+    assert not imported & (HEAVY | {"scipy", "sklearn", "rich", "pandas"})
+
+
+def test_controller_imports_no_framework(root):
+    code = "import sys, infer.cli; print(*sorted(sys.modules), sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    imported = {name.partition(".")[0] for name in done.stdout.split()}
+
+    assert "infer" in imported
+    assert not imported & (HEAVY | {"train", "export"})
