@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,14 @@ def read_source(path: Path) -> Source:
 
 
 def find_sources(folder: Path) -> list[Source]:
-    """All weights of a folder."""
-    return [read_source(path) for path in sorted(folder.glob("*.safetensors"))]
+    """All weights of a folder; a damaged file is named and left out."""
+    sources = []
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            sources.append(read_source(path))
+        except WeightsError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    return sources
 
 
 def best(sources: list[Source]) -> Source:
