@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import FRAMEWORKS, Exported, Trained, command, one_framework
+
 from train import synthetic
 
 

@@ -51,6 +51,7 @@ class Network:
 
 def torch_network() -> Network:
     import torch
+
     from train import torch_resnet
 
     def make(pixels: int, dtype: str, seed: int) -> Any:
@@ -67,6 +68,7 @@ def torch_network() -> Network:
 def keras_network() -> Network:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
+
     from train import keras_resnet
 
     def make(pixels: int, dtype: str, seed: int) -> Any:
@@ -83,6 +85,7 @@ def keras_network() -> Network:
 def flax_network() -> Network:
     import jax
     from flax import nnx
+
     from train import flax_resnet
 
     @cache
@@ -179,6 +182,7 @@ def settle(weights: Path, out: Path) -> None:
     would agree on labels whatever they hold. Its record goes along, with the new metrics.
     """
     import torch
+
     from train import torch_resnet, train_torch
 
     model = torch_resnet.ResNet()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from commands import FRAMEWORKS, Trained, one_framework
 from one_framework import BATCHES, PIXELS
+
 from train.weights import Weights, load_weights, shapes
 
 pytest_plugins = ("frameworks",)

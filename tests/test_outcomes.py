@@ -15,6 +15,7 @@ import pytest
 from infer import cli
 from infer.artifact import MANIFEST
 from infer.outcome import Outcome
+from infer.protocol import PROTOCOLS
 
 # Enough for a Python to start on a busy machine, and what each hanging artifact costs.
 TIMEOUT_S = 6
@@ -265,19 +266,43 @@ def test_command_that_measures_one_alone_has_the_inputs(differing):
     assert words[words.index("--inputs") + 1] == str(differing.inputs)
 
 
+QUICK = PROTOCOLS["quick"]
+
+
 @pytest.fixture(scope="module")
-def agreeing(tmp_path_factory, fake_artifact, measure):
-    """A run that is well: one of the artifacts differs by less than is allowed."""
+def agreeing(tmp_path_factory, fake_artifact, inputs_file, measure):
+    """A run that is well: one of the artifacts differs by less than is allowed.
+
+    There are more samples than the later rounds of the protocol take.
+    """
     folder = tmp_path_factory.mktemp("artifacts")
     fake_artifact(folder, "near", bias=0.01)
     fake_artifact(folder, "slow", call_s=0.004)
-    return measure(folder, "--tolerance", "0.02", "--reference", "slow")
+    images = np.random.default_rng(0).random((QUICK.samples + 50, 4, 4, 3), dtype=np.float32)
+    inputs = inputs_file(folder / "inputs.npz", image=images, labels=np.arange(len(images)) % 3)
+    return measure(folder, "--tolerance", "0.02", "--reference", "slow", inputs=inputs)
 
 
 def test_status_says_that_all_is_well(agreeing):
     assert agreeing.done.returncode == 0
     assert {row["outcome"] for row in agreeing.rows.values()} == {"ok"}
     assert "Traceback" not in agreeing.done.stderr
+
+
+def test_later_rounds_take_a_part_of_the_samples(agreeing):
+    samples = {
+        (record["artifact"], record["round"]): record["passes"]["samples"]
+        for record in agreeing.records
+        if record["kind"] == "measurement"
+    }
+
+    assert samples == {
+        (name, index): QUICK.samples + (0 if index else 50)
+        for name in ("near", "slow")
+        for index in range(QUICK.rounds)
+    }
+    assert agreeing.rows["near"]["samples"] == QUICK.samples + 50
+    assert agreeing.rows["near"]["largest_difference"] == pytest.approx(0.01, abs=1e-5)
 
 
 def test_reference_can_be_chosen(agreeing):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from infer.outcome import Failure, Outcome
-from infer.parity import TOLERANCES, check_outputs, compare, read_outputs, seven_metrics
+from infer.parity import TOLERANCES, check_outputs, compare, head, read_outputs, seven_metrics
 
 REFERENCE = {"p": np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]], np.float32)}
 
@@ -132,6 +132,14 @@ def test_other_shapes_fail(shape):
 
     assert caught.outcome == Outcome.PARITY_FAIL
     assert str(shape) in caught.reason and "(3, 3)" in caught.reason
+
+
+def test_reference_of_a_part_of_the_samples_is_its_first_rows():
+    part = {"q": REFERENCE["p"][:2]}
+
+    assert compare(part, head(REFERENCE, part), 0.0)["passed"]
+    assert head(REFERENCE, REFERENCE)["p"].shape == (3, 3)
+    assert not compare({"q": REFERENCE["p"][1:]}, head(REFERENCE, part), 0.1)["passed"]
 
 
 def test_lower_precision_is_allowed_more():

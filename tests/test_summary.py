@@ -40,7 +40,7 @@ def artifact(name, *, weights="a", trained_in="torch", framework="torch", **mani
     }
 
 
-def measurement(name, index, seconds, *, singles=(0.001,), **values):
+def measurement(name, index, seconds, *, samples=1000, singles=(0.001,), **values):
     return {
         "kind": "measurement",
         "artifact": name,
@@ -49,7 +49,11 @@ def measurement(name, index, seconds, *, singles=(0.001,), **values):
         "load": {"seconds": 0.2},
         "first_call": {"seconds": 0.3},
         "warm_up": {"steady": True},
-        "passes": {"seconds": seconds, "samples": 1000, "peak_rss_bytes": 2**20 * (index + 1)},
+        "passes": {
+            "seconds": seconds,
+            "samples": samples,
+            "peak_rss_bytes": 2**20 * (index + 1),
+        },
         "single": {"seconds": list(singles)},
     } | values
 
@@ -105,7 +109,7 @@ def test_times_are_medians_over_the_rounds():
 
     row = row_of(summarize(records), "one")
 
-    assert row.pass_s == 3.0
+    assert row.pass_s == pytest.approx(3.0)
     assert row.single_s == 0.4
     assert row.import_s == 1.5
     assert (row.load_s, row.first_call_s) == (0.2, 0.3)
@@ -113,6 +117,26 @@ def test_times_are_medians_over_the_rounds():
     assert row.samples == 1000
     assert row.versions == {"fake": "1.0"}
     assert (row.outcome, row.steady) == ("ok", True)
+
+
+def test_rounds_of_a_part_of_the_samples_are_scaled_to_all():
+    records = [
+        RUN,
+        *(artifact(name) for name in ("base", "twice")),
+        measurement("base", 0, [4.0], samples=1000),
+        measurement("base", 1, [0.5], samples=100),
+        measurement("twice", 0, [8.0], samples=1000),
+        measurement("twice", 1, [1.0], samples=100),
+        *(parity(name, "base") for name in ("base", "twice")),
+        END,
+    ]
+
+    summary = summarize(records)
+
+    assert row_of(summary, "base").samples == 1000
+    assert row_of(summary, "base").pass_s == pytest.approx(4.5)
+    ratio = row_of(summary, "twice").pass_ratio
+    assert (ratio.low, ratio.high) == pytest.approx((2, 2))
 
 
 def test_one_unsteady_round_makes_it_unsteady():
@@ -260,7 +284,7 @@ def test_interrupted_run_shows_what_was_measured():
     summary = summarize(cut)
 
     assert summary.interrupted
-    assert row_of(summary, "base").pass_s == 1.0
+    assert row_of(summary, "base").pass_s == pytest.approx(1.0)
     other = row_of(summary, "other")
     assert (other.outcome, other.reason, other.pass_s) == ("not measured", "interrupted", None)
     report = markdown.render(summary)
