@@ -117,8 +117,14 @@ class Manifest:
         lists: dict[str, Any] = {
             key: tuple(value.get(key, ())) for key in ("classes", "warnings", "notices")
         }
-        if not isinstance(value["payload"], str):
-            raise TypeError("'payload' is not a path")
+        for name, kind in (("payload", str), ("format", str), ("weights", dict)):
+            if not isinstance(value[name], kind):
+                raise TypeError(f"'{name}' is not a {kind.__name__}")
+        evaluation = value.get("evaluation")
+        if evaluation is not None and not (
+            isinstance(evaluation["file"], str) and isinstance(evaluation["sha256"], str)
+        ):
+            raise TypeError("'evaluation' is not a file and its sha256")
         files = {
             str(name): {"sha256": str(entry["sha256"]), "bytes": int(entry["bytes"])}
             for name, entry in value["files"].items()

@@ -121,6 +121,8 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> int:
     artifacts = _artifacts(options.artifacts)
     if options.inputs:
         read_inputs(options.inputs)
+    if options.json and options.json != "-":
+        _write_json(Path(options.json), "")  # an error now rather than after the measurement
     threads = options.threads or environment.cores()
     if threads > environment.cores():
         raise UsageError(f"--threads {threads}: this machine gives {environment.cores()} cores")
@@ -228,11 +230,18 @@ def _give(summary: Summary, json_file: str | None) -> None:
         print(text, end="")
         return
     if json_file:
-        Path(json_file).write_text(text)
+        _write_json(Path(json_file), text)
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, 140)
     terminal.show(summary, console)
+
+
+def _write_json(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UsageError(f"--json {path}: {error.strerror}") from None
 
 
 def _status(summary: Summary) -> int:

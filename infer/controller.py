@@ -73,6 +73,9 @@ class Run:
             device=self.plan.device,
             threads=self.plan.threads,
             seed=self.plan.seed,
+            inputs=str(self.plan.inputs) if self.plan.inputs else None,
+            timeout_s=self.plan.timeout_s,
+            tolerance=self.plan.tolerance,
         )
         interrupted = False
         try:
@@ -172,7 +175,8 @@ class Run:
             record["first_call"] = worker.ask("first_call", batch=protocol.batch)
             self._check_device(record["first_call"]["placement"])
             tell("warming up")
-            limit = protocol.warm_up_limit_s
+            # One answer covers the whole warm-up, and must come within the time limit.
+            limit = min(protocol.warm_up_limit_s, self.plan.timeout_s / 2)
             record["warm_up"] = worker.ask("warm_up", batch=protocol.batch, limit_s=limit)
             tell("passes over the inputs")
             record["passes"] = worker.ask(
@@ -207,13 +211,13 @@ class Run:
         manifest = self._opened[label].manifest
         classes = len(manifest.classes) if manifest and manifest.classes else None
         first = next(iter(outputs.values()))
+        parity.check_outputs(outputs, samples, classes)
         if labels is not None and first.ndim == 2 and labels.max(initial=0) >= first.shape[1]:
             raise Failure(
                 Outcome.BAD_INPUT,
                 f"{self._inputs[label]}: labels up to {labels.max()}, but the output has only "
                 f"{first.shape[1]} classes",
             )
-        parity.check_outputs(outputs, samples, classes)
 
     def _labels(self, label: str) -> np.ndarray | None:
         try:
@@ -280,4 +284,8 @@ class Run:
 
 
 def _file_name(label: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", label)
+    name = re.sub(r"[^\w.-]+", "_", label)
+    if name == label:
+        return name
+    # "a/m" and "a m" are two artifacts.
+    return f"{name}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"

@@ -65,8 +65,11 @@ def compare(outputs: Outputs, reference: Outputs, tolerance: float) -> dict[str,
         reference: the same of the reference.
         tolerance: largest absolute difference that passes.
 
+    Returns:
+        The largest differences, `passed`, and for classifiers the share of equal labels.
+
     Raises:
-        Failure: the names or shapes differ, or a difference is beyond the tolerance.
+        Failure: the names or shapes differ.
     """
     if len(outputs) == len(reference) == 1:
         outputs = {next(iter(reference)): next(iter(outputs.values()))}

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from infer.artifact import Artifact
+from infer.artifact import Artifact, Manifest
 from infer.outcome import Failure, Outcome
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
@@ -60,7 +60,7 @@ class WorkerProcess:
             "payload": str(artifact.payload.resolve()),
             "device": device,
             "threads": threads,
-            "manifest": asdict(artifact.manifest) if artifact.manifest else {},
+            "manifest": _spoken(artifact.manifest) if artifact.manifest else {},
         }
 
     def __enter__(self) -> WorkerProcess:
@@ -126,7 +126,8 @@ class WorkerProcess:
     def _crashed(self, action: str) -> Failure:
         status = self._process.wait()
         if status < 0:
-            how = f"killed by {signal.Signals(-status).name}"
+            names = {int(known): known.name for known in signal.Signals}
+            how = f"killed by {names.get(-status, f'signal {-status}')}"
             how += _ENDED_BY_KERNEL if -status == signal.SIGKILL else ""
         else:
             how = f"exited with status {status}"
@@ -137,6 +138,11 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def _spoken(manifest: Manifest) -> dict[str, Any]:
+    """The manifest without its list of files, which may be long and is none of the worker's."""
+    return {name: value for name, value in asdict(manifest).items() if name != "files"}
 
 
 def _environment(device: str, threads: int) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -229,8 +230,9 @@ def _times(
 
 def _command(path: str, run: Record) -> str:
     """The command that measures one artifact alone."""
-    command = ["python -m infer run", path, "--protocol", run["protocol"]["name"]]
-    arguments = run["command"]
-    if "--inputs" in arguments:
-        command += ["--inputs", arguments[arguments.index("--inputs") + 1]]
-    return " ".join([*command, "--device", run["device"], "--threads", str(run["threads"])])
+    command = ["python", "-m", "infer", "run", path, "--protocol", run["protocol"]["name"]]
+    for option in ("inputs", "tolerance"):
+        if run.get(option) is not None:
+            command += [f"--{option}", str(run[option])]
+    command += ["--device", run["device"], "--threads", str(run["threads"])]
+    return shlex.join(command)

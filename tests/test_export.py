@@ -256,6 +256,12 @@ def test_named_weights_go_to_the_formats_asked_for(jobs: _Jobs) -> None:
     assert set(jobs.done) == {(w, f) for w in (one, two) for f in ("onnx-jax", "torchscript")}
 
 
+def test_weights_that_are_named_twice_are_exported_once(jobs: _Jobs) -> None:
+    path = jobs.weights("weights", "w", "torch", 0.7, 1)
+    assert command_line.main([str(path), str(path)]) == 0
+    assert len(set(jobs.folders)) == len(jobs.folders) == len(ALL)
+
+
 @pytest.mark.parametrize("named", [False, True])
 def test_weights_of_the_same_name_do_not_overwrite_each_other(
     jobs: _Jobs, named: bool, capsys: pytest.CaptureFixture[str]

@@ -862,10 +862,10 @@ def test_each_of_several_frameworks_has_the_same_options(
     started = _Started(monkeypatch)
     options = ["--dataset", "synthetic", "--out", "torch"]
     assert _main(*named, *options) == 0
-    assert len(started.commands) == len(FRAMEWORKS)
+    assert len(started.commands) == len({tuple(c) for c in started.commands}) == len(FRAMEWORKS)
     for arguments, name in zip(started.commands, FRAMEWORKS, strict=True):
+        assert name in arguments
         parsed = command_line._parser().parse_args(arguments[arguments.index("train") + 1 :])
-        assert parsed.frameworks == [name]
         assert parsed.out == Path("torch")
         assert parsed.dataset == "synthetic"
 
