@@ -14,7 +14,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +87,16 @@ def flax_network() -> Network:
 
     from train import flax_resnet
 
-    @cache
-    def made(seed: int) -> Any:
-        return flax_resnet.ResNet(nnx.Rngs(seed))
+    last: list[Any] = []
 
     def make(pixels: int, dtype: str, seed: int) -> Any:
-        model = nnx.clone(made(seed))
         if dtype == "float64":
+            # Of the last one made: new ones would have their random numbers compiled again.
+            model = nnx.clone(last.pop())
             jax.config.update("jax_enable_x64", True)
+        else:
+            model = flax_resnet.ResNet(nnx.Rngs(seed))
+        last[:] = [model]
         # The layers compute in the precision of their variables and inputs.
         variables = nnx.state(model, (nnx.Param, nnx.BatchStat))
         nnx.update(model, jax.tree.map(lambda array: array.astype(dtype), variables))

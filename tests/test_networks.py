@@ -30,7 +30,7 @@ def answers(
     root = tmp_path_factory.mktemp("networks")
     job = {"start": settled, "weights": trained.weights | {"settled": settled}}
     job["weights"] = {name: str(path) for name, path in job["weights"].items()}
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
         ends = [pool.submit(one_framework, name, root / name, **job) for name in FRAMEWORKS]
     for end in ends:
         end.result()
@@ -134,20 +134,24 @@ def test_training_from_the_same_weights_is_the_same(
     start, _ = load_weights(settled)
     trained = {name: _read(folder / f"trained-{parts}.npz") for name, folder in answers.items()}
     losses = {name: arrays.pop("losses") for name, arrays in trained.items()}
+    moved = {name: _moved(trained[name], start) for name in FRAMEWORKS}
     for one, two in PAIRS:
-        # The first losses come before the first update, the others before rounding has grown.
+        # The first losses come before the first update, the others as rounding grows.
         assert losses[one][:parts] == pytest.approx(losses[two][:parts], rel=1e-4), (one, two)
-        assert losses[one] == pytest.approx(losses[two], rel=5e-3), (one, two)
-        moved = {n: _moved(trained[n], start) for n in (one, two)}
-        for name in moved[one]:
-            if not name.endswith((".mean", ".var")):
-                assert moved[one][name] == pytest.approx(moved[two][name], rel=0.02), (one, two)
-            else:
-                assert moved[one][name] == pytest.approx(moved[two][name], rel=0.1), (one, two)
+        assert losses[one] == pytest.approx(losses[two], rel=0.02), (one, two)
+        # Adam moves each weight by about the learning rate, so this is the sum of the schedule.
+        assert moved[one]["kernel"] == pytest.approx(moved[two]["kernel"], rel=0.01), (one, two)
+        for kind in ("scale", "bias", "mean", "var"):
+            assert moved[one][kind] == pytest.approx(moved[two][kind], rel=0.03), (one, two, kind)
 
 
 def _moved(weights: Weights, start: Weights) -> dict[str, float]:
-    return {name: float(np.abs(weights[name] - start[name]).mean()) for name in start}
+    """How far training has moved the tensors of each kind, in the mean."""
+    kinds: dict[str, list[np.ndarray]] = {}
+    for name, array in start.items():
+        difference = np.abs(weights[name] - array)
+        kinds.setdefault(name.rpartition(".")[2], []).append(difference.ravel())
+    return {kind: float(np.concatenate(arrays).mean()) for kind, arrays in kinds.items()}
 
 
 def _read(path: Path) -> Weights:
