@@ -982,13 +982,10 @@ def test_ctrl_c_at_the_terminal_keeps_what_was_trained(tmp_path: Path) -> None:
     assert str(path) in out
 
 
-@pytest.mark.parametrize(
-    "case", ["unknown framework", "wrong file", "no folder", "truncated weights"]
-)
+@pytest.mark.parametrize("case", ["unknown framework", "wrong file", "no folder"])
 def test_wrong_usage_ends_with_status_2_and_one_line(tmp_path: Path, case: str) -> None:
     _medmnist(tmp_path / "bloodmnist.npz")
     (tmp_path / "file").write_text("")
-    (tmp_path / "w.safetensors").write_bytes(bytes(100))
     arguments, named = {
         "unknown framework": (("caffe", "--dataset", "synthetic"), "'caffe'"),
         "wrong file": (
@@ -998,10 +995,6 @@ def test_wrong_usage_ends_with_status_2_and_one_line(tmp_path: Path, case: str) 
         "no folder": (
             ("torch", "--dataset", "bloodmnist", "--data-root", tmp_path / "file"),
             str(tmp_path / "file"),
-        ),
-        "truncated weights": (
-            ("torch", "--dataset", "synthetic", "--start-from", tmp_path / "w.safetensors"),
-            str(tmp_path / "w.safetensors"),
         ),
     }[case]
     done = command("train", *arguments, "--out", tmp_path / "out")
