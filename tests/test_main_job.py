@@ -267,7 +267,7 @@ def faulty(
     damaged.write_bytes(data)
     faults = Faults(kill="onnx-keras", stop="onnx-jax")
     arguments = [folder / name for name in names]
-    options = ("--inputs", small_inputs, "--timeout", 12)
+    options = ("--inputs", small_inputs, "--timeout", 25)
     return measure(folder, *arguments, *options, look=faults), faults
 
 
@@ -290,7 +290,7 @@ def test_faults_end_in_their_own_outcomes(faulty: tuple[Measured, Faults]) -> No
     ("name", "words"),
     [
         ("onnx-keras", ["SIGKILL", "log: "]),
-        ("onnx-jax", ["no answer", "12 s", "--timeout"]),
+        ("onnx-jax", ["no answer", "25 s", "--timeout"]),
         ("torchscript", ["torchscript/model.pt", "altered", "SHA-256"]),
     ],
 )
