@@ -21,6 +21,7 @@ from export.weights_at_hand import (
     find_sources,
     own_training,
     read_source,
+    told_apart,
 )
 from train.data import DATASETS, DataError, load_dataset
 from train.weights import WeightsError
@@ -85,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _jobs(options: argparse.Namespace, formats: list[str]) -> list[Job]:
     if options.weights:
-        return [(read_source(path), name) for path in options.weights for name in formats]
+        named = told_apart([read_source(path) for path in options.weights])
+        return _once([(source, name) for source in named for name in formats])
     trained = find_sources(TRAINED)
     at_hand = trained + find_sources(PRETRAINED)
     if not at_hand:
@@ -103,8 +105,12 @@ def _jobs(options: argparse.Namespace, formats: list[str]) -> list[Job]:
             for name in formats
             if EXPORTERS[name].framework == source.framework
         ]
-    unique = {(source.sha256, name): (source, name) for source, name in jobs}
-    return list(unique.values())
+    sources = told_apart([source for source, _ in jobs])
+    return _once([(source, name) for source, (_, name) in zip(sources, jobs, strict=True)])
+
+
+def _once(jobs: list[Job]) -> list[Job]:
+    return list({(source.sha256, name): (source, name) for source, name in jobs}.values())
 
 
 def _evaluations(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ class Source:
     arrays: dict[str, np.ndarray]
     sha256: str
     record: dict[str, Any]
+    suffix: str = ""  # tells them from others of the same name
 
     @property
     def name(self) -> str:
         """How reports call them."""
-        return self.path.stem
+        return self.path.stem + self.suffix
 
     @property
     def framework(self) -> str | None:
@@ -65,6 +66,17 @@ def read_source(path: Path) -> Source:
     if expected != sha256:
         raise WeightsError(f"{path}: altered, its SHA-256 is not that of its record")
     return Source(path, arrays, sha256, record)
+
+
+def told_apart(sources: list[Source]) -> list[Source]:
+    """The same weights, with a part of the hash in the name where others have the same name."""
+    hashes: dict[str, set[str]] = {}
+    for source in sources:
+        hashes.setdefault(source.name, set()).add(source.sha256)
+    return [
+        replace(source, suffix=f"-{source.sha256[:8]}") if len(hashes[source.name]) > 1 else source
+        for source in sources
+    ]
 
 
 def find_sources(folder: Path) -> list[Source]:

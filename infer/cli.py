@@ -121,8 +121,6 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> int:
     artifacts = _artifacts(options.artifacts)
     if options.inputs:
         read_inputs(options.inputs)
-    if options.json and options.json != "-":
-        _write_json(Path(options.json), "")  # an error now rather than after the measurement
     threads = options.threads or environment.cores()
     if threads > environment.cores():
         raise UsageError(f"--threads {threads}: this machine gives {environment.cores()} cores")
@@ -143,6 +141,8 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> int:
         reference=options.reference,
         seed=options.seed,
     )
+    if options.json and options.json != "-":
+        _write_json(Path(options.json), "")  # an error now rather than after the measurement
     store = _new_run(options.out)
     try:
         _measure(plan, store, arguments)

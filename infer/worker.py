@@ -263,6 +263,7 @@ def _rss() -> int | None:
 def _die_with_parent() -> None:
     """Have Linux end this process when the controller ends, however that happens."""
     if sys.platform == "linux":
+        parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:  # it ended before we asked
+        if os.getppid() != parent:  # it ended before we asked
             os._exit(1)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from train.record import PROFILE_NOTICES, environment, write_record
 from train.watch import Watch
 from train.weights import WeightsError, load_weights
 
-_MODULES = {"keras": "tensorflow", "torch": "torch", "flax": "jax"}
+_NEEDS = {"keras": ("tensorflow", "keras"), "torch": ("torch",), "flax": ("jax", "flax", "optax")}
 _EXTRAS = {"keras": "tensorflow", "torch": "torch", "flax": "jax"}
 INTERRUPTED = 130
 
@@ -29,7 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Train in each framework asked for; return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
-    frameworks = options.frameworks or list(FRAMEWORKS)
+    frameworks = [options.only] if options.only else options.frameworks or list(FRAMEWORKS)
+    for framework in frameworks:
+        if framework not in FRAMEWORKS:
+            known = ", ".join(FRAMEWORKS)
+            print(f"error: unknown framework {framework!r}: choose from {known}", file=sys.stderr)
+            return 2
     if len(frameworks) > 1:
         return _each_in_its_own_process(frameworks, arguments)
     try:
@@ -55,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         help="paper: the whole method; quick: about a minute a framework (default)",
     )
     parser.add_argument("--size", type=int, choices=SIZES, default=28, help="image side in pixels")
-    parser.add_argument("--seed", type=int, default=0, help="of the weights and the image order")
+    parser.add_argument(
+        "--seed", type=_number(0), default=0, help="of the weights and the image order"
+    )
     parser.add_argument(
         "--dataset",
         choices=DATASETS,
@@ -68,22 +76,31 @@ def _parser() -> argparse.ArgumentParser:
         help=f"folder of bloodmnist.npz (default: ${ROOT_VARIABLE}, else ~/.medmnist)",
     )
     parser.add_argument("--out", type=Path, default=Path("artifacts/weights"), help="output folder")
-    parser.add_argument("--epochs", type=int, help="instead of the profile's number")
-    parser.add_argument("--train-images", type=int, help="instead of the profile's number")
+    parser.add_argument("--epochs", type=_number(1), help="instead of the profile's number")
+    parser.add_argument("--train-images", type=_number(1), help="instead of the profile's number")
     parser.add_argument("--start-from", type=Path, metavar="WEIGHTS", help="instead of new weights")
     parser.add_argument(
         "--evaluate", type=Path, metavar="WEIGHTS", help="train nothing, print the test metrics"
     )
+    parser.add_argument("--only", choices=FRAMEWORKS, help=argparse.SUPPRESS)
     return parser
+
+
+def _number(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+
+    return number
 
 
 def _each_in_its_own_process(frameworks: list[str], arguments: list[str]) -> int:
     # Frameworks share threads, memory and signal handlers badly; and one that is missing
     # or fails leaves the others to train.
-    options = [argument for argument in arguments if argument not in frameworks]
     worst = 0
     for framework in frameworks:
-        process = subprocess.Popen([sys.executable, "-m", "train", framework, *options])
+        process = subprocess.Popen([sys.executable, "-m", "train", *arguments, "--only", framework])
         interrupted = False
         while True:
             try:
@@ -98,15 +115,11 @@ def _each_in_its_own_process(frameworks: list[str], arguments: list[str]) -> int
 
 
 def _train(framework: str, options: argparse.Namespace) -> int:
-    if framework not in FRAMEWORKS:
-        print(f"error: unknown framework {framework!r}: {', '.join(FRAMEWORKS)}", file=sys.stderr)
-        return 2
-    if importlib.util.find_spec(_MODULES[framework]) is None:
-        extra = _EXTRAS[framework]
-        print(
-            f"error: {framework} is not installed: pip install '.[train,{extra}]'", file=sys.stderr
-        )
-        return 2
+    for package in _NEEDS[framework]:
+        if importlib.util.find_spec(package) is None:
+            remedy = f"pip install '.[train,{_EXTRAS[framework]}]'"
+            print(f"error: {package} is not installed: {remedy}", file=sys.stderr)
+            return 2
     recipe = Recipe.of(options.profile, size=options.size, seed=options.seed).changed(
         epochs=options.epochs, train_images=options.train_images
     )
@@ -129,6 +142,10 @@ def _train(framework: str, options: argparse.Namespace) -> int:
     if data.name != "bloodmnist":
         name += f"-{data.name}"
     path = options.out / f"{name}.safetensors"
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{options.out}: cannot be made ({error.strerror})") from None
     for notice in notices:
         print(f"*** {notice}", file=sys.stderr)
     steps = len(training_batches(data.train, recipe, 0))

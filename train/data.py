@@ -12,6 +12,7 @@ import runpy
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,9 +238,11 @@ def read_splits(path: Path, size: int, counts: dict[str, int]) -> dict[str, Spli
                         f"{path}: {name}_images is {images.dtype} {images.shape}, expected "
                         f"uint8 {(count, size, size, 3)}"
                     )
-                if labels.size != count or labels.max() >= CLASSES:
-                    raise DataError(f"{path}: {name}_labels are not {count} labels below {CLASSES}")
+                if labels.size != count or labels.min() < 0 or labels.max() >= CLASSES:
+                    raise DataError(
+                        f"{path}: {name}_labels are not {count} labels in 0..{CLASSES - 1}"
+                    )
                 splits[name] = Split(images, labels.reshape(-1).astype(np.int64))
-    except (zipfile.BadZipFile, ValueError, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a whole medmnist file ({error})") from None
     return splits

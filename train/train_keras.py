@@ -15,12 +15,19 @@ from train.weights import Weights
 
 
 class _Sequence(keras.utils.PyDataset):
-    """The batches of an epoch, in a new order every epoch."""
+    """The batches of the epoch that was started last."""
 
     def __init__(self, split: Split, recipe: Recipe) -> None:
         super().__init__()
-        self.split, self.recipe, self.epoch = split, recipe, 0
-        self.batches = training_batches(split, recipe, 0)
+        self.split, self.recipe = split, recipe
+        self.start(0)
+
+    def start(self, epoch: int) -> None:
+        """Take the order of an epoch.
+
+        Not in `on_epoch_end`: Keras calls that before the first epoch too.
+        """
+        self.batches = training_batches(self.split, self.recipe, epoch)
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -28,21 +35,18 @@ class _Sequence(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         return self.batches[index]
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self.batches = training_batches(self.split, self.recipe, self.epoch)
-
 
 class _Watcher(keras.callbacks.Callback):
     """Tells the watch what `fit` does."""
 
-    def __init__(self, watch: Watch, val: Split, recipe: Recipe) -> None:
+    def __init__(self, watch: Watch, batches: _Sequence, val: Split, recipe: Recipe) -> None:
         super().__init__()
-        self.watch, self.val, self.recipe = watch, val, recipe
+        self.watch, self.batches, self.val, self.recipe = watch, batches, val, recipe
         self.seen = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.watch.start_epoch()
+        self.batches.start(epoch)
         self.seen = 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -56,17 +60,27 @@ class _Watcher(keras.callbacks.Callback):
         self.watch.end_epoch(logits, self.val.labels, get_weights(self.model))
 
 
+class _Cosine(keras.optimizers.schedules.CosineDecay):
+    """By steps of the optimizer; Keras counts batches, before gradients are accumulated."""
+
+    def __init__(self, learning_rate: float, steps: int, parts: int) -> None:
+        super().__init__(learning_rate, steps)
+        self.parts = parts
+
+    def __call__(self, step: Any) -> Any:
+        return super().__call__(step // self.parts)
+
+
 def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
     """Train by the recipe, from the weights given or new ones; `watch` keeps the best."""
     model = resnet(recipe.size, recipe.seed)
     if start:
         set_weights(model, start)
     parts = recipe.batch_size // recipe.micro_batch
-    # Keras counts a schedule's steps by batches, before gradients are accumulated.
-    steps = optimizer_steps(data.train, recipe) * parts
+    steps = optimizer_steps(data.train, recipe)
     model.compile(
         optimizer=keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps),
+            _Cosine(recipe.learning_rate, steps, parts),
             epsilon=ADAM_EPSILON,
             gradient_accumulation_steps=parts if parts > 1 else None,
         ),
@@ -74,11 +88,12 @@ def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) ->
         # XLA takes longer for a step of this network on a CPU (see docs/training.md).
         jit_compile=False,
     )
+    batches = _Sequence(data.train, recipe)
     model.fit(
-        _Sequence(data.train, recipe),
+        batches,
         epochs=recipe.epochs,
-        shuffle=False,  # the sequence has its own order
-        callbacks=[_Watcher(watch, data.val, recipe)],
+        shuffle=False,  # the batches have their own order
+        callbacks=[_Watcher(watch, batches, data.val, recipe)],
         verbose=0,
     )
 

@@ -72,7 +72,7 @@ def load_weights(path: Path) -> tuple[Weights, str]:
         weights = load(data)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
     _check(path, weights)
     return weights, hashlib.sha256(data).hexdigest()

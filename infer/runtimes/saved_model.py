@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
+# TensorFlow imports JAX where it is installed, for the converter of TensorFlow Lite; a worker
+# holds one runtime, with its time to import and its memory alone.
+sys.modules.setdefault("jax", None)  # type: ignore[arg-type]
 
-from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import Arrays, Options
+import tensorflow as tf  # noqa: E402
+
+from infer.artifact import Signature, TensorSpec  # noqa: E402
+from infer.runtimes.base import Arrays, Options  # noqa: E402
 
 _SIGNATURE = "serving_default"
 
