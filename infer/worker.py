@@ -148,9 +148,11 @@ class Worker:
             "last_calls": calls,
             "samples": batches.total,
             "placement": self.model.placement(),
+            # A module that is None there is one whose import a runtime has barred.
             "frameworks": sorted(
-                {runtime.package for runtime in RUNTIMES.values() if runtime.package}
-                & sys.modules.keys()
+                runtime.package
+                for runtime in RUNTIMES.values()
+                if runtime.package and sys.modules.get(runtime.package) is not None
             ),
             "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }
