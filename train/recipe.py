@@ -44,7 +44,7 @@ ADAM_EPSILON = 1e-8
 # Activations of one step are held for the backward pass, about 32 bytes for each pixel
 # and filter. A step of more pixels than this is taken in parts whose gradients
 # are averaged, which keeps training at 224 pixels below 6 GB.
-PIXELS_PER_STEP = 2**20
+PIXELS_PER_STEP = 2**19
 
 
 @dataclass(frozen=True)
