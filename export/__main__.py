@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from export.build import Built, ExportError, build
-from export.evaluation import Evaluation, write_evaluation
+from export.evaluation import Evaluation, resized, write_evaluation
 from export.exporters import EXPORTERS, choose
 from export.weights_at_hand import (
     PRETRAINED,
@@ -23,7 +24,8 @@ from export.weights_at_hand import (
     read_source,
     told_apart,
 )
-from train.data import DATASETS, DataError, load_dataset
+from train.data import DATASETS, DataError, Dataset, load_dataset
+from train.recipe import SIZES
 from train.weights import WeightsError
 
 OUT = Path("artifacts/exported")
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         formats = choose(options.format or ["all"])
-        jobs = _jobs(options, formats)
+        jobs = _of_sizes(_jobs(options, formats), options.size)
         evaluations = _evaluations([source for source, _ in jobs], options)
     except (ValueError, WeightsError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -75,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
         default="both",
         help="of the weights at hand: the best in all formats (same), each framework's own (own)",
     )
+    parser.add_argument(
+        "--size",
+        nargs="+",
+        type=int,
+        choices=SIZES,
+        help="image side in pixels to export for (default: that of the training)",
+    )
     parser.add_argument("--out", type=Path, default=OUT, help="output folder")
     parser.add_argument(
         "--dataset", choices=DATASETS, default="auto", help="to check and to evaluate with"
@@ -109,6 +118,13 @@ def _jobs(options: argparse.Namespace, formats: list[str]) -> list[Job]:
     return _once([(source, name) for source, (_, name) in zip(sources, jobs, strict=True)])
 
 
+def _of_sizes(jobs: list[Job], sizes: list[int] | None) -> list[Job]:
+    """Every job for every size asked for, if any is."""
+    if not sizes:
+        return jobs
+    return [(replace(source, side=size), name) for source, name in jobs for size in sizes]
+
+
 def _once(jobs: list[Job]) -> list[Job]:
     return list({(source.sha256, name): (source, name) for source, name in jobs}.values())
 
@@ -125,11 +141,24 @@ def _evaluations(
         name = options.dataset
         if name == "auto" and source.dataset == "synthetic":
             name = "synthetic"
-        data = load_dataset(name, size=source.size, root=options.data_root)
+        data = _test_images(source, name, options.data_root)
         if data.notice:
             print(f"*** {data.notice}", file=sys.stderr)
         found[key] = write_evaluation(data, options.out.parent / INPUTS.name)
     return found
+
+
+def _test_images(source: Source, name: str, root: Path | None) -> Dataset:
+    """The test images at the size to serve; enlarged ones where there is no file of that size."""
+    if source.size == source.trained_size or name == "synthetic":
+        return load_dataset(name, size=source.size, root=root)
+    try:
+        return load_dataset("bloodmnist", size=source.size, root=root)
+    except DataError as error:
+        if name == "bloodmnist":
+            raise
+        print(error, file=sys.stderr)
+    return resized(load_dataset(name, size=source.trained_size, root=root), source.size)
 
 
 def _export(jobs: list[Job], out: Path, evaluations: dict[tuple[str, int], Evaluation]) -> int:

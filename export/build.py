@@ -173,7 +173,7 @@ def _verify(artifact: Artifact, folder: Path) -> dict[str, float]:
                     own = {OUTPUT: arrays[OUTPUT]}
                 expected.mkdir(exist_ok=True)
                 worker.ask("inputs", path=str(inputs.resolve()))
-                worker.ask("passes", batch=batch, count=1, outputs=str(expected.resolve()))
+                worker.ask("predict", batch=batch, outputs=str(expected.resolve()))
                 result = compare(read_outputs(expected), own, TOLERANCES[PRECISION])
                 differences[str(batch)] = result["largest_difference"]
                 if not result["passed"]:

@@ -25,11 +25,13 @@ class Source:
     sha256: str
     record: dict[str, Any]
     suffix: str = ""  # tells them from others of the same name
+    side: int | None = None  # of the images to serve, where it is not that of the training
 
     @property
     def name(self) -> str:
         """How reports call them."""
-        return self.path.stem + self.suffix
+        side = f"-at-{self.side}px" if self.size != self.trained_size else ""
+        return self.path.stem + self.suffix + side
 
     @property
     def framework(self) -> str | None:
@@ -38,6 +40,11 @@ class Source:
 
     @property
     def size(self) -> int:
+        """Image side in pixels that they are to be served for; the network takes any."""
+        return self.side or self.trained_size
+
+    @property
+    def trained_size(self) -> int:
         """Image side in pixels that they were trained for."""
         return int(self.record.get("recipe", {}).get("size", 28))
 
