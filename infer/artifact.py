@@ -161,9 +161,13 @@ class Artifact:
         return sum(file.stat().st_size for file in files_of(self.payload))
 
     @property
-    def weights_sha256(self) -> str | None:
-        """Hash of the weights inside, where the manifest tells."""
-        return self.manifest.weights.get("sha256") if self.manifest else None
+    def weights(self) -> tuple[str | None, str | None]:
+        """Hash and name of the weights inside, where the manifest tells.
+
+        The same weights have several names where they serve images of several sizes.
+        """
+        stated = self.manifest.weights if self.manifest else {}
+        return stated.get("sha256"), stated.get("name")
 
 
 def files_of(payload: Path) -> list[Path]:
@@ -234,6 +238,15 @@ def check_files(artifact: Artifact) -> None:
     extra = sorted(found - artifact.manifest.files.keys())
     if extra:
         raise ArtifactError(f"{artifact.path / extra[0]}: not in the manifest; {remedy}")
+
+
+def fingerprint(artifact: Artifact) -> str:
+    """SHA-256 over the payload's files and their paths: whether it is still the same."""
+    digest = hashlib.sha256()
+    for path in files_of(artifact.payload):
+        digest.update(path.relative_to(artifact.payload.parent).as_posix().encode())
+        digest.update(_sha256(path).encode())
+    return digest.hexdigest()
 
 
 def discover(root: Path) -> list[Path]:

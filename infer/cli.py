@@ -5,27 +5,46 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, NoReturn
 
+import psutil
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from infer import __version__, environment, markdown, terminal
-from infer.artifact import discover, label_paths
+from infer import (
+    __version__,
+    environment,
+    markdown,
+    overhead,
+    schedule,
+    selftest_command,
+    terminal,
+)
+from infer.artifact import ArtifactError, discover, label_paths, open_artifact
 from infer.controller import Plan, Run
+from infer.controller import Progress as Standing
 from infer.inputs import InputError, read_inputs
-from infer.outcome import Outcome
-from infer.protocol import PROTOCOLS
-from infer.results import Store, read_records
+from infer.outcome import Failure, Outcome
+from infer.protocol import DEFAULT_SCENARIOS, PROTOCOLS, SCENARIOS, UNTIL, Protocol
+from infer.results import Store, StoreError, read_records
+from infer.runtimes import RUNTIMES
 from infer.summary import Summary, summarize
 
 ARTIFACTS = Path("artifacts")
 RUNS = "runs"
 OK, PARITY_FAILED, WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 0, 1, 2, 3, 130
+# How long a run may take that only a resolution would end.
+_LONGEST_S = 3600.0
+# Columns of a table that goes to a file.
+_WIDE = 140
 _PARITY_OUTCOMES = {Outcome.PARITY_FAIL, Outcome.NON_FINITE}
 
 
@@ -40,14 +59,32 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.action == "run":
             return _run(options, arguments)
+        if options.action == "self-test":
+            return _self_test(options)
+        if options.action == "overhead":
+            return _overhead(options)
         return _show(options)
     except (UsageError, InputError) as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USAGE
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_MEASURED
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program."""
+        self.exit(WRONG_USAGE, f"error: {message} (see {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="exportbench", description="Compare exported models: speed, agreement and accuracy."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -78,6 +115,40 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol", choices=PROTOCOLS, default="quick", help="how much (default: quick)"
     )
     run.add_argument(
+        "--budget",
+        type=_given(schedule.parse_duration),
+        metavar="TIME",
+        help="measure for so long instead, as 10m or 90s",
+    )
+    run.add_argument(
+        "--resolve",
+        type=_given(schedule.parse_share),
+        metavar="SHARE",
+        help="measure until every interval is as narrow as this, as 3%% (of the ratio, either "
+        f"side; at most {schedule.duration(_LONGEST_S)} unless --budget says otherwise)",
+    )
+    run.add_argument(
+        "--scenario",
+        nargs="+",
+        action="extend",
+        choices=SCENARIOS,
+        help="what is timed: "
+        + "; ".join(f"{name}: {what}" for name, what in SCENARIOS.items())
+        + f" (default: {' '.join(DEFAULT_SCENARIOS)})",
+    )
+    run.add_argument(
+        "--turns", type=_positive, metavar="N", help="bursts of each kind in a process"
+    )
+    run.add_argument(
+        "--burst",
+        type=_given(schedule.parse_duration),
+        metavar="TIME",
+        help="how long the calls of a burst take together, as 0.2s",
+    )
+    run.add_argument(
+        "--batch", type=_positive, default=128, help="samples in a batch (default: 128)"
+    )
+    run.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="auto",
@@ -85,17 +156,95 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--threads", type=_positive, help="for each artifact (default: all cores)")
     run.add_argument(
-        "--timeout", type=float, default=300.0, metavar="S", help="for one answer (default: 300)"
+        "--timeout",
+        type=_given(schedule.parse_duration),
+        default=300.0,
+        metavar="TIME",
+        help="for one answer (default: 5m)",
+    )
+    run.add_argument(
+        "--memory-limit",
+        type=_given(parse_bytes),
+        metavar="SIZE",
+        help="for each artifact's process, as 2GB (default: nine tenths of what is free)",
     )
     run.add_argument(
         "--tolerance", type=float, help="largest difference that passes (default: by precision)"
     )
     run.add_argument("--reference", help="artifact to compare with (default: the training's own)")
     run.add_argument("--seed", type=int, default=0, help="of the order in each round")
+    run.add_argument(
+        "--defaults",
+        action="store_true",
+        help="beside every artifact, measure it with its runtime left as it comes",
+    )
+    run.add_argument(
+        "--try",
+        dest="tried",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FORMAT:SETTING=VALUE",
+        help="beside every artifact of a format, measure it with a setting of its runtime, as "
+        "onnx:spinning=off (docs/runtimes.md)",
+    )
+    run.add_argument(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="go on with a run that was cut off, or make it longer with --budget or --resolve",
+    )
     run.add_argument("--out", type=Path, default=ARTIFACTS / RUNS, help="folder of the runs")
     run.add_argument(
         "--json", metavar="FILE", help="write the results as JSON too; - for standard output"
     )
+
+    self_test = actions.add_parser(
+        "self-test",
+        help="measure how often the tool is wrong on this machine",
+        description="Compare an artifact with byte copies of itself, and with copies that do 2, 5 "
+        "and 10 %% more work: first in simulation, then on this machine.",
+        epilog="example: exportbench self-test --budget 10m",
+    )
+    self_test.add_argument(
+        "artifact", nargs="?", type=Path, metavar="ARTIFACT", help="copy this one instead"
+    )
+    self_test.add_argument("--inputs", type=Path, metavar="FILE.npz", help="for ARTIFACT")
+    self_test.add_argument(
+        "--budget",
+        type=_given(schedule.parse_duration),
+        default=600.0,
+        metavar="TIME",
+        help="for all of the measuring (default: 10m)",
+    )
+    self_test.add_argument(
+        "--batch", type=_positive, nargs="+", default=[1], help="samples a call (default: 1)"
+    )
+    self_test.add_argument(
+        "--simulated", type=_positive, default=2000, help="simulated runs (default: 2000)"
+    )
+    self_test.add_argument("--threads", type=_positive, help="for each (default: all cores)")
+    self_test.add_argument("--seed", type=int, default=0, help="of the simulation")
+    self_test.add_argument(
+        "--json", metavar="FILE", help="write the figures as JSON; - for the terminal"
+    )
+
+    overhead_parser = actions.add_parser(
+        "overhead",
+        help="measure what the harness adds to a call",
+        description="Time calls as the harness does and in a bare loop of the same runtime, in "
+        f"turn. Exit status 1 if the harness surely adds more than {overhead.LIMIT_SHARE:.0%}% of "
+        f"a call and more than {overhead.LIMIT_S * 1e6:.0f} µs.",
+        epilog="example: exportbench overhead model.onnx --inputs test.npz --batch 1 128",
+    )
+    overhead_parser.add_argument("artifacts", nargs="+", type=Path, metavar="ARTIFACT")
+    overhead_parser.add_argument("--inputs", type=Path, required=True, metavar="FILE.npz")
+    overhead_parser.add_argument(
+        "--batch", type=_positive, nargs="+", default=[1, 128], help="default: 1 128"
+    )
+    overhead_parser.add_argument("--rounds", type=_positive, default=overhead.ROUNDS)
+    overhead_parser.add_argument("--threads", type=_positive, help="default: all cores")
+    overhead_parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
 
     show = actions.add_parser(
         "show",
@@ -111,68 +260,255 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
+    if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
+    return int(text)
+
+
+def _given(parse: Callable[[str], float]) -> Callable[[str], float]:
+    """A parser of options whose errors argparse shows."""
+
+    def of(text: str) -> float:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return of
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of "2GB", "512MiB" or a plain number of bytes.
+
+    Raises:
+        ValueError: it is none of these, or not positive.
+    """
+    match = re.fullmatch(
+        r"(\d{1,15}(?:\.\d{1,15})?)\s*(?:([kmgt])(i?))?b?", text.strip().lower(), re.ASCII
+    )
+    size = 0
+    if match:
+        power = " kmgt".index(match[2] or " ")
+        size = int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+    if size < 1:
+        raise ValueError(f"{text!r} is no size such as 2GB or 512MiB")
+    return size
 
 
 def _run(options: argparse.Namespace, arguments: list[str]) -> int:
+    plan = None if options.resume else _plan(options)
+    _try_json(options.json)
+    if plan is None:
+        store, plan = _old_run(options)
+    else:
+        store = _new_run(options.out)
+    remedy = f"what was measured is in {store.folder}; go on with --resume {store.folder}"
+    try:
+        with _progress() as tell:
+            Run(plan, store, tell).run(arguments)
+        summary = summarize(store.records)
+        (store.folder / "report.md").write_text(markdown.render(summary))
+    except OSError as error:
+        print(f"error: {_what(error)}; {remedy}", file=sys.stderr)
+        return NOT_MEASURED
+    except KeyboardInterrupt:  # again, while the run was being ended
+        print(f"error: interrupted; {remedy}", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        store.close()
+    _give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
+    print(f"results: {store.folder}", file=sys.stderr)
+    return _status(summary)
+
+
+def _what(error: OSError) -> str:
+    if not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _self_test(options: argparse.Namespace) -> int:
+    if bool(options.artifact) != bool(options.inputs):
+        raise UsageError("self-test: an ARTIFACT of your own goes with --inputs")
+    _try_json(options.json)
+    try:
+        with _progress() as tell:
+            found = selftest_command.verdicts(options, _threads(options), tell)
+    except ArtifactError as error:
+        raise UsageError(str(error)) from None
+    _give(
+        [asdict(one) for one in found],
+        lambda console: selftest_command.show(found, console),
+        options.json,
+    )
+    return OK
+
+
+def _overhead(options: argparse.Namespace) -> int:
+    read_inputs(options.inputs)
+    _try_json(options.json)
+    found: list[overhead.Overhead] = []
+    failures: dict[str, Failure] = {}
+    with _progress() as tell:
+        artifacts = _artifacts(options.artifacts)
+        for number, (label, path) in enumerate(artifacts):
+            for batch in options.batch:
+                tell(Standing(f"{label}, batch {batch}", number / len(artifacts)))
+                try:
+                    found.append(
+                        overhead.measure(
+                            open_artifact(path, label),
+                            options.inputs,
+                            batch,
+                            _threads(options),
+                            options.rounds,
+                        )
+                    )
+                except Failure as failure:
+                    failures[label] = failure
+                except ArtifactError as error:
+                    failures[label] = Failure(Outcome.LOAD_ERROR, str(error))
+    _give(
+        [asdict(one) | {"allowed_s": one.allowed_s} for one in found],
+        lambda console: overhead.show(found, failures, console),
+        options.json,
+    )
+    if any(one.low_s > one.allowed_s for one in found):
+        return PARITY_FAILED
+    return NOT_MEASURED if failures else OK
+
+
+def _threads(options: argparse.Namespace) -> int:
+    threads = int(options.threads or environment.cores())
+    if threads > environment.cores():
+        raise UsageError(f"--threads {threads}: this machine gives {environment.cores()} cores")
+    return threads
+
+
+def _plan(options: argparse.Namespace) -> Plan:
     artifacts = _artifacts(options.artifacts)
     if options.inputs:
         read_inputs(options.inputs)
-    threads = options.threads or environment.cores()
-    if threads > environment.cores():
-        raise UsageError(f"--threads {threads}: this machine gives {environment.cores()} cores")
+    artifacts, setups = _with_variants(artifacts, options)
     labels = [label for label, _ in artifacts]
     if options.reference and options.reference not in labels:
         raise UsageError(f"--reference {options.reference}: choose one of {', '.join(labels)}")
     device = options.device
     if device == "auto":
         device = "cuda" if environment.gpus() else "cpu"
-    plan = Plan(
+    return Plan(
         artifacts=artifacts,
         inputs=options.inputs,
-        protocol=PROTOCOLS[options.protocol],
+        protocol=_protocol(PROTOCOLS[options.protocol], options),
         device=device,
-        threads=threads,
+        threads=_threads(options),
         timeout_s=options.timeout,
+        memory_limit=options.memory_limit or int(0.9 * psutil.virtual_memory().available),
         tolerance=options.tolerance,
         reference=options.reference,
         seed=options.seed,
+        setups=setups,
     )
-    if options.json and options.json != "-":
-        _write_json(Path(options.json), "")  # an error now rather than after the measurement
-    store = _new_run(options.out)
+
+
+def _with_variants(
+    artifacts: tuple[tuple[str, Path], ...], options: argparse.Namespace
+) -> tuple[tuple[tuple[str, Path], ...], dict[str, dict[str, Any]]]:
+    """The artifacts and beside each its variants, with the setups of these by label."""
+    tried = []
+    for text in options.tried:
+        match = re.fullmatch(r"([\w-]+):([\w-]+)=([\w-]+)", text)
+        if not match or match[1] not in RUNTIMES:
+            raise UsageError(
+                f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(RUNTIMES)}"
+            )
+        tried.append((match[1], match[2], match[3]))
+    result: list[tuple[str, Path]] = []
+    setups: dict[str, dict[str, Any]] = {}
+    for label, path in artifacts:
+        result.append((label, path))
+        if options.defaults:
+            setups[f"{label} (defaults)"] = {"bare": True}
+        for format_name, setting, value in tried:
+            if _has_format(path, format_name):
+                setups[f"{label} ({setting}={value})"] = {"settings": {setting: value}}
+        result += [(name, path) for name in setups if name.startswith(f"{label} (")]
+    return tuple(result), setups
+
+
+def _has_format(path: Path, format_name: str) -> bool:
     try:
-        _measure(plan, store, arguments)
-    finally:
+        return open_artifact(path).format == format_name
+    except ArtifactError:
+        return False  # the run says what is wrong with it
+
+
+def _protocol(named: Protocol, options: argparse.Namespace) -> Protocol:
+    if named.name == "quick" and (options.budget or options.resolve):
+        named = UNTIL
+    return replace(
+        _with_end(named, options),
+        batch=options.batch,
+        scenarios=tuple(dict.fromkeys(options.scenario or DEFAULT_SCENARIOS)),
+        bursts=options.turns or named.bursts,
+        burst_s=options.burst or named.burst_s,
+    )
+
+
+def _with_end(protocol: Protocol, options: argparse.Namespace) -> Protocol:
+    """The protocol with another end, where one is asked for."""
+    if not (options.budget or options.resolve):
+        return protocol
+    return replace(
+        protocol,
+        name=UNTIL.name if protocol.name == "quick" else protocol.name,
+        generations=None,
+        budget_s=options.budget or _LONGEST_S,
+        resolve=options.resolve,
+    )
+
+
+def _old_run(options: argparse.Namespace) -> tuple[Store, Plan]:
+    """Take up a run with the end that was last asked for, now or then."""
+    defaults = vars(_parser().parse_args(["run"]))
+    given = {name for name, value in vars(options).items() if value != defaults[name]}
+    if given - {"resume", "budget", "resolve", "json"}:
+        raise UsageError(
+            "--resume goes on with the artifacts and options that the run has; beside it there "
+            "may be --budget, --resolve and --json"
+        )
+    try:
+        store = Store(options.resume, resume=True)
+    except (StoreError, OSError) as error:
+        raise UsageError(f"--resume {error}") from None
+    try:
+        begun = [record for record in store.records if record["kind"] in ("run", "resume")]
+        plan = Plan.of(begun[0] | {"protocol": begun[-1]["protocol"]})
+    except (IndexError, KeyError, TypeError):
         store.close()
-    summary = summarize(store.records)
-    (store.folder / "report.md").write_text(markdown.render(summary))
-    _give(summary, options.json)
-    print(f"results: {store.folder}", file=sys.stderr)
-    return _status(summary)
+        raise UsageError(f"--resume {options.resume}: holds no run") from None
+    return store, replace(plan, protocol=_with_end(plan.protocol, options))
 
 
-def _measure(plan: Plan, store: Store, arguments: list[str]) -> None:
+@contextmanager
+def _progress() -> Iterator[Callable[[Standing], None]]:
+    """Shows on a terminal how far a run has come."""
     console = Console(stderr=True)
     columns = (
         BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         TextColumn("elapsed,"),
         TimeRemainingColumn(),
         TextColumn("left  {task.description}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=plan.protocol.rounds * len(plan.artifacts))
+        task = progress.add_task("", total=1.0)
 
-        def tell(what: str, advance: int) -> None:
-            if what:
-                progress.update(task, description=what)
-            progress.advance(task, advance)
+        def tell(standing: Standing) -> None:
+            progress.update(task, description=standing.doing, completed=standing.share)
 
-        Run(plan, store, tell).run(arguments)
+        yield tell
 
 
 def _artifacts(paths: list[Path]) -> tuple[tuple[str, Path], ...]:
@@ -208,7 +544,7 @@ def _new_run(root: Path) -> Store:
     for suffix in ("", *(f"-{index}" for index in range(1, 100))):
         try:
             return Store(root / f"{name}{suffix}")
-        except FileExistsError:
+        except (FileExistsError, StoreError):
             continue
         except OSError as error:
             raise UsageError(f"--out {root}: {error.strerror}") from None
@@ -220,12 +556,13 @@ def _show(options: argparse.Namespace) -> int:
         summary = summarize(read_records(options.run))
     except (ValueError, StopIteration) as error:
         raise UsageError(str(error) or f"{options.run}: holds no run") from None
-    _give(summary, options.json)
+    _give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
     return _status(summary)
 
 
-def _give(summary: Summary, json_file: str | None) -> None:
-    text = json.dumps(asdict(summary), indent=2) + "\n"
+def _give(value: Any, show: Callable[[Console], None], json_file: str | None) -> None:
+    """Show results, as JSON where that is for the terminal, and write them where it is asked."""
+    text = json.dumps(value, indent=2) + "\n"
     if json_file == "-":
         print(text, end="")
         return
@@ -233,8 +570,14 @@ def _give(summary: Summary, json_file: str | None) -> None:
         _write_json(Path(json_file), text)
     console = Console()
     if not console.is_terminal:
-        console.width = max(console.width, 140)
-    terminal.show(summary, console)
+        console.width = max(console.width, _WIDE)
+    show(console)
+
+
+def _try_json(json_file: str | None) -> None:
+    """Have an error now rather than after the measurement."""
+    if json_file and json_file != "-":
+        _write_json(Path(json_file), "")
 
 
 def _write_json(path: Path, text: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pynvml
 
 
 def describe() -> dict[str, Any]:
@@ -33,21 +34,43 @@ def cores() -> int:
 
 
 def gpus() -> list[dict[str, str]]:
-    """Name, driver and memory of every NVIDIA GPU, as its driver's own tool tells."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return []
-    query = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    """Name, driver and memory of every NVIDIA GPU; empty where there is no driver."""
+    with _nvml() as found:
+        return [
+            {
+                "name": pynvml.nvmlDeviceGetName(handle),
+                "driver": pynvml.nvmlSystemGetDriverVersion(),
+                "memory": f"{pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**20:.0f} MiB",
+            }
+            for handle in found
+        ]
+
+
+def gpu_memory(pid: int) -> int | None:
+    """Bytes that a process holds on all GPUs; None where there is none, or it is not told."""
+    with _nvml() as found:
+        held = [
+            process.usedGpuMemory
+            for handle in found
+            for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+            if process.pid == pid and process.usedGpuMemory is not None
+        ]
+    return sum(held) if held else None
+
+
+@contextmanager
+def _nvml() -> Iterator[list[Any]]:
+    """Handles of the GPUs, as long as the context lasts."""
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    if done.returncode:
-        return []
-    rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines()]
-    return [
-        dict(zip(("name", "driver", "memory"), row, strict=True)) for row in rows if len(row) == 3
-    ]
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield []
+        return
+    try:
+        count = pynvml.nvmlDeviceGetCount()
+        yield [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
+    finally:
+        pynvml.nvmlShutdown()
 
 
 def _processor() -> str:

@@ -124,7 +124,7 @@ class Batcher:
     def __init__(self, arrays: dict[str, np.ndarray], size: int) -> None:
         self.arrays = arrays
         self.total = len(next(iter(arrays.values())))
-        self.size = min(size, self.total)
+        self.size = size
 
     def __len__(self) -> int:
         return -(-self.total // self.size)
@@ -139,3 +139,14 @@ class Batcher:
     def samples(self, index: int) -> int:
         """How many samples a batch holds."""
         return min(self.size, self.total - index * self.size)
+
+    def full(self, index: int) -> dict[str, np.ndarray]:
+        """A batch that is never smaller: after the last sample comes the first again."""
+        rows = self.rows(index)
+        if rows[-1] - rows[0] == self.size - 1:
+            return {name: array[rows[0] : rows[-1] + 1] for name, array in self.arrays.items()}
+        return {name: array[rows] for name, array in self.arrays.items()}
+
+    def rows(self, index: int) -> np.ndarray:
+        """The numbers of the samples in a full batch."""
+        return (index * self.size + np.arange(self.size)) % self.total

@@ -14,25 +14,27 @@ def render(summary: Summary) -> str:
     lines += [tables.conditions(summary) + ".", ""]
     for title, rows in tables.sections(summary):
         lines += [f"## {title}", ""]
-        for columns in (tables.SPEED, tables.COST, tables.AGREEMENT):
+        for columns in tables.tables_of(rows, summary):
             lines += _table(columns, rows, summary)
         for row in rows:
             if row.outcome != "ok":
                 lines += [f"- **{row.artifact}: {row.outcome}**: {row.reason} (`{row.command}`)"]
+        lines += [f"- {line}" for line in tables.warnings(rows, summary)]
         lines += [""]
+    titles, grown = tables.growth(summary)
+    if grown:
+        lines += [f"## {tables.GROWTH_TITLE}", "", _line(titles)]
+        lines += [_line([":---", *["---:"] * (len(titles) - 1)]), *map(_line, grown), ""]
     lines += [f"{line}  " for line in tables.legend(summary)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _table(columns: list[tables.Column], rows: list[Row], summary: Summary) -> list[str]:
-    measured = [row for row in tables.by_speed(rows) if row.pass_s is not None]
-    if not measured:
-        return []
     lines = [
         _line([column.title(summary) for column in columns]),
         _line([":---" if column.left else "---:" for column in columns]),
     ]
-    for row in measured:
+    for row in tables.by_speed(rows, summary):
         lines.append(_line([column.cell(row, summary).replace("|", "\\|") for column in columns]))
     return [*lines, ""]
 

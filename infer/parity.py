@@ -50,10 +50,9 @@ def check_outputs(outputs: Outputs, samples: int, classes: int | None) -> None:
             )
 
 
-def head(outputs: Outputs, like: Outputs) -> Outputs:
-    """As many rows of outputs as others have, where those are fewer."""
-    rows = max((len(array) for array in like.values() if array.ndim), default=0)
-    return {name: array[:rows] if array.ndim else array for name, array in outputs.items()}
+def take(outputs: Outputs, rows: list[int]) -> Outputs:
+    """Some rows of outputs, by their numbers."""
+    return {name: array[rows] if array.ndim else array for name, array in outputs.items()}
 
 
 def compare(outputs: Outputs, reference: Outputs, tolerance: float) -> dict[str, Any]:

@@ -10,10 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import psutil
 
 from infer.artifact import Artifact, Manifest
 from infer.outcome import Failure, Outcome
@@ -21,6 +24,8 @@ from infer.outcome import Failure, Outcome
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
+# How often memory is looked at while a limit is set; each look costs the controller 30 µs.
+_LOOK_S = 0.1
 
 
 class WorkerProcess:
@@ -35,14 +40,17 @@ class WorkerProcess:
         scratch: Path,
         log: Path,
         timeout_s: float,
+        memory_limit: int | None = None,
+        setup: Mapping[str, Any] | None = None,
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
         self._timeout_s = timeout_s
+        self._memory_limit = memory_limit
         self._buffer = b""
         self.started = time.perf_counter()
-        with log.open("wb") as errors:
+        with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", str(_BOOTSTRAP)],
                 stdin=subprocess.PIPE,
@@ -61,6 +69,7 @@ class WorkerProcess:
             "device": device,
             "threads": threads,
             "manifest": _spoken(artifact.manifest) if artifact.manifest else {},
+            **(setup or {}),
         }
 
     def __enter__(self) -> WorkerProcess:
@@ -89,12 +98,29 @@ class WorkerProcess:
         answer = self.ask("start", **self._spec)
         return answer | {"spawn_to_ready_s": time.perf_counter() - self.started}
 
+    def stop(self) -> None:
+        """Keep the worker from running, whatever its threads wait for, until `go`."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def go(self) -> None:
+        """Let a stopped worker run."""
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def ask(self, action: str, **arguments: Any) -> dict[str, Any]:
         """Send a command and wait, blocked, for its answer.
 
         Raises:
-            Failure: the worker failed, crashed or did not answer in time.
+            Failure: the worker failed, crashed, did not answer in time or holds too much
+                memory. It has been ended: what is measured after it has the machine alone.
+            OSError: it could not write its outputs.
         """
+        try:
+            return self._ask(action, arguments)
+        except Failure:
+            self._end()
+            raise
+
+    def _ask(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
         line = json.dumps({"do": action, **arguments}) + "\n"
         try:
@@ -103,6 +129,9 @@ class WorkerProcess:
         except BrokenPipeError:
             raise self._crashed(action) from None
         answer: dict[str, Any] = json.loads(self._read_line(action))
+        self._check_memory(action)  # answers may come too fast to be looked at in between
+        if "storage" in answer:
+            raise OSError(answer["storage"])
         if "outcome" in answer:
             raise Failure(Outcome(answer["outcome"]), answer["reason"])
         return answer
@@ -110,7 +139,11 @@ class WorkerProcess:
     def _read_line(self, action: str) -> bytes:
         deadline = time.monotonic() + self._timeout_s
         while b"\n" not in self._buffer:
-            if not self._selector.select(max(0.0, deadline - time.monotonic())):
+            left = max(0.0, deadline - time.monotonic())
+            if not self._selector.select(min(left, _LOOK_S) if self._memory_limit else left):
+                self._check_memory(action)
+                if time.monotonic() < deadline:
+                    continue
                 raise Failure(
                     Outcome.HANG,
                     f"no answer to '{action}' within {self._timeout_s:g} s (see --timeout)",
@@ -122,6 +155,25 @@ class WorkerProcess:
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
+
+    def _check_memory(self, action: str) -> None:
+        """Whether the worker holds more memory than it may.
+
+        Looked at from outside: a limit on its address space would end runtimes that reserve
+        much of it and use little.
+        """
+        if self._memory_limit is None:
+            return
+        try:
+            held = psutil.Process(self._process.pid).memory_info().rss
+        except psutil.Error:
+            return  # it has ended; the answer that does not come says so
+        if held > self._memory_limit:
+            raise Failure(
+                Outcome.OUT_OF_MEMORY,
+                f"held {held / 2**20:,.0f} MiB, asked to '{action}', more than "
+                f"{self._memory_limit / 2**20:,.0f} MiB (see --memory-limit)",
+            )
 
     def _crashed(self, action: str) -> Failure:
         status = self._process.wait()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from infer.protocol import NOTICES
+from infer.protocol import NOTICES, Protocol
 from infer.results import Record
-from infer.statistics import Ratio, paired_ratio
+from infer.statistics import Ratio, paired_differences, ratio_of
 
 # Calls that must stand behind a percentile: MLPerf's early-stopping floors
 # (MLPerf inference policies, "Early Stopping Criterion").
@@ -18,16 +17,41 @@ PERCENTILE_FLOORS = {90: 64, 95: 130, 99: 662}
 
 
 @dataclass(frozen=True)
-class Row:
-    """What is known of one artifact. Times are seconds, medians over the rounds.
+class Timing:
+    """What is known of the calls of one kind.
 
-    `pass_s` is for all samples; a round that took a part of them is scaled.
+    Attributes:
+        call_s: seconds of a call, the median over the generations of the medians in each.
+        samples_per_s: samples over seconds, at that time for a call.
+        ratio: to the reference; None for the reference itself.
+        percentiles_s: of all calls, by name ("p95"); those that enough calls stand behind.
+        calls: that were timed.
+        generations: of processes that they were made in.
+        steady: whether the warm-up of every process ended with steady calls.
+        ceiling_share: the least time that the machine's arithmetic and memory allow for such a
+            call, over the time that it took; None where one of these is not known.
+    """
+
+    call_s: float
+    samples_per_s: float
+    ratio: Ratio | None
+    percentiles_s: dict[str, float]
+    calls: int
+    generations: int
+    steady: bool
+    ceiling_share: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of one artifact. Times are seconds, medians over its processes.
 
     A value is None where it was not measured.
     """
 
     artifact: str
     path: str
+    shapes: str
     format: str | None
     framework: str | None
     weights: str | None
@@ -41,13 +65,16 @@ class Row:
     import_s: float | None = None
     load_s: float | None = None
     first_call_s: float | None = None
-    pass_s: float | None = None
-    pass_ratio: Ratio | None = None
-    single_s: float | None = None
-    single_percentiles_s: dict[str, float] | None = None
-    single_ratio: Ratio | None = None
+    until_steady_s: float | None = None
+    until_steady_calls: int | None = None
+    timings: dict[str, Timing] = field(default_factory=dict)
+    best_batch: int | None = None
+    sweep_ended: str | None = None
     peak_rss_bytes: int | None = None
-    steady: bool | None = None
+    runtime_rss_bytes: int | None = None
+    gpu_bytes: int | None = None
+    installed_bytes: int | None = None
+    grows_with_batch: bool | None = None
     reference: str | None = None
     largest_difference: float | None = None
     equal_labels: float | None = None
@@ -62,23 +89,44 @@ class Summary:
 
     Attributes:
         run: the record of the run itself.
-        speed_reference: label of the artifact whose time every ratio is to.
+        speed_references: label of the artifact whose time a ratio is to, by label.
         rows: in the order of the artifacts.
         notices: what no reader may overlook.
+        ceilings: what the machine could do at best, at the start of the run and at its end.
+        interrupted: whether it was cut off.
+        ended: why it ended where it did.
     """
 
     run: Record
-    speed_reference: str | None
+    speed_references: dict[str, str]
     rows: list[Row]
     notices: list[str]
+    ceilings: list[Record]
     interrupted: bool
+    ended: str | None
+
+    @property
+    def points(self) -> list[str]:
+        """The kinds of calls that were planned for every artifact."""
+        protocol = self.run["protocol"] | {"scenarios": tuple(self.run["protocol"]["scenarios"])}
+        return [point.name for point in Protocol(**protocol).points]
+
+    @property
+    def generations(self) -> int:
+        """How many sets of processes were measured, the most of any artifact."""
+        counts = [t.generations for row in self.rows for t in row.timings.values()]
+        return max(counts, default=0)
+
+    def batch_of(self, point: str) -> int:
+        """Samples a call, of a kind of calls."""
+        return int(point.removeprefix("batch ").partition(",")[0])
 
     @property
     def groups(self) -> list[list[Row]]:
         """The rows by the weights inside, the largest group first."""
-        groups: dict[str | None, list[Row]] = {}
+        groups: dict[tuple[str | None, str | None], list[Row]] = {}
         for row in self.rows:
-            groups.setdefault(row.weights_sha256, []).append(row)
+            groups.setdefault((row.weights_sha256, row.weights), []).append(row)
         return sorted(groups.values(), key=len, reverse=True)
 
     @property
@@ -97,52 +145,165 @@ class Summary:
 def summarize(records: list[Record]) -> Summary:
     """Bring together what the records of a run say."""
     run = next(record for record in records if record["kind"] == "run")
-    by_kind: dict[str, dict[str, Record]] = {"outcome": {}, "parity": {}, "artifact": {}}
-    rounds: dict[str, dict[int, Record]] = {}
-    interrupted = True
-    for record in records:
-        if record["kind"] == "measurement":
-            rounds.setdefault(record["artifact"], {})[record["round"]] = record
-        elif record["kind"] in by_kind:
-            by_kind[record["kind"]][record["artifact"]] = record
-        elif record["kind"] == "end":
-            interrupted = record["interrupted"]
-    reference = _speed_reference(by_kind, rounds)
-    rows = [
-        _row(artifact, by_kind, rounds, reference, run) for artifact in by_kind["artifact"].values()
-    ]
+    found = _Found(records)
+    rows = [_row(artifact, found, run) for artifact in found.artifacts.values()]
     notices = [NOTICES[run["protocol"]["name"]]] if run["protocol"]["name"] in NOTICES else []
-    for artifact in by_kind["artifact"].values():
+    for artifact in found.artifacts.values():
         for notice in (artifact.get("manifest") or {}).get("notices", ()):
             if notice not in notices:
                 notices.append(notice)
-    if interrupted:
-        notices.append("INTERRUPTED: the run was cut off; what is shown is what was measured.")
-    return Summary(run, reference, rows, notices, interrupted)
+    if found.interrupted:
+        notices.append(
+            "INTERRUPTED: the run was cut off; what is shown is what was measured. "
+            "It goes on with --resume."
+        )
+    return Summary(
+        run, found.speed_references(), rows, notices, found.ceilings, found.interrupted, found.ended
+    )
 
 
-def _speed_reference(
-    by_kind: dict[str, dict[str, Record]], rounds: dict[str, dict[int, Record]]
-) -> str | None:
-    """The parity reference of the largest group of artifacts that were measured and agree."""
-    votes = [record["reference"] for record in by_kind["parity"].values()]
-    return statistics.mode(votes) if votes else next(iter(rounds), None)
+def resolution(records: list[Record]) -> float | None:
+    """Half-width of the widest interval that a run has so far, as a share.
+
+    None where an artifact has no interval yet, or there is nothing to compare.
+    """
+    found = _Found(records)
+    references, failed = found.speed_references(), found.failed()
+    worst = None
+    for label, points in found.bursts.items():
+        if label == references[label] or label in failed:
+            continue
+        for point in points:
+            ratio = found.ratio(label, point)
+            if ratio is None or ratio.resolution is None:
+                return None
+            worst = max(worst or 0.0, ratio.resolution)
+    return worst
 
 
-def _row(
-    artifact: Record,
-    by_kind: dict[str, dict[str, Record]],
-    rounds: dict[str, dict[int, Record]],
-    reference: str | None,
-    run: Record,
-) -> Row:
+class _Found:
+    """The records of a run, by what they are of."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.artifacts: dict[str, Record] = {}
+        self.surveys: dict[str, Record] = {}
+        self.outcomes: dict[str, Record] = {}
+        self.parities: dict[str, Record] = {}
+        self.starts: dict[str, list[Record]] = {}
+        # Seconds of the calls: by artifact, point, generation and turn.
+        self.bursts: dict[str, dict[str, dict[int, dict[int, list[float]]]]] = {}
+        self.batches: dict[str, int] = {}
+        self.ceilings: list[Record] = []
+        self.interrupted = True
+        self.ended: str | None = None
+        latest = {
+            "artifact": self.artifacts,
+            "survey": self.surveys,
+            "outcome": self.outcomes,
+            "parity": self.parities,
+        }
+        for record in records:
+            kind = record["kind"]
+            if kind in latest:
+                latest[kind][record["artifact"]] = record
+            elif kind == "start":
+                self.starts.setdefault(record["artifact"], []).append(record)
+            elif kind == "ceiling":
+                self.ceilings.append(record)
+            elif kind == "burst":
+                self.batches[record["point"]] = record["batch"]
+                generations = self.bursts.setdefault(record["artifact"], {}).setdefault(
+                    record["point"], {}
+                )
+                turns = generations.setdefault(record["generation"], {})
+                turns[record["turn"]] = record["seconds"]
+            elif kind == "end":
+                self.interrupted, self.ended = record["interrupted"], record["reason"]
+            elif kind == "resume":
+                self.interrupted, self.ended = True, None
+
+    def failed(self) -> set[str]:
+        """Artifacts that were not measured to the end."""
+        return {
+            label
+            for label, record in self.outcomes.items()
+            if record["outcome"] not in ("ok", "parity_fail")
+        }
+
+    def speed_references(self) -> dict[str, str]:
+        """What each artifact is compared with in speed.
+
+        Of the artifacts that take inputs of the same shapes, the parity reference of the largest
+        group.
+        """
+        families: dict[str, list[str]] = {}
+        for label in self.surveys:
+            families.setdefault(_shapes(self.artifacts[label]), []).append(label)
+        references: dict[str, str] = {}
+        for labels in families.values():
+            votes = [self.parities[name]["reference"] for name in labels if name in self.parities]
+            references |= dict.fromkeys(labels, statistics.mode(votes) if votes else labels[0])
+        return references
+
+    def flops(self, label: str) -> float | None:
+        """Operations for a sample: of the artifact, or of an ONNX file of the same weights."""
+
+        def weights(name: str) -> str | None:
+            manifest = self.artifacts[name].get("manifest") or {}
+            return (manifest.get("weights") or {}).get("sha256")
+
+        own = self.surveys.get(label, {}).get("flops_per_sample")
+        same = [
+            survey["flops_per_sample"]
+            for name, survey in self.surveys.items()
+            if survey.get("flops_per_sample") and weights(name) == weights(label)
+        ]
+        return own or min(same, default=None)
+
+    def least_s(self, label: str, batch: int) -> float | None:
+        """The least time for a call that the machine allows: of its arithmetic and its memory."""
+        flops = self.flops(label)
+        if flops is None or not self.ceilings:
+            return None
+        arithmetic = batch * flops / max(record["flops_per_s"] for record in self.ceilings)
+        # The weights are read at least once a call.
+        rate = max(record["bytes_per_s"] for record in self.ceilings)
+        return float(max(arithmetic, self.artifacts[label]["bytes"] / rate))
+
+    def ratio(self, label: str, point: str) -> Ratio | None:
+        """To the reference; None for itself, and where nothing can be paired."""
+        references = self.speed_references()
+        reference = references.get(label, label)
+        theirs = self.bursts.get(reference, {}).get(point)
+        mine = self.bursts.get(label, {}).get(point)
+        if label == reference or not theirs or not mine:
+            return None
+        differences = paired_differences(mine, theirs)
+        compared = [
+            name
+            for name, points in self.bursts.items()
+            if point in points and references[name] == reference
+        ]
+        return ratio_of(differences, len(compared) - 1) if differences else None
+
+
+def _shapes(artifact: Record) -> str:
+    """The shapes of an artifact's inputs beside the batch, where its manifest has them."""
+    signature = (artifact.get("manifest") or {}).get("signature") or {"inputs": []}
+    return " and ".join(
+        " x ".join(map(str, spec["shape"][1:])) or "scalar" for spec in signature["inputs"]
+    )
+
+
+def _row(artifact: Record, found: _Found, run: Record) -> Row:
     label = artifact["artifact"]
     manifest = artifact.get("manifest") or {}
     weights = manifest.get("weights") or {}
-    outcome = by_kind["outcome"].get(label, {"outcome": "not measured", "reason": "interrupted"})
+    outcome = found.outcomes.get(label, {"outcome": "not measured", "reason": "interrupted"})
     values: dict[str, Any] = {
         "artifact": label,
         "path": artifact["path"],
+        "shapes": _shapes(artifact),
         "format": artifact.get("format"),
         "framework": manifest.get("framework"),
         "weights": weights.get("name"),
@@ -151,88 +312,97 @@ def _row(
         "bytes": artifact.get("bytes"),
         "outcome": outcome["outcome"],
         "reason": outcome["reason"],
-        "command": _command(artifact["path"], run),
+        "command": _command(artifact, run),
     }
-    mine = rounds.get(label, {})
-    if mine:
-        values |= _times(mine, rounds, reference, label)
-    parity = by_kind["parity"].get(label)
+    survey = found.surveys.get(label)
+    if survey:
+        values |= _costs(survey, found.starts.get(label, []), run)
+    values["timings"] = {
+        point: _timing(label, point, found) for point in found.bursts.get(label, {})
+    }
+    parity = found.parities.get(label)
     if parity:
-        names = (
-            "reference",
-            "largest_difference",
-            "equal_labels",
-            "unequal_samples",
-            "metrics",
-        )
+        names = ("reference", "largest_difference", "equal_labels", "unequal_samples", "metrics")
         values |= {name: parity.get(name) for name in names}
     return Row(**values)
 
 
-def _times(
-    mine: dict[int, Record],
-    rounds: dict[str, dict[int, Record]],
-    reference: str | None,
-    label: str,
-) -> dict[str, Any]:
+def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
+    """What is paid once a process, and what the survey found."""
+    batch = run["protocol"]["batch"]
+    processes = [survey, *starts]
+
     def median(values: list[float]) -> float:
         return float(statistics.median(values))
 
-    def each(measure: dict[int, Record], *path: str) -> list[Any]:
-        result = []
-        for record in measure.values():
-            value: Any = record
-            for key in path:
-                value = value[key]
-            result.append(value)
-        return result
-
-    def per_sample(record: Record) -> float:
-        return median(record["passes"]["seconds"]) / float(record["passes"]["samples"])
-
-    def single(record: Record) -> float:
-        return median(record["single"]["seconds"])
-
-    def ratio(time: Callable[[Record], float]) -> Ratio | None:
-        if reference is None or reference == label or reference not in rounds:
-            return None
-        theirs = rounds[reference]
-        common = sorted(mine.keys() & theirs.keys())
-        if not common:
-            return None
-        return paired_ratio(
-            [time(mine[index]) for index in common],
-            [time(theirs[index]) for index in common],
-            comparisons=len(rounds) - 1,
-        )
-
-    samples = max(each(mine, "passes", "samples"))
-    singles = sorted(second for record in mine.values() for second in record["single"]["seconds"])
+    predict, check = survey["predict"], survey["check"]["seconds"]
+    rates = survey.get("sweep", {}).get("samples_per_s", {})
+    peak, bare = predict["peak_rss_bytes"], predict["bare_rss_bytes"]
     return {
-        "samples": samples,
-        "import_s": median(each(mine, "start", "spawn_to_ready_s")),
-        "load_s": median(each(mine, "load", "seconds")),
-        "first_call_s": median(each(mine, "first_call", "seconds")),
-        "pass_s": samples * median([per_sample(record) for record in mine.values()]),
-        "pass_ratio": ratio(per_sample),
-        "single_s": median([single(record) for record in mine.values()]),
-        "single_percentiles_s": {
-            f"p{percent}": singles[-(-len(singles) * percent // 100) - 1]
-            for percent, floor in PERCENTILE_FLOORS.items()
-            if len(singles) >= floor
-        },
-        "single_ratio": ratio(single),
-        "peak_rss_bytes": max(each(mine, "passes", "peak_rss_bytes")),
-        "steady": all(each(mine, "warm_up", "steady")),
-        "versions": next(iter(mine.values()))["start"]["versions"],
+        "samples": predict["samples"],
+        "import_s": median([record["start"]["spawn_to_ready_s"] for record in processes]),
+        "load_s": median([record["load"]["seconds"] for record in processes]),
+        "first_call_s": median([record["first_call"]["seconds"] for record in processes]),
+        "until_steady_s": sum(survey["warm_up"]["seconds"]),
+        "until_steady_calls": len(survey["warm_up"]["seconds"]),
+        "best_batch": int(max(rates, key=rates.get)) if rates else None,
+        "sweep_ended": survey.get("sweep", {}).get("ended"),
+        "peak_rss_bytes": peak,
+        "runtime_rss_bytes": peak - bare if peak and bare else None,
+        "gpu_bytes": survey["gpu_bytes"],
+        "installed_bytes": survey["footprint"]["bytes"],
+        "grows_with_batch": check[str(batch)] > check["1"] if batch > 1 else None,
+        "versions": survey["start"]["versions"],
     }
 
 
-def _command(path: str, run: Record) -> str:
+def _timing(label: str, point: str, found: _Found) -> Timing:
+    generations = found.bursts[label][point]
+    medians = [
+        statistics.median(second for seconds in turns.values() for second in seconds)
+        for turns in generations.values()
+    ]
+    calls = sorted(s for turns in generations.values() for own in turns.values() for s in own)
+    call_s = float(statistics.median(medians))
+    least_s = found.least_s(label, found.batches[point])
+    return Timing(
+        call_s=call_s,
+        samples_per_s=found.batches[point] / call_s,
+        ratio=found.ratio(label, point),
+        percentiles_s={
+            f"p{percent}": calls[-(-len(calls) * percent // 100) - 1]
+            for percent, floor in PERCENTILE_FLOORS.items()
+            if len(calls) >= floor
+        },
+        calls=len(calls),
+        generations=len(generations),
+        steady=all(
+            record["warm_up"][point]["steady"]
+            for record in found.starts.get(label, [])
+            if point in record["warm_up"]
+        ),
+        ceiling_share=least_s / call_s if least_s else None,
+    )
+
+
+def _command(artifact: Record, run: Record) -> str:
     """The command that measures one artifact alone."""
-    command = ["python", "-m", "infer", "run", path, "--protocol", run["protocol"]["name"]]
-    for option in ("inputs", "tolerance"):
-        if run.get(option) is not None:
-            command += [f"--{option}", str(run[option])]
-    command += ["--device", run["device"], "--threads", str(run["threads"])]
+    protocol = run["protocol"]
+    setup = run["setups"].get(artifact["artifact"], {})
+    command = ["python", "-m", "infer", "run", artifact["path"]]
+    command += ["--protocol", protocol["name"]] if protocol["budget_s"] is None else []
+    command += ["--defaults"] if setup.get("bare") else []
+    for name, value in setup.get("settings", {}).items():
+        command += ["--try", f"{artifact['format']}:{name}={value}"]
+    for option, value in (
+        ("inputs", run["inputs"]),
+        ("tolerance", run["tolerance"]),
+        ("budget", protocol["budget_s"]),
+        ("resolve", protocol["resolve"]),
+        ("batch", protocol["batch"]),
+        ("device", run["device"]),
+        ("threads", run["threads"]),
+    ):
+        if value is not None:
+            command += [f"--{option}", str(value)]
     return shlex.join(command)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from infer.statistics import CONFIDENCE, Ratio
-from infer.summary import Row, Summary
+from infer.summary import Row, Summary, Timing
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,6 @@ def _name(row: Row, summary: Summary) -> str:
     return row.artifact
 
 
-def _samples(summary: Summary) -> str:
-    counts = {row.samples for row in summary.rows if row.samples}
-    return f"{counts.pop():,} samples" if len(counts) == 1 else "all samples"
-
-
 def _seconds(value: float | None) -> str:
     if value is None:
         return "-"
@@ -37,21 +33,14 @@ def _seconds(value: float | None) -> str:
 
 
 def _ratio(ratio: Ratio | None, row: Row, summary: Summary) -> str:
-    if row.artifact == summary.speed_reference:
+    if summary.speed_references.get(row.artifact) == row.artifact:
         return "1 (reference)"
     if ratio is None:
         return "-"
     if ratio.low is None or ratio.high is None:
         return f"{ratio.value:.2f}"
-    return f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
-
-
-def _verdict(row: Row, summary: Summary) -> str:
-    return row.pass_ratio.verdict if row.pass_ratio else ""
-
-
-def _rate(row: Row, summary: Summary) -> str:
-    return f"{row.samples / row.pass_s:,.0f}" if row.samples and row.pass_s else "-"
+    places = 3 if ratio.high - ratio.low < 0.1 else 2
+    return f"{ratio.value:.{places}f} [{ratio.low:.{places}f}, {ratio.high:.{places}f}]"
 
 
 def _metric(name: str) -> Callable[[Row, Summary], str]:
@@ -62,36 +51,99 @@ def _metric(name: str) -> Callable[[Row, Summary], str]:
 
 
 def _mebibytes(value: int | None) -> str:
-    return "-" if value is None else f"{value / 2**20:.1f} MiB"
+    return "-" if value is None else f"{value / 2**20:,.1f} MiB"
 
 
-def _percentile(row: Row, summary: Summary) -> str:
-    found = row.single_percentiles_s or {}
-    return f"{_seconds(found['p90'])} / {_seconds(found['p95'])}" if "p95" in found else "-"
+def _percentiles(timing: Timing | None) -> str:
+    if timing is None or not timing.percentiles_s:
+        return "-"
+    return " / ".join(f"{name} {_seconds(value)}" for name, value in timing.percentiles_s.items())
 
 
 _ARTIFACT = Column(lambda s: "artifact", _name, left=True)
 
-SPEED = [
-    _ARTIFACT,
-    Column(_samples, lambda row, s: _seconds(row.pass_s)),
-    Column(lambda s: "ratio", lambda row, s: _ratio(row.pass_ratio, row, s), left=True),
-    Column(lambda s: "verdict", _verdict, left=True),
-    Column(lambda s: "samples/s", _rate),
-]
+
+def speed(point: str, summary: Summary) -> list[Column]:
+    """The columns for the calls of one kind."""
+    batch = summary.batch_of(point)
+
+    def timing(cell: Callable[[Timing, Row], str]) -> Callable[[Row, Summary], str]:
+        return lambda row, s: cell(row.timings[point], row) if point in row.timings else "-"
+
+    columns = [
+        _ARTIFACT,
+        Column(lambda s: point, timing(lambda t, row: _seconds(t.call_s))),
+        Column(lambda s: "ratio", timing(lambda t, row: _ratio(t.ratio, row, summary)), left=True),
+        Column(
+            lambda s: "verdict",
+            timing(lambda t, row: t.ratio.verdict if t.ratio else ""),
+            left=True,
+        ),
+    ]
+    if batch == 1:
+        columns.append(
+            Column(lambda s: "percentiles", timing(lambda t, row: _percentiles(t)), left=True)
+        )
+    else:
+        columns += [
+            Column(lambda s: "samples/s", timing(lambda t, row: f"{t.samples_per_s:,.0f}")),
+            Column(
+                _all_samples,
+                timing(lambda t, row: _seconds((row.samples or 0) / t.samples_per_s)),
+            ),
+        ]
+    if any(
+        row.timings[point].ceiling_share is not None for row in summary.rows if point in row.timings
+    ):
+        columns.append(
+            Column(
+                lambda s: "of ceiling",
+                timing(lambda t, row: "-" if t.ceiling_share is None else f"{t.ceiling_share:.0%}"),
+            )
+        )
+    return columns
+
+
+def _all_samples(summary: Summary) -> str:
+    counts = {row.samples for row in summary.rows if row.samples}
+    return f"{counts.pop():,} samples" if len(counts) == 1 else "all samples"
+
 
 COST = [
     _ARTIFACT,
-    Column(lambda s: "one sample", lambda row, s: _seconds(row.single_s)),
-    Column(lambda s: "ratio", lambda row, s: _ratio(row.single_ratio, row, s), left=True),
-    Column(lambda s: "p90 / p95", _percentile),
     Column(lambda s: "start", lambda row, s: _seconds(row.import_s)),
     Column(lambda s: "load", lambda row, s: _seconds(row.load_s)),
     Column(lambda s: "first call", lambda row, s: _seconds(row.first_call_s)),
-    Column(lambda s: "memory", lambda row, s: _mebibytes(row.peak_rss_bytes)),
+    Column(
+        lambda s: "until steady",
+        lambda row, s: (
+            f"{_seconds(row.until_steady_s)} ({row.until_steady_calls})"
+            if row.until_steady_s is not None
+            else "-"
+        ),
+    ),
+    Column(lambda s: "memory", lambda row, s: _mebibytes(row.runtime_rss_bytes)),
+    Column(lambda s: "GPU memory", lambda row, s: _mebibytes(row.gpu_bytes)),
     Column(lambda s: "size", lambda row, s: _mebibytes(row.bytes)),
+    Column(lambda s: "installed", lambda row, s: _mebibytes(row.installed_bytes)),
 ]
 
+SWEEP = [
+    _ARTIFACT,
+    Column(lambda s: "best batch", lambda row, s: str(row.best_batch or "-")),
+    Column(
+        lambda s: "samples/s by batch",
+        lambda row, s: "  ".join(
+            f"{s.batch_of(point)}: {row.timings[point].samples_per_s:,.0f}"
+            for point in sorted(row.timings, key=s.batch_of)
+            if point == f"batch {s.batch_of(point)}"
+        ),
+        left=True,
+    ),
+    Column(lambda s: "ended since", lambda row, s: row.sweep_ended or "-", left=True),
+]
+
+GROWTH_TITLE = "How the time for a call grows with its inputs (in brackets: times the smallest)"
 AGREEMENT = [
     _ARTIFACT,
     Column(lambda s: "outcome", lambda row, s: row.outcome, left=True),
@@ -115,9 +167,27 @@ AGREEMENT = [
 ]
 
 
-def by_speed(rows: list[Row]) -> list[Row]:
-    """The fastest first; what was not measured last."""
-    return sorted(rows, key=lambda row: (row.pass_s is None, row.pass_s or 0.0))
+def tables_of(rows: list[Row], summary: Summary) -> list[list[Column]]:
+    """The columns of each table that the rows of a section fill."""
+    measured = {point for row in rows for point in row.timings}
+    planned = [point for point in summary.points if point in measured]
+    result = [speed(point, summary) for point in planned]
+    if any(row.best_batch for row in rows):
+        result.append(SWEEP)
+    if any(row.import_s is not None for row in rows):
+        costs = [column for column in COST if any(column.cell(r, summary) != "-" for r in rows)]
+        result += [costs, AGREEMENT]
+    return result
+
+
+def by_speed(rows: list[Row], summary: Summary) -> list[Row]:
+    """The fastest first, by the first kind of calls; what was not measured is left out."""
+    first = next(iter(summary.points), "")
+
+    def call_s(row: Row) -> float:
+        return row.timings[first].call_s if first in row.timings else float("inf")
+
+    return sorted((row for row in rows if row.import_s is not None), key=call_s)
 
 
 def sections(summary: Summary) -> list[tuple[str, list[Row]]]:
@@ -138,6 +208,37 @@ def sections(summary: Summary) -> list[tuple[str, list[Row]]]:
     return result
 
 
+def growth(summary: Summary) -> tuple[list[str], list[list[str]]]:
+    """How the time for a call grows with the inputs: titles and rows; no rows for one shape.
+
+    A row is an exporter's artifacts of the same weights; a cell the time for a call of the first
+    kind, and its ratio to that of the smallest shape.
+    """
+    point = next(iter(summary.points), "")
+    shapes: dict[str, int] = {}
+    times: dict[str, dict[str, float]] = {}
+    for row in summary.rows:
+        if row.shapes and point in row.timings:
+            sizes = [int(size) for size in row.shapes.split(" x ") if size.isdigit()]
+            shapes[row.shapes] = math.prod(sizes)
+            name = row.artifact.rpartition("/")[2]
+            times.setdefault(name, {})[row.shapes] = row.timings[point].call_s
+    order = sorted(shapes, key=lambda shape: shapes[shape])
+    if len(order) < 2:
+        return [], []
+    rows = []
+    for name, own in times.items():
+        smallest = own.get(order[0])
+        cells = [
+            f"{_seconds(own[shape])} ({own[shape] / smallest:.1f})"
+            if shape in own and smallest
+            else "-"
+            for shape in order
+        ]
+        rows.append([name, *cells])
+    return [f"artifact, {point}", *order], rows
+
+
 def conditions(summary: Summary) -> str:
     """Machine and setup, in a line."""
     run = summary.run
@@ -145,18 +246,54 @@ def conditions(summary: Summary) -> str:
     gpus = ", ".join(gpu["name"] for gpu in machine["gpus"]) or "no GPU"
     return (
         f"{machine['processor']}, {machine['cores']} cores, {gpus}; on {run['device']} with "
-        f"{run['threads']} threads; batch {run['protocol']['batch']}, "
-        f"{run['protocol']['rounds']} rounds of {run['protocol']['passes']} passes; "
-        f"load at start {machine['load_average'][0]:.1f}"
+        f"{run['threads']} threads; {summary.generations} generations of processes, "
+        f"{run['protocol']['bursts']} turns in each; load at start "
+        f"{machine['load_average'][0]:.1f}"
+        + (f"; ended since {summary.ended}" if summary.ended else "")
     )
 
 
 def legend(summary: Summary) -> list[str]:
     """How to read the tables."""
-    if summary.speed_reference is None:
+    references = sorted(set(summary.speed_references.values()))
+    if not references:
         return []
     return [
-        f"ratio: time over that of {summary.speed_reference}, paired by round, below 1 is faster; "
-        f"in brackets its {CONFIDENCE:.0%} interval, corrected for the number of artifacts.",
-        "start: interpreter and import. memory: peak resident, the runtime included.",
+        f"ratio: time over that of {' or '.join(references)}, paired by turn and generation, "
+        f"below 1 is faster; in brackets its {CONFIDENCE:.0%} interval, corrected for the number "
+        "of artifacts.",
+        "could have seen: half the width of that interval, the smallest difference that would "
+        "have shown in this run.",
+        *_ceiling(summary),
+        "start: interpreter and import. until steady: warm-up, with its calls. memory: resident "
+        "at its peak, above the bare interpreter. installed: the runtime with what it needs.",
     ]
+
+
+def _ceiling(summary: Summary) -> list[str]:
+    if not summary.ceilings:
+        return []
+    rates = [f"{record['flops_per_s'] / 1e9:,.0f}" for record in summary.ceilings]
+    copied = [f"{record['bytes_per_s'] / 1e9:,.0f}" for record in summary.ceilings]
+    return [
+        "of ceiling: the least time that the arithmetic allows at the rate of NumPy's matrix "
+        f"product ({' and '.join(rates)} GFLOP/s at the start and end of this run), or reading "
+        f"the weights at that of a copy ({' and '.join(copied)} GB/s), over the time taken."
+    ]
+
+
+def warnings(rows: list[Row], summary: Summary) -> list[str]:
+    """What casts doubt on a row."""
+    lines = []
+    for row in rows:
+        if row.grows_with_batch is False:
+            lines.append(
+                f"{row.artifact}: a full batch takes no longer than one sample; its calls may be "
+                "all overhead, or not do what they are timed for"
+            )
+        unsteady = [point for point, timing in row.timings.items() if not timing.steady]
+        if unsteady:
+            lines.append(
+                f"{row.artifact}: calls were not steady when warm-up ended ({unsteady[0]})"
+            )
+    return lines

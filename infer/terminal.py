@@ -20,10 +20,21 @@ def show(summary: Summary, console: Console) -> None:
     for title, rows in tables.sections(summary):
         console.print()
         console.print(Text(title, style="bold"))
-        for columns in (tables.SPEED, tables.COST, tables.AGREEMENT):
-            if any(row.pass_s is not None for row in rows):
-                console.print(_table(columns, rows, summary))
+        for columns in tables.tables_of(rows, summary):
+            console.print(_table(columns, rows, summary))
         _failures(rows, console)
+        for line in tables.warnings(rows, summary):
+            console.print(Text(line, style="yellow"))
+    titles, grown = tables.growth(summary)
+    if grown:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title in titles:
+            table.add_column(title, justify="left" if title == titles[0] else "right")
+        for cells in grown:
+            table.add_row(*cells)
+        console.print()
+        console.print(Text(tables.GROWTH_TITLE, style="bold"))
+        console.print(table)
     for line in tables.legend(summary):
         console.print(Text(line, style="dim"))
 
@@ -32,9 +43,7 @@ def _table(columns: list[tables.Column], rows: list[Row], summary: Summary) -> T
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         table.add_column(column.title(summary), justify="left" if column.left else "right")
-    for row in tables.by_speed(rows):
-        if row.pass_s is None:
-            continue
+    for row in tables.by_speed(rows, summary):
         cells = [column.cell(row, summary) for column in columns]
         table.add_row(*(Text(cell, style=_STYLES.get(cell.split(" ")[0], "")) for cell in cells))
     return table

@@ -13,8 +13,8 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import resource
 import signal
+import statistics
 import sys
 import time
 import traceback
@@ -27,6 +27,7 @@ import numpy as np
 
 from infer.inputs import Batcher, InputError, fit_inputs
 from infer.outcome import Failure, Outcome
+from infer.protocol import DEVICE_RESIDENT, END_TO_END
 from infer.runtimes import RUNTIMES
 from infer.runtimes.base import Arrays, Model, Options
 
@@ -35,8 +36,19 @@ _MEMORY_PHRASES = ("out of memory", "resource_exhausted", "bad_alloc", "failed t
 # Calls are steady when the median of one window is within this share of the one before.
 _STEADY_SHARE = 0.05
 _STEADY_WINDOW = 3
+_CHECKED_CALLS = 3
+# What a call that answers too early must hide to be told from noise, and the wait that shows it.
+_LEAST_HIDDEN_S = 1e-3
+_LEAST_WAIT_S = 0.02
+_LARGEST_BATCH = 1024
+# Throughput that grows by less than this share over two doublings of the batch is at its end.
+_GROWTH = 0.03
 
 Answer = dict[str, Any]
+
+
+class StorageError(Exception):
+    """Outputs cannot be written: no fault of the artifact's."""
 
 
 class Worker:
@@ -46,6 +58,7 @@ class Worker:
         self.spec = spec
         self.runtime = RUNTIMES[spec["format"]]
         self._started_ns = started_ns
+        self._bare_rss = _memory("VmRSS")
         self._model: Model | None = None
         self._load: Callable[[Path, Options], Model] | None = None
         self._inputs: Arrays = {}
@@ -75,12 +88,17 @@ class Worker:
                 if (version := _version(name)) is not None
             },
             "python": sys.version.split()[0],
-            "rss_bytes": _rss(),
         }
 
     def load(self) -> Answer:
         """Load the artifact."""
-        options = Options(self.spec["device"], self.spec["threads"], self.spec.get("manifest", {}))
+        options = Options(
+            self.spec["device"],
+            self.spec["threads"],
+            self.spec.get("manifest", {}),
+            self.spec.get("bare", False),
+            self.spec.get("settings", {}),
+        )
         assert self._load
         begin = time.perf_counter_ns()
         try:
@@ -106,46 +124,77 @@ class Worker:
         seconds = self._timed(self._batches(batch)[0])[0]
         return {"seconds": seconds, "placement": self.model.placement()}
 
-    def warm_up(self, batch: int, limit_s: float, boundary: str = "end_to_end") -> Answer:
+    def check(self, batch: int) -> Answer:
+        """Whether calls are finished when they say so, and whether time grows with the batch."""
+        single, full = self._batches(1)[0], self._batches(batch).full(0)
+        self._timed(single)
+        times = {
+            size: statistics.median(self._timed(inputs)[0] for _ in range(_CHECKED_CALLS))
+            for size, inputs in ((1, single), (batch, full))
+        }
+        return {
+            "seconds": times,
+            "unfinished": self._unfinished(full, wait_s=2 * times[batch] + _LEAST_WAIT_S),
+        }
+
+    def _unfinished(self, inputs: Arrays, wait_s: float) -> str | None:
+        """What a runtime that answers too early would give away; None if it does not."""
+        outputs = self.model.run(inputs)
+        at_once = {name: array.copy() for name, array in outputs.items()}
+        time.sleep(wait_s)
+        for name, array in outputs.items():
+            if not np.array_equal(array, at_once[name], equal_nan=array.dtype.kind in "fc"):
+                return f"'{name}' changed after the call had returned"
+
+        def fetch_s(pause_s: float) -> tuple[float, float]:
+            staged = self.model.stage(inputs)
+            begin = time.perf_counter_ns()
+            result = self.model.run_staged(staged)
+            self.model.sync(result)
+            synced = time.perf_counter_ns()
+            time.sleep(pause_s)
+            fetched = time.perf_counter_ns()
+            self.model.fetch(result)
+            return (time.perf_counter_ns() - fetched) / 1e9, (synced - begin) / 1e9
+
+        at_once_s = statistics.median(fetch_s(0)[0] for _ in range(_CHECKED_CALLS))
+        later_s, synced_s = fetch_s(wait_s)
+        # What is left to do after sync would show as a fetch that takes less when it has waited.
+        hidden_s = at_once_s - later_s
+        if hidden_s > max(_LEAST_HIDDEN_S, 0.5 * (synced_s + hidden_s)):
+            return f"the device was busy for {hidden_s:.2g} s after sync had returned"
+        return None
+
+    def warm_up(
+        self, batch: int, limit_s: float, gap_s: float = 0.0, boundary: str = END_TO_END
+    ) -> Answer:
         """Call until the calls are steady, or the limit is reached; answer with every call."""
-        batches = self._batches(batch)
-        call = self._caller(boundary, batches[0])
-        # A last batch of another size is compiled apart by some runtimes; not in a timed pass.
-        self._timed(batches[len(batches) - 1])
+        call = self._caller(boundary, self._batches(batch).full(0))
         seconds: list[float] = []
         begin = time.perf_counter()
         steady = False
         while not steady and time.perf_counter() - begin < limit_s:
+            if gap_s:
+                time.sleep(gap_s)
             seconds.append(call())
             recent = seconds[-2 * _STEADY_WINDOW :]
             if len(recent) == 2 * _STEADY_WINDOW:
-                before = float(np.median(recent[:_STEADY_WINDOW]))
-                after = float(np.median(recent[_STEADY_WINDOW:]))
+                before = statistics.median(recent[:_STEADY_WINDOW])
+                after = statistics.median(recent[_STEADY_WINDOW:])
                 steady = abs(after - before) <= _STEADY_SHARE * before
         return {"seconds": seconds, "steady": steady}
 
-    def passes(
-        self, batch: int, count: int, outputs: str | None = None, samples: int | None = None
-    ) -> Answer:
-        """Time passes over the inputs, end to end; keep the outputs of the last one."""
-        inputs = {name: array[:samples] for name, array in self._inputs.items()}
-        batches = Batcher(inputs, batch)
-        totals: list[float] = []
-        calls: list[float] = []
-        for index in range(count):
-            kept: list[Arrays] = []
-            begin = time.perf_counter_ns()
-            calls = []
-            for part in batches:
-                seconds, result = self._timed(part)
-                calls.append(seconds)
-                kept.append(result)
-            totals.append((time.perf_counter_ns() - begin) / 1e9)
-            if outputs and index == count - 1:
-                self._save(Path(outputs), kept, [batches.samples(i) for i in range(len(batches))])
+    def predict(self, batch: int, outputs: str) -> Answer:
+        """Predict all samples once, keep the outputs, and say where and with what it was done."""
+        batches = self._batches(batch)
+        kept: list[Arrays] = []
+        begin = time.perf_counter_ns()
+        for part in batches:
+            kept.append(self.model.run(part))
+        seconds = (time.perf_counter_ns() - begin) / 1e9
+        self._save(Path(outputs), kept, [batches.samples(i) for i in range(len(batches))])
         return {
-            "seconds": totals,
-            "last_calls": calls,
+            "seconds": seconds,
             "samples": batches.total,
             "placement": self.model.placement(),
             # A module that is None there is one whose import a runtime has barred.
@@ -154,21 +203,107 @@ class Worker:
                 for runtime in RUNTIMES.values()
                 if runtime.package and sys.modules.get(runtime.package) is not None
             ),
-            "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_rss_bytes": _memory("VmHWM"),
+            "bare_rss_bytes": self._bare_rss,
         }
 
-    def calls(self, batch: int, count: int, boundary: str = "end_to_end") -> Answer:
-        """Time single calls on successive batches.
+    def sweep(self, limit_s: float) -> Answer:
+        """Double the batch until throughput no longer grows, or memory or time ends."""
+        rates: dict[int, float] = {}
+        begin = time.perf_counter()
+        ended = f"batches above {_LARGEST_BATCH} are not tried"
+        batch = 1
+        while batch <= _LARGEST_BATCH:
+            if time.perf_counter() - begin > limit_s:
+                ended = f"{limit_s:g} s were over"
+                break
+            try:
+                call = self._caller(END_TO_END, self._batches(batch).full(0))
+                call()
+                seconds = min(call() for _ in range(_CHECKED_CALLS))
+            except Exception as error:
+                if _blame(error, Outcome.CRASH) != Outcome.OUT_OF_MEMORY:
+                    raise
+                ended = f"no memory for a batch of {batch}"
+                break
+            rates[batch] = batch / seconds
+            recent = list(rates.values())[-3:]
+            if len(recent) == 3 and max(recent[1:]) < recent[0] * (1 + _GROWTH):
+                ended = "throughput no longer grew"
+                break
+            batch *= 2
+        return {"samples_per_s": rates, "ended": ended}
 
-        `boundary` is "end_to_end" (host array in, host array out) or "device_resident" (the
-        input is staged before the clock starts, which stops after sync).
+    def burst(
+        self,
+        batch: int,
+        calls: int | None,
+        first: int,
+        gap_s: float = 0.0,
+        boundary: str = END_TO_END,
+        outputs: str | None = None,
+    ) -> Answer:
+        """Time calls on successive batches, after an untimed one that fills the caches again.
+
+        Args:
+            batch: samples a call.
+            calls: how many; None for a pass over all samples, the last batch as it comes.
+            first: number of the first batch; they go round.
+            gap_s: pause before each call.
+            boundary: "end_to_end" or "device_resident".
+            outputs: folder for the outputs of the last call.
         """
         batches = self._batches(batch)
-        callers = [
-            self._caller(boundary, batches[i % len(batches)])
-            for i in range(min(count, len(batches)))
-        ]
-        return {"seconds": [callers[i % len(callers)]() for i in range(count)]}
+        numbers = range(len(batches)) if calls is None else range(first, first + calls)
+        inputs = [batches[i] if calls is None else batches.full(i) for i in numbers]
+        # A last batch of another size is compiled apart by some runtimes.
+        for part in {len(next(iter(part.values()))): part for part in reversed(inputs)}.values():
+            call = self._caller(boundary, part)
+            call()
+        seconds: list[float] = []
+        cpu = time.process_time_ns()
+        for part in inputs:
+            call = self._caller(boundary, part)
+            if gap_s:
+                time.sleep(gap_s)
+            seconds.append(call())
+        cpu_s = (time.process_time_ns() - cpu) / 1e9
+        answer = {
+            "seconds": seconds,
+            "cpu_s": cpu_s,
+            "samples": sum(len(next(iter(part.values()))) for part in inputs),
+        }
+        if outputs:
+            last = len(next(iter(inputs[-1].values())))
+            self._save(Path(outputs), [call.fetch()], [last])
+            answer["rows"] = batches.rows(numbers[-1])[:last].tolist()
+        return answer
+
+    def overhead(self, batch: int, rounds: int, burst_s: float) -> Answer:
+        """Seconds of a call as the harness reports it, and in a bare loop, in turn."""
+        inputs = self._batches(batch).full(0)
+        bare = self.model.bare(inputs)
+        bare()
+        call_s = statistics.median(self._timed(inputs)[0] for _ in range(_CHECKED_CALLS))
+        calls = max(2, round(burst_s / call_s))
+        harness_s: list[float] = []
+        bare_s: list[float] = []
+        for _ in range(rounds):
+            harness_s.append(statistics.fmean(self.burst(batch, calls, 0)["seconds"]))
+            bare()
+            begin = time.perf_counter_ns()
+            for _ in range(calls):
+                bare()
+            bare_s.append((time.perf_counter_ns() - begin) / 1e9 / calls)
+        return {"harness_s": harness_s, "bare_s": bare_s, "calls": calls}
+
+    def footprint(self) -> Answer:
+        """Bytes that are installed for the runtime, with what it needs."""
+        # After the measurement, so that what it imports is not in the runtime's memory.
+        from infer.footprint import installed_bytes
+
+        found = installed_bytes(self.runtime.distributions)
+        return {"bytes": sum(found.values()), "distributions": found}
 
     def _batches(self, batch: int) -> Batcher:
         return Batcher(self._inputs, batch)
@@ -178,18 +313,8 @@ class Worker:
         outputs = self.model.run(inputs)
         return (time.perf_counter_ns() - begin) / 1e9, outputs
 
-    def _caller(self, boundary: str, inputs: Arrays) -> Callable[[], float]:
-        if boundary == "end_to_end":
-            return lambda: self._timed(inputs)[0]
-        model = self.model
-        staged = model.stage(inputs)
-
-        def call() -> float:
-            begin = time.perf_counter_ns()
-            model.sync(model.run_staged(staged))
-            return (time.perf_counter_ns() - begin) / 1e9
-
-        return call
+    def _caller(self, boundary: str, inputs: Arrays) -> _Caller:
+        return _Caller(self.model, inputs, resident=boundary == DEVICE_RESIDENT)
 
     def _save(self, folder: Path, kept: list[Arrays], samples: list[int]) -> None:
         for index, name in enumerate(kept[0]):
@@ -197,9 +322,45 @@ class Worker:
                 part[name][:count] if part[name].ndim else part[name][None]
                 for part, count in zip(kept, samples, strict=True)
             ]
-            np.save(folder / f"output_{index}.npy", np.concatenate(parts), allow_pickle=False)
+            array = np.concatenate(parts)
+            try:
+                np.save(folder / f"output_{index}.npy", array, allow_pickle=False)
+            except OSError as error:
+                raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
         names = json.dumps(list(kept[0]))
-        (folder / "outputs.json").write_text(names + "\n")
+        try:
+            (folder / "outputs.json").write_text(names + "\n")
+        except OSError as error:
+            raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
+
+
+class _Caller:
+    """Calls the model on the same inputs again and again, timed within one boundary."""
+
+    def __init__(self, model: Model, inputs: Arrays, *, resident: bool) -> None:
+        self._model = model
+        self._resident = resident
+        self._inputs = model.stage(inputs) if resident else inputs
+        self._result: Any = None
+
+    def __call__(self) -> float:
+        """Seconds of a call."""
+        return self._on_device() if self._resident else self._from_host()
+
+    def _from_host(self) -> float:
+        begin = time.perf_counter_ns()
+        self._result = self._model.run(self._inputs)
+        return (time.perf_counter_ns() - begin) / 1e9
+
+    def _on_device(self) -> float:
+        begin = time.perf_counter_ns()
+        self._result = self._model.run_staged(self._inputs)
+        self._model.sync(self._result)
+        return (time.perf_counter_ns() - begin) / 1e9
+
+    def fetch(self) -> Arrays:
+        """The outputs of the last call."""
+        return self._model.fetch(self._result) if self._resident else self._result
 
 
 def main(started_ns: int) -> None:
@@ -220,6 +381,8 @@ def main(started_ns: int) -> None:
         except Failure as failure:
             answer = {"outcome": failure.outcome, "reason": failure.reason}
             traceback.print_exc()
+        except StorageError as error:
+            answer = {"storage": _line(error)}
         except MemoryError as error:
             answer = {"outcome": Outcome.OUT_OF_MEMORY, "reason": _line(error)}
         except NotImplementedError as error:
@@ -254,12 +417,20 @@ def _use_cores(count: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
-def _rss() -> int | None:
+def _memory(entry: str) -> int | None:
+    """Memory of this process in bytes: "VmRSS" now, "VmHWM" at its highest.
+
+    Not `getrusage`, whose peak counts what the controller held when it started this process.
+    """
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        status = Path("/proc/self/status").read_text()
     except OSError:
         return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    for line in status.splitlines():
+        name, _, value = line.partition(":")
+        if name == entry:
+            return int(value.split()[0]) * 1024
+    return None
 
 
 def _die_with_parent() -> None:

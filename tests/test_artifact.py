@@ -68,7 +68,7 @@ def test_manifest_is_read_as_it_was_written(tmp_path, fake_artifact, signature):
     assert artifact.label == "artifact"
     assert artifact.format == "fake"
     assert artifact.payload == folder / "model.json"
-    assert artifact.weights_sha256 == "0" * 64
+    assert artifact.weights == ("0" * 64, "made up")
     assert artifact.bytes == (folder / "model.json").stat().st_size
     check_files(artifact)
 
@@ -264,7 +264,7 @@ def test_bare_payload_is_recognized(tmp_path, name, write, expected):
     assert artifact.format == expected
     assert artifact.payload == tmp_path / name
     assert artifact.label == name
-    assert artifact.manifest is None and artifact.weights_sha256 is None
+    assert artifact.manifest is None and artifact.weights == (None, None)
     assert artifact.bytes > 0
     check_files(artifact)
 

@@ -279,3 +279,37 @@ def test_batches_cover_every_sample_once_in_order(size, counts):
     assert [batches.samples(index) for index in range(len(batches))] == counts
     assert np.concatenate([part["a"] for part in batches]).tolist() == [0, 1, 2, 3, 4]
     assert np.concatenate([part["b"] for part in batches]).ravel().tolist() == list(range(50))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (1, [[0], [1], [2], [3], [4], [0]]),
+        (2, [[0, 1], [2, 3], [4, 0], [1, 2], [3, 4], [0, 1]]),
+        (5, [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]),
+        (6, [[0, 1, 2, 3, 4, 0], [1, 2, 3, 4, 0, 1]]),
+        (12, [[0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1], [2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3]]),
+    ],
+)
+def test_full_batches_go_round(size, expected):
+    samples = {"a": np.arange(5, dtype=np.int16), "b": np.arange(50).reshape(5, 10)}
+    batches = Batcher(samples, size)
+
+    for index, rows in enumerate(expected):
+        assert batches.rows(index).tolist() == rows
+        full = batches.full(index)
+        assert full.keys() == samples.keys()
+        for name, array in full.items():
+            np.testing.assert_array_equal(array, samples[name][rows])
+            assert array.dtype == samples[name].dtype
+            assert array.flags.c_contiguous
+
+
+def test_full_batches_are_the_others_as_long_as_these_are_full():
+    batches = Batcher({"a": np.arange(10)}, 4)
+
+    assert [batches.full(i)["a"].tolist() for i in range(2)] == [
+        batches[i]["a"].tolist() for i in range(2)
+    ]
+    assert batches[2]["a"].tolist() == [8, 9]
+    assert batches.full(2)["a"].tolist() == [8, 9, 0, 1]

@@ -112,9 +112,9 @@ def _workers(controller: int) -> Iterator[tuple[psutil.Process, str]]:
         return
     for child in children:
         try:
-            # It works in outputs/<label>/round-<number>.
+            # It works in outputs/<label>.
             if any(part.endswith("bootstrap.py") for part in child.cmdline()):
-                yield child, Path(child.cwd()).parent.name
+                yield child, Path(child.cwd()).name
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
 
@@ -128,6 +128,9 @@ def _runtimes(process: psutil.Process) -> set[str]:
 
 
 # All is well
+
+POINTS = ("batch 128", "batch 1")
+GENERATIONS, TURNS = 3, 3
 
 
 @pytest.fixture(scope="module")
@@ -169,35 +172,74 @@ def test_the_formats_are_not_compared_with_themselves(measured: Measured) -> Non
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_every_format_is_timed(measured: Measured, name: str) -> None:
     row = measured.rows[name]
-    for key in ("import_s", "load_s", "first_call_s", "pass_s", "single_s"):
+    for key in ("import_s", "load_s", "first_call_s", "until_steady_s"):
         assert 0 < row[key] < 600, key
-    assert row["peak_rss_bytes"] > 10e6
+    assert tuple(row["timings"]) == POINTS
+    for point, timing in row["timings"].items():
+        assert 0 < timing["call_s"] < 600, point
+        assert (timing["ratio"] is None) == (name == "torchscript"), point
+    assert row["grows_with_batch"]
+    assert row["peak_rss_bytes"] > row["runtime_rss_bytes"] > 10e6
+    assert row["installed_bytes"] > 10e6
     assert row["bytes"] > 2e6, "less than the weights"
-    ratios = [row["pass_ratio"], row["single_ratio"]]
-    assert (ratios == [None, None]) == (name == "torchscript")
     assert row["weights"] == "weights"
     assert row["weights_framework"] == "torch"
     assert row["framework"] == EXPORTERS[name].framework
     assert row["format"] == EXPORTERS[name].format
 
 
-def test_every_format_runs_once_a_round_in_a_new_process(measured: Measured) -> None:
-    records = [record for record in measured.records if record["kind"] == "measurement"]
-    rounds: dict[int, list[str]] = {}
-    for record in records:
-        rounds.setdefault(record["round"], []).append(record["artifact"])
-    assert len(rounds) == 3
-    for labels in rounds.values():
-        assert sorted(labels) == sorted(EXPORTERS)
-    assert len({record["pid"] for record in records}) == len(records)
-    # In a random order, another one each round.
-    assert len({tuple(labels) for labels in rounds.values()}) > 1
+def _of(measured: Measured, kind: str) -> list[dict[str, Any]]:
+    return [record for record in measured.records if record["kind"] == kind]
+
+
+def test_every_format_is_surveyed_and_started_once_a_generation_in_a_new_process(
+    measured: Measured,
+) -> None:
+    surveys, starts = _of(measured, "survey"), _of(measured, "start")
+    assert sorted(record["artifact"] for record in surveys) == sorted(EXPORTERS)
+    generations: dict[str, list[int]] = {}
+    for record in starts:
+        generations.setdefault(record["artifact"], []).append(record["generation"])
+    for name in EXPORTERS:
+        assert len(set(generations[name])) == len(generations[name])
+        # Where not all fit into memory together, the reference is in each of several groups.
+        assert len(generations[name]) == GENERATIONS or name == "torchscript"
+        assert set(generations[name]) <= set(generations["torchscript"])
+    pids = {record["pid"] for record in (*surveys, *starts)}
+    assert len(pids) == len(surveys) + len(starts)
+
+
+def test_every_format_takes_its_turns_in_a_random_order(measured: Measured) -> None:
+    turns: dict[tuple[int, int, str], list[str]] = {}
+    for record in _of(measured, "burst"):
+        turns.setdefault((record["generation"], record["turn"], record["point"]), []).append(
+            record["artifact"]
+        )
+        assert record["samples"] == record["batch"] * len(record["seconds"])
+    for name in set(EXPORTERS) - {"torchscript"}:
+        taken = [key for key, labels in turns.items() if name in labels]
+        assert len(taken) == GENERATIONS * TURNS * len(POINTS), name
+    for labels in turns.values():
+        assert labels.count("torchscript") == 1
+        assert len(set(labels)) == len(labels)
+    for point in POINTS:
+        # Another one in each turn.
+        orders = {tuple(labels) for (_, _, own), labels in turns.items() if own == point}
+        assert len(orders) > 1, point
+
+
+def test_outputs_of_timed_calls_are_those_that_were_judged(measured: Measured) -> None:
+    timed = [record for record in _of(measured, "burst") if record["turn"] == TURNS - 1]
+    assert {record["artifact"] for record in timed} == set(EXPORTERS)
+    for record in timed:
+        # A batch of another size may be summed up in another order.
+        assert 0 <= record["difference"] < 1e-4, record["artifact"]
 
 
 @linux
 def test_every_process_holds_one_runtime(measured: Measured) -> None:
-    records = [record for record in measured.records if record["kind"] == "measurement"]
-    assert len(records) == 3 * len(EXPORTERS)
+    records = [*_of(measured, "survey"), *_of(measured, "start")]
+    assert len(records) >= (1 + GENERATIONS) * len(EXPORTERS)
     for record in records:
         expected = EXPORTERS[record["artifact"]].format
         assert measured.workers[record["pid"]] == record["artifact"]
@@ -310,15 +352,13 @@ def test_a_fault_has_a_reason_and_a_command_in_one_line_each(
 def test_faults_leave_the_others_measured_and_compared(faulty: tuple[Measured, Faults]) -> None:
     measured, _ = faulty
     for name in ("jax-export", "onnx-torch"):
-        rounds = [
-            record["round"]
-            for record in measured.records
-            if record["kind"] == "measurement" and record["artifact"] == name
-        ]
-        assert rounds == [0, 1, 2]
+        starts = [record for record in _of(measured, "start") if record["artifact"] == name]
+        assert len(starts) == GENERATIONS
         assert measured.rows[name]["equal_labels"] == 1
         assert measured.rows[name]["largest_difference"] < 1e-4
-        assert measured.rows[name]["pass_s"] > 0
+        for timing in measured.rows[name]["timings"].values():
+            assert timing["call_s"] > 0
+            assert timing["generations"] == GENERATIONS
 
 
 @linux

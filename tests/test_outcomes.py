@@ -15,10 +15,12 @@ import pytest
 from infer import cli
 from infer.artifact import MANIFEST
 from infer.outcome import Outcome
-from infer.protocol import PROTOCOLS
 
 # Enough for a Python to start on a busy machine, and what each hanging artifact costs.
 TIMEOUT_S = 6
+# Of the quick protocol, with shorter bursts than it has.
+GENERATIONS, TURNS = 3, 2
+BURSTS = ("--turns", TURNS, "--burst", "0.02s")
 FRAMEWORKS = ("tensorflow", "torch", "jax", "jaxlib", "onnxruntime", "keras", "flax")
 
 
@@ -70,7 +72,7 @@ def measure(tmp_path_factory, run_cli, inputs_file):
         inputs = how.pop("inputs")
         done = run_cli(
             *("run", artifacts, f"--inputs={inputs}", "--device", "cpu", "--threads", 1),
-            *("--out", folder / "runs", "--json", json_file, *options),
+            *("--out", folder / "runs", "--json", json_file, *BURSTS, *options),
             cwd=folder,
             **how,
         )
@@ -98,7 +100,12 @@ BROKEN = {
     "memory-run": (Outcome.OUT_OF_MEMORY, ["no memory left"], fault("run", "memory")),
     "signal-load": (Outcome.CRASH, ["SIGSEGV", "'load'", "(log: "], fault("load", "crash")),
     "signal-run": (Outcome.CRASH, ["SIGSEGV", "'first_call'"], fault("run", "crash")),
-    "signal-late": (Outcome.CRASH, ["SIGSEGV"], fault("run", "crash", call=50)),
+    # After the calls of survey and warm-up, within those of the bursts.
+    "signal-late": (
+        Outcome.CRASH,
+        ["SIGSEGV", "'burst'", "signal-late-0.log"],
+        {"call_s": 0.0005} | fault("run", "crash", call=300),
+    ),
     "exit": (Outcome.CRASH, ["status 7", "(log: "], fault("run", "exit")),
     "hang-load": (Outcome.HANG, ["'load'", f"{TIMEOUT_S} s", "--timeout"], fault("load", "hang")),
     "hang-run": (Outcome.HANG, ["'first_call'", "--timeout"], fault("run", "hang")),
@@ -106,8 +113,18 @@ BROKEN = {
     "nan": (Outcome.NON_FINITE, ["'probabilities'", "1 of 10 rows"], fault("run", "nan")),
     "cut": (Outcome.PARITY_FAIL, ["2 classes"], fault("run", "shape")),
     "biased": (Outcome.PARITY_FAIL, ["differs from healthy", "0.01"], {"bias": 0.01}),
+    "early-run": (
+        Outcome.PARITY_FAIL,
+        ["returns before it is finished", "'probabilities' changed after the call had returned"],
+        {"early": "run", "call_s": 0.005},
+    ),
+    "early-sync": (
+        Outcome.PARITY_FAIL,
+        ["returns before it is finished", "the device was busy for"],
+        {"early": "sync", "call_s": 0.02},
+    ),
 }
-WELL = {"healthy": {"call_s": 0.001}, "noisy": fault("run", "garbage")}
+WELL = {"healthy": {"call_s": 0.001}, "noisy": {"call_s": 0.001} | fault("run", "garbage")}
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +147,8 @@ def broken(tmp_path_factory, fake_artifact, signature, measure, bare_python):
     payload = folder / "truncated" / "model.json"
     payload.write_text(payload.read_text()[:-10])
     (folder / "no-manifest" / MANIFEST).write_text("[]")
-    return measure(folder, "--timeout", TIMEOUT_S, python=bare_python)
+    # With bursts that are long enough for percentiles.
+    return measure(folder, "--timeout", TIMEOUT_S, "--burst", "0.1s", python=bare_python)
 
 
 def test_frameworks_are_not_at_hand_in_that_run(bare_python):
@@ -167,25 +185,47 @@ def test_artifacts_that_are_well_are_measured_beside_them(broken, name):
 
     assert row["outcome"] == Outcome.OK
     assert row["samples"] == 10
-    times = [row[key] for key in ("import_s", "load_s", "first_call_s", "pass_s", "single_s")]
+    times = [row[key] for key in ("import_s", "load_s", "first_call_s", "until_steady_s")]
     assert all(time > 0 for time in times)
-    assert row["single_percentiles_s"].keys() == {"p90", "p95"}
-    assert row["peak_rss_bytes"] > 0
+    assert row["timings"].keys() == {"batch 128", "batch 1"}
+    for timing in row["timings"].values():
+        assert timing["call_s"] >= 0.001
+        assert timing["generations"] == GENERATIONS
+    assert row["timings"]["batch 1"]["percentiles_s"].keys() == {"p90", "p95"}
+    assert row["peak_rss_bytes"] > row["runtime_rss_bytes"] > 0
     assert row["reference"] == "healthy"
     assert row["largest_difference"] == 0
     assert row["equal_labels"] == 1
     assert len(row["metrics"]) == 7
-    mine = [r for r in broken.records if r["kind"] == "measurement" and r["artifact"] == name]
-    assert [record["round"] for record in mine] == [0, 1, 2]
-    assert len({record["pid"] for record in mine}) == 3
+    mine = [record for record in broken.records if record.get("artifact") == name]
+    (survey,) = (record for record in mine if record["kind"] == "survey")
+    starts = [record for record in mine if record["kind"] == "start"]
+    assert [record["generation"] for record in starts] == list(range(GENERATIONS))
+    assert len({record["pid"] for record in (survey, *starts)}) == 1 + GENERATIONS
+    bursts = [record for record in mine if record["kind"] == "burst"]
+    assert sorted((r["generation"], r["turn"], r["batch"]) for r in bursts) == [
+        (generation, turn, batch)
+        for generation in range(GENERATIONS)
+        for turn in range(TURNS)
+        for batch in (1, 128)
+    ]
     assert f"| {name} |" in broken.report
 
 
 def test_biased_artifact_is_measured_too(broken):
     row = broken.rows["biased"]
 
-    assert row["pass_s"] > 0
+    assert {timing["generations"] for timing in row["timings"].values()} == {GENERATIONS}
     assert row["largest_difference"] == pytest.approx(0.01, abs=1e-5)
+
+
+def test_artifact_that_fails_in_a_generation_was_surveyed(broken):
+    row = broken.rows["signal-late"]
+
+    assert row["samples"] == 10
+    assert row["equal_labels"] == 1
+    mine = [record for record in broken.records if record.get("artifact") == "signal-late"]
+    assert {record["generation"] for record in mine if record["kind"] == "start"} == {0}
 
 
 def test_every_artifact_has_one_outcome(broken):
@@ -210,10 +250,13 @@ def test_tables_are_on_standard_output(broken):
 
 
 def test_what_the_runtime_prints_is_in_the_log(broken):
-    log = broken.logs["noisy-0.log"]
+    stages = ("survey", *range(GENERATIONS))
+    logs = [broken.logs[f"noisy-{stage}.log"] for stage in stages]
 
-    assert "this is not JSON" in log and "nor is this" in log and "and this is a warning" in log
-    assert "told to fail" in broken.logs["refused-0.log"]
+    for log in logs:
+        assert "this is not JSON" in log and "nor is this" in log and "and this is a warning" in log
+    assert "told to fail" in broken.logs["refused-survey.log"]
+    assert sum(name.startswith("noisy") for name in broken.logs) == len(stages)
 
 
 def test_log_that_a_crash_names_is_there(broken):
@@ -242,7 +285,8 @@ def differing(tmp_path_factory, fake_artifact, measure):
 def test_status_says_that_outputs_differ(differing):
     assert differing.done.returncode == 1
     assert differing.rows["far"]["outcome"] == Outcome.PARITY_FAIL
-    assert differing.rows["far"]["pass_ratio"]["rounds"] == 3
+    timings = differing.rows["far"]["timings"]
+    assert {timing["ratio"]["generations"] for timing in timings.values()} == {GENERATIONS}
     assert "Traceback" not in differing.done.stderr
 
 
@@ -266,19 +310,16 @@ def test_command_that_measures_one_alone_has_the_inputs(differing):
     assert words[words.index("--inputs") + 1] == str(differing.inputs)
 
 
-QUICK = PROTOCOLS["quick"]
+SAMPLES = 300  # two batches of 128, and a smaller one
 
 
 @pytest.fixture(scope="module")
 def agreeing(tmp_path_factory, fake_artifact, inputs_file, measure):
-    """A run that is well: one of the artifacts differs by less than is allowed.
-
-    There are more samples than the later rounds of the protocol take.
-    """
+    """A run that is well: one of the artifacts differs by less than is allowed."""
     folder = tmp_path_factory.mktemp("artifacts")
     fake_artifact(folder, "near", bias=0.01)
     fake_artifact(folder, "slow", call_s=0.004)
-    images = np.random.default_rng(0).random((QUICK.samples + 50, 4, 4, 3), dtype=np.float32)
+    images = np.random.default_rng(0).random((SAMPLES, 4, 4, 3), dtype=np.float32)
     inputs = inputs_file(folder / "inputs.npz", image=images, labels=np.arange(len(images)) % 3)
     return measure(folder, "--tolerance", "0.02", "--reference", "slow", inputs=inputs)
 
@@ -289,37 +330,61 @@ def test_status_says_that_all_is_well(agreeing):
     assert "Traceback" not in agreeing.done.stderr
 
 
-def test_later_rounds_take_a_part_of_the_samples(agreeing):
-    samples = {
-        (record["artifact"], record["round"]): record["passes"]["samples"]
-        for record in agreeing.records
-        if record["kind"] == "measurement"
-    }
+def of_kind(done, kind):
+    return [record for record in done.records if record["kind"] == kind]
 
-    assert samples == {
-        (name, index): QUICK.samples + (0 if index else 50)
-        for name in ("near", "slow")
-        for index in range(QUICK.rounds)
-    }
-    assert agreeing.rows["near"]["samples"] == QUICK.samples + 50
+
+def test_survey_predicts_all_samples_and_bursts_are_of_full_batches(agreeing):
+    assert [record["predict"]["samples"] for record in of_kind(agreeing, "survey")] == [SAMPLES] * 2
+    for record in of_kind(agreeing, "burst"):
+        assert record["samples"] == record["batch"] * len(record["seconds"])
+    assert len(of_kind(agreeing, "burst")) == 2 * 2 * GENERATIONS * TURNS
+    assert agreeing.rows["near"]["samples"] == SAMPLES
     assert agreeing.rows["near"]["largest_difference"] == pytest.approx(0.01, abs=1e-5)
+    outputs = np.load(agreeing.run / "outputs" / "near" / "output_0.npy")
+    assert outputs.shape == (SAMPLES, 3)
+
+
+def test_outputs_of_the_last_turn_are_compared_with_those_of_the_survey(agreeing):
+    for record in of_kind(agreeing, "burst"):
+        assert ("difference" in record) == (record["turn"] == TURNS - 1)
+        assert record.get("difference", 0) == 0
+
+
+def test_run_ends_with_the_generations_of_its_protocol(agreeing):
+    assert len(of_kind(agreeing, "generation")) == GENERATIONS
+    assert agreeing.summary["ended"] == "all 3 generations were measured"
+
+
+def test_paper_protocol_predicts_all_samples_ten_times(tmp_path, fake_artifact, measure):
+    fake_artifact(tmp_path, "artifact")
+
+    done = measure(tmp_path / "artifact", "--protocol", "paper", "--batch", 4)
+
+    passes = [record for record in of_kind(done, "burst") if record["batch"] == 4]
+    # Batches of 4, 4 and 2 samples.
+    assert [(one["samples"], len(one["seconds"])) for one in passes] == [(10, 3)] * 10
+    assert {one["generation"] for one in passes} == set(range(5))
+    assert done.done.returncode == 0
 
 
 def test_reference_can_be_chosen(agreeing):
-    assert agreeing.summary["speed_reference"] == "slow"
+    assert agreeing.summary["speed_references"] == {"near": "slow", "slow": "slow"}
     assert {row["reference"] for row in agreeing.rows.values()} == {"slow"}
 
 
 def test_ratio_shows_what_is_faster(agreeing):
-    assert agreeing.rows["near"]["single_ratio"]["value"] < 1
-    assert agreeing.rows["slow"]["single_s"] >= 0.004
-    assert agreeing.rows["slow"]["single_ratio"] is None
+    near, slow = (agreeing.rows[name]["timings"]["batch 1"] for name in ("near", "slow"))
+
+    assert near["ratio"]["value"] < 1
+    assert slow["call_s"] >= 0.004
+    assert slow["ratio"] is None
 
 
 def test_workers_import_no_framework_of_another_runtime(agreeing):
-    passes = [record["passes"] for record in agreeing.records if record["kind"] == "measurement"]
+    surveys = of_kind(agreeing, "survey")
 
-    assert [one["frameworks"] for one in passes] == [[]] * 6
+    assert [record["predict"]["frameworks"] for record in surveys] == [[]] * 2
 
 
 def test_labels_that_no_output_can_mean_are_bad_input(
@@ -393,6 +458,13 @@ def refused(tmp_path, monkeypatch, capsys):
         (["--threads", "100000"], "--threads 100000"),
         (["--out", "text.npz"], "--out text.npz"),
         (["--protocol", "endless"], "invalid choice: 'endless'"),
+        (["--scenario", "single", "all"], "invalid choice: 'all'"),
+        (["--turns", "0"], "not a positive number"),
+        (["--burst", "soon"], "'soon' is no duration"),
+        (["--budget", "0s"], "'0s' is no duration"),
+        (["--resolve", "120%"], "'120%' is no share"),
+        (["--memory-limit", "much"], "'much' is no size"),
+        (["--resume", "nothing"], "--resume goes on with the artifacts and options that the run"),
     ],
 )
 def test_wrong_usage_is_told_in_a_line(tmp_path, fake_artifact, refused, options, said):

@@ -9,14 +9,17 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from infer.artifact import open_artifact
+from infer.generation import Generation
 from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
+from infer.protocol import Point, Protocol
 
 FOREVER_S = 600
 # How long anything may take that should happen at once, on a busy machine.
@@ -45,9 +48,9 @@ def alive(pid) -> bool:
 def worker(tmp_path, fake_artifact):
     """Makes a worker for an artifact of the fake runtime."""
 
-    def make(timeout_s=SOON_S, **settings):
+    def make(timeout_s=SOON_S, name="artifact", **settings):
         return WorkerProcess(
-            open_artifact(fake_artifact(tmp_path, "artifact", **settings)),
+            open_artifact(fake_artifact(tmp_path, name, **settings)),
             device="cpu",
             threads=1,
             scratch=tmp_path / "scratch",
@@ -118,6 +121,82 @@ def test_worker_that_is_stopped_hangs_and_is_ended(worker):
     assert not psutil.pid_exists(process.pid)
 
 
+def stopped(pid) -> bool:
+    """Whether a process is stopped; one that is gone is not."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_stopped_worker_rests_until_it_is_to_go(worker):
+    with worker() as process:
+        process.start()
+        for _ in range(2):
+            process.stop()
+            wait_until(lambda: stopped(process.pid))
+            waiting = threading.Thread(target=process.ask, args=["load"])
+            waiting.start()
+            waiting.join(0.3)
+            assert waiting.is_alive()
+            process.go()
+            waiting.join(SOON_S)
+            assert not waiting.is_alive()
+
+
+def test_stopped_worker_is_gone_after_its_context(worker):
+    with worker() as process:
+        process.start()
+        process.stop()
+        wait_until(lambda: stopped(process.pid))
+
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_stopped_worker_that_is_killed_has_crashed(worker):
+    with worker() as process:
+        process.start()
+        process.stop()
+        os.kill(process.pid, signal.SIGKILL)
+        process.go()
+        with pytest.raises(Failure) as caught:
+            process.ask("load")
+
+    assert caught.value.outcome == Outcome.CRASH
+    assert "SIGKILL" in caught.value.reason
+
+
+def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file):
+    inputs = inputs_file(tmp_path / "inputs.npz")
+    protocol = Protocol("test", bursts=2, burst_s=0.01, warm_up_limit_s=1)
+    points = {"one": (Point(1),), "two": (Point(1), Point(4)), "three": (Point(1),)}
+    pids, failures, taken = {}, {}, []
+
+    def add(kind, **values):
+        if kind == "start":
+            pids[values["artifact"]] = values["pid"]
+            wait_until(lambda: all(map(stopped, pids.values())))
+
+    def take(label, point, turn, process, calls):
+        assert process.pid == pids[label]
+        others = [pid for pid in pids.values() if pid != process.pid]
+        wait_until(lambda: not stopped(process.pid) and all(map(stopped, others)))
+        taken.append((label, point, turn))
+        return process.ask("burst", batch=point.batch, calls=calls, first=0)
+
+    with Generation(0, protocol, points, seed=0, add=add, fail=failures.__setitem__) as generation:
+        for label in points:
+            generation.start(label, partial(worker, name=label), str(inputs))
+        generation.turns(take)
+
+    assert failures == {}
+    assert set(taken) == {
+        (label, point, turn) for label, own in points.items() for point in own for turn in range(2)
+    }
+    assert len(taken) == 8
+    assert not any(map(psutil.pid_exists, pids.values()))
+
+
 def test_worker_is_ended_when_its_context_fails(worker):
     with pytest.raises(ZeroDivisionError), worker() as process:
         raise ZeroDivisionError
@@ -155,31 +234,67 @@ def test_worker_does_not_outlive_a_killed_controller(
     wait_until(lambda: not alive(pid))
 
 
-def test_ctrl_c_keeps_what_was_measured(tmp_path, fake_artifact, inputs_file, start_cli):
-    inputs_file(tmp_path / "inputs.npz")
+def workers(controller):
+    """The controller's workers; it has other processes, too."""
+    found = []
+    for child in psutil.Process(controller.pid).children():
+        try:
+            if any(part.endswith("bootstrap.py") for part in child.cmdline()):
+                found.append(child.pid)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def two_in_turns(folder, fake_artifact, inputs_file, start_cli):
+    """A controller whose two workers take turns."""
+    inputs_file(folder / "inputs.npz")
     for name in ("one", "two"):
-        fake_artifact(tmp_path / "artifacts", name, call_s=0.01)
+        fake_artifact(folder / "artifacts", name, call_s=0.01)
     controller = start_cli(
         *("run", "artifacts", "--inputs", "inputs.npz", "--device", "cpu", "--threads", "1"),
         *("--out", "runs", "--json", "out.json"),
-        cwd=tmp_path,
+        cwd=folder,
     )
-    wait_until(lambda: "measurement" in "".join(f.read_text() for f in results(tmp_path)))
-    children = [child.pid for child in psutil.Process(controller.pid).children()]
+    wait_until(lambda: any('"kind": "burst"' in file.read_text() for file in results(folder)))
+    return controller
+
+
+def test_workers_that_wait_for_their_turn_do_not_outlive_a_killed_controller(
+    tmp_path, fake_artifact, inputs_file, start_cli
+):
+    controller = two_in_turns(tmp_path, fake_artifact, inputs_file, start_cli)
+
+    def one_waits():
+        found = workers(controller)
+        return found if len(found) == 2 and any(map(stopped, found)) else None
+
+    pids = wait_until(one_waits)
+
+    controller.kill()
+    controller.wait()
+
+    wait_until(lambda: not any(map(alive, pids)))
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path, fake_artifact, inputs_file, start_cli):
+    controller = two_in_turns(tmp_path, fake_artifact, inputs_file, start_cli)
+    children = workers(controller)
 
     controller.send_signal(signal.SIGINT)
     _, errors = controller.communicate(timeout=SOON_S)
 
     assert controller.returncode == 130
     assert "Traceback" not in errors
-    assert not any(map(alive, children))
+    assert children and not any(map(alive, children))
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["interrupted"]
-    measured = [row for row in summary["rows"] if row["pass_s"] is not None]
-    assert measured
-    assert all(row["outcome"] == "ok" and row["metrics"] for row in measured)
+    assert any(row["timings"] for row in summary["rows"])
+    # Both were surveyed before they took turns.
+    assert all(row["outcome"] == "ok" and row["metrics"] for row in summary["rows"])
     (file,) = results(tmp_path)
-    assert json.loads(file.read_text().splitlines()[-1])["kind"] == "end"
+    last = json.loads(file.read_text().splitlines()[-1])
+    assert (last["kind"], last["interrupted"], last["reason"]) == ("end", True, "interrupted")
     assert "INTERRUPTED" in file.with_name("report.md").read_text()
 
 

@@ -16,7 +16,7 @@ def run(tmp_path):
     """The folder of a closed run of three records."""
     store = Store(tmp_path / "run")
     store.add("run", seed=3)
-    store.add("measurement", artifact="größe", seconds=[0.25, 1e-7])
+    store.add("burst", artifact="größe", seconds=[0.25, 1e-7])
     store.add("end", interrupted=False)
     store.close()
     return store.folder
@@ -27,7 +27,7 @@ def test_records_come_back_in_order(run):
         {"schema": SCHEMA_VERSION, "kind": "run", "seed": 3},
         {
             "schema": SCHEMA_VERSION,
-            "kind": "measurement",
+            "kind": "burst",
             "artifact": "größe",
             "seconds": [0.25, 1e-7],
         },
@@ -38,7 +38,7 @@ def test_records_come_back_in_order(run):
 def test_every_record_is_in_the_file_at_once(tmp_path):
     store = Store(tmp_path)
     for count in range(1, 4):
-        store.add("measurement", round=count)
+        store.add("burst", turn=count)
 
         assert len(read_records(tmp_path)) == count
     store.close()
@@ -96,7 +96,9 @@ def test_damaged_line_before_the_last_is_refused(run):
     assert str(file) in str(caught.value)
 
 
-@pytest.mark.parametrize("schema", [0, SCHEMA_VERSION + 1, None, "1"])
+@pytest.mark.parametrize(
+    "schema", [0, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, None, str(SCHEMA_VERSION)]
+)
 def test_other_schema_is_refused(run, schema):
     file = run / RESULTS
     file.write_text(json.dumps({"schema": schema, "kind": "run"}) + "\n")

@@ -6,22 +6,87 @@ import statistics
 import numpy as np
 import pytest
 
-from infer.statistics import Ratio, paired_ratio
+from infer.statistics import Bursts, Ratio, burst_level, paired_differences, ratio_of
 
 # Student's t, two-sided 95 %, from a printed table: degrees of freedom to quantile.
 T_TABLE = {1: 12.706, 4: 2.776}
 
 
-def test_ratio_is_the_geometric_mean_of_the_rounds():
-    ratio = paired_ratio([2.0, 8.0, 4.0], [1.0, 1.0, 1.0])
+def bursts(*generations: list[float]) -> Bursts:
+    """Bursts of one call each, a list of turns for every generation."""
+    return {
+        number: {turn: [seconds] for turn, seconds in enumerate(turns)}
+        for number, turns in enumerate(generations)
+    }
+
+
+def compared(mine: Bursts, theirs: Bursts, comparisons: int = 1) -> Ratio:
+    return ratio_of(paired_differences(mine, theirs), comparisons)
+
+
+def by_generation(*seconds: float) -> Bursts:
+    """Generations of a single turn."""
+    return bursts(*([one] for one in seconds))
+
+
+def test_level_of_a_burst_is_that_of_its_median_call():
+    assert burst_level([2.0, 3.0, 1000.0]) == pytest.approx(math.log(3))
+    assert burst_level([3.0]) == pytest.approx(math.log(3))
+
+
+def test_difference_of_a_generation_is_the_mean_over_its_turns():
+    mine = bursts([2.0, 8.0, 4.0], [3.0, 3.0])
+    theirs = bursts([1.0, 1.0, 1.0], [1.0, 3.0])
+
+    # Of the logs, so that an artifact and its reference can change places.
+    assert paired_differences(mine, theirs) == pytest.approx([math.log(4), math.log(3) / 2])
+    assert paired_differences(theirs, mine) == pytest.approx([-math.log(4), -math.log(3) / 2])
+
+
+def test_one_slow_call_in_a_burst_changes_nothing():
+    calm, disturbed = {0: {0: [2.0, 2.0, 2.0]}}, {0: {0: [2.0, 900.0, 2.0]}}
+    reference = {0: {0: [1.0, 1.0, 1.0]}}
+
+    assert paired_differences(disturbed, reference) == paired_differences(calm, reference)
+
+
+def test_bursts_are_paired_by_generation_and_turn_whatever_their_order():
+    mine = {1: {1: [8.0], 0: [2.0]}, 0: {0: [20.0]}}
+    theirs = {0: {0: [10.0]}, 1: {0: [1.0], 1: [4.0]}}
+
+    assert paired_differences(mine, theirs) == pytest.approx([math.log(2)] * 2)
+
+
+def test_only_turns_that_both_have_are_paired():
+    mine = {0: {0: [2.0], 2: [700.0]}}
+    theirs = {0: {0: [1.0], 1: [500.0]}}
+
+    assert paired_differences(mine, theirs) == pytest.approx([math.log(2)])
+
+
+def test_only_generations_that_both_have_are_paired():
+    mine = {0: {0: [2.0]}, 1: {0: [700.0]}, 3: {0: [6.0]}, 4: {1: [9.0]}}
+    theirs = {0: {0: [1.0]}, 2: {0: [500.0]}, 3: {0: [2.0]}, 4: {0: [9.0]}}
+
+    # Of the last one they have no turn in common.
+    assert paired_differences(mine, theirs) == pytest.approx([math.log(2), math.log(3)])
+
+
+@pytest.mark.parametrize("theirs", [{}, {1: {0: [1.0]}}, {0: {}}, {0: {1: [1.0]}}])
+def test_nothing_to_pair_gives_no_difference(theirs):
+    assert paired_differences({0: {0: [2.0]}}, theirs) == []
+
+
+def test_ratio_is_the_geometric_mean_of_the_generations():
+    ratio = compared(by_generation(2.0, 8.0, 4.0), by_generation(1.0, 1.0, 1.0))
 
     assert ratio.value == pytest.approx(4)
-    assert ratio.rounds == 3
+    assert ratio.generations == 3
 
 
 def test_ratio_and_its_inverse_are_one():
-    times, reference = [1.0, 1.2, 0.9], [2.0, 2.1, 2.2]
-    there, back = paired_ratio(times, reference), paired_ratio(reference, times)
+    mine, theirs = by_generation(1.0, 1.2, 0.9), by_generation(2.0, 2.1, 2.2)
+    there, back = compared(mine, theirs), compared(theirs, mine)
 
     assert there.value * back.value == pytest.approx(1)
     assert there.low * back.high == pytest.approx(1)
@@ -32,31 +97,48 @@ def test_interval_is_students_on_the_logs():
     logs = [math.log(a / b) for a, b in zip(times, reference, strict=True)]
     half = T_TABLE[4] * statistics.stdev(logs) / math.sqrt(5)
 
-    ratio = paired_ratio(times, reference)
+    ratio = compared(by_generation(*times), by_generation(*reference))
 
     assert math.log(ratio.low) == pytest.approx(statistics.mean(logs) - half, abs=1e-4)
     assert math.log(ratio.high) == pytest.approx(statistics.mean(logs) + half, abs=1e-4)
 
 
 def test_interval_holds_the_truth():
-    ratio = paired_ratio([2.1, 1.9, 2.05, 1.95], [1.0, 1.0, 1.0, 1.0])
+    ratio = compared(by_generation(2.1, 1.9, 2.05, 1.95), by_generation(1.0, 1.0, 1.0, 1.0))
 
     assert ratio.low < 2 < ratio.high
     assert ratio.high / ratio.low < 1.2
 
 
-def test_drift_that_a_round_shares_cancels():
-    drift = np.array([1.0, 3.0, 0.4, 2.0, 7.0])
+def test_more_turns_of_the_same_processes_do_not_narrow_the_interval():
+    times, reference = [1.0, 1.3, 1.1], [1.0, 1.1, 1.2]
 
-    ratio = paired_ratio(list(1.05 * drift), list(drift))
+    few = compared(by_generation(*times), by_generation(*reference))
+    many = compared(bursts(*([t] * 50 for t in times)), bursts(*([t] * 50 for t in reference)))
+
+    assert (many.low, many.value, many.high) == pytest.approx((few.low, few.value, few.high))
+    assert many.generations == 3
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        [[1.0], [3.0], [0.4], [2.0], [7.0]],  # from one generation to the next
+        [[1.0, 3.0, 0.4], [2.0, 7.0, 0.1], [5.0, 1.0, 9.0]],  # within each, too
+    ],
+)
+def test_drift_that_a_turn_shares_cancels(drift):
+    slower = [[1.05 * seconds for seconds in turns] for turns in drift]
+
+    ratio = compared(bursts(*slower), bursts(*drift))
 
     assert (ratio.low, ratio.high) == pytest.approx((1.05, 1.05))
-    assert ratio.verdict == "slower"
+    assert ratio.verdict == "slower (could have seen 0.0%)"
 
 
 def test_more_comparisons_widen_the_interval_as_bonferroni_says():
-    times, reference = [1.0, 1.2], [1.0, 1.0]
-    one, ten = (paired_ratio(times, reference, n) for n in (1, 10))
+    differences = [0.0, math.log(1.2)]
+    one, ten = (ratio_of(differences, n) for n in (1, 10))
 
     assert ten.low < one.low < one.value == ten.value < one.high < ten.high
     # At 99.5 % and one degree of freedom, t is 127.32.
@@ -64,42 +146,54 @@ def test_more_comparisons_widen_the_interval_as_bonferroni_says():
     assert widening == pytest.approx(127.32 / T_TABLE[1], rel=1e-3)
 
 
-def test_one_round_has_a_ratio_and_no_interval():
-    ratio = paired_ratio([3.0], [2.0])
+def test_one_generation_has_a_ratio_and_no_interval():
+    ratio = compared(bursts([3.0, 6.0]), bursts([2.0, 4.0]))
 
     assert ratio.value == pytest.approx(1.5)
+    assert ratio.generations == 1
     assert (ratio.low, ratio.high, ratio.resolution) == (None, None, None)
-    assert ratio.verdict == "too few rounds to say"
+    assert ratio.verdict == "too few generations to say"
 
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
-        (0.5, 0.9, "faster"),
-        (1.1, 1.4, "slower"),
+        (0.5, 0.9, "faster (could have seen 34%)"),
+        (0.98, 0.99, "faster (could have seen 0.5%)"),
+        (1.1, 1.4, "slower (could have seen 13%)"),
         (0.8, 1.25, "no difference found (could have seen 25%)"),
         (1.0, 1.21, "no difference found (could have seen 10%)"),
-        (None, None, "too few rounds to say"),
+        (0.64, 1.0, "no difference found (could have seen 25%)"),
+        (0.98, 1.02, "no difference found (could have seen 2.0%)"),
+        (None, None, "too few generations to say"),
     ],
 )
 def test_verdict(low, high, verdict):
     assert Ratio(1.0, low, high, 5).verdict == verdict
 
 
+TURNS, CALLS = 2, 3
+
+
 def simulate(
-    random: np.random.Generator, truths: list[float], rounds: int
-) -> tuple[list[list[float]], list[float]]:
-    """Times of artifacts and of a reference.
+    random: np.random.Generator, truths: list[float], generations: int
+) -> tuple[list[Bursts], Bursts]:
+    """Bursts of artifacts and of a reference.
 
-    Each process has noise of its own, with the odd slow one, and all of a round share a drift.
+    Each process has noise of its own, with the odd slow one, as has each call, and all of a turn
+    share a drift.
     """
+    drift = np.cumsum(random.normal(0, 0.2, generations * TURNS)).reshape(generations, TURNS, 1)
 
-    def noise() -> np.ndarray:
-        slow = np.where(random.random(rounds) < 0.1, random.exponential(0.1, rounds), 0)
-        return np.exp(random.normal(0, 0.03, rounds) + slow)
+    def measured(truth: float) -> Bursts:
+        slow = random.random(generations) < 0.1
+        process = random.normal(0, 0.03, generations)
+        process += np.where(slow, random.exponential(0.1, generations), 0)
+        calls = random.normal(0, 0.02, (generations, TURNS, CALLS))
+        seconds = truth * np.exp(drift + process[:, None, None] + calls)
+        return {number: dict(enumerate(turns)) for number, turns in enumerate(seconds.tolist())}
 
-    drift = np.exp(np.cumsum(random.normal(0, 0.2, rounds)))
-    return [list(truth * drift * noise()) for truth in truths], list(drift * noise())
+    return [measured(truth) for truth in truths], measured(1.0)
 
 
 RUNS = 2000
@@ -107,15 +201,15 @@ RUNS = 2000
 MONTE_CARLO = 3 * math.sqrt(0.05 * 0.95 / RUNS)
 
 
-@pytest.mark.parametrize("rounds", [3, 5])
+@pytest.mark.parametrize("generations", [3, 5])
 @pytest.mark.parametrize("artifacts", [1, 4])
-def test_false_alarms_of_equal_artifacts_stay_at_five_percent_of_the_runs(rounds, artifacts):
-    random = np.random.default_rng(rounds * 10 + artifacts)
+def test_false_alarms_of_equal_artifacts_stay_at_five_percent_of_the_runs(generations, artifacts):
+    random = np.random.default_rng(generations * 10 + artifacts)
     alarms = 0
     for _ in range(RUNS):
-        times, reference = simulate(random, [1.0] * artifacts, rounds)
-        verdicts = [paired_ratio(own, reference, artifacts).verdict for own in times]
-        alarms += any(verdict in ("faster", "slower") for verdict in verdicts)
+        measured, reference = simulate(random, [1.0] * artifacts, generations)
+        verdicts = [compared(own, reference, artifacts).verdict for own in measured]
+        alarms += any(verdict.startswith(("faster", "slower")) for verdict in verdicts)
 
     assert alarms / RUNS <= 0.05 + MONTE_CARLO
     assert alarms > 0  # an interval that is never wrong says nothing
@@ -125,19 +219,19 @@ def test_interval_covers_the_truth_as_often_as_it_says():
     random = np.random.default_rng(1)
     covered = 0
     for _ in range(RUNS):
-        (times,), reference = simulate(random, [1.3], 5)
-        ratio = paired_ratio(times, reference)
+        (measured,), reference = simulate(random, [1.3], 5)
+        ratio = compared(measured, reference)
         covered += ratio.low <= 1.3 <= ratio.high
 
     assert covered / RUNS >= 0.95 - MONTE_CARLO
 
 
-def test_a_difference_is_found_though_rounds_drift_by_as_much():
+def test_a_difference_is_found_though_turns_drift_by_as_much():
     random = np.random.default_rng(2)
     verdicts = []
     for _ in range(200):
-        (times,), reference = simulate(random, [1.3], 5)
-        verdicts.append(paired_ratio(times, reference).verdict)
+        (measured,), reference = simulate(random, [1.3], 5)
+        verdicts.append(compared(measured, reference).verdict.partition(" (")[0])
 
     assert verdicts.count("slower") > 150
     assert "faster" not in verdicts

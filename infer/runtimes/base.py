@@ -6,7 +6,7 @@ in the registry of `infer.runtimes`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,11 +26,53 @@ class Options:
         device: "cpu" or "cuda".
         threads: for the arithmetic of one call.
         manifest: its fields, where there is one; the runtime may need the names of outputs.
+        bare: leave the runtime as it comes, instead of as its makers advise.
+        settings: values of single settings, by name.
     """
 
     device: str = "cpu"
     threads: int = 1
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    bare: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A choice that a runtime leaves to its user; docs/runtimes.md says what each brings.
+
+    Attributes:
+        name: as on the command line.
+        tuned: the value that is used.
+        bare: the value that one has without choosing.
+        others: values that can be tried.
+    """
+
+    name: str
+    tuned: str
+    bare: str
+    others: tuple[str, ...] = ()
+
+
+def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
+    """The value of every setting.
+
+    Raises:
+        ValueError: a setting or value that there is none of.
+    """
+    unknown = options.settings.keys() - {setting.name for setting in settings}
+    if unknown:
+        names = ", ".join(setting.name for setting in settings) or "none"
+        raise ValueError(f"no setting '{min(unknown)}' (there are: {names})")
+    values = {}
+    for setting in settings:
+        value = setting.bare if options.bare else setting.tuned
+        value = options.settings.get(setting.name, value)
+        known = dict.fromkeys((setting.tuned, setting.bare, *setting.others))
+        if value not in known:
+            raise ValueError(f"{setting.name}={value}: choose one of {', '.join(known)}")
+        values[setting.name] = value
+    return values
 
 
 class Model(Protocol):
@@ -52,6 +94,9 @@ class Model(Protocol):
 
     def fetch(self, result: Any) -> Arrays:
         """Bring the result of `run_staged` to the host."""
+
+    def bare(self, inputs: Arrays) -> Callable[[], object]:
+        """The shortest code for what `run` does, to measure what the harness adds to it."""
 
     def placement(self) -> dict[str, Any]:
         """Where it really ran: `device` ("cpu" or "cuda"), threads, precision, providers."""

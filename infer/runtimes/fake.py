@@ -10,6 +10,8 @@ Its payload is a JSON file of:
     bias          added to every output
     device        where it says that it ran (default: where it was asked to)
     balloon_mb    memory that a call takes and keeps
+    early         answers before it is finished: "run" returns outputs that are filled in later,
+                  "sync" does not wait for what `fetch` then waits for
     fault         {"at": "load" | "run", "call": N, "kind": KIND}, with KIND one of
                   hang, crash, exit, error, memory, nan, shape, garbage
 
@@ -22,7 +24,10 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +46,30 @@ class Fake:
         self._threads = options.threads
         self._calls = 0
         self._kept: list[bytearray] = []
+        self._device_thread = ThreadPoolExecutor(max_workers=1)
         time.sleep(self._settings.get("load_s", 0))
         self._fault("load")
         self.signature = Signature.of(self._settings["signature"])
 
     def run(self, inputs: Arrays) -> Arrays:
         """Take the time, have the fault, give the outputs."""
+        if self._settings.get("early") != "run":
+            return self._run(inputs)
+        outputs = {
+            spec.name: np.zeros(
+                (len(next(iter(inputs.values()))), int(spec.shape[-1] or 1)), np.float32
+            )
+            for spec in self.signature.outputs
+        }
+
+        def fill_in() -> None:
+            for name, array in self._run(inputs).items():
+                outputs[name][:] = array
+
+        threading.Thread(target=fill_in, daemon=True).start()
+        return outputs
+
+    def _run(self, inputs: Arrays) -> Arrays:
         self._calls += 1
         fault = self._fault("run")
         batch = len(next(iter(inputs.values())))
@@ -73,16 +96,22 @@ class Fake:
         """There is no device."""
         return inputs
 
-    def run_staged(self, staged: Arrays) -> Arrays:
-        """As `run`."""
-        return self.run(staged)
+    def run_staged(self, staged: Arrays) -> Future[Arrays]:
+        """As `run`, in a thread that stands for a device."""
+        return self._device_thread.submit(self._run, staged)
 
-    def sync(self, result: Arrays) -> None:
-        """Everything is finished already."""
+    def sync(self, result: Future[Arrays]) -> None:
+        """Wait for the thread, unless told not to."""
+        if self._settings.get("early") != "sync":
+            result.result()
 
-    def fetch(self, result: Arrays) -> Arrays:
-        """There is no device."""
-        return result
+    def fetch(self, result: Future[Arrays]) -> Arrays:
+        """What the thread came to."""
+        return result.result()
+
+    def bare(self, inputs: Arrays) -> Callable[[], object]:
+        """There is no shorter way."""
+        return lambda: self._run(inputs)
 
     def placement(self) -> dict[str, Any]:
         """What it was told to say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,25 @@ import numpy as np
 import onnxruntime as ort
 
 from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import Arrays, Options
+from infer.runtimes.base import Arrays, Options, Setting, chosen
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _DTYPES = {"float": "float32", "double": "float64"}  # the others are called as in NumPy
+
+_LEVELS = {
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
+SETTINGS = (
+    Setting("graph", "all", "all", ("extended", "basic", "none")),
+    Setting("spinning", "on", "on", ("off",)),
+    Setting("arena", "on", "on", ("off",)),
+    Setting("memory-pattern", "on", "on", ("off",)),
+    # As many as it is given; by itself it takes one for every physical core.
+    Setting("threads", "given", "own"),
+)
 
 
 class Onnx:
@@ -22,9 +38,16 @@ class Onnx:
     def __init__(self, path: Path, options: Options) -> None:
         if options.device == "cuda" and hasattr(ort, "preload_dlls"):
             ort.preload_dlls()  # CUDA libraries that another installed package brings
+        self._settings = chosen(SETTINGS, options)
         settings = ort.SessionOptions()
-        settings.intra_op_num_threads = options.threads
-        settings.inter_op_num_threads = 1
+        if self._settings["threads"] == "given":
+            settings.intra_op_num_threads = options.threads
+            settings.inter_op_num_threads = 1
+        settings.graph_optimization_level = _LEVELS[self._settings["graph"]]
+        settings.enable_cpu_mem_arena = self._settings["arena"] == "on"
+        settings.enable_mem_pattern = self._settings["memory-pattern"] == "on"
+        spinning = "1" if self._settings["spinning"] == "on" else "0"
+        settings.add_session_config_entry("session.intra_op.allow_spinning", spinning)
         settings.log_severity_level = 3
         provider: Any = _PROVIDERS[options.device]
         if options.device == "cuda":
@@ -66,6 +89,10 @@ class Onnx:
         """Copy the outputs to the host."""
         return dict(zip(self._outputs, result.copy_outputs_to_cpu(), strict=True))
 
+    def bare(self, inputs: Arrays) -> Callable[[], object]:
+        """A call of the session."""
+        return lambda: self._session.run(None, inputs)
+
     def placement(self) -> dict[str, Any]:
         """The providers that the session really has; the first takes what it can."""
         providers = self._session.get_providers()
@@ -74,6 +101,7 @@ class Onnx:
             "devices": providers,
             "threads": self._threads,
             "tf32": False,
+            "settings": self._settings,
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,20 @@ from typing import Any
 sys.modules.setdefault("jax", None)  # type: ignore[arg-type]
 
 import tensorflow as tf  # noqa: E402
+from tensorflow.python.framework.convert_to_constants import (  # noqa: E402
+    convert_variables_to_constants_v2,
+)
 
 from infer.artifact import Signature, TensorSpec  # noqa: E402
-from infer.runtimes.base import Arrays, Options  # noqa: E402
+from infer.runtimes.base import Arrays, Options, Setting, chosen  # noqa: E402
 
 _SIGNATURE = "serving_default"
+SETTINGS = (
+    # "frozen" turns the variables into constants, which the graph optimizer can then fold.
+    Setting("graph", "frozen", "loaded"),
+    Setting("xla", "off", "off", ("on",)),
+    Setting("threads", "given", "own"),
+)
 
 
 class SavedModel:
@@ -27,8 +37,10 @@ class SavedModel:
             tf.config.set_visible_devices([], "GPU")
         for gpu in gpus if options.device == "cuda" else []:
             tf.config.experimental.set_memory_growth(gpu, True)
-        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        self._settings = chosen(SETTINGS, options)
+        if self._settings["threads"] == "given":
+            tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self._threads = options.threads
         self._device = "/GPU:0" if options.device == "cuda" and gpus else "/CPU:0"
@@ -46,20 +58,38 @@ class SavedModel:
                 for name, value in sorted(self._function.structured_outputs.items())
             ),
         )
-        self._ran_on: set[str] = set()
+        self._call = self._callable()
+        self._last: dict[str, tf.Tensor] = {}
+
+    def _callable(self) -> Callable[..., dict[str, tf.Tensor]]:
+        """The signature as the settings want it, called with tensors by name."""
+        call: Any = self._function
+        if self._settings["graph"] == "frozen":
+            frozen = convert_variables_to_constants_v2(self._function)
+            # A frozen function has lost the names of its outputs, not their order.
+            names = sorted(self._function.structured_outputs)
+            call = lambda **tensors: dict(zip(names, frozen(**tensors), strict=True))  # noqa: E731
+        if self._settings["xla"] == "on":
+            call = tf.function(call, jit_compile=True)
+        return call  # type: ignore[no-any-return]
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
-        return self.fetch(self.run_staged(self.stage(inputs)))
+        return self.fetch(self.run_staged(self._put(inputs)))
 
     def stage(self, inputs: Arrays) -> dict[str, tf.Tensor]:
         """Copy the inputs to tensors on the device."""
+        staged = self._put(inputs)
+        self.sync(staged)
+        return staged
+
+    def _put(self, inputs: Arrays) -> dict[str, tf.Tensor]:
         with tf.device(self._device):
             return {name: tf.constant(array) for name, array in inputs.items()}
 
     def run_staged(self, staged: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Call the signature; on a GPU the result may be unfinished."""
-        return self._function(**staged)  # type: ignore[no-any-return]
+        return self._call(**staged)
 
     def sync(self, result: dict[str, tf.Tensor]) -> None:
         """Wait for the device."""
@@ -68,18 +98,30 @@ class SavedModel:
 
     def fetch(self, result: dict[str, tf.Tensor]) -> Arrays:
         """Copy the outputs to NumPy, which waits for them."""
-        self._ran_on.update(value.device for value in result.values())
+        self._last = result
         return {name: value.numpy() for name, value in result.items()}
 
+    def bare(self, inputs: Arrays) -> Callable[[], object]:
+        """A call of the signature on tensors of the arrays."""
+        call, device = self._call, self._device
+
+        def bare() -> object:
+            with tf.device(device):
+                tensors = {name: tf.constant(array) for name, array in inputs.items()}
+            return [value.numpy() for value in call(**tensors).values()]
+
+        return bare
+
     def placement(self) -> dict[str, Any]:
-        """Where the outputs were."""
-        on_gpu = bool(self._ran_on) and all("GPU" in name for name in self._ran_on)
+        """Where the last outputs were."""
+        ran_on = {value.device for value in self._last.values()}
+        on_gpu = bool(ran_on) and all("GPU" in name for name in ran_on)
         return {
             "device": "cuda" if on_gpu else "cpu",
-            "devices": sorted(self._ran_on),
+            "devices": sorted(ran_on),
             "threads": self._threads,
             "tf32": False,
-            "xla": False,
+            "settings": self._settings,
         }
 
 

@@ -1,0 +1,45 @@
+"""How much arithmetic a model needs, counted by `onnx_tool` from its ONNX graph."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float | None:
+    """Floating-point operations for one sample, a multiplication and an addition being two.
+
+    Args:
+        path: an ONNX file.
+        inputs: the signature's inputs as its JSON has them; free sizes count as one.
+
+    Returns:
+        The number, or None where `onnx_tool` is not installed or cannot tell.
+    """
+    if importlib.util.find_spec("onnx_tool") is None:
+        return None
+    import onnx_tool
+
+    arrays = {
+        spec["name"]: np.zeros(
+            [size if isinstance(size, int) else 1 for size in spec["shape"]], spec["dtype"]
+        )
+        for spec in inputs
+    }
+    try:
+        # It prints what it does not know; the number is then missing.
+        with contextlib.redirect_stdout(io.StringIO()):
+            graph = onnx_tool.Model(str(path)).graph
+            graph.shape_infer(arrays)
+            graph.profile()
+            products = float(graph.macs[0])
+    except Exception:
+        return None  # it raises whatever a graph that it does not know makes it stumble over
+    batch = next(iter(arrays.values())).shape[:1] if arrays else ()
+    return 2 * products / (batch[0] if batch else 1) if products else None

@@ -1,0 +1,105 @@
+"""What the harness adds to a call: the command `exportbench overhead`."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from infer.artifact import Artifact
+from infer.outcome import Failure
+from infer.process import WorkerProcess
+
+# What is allowed: so many seconds a call or so large a share of it, whichever is more.
+LIMIT_S, LIMIT_SHARE = 10e-6, 0.01
+ROUNDS = 30
+_BURST_S = 0.1
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Of one artifact and batch.
+
+    Attributes:
+        artifact, batch: what was called.
+        bare_s: seconds of a call in a bare loop, the median over the rounds.
+        added_s: what the harness's figure is more, the median of the rounds' differences.
+        low_s, high_s: the 95 % interval of that median.
+    """
+
+    artifact: str
+    batch: int
+    bare_s: float
+    added_s: float
+    low_s: float
+    high_s: float
+
+    @property
+    def allowed_s(self) -> float:
+        """What the limit allows for such a call."""
+        return max(LIMIT_S, LIMIT_SHARE * self.bare_s)
+
+
+def measure(
+    artifact: Artifact, inputs: Path, batch: int, threads: int, rounds: int = ROUNDS
+) -> Overhead:
+    """Time the harness and a bare loop in turn, in one process.
+
+    Raises:
+        Failure: the artifact cannot be run.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="exportbench-") as folder,
+        WorkerProcess(
+            artifact,
+            device="cpu",
+            threads=threads,
+            scratch=Path(folder),
+            log=Path(folder) / "log",
+            timeout_s=600.0,
+        ) as worker,
+    ):
+        worker.start()
+        worker.ask("load")
+        worker.ask("inputs", path=str(inputs.resolve()))
+        worker.ask("warm_up", batch=batch, limit_s=10.0)
+        found = worker.ask("overhead", batch=batch, rounds=rounds, burst_s=_BURST_S)
+    bare = np.asarray(found["bare_s"])
+    added = np.asarray(found["harness_s"]) - bare
+    low, high = median_interval(added)
+    return Overhead(
+        artifact.label, batch, float(np.median(bare)), float(np.median(added)), low, high
+    )
+
+
+def median_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """An interval for the median by its order statistics, which no outlier moves."""
+    ordered = np.sort(values)
+    rank = int(stats.binom.ppf((1 - level) / 2, len(ordered), 0.5))
+    return float(ordered[max(rank - 1, 0)]), float(
+        ordered[min(len(ordered) - rank, len(ordered) - 1)]
+    )
+
+
+def show(found: list[Overhead], failures: dict[str, Failure], console: Console) -> None:
+    """Print a table, and what could not be measured."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("artifact", "batch", "bare call", "harness adds", "95 % interval", "allowed"):
+        table.add_column(title, justify="left" if title == "artifact" else "right")
+    for one in found:
+        table.add_row(
+            one.artifact,
+            str(one.batch),
+            f"{one.bare_s * 1e6:,.0f} µs",
+            f"{one.added_s * 1e6:+,.1f} µs",
+            f"{one.low_s * 1e6:+,.1f} to {one.high_s * 1e6:+,.1f} µs",
+            f"{one.allowed_s * 1e6:,.0f} µs",
+        )
+    console.print(table)
+    for label, failure in failures.items():
+        console.print(f"{label}: {failure.outcome}: {failure.reason}", markup=False)

@@ -1,0 +1,217 @@
+"""The tool measures itself: artifacts that do not differ, and some that differ by a known amount.
+
+A trial is a run of a few generations. In each, pairs of byte copies are compared (A/A): to find a
+difference between them is a false alarm. Copies that do a known share of work more are compared
+too (A/B): how often that is found is the power, how often the interval holds the truth the
+coverage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from infer import schedule
+from infer.controller import Plan, Progress, Run
+from infer.protocol import Point, Protocol
+from infer.results import Store
+from infer.selftest_artifacts import ADDED, COPIES, Named, copy_name, more_name
+from infer.simulation import Noise, simulate
+from infer.statistics import Ratio, paired_differences, ratio_of
+
+GENERATIONS = 6  # in a trial
+# Where a simulated run ends that has not come to its resolution before.
+_MOST_GENERATIONS = 40
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A ratio that was measured, and the true one."""
+
+    ratio: Ratio
+    truth: float
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What many comparisons came to.
+
+    Attributes:
+        of: what was compared.
+        comparisons, false_alarms: of equal artifacts.
+        false_alarm_interval: 95 %, exact binomial, for independent comparisons.
+        bias: mean of the log of estimate over truth, of all comparisons.
+        covered, intervals: how many of how many intervals hold the truth.
+        half_width: of the intervals, the median.
+        power: by the share of added work, how many of how many were found.
+    """
+
+    of: str
+    comparisons: int
+    false_alarms: int
+    false_alarm_interval: tuple[float, float]
+    bias: float
+    covered: int
+    intervals: int
+    half_width: float
+    power: dict[str, tuple[int, int]]
+
+
+def judge(of: str, compared: Iterable[Compared]) -> Verdicts:
+    """Count what comparisons came to; each has an interval."""
+    alarms = comparisons = covered = 0
+    logs, widths = [], []
+    power: dict[str, list[int]] = {f"{added:.0%}": [0, 0] for added in ADDED}
+    for one in compared:
+        low, high = one.ratio.low, one.ratio.high
+        assert low is not None and high is not None
+        found = high < 1 or low > 1
+        if one.truth == 1:
+            comparisons += 1
+            alarms += found
+        else:
+            counts = power[f"{one.truth - 1:.0%}"]
+            counts[0] += low > 1
+            counts[1] += 1
+        covered += low <= one.truth <= high
+        logs.append(np.log(one.ratio.value / one.truth))
+        widths.append(float(np.sqrt(high / low) - 1))
+    interval = stats.binomtest(alarms, comparisons).proportion_ci() if comparisons else (0.0, 1.0)
+    return Verdicts(
+        of=of,
+        comparisons=comparisons,
+        false_alarms=alarms,
+        false_alarm_interval=(float(interval[0]), float(interval[1])),
+        bias=float(np.mean(logs)) if logs else 0.0,
+        covered=covered,
+        intervals=len(logs),
+        half_width=float(np.median(widths)) if widths else 0.0,
+        power={name: (own[0], own[1]) for name, own in power.items() if own[1]},
+    )
+
+
+def simulated(
+    runs: int, seed: int = 0, *, noise: Noise | None = None, resolve: float | None = None
+) -> Verdicts:
+    """Judge made-up runs, each of one pair of copies and one of each slower artifact.
+
+    Args:
+        runs: how many.
+        seed: of the noise.
+        noise: that the measurements have.
+        resolve: end each comparison as `--resolve` ends a run, instead of after `GENERATIONS`.
+    """
+    random = np.random.default_rng(seed)
+    noise = noise or Noise()
+    truths = [1.0, *(1 + added for added in ADDED)]
+
+    def each() -> Iterable[Compared]:
+        for _ in range(runs):
+            base, *others = simulate(
+                [1.0, *truths],
+                generations=GENERATIONS if resolve is None else _MOST_GENERATIONS,
+                turns=Protocol("until").bursts,
+                calls=10,
+                noise=noise,
+                random=random,
+            )
+            for truth, bursts in zip(truths, others, strict=True):
+                differences = paired_differences(bursts, base)
+                yield Compared(ratio_of(differences[: _end(differences, resolve)]), truth)
+
+    rule = "" if resolve is None else f", each until {resolve:.1%}"
+    return judge(f"simulated, {runs:,} runs{rule}", each())
+
+
+def _end(differences: list[float], resolve: float | None) -> int:
+    """After how many generations a comparison ends."""
+    if resolve is None:
+        return len(differences)
+    protocol = Protocol("until", generations=len(differences), resolve=resolve)
+    for count in range(1, len(differences)):
+        resolution = ratio_of(differences[:count]).resolution
+        if schedule.ended(protocol, schedule.Standing(count, 0.0, 0.0, 1, resolution)):
+            return count
+    return len(differences)
+
+
+def of_records(of: str, records: Iterable[Mapping[str, Any]], point: str) -> Verdicts:
+    """Judge a run of the artifacts of `selftest_artifacts`.
+
+    Every `GENERATIONS` consecutive generations are a trial.
+    """
+    bursts: dict[str, dict[int, dict[int, list[float]]]] = {}
+    for record in records:
+        if record["kind"] == "burst" and record["point"] == point:
+            own = bursts.setdefault(record["artifact"], {}).setdefault(record["generation"], {})
+            own[record["turn"]] = record["seconds"]
+    count = min((len(own) for own in bursts.values()), default=0)
+
+    def each() -> Iterable[Compared]:
+        for first in range(0, count - GENERATIONS + 1, GENERATIONS):
+            trial = {
+                name: {g: own[g] for g in range(first, first + GENERATIONS) if g in own}
+                for name, own in bursts.items()
+            }
+            for mine, theirs, truth in pairs():
+                if mine not in trial or theirs not in trial:
+                    continue
+                differences = paired_differences(trial[mine], trial[theirs])
+                yield Compared(ratio_of(differences), truth)
+
+    return judge(of, each())
+
+
+def pairs() -> list[tuple[str, str, float]]:
+    """What is compared in a trial: two names and their true ratio.
+
+    No copy stands in two pairs of equal ones, so that these are independent.
+    """
+    copies = list(map(copy_name, range(COPIES)))
+    equal = [(copies[i], copies[i + 1], 1.0) for i in range(0, COPIES, 2)]
+    slower = [(more_name(added), copies[i], 1 + added) for i, added in enumerate(ADDED)]
+    return equal + slower
+
+
+def measured(
+    of: str,
+    artifacts: Named,
+    inputs: Path,
+    folder: Path,
+    *,
+    budget_s: float,
+    batch: int,
+    threads: int,
+    tell: Callable[[Progress], None],
+) -> Verdicts:
+    """Measure artifacts of known differences in a run of its own, and judge it.
+
+    Args:
+        of: what they are, for the report.
+        artifacts: as `selftest_artifacts` names them.
+        inputs: for all of them.
+        folder: of the run.
+        budget_s: seconds for it.
+        batch: samples a call.
+        threads: for each worker.
+        tell: is told of the progress.
+
+    Raises:
+        OSError: the results cannot be written.
+    """
+    scenario = "single" if batch == 1 else "batch"
+    protocol = Protocol("until", budget_s=budget_s, batch=batch, scenarios=(scenario,))
+    plan = Plan(tuple(artifacts), inputs, protocol, "cpu", threads, timeout_s=120.0)
+    store = Store(folder)
+    try:
+        Run(plan, store, tell).run(["self-test"])
+    finally:
+        store.close()
+    if store.records[-1]["interrupted"]:
+        raise KeyboardInterrupt
+    return of_records(of, store.records, Point(batch).name)

@@ -1,0 +1,74 @@
+"""Made-up measurements with known truth: how often the statistics are wrong.
+
+A time is the product of the artifact's true time and of what disturbs it on a real machine: the
+process (each is a little faster or slower for as long as it lives), drift that all share, the turn,
+the single call, and now and then something else on the machine that makes a burst several times
+slower. The sizes are of the kind that docs/measurement.md found on a shared machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from infer.statistics import Bursts
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviations in log time, and how often a burst is disturbed.
+
+    Attributes:
+        process: between processes of one artifact.
+        drift: of the machine, from one turn to the next, as a random walk.
+        turn: between turns of one process.
+        call: between calls of one burst.
+        disturbed: share of the bursts that something slows down.
+        by: factor by which it does, at most.
+    """
+
+    process: float = 0.05
+    drift: float = 0.02
+    turn: float = 0.02
+    call: float = 0.05
+    disturbed: float = 0.03
+    by: float = 4.0
+
+
+def simulate(
+    ratios: list[float],
+    *,
+    generations: int,
+    turns: int,
+    calls: int,
+    noise: Noise,
+    random: np.random.Generator,
+) -> list[Bursts]:
+    """Bursts of artifacts whose true times stand in given ratios.
+
+    Args:
+        ratios: true time of each artifact.
+        generations: sets of processes.
+        turns: bursts in each.
+        calls: in each burst.
+        noise: what disturbs them.
+        random: where the noise comes from.
+    """
+    count = len(ratios)
+    drift = np.cumsum(random.normal(0, noise.drift, (generations, turns, 1)).reshape(-1))
+    level = (
+        np.log(np.asarray(ratios))[None, None, :]
+        + random.normal(0, noise.process, (generations, 1, count))
+        + drift.reshape(generations, turns, 1)
+        + random.normal(0, noise.turn, (generations, turns, count))
+    )
+    disturbed = random.random((generations, turns, count)) < noise.disturbed
+    level += disturbed * np.log(random.uniform(1, noise.by, disturbed.shape))
+    # Calls are skewed: they can be late, hardly early.
+    late = random.exponential(noise.call, (generations, turns, count, calls))
+    seconds = np.exp(level[..., None] + late)
+    return [
+        {g: {t: seconds[g, t, a].tolist() for t in range(turns)} for g in range(generations)}
+        for a in range(count)
+    ]

@@ -1,0 +1,108 @@
+"""Limits of time and memory, and what the controller itself takes."""
+
+import json
+import time
+
+import psutil
+import pytest
+from runs import SMALL, left_behind, records_of, results_of, wait_until
+
+from infer.cli import parse_bytes
+from infer.outcome import Outcome
+
+LIMIT = "200MiB"
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory, fake_artifact, inputs_file, run_cli):
+    """A run with limits, of artifacts that keep to them and of some that do not."""
+    folder = tmp_path_factory.mktemp("limited")
+    inputs_file(folder / "inputs.npz")
+    settings = {
+        "well": {"call_s": 0.001},
+        "noisy": {"call_s": 0.001, "fault": {"at": "run", "call": 1, "kind": "garbage"}},
+        "greedy": {"call_s": 0.01, "balloon_mb": 100},
+        # Enough calls for the survey; then its process of the first generation grows.
+        "later": {"call_s": 0.05, "balloon_mb": 5},
+        "hang-load": {"fault": {"at": "load", "kind": "hang"}},
+        "hang-run": {"fault": {"at": "run", "call": 1, "kind": "hang"}},
+    }
+    for name, own in settings.items():
+        fake_artifact(folder / "artifacts", name, **own)
+    done = run_cli(
+        *("run", "artifacts", *SMALL, "--reference", "well", "--timeout", "8"),
+        *("--memory-limit", LIMIT, "--turns", "20"),
+        cwd=folder,
+    )
+    rows = {row["artifact"]: row for row in json.loads((folder / "out.json").read_text())["rows"]}
+    return folder, done, rows
+
+
+def test_limits_end_those_that_break_them(limited):
+    _, done, rows = limited
+
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert {name: row["outcome"] for name, row in rows.items()} == {
+        "well": Outcome.OK,
+        "noisy": Outcome.OK,
+        "greedy": Outcome.OUT_OF_MEMORY,
+        "later": Outcome.OUT_OF_MEMORY,
+        "hang-load": Outcome.HANG,
+        "hang-run": Outcome.HANG,
+    }
+
+
+@pytest.mark.parametrize("name", ["greedy", "later"])
+def test_memory_limit_is_named(limited, name):
+    reason = limited[2][name]["reason"]
+
+    assert "200 MiB" in reason and "--memory-limit" in reason
+
+
+def test_memory_that_grows_in_a_generation_is_seen_there(limited):
+    folder, _, rows = limited
+    surveyed = [r["artifact"] for r in records_of(results_of(folder)) if r["kind"] == "survey"]
+
+    assert "later" in surveyed and "'burst'" in rows["later"]["reason"]
+
+
+def test_limits_leave_the_others_measured(limited):
+    for name in ("well", "noisy"):
+        assert limited[2][name]["timings"]["batch 1"]["generations"] == 3
+
+
+def test_limits_leave_no_process(limited):
+    assert left_behind(limited[0]) == []
+
+
+def test_controller_hardly_works_while_it_waits(tmp_path, fake_artifact, inputs_file, start_cli):
+    inputs_file(tmp_path / "inputs.npz")
+    fake_artifact(tmp_path, "slow", call_s=600)
+    options = ("--memory-limit", "2GB", "--timeout", "500")  # the limit has it look now and then
+    controller = start_cli("run", "slow", *SMALL, *options, cwd=tmp_path)
+    process = psutil.Process(controller.pid)
+    wait_until(lambda: any(c.status() == psutil.STATUS_SLEEPING for c in process.children()))
+    wait_until(lambda: (tmp_path / "runs").exists())
+    time.sleep(2)  # until the worker is in its call
+
+    before, begin = process.cpu_times(), time.monotonic()
+    time.sleep(5)
+    after, seconds = process.cpu_times(), time.monotonic() - begin
+
+    used = after.user + after.system - before.user - before.system
+    assert used / seconds < 0.02
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("5", 5), ("2GB", 2 * 10**9), ("2 GB", 2 * 10**9), ("1.5k", 1500), ("512MiB", 2**29)],
+)
+def test_sizes(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1GB", "GB", "2 PB", "much"])
+def test_what_is_no_size(text):
+    with pytest.raises(ValueError, match="is no size"):
+        parse_bytes(text)

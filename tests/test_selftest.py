@@ -1,0 +1,115 @@
+"""The tool judges itself: in simulation, and for real in its short form."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from infer.selftest import GENERATIONS, Compared, judge, pairs, simulated
+from infer.selftest_artifacts import ADDED
+from infer.simulation import Noise, simulate
+from infer.statistics import Ratio, burst_level, paired_differences, ratio_of
+
+RUNS = 400
+
+
+def at_most(count: int, of: int, share: float) -> bool:
+    """Whether a count is no proof (at 0.1 %) that the share is larger."""
+    return stats.binomtest(count, of, share, alternative="greater").pvalue > 0.001
+
+
+@pytest.mark.parametrize("resolve", [None, 0.035])
+@pytest.mark.parametrize("noise", [Noise(), Noise(process=0.01, turn=0.04, disturbed=0.1)])
+def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
+    found = simulated(RUNS, 1, noise=noise, resolve=resolve)
+
+    allowed = 0.05 if resolve is None else 0.06  # what ending by --resolve costs
+    assert at_most(found.false_alarms, found.comparisons, allowed)
+    assert at_most(found.intervals - found.covered, found.intervals, allowed)
+    assert abs(found.bias) < 0.01
+
+
+def test_large_differences_are_found_more_often_than_small_ones():
+    power = [found / of for found, of in simulated(RUNS, 2).power.values()]
+
+    assert power == sorted(power)
+    assert power[-1] > power[0]
+
+
+def test_calls_taken_for_independent_would_be_wrong_far_more_often():
+    """What the unit of the statistics is for: the same data, judged burst by burst."""
+    random = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(RUNS):
+        one, other = simulate(
+            [1.0, 1.0], generations=GENERATIONS, turns=8, calls=10, noise=Noise(), random=random
+        )
+        bursts = [
+            burst_level(one[g][t]) - burst_level(other[g][t]) for g in range(6) for t in range(8)
+        ]
+        ratio = ratio_of(bursts)
+        alarms += ratio.high < 1 or ratio.low > 1
+
+    assert not at_most(alarms, RUNS, 0.2)
+
+
+def test_drift_and_disturbed_bursts_hardly_widen_the_interval():
+    """Drift is common to all in a turn, and the median of the turns passes over one that is off."""
+    random = np.random.default_rng(4)
+    widths = []
+    for noise in (Noise(drift=0.0, disturbed=0.0), Noise(drift=0.2, disturbed=0.1)):
+        found = []
+        for _ in range(50):
+            one, other = simulate(
+                [1.0, 1.0], generations=8, turns=8, calls=10, noise=noise, random=random
+            )
+            found.append(ratio_of(paired_differences(one, other)).resolution)
+        widths.append(np.median(found))
+
+    assert widths[1] < 1.3 * widths[0]
+
+
+def test_verdicts_are_counted():
+    made = [
+        Compared(Ratio(1.0, 0.9, 1.1, 6), 1.0),
+        Compared(Ratio(1.2, 1.1, 1.3, 6), 1.0),  # a false alarm
+        Compared(Ratio(1.05, 1.01, 1.09, 6), 1.05),
+        Compared(Ratio(1.02, 0.99, 1.04, 6), 1.05),  # not found, not covered
+    ]
+
+    found = judge("made up", made)
+
+    assert (found.comparisons, found.false_alarms) == (2, 1)
+    assert (found.intervals, found.covered) == (4, 2)
+    assert found.power == {"5%": (1, 2)}
+
+
+def test_no_copy_is_in_two_equal_pairs():
+    equal = [name for mine, theirs, truth in pairs() if truth == 1 for name in (mine, theirs)]
+
+    assert len(equal) == len(set(equal)) >= 8
+    assert sorted(truth for *_, truth in pairs() if truth != 1) == [1 + a for a in ADDED]
+
+
+@pytest.mark.parametrize("seconds", [60])
+def test_short_form_on_this_machine(tmp_path, run_cli, seconds):
+    done = run_cli(
+        *("self-test", "--budget", f"{seconds}s", "--simulated", "100", "--json", "-"),
+        *("--threads", "1"),
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = {row["of"]: row for row in json.loads(done.stdout)}
+    assert any(name.startswith("simulated") for name in found)
+    for name in ("fake runtime, batch 1", "ONNX Runtime, batch 1"):
+        assert name in found
+        assert -0.2 < found[name]["bias"] < 0.2
+
+
+def test_artifact_of_ones_own_needs_inputs(tmp_path, run_cli):
+    done = run_cli("self-test", "model.onnx", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: self-test: an ARTIFACT of your own goes with --inputs"
