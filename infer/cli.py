@@ -33,7 +33,14 @@ from infer.controller import Plan, Run
 from infer.controller import Progress as Standing
 from infer.inputs import InputError, read_inputs
 from infer.outcome import Failure, Outcome
-from infer.protocol import DEFAULT_SCENARIOS, PROTOCOLS, SCENARIOS, UNTIL, Protocol
+from infer.protocol import (
+    DEFAULT_SCENARIOS,
+    DEFAULT_TIMEOUT_S,
+    PROTOCOLS,
+    SCENARIOS,
+    UNTIL,
+    Protocol,
+)
 from infer.results import Store, StoreError, read_records
 from infer.runtimes import RUNTIMES
 from infer.summary import Summary, summarize
@@ -158,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--timeout",
         type=_given(schedule.parse_duration),
-        default=300.0,
+        default=DEFAULT_TIMEOUT_S,
         metavar="TIME",
         help="for one answer (default: 5m)",
     )
@@ -302,23 +309,28 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> int:
         store, plan = _old_run(options)
     else:
         store = _new_run(options.out)
-    remedy = f"what was measured is in {store.folder}; go on with --resume {store.folder}"
     try:
         with _progress() as tell:
             Run(plan, store, tell).run(arguments)
         summary = summarize(store.records)
         (store.folder / "report.md").write_text(markdown.render(summary))
     except OSError as error:
-        print(f"error: {_what(error)}; {remedy}", file=sys.stderr)
+        print(f"error: {_what(error)}; {_remedy(store)}", file=sys.stderr)
         return NOT_MEASURED
     except KeyboardInterrupt:  # again, while the run was being ended
-        print(f"error: interrupted; {remedy}", file=sys.stderr)
+        print(f"error: interrupted; {_remedy(store)}", file=sys.stderr)
         return INTERRUPTED
     finally:
         store.close()
     _give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
     print(f"results: {store.folder}", file=sys.stderr)
     return _status(summary)
+
+
+def _remedy(store: Store) -> str:
+    if not store.records:
+        return "nothing was measured"
+    return f"what was measured is in {store.folder}; go on with --resume {store.folder}"
 
 
 def _what(error: OSError) -> str:

@@ -35,9 +35,9 @@ def _table(columns: list[tables.Column], rows: list[Row], summary: Summary) -> l
         _line([":---" if column.left else "---:" for column in columns]),
     ]
     for row in tables.by_speed(rows, summary):
-        lines.append(_line([column.cell(row, summary).replace("|", "\\|") for column in columns]))
+        lines.append(_line([column.cell(row, summary) for column in columns]))
     return [*lines, ""]
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -59,6 +59,7 @@ SCENARIOS = {
     "sweep": "batches of 1, 2, 4 ... until throughput no longer grows",
 }
 DEFAULT_SCENARIOS = ("batch", "single")
+DEFAULT_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ artifact differ by more than their calls do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from scipy import stats
@@ -53,7 +55,7 @@ class Ratio:
 
 def burst_level(seconds: Sequence[float]) -> float:
     """The logarithm of a burst's time for a call: of the median, in log seconds."""
-    return float(np.log(np.median(seconds)))
+    return math.log(median(seconds))
 
 
 def paired_differences(mine: Bursts, theirs: Bursts) -> list[float]:

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
-from infer.protocol import NOTICES, Protocol
+from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol
 from infer.results import Record
 from infer.statistics import Ratio, paired_differences, ratio_of
 
@@ -173,7 +173,8 @@ def resolution(records: list[Record]) -> float | None:
     for label, points in found.bursts.items():
         if label == references[label] or label in failed:
             continue
-        for point in points:
+        # A sweep may have ended earlier for the reference: there is nothing to compare then.
+        for point in points.keys() & found.bursts.get(references[label], {}).keys():
             ratio = found.ratio(label, point)
             if ratio is None or ratio.resolution is None:
                 return None
@@ -193,6 +194,7 @@ class _Found:
         # Seconds of the calls: by artifact, point, generation and turn.
         self.bursts: dict[str, dict[str, dict[int, dict[int, list[float]]]]] = {}
         self.batches: dict[str, int] = {}
+        self.per_call: dict[str, int] = {}  # samples, of a point
         self.ceilings: list[Record] = []
         self.interrupted = True
         self.ended: str | None = None
@@ -216,7 +218,10 @@ class _Found:
                     record["point"], {}
                 )
                 turns = generations.setdefault(record["generation"], {})
-                turns[record["turn"]] = record["seconds"]
+                # A last batch that is not full is another kind of call.
+                full = record["samples"] // record["batch"] or len(record["seconds"])
+                turns[record["turn"]] = record["seconds"][:full]
+                self.per_call[record["point"]] = min(record["batch"], record["samples"])
             elif kind == "end":
                 self.interrupted, self.ended = record["interrupted"], record["reason"]
             elif kind == "resume":
@@ -234,15 +239,25 @@ class _Found:
         """What each artifact is compared with in speed.
 
         Of the artifacts that take inputs of the same shapes, the parity reference of the largest
-        group.
+        group; another one where that could not be measured.
         """
         families: dict[str, list[str]] = {}
         for label in self.surveys:
-            families.setdefault(_shapes(self.artifacts[label]), []).append(label)
+            families.setdefault(self.shapes(label), []).append(label)
+        unknown = families.pop("", [])
+        if unknown:
+            largest = max(families, key=lambda shapes: len(families[shapes]), default="")
+            families.setdefault(largest, []).extend(unknown)
         references: dict[str, str] = {}
+        failed = self.failed()
         for labels in families.values():
-            votes = [self.parities[name]["reference"] for name in labels if name in self.parities]
-            references |= dict.fromkeys(labels, statistics.mode(votes) if votes else labels[0])
+            votes = [
+                self.parities[name]["reference"]
+                for name in labels
+                if name in self.parities and self.parities[name]["reference"] not in failed
+            ]
+            left = [name for name in labels if name not in failed] or labels
+            references |= dict.fromkeys(labels, statistics.mode(votes) if votes else left[0])
         return references
 
     def flops(self, label: str) -> float | None:
@@ -270,6 +285,16 @@ class _Found:
         rate = max(record["bytes_per_s"] for record in self.ceilings)
         return float(max(arithmetic, self.artifacts[label]["bytes"] / rate))
 
+    def shapes(self, label: str) -> str:
+        """The shapes of an artifact's inputs beside the batch, where they are known."""
+        signature = (self.artifacts[label].get("manifest") or {}).get("signature")
+        if signature is None and label in self.surveys:
+            signature = self.surveys[label]["load"]["signature"]
+        inputs = signature["inputs"] if signature else []
+        if not all(spec["shape"] for spec in inputs):
+            return ""
+        return " and ".join(" x ".join(map(str, spec["shape"][1:])) or "scalar" for spec in inputs)
+
     def ratio(self, label: str, point: str) -> Ratio | None:
         """To the reference; None for itself, and where nothing can be paired."""
         references = self.speed_references()
@@ -287,14 +312,6 @@ class _Found:
         return ratio_of(differences, len(compared) - 1) if differences else None
 
 
-def _shapes(artifact: Record) -> str:
-    """The shapes of an artifact's inputs beside the batch, where its manifest has them."""
-    signature = (artifact.get("manifest") or {}).get("signature") or {"inputs": []}
-    return " and ".join(
-        " x ".join(map(str, spec["shape"][1:])) or "scalar" for spec in signature["inputs"]
-    )
-
-
 def _row(artifact: Record, found: _Found, run: Record) -> Row:
     label = artifact["artifact"]
     manifest = artifact.get("manifest") or {}
@@ -303,7 +320,7 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
     values: dict[str, Any] = {
         "artifact": label,
         "path": artifact["path"],
-        "shapes": _shapes(artifact),
+        "shapes": found.shapes(label),
         "format": artifact.get("format"),
         "framework": manifest.get("framework"),
         "weights": weights.get("name"),
@@ -364,10 +381,10 @@ def _timing(label: str, point: str, found: _Found) -> Timing:
     ]
     calls = sorted(s for turns in generations.values() for own in turns.values() for s in own)
     call_s = float(statistics.median(medians))
-    least_s = found.least_s(label, found.batches[point])
+    least_s = found.least_s(label, found.per_call[point])
     return Timing(
         call_s=call_s,
-        samples_per_s=found.batches[point] / call_s,
+        samples_per_s=found.per_call[point] / call_s,
         ratio=found.ratio(label, point),
         percentiles_s={
             f"p{percent}": calls[-(-len(calls) * percent // 100) - 1]
@@ -402,7 +419,10 @@ def _command(artifact: Record, run: Record) -> str:
         ("batch", protocol["batch"]),
         ("device", run["device"]),
         ("threads", run["threads"]),
+        ("timeout", None if run["timeout_s"] == DEFAULT_TIMEOUT_S else run["timeout_s"]),
     ):
         if value is not None:
             command += [f"--{option}", str(value)]
+    if tuple(protocol["scenarios"]) != DEFAULT_SCENARIOS:
+        command += ["--scenario", *protocol["scenarios"]]
     return shlex.join(command)

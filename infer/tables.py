@@ -216,23 +216,21 @@ def growth(summary: Summary) -> tuple[list[str], list[list[str]]]:
     """
     point = next(iter(summary.points), "")
     shapes: dict[str, int] = {}
-    times: dict[str, dict[str, float]] = {}
+    times: dict[tuple[str | None, str], dict[str, float]] = {}
     for row in summary.rows:
         if row.shapes and point in row.timings:
             sizes = [int(size) for size in row.shapes.split(" x ") if size.isdigit()]
             shapes[row.shapes] = math.prod(sizes)
-            name = row.artifact.rpartition("/")[2]
-            times.setdefault(name, {})[row.shapes] = row.timings[point].call_s
+            key = row.weights_sha256, row.artifact.rpartition("/")[2]
+            times.setdefault(key, {})[row.shapes] = row.timings[point].call_s
     order = sorted(shapes, key=lambda shape: shapes[shape])
     if len(order) < 2:
         return [], []
     rows = []
-    for name, own in times.items():
-        smallest = own.get(order[0])
+    for (_, name), own in times.items():
+        smallest = next(own[shape] for shape in order if shape in own)
         cells = [
-            f"{_seconds(own[shape])} ({own[shape] / smallest:.1f})"
-            if shape in own and smallest
-            else "-"
+            f"{_seconds(own[shape])} ({own[shape] / smallest:.1f})" if shape in own else "-"
             for shape in order
         ]
         rows.append([name, *cells])

@@ -7,7 +7,6 @@ import psutil
 import pytest
 from runs import SMALL, left_behind, records_of, results_of, wait_until
 
-from infer.cli import parse_bytes
 from infer.outcome import Outcome
 
 LIMIT = "200MiB"
@@ -92,17 +91,3 @@ def test_controller_hardly_works_while_it_waits(tmp_path, fake_artifact, inputs_
 
     used = after.user + after.system - before.user - before.system
     assert used / seconds < 0.02
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("5", 5), ("2GB", 2 * 10**9), ("2 GB", 2 * 10**9), ("1.5k", 1500), ("512MiB", 2**29)],
-)
-def test_sizes(text, size):
-    assert parse_bytes(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "0", "-1GB", "GB", "2 PB", "much"])
-def test_what_is_no_size(text):
-    with pytest.raises(ValueError, match="is no size"):
-        parse_bytes(text)

@@ -25,6 +25,7 @@ from commands import LIMIT_S, ROOT, Exported, environment
 
 from export.exporters import EXPORTERS
 from infer.cli import main
+from infer.protocol import PROTOCOLS
 from infer.results import read_records
 from train.record import read_record
 
@@ -130,7 +131,7 @@ def _runtimes(process: psutil.Process) -> set[str]:
 # All is well
 
 POINTS = ("batch 128", "batch 1")
-GENERATIONS, TURNS = 3, 3
+GENERATIONS, TURNS = PROTOCOLS["quick"].generations, PROTOCOLS["quick"].bursts
 
 
 @pytest.fixture(scope="module")

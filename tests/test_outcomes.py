@@ -116,7 +116,7 @@ BROKEN = {
     "early-run": (
         Outcome.PARITY_FAIL,
         ["returns before it is finished", "'probabilities' changed after the call had returned"],
-        {"early": "run", "call_s": 0.005},
+        {"early": "run", "call_s": 0.1},
     ),
     "early-sync": (
         Outcome.PARITY_FAIL,

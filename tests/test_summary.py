@@ -28,11 +28,13 @@ RUN = {
     "tolerance": None,
     "device": "cpu",
     "threads": 2,
+    "timeout_s": 300.0,
     "seed": 0,
     "setups": {},
 }
 END = {"kind": "end", "interrupted": False, "reason": "all 3 generations were measured"}
 MIB = 2**20
+IMAGE = {"name": "image", "shape": ["batch", 28, 28, 3], "dtype": "float32"}
 
 
 def run(**protocol):
@@ -58,7 +60,7 @@ def process(start_s=0.5, load_s=0.2, first_call_s=0.3):
     """What is recorded of every process."""
     return {
         "start": {"spawn_to_ready_s": start_s, "versions": {"fake": "1.0"}},
-        "load": {"seconds": load_s},
+        "load": {"seconds": load_s, "signature": {"inputs": [IMAGE]}},
         "first_call": {"seconds": first_call_s},
     }
 
@@ -1001,3 +1003,60 @@ def test_times_have_units():
 
     times = [cells(report, name)["batch 32"] for name in ("s", "ms", "us")]
     assert times == ["2.5 s", "2.5 ms", "2.5 µs"]
+
+
+def test_reference_that_crashed_is_replaced():
+    records = whole(("base", [1.0, 1.0]), ("x", [2.0, 2.0]), ("y", [4.0, 4.0]))
+    records.insert(-1, outcome("base", "crash", "the process was killed"))
+
+    summary = summarize(records)
+
+    assert summary.speed_references == {"base": "x", "x": "x", "y": "x"}
+    assert row_of(summary, "y").timings["batch 32"].ratio.value == pytest.approx(2)
+
+
+def test_kinds_of_calls_that_the_reference_lacks_do_not_keep_a_run_going():
+    records = whole(("base", [1.0, 1.0]), ("x", [2.0, 2.0]))
+    records += [burst("x", generation, [9.0], batch=512) for generation in (0, 1)]
+
+    assert resolution(records) == pytest.approx(0, abs=1e-9)
+
+
+def test_last_batch_that_is_not_full_does_not_count():
+    records = whole(("base", [1.0]))
+    passed = burst("base", 1, [1.0, 1.0, 0.1]) | {"samples": 65}
+    records += [start("base", 1), passed]
+
+    timing = row_of(summarize(records), "base").timings["batch 32"]
+
+    assert (timing.calls, timing.call_s) == (3, 1.0)
+    assert timing.samples_per_s == pytest.approx(32)
+
+
+def test_fewer_samples_than_a_batch_are_counted_as_they_are():
+    records = whole(("base", [1.0]))
+    records = [
+        record | {"samples": 10} if record["kind"] == "burst" and record["batch"] == 32 else record
+        for record in records
+    ]
+
+    assert row_of(summarize(records), "base").timings["batch 32"].samples_per_s == 10
+
+
+def test_bare_payload_is_compared_with_artifacts_of_the_same_shape():
+    records = whole(("base", [1.0, 1.0]), ("x", [2.0, 2.0]))
+    bare = [r | {"manifest": None} if r.get("artifact") == "x" else r for r in records[:3]]
+
+    summary = summarize([*bare, *records[3:]])
+
+    assert row_of(summary, "x").shapes == "28 x 28 x 3"
+    assert row_of(summary, "x").timings["batch 32"].ratio.value == pytest.approx(2)
+
+
+def test_command_names_scenarios_and_a_time_limit_of_its_own():
+    records = whole(("base", [1.0]))
+    records[0] = run(scenarios=["single", "paced"]) | {"timeout_s": 7.0}
+
+    command = row_of(summarize(records), "base").command
+
+    assert command.endswith("--timeout 7.0 --scenario single paced")
