@@ -132,7 +132,7 @@ def test_parts_of_a_batch_hold_the_images_of_the_batch() -> None:
     split = Split(np.zeros((256, 224, 224, 3), np.uint8), np.arange(256) % 8)
     whole = training_batches(split, Recipe(size=28), 0)
     parts = training_batches(split, Recipe(size=224), 0)
-    assert (len(whole), len(parts)) == (2, 16)
+    assert (len(whole), len(parts)) == (2, 32)
     np.testing.assert_array_equal(whole.order, parts.order)
     assert optimizer_steps(split, Recipe(size=224, epochs=3)) == 6
     assert optimizer_steps(split, Recipe(size=28, epochs=3)) == 6
