@@ -514,7 +514,12 @@ def _progress() -> Iterator[Callable[[Standing], None]]:
         TimeRemainingColumn(),
         TextColumn("left  {task.description}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns,
+        console=console,
+        disable=not console.is_terminal,
+        refresh_per_second=2,  # it is drawn while others are timed
+    ) as progress:
         task = progress.add_task("", total=1.0)
 
         def tell(standing: Standing) -> None:

@@ -162,7 +162,7 @@ def test_nothing_can_be_written_from_the_beginning(folder):
         capture_output=True,
         text=True,
         timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)),
     )
 
     ended_in_a_line(done.returncode, done.stderr, "File too large; nothing was measured")

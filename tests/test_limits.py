@@ -5,9 +5,11 @@ import time
 
 import psutil
 import pytest
-from runs import SMALL, left_behind, records_of, results_of, wait_until
+from runs import SMALL, SOON_S, alive, left_behind, records_of, results_of, wait_until
 
-from infer.outcome import Outcome
+from infer.artifact import open_artifact
+from infer.outcome import Failure, Outcome
+from infer.process import WorkerProcess
 
 LIMIT = "200MiB"
 
@@ -73,6 +75,39 @@ def test_limits_leave_the_others_measured(limited):
 
 def test_limits_leave_no_process(limited):
     assert left_behind(limited[0]) == []
+
+
+def test_worker_that_failed_is_ended_before_others_go_on(tmp_path, fake_artifact):
+    artifact = fake_artifact(tmp_path, "hangs", fault={"at": "load", "kind": "hang"})
+    with WorkerProcess(
+        open_artifact(artifact),
+        device="cpu",
+        threads=1,
+        scratch=tmp_path,
+        log=tmp_path / "log",
+        timeout_s=SOON_S,
+    ) as worker:
+        worker.start()
+        worker._timeout_s = 0.1
+        with pytest.raises(Failure):
+            worker.ask("load")
+
+        assert not alive(worker.pid)
+
+
+def test_warm_up_that_does_not_end_is_not_taken_for_one_that_hangs(
+    tmp_path, fake_artifact, inputs_file, run_cli
+):
+    inputs_file(tmp_path / "inputs.npz")
+    fake_artifact(tmp_path, "slower", call_s=0.001, drift=0.06)  # each call than the one before
+
+    # The time limit of an answer is below that of a warm-up.
+    done = run_cli("run", "slower", *SMALL, "--budget", "1s", "--timeout", "4s", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert row["outcome"] == Outcome.OK
+    assert not row["timings"]["batch 1"]["steady"]
 
 
 def test_controller_hardly_works_while_it_waits(tmp_path, fake_artifact, inputs_file, start_cli):
