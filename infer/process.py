@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +48,7 @@ class WorkerProcess:
         scratch.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
+        self._folders = (scratch, log.parent)
         self._timeout_s = timeout_s
         self._memory_limit = memory_limit
         self._buffer = b""
@@ -112,12 +115,16 @@ class WorkerProcess:
         Raises:
             Failure: the worker failed, crashed, did not answer in time or holds too much
                 memory. It has been ended: what is measured after it has the machine alone.
-            OSError: it could not write its outputs.
+            OSError: it could not write its outputs, or failed where the disk is full: runtimes
+                print and keep files, and are not to blame.
         """
         try:
             return self._ask(action, arguments)
         except Failure:
             self._end()
+            for folder in self._folders:
+                if shutil.disk_usage(folder).free == 0:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
             raise
 
     def _ask(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:

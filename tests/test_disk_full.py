@@ -133,6 +133,29 @@ def test_outputs_that_cannot_be_written_are_not_the_artifacts_fault(
     goes_on(folder, run_cli)
 
 
+def test_runtime_that_cannot_print_is_not_to_blame(
+    folder, fake_artifact, small_disk, start_cli, run_cli
+):
+    shutil.rmtree(folder / "artifacts" / "two")
+    prints = {"at": "run", "call": 1, "kind": "garbage"}
+    fake_artifact(folder / "artifacts", "two", call_s=0.001, fault=prints)
+    controller = start_cli("run", "artifacts", *SMALL, cwd=folder)
+    wait(lambda: count(results_of(folder), "start"), 60)
+    controller.send_signal(signal.SIGINT)
+    controller.communicate(timeout=60)
+    run = results_of(folder).parent
+    (run / "logs").rename(run / "before")
+    small_disk(run / "logs")
+    filler = fill(run / "logs")
+
+    done = run_cli("run", "--resume", run, cwd=folder)
+
+    ended_in_a_line(done.returncode, done.stderr, "logs: No space left on device")
+    assert set(outcomes_of(records_of(results_of(folder))).values()) <= {"ok"}
+    filler.unlink()
+    goes_on(folder, run_cli)
+
+
 def test_results_that_may_not_grow_end_a_run_in_a_line(folder, run_cli):
     """As a full disk, where none can be mounted: no file may have more than 16 KiB."""
     done = subprocess.run(
