@@ -22,9 +22,20 @@ import psutil
 
 from infer.artifact import Artifact, Manifest
 from infer.outcome import Failure, Outcome
+from infer.runtimes.base import ALLOCATOR
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# What has glibc keep memory: no mapping of its own for a large array, nothing given back at the top,
+# one arena for all threads, large pages (mallopt(3), and "Memory Allocation Tunables" of its manual).
+# Else each call of some runtimes maps tens of MB anew, a page fault for every 4 KiB.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+    "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # How often memory is looked at while a limit is set; each look costs the controller 30 µs.
 _LOOK_S = 0.1
@@ -60,7 +71,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=scratch,
-                env=_environment(device, threads),
+                env=_environment(device, threads, setup or {}),
                 start_new_session=True,
             )
         assert self._process.stdout
@@ -204,10 +215,13 @@ def _spoken(manifest: Manifest) -> dict[str, Any]:
     return {name: value for name, value in asdict(manifest).items() if name != "files"}
 
 
-def _environment(device: str, threads: int) -> dict[str, str]:
+def _environment(device: str, threads: int, setup: Mapping[str, Any]) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    allocator = ALLOCATOR.bare if setup.get("bare") else ALLOCATOR.tuned
+    if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
+        environment = _KEEP_MEMORY | environment  # what the user has set stands
     return environment

@@ -106,7 +106,7 @@ PROTOCOLS = {
     "paper": Protocol("paper", generations=5, bursts=2, whole_passes=True),
 }
 # What --budget and --resolve repeat, in place of the quick protocol.
-UNTIL = Protocol("until")
+UNTIL = Protocol("until", bursts=10, burst_s=0.15)
 NOTICES = {
     "quick": "QUICK MEASUREMENT: three generations of processes; small differences need more "
     "(--budget 10m, or --resolve 3%).",

@@ -18,7 +18,7 @@ from scipy import stats
 
 from infer import schedule
 from infer.controller import Plan, Progress, Run
-from infer.protocol import Point, Protocol
+from infer.protocol import UNTIL, Point, Protocol
 from infer.results import Store
 from infer.selftest_artifacts import ADDED, COPIES, Named, copy_name, more_name
 from infer.simulation import Noise, simulate
@@ -115,14 +115,15 @@ def simulated(
             base, *others = simulate(
                 [1.0, *truths],
                 generations=GENERATIONS if resolve is None else _MOST_GENERATIONS,
-                turns=Protocol("until").bursts,
+                turns=UNTIL.bursts,
                 calls=10,
                 noise=noise,
                 random=random,
             )
             for truth, bursts in zip(truths, others, strict=True):
                 differences = paired_differences(bursts, base)
-                yield Compared(ratio_of(differences[: _end(differences, resolve)]), truth)
+                differences = differences[: _end(differences, resolve)]
+                yield Compared(ratio_of(differences, sought=resolve is not None), truth)
 
     rule = "" if resolve is None else f", each until {resolve:.1%}"
     return judge(f"simulated, {runs:,} runs{rule}", each())
@@ -134,7 +135,7 @@ def _end(differences: list[float], resolve: float | None) -> int:
         return len(differences)
     protocol = Protocol("until", generations=len(differences), resolve=resolve)
     for count in range(1, len(differences)):
-        resolution = ratio_of(differences[:count]).resolution
+        resolution = ratio_of(differences[:count], sought=True).resolution
         if schedule.ended(protocol, schedule.Standing(count, 0.0, 0.0, 1, resolution)):
             return count
     return len(differences)

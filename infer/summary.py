@@ -198,6 +198,7 @@ class _Found:
         self.ceilings: list[Record] = []
         self.interrupted = True
         self.ended: str | None = None
+        self.sought = False  # whether it goes on until its intervals are narrow
         latest = {
             "artifact": self.artifacts,
             "survey": self.surveys,
@@ -206,6 +207,8 @@ class _Found:
         }
         for record in records:
             kind = record["kind"]
+            if kind in ("run", "resume"):
+                self.sought = record["protocol"]["resolve"] is not None
             if kind in latest:
                 latest[kind][record["artifact"]] = record
             elif kind == "start":
@@ -309,7 +312,9 @@ class _Found:
             for name, points in self.bursts.items()
             if point in points and references[name] == reference
         ]
-        return ratio_of(differences, len(compared) - 1) if differences else None
+        if not differences:
+            return None
+        return ratio_of(differences, len(compared) - 1, sought=self.sought)
 
 
 def _row(artifact: Record, found: _Found, run: Record) -> Row:

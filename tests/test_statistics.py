@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
-from infer.statistics import Bursts, Ratio, burst_level, paired_differences, ratio_of
+from infer.statistics import Bursts, Ratio, level, paired_differences, ratio_of
 
 # Student's t, two-sided 95 %, from a printed table: degrees of freedom to quantile.
 T_TABLE = {1: 12.706, 4: 2.776}
@@ -29,30 +29,31 @@ def by_generation(*seconds: float) -> Bursts:
     return bursts(*([one] for one in seconds))
 
 
-def test_level_of_a_burst_is_that_of_its_median_call():
-    assert burst_level([2.0, 3.0, 1000.0]) == pytest.approx(math.log(3))
-    assert burst_level([3.0]) == pytest.approx(math.log(3))
+def test_level_is_that_of_the_tenth_percentile():
+    assert level([2.0, 3.0, *[1000.0] * 9]) == pytest.approx(math.log(3))
+    assert level([3.0]) == pytest.approx(math.log(3))
 
 
-def test_difference_of_a_generation_is_the_mean_over_its_turns():
-    mine = bursts([2.0, 8.0, 4.0], [3.0, 3.0])
-    theirs = bursts([1.0, 1.0, 1.0], [1.0, 3.0])
+def test_difference_of_a_generation_is_that_of_all_its_calls():
+    mine = {0: {0: [9.0] * 5, 1: [4.0] * 5}, 1: {0: [3.0], 1: [3.0]}}
+    theirs = {0: {0: [1.0] * 5, 1: [2.0] * 5}, 1: {0: [1.0], 1: [1.0]}}
 
     # Of the logs, so that an artifact and its reference can change places.
-    assert paired_differences(mine, theirs) == pytest.approx([math.log(4), math.log(3) / 2])
-    assert paired_differences(theirs, mine) == pytest.approx([-math.log(4), -math.log(3) / 2])
+    assert paired_differences(mine, theirs) == pytest.approx([math.log(4), math.log(3)])
+    assert paired_differences(theirs, mine) == pytest.approx([-math.log(4), -math.log(3)])
 
 
-def test_one_slow_call_in_a_burst_changes_nothing():
-    calm, disturbed = {0: {0: [2.0, 2.0, 2.0]}}, {0: {0: [2.0, 900.0, 2.0]}}
-    reference = {0: {0: [1.0, 1.0, 1.0]}}
+def test_slow_calls_and_bursts_change_nothing():
+    calm = {0: {0: [2.0, 2.0, 2.0], 1: [2.0, 2.0, 2.0]}}
+    disturbed = {0: {0: [2.0, 900.0, 2.0], 1: [70.0, 80.0, 90.0]}}
+    reference = {0: {0: [1.0, 1.0, 1.0], 1: [1.0, 1.0, 1.0]}}
 
     assert paired_differences(disturbed, reference) == paired_differences(calm, reference)
 
 
-def test_bursts_are_paired_by_generation_and_turn_whatever_their_order():
-    mine = {1: {1: [8.0], 0: [2.0]}, 0: {0: [20.0]}}
-    theirs = {0: {0: [10.0]}, 1: {0: [1.0], 1: [4.0]}}
+def test_generations_are_paired_whatever_their_order():
+    mine = {1: {1: [8.0], 0: [8.0]}, 0: {0: [20.0]}}
+    theirs = {0: {0: [10.0]}, 1: {0: [4.0], 1: [4.0]}}
 
     assert paired_differences(mine, theirs) == pytest.approx([math.log(2)] * 2)
 
@@ -101,6 +102,17 @@ def test_interval_is_students_on_the_logs():
 
     assert math.log(ratio.low) == pytest.approx(statistics.mean(logs) - half, abs=1e-4)
     assert math.log(ratio.high) == pytest.approx(statistics.mean(logs) + half, abs=1e-4)
+
+
+def test_interval_that_was_sought_is_wider():
+    """The factor makes up for ending where the interval happens to be narrow."""
+    differences = [0.1, 0.2, 0.15, 0.05]
+    found, sought = ratio_of(differences), ratio_of(differences, sought=True)
+
+    assert sought.value == found.value
+    assert math.log(sought.high / sought.low) == pytest.approx(
+        1.1 * math.log(found.high / found.low)
+    )
 
 
 def test_interval_holds_the_truth():

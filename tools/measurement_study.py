@@ -2,10 +2,12 @@
 
     python tools/measurement_study.py collect ARTIFACT --inputs FILE.npz --out FOLDER
     python tools/measurement_study.py compare FOLDER [--markdown FILE]
+    python tools/measurement_study.py ratios RUN [--markdown FILE]
 
 `collect` measures byte copies of one artifact, which truly differ by nothing, in several
 arrangements of processes. `compare` then judges every pair of copies by many estimators, over
-runs of consecutive generations. The result is in docs/measurement.md.
+runs of consecutive generations. `ratios` has the estimators judge a run of `exportbench run`, whose
+artifacts differ in how sensitive they are to what else runs. The results are in docs/measurement.md.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 from infer.artifact import Artifact, open_artifact  # noqa: E402
 from infer.process import WorkerProcess, _environment, _spoken  # noqa: E402
+from infer.statistics import ratio_of  # noqa: E402
 
 BATCHES = (1, 128)
 BURST_S = {1: 0.06, 128: 0.2}
@@ -77,7 +80,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=_environment("cpu", os.cpu_count() or 1),
+            env=_environment("cpu", os.cpu_count() or 1, {}),
         )
         assert self._process.stdout
         self._process.stdout.readline()
@@ -235,12 +238,52 @@ def collect(options: argparse.Namespace) -> None:
 
 # Analysis
 
-ESTIMATORS: dict[str, Callable[[np.ndarray], float]] = {
-    "mean": lambda s: float(np.log(s.mean())),
-    "median": lambda s: float(np.log(np.median(s))),
-    "trimmed mean": lambda s: float(np.log(stats.trim_mean(s, 0.2))),
-    "minimum": lambda s: float(np.log(s.min())),
-    "lower quartile": lambda s: float(np.log(np.quantile(s, 0.25))),
+Burst = dict[str, Any]
+# From the bursts of two artifacts in a generation to their difference in log time.
+Difference = Callable[[list[Burst], list[Burst]], float]
+
+
+def by_turn(level: Callable[[np.ndarray], float], over_turns: Callable[[Any], Any]) -> Difference:
+    """Of the levels of paired bursts, brought together over the turns."""
+    return lambda mine, theirs: float(
+        over_turns(
+            [
+                np.log(level(np.asarray(a["seconds"])) / level(np.asarray(b["seconds"])))
+                for a, b in zip(mine, theirs, strict=True)
+            ]
+        )
+    )
+
+
+def of_all_calls(share: float) -> Difference:
+    """Of a quantile of all calls."""
+
+    def level(bursts: list[Burst]) -> float:
+        return float(np.quantile(np.log(np.concatenate([b["seconds"] for b in bursts])), share))
+
+    return lambda mine, theirs: level(mine) - level(theirs)
+
+
+def of_cpu(mine: list[Burst], theirs: list[Burst]) -> float:
+    """Of the processor time, as a mean over the turns."""
+    return float(np.mean([np.log(a["cpu_s"] / b["cpu_s"]) for a, b in zip(mine, theirs, strict=True)]))
+
+
+CHOSEN = "10 % quantile of all calls"
+ESTIMATES: dict[str, Difference] = {
+    CHOSEN: of_all_calls(0.1),
+    "5 % quantile of all calls": of_all_calls(0.05),
+    "lower quartile of all calls": of_all_calls(0.25),
+    "median of all calls": of_all_calls(0.5),
+    "minimum of a burst, median of turns": by_turn(np.min, np.median),
+    "minimum of a burst, mean of turns": by_turn(np.min, np.mean),
+    "median of a burst, median of turns": by_turn(np.median, np.median),
+    "median of a burst, mean of turns": by_turn(np.median, np.mean),
+    "trimmed mean of a burst, mean of turns": by_turn(
+        lambda seconds: stats.trim_mean(seconds, 0.2), np.mean
+    ),
+    "mean of a burst, mean of turns": by_turn(np.mean, np.mean),
+    "processor time, mean of turns": of_cpu,
 }
 
 
@@ -263,61 +306,37 @@ def judge(
     generations: list[dict[str, Any]],
     batch: int,
     *,
-    level: Callable[[dict[str, Any]], float],
+    estimate: str = CHOSEN,
     turns: int = TURNS,
-    over_turns: Callable[[Any], float] = np.mean,
     size: int = 6,
-    pooled: bool = False,
 ) -> Judged:
     """Judge all pairs of copies in runs of consecutive generations.
 
     Args:
         generations: of one arrangement, in their order.
         batch: samples a call.
-        level: of a burst, in log seconds.
+        estimate: one of `ESTIMATES`.
         turns: how many of the bursts are used.
-        over_turns: from the differences of a generation's turns to that of the generation.
         size: generations in a run.
-        pooled: take every burst for an independent sample, as one must not.
     """
     alarms = comparisons = 0
     widths = []
-    levels = np.array(
-        [
-            [[level(b) for b in copy[str(batch)][:turns]] for copy in generation["bursts"]]
-            for generation in generations
-        ]
-    )  # generation x copy x turn
-    for first in range(0, len(levels) - size + 1, size):
-        run = levels[first : first + size]
-        for a, b in itertools.combinations(range(run.shape[1]), 2):
-            differences = run[:, a] - run[:, b]
-            values = (
-                differences.ravel() if pooled else np.array([over_turns(d) for d in differences])
-            )
-            half = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
-            alarms += abs(values.mean()) > half
+    bursts = [[copy[str(batch)][:turns] for copy in g["bursts"]] for g in generations]
+    copies = len(bursts[0])
+    for first in range(0, len(bursts) - size + 1, size):
+        run = bursts[first : first + size]
+        for a, b in itertools.combinations(range(copies), 2):
+            ratio = ratio_of([ESTIMATES[estimate](own[a], own[b]) for own in run])
+            assert ratio.low is not None and ratio.high is not None
+            alarms += ratio.high < 1 or ratio.low > 1
             comparisons += 1
-            widths.append(np.expm1(half))
-    copies = levels.shape[1] if len(levels) else 1
-    burst_s = np.mean(
-        [sum(b["seconds"]) for g in generations for c in g["bursts"] for b in c[str(batch)]]
-    )
+            widths.append(ratio.resolution)
+    burst_s = np.mean([sum(b["seconds"]) for g in bursts for own in g for b in own])
     start_s = np.mean([g["start_s"] for g in generations])
     # Of two artifacts: starting both, and their bursts with the untimed call of each.
     calls = generations[0]["calls"][str(batch)]
     minutes = size * 2 * (start_s / copies + turns * burst_s * (1 + 1 / calls)) / 60
-    return Judged(int(alarms), comparisons, float(np.median(widths)), float(minutes))
-
-
-def of_wall(name: str) -> Callable[[dict[str, Any]], float]:
-    """The level of a burst by the calls' times."""
-    return lambda b: ESTIMATORS[name](np.asarray(b["seconds"]))
-
-
-def of_cpu(burst: dict[str, Any]) -> float:
-    """The level of a burst by its processor time."""
-    return float(np.log(burst["cpu_s"] / len(burst["seconds"])))
+    return Judged(alarms, comparisons, float(np.median(widths)), float(minutes))
 
 
 def rows(generations: list[dict[str, Any]]) -> Iterable[tuple[str, str, int, Judged]]:
@@ -327,64 +346,19 @@ def rows(generations: list[dict[str, Any]]) -> Iterable[tuple[str, str, int, Jud
         by.setdefault(record["arrangement"], []).append(record)
     for batch in BATCHES:
         for arrangement, own in by.items():
-            if len(own) < 4:
+            if len(own) < 6:
                 continue
-            size = min(6, len(own))
-            yield (
-                arrangement,
-                "median, mean of turns",
-                batch,
-                judge(own, batch, level=of_wall("median"), size=size),
-            )
             if arrangement != "stopped":
+                yield arrangement, CHOSEN, batch, judge(own, batch)
                 continue
-            for name in ESTIMATORS:
-                if name != "median":
-                    yield (
-                        arrangement,
-                        f"{name}, mean of turns",
-                        batch,
-                        judge(own, batch, level=of_wall(name), size=size),
-                    )
-            yield (
-                arrangement,
-                "processor time, mean of turns",
-                batch,
-                judge(own, batch, level=of_cpu, size=size),
-            )
-            yield (
-                arrangement,
-                "median, median of turns",
-                batch,
-                judge(own, batch, level=of_wall("median"), over_turns=np.median, size=size),
-            )
+            for estimate in ESTIMATES:
+                yield arrangement, estimate, batch, judge(own, batch, estimate=estimate)
             for turns in (1, 2, 4):
-                yield (
-                    arrangement,
-                    f"median, mean of {turns} turns",
-                    batch,
-                    judge(own, batch, level=of_wall("median"), turns=turns, size=size),
-                )
-            for size_ in (4, 12):
-                if len(own) >= size_:
-                    yield (
-                        arrangement,
-                        f"median, {size_} generations",
-                        batch,
-                        judge(own, batch, level=of_wall("median"), size=size_),
-                    )
-            yield (
-                arrangement,
-                "median, bursts pooled over generations",
-                batch,
-                judge(own, batch, level=of_wall("median"), size=size, pooled=True),
-            )
-            yield (
-                arrangement,
-                "median, bursts of one generation",
-                batch,
-                judge(own, batch, level=of_wall("median"), size=1, pooled=True),
-            )
+                yield arrangement, f"{CHOSEN}, turns: {turns}", batch, judge(own, batch, turns=turns)
+            for size in (4, 12):
+                if len(own) >= size:
+                    way = f"{CHOSEN}, generations: {size}"
+                    yield arrangement, way, batch, judge(own, batch, size=size)
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -397,17 +371,56 @@ def compare(options: argparse.Namespace) -> None:
         "| ---: | :--- | :--- | ---: | ---: | ---: | ---: |",
     ]
     for arrangement, way, batch, judged in rows(generations):
-        low, high = stats.binomtest(judged.false_alarms, judged.comparisons).proportion_ci()
         lines.append(
             f"| {batch} | {arrangement} | {way} | "
-            f"{judged.false_alarms}/{judged.comparisons} "
-            f"({judged.false_alarms / judged.comparisons:.0%}, {low:.0%} to {high:.0%}) | "
+            f"{judged.false_alarms}/{judged.comparisons} | "
             f"{judged.half_width:.1%} | {judged.minutes:.2f} | {judged.per_minute:.1%} |"
         )
+    write(lines, options.markdown)
+
+
+def ratios(options: argparse.Namespace) -> None:
+    """Print how wide a run's intervals are by each estimator, in per cent."""
+    records = [json.loads(line) for line in (options.run / "results.jsonl").open()]
+    reference = next(r["reference"] for r in records if r["kind"] == "parity")
+    bursts: dict[str, dict[str, dict[int, dict[int, Burst]]]] = {}
+    for record in records:
+        if record["kind"] == "burst":
+            full = record["samples"] // record["batch"] or len(record["seconds"])
+            own = bursts.setdefault(record["point"], {}).setdefault(record["artifact"], {})
+            turns = own.setdefault(record["generation"], {})
+            turns[record["turn"]] = record | {"seconds": record["seconds"][:full]}
+    lines = []
+    for point, artifacts in bursts.items():
+        names = [name for name in artifacts if name != reference]
+        lines += [f"| {point} | {' | '.join(names)} |", "| :--- |" + " ---: |" * len(names)]
+        for estimate, difference in ESTIMATES.items():
+            cells = []
+            for name in names:
+                mine, theirs = artifacts[name], artifacts[reference]
+                differences = []
+                for generation in sorted(mine.keys() & theirs.keys()):
+                    turns = sorted(mine[generation].keys() & theirs[generation].keys())
+                    differences.append(
+                        difference(
+                            [mine[generation][t] for t in turns],
+                            [theirs[generation][t] for t in turns],
+                        )
+                    )
+                ratio = ratio_of(differences, len(names))
+                width = "-" if ratio.resolution is None else f"{ratio.resolution:.1%}"
+                cells.append(f"{ratio.value:.3f} ± {width}")
+            lines.append(f"| {estimate} | {' | '.join(cells)} |")
+        lines.append("")
+    write(lines, options.markdown)
+
+
+def write(lines: list[str], path: Path | None) -> None:
+    """Print a table, and write it to a file where one is asked for."""
     text = "\n".join(lines) + "\n"
     print(text, end="")
-    if options.markdown:
-        options.markdown.write_text(text)
+    if path:
+        path.write_text(text)
 
 
 def main() -> None:
@@ -431,6 +444,10 @@ def main() -> None:
     second.add_argument("folder", type=Path)
     second.add_argument("--markdown", type=Path, help="write the table to this file too")
     second.set_defaults(do=compare)
+    third = actions.add_parser("ratios", help="judge the ratios of a run")
+    third.add_argument("run", type=Path)
+    third.add_argument("--markdown", type=Path, help="write the tables to this file too")
+    third.set_defaults(do=ratios)
     options = parser.parse_args()
     options.do(options)
 

@@ -54,15 +54,21 @@ class Setting:
     others: tuple[str, ...] = ()
 
 
+# Of every runtime: whether memory that a call gives back stays with the process, in large pages.
+# The controller sets it, since the C library looks once, when the process starts.
+ALLOCATOR = Setting("allocator", "kept", "own")
+
+
 def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
-    """The value of every setting.
+    """The value of every setting, that of the allocator too.
 
     Raises:
         ValueError: a setting or value that there is none of.
     """
+    settings = (ALLOCATOR, *settings)
     unknown = options.settings.keys() - {setting.name for setting in settings}
     if unknown:
-        names = ", ".join(setting.name for setting in settings) or "none"
+        names = ", ".join(setting.name for setting in settings)
         raise ValueError(f"no setting '{min(unknown)}' (there are: {names})")
     values = {}
     for setting in settings:
