@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from infer import (
     __version__,
     environment,
+    gate_command,
     markdown,
     overhead,
     schedule,
@@ -29,9 +31,11 @@ from infer import (
     terminal,
 )
 from infer.artifact import ArtifactError, discover, label_paths, open_artifact
+from infer.baseline import BaselineError
 from infer.controller import Plan, Run
 from infer.controller import Progress as Standing
 from infer.inputs import InputError, read_inputs
+from infer.interpreters import parse_interpreters
 from infer.outcome import Failure, Outcome
 from infer.protocol import (
     DEFAULT_SCENARIOS,
@@ -44,19 +48,23 @@ from infer.protocol import (
 from infer.results import Store, StoreError, read_records
 from infer.runtimes import RUNTIMES
 from infer.summary import Summary, summarize
+from infer.usage import (
+    FAILED,
+    INTERRUPTED,
+    NOT_MEASURED,
+    OK,
+    WRONG_USAGE,
+    MeasurementError,
+    UsageError,
+)
 
 ARTIFACTS = Path("artifacts")
 RUNS = "runs"
-OK, PARITY_FAILED, WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 0, 1, 2, 3, 130
 # How long a run may take that only a resolution would end.
 _LONGEST_S = 3600.0
 # Columns of a table that goes to a file.
 _WIDE = 140
 _PARITY_OUTCOMES = {Outcome.PARITY_FAIL, Outcome.NON_FINITE}
-
-
-class UsageError(Exception):
-    """Wrong usage or input: one line for the user."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,10 +78,15 @@ def main(arguments: list[str] | None = None) -> int:
             return _self_test(options)
         if options.action == "overhead":
             return _overhead(options)
+        if options.action == "gate":
+            return gate_command.run(options, partial(_measure_and_say, command=arguments))
         return _show(options)
-    except (UsageError, InputError) as error:
+    except (UsageError, InputError, BaselineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USAGE
+    except MeasurementError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.status
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return NOT_MEASURED
@@ -88,6 +101,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End the program."""
         self.exit(WRONG_USAGE, f"error: {message} (see {self.prog} --help)\n")
+
+
+def options_of(action: str, *arguments: str) -> argparse.Namespace:
+    """The options of a command, those that are not among the arguments as they are by default."""
+    return _parser().parse_args([action, *arguments])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -196,6 +214,16 @@ def _parser() -> argparse.ArgumentParser:
         "onnx:spinning=off (docs/runtimes.md)",
     )
     run.add_argument(
+        "--python",
+        dest="pythons",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="[FORMAT:]NAME=PATH",
+        help="beside every artifact (of a format), measure it in another Python interpreter with "
+        "a runtime of its own, as old=/venv/bin/python (docs/runtimes.md)",
+    )
+    run.add_argument(
         "--resume",
         type=Path,
         metavar="RUN",
@@ -205,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--json", metavar="FILE", help="write the results as JSON too; - for standard output"
     )
+    gate_command.add(actions, run)
 
     self_test = actions.add_parser(
         "self-test",
@@ -303,28 +332,55 @@ def parse_bytes(text: str) -> int:
 
 
 def _run(options: argparse.Namespace, arguments: list[str]) -> int:
-    plan = None if options.resume else _plan(options)
+    plan = None if options.resume else plan_of(options)
     _try_json(options.json)
     if plan is None:
         store, plan = _old_run(options)
     else:
-        store = _new_run(options.out)
-    try:
-        with _progress() as tell:
-            Run(plan, store, tell).run(arguments)
-        summary = summarize(store.records)
-        (store.folder / "report.md").write_text(markdown.render(summary))
-    except OSError as error:
-        print(f"error: {_what(error)}; {_remedy(store)}", file=sys.stderr)
-        return NOT_MEASURED
-    except KeyboardInterrupt:  # again, while the run was being ended
-        print(f"error: interrupted; {_remedy(store)}", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        store.close()
+        store = new_run(options.out)
+    summary = measure(plan, store, arguments)
     _give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
     print(f"results: {store.folder}", file=sys.stderr)
     return _status(summary)
+
+
+def measure(plan: Plan, store: Store, command: list[str]) -> Summary:
+    """Measure what a plan says, and write the report beside the results.
+
+    Raises:
+        InputError: the inputs cannot be read.
+        MeasurementError: the results cannot be written, or it was interrupted twice.
+    """
+    try:
+        with _progress() as tell:
+            Run(plan, store, tell).run(command)
+        summary = summarize(store.records)
+        (store.folder / "report.md").write_text(markdown.render(summary))
+    except OSError as error:
+        raise MeasurementError(f"{_what(error)}; {_remedy(store)}") from None
+    except KeyboardInterrupt:  # again, while the run was being ended
+        raise MeasurementError(f"interrupted; {_remedy(store)}", INTERRUPTED) from None
+    finally:
+        store.close()
+    return summary
+
+
+def measure_options(
+    options: argparse.Namespace, alter: Callable[[Plan], Plan], command: list[str]
+) -> Store:
+    """Measure the plan that options make, altered; return what was recorded."""
+    plan = alter(plan_of(options))
+    store = new_run(options.out)
+    measure(plan, store, command)
+    return store
+
+
+def _measure_and_say(
+    options: argparse.Namespace, alter: Callable[[Plan], Plan], command: list[str]
+) -> Store:
+    store = measure_options(options, alter, command)
+    print(f"results: {store.folder}", file=sys.stderr)
+    return store
 
 
 def _remedy(store: Store) -> str:
@@ -386,7 +442,7 @@ def _overhead(options: argparse.Namespace) -> int:
         options.json,
     )
     if any(one.low_s > one.allowed_s for one in found):
-        return PARITY_FAILED
+        return FAILED
     return NOT_MEASURED if failures else OK
 
 
@@ -397,7 +453,12 @@ def _threads(options: argparse.Namespace) -> int:
     return threads
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def plan_of(options: argparse.Namespace) -> Plan:
+    """What the options of a command ask to be measured.
+
+    Raises:
+        UsageError, InputError: one line for the user.
+    """
     artifacts = _artifacts(options.artifacts)
     if options.inputs:
         read_inputs(options.inputs)
@@ -435,10 +496,14 @@ def _with_variants(
                 f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(RUNTIMES)}"
             )
         tried.append((match[1], match[2], match[3]))
+    pythons = parse_interpreters(options.pythons)
     result: list[tuple[str, Path]] = []
     setups: dict[str, dict[str, Any]] = {}
     for label, path in artifacts:
-        result.append((label, path))
+        elsewhere = [p for p in pythons if p.format is None or _has_format(path, p.format)]
+        if not (elsewhere and _runtime_is_missing(path)):
+            result.append((label, path))
+        setups |= {f"{label} ({python.name})": python.setup for python in elsewhere}
         if options.defaults:
             setups[f"{label} (defaults)"] = {"bare": True}
         for format_name, setting, value in tried:
@@ -453,6 +518,15 @@ def _has_format(path: Path, format_name: str) -> bool:
         return open_artifact(path).format == format_name
     except ArtifactError:
         return False  # the run says what is wrong with it
+
+
+def _runtime_is_missing(path: Path) -> bool:
+    try:
+        runtime = RUNTIMES.get(open_artifact(path).format)
+    except ArtifactError:
+        return False  # the run says what is wrong with it
+    package = runtime.package if runtime else None
+    return package is not None and importlib.util.find_spec(package) is None
 
 
 def _protocol(named: Protocol, options: argparse.Namespace) -> Protocol:
@@ -556,7 +630,12 @@ def _export_pretrained() -> None:
         raise UsageError(f"no artifact could be exported (status {done.returncode})")
 
 
-def _new_run(root: Path) -> Store:
+def new_run(root: Path) -> Store:
+    """The store of a new run, in a folder of its own below `root`.
+
+    Raises:
+        UsageError: there can be none.
+    """
     name = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{index}" for index in range(1, 100))):
         try:
@@ -610,4 +689,4 @@ def _status(summary: Summary) -> int:
     outcomes = {row.outcome for row in summary.rows}
     if outcomes - {Outcome.OK} - _PARITY_OUTCOMES:
         return NOT_MEASURED
-    return PARITY_FAILED if outcomes & _PARITY_OUTCOMES else OK
+    return FAILED if outcomes & _PARITY_OUTCOMES else OK

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from infer import environment, parity, schedule
+from infer import answers, environment, parity, schedule
 from infer.artifact import Artifact, ArtifactError, check_files, fingerprint, open_artifact
 from infer.generation import Generation
 from infer.inputs import InputError, read_labels
@@ -51,7 +51,9 @@ class Plan:
         reference: label of the artifact to compare with; None chooses by the manifests.
         seed: of the order in the turns.
         setups: of artifacts that are run otherwise than tuned, by label: `bare` for a runtime as
-            it comes, `settings` for values of single settings.
+            it comes, `settings` for values of single settings, `python` for the interpreter
+            that its worker runs in.
+        pairs: labels of artifacts and of the former artifact that each is compared with.
     """
 
     artifacts: tuple[tuple[str, Path], ...]
@@ -65,6 +67,7 @@ class Plan:
     reference: str | None = None
     seed: int = 0
     setups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pairs: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         """The plan as JSON takes it, and where its paths start."""
@@ -373,10 +376,13 @@ class Run:
 
         One that fails is measured all the same: how fast it is may be why it was chosen.
         """
-        groups: dict[tuple[str | None, str | None], list[str]] = {}
+        groups: dict[object, list[str]] = {}
+        former = set(self.plan.pairs.values())
         for label in self._alive():
             if self._surveyed(label):
-                groups.setdefault(self._opened[label].weights, []).append(label)
+                # A former artifact is what others are compared with, whatever it holds.
+                group = label if label in former else self._opened[label].weights
+                groups.setdefault(group, []).append(label)
         judged = self._of_kind("parity")
         for members in groups.values():
             waiting = [label for label in members if label not in judged]
@@ -391,6 +397,22 @@ class Run:
                     self._judge_one(label, reference, expected)
                 except Failure as failure:
                     self._fail(label, failure)
+        self._compare_pairs()
+
+    def _compare_pairs(self) -> None:
+        """Compare the outputs of artifacts with those of the former ones; that ends none."""
+        compared = self._of_kind("pair")
+        for label, former in self.plan.pairs.items():
+            if label in compared or not {label, former} <= set(
+                filter(self._surveyed, self._alive())
+            ):
+                continue
+            outputs, expected = (parity.read_outputs(self.folder(n)) for n in (label, former))
+            try:
+                result = parity.compare(outputs, expected, self._tolerance(label))
+            except Failure as failure:
+                result = {"passed": False, "reason": failure.reason}
+            self.store.add("pair", artifact=label, former=former, **result)
 
     def _reference(self, members: list[str]) -> str:
         if self.plan.reference in members:
@@ -417,10 +439,19 @@ class Run:
         result = parity.compare(outputs, expected, self._tolerance(label))
         labels = self._labels(label)
         first = next(iter(outputs.values()))
-        metrics = None
+        metrics = correct = None
         if labels is not None and first.ndim == 2:
             metrics = parity.seven_metrics(first, labels)
-        self.store.add("parity", artifact=label, reference=reference, **result, metrics=metrics)
+            correct = answers.pack(first.argmax(axis=1) == labels)
+        self.store.add(
+            "parity",
+            artifact=label,
+            reference=reference,
+            **result,
+            metrics=metrics,
+            correct=correct,
+            probe=answers.probe(outputs),
+        )
 
     # Generations
 

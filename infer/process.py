@@ -63,10 +63,12 @@ class WorkerProcess:
         self._timeout_s = timeout_s
         self._memory_limit = memory_limit
         self._buffer = b""
+        setup = dict(setup or {})
+        python = setup.get("python", sys.executable)
         self.started = time.perf_counter()
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", str(_BOOTSTRAP)],
+                [python, "-I", str(_BOOTSTRAP)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -83,7 +85,7 @@ class WorkerProcess:
             "device": device,
             "threads": threads,
             "manifest": _spoken(artifact.manifest) if artifact.manifest else {},
-            **(setup or {}),
+            **setup,
         }
 
     def __enter__(self) -> WorkerProcess:

@@ -46,7 +46,8 @@ class Timing:
 class Row:
     """What is known of one artifact. Times are seconds, medians over its processes.
 
-    A value is None where it was not measured.
+    A value is None where it was not measured. `environment` is that of its worker: the version of
+    Python and the interpreter's path.
     """
 
     artifact: str
@@ -81,6 +82,7 @@ class Row:
     unequal_samples: list[int] | None = None
     metrics: dict[str, float] | None = None
     versions: dict[str, str] | None = None
+    environment: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,7 @@ class _Found:
         self.bursts: dict[str, dict[str, dict[int, dict[int, list[float]]]]] = {}
         self.batches: dict[str, int] = {}
         self.per_call: dict[str, int] = {}  # samples, of a point
+        self.pairs: dict[str, str] = {}  # of artifacts and the former ones
         self.ceilings: list[Record] = []
         self.interrupted = True
         self.ended: str | None = None
@@ -213,6 +216,8 @@ class _Found:
                 latest[kind][record["artifact"]] = record
             elif kind == "start":
                 self.starts.setdefault(record["artifact"], []).append(record)
+            elif kind == "run":
+                self.pairs = record.get("pairs", {})
             elif kind == "ceiling":
                 self.ceilings.append(record)
             elif kind == "burst":
@@ -241,12 +246,15 @@ class _Found:
     def speed_references(self) -> dict[str, str]:
         """What each artifact is compared with in speed.
 
-        Of the artifacts that take inputs of the same shapes, the parity reference of the largest
-        group; another one where that could not be measured.
+        The former artifact where it is measured too. Otherwise, of the artifacts that take inputs
+        of the same shapes, the parity reference of the largest group; another one where that
+        could not be measured.
         """
         families: dict[str, list[str]] = {}
+        former = set(self.pairs.values())
         for label in self.surveys:
-            families.setdefault(self.shapes(label), []).append(label)
+            if label not in former:
+                families.setdefault(self.shapes(label), []).append(label)
         unknown = families.pop("", [])
         if unknown:
             largest = max(families, key=lambda shapes: len(families[shapes]), default="")
@@ -261,6 +269,10 @@ class _Found:
             ]
             left = [name for name in labels if name not in failed] or labels
             references |= dict.fromkeys(labels, statistics.mode(votes) if votes else left[0])
+        references |= {label: label for label in former if label in self.surveys}
+        for label, other in self.pairs.items():
+            if label in references and other in references and other not in failed:
+                references[label] = other
         return references
 
     def flops(self, label: str) -> float | None:
@@ -310,11 +322,13 @@ class _Found:
         compared = [
             name
             for name, points in self.bursts.items()
-            if point in points and references[name] == reference
+            if point in points
+            and references[name] != name
+            and (references[name] == reference or name in self.pairs)
         ]
         if not differences:
             return None
-        return ratio_of(differences, len(compared) - 1, sought=self.sought)
+        return ratio_of(differences, len(compared), sought=self.sought)
 
 
 def _row(artifact: Record, found: _Found, run: Record) -> Row:
@@ -375,6 +389,11 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
         "installed_bytes": survey["footprint"]["bytes"],
         "grows_with_batch": check[str(batch)] > check["1"] if batch > 1 else None,
         "versions": survey["start"]["versions"],
+        "environment": {
+            name: survey["start"][name]
+            for name in ("python", "executable")
+            if name in survey["start"]
+        },
     }
 
 
@@ -414,6 +433,9 @@ def _command(artifact: Record, run: Record) -> str:
     command = ["python", "-m", "infer", "run", artifact["path"]]
     command += ["--protocol", protocol["name"]] if protocol["budget_s"] is None else []
     command += ["--defaults"] if setup.get("bare") else []
+    if "python" in setup:
+        name = f"{artifact['format']}:{setup['interpreter']}"
+        command += ["--python", f"{name}={setup['python']}"]
     for name, value in setup.get("settings", {}).items():
         command += ["--try", f"{artifact['format']}:{name}={value}"]
     for option, value in (

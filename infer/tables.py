@@ -109,8 +109,20 @@ def _all_samples(summary: Summary) -> str:
     return f"{counts.pop():,} samples" if len(counts) == 1 else "all samples"
 
 
+def _runtime(row: Row, summary: Summary) -> str:
+    """The versions of a row's runtime, where the rows of a format differ in them."""
+    versions: dict[str | None, set[str]] = {}
+    for other in summary.rows:
+        if other.versions:
+            versions.setdefault(other.format, set()).add(str(other.versions))
+    if not row.versions or max(map(len, versions.values()), default=0) < 2:
+        return "-"
+    return ", ".join(f"{name} {version}" for name, version in row.versions.items())
+
+
 COST = [
     _ARTIFACT,
+    Column(lambda s: "runtime", _runtime, left=True),
     Column(lambda s: "start", lambda row, s: _seconds(row.import_s)),
     Column(lambda s: "load", lambda row, s: _seconds(row.load_s)),
     Column(lambda s: "first call", lambda row, s: _seconds(row.first_call_s)),

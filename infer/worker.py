@@ -75,10 +75,11 @@ class Worker:
         _use_cores(self.spec["threads"])
         package = self.runtime.package
         if package and importlib.util.find_spec(package) is None:
-            raise Failure(
-                Outcome.UNSUPPORTED,
-                f"{package} is not installed: pip install '.[{self.runtime.extra}]'",
-            )
+            where, what = "", f"pip install '.[{self.runtime.extra}]'"
+            if "interpreter" in self.spec:  # there this project need not be installed
+                where = f" in {self.spec['interpreter']}"
+                what = f"{sys.executable} -m pip install {self.runtime.distributions[0]}"
+            raise Failure(Outcome.UNSUPPORTED, f"{package} is not installed{where}: {what}")
         self._load = importlib.import_module(f"infer.runtimes.{self.runtime.module}").load
         return {
             "seconds": (time.perf_counter_ns() - self._started_ns) / 1e9,
@@ -88,6 +89,7 @@ class Worker:
                 if (version := _version(name)) is not None
             },
             "python": sys.version.split()[0],
+            "executable": sys.executable,
         }
 
     def load(self) -> Answer:
@@ -304,7 +306,10 @@ class Worker:
     def footprint(self) -> Answer:
         """Bytes that are installed for the runtime, with what it needs."""
         # After the measurement, so that what it imports is not in the runtime's memory.
-        from infer.footprint import installed_bytes
+        try:
+            from infer.footprint import installed_bytes
+        except ImportError:  # another interpreter need not have what that takes
+            return {"bytes": None, "distributions": {}}
 
         found = installed_bytes(self.runtime.distributions)
         return {"bytes": sum(found.values()), "distributions": found}

@@ -1,0 +1,317 @@
+"""The functions for programs: what the command line does, from Python.
+
+They raise, with one line for the user:
+
+    infer.usage.UsageError           a wrong option, or nothing to measure
+    infer.usage.MeasurementError     a run that came to no end
+    infer.artifact.ArtifactError     an artifact that is missing, altered or not understood
+    infer.inputs.InputError          inputs that cannot be read or do not fit
+    infer.baseline.BaselineError     a baseline that is missing or damaged
+    infer.outcome.Failure            an artifact that failed: `outcome` and `reason`
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from infer import environment, parity
+from infer.artifact import Artifact, ArtifactError, Signature, check_files, open_artifact
+from infer.inputs import InputError
+from infer.interpreters import parse_interpreters
+from infer.judgement import Judgement
+from infer.outcome import Failure, Outcome
+from infer.process import WorkerProcess
+from infer.protocol import DEFAULT_TIMEOUT_S
+from infer.runtimes import RUNTIMES
+from infer.schedule import parse_duration, parse_share
+from infer.summary import Summary, summarize
+from infer.usage import UsageError
+
+PathLike = str | Path
+Arrays = Mapping[str, np.ndarray] | np.ndarray
+
+
+class LoadedModel:
+    """An artifact that is loaded in a worker process of its own, with exactly one runtime.
+
+    A context manager: at its end, or when it is garbage, the process is ended. It also ends with
+    the thread that made it. If the artifact fails, the next call starts a fresh process.
+
+    Attributes:
+        signature: names, shapes and dtypes of the inputs and outputs.
+        versions: of the runtime.
+    """
+
+    signature: Signature
+    versions: dict[str, str]
+
+    def __init__(self, artifact: Artifact, **process: Any) -> None:
+        self._artifact = artifact
+        self._process = process
+        self._files = tempfile.TemporaryDirectory(prefix="exportbench-")
+        self._folder = Path(self._files.name)
+        self._stack = ExitStack()
+        self._worker: WorkerProcess | None = None
+        self._finalizer = weakref.finalize(self, self._stack.close)
+        try:
+            self._started()
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Predict.
+
+        Args:
+            inputs: arrays by the names in the signature, all with samples as their first
+                dimension; or one array, for a model of one input.
+
+        Returns:
+            The outputs, by name.
+
+        Raises:
+            InputError: the inputs do not fit the signature.
+            Failure: the artifact failed.
+        """
+        if not self._finalizer.alive:
+            raise UsageError(f"{self._artifact.path}: closed; load it again")
+        path = self._folder / "inputs.npz"
+        _write_inputs(path, self._named(inputs))
+        worker = self._started()
+        outputs = self._folder / "outputs"
+        outputs.mkdir(exist_ok=True)
+        try:
+            samples = worker.ask("inputs", path=str(path))["samples"]
+            worker.ask("predict", batch=samples, outputs=str(outputs))
+        except Failure as failure:
+            self._worker = None  # it has been ended
+            if failure.outcome == Outcome.BAD_INPUT:
+                reason = failure.reason.removeprefix(f"{path}: ")
+                raise InputError(
+                    f"{self._artifact.path}: the inputs do not fit: {reason}"
+                ) from None
+            raise
+        return parity.read_outputs(outputs)
+
+    def close(self) -> None:
+        """End the process."""
+        self._finalizer()
+        self._files.cleanup()
+
+    def __enter__(self) -> LoadedModel:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _named(self, inputs: Arrays) -> Mapping[str, np.ndarray]:
+        if isinstance(inputs, Mapping):
+            return inputs
+        names = [spec.name for spec in self.signature.inputs]
+        if len(names) != 1:
+            raise InputError(
+                f"{self._artifact.path}: takes {len(names)} inputs ({', '.join(names)}); give "
+                "arrays by name"
+            )
+        return {names[0]: inputs}
+
+    def _started(self) -> WorkerProcess:
+        if self._worker is None:
+            worker = self._stack.enter_context(
+                WorkerProcess(
+                    self._artifact,
+                    scratch=self._folder,
+                    log=self._folder / "worker.log",
+                    **self._process,
+                )
+            )
+            self.versions = worker.start()["versions"]
+            self.signature = Signature.of(worker.ask("load")["signature"])
+            self._worker = worker
+        return self._worker
+
+
+def load(
+    path: PathLike,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    memory_limit: int | None = None,
+    python: PathLike | None = None,
+) -> LoadedModel:
+    """Load an artifact in a worker process.
+
+    Args:
+        path: the folder of a manifest, or a payload.
+        device: "cpu" or "cuda".
+        threads: for the arithmetic of a call; None for all cores.
+        timeout_s: seconds that an answer may take.
+        memory_limit: bytes that the process may hold.
+        python: another interpreter, with its own runtime and NumPy.
+
+    Raises:
+        UsageError: that interpreter cannot run a worker.
+        ArtifactError: it is missing, altered or not understood.
+        Failure: its runtime is not installed, or refuses it.
+    """
+    artifact = open_artifact(Path(path))
+    if artifact.format not in RUNTIMES:
+        raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
+    check_files(artifact)
+    setup = parse_interpreters([f"other={python}"])[0].setup if python else None
+    return LoadedModel(
+        artifact,
+        device=device,
+        threads=threads or environment.cores(),
+        timeout_s=timeout_s,
+        memory_limit=memory_limit,
+        setup=setup,
+    )
+
+
+def run(
+    artifacts: PathLike | Sequence[PathLike],
+    *,
+    inputs: PathLike | None = None,
+    budget: str | float | None = None,
+    resolve: str | float | None = None,
+    batch: int = 128,
+    device: str = "auto",
+    threads: int | None = None,
+    out: PathLike = "artifacts/runs",
+    **options: Any,
+) -> Summary:
+    """Measure artifacts and compare them, as `exportbench run` does.
+
+    Args:
+        artifacts: artifacts, payloads, or folders of artifacts.
+        inputs: an `.npz` file of arrays by input name; None takes what the artifacts name.
+        budget: how long to measure: seconds, or "10m".
+        resolve: how narrow the intervals must be: a share, or "3%".
+        batch: samples in a batch.
+        device: "auto", "cpu" or "cuda".
+        threads: for each artifact; None for all cores.
+        out: the folder of the runs; this one's results are below.
+        options: the other options of the command, by their names with underscores.
+    """
+    from infer import cli
+
+    namespace = _options(
+        cli.options_of("run"),
+        artifacts=artifacts,
+        inputs=inputs,
+        budget=budget,
+        resolve=resolve,
+        batch=batch,
+        device=device,
+        threads=threads,
+        out=out,
+        **options,
+    )
+    return summarize(cli.measure_options(namespace, lambda plan: plan, ["infer.run"]).records)
+
+
+def compare(outputs: Arrays, reference: Arrays, *, tolerance: float = 1e-4) -> dict[str, Any]:
+    """Compare the outputs of two artifacts for the same inputs.
+
+    Args:
+        outputs: by name, each N x anything, or one array.
+        reference: the same, of the artifact to compare with.
+        tolerance: the largest absolute difference that passes.
+
+    Returns:
+        `passed`, `largest_difference`, `largest_relative_difference` and, for classifiers,
+        `equal_labels`, the share of samples with the same label.
+
+    Raises:
+        Failure: the names or shapes differ.
+    """
+    mine, theirs = (
+        dict(value) if isinstance(value, Mapping) else {"output": value}
+        for value in (outputs, reference)
+    )
+    return parity.compare(mine, theirs, tolerance)
+
+
+def gate(
+    artifacts: PathLike | Sequence[PathLike] = (),
+    *,
+    baseline: PathLike,
+    against: PathLike | Sequence[PathLike] = (),
+    margins: Mapping[str, str] | None = None,
+    update: bool = False,
+    judged: PathLike | None = None,
+    **options: Any,
+) -> Judgement:
+    """Hold artifacts against a baseline, as `exportbench gate` does.
+
+    Args:
+        artifacts: what to measure.
+        baseline: the baseline file.
+        against: the former artifacts, or folders of them, to measure time beside.
+        margins: how much worse is allowed, as {"latency": "10%"}.
+        update: take what is found into the baseline.
+        judged: the folder of a run to judge, instead of measuring.
+        options: those of `run`, and the other options of the command.
+
+    Returns:
+        The checks; its `verdict` is "passed", "failed" or "not sure".
+    """
+    from infer import cli, gate_command
+
+    namespace = _options(
+        cli.options_of("gate", "--baseline", str(baseline)),
+        artifacts=artifacts,
+        against=against,
+        margins=[f"{name}={text}" for name, text in (margins or {}).items()],
+        update=update,
+        judged=judged,
+        **options,
+    )
+    return gate_command.judged(namespace, partial(cli.measure_options, command=["infer.gate"]))
+
+
+def _options(defaults: argparse.Namespace, **given: Any) -> argparse.Namespace:
+    """Options of a command, as its parser would have made them."""
+    values = dict(vars(defaults))
+    for name, value in given.items():
+        if name not in values:
+            raise TypeError(f"there is no option '{name}'")
+        if value is None:
+            continue
+        if name in ("artifacts", "against"):
+            paths = [value] if isinstance(value, str | Path) else value
+            value = [Path(path) for path in paths]
+        elif name in ("inputs", "out", "judged"):
+            value = Path(value)
+        elif name == "budget":
+            value = parse_duration(str(value))
+        elif name == "resolve":
+            value = parse_share(str(value))
+        values[name] = value
+    return argparse.Namespace(**values)
+
+
+def _write_inputs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    converted = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in converted.items():
+        if array.dtype == object:
+            raise InputError(f"'{name}': an array of Python objects is no input")
+    with path.open("wb") as file:
+        np.savez(file, **converted)  # type: ignore[arg-type]

@@ -1,0 +1,259 @@
+"""`exportbench gate`: measure, judge by a baseline, and say so in every form that is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from infer import gate_report
+from infer.artifact import ArtifactError, discover, label_paths, open_artifact
+from infer.baseline import Baseline, read_baseline
+from infer.controller import Plan
+from infer.judgement import Judgement, Verdict, judge, measured, new_baseline
+from infer.margins import DEFAULTS, MEANING, Margins, check_margin
+from infer.results import Record, Store, read_records
+from infer.usage import FAILED, INTERRUPTED, NOT_SURE, OK, MeasurementError, UsageError
+
+# How long artifacts are measured beside the former ones, unless told otherwise.
+_BUDGET_S = 300.0
+# A difference as large as the margin shows surely when the interval is half as wide to a side.
+_RESOLVE_SHARE = 0.5
+
+# Measures the plan that options make, altered by a function.
+Measure = Callable[[argparse.Namespace, Callable[[Plan], Plan]], Store]
+
+
+def add(actions: Any, run: argparse.ArgumentParser) -> None:
+    """Add the command's parser; it takes all options of `run`."""
+    parser = actions.add_parser(
+        "gate",
+        parents=[run],
+        add_help=False,
+        help="hold artifacts against a committed baseline",
+        description="Measure artifacts, or take a run that was measured (--run), and hold "
+        "outcome, parity, accuracy, latency, memory and size of each against a baseline. Exit "
+        "status: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be measured, "
+        "4 not sure: what was measured allows both.",
+        epilog="example: exportbench gate model.onnx --inputs test.npz --baseline baseline.json "
+        "--against former/",
+    )
+    group = parser.add_argument_group("the gate")
+    group.add_argument(
+        "--baseline", type=Path, required=True, metavar="FILE", help="JSON that is committed"
+    )
+    group.add_argument(
+        "--update", action="store_true", help="take what this run finds into the baseline"
+    )
+    group.add_argument(
+        "--against",
+        nargs="+",
+        action="extend",
+        type=Path,
+        default=[],
+        metavar="FORMER",
+        help="the former artifacts, or folders of them: measured in the same run, they are what "
+        "latency is judged by; without them time is not judged",
+    )
+    group.add_argument(
+        "--margin",
+        dest="margins",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="CHECK=VALUE",
+        help="how much worse is allowed, or 'off': "
+        + "; ".join(
+            f"{name}: {MEANING[name]} (default: {DEFAULTS[name]})" for name in DEFAULTS
+        ).replace("%", "%%"),
+    )
+    group.add_argument(
+        "--run", dest="judged", type=Path, metavar="RUN", help="judge this run; measure nothing"
+    )
+    group.add_argument(
+        "--strict", action="store_true", help="status 4 too where something cannot be judged"
+    )
+    group.add_argument("--markdown", type=Path, metavar="FILE", help="for a pull request")
+    group.add_argument("--junit", type=Path, metavar="FILE", help="as JUnit's XML")
+
+
+def run(options: argparse.Namespace, measure: Measure) -> int:
+    """Run the command; return its exit status."""
+    for option in ("json", "markdown", "junit"):
+        path = getattr(options, option)
+        if path and str(path) != "-":
+            _write(Path(path), "", option)
+    judgement = judged(options, measure)
+    text = json.dumps(gate_report.as_json(judgement), indent=2) + "\n"
+    if options.json and options.json != "-":
+        _write(Path(options.json), text, "json")
+    if options.markdown:
+        _write(options.markdown, gate_report.as_markdown(judgement), "markdown")
+    if options.junit:
+        _write(options.junit, gate_report.as_junit(judgement), "junit")
+    if options.json == "-":
+        print(text, end="")
+    else:
+        console = Console()
+        if not console.is_terminal:
+            console.width = max(console.width, 160)
+        gate_report.show(judgement, console)
+    if options.update:
+        print(f"baseline: {options.baseline}", file=sys.stderr)
+        return OK
+    return status(judgement, strict=options.strict)
+
+
+def status(judgement: Judgement, *, strict: bool) -> int:
+    """The exit status of a judgement."""
+    if judgement.verdict == Verdict.FAILED:
+        return FAILED
+    unsure = {Verdict.NOT_SURE, Verdict.NOT_JUDGED} if strict else {Verdict.NOT_SURE}
+    return NOT_SURE if any(check.verdict in unsure for check in judgement.checks) else OK
+
+
+def judged(options: argparse.Namespace, measure: Measure) -> Judgement:
+    """Measure, and judge by the baseline, which is written anew where that is asked for.
+
+    Raises:
+        UsageError, BaselineError, MeasurementError: one line for the user.
+    """
+    margins = _margins(options.margins)
+    if options.resume:
+        raise UsageError(
+            "gate: go on with 'exportbench run --resume RUN', and judge the run with --run RUN"
+        )
+    before = None
+    if not options.update or options.baseline.exists():
+        before = read_baseline(options.baseline)
+    if options.judged:
+        if options.artifacts or options.against:
+            raise UsageError("--run RUN judges what the run has measured: name no artifacts")
+        records = _read(options.judged)
+    else:
+        store = measure(_with_end(options, before, margins), lambda plan: _paired(plan, options))
+        records = store.records
+    found = measured(records)
+    if found.interrupted:
+        raise MeasurementError(
+            "the run was cut off: nothing is judged; go on with 'exportbench run --resume RUN', "
+            "and judge it with --run RUN",
+            INTERRUPTED,
+        )
+    baseline = before
+    if options.update:
+        baseline = new_baseline(found, before)
+        _write(options.baseline, baseline.render(), "baseline")
+    assert baseline
+    return judge(found, before or baseline, margins)
+
+
+def _read(folder: Path) -> list[Record]:
+    try:
+        records = read_records(folder)
+    except ValueError as error:
+        raise UsageError(f"--run {error}") from None
+    if not any(record["kind"] == "run" for record in records):
+        raise UsageError(f"--run {folder}: holds no run")
+    return records
+
+
+def _margins(texts: Sequence[str]) -> dict[str, str]:
+    result = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            check_margin(name, value)
+        except ValueError as error:
+            raise UsageError(f"--margin {text}: {error}") from None
+        result[name] = value
+    return result
+
+
+def _with_end(
+    options: argparse.Namespace, baseline: Baseline | None, margins: Mapping[str, str]
+) -> argparse.Namespace:
+    """The options, with an end of the run that lets latency be judged, unless they have one."""
+    if not options.against or options.budget or options.resolve or options.protocol != "quick":
+        return options
+    common: Mapping[str, str] = baseline.margins if baseline else {}
+    layers = [{}, *(baseline.own_margins.values() if baseline else ())]
+    own = [Margins.of(common, layer, margins) for layer in layers]
+    shares = [one.latency for one in own if "latency" not in one.off and one.latency > 0]
+    values = vars(options) | {"budget": _BUDGET_S}
+    if shares:
+        values["resolve"] = min(_RESOLVE_SHARE * min(shares), 0.5)
+    return argparse.Namespace(**values)
+
+
+def _paired(plan: Plan, options: argparse.Namespace) -> Plan:
+    """The plan with the former artifacts, each beside its successor."""
+    if not options.against:
+        return plan
+    former = match_former(list(dict.fromkeys(path for _, path in plan.artifacts)), options.against)
+    if not former:
+        names = ", ".join(dict.fromkeys(path.name for _, path in plan.artifacts))
+        raise UsageError(f"--against {' '.join(map(str, options.against))}: holds none of {names}")
+    artifacts, pairs, setups = list(plan.artifacts), {}, dict(plan.setups)
+    for label, path in plan.artifacts:
+        if path in former:
+            pairs[label] = f"{label} (former)"
+            artifacts.append((pairs[label], former[path]))
+            if label in setups:
+                setups[pairs[label]] = setups[label]
+    return replace(plan, artifacts=tuple(artifacts), pairs=pairs, setups=setups)
+
+
+def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, Path]:
+    """The former artifact of each artifact, by path, for those that have one.
+
+    In a folder of artifacts it is the one of the same name, with as much of the path before it as
+    tells it from others. One artifact and one former one belong together whatever their names.
+
+    Raises:
+        UsageError: nothing is where the former artifacts should be.
+    """
+    candidates: list[Path] = []
+    for root in against:
+        if not root.exists():
+            raise UsageError(f"--against {root}: there is no such file or folder")
+        if root.is_dir() and not _is_artifact(root):
+            named = dict.fromkeys(root / path.name for path in paths)
+            candidates += discover(root) or [path for path in named if path.exists()]
+        else:
+            candidates.append(root)
+    if len(paths) == len(candidates) == 1:
+        return {paths[0]: candidates[0]}
+    theirs = {label: path for path, label in label_paths(candidates)}
+    names: dict[str, list[Path]] = {}
+    for path in candidates:
+        names.setdefault(path.name, []).append(path)
+    result = {}
+    for path, label in label_paths(list(paths)):
+        same = names.get(path.name, [])
+        if label in theirs:
+            result[path] = theirs[label]
+        elif len(same) == 1 and sum(other.name == path.name for other in paths) == 1:
+            result[path] = same[0]
+    return result
+
+
+def _is_artifact(path: Path) -> bool:
+    try:
+        open_artifact(path)
+    except ArtifactError:
+        return False
+    return True
+
+
+def _write(path: Path, text: str, option: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--{option} {path}: {error.strerror}") from None

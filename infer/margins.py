@@ -1,0 +1,90 @@
+"""How much worse than its baseline an artifact may be, by what is judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_SHARE = r"(\d{1,4}(?:\.\d{1,6})?)\s*(%?)"
+OFF = "off"
+BY_PRECISION = "by precision"
+# As they are written in a baseline file and on the command line.
+DEFAULTS = {
+    "parity": BY_PRECISION,
+    "accuracy": "1%",
+    "latency": "10%",
+    "memory": "20%",
+    "size": "5%",
+}
+MEANING = {
+    "parity": "largest difference of an output value, as 1e-4",
+    "accuracy": "share of the baseline's accuracy that may be lost; 1% and 0.1% are MLPerf's",
+    "latency": "share that a call may take longer than the former artifact's",
+    "memory": "share that the peak of memory may grow by",
+    "size": "share that the files may grow by",
+}
+
+
+@dataclass(frozen=True)
+class Margins:
+    """The margins for one artifact.
+
+    Attributes:
+        parity: largest difference of a value; None goes by the artifact's precision.
+        accuracy, latency, memory, size: shares.
+        off: what is not judged.
+    """
+
+    parity: float | None
+    accuracy: float
+    latency: float
+    memory: float
+    size: float
+    off: frozenset[str]
+
+    @classmethod
+    def of(cls, *layers: Mapping[str, str]) -> Margins:
+        """The margins that texts mean, later ones before earlier ones.
+
+        Raises:
+            ValueError: a name or value that is none; one line.
+        """
+        texts = dict(DEFAULTS)
+        for layer in layers:
+            for name, text in layer.items():
+                check_margin(name, text)
+                texts[name] = text
+        off = frozenset(name for name, text in texts.items() if text == OFF)
+        texts |= {name: DEFAULTS[name] for name in off}
+        shares = {name: _share(text) for name, text in texts.items() if name != "parity"}
+        by_precision = texts["parity"] == BY_PRECISION
+        return cls(None if by_precision else float(texts["parity"]), **shares, off=off)
+
+
+def check_margin(name: str, text: object) -> None:
+    """Check one margin.
+
+    Raises:
+        ValueError: there is no such margin, or this is no value of it; one line.
+    """
+    if name not in DEFAULTS:
+        raise ValueError(f"there is no margin '{name}' (there are {', '.join(DEFAULTS)})")
+    if not isinstance(text, str):
+        raise ValueError(
+            f"the margin '{name}' is {text!r}, not a text such as \"{DEFAULTS[name]}\""
+        )
+    if text == OFF or (name == "parity" and text == BY_PRECISION):
+        return
+    if name == "parity":
+        if not re.fullmatch(r"\d+(\.\d+)?(e-?\d{1,2})?", text, re.ASCII):
+            raise ValueError(f"the margin 'parity' is {text!r}, not a number such as 1e-4 (or off)")
+        return
+    if not re.fullmatch(_SHARE, text, re.ASCII):
+        raise ValueError(f"the margin '{name}' is {text!r}, not a share such as 5% (or off)")
+
+
+def _share(text: str) -> float:
+    match = re.fullmatch(_SHARE, text, re.ASCII)
+    assert match
+    return float(match[1]) / (100 if match[2] else 1)

@@ -1,0 +1,233 @@
+"""The pytest plugin: every artifact and every check of the gate as a test.
+
+    pytest --artifact-dir exported/ --artifact-baseline baseline.json
+
+The artifacts are measured once, when the first of these tests is run. pytest imports this module
+in every project where exportbench is installed, so that it imports nothing until it is asked to.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import argparse
+
+    from infer.api import LoadedModel
+    from infer.judgement import Check, Judgement
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("exportbench", "exported models (exportbench)")
+    group.addoption(
+        "--artifact-dir",
+        action="append",
+        metavar="DIR",
+        help="an artifact or a folder of artifacts to hold against the baseline; can be repeated",
+    )
+    group.addoption("--artifact-baseline", metavar="FILE", help="what to hold them against")
+    group.addoption(
+        "--artifact-options",
+        metavar="TEXT",
+        help="options of 'exportbench gate', as one text: '--inputs test.npz --batch 8'",
+    )
+    parser.addini("artifact_options", "as --artifact-options", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what cannot work."""
+    folders, baseline = config.getoption("artifact_dir"), config.getoption("artifact_baseline")
+    if bool(folders) != bool(baseline):
+        raise pytest.UsageError("--artifact-dir and --artifact-baseline go together")
+    if folders and config.getoption("numprocesses", None):
+        raise pytest.UsageError(
+            "--artifact-dir measures time: run it without -n, apart from other tests"
+        )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add the tests of the artifacts behind those of the project."""
+    folders = config.getoption("artifact_dir")
+    if folders:
+        root = _Artifacts.from_parent(session, name="artifacts", nodeid="artifacts")
+        items += root.items(_Gate(config, folders))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what to do."""
+    gate = config.stash.get(_GATE, None)
+    if gate is None or gate.judgement is None:
+        return
+    from infer import gate_report
+
+    terminalreporter.section("exported models")
+    terminalreporter.line(gate_report.headline(gate.judgement))
+    for line in (*gate.judgement.notices, *gate.judgement.remedies):
+        terminalreporter.line(line)
+
+
+@pytest.fixture
+def exported_model() -> Iterator[Callable[..., LoadedModel]]:
+    """Loads artifacts in worker processes that end with the test.
+
+    `exported_model(path).run(inputs)` gives the outputs by name; options are those of `infer.load`.
+    """
+    import infer
+
+    with ExitStack() as stack:
+
+        def opened(path: str | Path, **options: Any) -> LoadedModel:
+            return stack.enter_context(infer.load(path, **options))
+
+        yield opened
+
+
+class _Gate:
+    """Measures and judges when it is first asked."""
+
+    def __init__(self, config: pytest.Config, folders: list[str]) -> None:
+        self.options = _options(config, folders)
+        self.judgement: Judgement | None = None
+        self._error: Exception | None = None
+        config.stash[_GATE] = self
+
+    def checks(self, artifact: str, kind: str) -> list[Check]:
+        """What the gate came to."""
+        from functools import partial
+
+        from infer import cli, gate_command
+        from infer.usage import INTERRUPTED, MeasurementError
+
+        if self._error:
+            raise self._error
+        if self.judgement is None:
+            measure = partial(cli.measure_options, command=["pytest"])
+            try:
+                self.judgement = gate_command.judged(self.options, measure)
+            except MeasurementError as error:
+                if error.status == INTERRUPTED:
+                    raise KeyboardInterrupt from None
+                self._error = _Failed(str(error))
+            except _user_errors() as error:
+                self._error = _Failed(str(error))
+            if self._error:
+                raise self._error
+        assert self.judgement
+        return [c for c in self.judgement.checks if c.artifact == artifact and c.kind == kind]
+
+    def names(self) -> list[str]:
+        """Labels of the artifacts that there are and that the baseline has."""
+        from infer import cli
+        from infer.baseline import read_baseline
+
+        try:
+            there = [label for label, _ in cli.plan_of(self.options).artifacts]
+            known = read_baseline(self.options.baseline).artifacts
+        except _user_errors() as error:
+            raise pytest.UsageError(str(error)) from None
+        return list(dict.fromkeys((*there, *known)))
+
+
+_GATE = pytest.StashKey[_Gate]()
+
+
+def _options(config: pytest.Config, folders: list[str]) -> argparse.Namespace:
+    from infer import cli
+
+    text = config.getoption("artifact_options")
+    if text is None:
+        text = config.getini("artifact_options")
+    own = ["--baseline", config.getoption("artifact_baseline")]
+    try:
+        # The folders stand first: options such as --against take all that follows.
+        return cli.options_of("gate", *folders, *own, *shlex.split(text))
+    except (SystemExit, ValueError):
+        raise pytest.UsageError(
+            f"--artifact-options {text!r}: not options of exportbench gate"
+        ) from None
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    from infer.baseline import BaselineError
+    from infer.inputs import InputError
+    from infer.usage import UsageError
+
+    return UsageError, BaselineError, InputError, OSError
+
+
+class _Failed(Exception):  # noqa: N818 - a test's failure, in words
+    """A check that failed."""
+
+
+class _Artifacts(pytest.Collector):
+    """What the tests of all artifacts are below."""
+
+    def collect(self) -> list[pytest.Item]:
+        """Nothing: the items are added when the project's are known."""
+        return []
+
+    def items(self, gate: _Gate) -> list[pytest.Item]:
+        """A test for each artifact and each kind of check."""
+        from infer.margins import DEFAULTS
+
+        result: list[pytest.Item] = []
+        for name in gate.names():
+            artifact = _Artifact.from_parent(self, name=name)
+            for kind in ("outcome", *DEFAULTS):
+                result.append(_CheckItem.from_parent(artifact, name=kind, gate=gate))
+        return result
+
+
+class _Artifact(pytest.Collector):
+    """What the tests of an artifact are below."""
+
+    def collect(self) -> list[pytest.Item]:
+        """Nothing, as above."""
+        return []
+
+
+class _CheckItem(pytest.Item):
+    """One kind of check of one artifact."""
+
+    def __init__(self, *, gate: _Gate, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._gate = gate
+
+    def runtest(self) -> None:
+        """Fail or skip as the gate judged."""
+        from infer.judgement import Verdict
+
+        assert self.parent
+        checks = self._gate.checks(self.parent.name, self.name)
+        bad = [c for c in checks if c.verdict in (Verdict.FAILED, Verdict.NOT_SURE)]
+        if bad:
+            raise _Failed("\n".join(map(_told, bad)))
+        unknown = [c for c in checks if c.verdict == Verdict.NOT_JUDGED]
+        if unknown or not checks:
+            pytest.skip("; ".join(c.detail for c in unknown) or "there is nothing to judge")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The words of the gate, without a traceback."""
+        if isinstance(excinfo.value, _Failed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """What reports call it."""
+        assert self.parent
+        return self.path, None, f"{self.parent.name}: {self.name}"
+
+
+def _told(check: Check) -> str:
+    lines = [f"{check.artifact}, {check.name}: {check.verdict}", f"  {check.detail}"]
+    return "\n".join(lines + ([f"  what to do: {check.remedy}"] if check.remedy else []))

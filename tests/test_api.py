@@ -1,0 +1,141 @@
+"""The functions for programs."""
+
+import gc
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, environment
+from runs import SOON_S, alive, wait_until
+
+import infer
+from infer.artifact import ArtifactError
+from infer.inputs import InputError
+from infer.outcome import Failure
+from infer.usage import UsageError
+
+SMALL = {
+    "inputs": "inputs.npz",
+    "device": "cpu",
+    "threads": 1,
+    "batch": 4,
+    "scenario": ["single"],
+    "turns": 2,
+    "burst": 0.01,
+    "out": "runs",
+}
+IMAGES = np.linspace(0, 1, 5 * 48, dtype=np.float32).reshape(5, 4, 4, 3)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, fake_artifact, inputs_file):
+    inputs_file(tmp_path / "inputs.npz")
+    fake_artifact(tmp_path / "exported", "m")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_model_is_loaded_and_run_in_a_process_that_ends(folder):
+    with infer.load("exported/m", threads=1) as model:
+        assert [spec.name for spec in model.signature.inputs] == ["image"]
+        outputs = model.run({"image": IMAGES})
+        assert np.array_equal(model.run(IMAGES)["probabilities"], outputs["probabilities"])
+        assert outputs["probabilities"].shape == (5, 3)
+        pid = model._worker.pid
+        assert alive(pid)
+    wait_until(lambda: not alive(pid), SOON_S)
+    with pytest.raises(UsageError, match="closed"):
+        model.run(IMAGES)
+
+
+def test_a_model_that_is_forgotten_leaves_no_process(folder):
+    model = infer.load("exported/m", threads=1)
+    pid = model._worker.pid
+    del model
+    gc.collect()
+    wait_until(lambda: not alive(pid), SOON_S)
+
+
+def test_inputs_that_do_not_fit_are_one_line_and_the_next_call_works(folder):
+    with infer.load("exported/m", threads=1) as model:
+        for wrong in (IMAGES.astype(np.float64), IMAGES[:, :2], np.array([{}])):
+            with pytest.raises(InputError) as error:
+                model.run({"image": wrong})
+            assert "\n" not in str(error.value)
+            assert "/tmp" not in str(error.value)
+        assert model.run(IMAGES)["probabilities"].shape == (5, 3)
+
+
+def test_what_fails_says_how(folder, fake_artifact):
+    with pytest.raises(ArtifactError, match="nowhere"):
+        infer.load("nowhere")
+    fake_artifact(folder, "crashes", fault={"at": "run", "kind": "crash"})
+    with infer.load("crashes", threads=1) as model:
+        for _ in range(2):
+            with pytest.raises(Failure, match="SIGSEGV"):
+                model.run(IMAGES)
+
+
+def test_a_run_and_a_gate(folder, fake_artifact):
+    summary = infer.run(["exported/m"], **SMALL)
+    assert [row.outcome for row in summary.rows] == ["ok"]
+    options = SMALL | {"budget": "1s"}
+    assert infer.gate("exported", baseline="b.json", update=True, **options).verdict == "passed"
+    (folder / "exported").rename(folder / "former")
+    fake_artifact(folder / "exported", "m", bias=0.4)
+    margins = {"latency": "off", "size": "50%"}
+    judgement = infer.gate(
+        "exported", baseline="b.json", against="former", margins=margins, **options
+    )
+    assert judgement.verdict == "failed"
+    assert {check.name for check in judgement.checks if check.verdict == "failed"} == {"parity"}
+    with pytest.raises(TypeError, match="'speed'"):
+        infer.run("exported", speed=3)
+    with pytest.raises(UsageError, match="latency"):
+        infer.gate("exported", baseline="b.json", margins={"latency": "fast"})
+
+
+def test_outputs_are_compared():
+    same = infer.compare(IMAGES, IMAGES)
+    assert same["passed"]
+    other = infer.compare({"y": IMAGES + np.float32(0.1)}, {"y": IMAGES}, tolerance=0.05)
+    assert not other["passed"]
+    assert other["largest_difference"] == pytest.approx(0.1)
+
+
+def test_the_package_stays_light_until_it_is_used(tmp_path):
+    code = (
+        "import sys, infer; assert not {'numpy', 'infer.api'} & sys.modules.keys(); "
+        "assert callable(infer.gate) and 'gate' in dir(infer); import infer.cli; "
+        "assert callable(infer.gate) and callable(infer.run)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment(), cwd=tmp_path)
+    with pytest.raises(AttributeError, match="nothing"):
+        infer.nothing  # noqa: B018
+
+
+def test_the_example_in_the_docs_runs(folder, monkeypatch, inputs_file):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+    assert blocks
+    pytest.importorskip("onnx", reason="the example is an ONNX file")
+    pytest.importorskip("onnxruntime", reason="the example is an ONNX file")
+    sys.path.insert(0, str(ROOT / "examples" / "gate"))
+    try:
+        from make_model import write_inputs, write_model
+
+        write_model(folder / "model.onnx")
+        write_inputs(folder / "test.npz")
+    finally:
+        sys.path.pop(0)
+    (folder / "former").mkdir()
+    (folder / "former" / "model.onnx").write_bytes((folder / "model.onnx").read_bytes())
+    for block in blocks:
+        subprocess.run(
+            [sys.executable, "-c", block.replace('"1m"', '"1s"')],
+            cwd=folder,
+            env=environment(),
+            check=True,
+            timeout=120,
+        )

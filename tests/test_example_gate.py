@@ -1,0 +1,96 @@
+"""examples/gate, by the commands of its README."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+EXAMPLE = ROOT / "examples" / "gate"
+# In the test for a few seconds, not minutes.
+SHORT = "--burst 0.02s --turns 4 --budget 15s --json gate.json"
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a command in a copy of the example, with this Python and this exportbench."""
+    folder = tmp_path / "repository"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("exported", "artifacts"))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, what in (("python", ""), ("exportbench", "-m infer ")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {what}"$@"\n')
+        program.chmod(0o755)
+    variables = os.environ | {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", command],
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+    run.folder = folder
+    return run
+
+
+def test_the_page_leads_to_a_gate_that_passes_and_then_fails(shell):
+    pytest.importorskip("onnx", reason="the example is an ONNX file")
+    pytest.importorskip("onnxruntime", reason="the example is an ONNX file")
+    page = (EXAMPLE / "README.md").read_text().partition("## Run it")[2]
+    commands = [line.strip() for line in re.findall(r"^ {4}\S.*$", page, re.MULTILINE)]
+    assert [command.partition(" ")[0] for command in commands] == [
+        *("python", "sh"),
+        *("cp", "python", "sh"),
+        "sh",
+    ]
+
+    def verdicts() -> dict[str, str]:
+        found = json.loads((shell.folder / "gate.json").read_text())
+        return {check["name"]: check["verdict"] for check in found["checks"]}
+
+    expected = [0, 0, 0, 0, 1, 0]
+    for number, (command, status) in enumerate(zip(commands, expected, strict=True)):
+        gate = command.startswith("sh gate.sh")
+        done = shell(f"{command} {SHORT}" if gate else command)
+        assert done.returncode == status, (command, done.stdout, done.stderr)
+        if number == 1:
+            assert verdicts() == {
+                "outcome": "passed",
+                "parity": "passed",
+                "accuracy": "passed",
+                "latency, batch 256": "not judged",
+                "latency, batch 1": "not judged",
+                "memory": "passed",
+                "size": "passed",
+            }
+            assert "cannot judge time" in done.stdout
+        if number == 4:
+            failed = {name for name, verdict in verdicts().items() if verdict == "failed"}
+            assert failed >= {"parity", "accuracy", "latency, batch 256", "size"}
+    # What was accepted is the baseline now.
+    assert shell(f"sh gate.sh {SHORT}").returncode == 0
+
+
+def test_the_workflow_calls_what_is_there():
+    text = (EXAMPLE / ".github" / "workflows" / "gate.yml").read_text()
+    for name in ("make_model.py", "gate.sh", "requirements.txt"):
+        assert name in text
+        assert (EXAMPLE / name).is_file()
+    arguments = re.search(r"sh gate\.sh (.*?) \|\|", text)[1].split()
+    from infer.cli import options_of
+
+    options = options_of("gate", "m", "--baseline", "b", *arguments)
+    assert options.budget == 300
+    assert str(options.junit) == "gate.xml"

@@ -1,0 +1,127 @@
+"""`exportbench gate`, run as a user does, on artifacts of the fake runtime."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from runs import SMALL
+
+from infer.cli import main
+
+QUICK = (*SMALL, "--batch", "4", "--scenario", "single")
+
+
+@pytest.fixture
+def project(tmp_path, fake_artifact, inputs_file):
+    """A folder with an artifact, inputs and a place for baselines."""
+    inputs_file(tmp_path / "inputs.npz")
+    fake_artifact(tmp_path / "new", "m", call_s=0.004)
+    return tmp_path
+
+
+@pytest.fixture
+def gate(project, run_cli):
+    """Runs the gate in the folder; gives its end."""
+
+    def run(*arguments, artifacts="new"):
+        return run_cli(
+            "gate", artifacts, *QUICK, "--baseline", "baseline.json", *arguments, cwd=project
+        )
+
+    return run
+
+
+def checks(project):
+    found = json.loads((project / "out.json").read_text())
+    return {(c["artifact"], c["name"]): c["verdict"] for c in found["checks"]}
+
+
+def test_a_gate_from_the_first_baseline_to_a_regression(project, gate, run_cli, fake_artifact):
+    missing = gate()
+    assert missing.returncode == 2
+    assert missing.stderr.count("\n") == 1
+    assert "--update" in missing.stderr
+
+    assert gate("--update").returncode == 0
+    same = gate()
+    assert same.returncode == 0, same.stdout + same.stderr
+    assert checks(project)["m", "accuracy"] == "passed"
+    assert checks(project)["m", "latency, batch 1"] == "not judged"
+    assert "cannot judge time" in same.stdout
+
+    # Slower, and with other outputs.
+    fake_artifact(project / "worse", "m", call_s=0.012, bias=0.2)
+    worse = gate(
+        *("--against", "new", "--budget", "3s"),
+        *("--markdown", "gate.md", "--junit", "gate.xml"),
+        artifacts="worse",
+    )
+    assert worse.returncode == 1, worse.stdout + worse.stderr
+    found = checks(project)
+    assert found["m", "latency, batch 1"] == found["m", "parity"] == "failed"
+    assert "## ❌ Gate failed" in (project / "gate.md").read_text()
+    junit = ElementTree.parse(project / "gate.xml").getroot()
+    assert {c.get("name") for c in junit.iter("testcase") if c.find("failure") is not None} == {
+        "latency, batch 1",
+        "parity",
+        "size",
+    }
+
+    # The run that was measured can be judged again, by other margins.
+    folder = worse.stderr.strip().splitlines()[-1].removeprefix("results: ")
+    again = ("gate", "--run", folder, "--baseline", "baseline.json", "--json", "out.json")
+    assert run_cli(*again, cwd=project).returncode == 1
+    wide = ("--margin", "latency=900%", "parity=0.5", "size=50%")
+    assert run_cli(*again, *wide, cwd=project).returncode == 0
+
+
+def test_beside_the_former_artifact_a_slower_machine_is_no_regression(project, gate, fake_artifact):
+    assert gate("--update").returncode == 0
+    baseline = json.loads((project / "baseline.json").read_text())
+    # As if it had been written on a machine ten times as fast.
+    baseline["artifacts"]["m"]["call_s"]["batch 1"] /= 10
+    (project / "baseline.json").write_text(json.dumps(baseline))
+    done = gate("--against", "new", "--margin", "latency=50%", "--budget", "3s")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checks(project)["m", "latency, batch 1"] == "passed"
+
+
+def test_what_crashes_or_is_gone_fails_and_the_rest_is_judged(project, gate, fake_artifact):
+    fake_artifact(project / "new", "n", call_s=0.001)
+    assert gate("--update").returncode == 0
+    fake_artifact(project / "other", "m", fault={"at": "run", "kind": "crash"})
+    done = gate(artifacts="other")
+    assert done.returncode == 1
+    found = checks(project)
+    assert found == {("m", "outcome"): "failed", ("n", "outcome"): "failed"}
+    assert "run it alone" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--margin", "speed=1%"), "speed"),
+        (("--margin", "latency=fast"), "latency"),
+        (("--against", "nowhere"), "nowhere"),
+        (("--against", "empty"), "holds none of m"),
+        (("--resume", "runs/1"), "--run RUN"),
+        (("--run", "runs/1"), "name no artifacts"),
+        (("--junit", "no/such/folder.xml"), "--junit"),
+    ],
+)
+def test_wrong_usage_is_one_line(project, monkeypatch, capsys, arguments, what):
+    (project / "baseline.json").write_text('{"baseline_version": 1, "artifacts": {}}')
+    (project / "empty").mkdir()
+    monkeypatch.chdir(project)
+    assert main(["gate", "new", *SMALL, "--baseline", "baseline.json", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert what in error
+    assert not (project / "runs").exists()
+
+
+def test_help_has_an_example(run_cli, tmp_path):
+    done = run_cli("gate", "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "example: exportbench gate" in done.stdout
+    assert "1%" in done.stdout

@@ -1,0 +1,160 @@
+"""`--python`: workers in other interpreters."""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from runs import SMALL
+
+import infer
+from infer.interpreters import Interpreter, parse_interpreters
+from infer.usage import UsageError
+
+OLD, NEW = "1.20.1", "1.31.0"
+QUICK = (*SMALL, "--protocol", "paper", "--batch", "4", "--scenario", "single")
+
+
+def python_of(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory):
+    """An environment that holds nothing."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, symlinks=True)
+    return python_of(folder)
+
+
+@pytest.fixture(scope="session")
+def numpy_python(tmp_path_factory):
+    """An environment that holds NumPy alone: all that a worker needs beside its runtime."""
+    folder = tmp_path_factory.mktemp("numpy")
+    venv.create(folder, symlinks=True)
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    packages = folder / "lib" / version / "site-packages"
+    here = Path(np.__file__).parent
+    for source in (here, here.with_name("numpy.libs")):
+        if source.is_dir():
+            (packages / source.name).symlink_to(source)
+    return python_of(folder)
+
+
+def onnx_model(folder: Path) -> Path:
+    """The model of examples/gate, and its inputs, made by its own script."""
+    subprocess.run(
+        [sys.executable, ROOT / "examples" / "gate" / "make_model.py", "--out", "exported"],
+        cwd=folder,
+        check=True,
+    )
+    return folder / "exported" / "digits.onnx"
+
+
+def test_a_worker_needs_numpy_and_nothing_else(
+    tmp_path, fake_artifact, inputs_file, run_cli, numpy_python
+):
+    inputs_file(tmp_path / "inputs.npz")
+    fake_artifact(tmp_path, "m")
+    done = run_cli("run", "m", *QUICK, "--python", f"other={numpy_python}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert [(row["artifact"], row["outcome"]) for row in rows] == [
+        ("m", "ok"),
+        ("m (other)", "ok"),
+    ]
+    assert [row["environment"]["executable"] for row in rows] == [sys.executable, str(numpy_python)]
+    assert f"--python fake:other={numpy_python}" in rows[1]["command"]
+
+
+def test_what_is_missing_there_is_said_in_one_line(tmp_path, run_cli, numpy_python):
+    pytest.importorskip("onnx", reason="the model is an ONNX file")
+    onnx_model(tmp_path)
+    run_cli(
+        *("run", "exported/digits.onnx", *QUICK, "--inputs", "test.npz"),
+        *("--python", f"onnx:other={numpy_python}", f"torchscript:never={numpy_python}"),
+        cwd=tmp_path,
+    )
+    rows = {r["artifact"]: r for r in json.loads((tmp_path / "out.json").read_text())["rows"]}
+    assert rows.keys() == {"digits.onnx", "digits.onnx (other)"}
+    row = rows["digits.onnx (other)"]
+    assert row["outcome"] == "unsupported"
+    assert row["reason"] == (
+        f"onnxruntime is not installed in other: {numpy_python} -m pip install onnxruntime"
+    )
+
+
+def test_an_interpreter_that_cannot_run_a_worker_is_refused(tmp_path, bare_python):
+    def script(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    for text, what in (
+        (f"x={tmp_path}/nowhere", "there is no program"),
+        (f"x={script('old', 'echo [3, 9, true]')}", "is Python 3.9, a worker needs 3.11"),
+        (f"x={script('none', 'echo hello')}", "does not run as a Python interpreter"),
+        (f"x={bare_python}", "-m pip install numpy"),
+        ("x", "say NAME=PATH"),
+        (f"tflow:x={bare_python}", "with a format of"),
+    ):
+        with pytest.raises(UsageError, match=what) as error:
+            parse_interpreters([text])
+        assert "\n" not in str(error.value)
+    with pytest.raises(UsageError, match="named twice"):
+        parse_interpreters([f"x={sys.executable}"] * 2)
+    assert parse_interpreters([f"onnx:x={sys.executable}"]) == [
+        Interpreter("x", Path(sys.executable), "onnx")
+    ]
+
+
+@pytest.fixture(scope="session")
+def two_versions(request):
+    """Environments with an old and a newer ONNX Runtime, kept from session to session."""
+    pythons = {}
+    for version in (OLD, NEW):
+        tag = f"onnxruntime-{version}-python-{sys.version_info[0]}.{sys.version_info[1]}"
+        folder = Path(request.config.cache.mkdir(tag))
+        pythons[version] = python_of(folder)
+        if (folder / "complete").exists():
+            continue
+        venv.create(folder, symlinks=True, with_pip=True, clear=True)
+        done = subprocess.run(
+            [python_of(folder), "-m", "pip", "install", "-q", f"onnxruntime=={version}", "numpy"],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        )
+        if done.returncode != 0:
+            why = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            pytest.skip(f"onnxruntime {version} cannot be installed from a package index: {why}")
+        (folder / "complete").touch()
+    return pythons
+
+
+def test_two_versions_of_a_runtime_are_two_rows(tmp_path, run_cli, two_versions):
+    pytest.importorskip("onnx", reason="the model is an ONNX file")
+    model = onnx_model(tmp_path)
+    done = run_cli(
+        *("run", "exported/digits.onnx", *QUICK, "--inputs", "test.npz", "--python"),
+        *(f"old={two_versions[OLD]}", f"new={two_versions[NEW]}"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {r["artifact"]: r for r in json.loads((tmp_path / "out.json").read_text())["rows"]}
+    assert rows["digits.onnx (old)"]["versions"] == {"onnxruntime": OLD}
+    assert rows["digits.onnx (new)"]["versions"] == {"onnxruntime": NEW}
+    assert all(row["timings"]["batch 1"]["call_s"] > 0 for row in rows.values())
+    assert rows["digits.onnx (old)"]["timings"]["batch 1"]["ratio"]["low"] > 0
+    assert f"onnxruntime {OLD}" in done.stdout
+    assert f"onnxruntime {NEW}" in done.stdout
+    with infer.load(model, python=two_versions[OLD], threads=1) as loaded:
+        assert loaded.versions == {"onnxruntime": OLD}
+        outputs = loaded.run(np.zeros((2, 64), np.float32))
+        assert outputs["probabilities"].shape == (2, 10)

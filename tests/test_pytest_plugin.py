@@ -1,0 +1,141 @@
+"""The pytest plugin, in projects that are made up."""
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from conftest import ROOT, environment
+
+pytest_plugins = ("pytester",)
+
+OPTIONS = (
+    "--inputs inputs.npz --device cpu --threads 1 --batch 4 --scenario single --turns 2 "
+    "--burst 0.01s"
+)
+# Where the entry point is not installed with the version that is tested.
+INSTALLED = "exportbench" in {
+    point.name for point in importlib.metadata.entry_points(group="pytest11")
+}
+PLUGIN = () if INSTALLED else ("-p", "infer.pytest_plugin")
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory, fake_artifact, inputs_file):
+    """An artifact, its inputs and its baseline."""
+    folder = tmp_path_factory.mktemp("original")
+    inputs_file(folder / "inputs.npz")
+    fake_artifact(folder / "exported", "m", call_s=0.001)
+    (folder / "pytest.ini").write_text(f"[pytest]\nartifact_options = {OPTIONS}\n")
+    command = ("infer", "gate", "exported", "--baseline", "baseline.json", "--update")
+    done = subprocess.run(
+        [sys.executable, "-m", *command, *OPTIONS.split()],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def project(pytester, monkeypatch, original):
+    """A project that holds them."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    shutil.copytree(original, pytester.path, dirs_exist_ok=True)
+    return pytester
+
+
+def run(project, *arguments):
+    return project.runpytest_subprocess(*PLUGIN, *arguments)
+
+
+GATE = ("--artifact-dir", "exported", "--artifact-baseline", "baseline.json")
+
+
+def test_each_artifact_and_each_check_is_a_test(project, fake_artifact):
+    project.makepyfile("def test_of_the_project(): pass")
+    done = run(project, *GATE, "-v")
+    done.assert_outcomes(passed=6, skipped=1)  # outcome, parity, accuracy, memory, size; latency
+    done.stdout.fnmatch_lines(["*artifacts::m::parity PASSED*", "*artifacts::m::latency SKIPPED*"])
+    assert done.ret == 0
+    chosen = run(project, *GATE, "-k", "m and size")
+    chosen.assert_outcomes(passed=1, deselected=6)
+
+    # Outputs that moved, and an artifact that is gone.
+    baseline = project.path / "baseline.json"
+    baseline.write_text(baseline.read_text().replace('"m": {', '"gone": {"outcome": "ok"}, "m": {'))
+    (project.path / "exported").rename(project.path / "former")
+    fake_artifact(project.path / "exported", "m", call_s=0.001, bias=0.3)
+    worse = run(project, *GATE, "--artifact-options", f"{OPTIONS} --against former --budget 2s")
+    assert worse.ret == 1
+    worse.stdout.fnmatch_lines(
+        ["*m, parity: failed*", "*differs by 0.3*", "*what to do:*", "*Gate failed:*"]
+    )
+    worse.stdout.fnmatch_lines(["FAILED artifacts::gone::outcome*"])
+    assert "Traceback" not in worse.stdout.str()
+    assert "pytest_plugin.py" not in worse.stdout.str()
+
+
+def test_nothing_is_measured_to_collect(project):
+    done = run(project, *GATE, "--collect-only", "-q")
+    done.stdout.fnmatch_lines(["artifacts::m::outcome", "artifacts::m::latency"])
+    assert done.ret == 0
+    runs = list((project.path / "artifacts" / "runs").iterdir())
+    assert len(runs) == 1  # that of the baseline
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--artifact-dir", "exported"), "go together"),
+        ((*GATE[:3], "nowhere.json"), "--update"),
+        ((*GATE, "--artifact-options=--nonsense"), "not options of exportbench gate"),
+        (("--artifact-dir", "exported", "--artifact-baseline", "inputs.npz"), "not JSON"),
+    ],
+)
+def test_wrong_usage_is_one_line(project, arguments, what):
+    done = run(project, *arguments)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert what in done.stderr.str()
+    assert "Traceback" not in done.stderr.str()
+
+
+def test_the_fixture_runs_a_model_in_a_worker(project):
+    project.makepyfile(
+        """
+        import os
+        import numpy as np
+
+        def test_model(exported_model):
+            model = exported_model("exported/m", threads=1)
+            outputs = model.run({"image": np.zeros((3, 4, 4, 3), np.float32)})
+            assert outputs["probabilities"].shape == (3, 3)
+            assert model.signature.inputs[0].name == "image"
+        """
+    )
+    run(project).assert_outcomes(passed=1)
+
+
+def test_without_its_options_the_plugin_imports_nothing(pytester, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others import NumPy
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_imports(request):
+            ours = {name for name in sys.modules if name.partition(".")[0] == "infer"}
+            assert ours == {"infer", "infer.pytest_plugin"}
+            assert not {"numpy", "rich", "scipy", "sklearn"} & sys.modules.keys()
+        """
+    )
+    pytester.runpytest_subprocess("-p", "infer.pytest_plugin").assert_outcomes(passed=1)
+
+
+def test_the_plugin_is_registered():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["pytest11"] == {"exportbench": "infer.pytest_plugin"}
