@@ -21,7 +21,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from infer import (
     __version__,
+    bisect_command,
     environment,
+    input_options,
     markdown,
     overhead,
     schedule,
@@ -70,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _self_test(options)
         if options.action == "overhead":
             return _overhead(options)
+        if options.action == "bisect":
+            return bisect_command.run(options)
         return _show(options)
     except (UsageError, InputError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -115,9 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--inputs",
         type=Path,
-        metavar="FILE.npz",
-        help="arrays by input name, and 'labels' if there are (default: what the artifacts name)",
+        metavar="FILE",
+        help=".npz of arrays by input name, and 'labels' if there are, or .npy of the one input "
+        "(default: what the artifacts name)",
     )
+    input_options.add(run)
     run.add_argument(
         "--protocol", choices=PROTOCOLS, default="quick", help="how much (default: quick)"
     )
@@ -252,6 +258,8 @@ def _parser() -> argparse.ArgumentParser:
     overhead_parser.add_argument("--rounds", type=_positive, default=overhead.ROUNDS)
     overhead_parser.add_argument("--threads", type=_positive, help="default: all cores")
     overhead_parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
+
+    bisect_command.add(actions)
 
     show = actions.add_parser(
         "show",
@@ -408,6 +416,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     device = options.device
     if device == "auto":
         device = "cuda" if environment.gpus() else "cpu"
+    stated = input_options.read(options, labels)
     return Plan(
         artifacts=artifacts,
         inputs=options.inputs,
@@ -420,6 +429,10 @@ def _plan(options: argparse.Namespace) -> Plan:
         reference=options.reference,
         seed=options.seed,
         setups=setups,
+        random=stated.random,
+        wishes=stated.wishes,
+        ignored=stated.ignored,
+        absolute=stated.absolute,
     )
 
 
