@@ -21,12 +21,14 @@ from export.one import CHECKED_BATCHES
 from export.weights_at_hand import Source
 from infer.artifact import Artifact, Manifest, Signature, TensorSpec, write_manifest
 from infer.outcome import Failure
-from infer.parity import TOLERANCES, compare, read_outputs
+from infer.parity import compare, read_outputs
 from infer.process import WorkerProcess
 from train.record import PROFILE_NOTICES
 
 PRECISION = "float32"
 _TIMEOUT_S = 900
+# Largest difference of a probability: a thousand roundings of float32 (infer.parity).
+_TOLERANCE = 1e-4
 _DAYS_A_MONTH = 30
 
 
@@ -65,7 +67,7 @@ def build(source: Source, name: str, out: Path, evaluation: Evaluation) -> Built
         for path in partial.iterdir():
             if path.name != exporter.payload:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        verified = {"differences": differences, "tolerance": TOLERANCES[PRECISION]}
+        verified = {"differences": differences, "tolerance": _TOLERANCE}
         write_manifest(partial, manifest.with_verified(verified))
         shutil.rmtree(final, ignore_errors=True)
         partial.replace(final)
@@ -174,7 +176,7 @@ def _verify(artifact: Artifact, folder: Path) -> dict[str, float]:
                 expected.mkdir(exist_ok=True)
                 worker.ask("inputs", path=str(inputs.resolve()))
                 worker.ask("predict", batch=batch, outputs=str(expected.resolve()))
-                result = compare(read_outputs(expected), own, TOLERANCES[PRECISION])
+                result = compare(read_outputs(expected), own, _TOLERANCE)
                 differences[str(batch)] = result["largest_difference"]
                 if not result["passed"]:
                     raise ExportError(

@@ -30,6 +30,7 @@ from infer.inputs import InputError
 from infer.interpreters import parse_interpreters
 from infer.judgement import Judgement
 from infer.outcome import Failure, Outcome
+from infer.outputs import read_outputs
 from infer.process import WorkerProcess
 from infer.protocol import DEFAULT_TIMEOUT_S
 from infer.runtimes import RUNTIMES
@@ -101,7 +102,7 @@ class LoadedModel:
                     f"{self._artifact.path}: the inputs do not fit: {reason}"
                 ) from None
             raise
-        return parity.read_outputs(outputs)
+        return read_outputs(outputs)
 
     def close(self) -> None:
         """End the process."""

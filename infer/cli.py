@@ -22,8 +22,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from infer import (
     __version__,
+    bisect_command,
     environment,
     gate_command,
+    input_options,
     markdown,
     overhead,
     schedule,
@@ -80,6 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _overhead(options)
         if options.action == "gate":
             return gate_command.run(options, partial(_measure_and_say, command=arguments))
+        if options.action == "bisect":
+            return bisect_command.run(options)
         return _show(options)
     except (UsageError, InputError, BaselineError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -133,9 +137,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--inputs",
         type=Path,
-        metavar="FILE.npz",
-        help="arrays by input name, and 'labels' if there are (default: what the artifacts name)",
+        metavar="FILE",
+        help=".npz of arrays by input name, and 'labels' if there are, or .npy of the one input "
+        "(default: what the artifacts name)",
     )
+    input_options.add(run)
     run.add_argument(
         "--protocol", choices=PROTOCOLS, default="quick", help="how much (default: quick)"
     )
@@ -281,6 +287,8 @@ def _parser() -> argparse.ArgumentParser:
     overhead_parser.add_argument("--rounds", type=_positive, default=overhead.ROUNDS)
     overhead_parser.add_argument("--threads", type=_positive, help="default: all cores")
     overhead_parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
+
+    bisect_command.add(actions)
 
     show = actions.add_parser(
         "show",
@@ -469,6 +477,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     device = options.device
     if device == "auto":
         device = "cuda" if environment.gpus() else "cpu"
+    stated = input_options.read(options, labels)
     return Plan(
         artifacts=artifacts,
         inputs=options.inputs,
@@ -481,6 +490,10 @@ def plan_of(options: argparse.Namespace) -> Plan:
         reference=options.reference,
         seed=options.seed,
         setups=setups,
+        random=stated.random,
+        wishes=stated.wishes,
+        ignored=stated.ignored,
+        absolute=stated.absolute,
     )
 
 

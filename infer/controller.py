@@ -18,14 +18,26 @@ from typing import Any
 import numpy as np
 import psutil
 
-from infer import answers, environment, parity, schedule
-from infer.artifact import Artifact, ArtifactError, check_files, fingerprint, open_artifact
+from infer import answers, environment, parity, random_inputs, schedule
+from infer.accuracy import paired_difference
+from infer.artifact import (
+    Artifact,
+    ArtifactError,
+    Signature,
+    check_files,
+    fingerprint,
+    open_artifact,
+)
+from infer.differences import differences, finite
 from infer.generation import Generation
-from infer.inputs import InputError, read_labels
+from infer.inputs import InputError, Wishes, read_labels
+from infer.mapping import MapError, rules_for
 from infer.operations import flops_per_sample
 from infer.outcome import Failure, Outcome
+from infer.outputs import Outputs, read_outputs, without_rows
 from infer.process import WorkerProcess
 from infer.protocol import Point, Protocol
+from infer.random_inputs import NotTold, Random
 from infer.results import Store
 from infer.runtimes import RUNTIMES
 from infer.summary import resolution, summarize
@@ -41,7 +53,11 @@ class Plan:
 
     Attributes:
         artifacts: label and path of each.
-        inputs: for all of them; None takes what each manifest names.
+        inputs: for all of them; None takes what each manifest names, or random ones.
+        random: inputs to make up, where that is asked for.
+        wishes: of the user, about inputs and outputs.
+        ignored: outputs that are not compared, by their name in any artifact.
+        absolute: outputs of the reference of which the absolute values are compared.
         protocol: how much.
         device: "cpu" or "cuda".
         threads: for each worker.
@@ -68,6 +84,10 @@ class Plan:
     seed: int = 0
     setups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pairs: Mapping[str, str] = field(default_factory=dict)
+    random: Random | None = None
+    wishes: Wishes = field(default_factory=Wishes)
+    ignored: tuple[str, ...] = ()
+    absolute: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """The plan as JSON takes it, and where its paths start."""
@@ -101,6 +121,10 @@ class Plan:
                 "artifacts": tuple((label, folder / path) for label, path in value["artifacts"]),
                 "inputs": folder / value["inputs"] if value["inputs"] else None,
                 "protocol": Protocol(**protocol),
+                "random": Random(**value["random"]) if value["random"] else None,
+                "wishes": Wishes.of(value["wishes"]),
+                "ignored": tuple(value["ignored"]),
+                "absolute": tuple(value["absolute"]),
             }
         )
 
@@ -256,9 +280,14 @@ class Run:
     def _find_inputs(self, artifact: Artifact) -> Path:
         if self.plan.inputs:
             return self.plan.inputs
+        if self.plan.random:
+            return self.store.folder / "inputs.npz"
         stated = artifact.manifest.evaluation if artifact.manifest else None
         if stated is None:
-            raise InputError(f"{artifact.path}: names no inputs; give some with --inputs FILE.npz")
+            raise InputError(
+                f"{artifact.path}: names no inputs; give some with --inputs FILE.npz, or have them "
+                "made up with --random 0"
+            )
         path = (artifact.path / stated["file"]).resolve()
         if not path.is_file():
             raise InputError(
@@ -268,11 +297,11 @@ class Run:
             raise InputError(f"{path}: altered since {artifact.label} was exported; export again")
         return path
 
-    def _process(self, label: str, stage: str) -> WorkerProcess:
+    def _process(self, label: str, stage: str, threads: int | None = None) -> WorkerProcess:
         return WorkerProcess(
             self._opened[label],
             device=self.plan.device,
-            threads=self.plan.threads,
+            threads=threads or self.plan.threads,
             scratch=self.folder(label),
             log=self.store.folder / "logs" / f"{_file_name(label)}-{stage}.log",
             timeout_s=self.plan.timeout_s,
@@ -303,23 +332,44 @@ class Run:
 
     def _survey_all(self) -> None:
         waiting = [label for label in self._alive() if not self._surveyed(label)]
+        later: dict[str, str] = {}
         for number, label in enumerate(waiting):
             self._tell(Progress(f"survey {number + 1}/{len(waiting)}: {label}", self._share()))
             try:
+                self._survey(label)
+            except NotTold as error:
+                later[label] = str(error)  # the signature of another may tell
+            except Failure as failure:
+                self._fail(label, failure)
+        for label, reason in later.items():
+            try:
+                if not self._of_kind("random"):
+                    raise Failure(Outcome.BAD_INPUT, reason)
                 self._survey(label)
             except Failure as failure:
                 self._fail(label, failure)
 
     def _survey(self, label: str) -> None:
+        """Take what is paid once, and the outputs: in order, from a process that did nothing else.
+
+        Only what comes after the outputs may change a state that the model keeps.
+        """
         protocol = self._protocol
-        batch, limit_s = protocol.batch, protocol.warm_up_limit_s
+        limit_s = protocol.warm_up_limit_s
         shutil.rmtree(self.folder(label), ignore_errors=True)  # of a survey that was cut off
         with self._process(label, "survey") as worker:
             record: dict[str, Any] = {"pid": worker.pid, "start": worker.start()}
             record["load"] = worker.ask("load")
-            record["inputs"] = worker.ask("inputs", path=str(self._inputs[label].resolve()))
+            if self.plan.random and not self._of_kind("random"):
+                self._make_up_inputs(label, Signature.of(record["load"]["signature"]))
+            record["inputs"] = worker.ask("inputs", **self._inputs_of(label))
+            batch = record["inputs"]["only_batch"] or protocol.batch
             record["first_call"] = worker.ask("first_call", batch=batch)
             self._check_device(record["first_call"]["placement"])
+            folder = str(self.folder(label).resolve())
+            record["predict"] = worker.ask("predict", batch=batch, outputs=folder)
+            self._check_device(record["predict"]["placement"])
+            record["repeat"] = worker.ask("repeat", batch=batch)
             record["check"] = worker.ask("check", batch=batch)
             if record["check"]["unfinished"]:
                 raise Failure(
@@ -327,11 +377,8 @@ class Run:
                     f"returns before it is finished: {record['check']['unfinished']}",
                 )
             record["warm_up"] = worker.ask("warm_up", batch=batch, limit_s=limit_s)
-            folder = str(self.folder(label).resolve())
-            record["predict"] = worker.ask("predict", batch=batch, outputs=folder)
-            self._check_device(record["predict"]["placement"])
             record["gpu_bytes"] = environment.gpu_memory(worker.pid)
-            if "sweep" in protocol.scenarios:
+            if "sweep" in protocol.scenarios and not record["inputs"]["only_batch"]:
                 record["sweep"] = worker.ask("sweep", limit_s=limit_s)
             record["footprint"] = worker.ask("footprint")
         if self._opened[label].format == "onnx":
@@ -349,19 +396,51 @@ class Run:
                 f"asked to run on {self.plan.device}, ran on {placement['device']} ({where})",
             )
 
+    def _inputs_of(self, label: str) -> dict[str, Any]:
+        """What a worker is to be asked, to read its inputs."""
+        return {
+            "path": str(self._inputs[label].resolve()),
+            "wishes": asdict(self.plan.wishes),
+            "label": label,
+        }
+
+    def _make_up_inputs(self, label: str, signature: Signature) -> None:
+        """Draw the random inputs of the run from the first signature that tells enough."""
+        assert self.plan.random
+        manifest = self._opened[label].manifest
+        stated = asdict(manifest.signature) if manifest else None
+        try:
+            arrays, notes = random_inputs.generate(
+                self.plan.random, signature, stated, self.plan.wishes, label
+            )
+        except NotTold:
+            raise
+        except InputError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
+        random_inputs.write(self._inputs[label], arrays)
+        self.store.add("random", artifact=label, notes=notes, sha256=_sha256(self._inputs[label]))
+
     def _check_outputs(self, label: str, samples: int) -> None:
-        outputs = parity.read_outputs(self.folder(label))
+        outputs = self._outputs(label)
         labels = self._labels(label)
         manifest = self._opened[label].manifest
         classes = len(manifest.classes) if manifest and manifest.classes else None
-        first = next(iter(outputs.values()))
-        parity.check_outputs(outputs, samples, classes)
-        if labels is not None and first.ndim == 2 and labels.max(initial=0) >= first.shape[1]:
+        parity.check_outputs(outputs, samples, classes, without_rows(self.folder(label)))
+        scores = parity.scores_of(outputs, classes)
+        if labels is not None and scores and labels.max(initial=0) >= outputs[scores].shape[1]:
             raise Failure(
                 Outcome.BAD_INPUT,
                 f"{self._inputs[label]}: labels up to {labels.max()}, but the output has only "
-                f"{first.shape[1]} classes",
+                f"{outputs[scores].shape[1]} classes",
             )
+
+    def _outputs(self, label: str) -> Outputs:
+        """What the survey left of an artifact, less what the user wants ignored."""
+        outputs = read_outputs(self.folder(label))
+        left = {name: a for name, a in outputs.items() if name not in self.plan.ignored}
+        if not left:
+            raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")
+        return left
 
     def _labels(self, label: str) -> np.ndarray | None:
         try:
@@ -391,10 +470,12 @@ class Run:
             # If judging was cut off, it goes on with the reference that it began with.
             before = [judged[label]["reference"] for label in members if label in judged]
             reference = before[0] if before else self._reference(members)
-            expected = parity.read_outputs(self.folder(reference))
-            for label in waiting:
+            expected = self._outputs(reference)
+            noise = self._noise(reference, expected) if len(members) > 1 else {}
+            # The reference last: what others share with it excuses what is not finite in it.
+            for label in sorted(waiting, key=lambda label: label == reference):
                 try:
-                    self._judge_one(label, reference, expected)
+                    self._judge_one(label, reference, expected, noise)
                 except Failure as failure:
                     self._fail(label, failure)
         self._compare_pairs()
@@ -407,42 +488,137 @@ class Run:
                 filter(self._surveyed, self._alive())
             ):
                 continue
-            outputs, expected = (parity.read_outputs(self.folder(n)) for n in (label, former))
+            expected = self._outputs(former)
             try:
-                result = parity.compare(outputs, expected, self._tolerance(label))
+                outputs, _ = self._paired(label, former, expected)
+                limits = self._tolerances(label, former, expected, {})
+                result = parity.compare(outputs, expected, limits, absolute=self.plan.absolute)
             except Failure as failure:
                 result = {"passed": False, "reason": failure.reason}
             self.store.add("pair", artifact=label, former=former, **result)
 
     def _reference(self, members: list[str]) -> str:
+        """The user's choice, or the training's own format; rather one that is finite."""
         if self.plan.reference in members:
             return str(self.plan.reference)
-        for label in members:
-            manifest = self._opened[label].manifest
-            if (
-                manifest
-                and manifest.native
-                and manifest.framework == manifest.weights.get("framework")
-            ):
-                return label
-        return members[0]
+        order = sorted(members, key=lambda label: not self._is_native(label))
+        well = (label for label in order if self._is_finite(label))
+        return next(well, order[0])
 
-    def _tolerance(self, label: str) -> float:
-        if self.plan.tolerance is not None:
-            return self.plan.tolerance
+    def _is_native(self, label: str) -> bool:
         manifest = self._opened[label].manifest
-        precision = manifest.precision if manifest else "float32"
-        return parity.TOLERANCES.get(precision, parity.TOLERANCES["float32"])
+        return bool(
+            manifest and manifest.native and manifest.framework == manifest.weights.get("framework")
+        )
 
-    def _judge_one(self, label: str, reference: str, expected: parity.Outputs) -> None:
-        outputs = parity.read_outputs(self.folder(label))
-        result = parity.compare(outputs, expected, self._tolerance(label))
+    def _is_finite(self, label: str) -> bool:
+        return all(finite(array).all() for array in self._outputs(label).values())
+
+    def _precisions(self, label: str) -> list[str]:
+        """Of an artifact: what its manifest says, or the types of its inputs and outputs."""
+        manifest = self._opened[label].manifest
+        if manifest and parity.step_of(manifest.precision) is not None:
+            return [manifest.precision]
+        signature = self._of_kind("survey")[label]["load"]["signature"]
+        return [spec["dtype"] for side in signature.values() for spec in side]
+
+    def _noise(self, reference: str, expected: Outputs) -> dict[str, float]:
+        """By how much the reference differs from itself, in a fresh process, run otherwise.
+
+        Fewer samples a call and one thread have the same sums added in another order. It is
+        measured once a run, and not where the user gives a tolerance.
+        """
+        if self.plan.tolerance is not None:
+            return {}
+        known = self._of_kind("noise").get(reference)
+        if known is None:
+            try:
+                found = self._run_otherwise(reference, expected)
+            except Failure as failure:
+                found = {"differences": {}, "failed": failure.reason}
+            known = self.store.add("noise", artifact=reference, **found)
+        return {k: v for k, v in known["differences"].items() if v is not None}
+
+    def _run_otherwise(self, reference: str, expected: Outputs) -> dict[str, Any]:
+        survey = self._of_kind("survey")[reference]
+        only = survey["inputs"]["only_batch"]
+        samples = survey["predict"]["samples"]
+        batch = only or min(self._protocol.batch, samples)
+        # Where state is kept, calls of another size would be another sequence.
+        split = batch if only or self._repeats(reference) else max(1, batch // 2)
+        count = samples if only else min(samples, 4 * batch)
+        folder = self.folder(reference) / "noise"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with self._process(reference, "noise", threads=1) as worker:
+            worker.start()
+            worker.ask("load")
+            worker.ask("inputs", **self._inputs_of(reference))
+            worker.ask("predict", batch=split, outputs=str(folder.resolve()), samples=count)
+        again = read_outputs(folder)
+        uneven = without_rows(folder) | without_rows(self.folder(reference))
+        found: dict[str, float | None] = {}
+        for name, array in expected.items():
+            if name in uneven and (split != batch or count != samples):
+                continue
+            first = array if name in uneven else array[:count]
+            if again[name].shape != first.shape:
+                found[name] = None
+                continue
+            largest = float(differences(again[name], first).max(initial=0.0))
+            found[name] = largest if np.isfinite(largest) else None
+        return {"differences": found, "batch": split, "threads": 1, "samples": count}
+
+    def _tolerances(
+        self, label: str, reference: str, expected: Outputs, noise: Mapping[str, float]
+    ) -> dict[str, parity.Tolerance]:
+        precisions = [*self._precisions(label), *self._precisions(reference)]
+        return parity.tolerances(expected, precisions, given=self.plan.tolerance, noise=noise)
+
+    def _repeats(self, label: str) -> dict[str, float | None]:
+        """The outputs that a second call on the same inputs changed, and by how much."""
+        outputs = self._outputs(label)
+        limits = self._tolerances(label, label, outputs, {})
+        changed = self._of_kind("survey")[label]["repeat"]["differences"]
+        return {
+            name: changed[name]
+            for name in outputs
+            if changed[name] is None or changed[name] > limits[name].value
+        }
+
+    def _judge_one(
+        self, label: str, reference: str, expected: Outputs, noise: Mapping[str, float]
+    ) -> None:
+        outputs, notes = expected, list(self._of_kind("survey")[label]["inputs"]["notes"])
+        if label != reference:
+            outputs, paired = self._paired(label, reference, expected)
+            notes += paired
+            parity.check_finite(outputs, expected)
+            parity.check_as_finite(outputs, expected, reference)
+        elif not any(r["reference"] == reference for r in self._of_kind("parity").values()):
+            parity.check_finite(outputs)
+        classes = self._classes(label) or self._classes(reference)
+        result = parity.compare(
+            outputs,
+            expected,
+            self._tolerances(label, reference, expected, noise),
+            absolute=self.plan.absolute,
+            classes=classes,
+        )
+        changed = self._repeats(label)
+        if changed:
+            notes.append(_repeat_note(changed))
         labels = self._labels(label)
-        first = next(iter(outputs.values()))
-        metrics = correct = None
-        if labels is not None and first.ndim == 2:
-            metrics = parity.seven_metrics(first, labels)
-            correct = answers.pack(first.argmax(axis=1) == labels)
+        scores = parity.scores_of(expected, len(classes) or None)
+        metrics = correct = difference = None
+        if labels is not None and scores and len(labels) == len(expected[scores]):
+            metrics = parity.seven_metrics(outputs[scores], labels)
+            right, wanted = (a[scores].argmax(axis=1) == labels for a in (outputs, expected))
+            correct = answers.pack(right)
+            difference = asdict(paired_difference(right, wanted))
+            for one in result["differing"]:
+                true = int(labels[one["sample"]])
+                one["true"] = classes[true] if true < len(classes) else str(true)
         self.store.add(
             "parity",
             artifact=label,
@@ -451,7 +627,29 @@ class Run:
             metrics=metrics,
             correct=correct,
             probe=answers.probe(outputs),
+            accuracy_difference=difference,
+            notes=notes,
+            repeats=not changed,
+            doubts=parity.doubts(expected) if label == reference else [],
         )
+
+    def _paired(self, label: str, reference: str, expected: Outputs) -> tuple[Outputs, list[str]]:
+        """The outputs as the reference calls them, and notes of what was not said by names."""
+        outputs = self._outputs(label)
+        signature = Signature.of(self._of_kind("survey")[label]["load"]["signature"])
+        inputs = [spec.name for spec in signature.inputs]
+        try:
+            _, rules = rules_for(self.plan.wishes.rules, label, inputs, list(outputs))
+        except MapError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
+        paired, pairs = parity.pair_outputs(outputs, expected, rules, label, reference)
+        return paired, [
+            f"{one.name}: compared with '{one.other}' ({one.note})" for one in pairs if one.note
+        ]
+
+    def _classes(self, label: str) -> tuple[str, ...]:
+        manifest = self._opened[label].manifest
+        return manifest.classes if manifest else ()
 
     # Generations
 
@@ -530,12 +728,15 @@ class Run:
                 generation.start(
                     label,
                     partial(self._process, label, str(index)),
-                    str(self._inputs[label].resolve()),
+                    self._inputs_of(label),
                 )
             generation.turns(partial(self._burst, index))
 
     def _points(self, label: str) -> tuple[Point, ...]:
         survey = self._of_kind("survey")[label]
+        only = survey["inputs"]["only_batch"]
+        if only:  # the inputs allow no other
+            return tuple(dict.fromkeys(replace(p, batch=only) for p in self.plan.protocol.points))
         swept = [Point(int(batch)) for batch in survey.get("sweep", {}).get("samples_per_s", ())]
         return tuple(dict.fromkeys((*self.plan.protocol.points, *swept)))
 
@@ -567,16 +768,27 @@ class Run:
             answer["difference"] = self._timed_difference(label, answer.pop("rows"), folder)
         return answer | {"elapsed_s": self._elapsed()}
 
-    def _timed_difference(self, label: str, rows: list[int], folder: Path) -> float:
+    def _timed_difference(self, label: str, rows: list[int], folder: Path) -> float | None:
         """The largest difference of a timed call's outputs from those of the survey.
+
+        None where they cannot be the same: the model keeps a state, or outputs have no samples.
 
         Raises:
             Failure: it is not what the survey was judged by.
         """
-        timed = parity.read_outputs(folder)
+        if self._of_kind("survey")[label]["inputs"]["looped"] or self._repeats(label):
+            return None
+        uneven = without_rows(folder) | without_rows(self.folder(label))
+        timed, surveyed = (
+            {name: array for name, array in read_outputs(where).items() if name not in uneven}
+            for where in (folder, self.folder(label))
+        )
+        if not timed:
+            return None
+        surveyed = parity.take(surveyed, rows)
         parity.check_outputs(timed, len(rows), None)
-        surveyed = parity.take(parity.read_outputs(self.folder(label)), rows)
-        result = parity.compare(timed, surveyed, self._tolerance(label))
+        parity.check_finite(timed, surveyed)
+        result = parity.compare(timed, surveyed, self._tolerances(label, label, surveyed, {}))
         if not result["passed"]:
             raise Failure(
                 Outcome.PARITY_FAIL,
@@ -599,6 +811,15 @@ class Run:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _repeat_note(changed: Mapping[str, float | None]) -> str:
+    """What is said of a model that does not repeat itself."""
+    by = [f"'{name}'" + (f" by {v:.2g}" if v is not None else "") for name, v in changed.items()]
+    return (
+        f"a second call on the same inputs gave other outputs ({', '.join(by)}): it keeps a state "
+        "or draws random numbers; what is compared is what it gave first, from a fresh load"
+    )
 
 
 def _file_name(label: str) -> str:

@@ -56,13 +56,13 @@ class Generation:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def start(self, label: str, process: Callable[[], WorkerProcess], inputs: str) -> None:
+    def start(self, label: str, process: Callable[[], WorkerProcess], inputs: Record) -> None:
         """Start a worker, have it warmed up for every point, and stop it."""
         try:
             worker = self._stack.enter_context(process())
             record: Record = {"pid": worker.pid, "start": worker.start()}
             record["load"] = worker.ask("load")
-            record["inputs"] = worker.ask("inputs", path=inputs)
+            record["inputs"] = worker.ask("inputs", **inputs)
             points = self._points[label]
             record["first_call"] = worker.ask("first_call", batch=points[0].batch)
             record["warm_up"] = {

@@ -16,10 +16,15 @@ def render(summary: Summary) -> str:
         lines += [f"## {title}", ""]
         for columns in tables.tables_of(rows, summary):
             lines += _table(columns, rows, summary)
+        titles, listed = tables.differing(rows)
+        if listed:
+            lines += [f"### {tables.DIFFERING_TITLE}", "", _line(titles)]
+            lines += [_line([":---"] * len(titles)), *map(_line, listed), ""]
         for row in rows:
             if row.outcome != "ok":
                 lines += [f"- **{row.artifact}: {row.outcome}**: {row.reason} (`{row.command}`)"]
         lines += [f"- {line}" for line in tables.warnings(rows, summary)]
+        lines += [f"- {line}" for line in tables.notes(rows)]
         lines += [""]
     titles, grown = tables.growth(summary)
     if grown:

@@ -7,6 +7,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
+from infer.mapping import Rule
 from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol
 from infer.results import Record
 from infer.statistics import Ratio, paired_differences, ratio_of
@@ -80,6 +81,11 @@ class Row:
     largest_difference: float | None = None
     equal_labels: float | None = None
     unequal_samples: list[int] | None = None
+    differing: list[dict[str, Any]] = field(default_factory=list)
+    tolerance: float | None = None
+    tolerance_how: str | None = None
+    accuracy_difference: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
     metrics: dict[str, float] | None = None
     versions: dict[str, str] | None = None
     environment: dict[str, str] | None = None
@@ -154,6 +160,7 @@ def summarize(records: list[Record]) -> Summary:
         for notice in (artifact.get("manifest") or {}).get("notices", ()):
             if notice not in notices:
                 notices.append(notice)
+    notices += found.probe_notices()
     if found.interrupted:
         notices.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
@@ -199,6 +206,9 @@ class _Found:
         self.per_call: dict[str, int] = {}  # samples, of a point
         self.pairs: dict[str, str] = {}  # of artifacts and the former ones
         self.ceilings: list[Record] = []
+        self.random: Record | None = None
+        self.seed: int | None = None
+        self.noises: dict[str, Record] = {}
         self.interrupted = True
         self.ended: str | None = None
         self.sought = False  # whether it goes on until its intervals are narrow
@@ -207,6 +217,7 @@ class _Found:
             "survey": self.surveys,
             "outcome": self.outcomes,
             "parity": self.parities,
+            "noise": self.noises,
         }
         for record in records:
             kind = record["kind"]
@@ -218,6 +229,9 @@ class _Found:
                 self.starts.setdefault(record["artifact"], []).append(record)
             elif kind == "run":
                 self.pairs = record.get("pairs", {})
+                self.seed = (record.get("random") or {}).get("seed")
+            elif kind == "random":
+                self.random = record
             elif kind == "ceiling":
                 self.ceilings.append(record)
             elif kind == "burst":
@@ -234,6 +248,38 @@ class _Found:
                 self.interrupted, self.ended = record["interrupted"], record["reason"]
             elif kind == "resume":
                 self.interrupted, self.ended = True, None
+
+    def probe_notices(self) -> list[str]:
+        """What casts doubt on all that is said of agreement: the inputs, and the reference."""
+        notices = []
+        if self.random:
+            drawn = ", ".join(self.random["notes"]) or "the artifacts take none"
+            notices.append(
+                f"RANDOM INPUTS: made up with seed {self.seed} ({drawn}). Agreement on them may "
+                "say little of real data."
+            )
+        for label, parity in self.parities.items():
+            compared = any(
+                own["reference"] == label and name != label for name, own in self.parities.items()
+            )
+            for doubt in parity.get("doubts", []) if compared else []:
+                notices.append(
+                    f"DOUBTFUL PROBE: of {label}, {doubt}. A bad export can agree with that, and a "
+                    "good one differ: take other inputs."
+                )
+        for label, noise in self.noises.items():
+            if noise.get("failed"):
+                notices.append(
+                    f"NOISE NOT MEASURED: {label} could not be run once more ({noise['failed']}); "
+                    "tolerances go by the precision alone."
+                )
+            unlike = [name for name, value in noise["differences"].items() if value is None]
+            if unlike:
+                notices.append(
+                    f"UNSTEADY REFERENCE: '{unlike[0]}' of {label} is of another shape, or not "
+                    "finite elsewhere, when it is run once more."
+                )
+        return notices
 
     def failed(self) -> set[str]:
         """Artifacts that were not measured to the end."""
@@ -359,7 +405,9 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
     parity = found.parities.get(label)
     if parity:
         names = ("reference", "largest_difference", "equal_labels", "unequal_samples", "metrics")
-        values |= {name: parity.get(name) for name in names}
+        values |= {name: parity.get(name) for name in (*names, "accuracy_difference")}
+        values |= {name: parity.get(name, []) for name in ("differing", "notes")}
+        values |= {"tolerance": parity.get("tolerance"), "tolerance_how": parity.get("how")}
     return Row(**values)
 
 
@@ -387,7 +435,9 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
         "runtime_rss_bytes": peak - bare if peak and bare else None,
         "gpu_bytes": survey["gpu_bytes"],
         "installed_bytes": survey["footprint"]["bytes"],
-        "grows_with_batch": check[str(batch)] > check["1"] if batch > 1 else None,
+        "grows_with_batch": (
+            check[str(batch)] > check["1"] if batch > 1 and str(batch) in check else None
+        ),
         "versions": survey["start"]["versions"],
         "environment": {
             name: survey["start"][name]
@@ -450,6 +500,26 @@ def _command(artifact: Record, run: Record) -> str:
     ):
         if value is not None:
             command += [f"--{option}", str(value)]
+    command += _wishes(run)
     if tuple(protocol["scenarios"]) != DEFAULT_SCENARIOS:
         command += ["--scenario", *protocol["scenarios"]]
     return shlex.join(command)
+
+
+def _wishes(run: Record) -> list[str]:
+    """The options that say what inputs and outputs are."""
+    options: list[str] = []
+    random, wishes = run.get("random"), run.get("wishes") or {}
+    if random:
+        options += ["--random", str(random["seed"]), "--samples", str(random["samples"])]
+    listed = {
+        "map": [Rule.of(rule).text for rule in wishes.get("rules", ())],
+        "dim": [f"{name}={size}" for name, size in wishes.get("dims", {}).items()],
+        "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in wishes.get("ranges", {}).items()],
+        "loop": [f"{output}={taker}" for taker, output in wishes.get("loops", {}).items()],
+        "ignore": list(run.get("ignored", ())),
+        "compare": [f"{name}=abs" for name in run.get("absolute", ())],
+    }
+    for option, values in listed.items():
+        options += [f"--{option}", *values] if values else []
+    return options

@@ -155,6 +155,29 @@ SWEEP = [
     Column(lambda s: "ended since", lambda row, s: row.sweep_ended or "-", left=True),
 ]
 
+# Shares of the reference's accuracy that MLPerf asks for, the higher first.
+_MARGINS = (("99.9%", 0.999), ("99%", 0.99))
+
+
+def _accuracy_difference(row: Row) -> str:
+    found = row.accuracy_difference
+    if not found or row.artifact == row.reference:
+        return "-"
+    return f"{found['value']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
+
+
+def _kept(row: Row) -> str:
+    """The largest of the margins that the accuracy is surely within."""
+    found = row.accuracy_difference
+    if not found or not row.metrics or row.artifact == row.reference:
+        return "-"
+    before = row.metrics["accuracy"] - found["value"]
+    for name, share in _MARGINS:
+        if found["low"] >= -(1 - share) * before:
+            return name
+    return "neither"
+
+
 GROWTH_TITLE = "How the time for a call grows with its inputs (in brackets: times the smallest)"
 AGREEMENT = [
     _ARTIFACT,
@@ -174,6 +197,8 @@ AGREEMENT = [
         lambda row, s: "-" if row.equal_labels is None else f"{row.equal_labels:.2%}",
     ),
     Column(lambda s: "accuracy", _metric("accuracy")),
+    Column(lambda s: "accuracy less the reference's", lambda row, s: _accuracy_difference(row)),
+    Column(lambda s: "surely keeps", lambda row, s: _kept(row)),
     Column(lambda s: "macro F1", _metric("macro_f1")),
     Column(lambda s: "weighted F1", _metric("weighted_f1")),
 ]
@@ -188,8 +213,58 @@ def tables_of(rows: list[Row], summary: Summary) -> list[list[Column]]:
         result.append(SWEEP)
     if any(row.import_s is not None for row in rows):
         costs = [column for column in COST if any(column.cell(r, summary) != "-" for r in rows)]
-        result += [costs, AGREEMENT]
+        agreement = AGREEMENT
+        if not any(row.accuracy_difference and row.artifact != row.reference for row in rows):
+            agreement = [
+                column
+                for column in AGREEMENT
+                if column.title(summary) not in ("accuracy less the reference's", "surely keeps")
+            ]
+        result += [costs, agreement]
     return result
+
+
+DIFFERING_TITLE = "Samples that differ"
+_SHOWN_DIFFERING = 5
+
+
+def differing(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
+    """Samples on which an artifact and its reference differ, with both answers: titles and rows."""
+
+    def answer(one: dict[str, object]) -> str:
+        value = one["value"]
+        return (
+            f"{one['label']}: {value:.6g}"
+            if isinstance(value, float)
+            else f"{one['label']}: {value}"
+        )
+
+    truth = any("true" in one for row in rows for one in row.differing)
+    titles = ["artifact", "sample", "reference", "artifact's answer", *(["truth"] if truth else [])]
+    lines = []
+    for row in rows:
+        for one in row.differing[:_SHOWN_DIFFERING]:
+            cells = [row.artifact, str(one["sample"]), answer(one["reference"]), answer(one["own"])]
+            lines.append(cells + ([str(one.get("true", "-"))] if truth else []))
+        more = len(row.differing) - _SHOWN_DIFFERING
+        if more > 0:
+            cells = [row.artifact, f"and {more} more", "", "see results.jsonl"]
+            lines.append(cells + ([""] if truth else []))
+    return titles, lines
+
+
+def notes(rows: list[Row]) -> list[str]:
+    """What was done to inputs and outputs, and what may differ; several artifacts in a line."""
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            said.setdefault(note, []).append(row.artifact)
+    allowed: dict[str, list[str]] = {}
+    for row in rows:
+        if row.tolerance is not None and row.artifact != row.reference:
+            text = f"differences up to {row.tolerance:.2g} pass: {row.tolerance_how}"
+            allowed.setdefault(text, []).append(row.artifact)
+    return [f"{', '.join(own)}: {text}" for text, own in (said | allowed).items()]
 
 
 def by_speed(rows: list[Row], summary: Summary) -> list[Row]:

@@ -22,9 +22,15 @@ def show(summary: Summary, console: Console) -> None:
         console.print(Text(title, style="bold"))
         for columns in tables.tables_of(rows, summary):
             console.print(_table(columns, rows, summary))
+        titles, listed = tables.differing(rows)
+        if listed:
+            console.print(Text(tables.DIFFERING_TITLE, style="bold"))
+            console.print(_plain_table(titles, listed))
         _failures(rows, console)
         for line in tables.warnings(rows, summary):
             console.print(Text(line, style="yellow"))
+        for line in tables.notes(rows):
+            console.print(Text(line, style="dim"))
     titles, grown = tables.growth(summary)
     if grown:
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -46,6 +52,15 @@ def _table(columns: list[tables.Column], rows: list[Row], summary: Summary) -> T
     for row in tables.by_speed(rows, summary):
         cells = [column.cell(row, summary) for column in columns]
         table.add_row(*(Text(cell, style=_STYLES.get(cell.split(" ")[0], "")) for cell in cells))
+    return table
+
+
+def _plain_table(titles: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in titles:
+        table.add_column(title)
+    for cells in rows:
+        table.add_row(*map(Text, cells))
     return table
 
 

@@ -25,8 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from infer.inputs import Batcher, InputError, fit_inputs
+from infer.calls import Split, Whole, next_state
+from infer.differences import differences
+from infer.inputs import Batcher, Fitted, InputError, Wishes, fit_inputs, looped, sized
+from infer.mapping import rules_for
 from infer.outcome import Failure, Outcome
+from infer.outputs import UnevenError, write_outputs
 from infer.protocol import DEVICE_RESIDENT, END_TO_END
 from infer.runtimes import RUNTIMES
 from infer.runtimes.base import Arrays, Model, Options
@@ -59,9 +63,14 @@ class Worker:
         self.runtime = RUNTIMES[spec["format"]]
         self._started_ns = started_ns
         self._bare_rss = _memory("VmRSS")
-        self._model: Model | None = None
+        self._model: Model | None = None  # as it is called: see infer.calls
+        self._loaded: Model | None = None
         self._load: Callable[[Path, Options], Model] | None = None
         self._inputs: Arrays = {}
+        self._whole: frozenset[str] = frozenset()
+        self._loops: dict[str, str] = {}
+        # Outputs of the very first call and its batch, before anything else could change a state.
+        self._first: tuple[int, Arrays] | None = None
 
     @property
     def model(self) -> Model:
@@ -104,7 +113,7 @@ class Worker:
         assert self._load
         begin = time.perf_counter_ns()
         try:
-            self._model = self._load(Path(self.spec["payload"]), options)
+            self._model = self._loaded = self._load(Path(self.spec["payload"]), options)
         except (MemoryError, NotImplementedError):
             raise
         except Exception as error:
@@ -112,19 +121,76 @@ class Worker:
         seconds = (time.perf_counter_ns() - begin) / 1e9
         return {"seconds": seconds, "signature": asdict(self._model.signature)}
 
-    def inputs(self, path: str) -> Answer:
-        """Read the inputs and fit them to the signature."""
+    def inputs(self, path: str, wishes: dict[str, Any] | None = None, label: str = "") -> Answer:
+        """Read the inputs and fit them to the signature.
+
+        Args:
+            path: of the file.
+            wishes: of the user, as JSON has them.
+            label: of the artifact, as the wishes call it.
+        """
         stated = self.spec.get("manifest", {}).get("signature")
+        own = self.model.signature
+        self._model, self._first = self._loaded, None
+        said = Wishes.of(wishes or {})
         try:
-            self._inputs, notes = fit_inputs(Path(path), self.model.signature, stated)
+            fitted = fit_inputs(Path(path), own, stated, said, label or "the artifact")
         except InputError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
-        return {"samples": len(next(iter(self._inputs.values()))), "notes": notes}
+        self._inputs, self._whole = fitted.arrays, fitted.whole
+        if said.loops:
+            names = [spec.name for spec in own.inputs], [spec.name for spec in own.outputs]
+            self._loops = looped(said, *rules_for(said.rules, label, *names), *names, label)
+        only = self._take_calls_of(fitted)
+        return {
+            "samples": fitted.samples,
+            "notes": fitted.notes,
+            "fixed": fitted.fixed,
+            "only_batch": only,
+            "looped": bool(self._loops),
+            "inputs": [asdict(spec) for spec in sized(own, said.dims).inputs],
+        }
+
+    def _take_calls_of(self, fitted: Fitted) -> int | None:
+        """Have the model called as the inputs allow; return the only batch, if there is only one.
+
+        A loop takes a step a call, and inputs without samples are one.
+        """
+        samples = fitted.arrays.keys() - fitted.whole
+        if self._loops and samples:
+            return fitted.fixed or 1
+        if not samples:
+            self._model = Whole(self.model)
+            return 1
+        if fitted.fixed:
+            self._model = Split(self.model, fitted.fixed, fitted.whole)
+        return None
 
     def first_call(self, batch: int) -> Answer:
-        """Time the very first call."""
-        seconds = self._timed(self._batches(batch)[0])[0]
+        """Time the very first call; its outputs are kept for `predict`."""
+        seconds, outputs = self._timed(self._batches(batch)[0])
+        if self._first is None:
+            self._first = batch, {name: np.array(array) for name, array in outputs.items()}
         return {"seconds": seconds, "placement": self.model.placement()}
+
+    def repeat(self, batch: int) -> Answer:
+        """Call once more on what the first call had, and say by how much the outputs differ.
+
+        Returns:
+            `differences`, by output: the largest absolute one, null where shapes differ or one is
+            NaN where the other is not.
+        """
+        assert self._first
+        again = self._timed(self._batches(batch)[0])[1]
+        found: dict[str, float | None] = {}
+        for name, before in self._first[1].items():
+            now = np.asarray(again[name])
+            largest = None
+            if now.shape == before.shape:
+                value = float(differences(now, before).max(initial=0.0))
+                largest = value if np.isfinite(value) else None
+            found[name] = largest
+        return {"differences": found}
 
     def check(self, batch: int) -> Answer:
         """Whether calls are finished when they say so, and whether time grows with the batch."""
@@ -146,10 +212,10 @@ class Worker:
         self.model.fetch(self.model.run_staged(self.model.stage(inputs)))
         wait_s = 2 * max(call_s, time.perf_counter() - begin) + _LEAST_WAIT_S
         outputs = self.model.run(inputs)
-        at_once = {name: array.copy() for name, array in outputs.items()}
+        at_once = {name: np.array(array) for name, array in outputs.items()}
         time.sleep(wait_s)
         for name, array in outputs.items():
-            if not np.array_equal(array, at_once[name], equal_nan=array.dtype.kind in "fc"):
+            if differences(np.asarray(array), at_once[name]).any():
                 return f"'{name}' changed after the call had returned"
 
         def fetch_s(pause_s: float) -> tuple[float, float]:
@@ -190,13 +256,24 @@ class Worker:
                 steady = abs(after - before) <= _STEADY_SHARE * before
         return {"seconds": seconds, "steady": steady}
 
-    def predict(self, batch: int, outputs: str) -> Answer:
-        """Predict all samples once, keep the outputs, and say where and with what it was done."""
-        batches = self._batches(batch)
+    def predict(self, batch: int, outputs: str, samples: int | None = None) -> Answer:
+        """Predict all samples once, keep the outputs, and say where and with what it was done.
+
+        Args:
+            batch: samples a call.
+            outputs: folder for them.
+            samples: how many from the first on; None for all.
+        """
+        batches = self._batches(batch, samples)
         kept: list[Arrays] = []
         begin = time.perf_counter_ns()
-        for part in batches:
-            kept.append(self.model.run(part))
+        for index, part in enumerate(batches):
+            if index == 0 and self._first and self._first[0] == batch:
+                kept.append(self._first[1])  # a second call would find a state that has changed
+                continue
+            if self._loops and kept:
+                part = next_state(kept[-1], self._loops, part)
+            kept.append({name: np.array(a) for name, a in self.model.run(part).items()})
         seconds = (time.perf_counter_ns() - begin) / 1e9
         self._save(Path(outputs), kept, [batches.samples(i) for i in range(len(batches))])
         return {
@@ -262,8 +339,9 @@ class Worker:
         batches = self._batches(batch)
         numbers = range(len(batches)) if calls is None else range(first, first + calls)
         inputs = [batches[i] if calls is None else batches.full(i) for i in numbers]
+        counts = [batches.samples(i) if calls is None else self._full(batch) for i in numbers]
         # A last batch of another size is compiled apart by some runtimes.
-        for part in {len(next(iter(part.values()))): part for part in reversed(inputs)}.values():
+        for part in dict(zip(reversed(counts), reversed(inputs), strict=True)).values():
             call = self._caller(boundary, part)
             call()
         seconds: list[float] = []
@@ -277,10 +355,10 @@ class Worker:
         answer = {
             "seconds": seconds,
             "cpu_s": cpu_s,
-            "samples": sum(len(next(iter(part.values()))) for part in inputs),
+            "samples": sum(counts),
         }
         if outputs:
-            last = len(next(iter(inputs[-1].values())))
+            last = counts[-1]
             self._save(Path(outputs), [call.fetch()], [last])
             answer["rows"] = batches.rows(numbers[-1])[:last].tolist()
         return answer
@@ -314,8 +392,16 @@ class Worker:
         found = installed_bytes(self.runtime.distributions)
         return {"bytes": sum(found.values()), "distributions": found}
 
-    def _batches(self, batch: int) -> Batcher:
-        return Batcher(self._inputs, batch)
+    def _batches(self, batch: int, samples: int | None = None) -> Batcher:
+        arrays = {
+            name: array if name in self._whole else array[:samples]
+            for name, array in self._inputs.items()
+        }
+        return Batcher(arrays, batch, self._whole)
+
+    def _full(self, batch: int) -> int:
+        """Samples in a full batch."""
+        return batch if self._inputs.keys() - self._whole else 1
 
     def _timed(self, inputs: Arrays) -> tuple[float, Arrays]:
         begin = time.perf_counter_ns()
@@ -326,21 +412,12 @@ class Worker:
         return _Caller(self.model, inputs, resident=boundary == DEVICE_RESIDENT)
 
     def _save(self, folder: Path, kept: list[Arrays], samples: list[int]) -> None:
-        for index, name in enumerate(kept[0]):
-            parts = [
-                part[name][:count] if part[name].ndim else part[name][None]
-                for part, count in zip(kept, samples, strict=True)
-            ]
-            array = np.concatenate(parts)
-            try:
-                np.save(folder / f"output_{index}.npy", array, allow_pickle=False)
-            except OSError as error:
-                raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
-        names = json.dumps(list(kept[0]))
         try:
-            (folder / "outputs.json").write_text(names + "\n")
+            write_outputs(folder, kept, samples)
         except OSError as error:
             raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
+        except UnevenError as error:
+            raise Failure(Outcome.UNSUPPORTED, str(error)) from None
 
 
 class _Caller:

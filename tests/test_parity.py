@@ -5,8 +5,20 @@ import json
 import numpy as np
 import pytest
 
+from infer.mapping import Rule
 from infer.outcome import Failure, Outcome
-from infer.parity import TOLERANCES, check_outputs, compare, read_outputs, seven_metrics, take
+from infer.outputs import read_outputs, without_rows, write_outputs
+from infer.parity import (
+    check_as_finite,
+    check_finite,
+    check_outputs,
+    compare,
+    doubts,
+    pair_outputs,
+    seven_metrics,
+    take,
+    tolerances,
+)
 
 REFERENCE = {"p": np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]], np.float32)}
 
@@ -69,7 +81,17 @@ def test_integers_are_compared_without_overflow():
 def test_what_is_not_finite_never_agrees(value):
     assert not compare(moved(value), REFERENCE, 1e9)["passed"]
     assert not compare(REFERENCE, moved(value), 1e9)["passed"]
-    assert not compare(moved(value), moved(value), 1e9)["passed"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_agrees_with_the_same_of_the_reference(value):
+    assert compare(moved(value), moved(value), 0.0)["passed"]
+    assert not compare(moved(value), moved(value, row=0), 1e9)["passed"]
+    assert not compare(moved(-value), moved(value), 1e9)["passed"] or np.isnan(value)
+    check_finite(moved(value), moved(value))
+    check_as_finite(moved(value), moved(value), "the other")
+    caught = failure(lambda: check_as_finite(REFERENCE, moved(value), "the other"))
+    assert "finite in 1 values" in caught.reason and "the other" in caught.reason
 
 
 def test_disagreeing_samples_are_named():
@@ -98,6 +120,7 @@ def test_outputs_that_are_no_classes_have_no_labels(shape):
 
     assert result["passed"]
     assert "equal_labels" not in result
+    assert result["differing"] == []
 
 
 def test_single_outputs_are_paired_whatever_their_names():
@@ -120,7 +143,7 @@ def test_several_outputs_are_paired_by_name():
 def test_other_names_fail(outputs):
     two = {"a": REFERENCE["p"], "b": REFERENCE["p"]}
 
-    caught = failure(lambda: compare(outputs, two, 1.0))
+    caught = failure(lambda: compare(outputs, two, 1.0))  # which pairs nothing itself
 
     assert caught.outcome == Outcome.PARITY_FAIL
     assert all(name in caught.reason for name in [*outputs, *two])
@@ -145,10 +168,214 @@ def test_outputs_without_rows_are_taken_whole():
     assert take({"p": np.float32(3)}, [0, 1])["p"] == 3
 
 
+def limit(array, *precisions, **how):
+    return tolerances({"p": np.asarray(array)}, precisions, **how)["p"]
+
+
 def test_lower_precision_is_allowed_more():
-    allowed = [TOLERANCES[name] for name in ("float64", "float32", "float16", "bfloat16")]
+    allowed = [
+        limit(np.ones(3), name).value for name in ("float64", "float32", "float16", "bfloat16")
+    ]
 
     assert allowed == sorted(allowed)
+    assert allowed[1] == pytest.approx(1000 * np.finfo(np.float32).eps)
+
+
+def test_tolerance_grows_with_the_values_of_the_reference():
+    ones = limit(np.ones(3, np.float32), "float32")
+
+    assert limit(np.array([50, -200, np.inf], np.float32), "float32").value == 200 * ones.value
+    assert limit(np.zeros(3, np.float32), "float32").value == ones.value
+    assert "float32" in ones.how and "1,000 roundings" in ones.how
+
+
+def test_the_coarser_precision_of_two_counts_and_that_of_the_output():
+    assert limit(np.ones(3), "float64", "bfloat16") == limit(np.ones(3), "bfloat16")
+    assert limit(np.ones(3, np.float16), "float64") == limit(np.ones(3), "float16")
+
+
+def test_tolerance_is_at_least_some_times_the_noise_of_the_reference():
+    quiet = limit(np.ones(3), "float32", noise={"p": 1e-7})
+    noisy = limit(np.ones(3), "float32", noise={"p": 0.01})
+
+    assert quiet == limit(np.ones(3), "float32")
+    assert noisy.value == pytest.approx(0.1)
+    assert "the reference differs from itself" in noisy.how
+
+
+def test_a_given_tolerance_goes_before_all_else():
+    assert limit(np.ones(3), "bfloat16", given=0.5, noise={"p": 9.0}).value == 0.5
+
+
+@pytest.mark.parametrize("values", [[True], [3], ["a"]])
+def test_what_is_not_rounded_must_be_equal(values):
+    assert limit(values, "float32").value == 0
+    assert limit(values, "bfloat16").value == 0
+
+
+def test_outputs_of_eight_bits_may_be_a_step_apart_where_the_model_is_quantised():
+    assert limit(np.array([3], np.uint8), "int8").value == 1
+    assert limit(np.array([3], np.int64), "int8").value == 0
+
+
+def test_complex_outputs_have_the_tolerance_of_their_parts():
+    assert limit(np.ones(3, np.complex64)) == limit(np.ones(3, np.float32))
+
+
+def test_complex_values_and_text_are_compared():
+    a, b = np.array([1 + 1j, 2]), np.array([1 - 1j, 2])
+    assert compare({"z": a}, {"z": b}, 1.0)["largest_difference"] == 2
+    words = np.array(["one", "two"])
+    assert compare({"t": words.astype(object)}, {"t": words}, 0.0)["passed"]
+    result = compare({"t": words}, {"t": np.array(["one", "three"])}, 0.0)
+    assert not result["passed"]
+    assert result["differing"][0]["own"] == {"label": "t", "value": "two"}
+
+
+def test_high_correlation_is_no_equality():
+    scores = np.linspace(0, 1, 300).reshape(100, 3)
+
+    assert not compare({"p": scores * 1.01}, {"p": scores}, limit_of(scores))["passed"]
+
+
+def limit_of(array):
+    return tolerances({"p": array}, ["float32"])
+
+
+def test_absolute_values_where_signs_are_not_unique():
+    vectors = np.array([[0.6, -0.8], [1.0, 0.0]])
+
+    assert not compare({"v": -vectors}, {"v": vectors}, 1e-6)["passed"]
+    assert compare({"v": -vectors}, {"v": vectors}, 1e-6, absolute=["v"])["passed"]
+
+
+def test_the_output_that_fails_most_is_reported():
+    a, b = np.zeros((2, 1)), np.zeros((2, 1))
+    limits = tolerances({"a": a, "b": b + 1000}, ["float32"])
+
+    result = compare({"a": a + 0.01, "b": b + 1000.02}, {"a": a, "b": b + 1000}, limits)
+
+    assert not result["passed"]
+    assert result["largest_difference"] == pytest.approx(0.01)
+    assert result["by_output"]["b"]["passed"] and not result["by_output"]["a"]["passed"]
+
+
+def test_samples_that_differ_are_listed_with_both_answers():
+    outputs = {"p": REFERENCE["p"][:, [1, 0, 2]]}
+
+    first = compare(outputs, REFERENCE, 1.0, classes=("cat", "dog", "owl"))["differing"][0]
+
+    assert first["sample"] == 0
+    assert first["reference"] == {"label": "cat", "value": pytest.approx(0.7)}
+    assert first["own"] == {"label": "dog", "value": pytest.approx(0.7)}
+
+
+def test_values_beyond_tolerance_are_listed_worst_first():
+    expected = np.zeros((4, 2, 2))
+    array = expected.copy()
+    array[1, 0, 1], array[3, 1, 0] = 0.5, -2
+
+    listed = compare({"x": array}, {"x": expected}, 0.1)["differing"]
+
+    assert [one["sample"] for one in listed] == [3, 1]
+    assert listed[0]["own"] == {"label": "x[1, 0]", "value": -2}
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((3, 2)), "0 everywhere"),
+        (np.full((3, 2), 0.5), "0.5 everywhere"),
+        (np.tile([0.2, 0.8], (3, 1)), "the same for all 3 samples"),
+        (np.eye(3)[[0, 1, 2, 0]], "saturated"),
+        (np.tile([0, 255, 255], (4, 1)).astype(np.uint8) * [[1], [1], [0], [1]], None),
+        (np.array([[0.1, np.nan], [0.2, 0.3]]), "not finite in 1 of 4"),
+        (np.zeros((3, 0)), "empty"),
+        (np.array(["a", "a"]), "the same text"),
+    ],
+)
+def test_a_probe_that_says_little_is_doubted(array, said):
+    found = doubts({"p": array})
+
+    if said:
+        assert len(found) == 1 and said in found[0] and "'p'" in found[0]
+
+
+def test_a_probe_that_says_something_is_not_doubted():
+    assert doubts(REFERENCE) == []
+    assert (
+        doubts({"n": np.arange(5), "b": np.array([True, False]), "t": np.array(["a", "b"])}) == []
+    )
+    assert doubts({"one sample": np.array([[0.3, 0.7]])}) == []
+
+
+def paired(outputs, reference, *rules):
+    return pair_outputs(outputs, reference, {r.name: r for r in rules}, "mine", "theirs")
+
+
+def test_outputs_are_paired_by_shape_where_that_leaves_one_way():
+    a, b = np.zeros((3, 2)), np.ones((3, 5))
+
+    found, pairs = paired({"x": b, "y": a}, {"a": a, "b": b})
+
+    assert list(found) == ["a", "b"] and found["b"] is not a
+    np.testing.assert_array_equal(found["b"], b)
+    assert all("only one" in one.note for one in pairs)
+
+
+def test_two_outputs_of_one_shape_are_a_question():
+    a = np.zeros((3, 2))
+
+    caught = failure(lambda: paired({"x": a, "y": a}, {"a": a, "b": a + 1}))
+
+    assert caught.outcome == Outcome.BAD_INPUT
+    assert "'x' could be 'a' or 'b'" in caught.reason
+    assert caught.reason.endswith("--map mine:x=a mine:y=b")
+
+
+def test_a_rule_settles_the_question():
+    a = np.zeros((3, 2))
+
+    found, _ = paired({"x": a, "y": a + 1}, {"a": a + 1, "b": a}, Rule("x", "b"))
+
+    np.testing.assert_array_equal(found["b"], a)
+    np.testing.assert_array_equal(found["a"], a + 1)
+
+
+@pytest.mark.parametrize("name", ["P", "p:0", "P:1"])
+def test_names_that_differ_by_case_or_suffix_are_the_same(name):
+    a = np.zeros((3, 2))
+
+    _, pairs = paired({name: a, "q": a}, {"p": a, "q": a})
+
+    assert [(one.name, one.other) for one in pairs] == [(name, "p"), ("q", "q")]
+
+
+def test_channels_are_moved_where_only_that_fits():
+    last = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
+
+    found, pairs = paired({"x": last}, {"x": np.moveaxis(last, -1, 1)})
+
+    np.testing.assert_array_equal(found["x"], np.moveaxis(last, -1, 1))
+    assert "the only layout that fits" in pairs[0].note
+
+
+def test_a_layout_that_is_stated():
+    last = np.arange(2 * 3 * 3 * 3).reshape(2, 3, 3, 3)
+    rule = Rule("x", "y", "NHWC", "NCHW")
+
+    found, _ = paired({"x": last}, {"y": np.moveaxis(last, -1, 1)}, rule)
+
+    np.testing.assert_array_equal(found["y"], np.moveaxis(last, -1, 1))
+
+
+def test_an_output_too_many_is_told_with_what_to_do():
+    a = np.zeros((3, 2))
+
+    caught = failure(lambda: paired({"x": a, "extra": a}, {"x": a}))
+
+    assert caught.outcome == Outcome.PARITY_FAIL
+    assert "--ignore extra" in caught.reason
 
 
 def test_good_outputs_pass_the_check():
@@ -162,9 +389,10 @@ def test_rows_that_are_not_finite_are_counted(value):
     outputs["p"][0, :2] = value
     outputs["p"][2, 2] = value
 
-    caught = failure(lambda: check_outputs(outputs, 3, 3))
+    caught = failure(lambda: check_finite(outputs, REFERENCE))
 
     assert caught.outcome == Outcome.NON_FINITE
+    assert failure(lambda: check_finite(outputs)).reason == caught.reason
     assert "'p'" in caught.reason and "2 of 3 rows" in caught.reason
 
 
@@ -189,15 +417,44 @@ def test_wrong_number_of_classes(classes):
 
 
 def test_outputs_of_a_worker_are_read_by_name(tmp_path):
-    (tmp_path / "outputs.json").write_text('["probabilities", "features"]')
-    np.save(tmp_path / "output_0.npy", REFERENCE["p"])
-    np.save(tmp_path / "output_1.npy", np.arange(3))
+    calls = [
+        {"p": REFERENCE["p"][:2], "n": np.arange(2), "loss": np.float32(1)},
+        {"p": REFERENCE["p"][2:], "n": np.arange(1), "loss": np.float32(2)},
+    ]
+    write_outputs(tmp_path, calls, [2, 1])
 
     outputs = read_outputs(tmp_path)
 
-    assert list(outputs) == ["probabilities", "features"]
-    np.testing.assert_array_equal(outputs["probabilities"], REFERENCE["p"])
-    assert outputs["features"].tolist() == [0, 1, 2]
+    assert list(outputs) == ["p", "n", "loss"]
+    np.testing.assert_array_equal(outputs["p"], REFERENCE["p"])
+    assert outputs["n"].tolist() == [0, 1, 0]
+    assert outputs["loss"].tolist() == [1, 2]
+    assert without_rows(tmp_path) == {"loss"}
+
+
+def test_outputs_of_all_types_are_kept(tmp_path):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    kept = {
+        "bf16": np.array([1.5, np.nan], ml_dtypes.bfloat16),
+        "f8": np.array([1.5, 2], ml_dtypes.float8_e4m3fn),
+        "i4": np.array([-8, 7], ml_dtypes.int4),
+        "text": np.array(["a", "äöü"], object),
+        "bytes": np.array([b"a", b"\xff"], object),
+        "c": np.array([1j, 2], np.complex64),
+        "b": np.array([True, False]),
+        "u64": np.array([0, 2**64 - 1], np.uint64),
+        "f16": np.array([1, 2], np.float16),
+    }
+    write_outputs(tmp_path, [kept], [2])
+
+    outputs = read_outputs(tmp_path)
+
+    for name, array in kept.items():
+        if name in ("text", "bytes"):
+            assert outputs[name].tolist() == [["a", "äöü"], ["a", "\\xff"]][name == "bytes"]
+        else:
+            assert outputs[name].dtype == array.dtype
+            assert outputs[name].tobytes() == array.tobytes()
 
 
 # Rows are the true class, columns the predicted one.

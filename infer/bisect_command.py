@@ -1,0 +1,160 @@
+"""The command `exportbench bisect`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infer import environment, input_options
+from infer.artifact import Artifact, ArtifactError, label_paths, open_artifact
+from infer.bisect import Compared, Found, Setup, bisect
+from infer.inputs import InputError, read_inputs
+from infer.outcome import Failure, Outcome
+
+AGREE, PART, WRONG_INPUT, NOT_RUN = 0, 1, 2, 3
+_SAMPLES = 4
+_TIMEOUT_S = 300.0
+_WIDE = 140
+
+
+def add(actions: Any) -> None:
+    """Add the command to the parser."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "bisect",
+        help="find where two ONNX graphs first part",
+        description="Run two artifacts on the same inputs, with all tensors inside given out, and "
+        "find the earliest whose difference is beyond tolerance. Of other formats than ONNX only "
+        "outputs are compared. Exit status: 0 they agree, 1 they part, 2 wrong usage or input, 3 "
+        "one could not be run.",
+        epilog="example: exportbench bisect good.onnx bad.onnx --inputs test.npz",
+    )
+    parser.add_argument("a", type=Path, metavar="A", help="the one that is right")
+    parser.add_argument("b", type=Path, metavar="B", help="the one that is in doubt")
+    parser.add_argument("--inputs", type=Path, metavar="FILE", help=".npz or .npy, as for run")
+    input_options.add(parser)
+    parser.add_argument(
+        "--tolerance", type=float, help="largest difference that passes (default: by precision)"
+    )
+    parser.add_argument("--threads", type=int, help="for each artifact (default: all cores)")
+    parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Bisect; return the exit status.
+
+    Raises:
+        InputError: wrong usage or input.
+    """
+    labels = [label for _, label in label_paths([options.a, options.b])]
+    if options.a.resolve() == options.b.resolve():
+        raise InputError(f"{options.a}: both artifacts are this one")
+    if options.inputs is None and options.random is None:
+        raise InputError("bisect: give inputs with --inputs FILE, or have them made up: --random 0")
+    wanted = options.samples
+    if options.inputs:
+        read_inputs(options.inputs)
+        options.samples = None  # here it is also how many of a file are taken
+    stated = input_options.read(options, labels)
+    samples = wanted or _SAMPLES
+    random = stated.random
+    setup = Setup(
+        options.inputs,
+        random and type(random)(random.seed, samples),
+        samples,
+        stated.wishes,
+        options.tolerance,
+        options.threads or environment.cores(),
+        _TIMEOUT_S,
+    )
+    try:
+        found = bisect(*_open(options, labels), setup)
+    except Failure as failure:
+        print(f"error: {failure.outcome}: {failure.reason}", file=sys.stderr)
+        return WRONG_INPUT if failure.outcome == Outcome.BAD_INPUT else NOT_RUN
+    _give(found, options.json)
+    return AGREE if found.agree else PART
+
+
+def _open(options: argparse.Namespace, labels: list[str]) -> tuple[Artifact, Artifact]:
+    try:
+        return open_artifact(options.a, labels[0]), open_artifact(options.b, labels[1])
+    except ArtifactError as error:
+        raise InputError(str(error)) from None
+
+
+def _give(found: Found, json_file: str | None) -> None:
+    text = json.dumps(found.describe(), indent=2) + "\n"
+    if json_file == "-":
+        print(text, end="")
+        return
+    if json_file:
+        try:
+            Path(json_file).write_text(text)
+        except OSError as error:
+            raise InputError(f"--json {json_file}: {error.strerror}") from None
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)
+    show(found, console)
+
+
+def show(found: Found, console: Console) -> None:
+    """Print what was found."""
+    if found.first:
+        one = found.first
+        where = f"{one.operator} '{one.node}' gives '{one.name}'"
+        console.print(Text(f"{found.a} and {found.b} first part where {where}", style="bold red"))
+        console.print(Text(f"  {_difference(one)}"))
+        if one.inputs_agree is not None:
+            told = {
+                True: "all that it takes agrees, so it is this operation or its weights",
+                False: "some of what it takes differs already",
+            }
+            console.print(Text(f"  {told[one.inputs_agree]}"))
+        if found.before:
+            console.print(Text(f"  the last that agrees before it: '{found.before.name}'"))
+    elif found.agree:
+        what = "tensors that were compared" if found.graphs else "outputs"
+        console.print(Text(f"{found.a} and {found.b}: all {what} agree", style="bold green"))
+    else:
+        console.print(Text(f"{found.a} and {found.b}: outputs differ", style="bold red"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    titles = (found.a, found.b, "paired by", "shape", "largest difference", "tolerance")
+    for title in titles:
+        table.add_column(title)
+    listed = [one for one in (found.before, found.first) if one]
+    for one in [*listed, *found.after, *found.outputs]:
+        name = one.name if one.node != "output" else f"{one.name} (output)"
+        style = "" if one.passed else "red"
+        shape = " x ".join(map(str, one.shape)) or "scalar"
+        cells = [name, one.other, one.paired, shape, _largest(one), f"{one.tolerance:.2g}"]
+        table.add_row(*(Text(cell, style=style) for cell in cells))
+    console.print(table)
+    if found.graphs:
+        how = ", ".join(f"{count} by {name}" for name, count in sorted(found.paired.items()))
+        count = sum(found.paired.values())
+        console.print(
+            Text(f"{count} of {found.tensors} tensors compared ({how or 'none'})", style="dim")
+        )
+    for note in found.notes:
+        console.print(Text(note, style="dim"))
+
+
+def _largest(one: Compared) -> str:
+    return "not comparable" if one.largest_difference is None else f"{one.largest_difference:.3g}"
+
+
+def _difference(one: Compared) -> str:
+    if one.largest_difference is None:
+        return "one is not finite, or of another shape, where the other is not"
+    return (
+        f"they differ by {one.largest_difference:.3g}; up to {one.tolerance:.2g} would pass "
+        f"({one.how})"
+    )

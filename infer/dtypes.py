@@ -1,0 +1,98 @@
+"""Types of tensors by name, those that NumPy alone does not have among them, and how they are kept.
+
+A type is called as in NumPy ("float32", "bool", "complex64"), as in ml_dtypes ("bfloat16",
+"float8_e4m3fn", "int4"), or "str" for text.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+TEXT = "str"
+_TEXT_NAMES = {TEXT, "string", "object", "bytes"}
+_HALF = {"float16", "bfloat16"}
+
+
+class UnknownTypeError(ValueError):
+    """A type of tensors that nothing here knows."""
+
+
+def is_text(name: str) -> bool:
+    """Whether a type is text, as each runtime calls it."""
+    return name in _TEXT_NAMES or name.startswith(("<U", "|S"))
+
+
+def dtype_of(name: str) -> np.dtype:
+    """NumPy's type of this name; of text, objects.
+
+    Raises:
+        UnknownTypeError: there is none.
+    """
+    if is_text(name):
+        return np.dtype(object)
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes
+
+        if not isinstance(getattr(ml_dtypes, name, None), type):
+            raise UnknownTypeError(f"tensors of type '{name}' are not known here") from None
+        found: np.dtype = np.dtype(getattr(ml_dtypes, name))
+        return found
+
+
+def kind_of(dtype: np.dtype) -> str:
+    """One of "float", "int", "bool", "complex", "text", "other"."""
+    if dtype.kind == "V" or dtype.name in ("bfloat16", "int4", "uint4", "int2", "uint2"):
+        if dtype.name.startswith(("bfloat", "float")):
+            return "float"
+        return "int" if dtype.name.startswith(("int", "uint")) else "other"
+    if dtype.name.startswith("float8") or dtype.name.startswith(("float4", "float6")):
+        return "float"
+    names = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}
+    return names.get(dtype.kind, "text" if dtype.kind in "OUS" else "other")
+
+
+def epsilon_of(dtype: np.dtype) -> float:
+    """The step from 1 to the next value that a floating-point or complex type has."""
+    if dtype.kind in "fc":
+        return float(np.finfo(dtype).eps)
+    import ml_dtypes
+
+    return float(ml_dtypes.finfo(dtype).eps)
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """The values as float64, or complex128, to compute differences with; text as it is."""
+    kind = kind_of(array.dtype)
+    if kind == "text":
+        return array
+    return array.astype(np.complex128 if kind == "complex" else np.float64)
+
+
+def storable(array: np.ndarray) -> np.ndarray:
+    """What an `.npy` file can hold without pickles: text of fixed width, other types as integers.
+
+    `restored` undoes it, given the name of the type.
+    """
+    if array.dtype.kind == "O":
+        return np.array([_text(v) for v in array.ravel()], dtype=np.str_).reshape(array.shape)
+    if array.dtype.kind == "V" or not _is_numpys(array.dtype):
+        return array.view({1: np.uint8, 2: np.uint16}[array.dtype.itemsize])
+    return array
+
+
+def restored(array: np.ndarray, name: str) -> np.ndarray:
+    """The array that `storable` changed, given the name of its type."""
+    if is_text(name):
+        return array
+    dtype = dtype_of(name)
+    return array if _is_numpys(dtype) or array.dtype == dtype else array.view(dtype)
+
+
+def _is_numpys(dtype: np.dtype) -> bool:
+    return dtype.kind in "biufcSUOMm" and dtype.type.__module__ == "numpy"
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
