@@ -21,7 +21,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from infer import (
     __version__,
+    doctor_command,
     environment,
+    inspect_command,
     markdown,
     overhead,
     schedule,
@@ -42,7 +44,7 @@ from infer.protocol import (
     Protocol,
 )
 from infer.results import Store, StoreError, read_records
-from infer.runtimes import RUNTIMES
+from infer.runtimes import RUNTIMES, WITH_SIGNATURES, takers
 from infer.summary import Summary, summarize
 
 ARTIFACTS = Path("artifacts")
@@ -52,6 +54,7 @@ OK, PARITY_FAILED, WRONG_USAGE, NOT_MEASURED, INTERRUPTED = 0, 1, 2, 3, 130
 _LONGEST_S = 3600.0
 # Columns of a table that goes to a file.
 _WIDE = 140
+_LOOKS = {"inspect": inspect_command.run, "doctor": doctor_command.run}
 _PARITY_OUTCOMES = {Outcome.PARITY_FAIL, Outcome.NON_FINITE}
 
 
@@ -70,8 +73,12 @@ def main(arguments: list[str] | None = None) -> int:
             return _self_test(options)
         if options.action == "overhead":
             return _overhead(options)
+        if options.action in _LOOKS:
+            value, show, status = _LOOKS[options.action](options)
+            _give(value, show, options.json)
+            return status
         return _show(options)
-    except (UsageError, InputError) as error:
+    except (UsageError, InputError, ArtifactError) as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USAGE
     except OSError as error:
@@ -196,6 +203,20 @@ def _parser() -> argparse.ArgumentParser:
         "onnx:spinning=off (docs/runtimes.md)",
     )
     run.add_argument(
+        "--runtime",
+        choices=[name for name in RUNTIMES if name != "fake"],
+        help="run the artifacts that it takes in this one instead of their usual one, as openvino "
+        "for ONNX files (to have both: --try onnx:runtime=openvino)",
+    )
+    run.add_argument(
+        "--signature",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="[LABEL=]NAME",
+        help="function to call in files that have several (exportbench inspect lists them)",
+    )
+    run.add_argument(
         "--resume",
         type=Path,
         metavar="RUN",
@@ -252,6 +273,9 @@ def _parser() -> argparse.ArgumentParser:
     overhead_parser.add_argument("--rounds", type=_positive, default=overhead.ROUNDS)
     overhead_parser.add_argument("--threads", type=_positive, help="default: all cores")
     overhead_parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
+
+    inspect_command.add(actions)
+    doctor_command.add(actions)
 
     show = actions.add_parser(
         "show",
@@ -434,25 +458,50 @@ def _with_variants(
             raise UsageError(
                 f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(RUNTIMES)}"
             )
+        if match[2] == "runtime" and match[3] not in takers(match[1]):
+            raise UsageError(f"--try {text}: choose one of {', '.join(takers(match[1]))}")
         tried.append((match[1], match[2], match[3]))
     result: list[tuple[str, Path]] = []
     setups: dict[str, dict[str, Any]] = {}
+    signatures = _signatures(options.signature, [label for label, _ in artifacts])
     for label, path in artifacts:
         result.append((label, path))
+        own = _format_of(path)
+        common: dict[str, Any] = {}
+        if options.runtime in takers(own):
+            common["runtime"] = options.runtime
+        if label in signatures or (None in signatures and own in WITH_SIGNATURES):
+            common["signature"] = signatures.get(label, signatures.get(None))
+        if common:
+            setups[label] = common
         if options.defaults:
-            setups[f"{label} (defaults)"] = {"bare": True}
+            setups[f"{label} (defaults)"] = common | {"bare": True}
         for format_name, setting, value in tried:
-            if _has_format(path, format_name):
-                setups[f"{label} ({setting}={value})"] = {"settings": {setting: value}}
+            if own == format_name:
+                changed = (
+                    {setting: value} if setting == "runtime" else {"settings": {setting: value}}
+                )
+                setups[f"{label} ({setting}={value})"] = common | changed
         result += [(name, path) for name in setups if name.startswith(f"{label} (")]
     return tuple(result), setups
 
 
-def _has_format(path: Path, format_name: str) -> bool:
+def _signatures(texts: list[str], labels: list[str]) -> dict[str | None, str]:
+    """Names of functions by the label of the artifact; None for all others."""
+    found: dict[str | None, str] = {}
+    for text in texts:
+        label, given, name = text.partition("=")
+        if given and label not in labels:
+            raise UsageError(f"--signature {text}: no such artifact, choose of {', '.join(labels)}")
+        found[label if given else None] = name if given else text
+    return found
+
+
+def _format_of(path: Path) -> str:
     try:
-        return open_artifact(path).format == format_name
+        return open_artifact(path).format
     except ArtifactError:
-        return False  # the run says what is wrong with it
+        return ""  # the run says what is wrong with it
 
 
 def _protocol(named: Protocol, options: argparse.Namespace) -> Protocol:

@@ -27,7 +27,7 @@ from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 from infer.protocol import Point, Protocol
 from infer.results import Store
-from infer.runtimes import RUNTIMES
+from infer.runtimes import RUNTIMES, takers
 from infer.summary import resolution, summarize
 
 _CEILING = Path(__file__).with_name("ceiling.py")
@@ -51,7 +51,8 @@ class Plan:
         reference: label of the artifact to compare with; None chooses by the manifests.
         seed: of the order in the turns.
         setups: of artifacts that are run otherwise than tuned, by label: `bare` for a runtime as
-            it comes, `settings` for values of single settings.
+            it comes, `settings` for values of single settings, `runtime` for another than the
+            default of the format, `signature` for another function than the default of the file.
     """
 
     artifacts: tuple[tuple[str, Path], ...]
@@ -219,7 +220,7 @@ class Run:
         known = self._of_kind("artifact").get(label)
         try:
             artifact = open_artifact(path, label)
-            if artifact.format not in RUNTIMES:
+            if not takers(artifact.format):
                 raise ArtifactError(
                     f"{path}: no runtime for the format '{artifact.format}' "
                     f"(there are {', '.join(RUNTIMES)})"

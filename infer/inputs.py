@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from infer.artifact import Signature, TensorSpec
+from infer.artifact import ANY, Signature, TensorSpec
 
 LABELS = "labels"
 
@@ -102,7 +102,7 @@ def fit_inputs(
 
 
 def _check(path: Path, spec: TensorSpec, array: np.ndarray) -> None:
-    if array.dtype != np.dtype(spec.dtype):
+    if spec.dtype != ANY and array.dtype != np.dtype(spec.dtype):
         raise InputError(f"{path}: '{spec.name}' is {array.dtype}, the artifact takes {spec.dtype}")
     if not spec.shape:  # the format does not tell
         return

@@ -81,6 +81,7 @@ class Row:
     unequal_samples: list[int] | None = None
     metrics: dict[str, float] | None = None
     versions: dict[str, str] | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -370,6 +371,7 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
         "installed_bytes": survey["footprint"]["bytes"],
         "grows_with_batch": check[str(batch)] > check["1"] if batch > 1 else None,
         "versions": survey["start"]["versions"],
+        "notes": survey["load"].get("notes", []),
     }
 
 
@@ -409,6 +411,8 @@ def _command(artifact: Record, run: Record) -> str:
     command = ["python", "-m", "infer", "run", artifact["path"]]
     command += ["--protocol", protocol["name"]] if protocol["budget_s"] is None else []
     command += ["--defaults"] if setup.get("bare") else []
+    for option in ("runtime", "signature"):
+        command += [f"--{option}", setup[option]] if option in setup else []
     for name, value in setup.get("settings", {}).items():
         command += ["--try", f"{artifact['format']}:{name}={value}"]
     for option, value in (

@@ -18,7 +18,6 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ import numpy as np
 from infer.inputs import Batcher, InputError, fit_inputs
 from infer.outcome import Failure, Outcome
 from infer.protocol import DEVICE_RESIDENT, END_TO_END
-from infer.runtimes import RUNTIMES
+from infer.runtimes import RUNTIMES, takers
 from infer.runtimes.base import Arrays, Model, Options
 
 _PR_SET_PDEATHSIG = 1
@@ -56,11 +55,11 @@ class Worker:
 
     def __init__(self, spec: dict[str, Any], started_ns: int) -> None:
         self.spec = spec
-        self.runtime = RUNTIMES[spec["format"]]
+        self.runtime = RUNTIMES[spec.get("runtime") or takers(spec["format"])[0]]
         self._started_ns = started_ns
         self._bare_rss = _memory("VmRSS")
         self._model: Model | None = None
-        self._load: Callable[[Path, Options], Model] | None = None
+        self._module: Any = None
         self._inputs: Arrays = {}
 
     @property
@@ -77,9 +76,9 @@ class Worker:
         if package and importlib.util.find_spec(package) is None:
             raise Failure(
                 Outcome.UNSUPPORTED,
-                f"{package} is not installed: pip install '.[{self.runtime.extra}]'",
+                f"{package} is not installed: {self.runtime.install}",
             )
-        self._load = importlib.import_module(f"infer.runtimes.{self.runtime.module}").load
+        self._module = importlib.import_module(f"infer.runtimes.{self.runtime.module}")
         return {
             "seconds": (time.perf_counter_ns() - self._started_ns) / 1e9,
             "versions": {
@@ -90,6 +89,10 @@ class Worker:
             "python": sys.version.split()[0],
         }
 
+    def devices(self) -> Answer:
+        """What the runtime can run on here, in its own words."""
+        return {"devices": self._module.devices()}
+
     def load(self) -> Answer:
         """Load the artifact."""
         options = Options(
@@ -98,17 +101,24 @@ class Worker:
             self.spec.get("manifest", {}),
             self.spec.get("bare", False),
             self.spec.get("settings", {}),
+            self.spec.get("signature"),
         )
-        assert self._load
         begin = time.perf_counter_ns()
         try:
-            self._model = self._load(Path(self.spec["payload"]), options)
-        except (MemoryError, NotImplementedError):
+            self._model = self._module.load(Path(self.spec["payload"]), options)
+            seconds = (time.perf_counter_ns() - begin) / 1e9
+            settle = getattr(self._model, "settle", None)
+            if settle:
+                settle()
+        except (MemoryError, NotImplementedError, Failure):
             raise
         except Exception as error:
             raise Failure(_blame(error, Outcome.LOAD_ERROR), _line(error)) from error
-        seconds = (time.perf_counter_ns() - begin) / 1e9
-        return {"seconds": seconds, "signature": asdict(self._model.signature)}
+        return {
+            "seconds": seconds,
+            "signature": asdict(self._model.signature),
+            "notes": list(getattr(self._model, "notes", ())),
+        }
 
     def inputs(self, path: str) -> Answer:
         """Read the inputs and fit them to the signature."""
@@ -118,6 +128,18 @@ class Worker:
         except InputError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
         return {"samples": len(next(iter(self._inputs.values()))), "notes": notes}
+
+    def call(self, path: str, outputs: str) -> Answer:
+        """Call once with the arrays of an `.npz` file as they are, and keep the outputs."""
+        with np.load(path, allow_pickle=False) as file:
+            inputs = {name: file[name] for name in file.files}
+        wanted = [spec.name for spec in self.model.signature.inputs]
+        if set(wanted) != set(inputs):
+            raise Failure(
+                Outcome.BAD_INPUT, f"takes {', '.join(wanted)}; given {', '.join(inputs)}"
+            )
+        _write(Path(outputs), self.model.run(inputs))
+        return {"placement": self.model.placement()}
 
     def first_call(self, batch: int) -> Answer:
         """Time the very first call."""
@@ -321,21 +343,18 @@ class Worker:
         return _Caller(self.model, inputs, resident=boundary == DEVICE_RESIDENT)
 
     def _save(self, folder: Path, kept: list[Arrays], samples: list[int]) -> None:
-        for index, name in enumerate(kept[0]):
-            parts = [
-                part[name][:count] if part[name].ndim else part[name][None]
-                for part, count in zip(kept, samples, strict=True)
-            ]
-            array = np.concatenate(parts)
-            try:
-                np.save(folder / f"output_{index}.npy", array, allow_pickle=False)
-            except OSError as error:
-                raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
-        names = json.dumps(list(kept[0]))
-        try:
-            (folder / "outputs.json").write_text(names + "\n")
-        except OSError as error:
-            raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
+        _write(
+            folder,
+            {
+                name: np.concatenate(
+                    [
+                        part[name][:count] if part[name].ndim else part[name][None]
+                        for part, count in zip(kept, samples, strict=True)
+                    ]
+                )
+                for name in kept[0]
+            },
+        )
 
 
 class _Caller:
@@ -365,6 +384,18 @@ class _Caller:
     def fetch(self) -> Arrays:
         """The outputs of the last call."""
         return self._model.fetch(self._result) if self._resident else self._result
+
+
+def _write(folder: Path, arrays: Arrays) -> None:
+    """Keep arrays in their order, and their names beside them; text as text of fixed width."""
+    try:
+        for index, array in enumerate(arrays.values()):
+            if array.dtype.kind == "O":
+                array = array.astype(np.str_)
+            np.save(folder / f"output_{index}.npy", array, allow_pickle=False)
+        (folder / "outputs.json").write_text(json.dumps(list(arrays)) + "\n")
+    except OSError as error:
+        raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
 
 
 def main(started_ns: int) -> None:
