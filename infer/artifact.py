@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from infer.errors import ArtifactError as ArtifactError
+
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
-
-
-class ArtifactError(Exception):
-    """An artifact that is missing, incomplete, altered or not understood."""
+ANY = "any"  # the dtype of a tensor whose file does not tell it
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class TensorSpec:
     Attributes:
         name: as in the payload.
         shape: sizes; a name stands for a size that is free, None for one that has no name.
-        dtype: NumPy's name, as "float32".
+        dtype: NumPy's name, as "float32"; "any" where the file does not tell it.
         range: smallest and largest value that the model was made for, where known.
     """
 
@@ -171,10 +169,16 @@ class Artifact:
 
 
 def files_of(payload: Path) -> list[Path]:
-    """All files of a payload, in the order of their paths."""
+    """All files of a payload, in the order of their paths: also those of weights beside it.
+
+    Raises:
+        ArtifactError: it names files outside of its folder.
+    """
+    from infer.detect import companions
+
     if payload.is_dir():
         return sorted(path for path in payload.rglob("*") if path.is_file())
-    return [payload]
+    return [payload, *companions(payload)]
 
 
 def hash_files(folder: Path, payload: str) -> dict[str, dict[str, Any]]:
@@ -211,7 +215,10 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
         if not payload.resolve().is_relative_to(path.resolve()):
             raise ArtifactError(f"{path / MANIFEST}: the payload lies outside of its folder")
         return Artifact(label or path.name, path, manifest.format, payload, manifest)
-    return Artifact(label or path.name, path, _format_of(path), path)
+    from infer.detect import detect  # it needs the specs that are defined here
+
+    format_name, payload = detect(path)
+    return Artifact(label or path.name, path, format_name, payload)
 
 
 def check_files(artifact: Artifact) -> None:
@@ -277,31 +284,6 @@ def _read_manifest(path: Path) -> Manifest:
         return Manifest.of(value)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ArtifactError(f"{path}: not a manifest ({error}); export it again") from None
-
-
-def _format_of(path: Path) -> str:
-    """Tell the format of a bare payload by its content."""
-    if path.is_dir():
-        if (path / "saved_model.pb").is_file():
-            return "saved-model"
-        raise ArtifactError(f"{path}: neither {MANIFEST} nor saved_model.pb is in this folder")
-    if zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-        except zipfile.BadZipFile as error:
-            raise ArtifactError(f"{path}: a damaged archive ({error})") from None
-        if any("/code/" in name for name in names) and any(
-            name.endswith("/constants.pkl") for name in names
-        ):
-            return "torchscript"
-    if path.suffix == ".onnx":
-        return "onnx"
-    if path.suffix in (".jax", ".stablehlo", ".jax_export"):
-        return "jax-export"
-    raise ArtifactError(
-        f"{path}: not recognized as SavedModel, TorchScript, ONNX (.onnx) or jax.export (.jax)"
-    )
 
 
 def _sha256(path: Path) -> str:

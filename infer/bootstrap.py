@@ -1,4 +1,4 @@
-"""Start of a worker's process: makes the package `infer` importable, and nothing beside it.
+"""Start of a process of ours: makes the package `infer` importable, and nothing beside it.
 
 Run as a script, in Python's isolated mode, so that neither the folder of the project nor the
 user's settings are on the import path: an artifact must load without the code that made it.
@@ -24,6 +24,9 @@ def _package(folder: str) -> None:
 
 if __name__ == "__main__":
     _package(os.path.dirname(os.path.abspath(__file__)))
-    from infer.worker import main
+    if len(sys.argv) > 1:  # another module than the worker's, and its arguments
+        importlib.import_module(sys.argv[1]).main(sys.argv[2:])
+    else:
+        from infer.worker import main
 
-    main(started_ns=_started)
+        main(started_ns=_started)

@@ -23,9 +23,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from infer import (
     __version__,
     bisect_command,
+    doctor_command,
     environment,
     gate_command,
     input_options,
+    inspect_command,
     markdown,
     overhead,
     schedule,
@@ -48,7 +50,7 @@ from infer.protocol import (
     Protocol,
 )
 from infer.results import Store, StoreError, read_records
-from infer.runtimes import RUNTIMES
+from infer.runtimes import RUNTIMES, WITH_SIGNATURES, takers
 from infer.summary import Summary, summarize
 from infer.usage import (
     FAILED,
@@ -66,6 +68,7 @@ RUNS = "runs"
 _LONGEST_S = 3600.0
 # Columns of a table that goes to a file.
 _WIDE = 140
+_LOOKS = {"inspect": inspect_command.run, "doctor": doctor_command.run}
 _PARITY_OUTCOMES = {Outcome.PARITY_FAIL, Outcome.NON_FINITE}
 
 
@@ -84,8 +87,12 @@ def main(arguments: list[str] | None = None) -> int:
             return gate_command.run(options, partial(_measure_and_say, command=arguments))
         if options.action == "bisect":
             return bisect_command.run(options)
+        if options.action in _LOOKS:
+            value, show, status = _LOOKS[options.action](options)
+            _give(value, show, options.json)
+            return status
         return _show(options)
-    except (UsageError, InputError, BaselineError) as error:
+    except (UsageError, InputError, ArtifactError, BaselineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USAGE
     except MeasurementError as error:
@@ -230,6 +237,20 @@ def _parser() -> argparse.ArgumentParser:
         "a runtime of its own, as old=/venv/bin/python (docs/runtimes.md)",
     )
     run.add_argument(
+        "--runtime",
+        choices=[name for name in RUNTIMES if name != "fake"],
+        help="run the artifacts that it takes in this one instead of their usual one, as openvino "
+        "for ONNX files (to have both: --try onnx:runtime=openvino)",
+    )
+    run.add_argument(
+        "--signature",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="[LABEL=]NAME",
+        help="function to call in files that have several (exportbench inspect lists them)",
+    )
+    run.add_argument(
         "--resume",
         type=Path,
         metavar="RUN",
@@ -288,7 +309,8 @@ def _parser() -> argparse.ArgumentParser:
     overhead_parser.add_argument("--threads", type=_positive, help="default: all cores")
     overhead_parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
 
-    bisect_command.add(actions)
+    inspect_command.add(actions)
+    doctor_command.add(actions)
 
     show = actions.add_parser(
         "show",
@@ -508,37 +530,59 @@ def _with_variants(
             raise UsageError(
                 f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(RUNTIMES)}"
             )
+        if match[2] == "runtime" and match[3] not in takers(match[1]):
+            raise UsageError(f"--try {text}: choose one of {', '.join(takers(match[1]))}")
         tried.append((match[1], match[2], match[3]))
     pythons = parse_interpreters(options.pythons)
     result: list[tuple[str, Path]] = []
     setups: dict[str, dict[str, Any]] = {}
+    signatures = _signatures(options.signature, [label for label, _ in artifacts])
     for label, path in artifacts:
-        elsewhere = [p for p in pythons if p.format is None or _has_format(path, p.format)]
-        if not (elsewhere and _runtime_is_missing(path)):
+        own = _format_of(path)
+        common: dict[str, Any] = {}
+        if options.runtime in takers(own):
+            common["runtime"] = options.runtime
+        if label in signatures or (None in signatures and own in WITH_SIGNATURES):
+            common["signature"] = signatures.get(label, signatures.get(None))
+        elsewhere = [p for p in pythons if p.format in (None, own)]
+        if not (elsewhere and _runtime_is_missing(own)):
             result.append((label, path))
-        setups |= {f"{label} ({python.name})": python.setup for python in elsewhere}
+            if common:
+                setups[label] = common
+        setups |= {f"{label} ({python.name})": common | python.setup for python in elsewhere}
         if options.defaults:
-            setups[f"{label} (defaults)"] = {"bare": True}
+            setups[f"{label} (defaults)"] = common | {"bare": True}
         for format_name, setting, value in tried:
-            if _has_format(path, format_name):
-                setups[f"{label} ({setting}={value})"] = {"settings": {setting: value}}
+            if own == format_name:
+                changed = (
+                    {setting: value} if setting == "runtime" else {"settings": {setting: value}}
+                )
+                setups[f"{label} ({setting}={value})"] = common | changed
         result += [(name, path) for name in setups if name.startswith(f"{label} (")]
     return tuple(result), setups
 
 
-def _has_format(path: Path, format_name: str) -> bool:
-    try:
-        return open_artifact(path).format == format_name
-    except ArtifactError:
-        return False  # the run says what is wrong with it
+def _signatures(texts: list[str], labels: list[str]) -> dict[str | None, str]:
+    """Names of functions by the label of the artifact; None for all others."""
+    found: dict[str | None, str] = {}
+    for text in texts:
+        label, given, name = text.partition("=")
+        if given and label not in labels:
+            raise UsageError(f"--signature {text}: no such artifact, choose of {', '.join(labels)}")
+        found[label if given else None] = name if given else text
+    return found
 
 
-def _runtime_is_missing(path: Path) -> bool:
+def _format_of(path: Path) -> str:
     try:
-        runtime = RUNTIMES.get(open_artifact(path).format)
+        return open_artifact(path).format
     except ArtifactError:
-        return False  # the run says what is wrong with it
-    package = runtime.package if runtime else None
+        return ""  # the run says what is wrong with it
+
+
+def _runtime_is_missing(format_name: str) -> bool:
+    runtimes = takers(format_name)
+    package = RUNTIMES[runtimes[0]].package if runtimes else None
     return package is not None and importlib.util.find_spec(package) is None
 
 

@@ -39,7 +39,7 @@ from infer.process import WorkerProcess
 from infer.protocol import Point, Protocol
 from infer.random_inputs import NotTold, Random
 from infer.results import Store
-from infer.runtimes import RUNTIMES
+from infer.runtimes import RUNTIMES, takers
 from infer.summary import resolution, summarize
 
 _CEILING = Path(__file__).with_name("ceiling.py")
@@ -68,7 +68,8 @@ class Plan:
         seed: of the order in the turns.
         setups: of artifacts that are run otherwise than tuned, by label: `bare` for a runtime as
             it comes, `settings` for values of single settings, `python` for the interpreter
-            that its worker runs in.
+            that its worker runs in, `runtime` for another than the default of the format,
+            `signature` for another function than the default of the file.
         pairs: labels of artifacts and of the former artifact that each is compared with.
     """
 
@@ -246,7 +247,7 @@ class Run:
         known = self._of_kind("artifact").get(label)
         try:
             artifact = open_artifact(path, label)
-            if artifact.format not in RUNTIMES:
+            if not takers(artifact.format):
                 raise ArtifactError(
                     f"{path}: no runtime for the format '{artifact.format}' "
                     f"(there are {', '.join(RUNTIMES)})"

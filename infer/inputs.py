@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from infer.artifact import Signature, TensorSpec
+from infer.artifact import ANY, Signature, TensorSpec
 from infer.dtypes import dtype_of, is_text, kind_of, restored
 from infer.mapping import Ambiguous, MapError, Rule, layouts, pair, rules_for
 
@@ -329,7 +329,9 @@ def _converted(
     stated_range: Any,
     notes: list[str],
 ) -> np.ndarray:
-    """An array in the type that an input has."""
+    """An array in the type that an input has; as it is, where the file does not tell the type."""
+    if spec.dtype == ANY:
+        return array
     if is_text(spec.dtype):
         if kind_of(array.dtype) != "text":
             raise InputError(f"{path}: '{spec.name}' is {array.dtype}, the artifact takes text")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,15 +54,32 @@ def write_outputs(folder: Path, calls: Sequence[Outputs], counts: Sequence[int])
         OSError: they cannot be written.
         UnevenError: as `joined`.
     """
-    described = []
-    for index, name in enumerate(calls[0] if calls else ()):
+    outputs, without = {}, set()
+    for name in calls[0] if calls else ():
         parts = [np.asarray(call[name]) for call in calls]
         try:
-            array, per_call = joined(parts, counts)
+            outputs[name], per_call = joined(parts, counts)
         except UnevenError as error:
             raise UnevenError(f"'{name}' {error}") from None
+        without |= {name} if per_call else set()
+    write_call(folder, outputs, without)
+
+
+def write_call(folder: Path, outputs: Outputs, without: Collection[str] = ()) -> None:
+    """Leave outputs in a folder as they are.
+
+    Args:
+        folder: that is there.
+        outputs: by name.
+        without: those that have a row for every call, not for every sample.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    described = []
+    for index, (name, array) in enumerate(outputs.items()):
         np.save(folder / f"output_{index}.npy", storable(array), allow_pickle=False)
-        described.append({"name": name, "dtype": array.dtype.name, "per_call": per_call})
+        described.append({"name": name, "dtype": array.dtype.name, "per_call": name in without})
     (folder / _INDEX).write_text(json.dumps(described) + "\n")
 
 

@@ -486,6 +486,8 @@ def _command(artifact: Record, run: Record) -> str:
     if "python" in setup:
         name = f"{artifact['format']}:{setup['interpreter']}"
         command += ["--python", f"{name}={setup['python']}"]
+    for option in ("runtime", "signature"):
+        command += [f"--{option}", setup[option]] if option in setup else []
     for name, value in setup.get("settings", {}).items():
         command += ["--try", f"{artifact['format']}:{name}={value}"]
     for option, value in (

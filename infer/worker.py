@@ -18,7 +18,6 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,9 @@ from infer.differences import differences
 from infer.inputs import Batcher, Fitted, InputError, Wishes, fit_inputs, looped, sized
 from infer.mapping import rules_for
 from infer.outcome import Failure, Outcome
-from infer.outputs import UnevenError, write_outputs
+from infer.outputs import UnevenError, write_call, write_outputs
 from infer.protocol import DEVICE_RESIDENT, END_TO_END
-from infer.runtimes import RUNTIMES
+from infer.runtimes import RUNTIMES, takers
 from infer.runtimes.base import Arrays, Model, Options
 
 _PR_SET_PDEATHSIG = 1
@@ -60,12 +59,12 @@ class Worker:
 
     def __init__(self, spec: dict[str, Any], started_ns: int) -> None:
         self.spec = spec
-        self.runtime = RUNTIMES[spec["format"]]
+        self.runtime = RUNTIMES[spec.get("runtime") or takers(spec["format"])[0]]
         self._started_ns = started_ns
         self._bare_rss = _memory("VmRSS")
         self._model: Model | None = None  # as it is called: see infer.calls
         self._loaded: Model | None = None
-        self._load: Callable[[Path, Options], Model] | None = None
+        self._module: Any = None
         self._inputs: Arrays = {}
         self._whole: frozenset[str] = frozenset()
         self._loops: dict[str, str] = {}
@@ -84,12 +83,12 @@ class Worker:
         _use_cores(self.spec["threads"])
         package = self.runtime.package
         if package and importlib.util.find_spec(package) is None:
-            where, what = "", f"pip install '.[{self.runtime.extra}]'"
+            where, what = "", self.runtime.install
             if "interpreter" in self.spec:  # there this project need not be installed
                 where = f" in {self.spec['interpreter']}"
                 what = f"{sys.executable} -m pip install {self.runtime.distributions[0]}"
             raise Failure(Outcome.UNSUPPORTED, f"{package} is not installed{where}: {what}")
-        self._load = importlib.import_module(f"infer.runtimes.{self.runtime.module}").load
+        self._module = importlib.import_module(f"infer.runtimes.{self.runtime.module}")
         return {
             "seconds": (time.perf_counter_ns() - self._started_ns) / 1e9,
             "versions": {
@@ -101,6 +100,10 @@ class Worker:
             "executable": sys.executable,
         }
 
+    def devices(self) -> Answer:
+        """What the runtime can run on here, in its own words."""
+        return {"devices": self._module.devices()}
+
     def load(self) -> Answer:
         """Load the artifact."""
         options = Options(
@@ -109,17 +112,24 @@ class Worker:
             self.spec.get("manifest", {}),
             self.spec.get("bare", False),
             self.spec.get("settings", {}),
+            self.spec.get("signature"),
         )
-        assert self._load
         begin = time.perf_counter_ns()
         try:
-            self._model = self._loaded = self._load(Path(self.spec["payload"]), options)
-        except (MemoryError, NotImplementedError):
+            self._model = self._loaded = self._module.load(Path(self.spec["payload"]), options)
+            seconds = (time.perf_counter_ns() - begin) / 1e9
+            settle = getattr(self._model, "settle", None)
+            if settle:
+                settle()
+        except (MemoryError, NotImplementedError, Failure):
             raise
         except Exception as error:
             raise Failure(_blame(error, Outcome.LOAD_ERROR), _line(error)) from error
-        seconds = (time.perf_counter_ns() - begin) / 1e9
-        return {"seconds": seconds, "signature": asdict(self._model.signature)}
+        return {
+            "seconds": seconds,
+            "signature": asdict(self._model.signature),
+            "notes": list(getattr(self._model, "notes", ())),
+        }
 
     def inputs(self, path: str, wishes: dict[str, Any] | None = None, label: str = "") -> Answer:
         """Read the inputs and fit them to the signature.
@@ -165,6 +175,22 @@ class Worker:
         if fitted.fixed:
             self._model = Split(self.model, fitted.fixed, fitted.whole)
         return None
+
+    def call(self, path: str, outputs: str) -> Answer:
+        """Call once with the arrays of an `.npz` file as they are, and keep the outputs."""
+        with np.load(path, allow_pickle=False) as file:
+            inputs = {name: file[name] for name in file.files}
+        wanted = [spec.name for spec in self.model.signature.inputs]
+        if set(wanted) != set(inputs):
+            raise Failure(
+                Outcome.BAD_INPUT, f"takes {', '.join(wanted)}; given {', '.join(inputs)}"
+            )
+        found = {name: np.asarray(array) for name, array in self.model.run(inputs).items()}
+        try:
+            write_call(Path(outputs), found)
+        except OSError as error:
+            raise StorageError(f"{outputs}: outputs cannot be written ({error})") from None
+        return {"placement": self.model.placement()}
 
     def first_call(self, batch: int) -> Answer:
         """Time the very first call; its outputs are kept for `predict`."""

@@ -241,6 +241,19 @@ def saved_model(path):
     (path / "saved_model.pb").write_bytes(b"graph")
 
 
+def onnx(path):
+    # Version 8, and a graph with one node of the kind "Abs".
+    path.write_bytes(b"\x08\x08\x3a\x07\x0a\x05\x22\x03Abs")
+
+
+def litert(path):
+    path.write_bytes(b"\x1c\x00\x00\x00TFL3")
+
+
+def openvino(path):
+    path.write_text('<?xml version="1.0"?>\n<net name="model" version="11"></net>\n')
+
+
 def anything(path):
     path.write_bytes(b"content")
 
@@ -251,9 +264,12 @@ def anything(path):
         ("folder", saved_model, "saved-model"),
         ("model.pt", torchscript, "torchscript"),
         ("model", torchscript, "torchscript"),
-        ("model.onnx", anything, "onnx"),
-        ("model.jax", anything, "jax-export"),
-        ("model.stablehlo", anything, "jax-export"),
+        ("model.onnx", onnx, "onnx"),
+        ("model", onnx, "onnx"),
+        ("model.tflite", litert, "litert"),
+        ("model.bin", litert, "litert"),
+        ("model.xml", openvino, "openvino"),
+        ("model", openvino, "openvino"),
     ],
 )
 def test_bare_payload_is_recognized(tmp_path, name, write, expected):
@@ -284,6 +300,8 @@ def damaged_zip(path):
     ("name", "write"),
     [
         ("model.bin", anything),
+        ("model.onnx", anything),
+        ("model.jax", anything),
         ("model.zip", other_zip),
         ("model.pt", damaged_zip),
         ("empty", lambda path: path.mkdir()),

@@ -14,18 +14,39 @@ class Runtime:
         package: that must be importable; None for none.
         distributions: whose versions are recorded.
         extra: of this project, that installs it.
+        formats: that it takes.
     """
 
     module: str
     package: str | None
     distributions: tuple[str, ...]
     extra: str
+    formats: tuple[str, ...]
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f"pip install '.[{self.extra}]'"
 
 
+# Of several that take a format, the first is used unless the user names another.
 RUNTIMES = {
-    "saved-model": Runtime("saved_model", "tensorflow", ("tensorflow",), "tensorflow"),
-    "torchscript": Runtime("torchscript", "torch", ("torch",), "torch"),
-    "jax-export": Runtime("jax_export", "jax", ("jax", "jaxlib"), "jax"),
-    "onnx": Runtime("onnx", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "onnx"),
-    "fake": Runtime("fake", None, (), ""),
+    "saved-model": Runtime(
+        "saved_model", "tensorflow", ("tensorflow",), "tensorflow", ("saved-model",)
+    ),
+    "torchscript": Runtime("torchscript", "torch", ("torch",), "torch", ("torchscript",)),
+    "jax-export": Runtime("jax_export", "jax", ("jax", "jaxlib"), "jax", ("jax-export",)),
+    "onnx": Runtime("onnx", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "onnx", ("onnx",)),
+    "litert": Runtime("litert", "ai_edge_litert", ("ai-edge-litert",), "litert", ("litert",)),
+    "openvino": Runtime("openvino", "openvino", ("openvino",), "openvino", ("openvino", "onnx")),
+    "fake": Runtime("fake", None, (), "", ("fake",)),
 }
+
+# Formats whose files name their functions, and the name that the one for a server has.
+WITH_SIGNATURES = ("saved-model", "litert")
+SERVING = "serving_default"
+
+
+def takers(format_name: str) -> list[str]:
+    """The runtimes that take a format; the first is the one that is used by default."""
+    return [name for name, runtime in RUNTIMES.items() if format_name in runtime.formats]

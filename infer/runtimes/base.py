@@ -1,7 +1,7 @@
 """The contract between the worker and a runtime.
 
-A runtime is one module with one function, `load`. Adding one is a file beside this and a line
-in the registry of `infer.runtimes`.
+A runtime is one module with two functions, `load` and `devices`. Adding one is a file beside this
+and a line in the registry of `infer.runtimes`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from infer.artifact import Signature
+from infer.runtimes import SERVING
 
 Arrays = dict[str, np.ndarray]
 
@@ -28,6 +29,7 @@ class Options:
         manifest: its fields, where there is one; the runtime may need the names of outputs.
         bare: leave the runtime as it comes, instead of as its makers advise.
         settings: values of single settings, by name.
+        signature: name of the function to call, where a file has several; None for its default.
     """
 
     device: str = "cpu"
@@ -35,6 +37,7 @@ class Options:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     bare: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    signature: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,26 @@ def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
     return values
 
 
+def choose(names: Sequence[str], wanted: str | None) -> str:
+    """The signature that is asked for, or that for a server, or the only one.
+
+    Raises:
+        ValueError: there is none of that name, or several and none was asked for.
+    """
+    known = ", ".join(sorted(names))
+    if wanted is not None and wanted not in names:
+        raise ValueError(f"no signature '{wanted}' (there are: {known or 'none'})")
+    if wanted is None and len(names) > 1 and SERVING not in names:
+        raise ValueError(f"several signatures, {known}: choose one with --signature")
+    return wanted or (SERVING if SERVING in names else names[0])
+
+
 class Model(Protocol):
-    """A loaded artifact."""
+    """A loaded artifact.
+
+    It may have two things more: `notes`, what a reader of its times should know, and `settle()`,
+    which finds out what takes calls to find out, after loading and untimed.
+    """
 
     signature: Signature
 

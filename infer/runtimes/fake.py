@@ -139,6 +139,11 @@ class Fake:
         return kind
 
 
+def devices() -> list[str]:
+    """There is none."""
+    return []
+
+
 def load(path: Path, options: Options) -> Fake:
     """Load a JSON file."""
     return Fake(path, options)

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from infer.artifact import Signature, TensorSpec
 from infer.runtimes.base import Arrays, Options, Setting, chosen
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-_DTYPES = {"float": "float32", "double": "float64"}  # the others are called as in NumPy
+# The others are called as in NumPy.
+_DTYPES = {"float": "float32", "double": "float64", "string": "string"}
 
 _LEVELS = {
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
@@ -54,19 +56,48 @@ class Onnx:
             provider = (provider, {"use_tf32": "0"})
         self._threads = options.threads
         self._device = options.device
-        self._session = ort.InferenceSession(str(path), settings, providers=[provider])
+        try:
+            self._session = ort.InferenceSession(str(path), settings, providers=[provider])
+        except state.NotImplemented as error:
+            raise NotImplementedError(str(error)) from None
         self.signature = Signature(
-            tuple(map(_spec, self._session.get_inputs())),
-            tuple(map(_spec, self._session.get_outputs())),
+            tuple(_spec(value) for value in self._session.get_inputs()),
+            tuple(_spec(value) for value in self._session.get_outputs()),
         )
         self._outputs = [spec.name for spec in self.signature.outputs]
+        values = (*self._session.get_inputs(), *self._session.get_outputs())
+        # Numbers stay on the device between calls; text and sequences are the host's.
+        self._stays = all(re.fullmatch(r"tensor\((?!string).*\)", v.type) for v in values)
+        self._sequences = {
+            value.name for value in self._session.get_inputs() if "seq(" in value.type
+        }
+        self.notes = [
+            f"{name}: its sequence is given as one array, a part of the first dimension each"
+            for name in sorted(self._sequences)
+        ]
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
-        return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
+        if self._stays:
+            return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
+        return self._flat(self._session.run(None, self._fed(inputs)))
 
-    def stage(self, inputs: Arrays) -> ort.IOBinding:
+    def _fed(self, inputs: Arrays) -> dict[str, Any]:
+        return {
+            name: list(array) if name in self._sequences else array
+            for name, array in inputs.items()
+        }
+
+    def _flat(self, values: list[Any]) -> Arrays:
+        found: Arrays = {}
+        for name, value in zip(self._outputs, values, strict=True):
+            found |= _arrays(name, value)
+        return found
+
+    def stage(self, inputs: Arrays) -> Any:
         """Bind the inputs, copied to the device, and let the outputs stay there."""
+        if not self._stays:
+            return self._fed(inputs)
         binding = self._session.io_binding()
         for name, array in inputs.items():
             binding.bind_ortvalue_input(
@@ -76,22 +107,28 @@ class Onnx:
             binding.bind_output(name, self._device)
         return binding
 
-    def run_staged(self, staged: ort.IOBinding) -> ort.IOBinding:
+    def run_staged(self, staged: Any) -> Any:
         """Run on what is bound."""
+        if not self._stays:
+            return self._session.run(None, staged)
         self._session.run_with_iobinding(staged)
         return staged
 
-    def sync(self, result: ort.IOBinding) -> None:
+    def sync(self, result: Any) -> None:
         """Wait for the device."""
-        result.synchronize_outputs()
+        if self._stays:
+            result.synchronize_outputs()
 
-    def fetch(self, result: ort.IOBinding) -> Arrays:
+    def fetch(self, result: Any) -> Arrays:
         """Copy the outputs to the host."""
+        if not self._stays:
+            return self._flat(result)
         return dict(zip(self._outputs, result.copy_outputs_to_cpu(), strict=True))
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the session."""
-        return lambda: self._session.run(None, inputs)
+        fed = inputs if self._stays else self._fed(inputs)
+        return lambda: self._session.run(None, fed)
 
     def placement(self) -> dict[str, Any]:
         """The providers that the session really has; the first takes what it can."""
@@ -105,13 +142,45 @@ class Onnx:
         }
 
 
+def _arrays(name: str, value: Any) -> Arrays:
+    """The arrays of a value: those of a sequence are called `name[0]`, `name[1]` and so on.
+
+    A sequence of maps, as classifiers of scikit-learn give it, is an array with a row for each
+    and a column for each key, in the order of the keys.
+    """
+    if isinstance(value, list):
+        if value and all(isinstance(item, dict) for item in value):
+            keys = sorted(value[0])
+            return {name: np.array([[item[key] for key in keys] for item in value])}
+        found: Arrays = {}
+        for index, item in enumerate(value):
+            found |= _arrays(f"{name}[{index}]", item)
+        return found
+    if isinstance(value, dict):
+        return {name: np.array([value[key] for key in sorted(value)])}
+    if value is None:
+        raise NotImplementedError(f"the output '{name}' is optional and empty")
+    return {name: np.asarray(value)}
+
+
 def _spec(value: Any) -> TensorSpec:
-    kind = re.sub(r"tensor\((.*)\)", r"\1", value.type)
-    shape = tuple(size if isinstance(size, int | str) else None for size in value.shape)
-    kind = _DTYPES.get(kind, kind)
-    if kind not in np.sctypeDict:
+    kind = re.sub(r"^optional\((.*)\)$", r"\1", value.type)
+    plain = re.fullmatch(r"tensor\((.*)\)", kind)
+    inner = re.findall(r"tensor\((\w+)\)", kind)
+    if not inner or kind.startswith("sparse"):
         raise NotImplementedError(f"{value.name} is of type {value.type}")
-    return TensorSpec(value.name, shape, kind)
+    dtype = _DTYPES.get(inner[-1], inner[-1])
+    if dtype != "string" and dtype not in np.sctypeDict:
+        raise NotImplementedError(f"{value.name} is of type {value.type}")
+    shape: tuple[int | str | None, ...] = ()
+    if plain:
+        shape = tuple(size if isinstance(size, int | str) else None for size in value.shape)
+    return TensorSpec(value.name, shape, dtype)
+
+
+def devices() -> list[str]:
+    """What ONNX Runtime can run on here."""
+    return [name.removesuffix("ExecutionProvider") for name in ort.get_available_providers()]
 
 
 def load(path: Path, options: Options) -> Onnx:

@@ -1,4 +1,4 @@
-"""SavedModel in TensorFlow, Keras's and JAX's (jax2tf) alike."""
+"""SavedModel in TensorFlow: Keras's, JAX's (jax2tf) and those of TensorFlow 1 alike."""
 
 from __future__ import annotations
 
@@ -17,39 +17,30 @@ from tensorflow.python.framework.convert_to_constants import (  # noqa: E402
 )
 
 from infer.artifact import Signature, TensorSpec  # noqa: E402
-from infer.runtimes.base import Arrays, Options, Setting, chosen  # noqa: E402
+from infer.readers.saved_model import tags_of  # noqa: E402
+from infer.runtimes.base import Arrays, Model, Options, Setting, choose, chosen  # noqa: E402
+from infer.runtimes.saved_model_session import SessionModel, dtype_name  # noqa: E402
 
-_SIGNATURE = "serving_default"
 SETTINGS = (
     # "frozen" turns the variables into constants, which the graph optimizer can then fold.
     Setting("graph", "frozen", "loaded"),
     Setting("xla", "off", "off", ("on",)),
     Setting("threads", "given", "own"),
 )
+# What a call changes or looks up cannot be made a constant.
+_KEPT = ("Assign", "ResourceApply", "ResourceScatter", "Lookup", "HashTable", "MutableHash")
 
 
 class SavedModel:
-    """One serving signature of a SavedModel."""
+    """One signature of a SavedModel."""
 
-    def __init__(self, path: Path, options: Options) -> None:
-        gpus = tf.config.list_physical_devices("GPU")
-        if options.device == "cpu":
-            tf.config.set_visible_devices([], "GPU")
-        for gpu in gpus if options.device == "cuda" else []:
-            tf.config.experimental.set_memory_growth(gpu, True)
-        self._settings = chosen(SETTINGS, options)
-        if self._settings["threads"] == "given":
-            tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+    def __init__(self, model: Any, options: Options, settings: dict[str, str], device: str) -> None:
+        self._settings = settings
         self._threads = options.threads
-        self._device = "/GPU:0" if options.device == "cuda" and gpus else "/CPU:0"
-        self._model = tf.saved_model.load(str(path))  # the signatures live as long as it does
-        signatures = self._model.signatures
-        if not signatures:
-            raise ValueError("the SavedModel has no signature to call")
-        name = _SIGNATURE if _SIGNATURE in signatures else sorted(signatures)[0]
-        self._function = signatures[name]
+        self._device = device
+        self._model = model  # the signatures live as long as it does
+        self.notes: list[str] = []
+        self._function = model.signatures[choose(list(model.signatures), options.signature)]
         inputs = self._function.structured_input_signature[1]
         self.signature = Signature(
             tuple(_spec(name, inputs[name]) for name in sorted(inputs)),
@@ -61,17 +52,43 @@ class SavedModel:
         self._call = self._callable()
         self._last: dict[str, tf.Tensor] = {}
 
-    def _callable(self) -> Callable[..., dict[str, tf.Tensor]]:
+    def _callable(self) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
         """The signature as the settings want it, called with tensors by name."""
-        call: Any = self._function
+        function = self._function
+        call: Any = lambda tensors: function(**tensors)  # noqa: E731
         if self._settings["graph"] == "frozen":
-            frozen = convert_variables_to_constants_v2(self._function)
-            # A frozen function has lost the names of its outputs, not their order.
-            names = sorted(self._function.structured_outputs)
-            call = lambda **tensors: dict(zip(names, frozen(**tensors), strict=True))  # noqa: E731
+            call = self._frozen() or call
         if self._settings["xla"] == "on":
             call = tf.function(call, jit_compile=True)
         return call  # type: ignore[no-any-return]
+
+    def _frozen(self) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] | None:
+        """The signature without variables; None where that cannot be."""
+        kept = sorted(kind for kind in _operators(self._function) if kind.startswith(_KEPT))
+        if kept:
+            self.notes.append(f"its graph is left as it was loaded, for it has {kept[0]}")
+            return None
+        names = list(getattr(self._function, "_arg_keywords", ()) or ())
+        if sorted(names) != [spec.name for spec in self.signature.inputs]:
+            names = [spec.name for spec in self.signature.inputs]
+        try:
+            frozen = convert_variables_to_constants_v2(self._function)
+        except Exception as error:
+            self.notes.append(
+                f"its graph is left as it was loaded: freezing failed ({type(error).__name__})"
+            )
+            return None
+        if len(frozen.inputs) != len(names):
+            self.notes.append("its graph is left as it was loaded, for it holds resources")
+            return None
+        # A frozen function has lost the names of its inputs and outputs, not their order.
+        outputs = sorted(self._function.structured_outputs)
+
+        def call(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            result = frozen(*(tensors[name] for name in names))
+            return dict(zip(outputs, tf.nest.flatten(result), strict=True))
+
+        return call
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
@@ -89,7 +106,7 @@ class SavedModel:
 
     def run_staged(self, staged: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Call the signature; on a GPU the result may be unfinished."""
-        return self._call(**staged)
+        return self._call(staged)
 
     def sync(self, result: dict[str, tf.Tensor]) -> None:
         """Wait for the device."""
@@ -99,7 +116,7 @@ class SavedModel:
     def fetch(self, result: dict[str, tf.Tensor]) -> Arrays:
         """Copy the outputs to NumPy, which waits for them."""
         self._last = result
-        return {name: value.numpy() for name, value in result.items()}
+        return {name: _host(value) for name, value in result.items()}
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the signature on tensors of the arrays."""
@@ -108,14 +125,16 @@ class SavedModel:
         def bare() -> object:
             with tf.device(device):
                 tensors = {name: tf.constant(array) for name, array in inputs.items()}
-            return [value.numpy() for value in call(**tensors).values()]
+            return [value.numpy() for value in call(tensors).values()]
 
         return bare
 
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were."""
         ran_on = {value.device for value in self._last.values()}
-        on_gpu = bool(ran_on) and all("GPU" in name for name in ran_on)
+        # Text is always in the host's memory.
+        numbers = {value.device for value in self._last.values() if value.dtype != tf.string}
+        on_gpu = bool(numbers) and all("GPU" in name for name in numbers)
         return {
             "device": "cuda" if on_gpu else "cpu",
             "devices": sorted(ran_on),
@@ -125,11 +144,67 @@ class SavedModel:
         }
 
 
+def _host(value: tf.Tensor) -> Any:
+    array = value.numpy()
+    # A single text is given as bytes.
+    return array if hasattr(array, "dtype") else tf.make_ndarray(tf.make_tensor_proto(array))
+
+
+def _operators(function: Any) -> set[str]:
+    graph = function.graph.as_graph_def()
+    return {
+        node.op
+        for nodes in (graph.node, *(inner.node_def for inner in graph.library.function))
+        for node in nodes
+    }
+
+
 def _spec(name: str, value: Any) -> TensorSpec:
     shape = value.shape.as_list() if value.shape.rank is not None else []
-    return TensorSpec(name, tuple(shape), value.dtype.as_numpy_dtype.__name__)
+    return TensorSpec(name, tuple(shape), dtype_name(name, value.dtype))
 
 
-def load(path: Path, options: Options) -> SavedModel:
-    """Load a SavedModel folder."""
-    return SavedModel(path, options)
+def devices() -> list[str]:
+    """What TensorFlow can run on here."""
+    return [device.name.partition(":")[2] for device in tf.config.list_physical_devices()]
+
+
+def load(path: Path, options: Options) -> Model:
+    """Load a SavedModel folder, with TensorFlow 1's loader where the present one refuses."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if options.device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    for gpu in gpus if options.device == "cuda" else []:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    settings = chosen(SETTINGS, options)
+    if settings["threads"] == "given":
+        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    device = "/GPU:0" if options.device == "cuda" and gpus else "/CPU:0"
+    tags = tags_of(path)
+    try:
+        model = tf.saved_model.load(str(path), tags=tags)
+    except Exception as error:
+        return _old(path, tags, options, settings, error)
+    if not model.signatures:
+        raise ValueError("the SavedModel has no signature to call")
+    return SavedModel(model, options, settings, device)
+
+
+def _old(
+    path: Path,
+    tags: list[str] | None,
+    options: Options,
+    settings: dict[str, str],
+    refusal: Exception,
+) -> Model:
+    reason = " ".join(str(refusal).split())[:200]
+    try:
+        return SessionModel(
+            path, tags or [], options, settings, f"loaded as TensorFlow 1 does, for: {reason}"
+        )
+    except (ValueError, NotImplementedError):
+        raise
+    except Exception:
+        raise refusal from None

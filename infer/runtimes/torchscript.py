@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from infer.artifact import Signature, TensorSpec
+from infer.artifact import ANY, Signature, TensorSpec
 from infer.runtimes.base import Arrays, Options, Setting, chosen
 
 SETTINGS = (
@@ -19,10 +21,19 @@ SETTINGS = (
     Setting("autograd", "off", "on"),
     Setting("threads", "given", "own"),
 )
+_FORWARD = "forward"
+# A number that is no tensor, as the program declares it: the type to read it in, and to give it.
+_SCALARS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "int": ("int64", int),
+    "float": ("float64", float),
+    "bool": ("bool", bool),
+    "complex": ("complex128", complex),
+    "number": ("float64", float),
+}
 
 
 class TorchScript:
-    """The `forward` of a scripted or traced module."""
+    """A method of a scripted or traced module, `forward` unless another is asked for."""
 
     def __init__(self, path: Path, options: Options) -> None:
         self._settings = chosen(SETTINGS, options)
@@ -34,59 +45,89 @@ class TorchScript:
             raise RuntimeError("PyTorch sees no CUDA device")
         self._threads = options.threads
         self._device = torch.device(options.device)
+        self.notes: list[str] = []
+        method = options.signature or _FORWARD
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             module = torch.jit.load(str(path), map_location=self._device).eval()
-            self._module = _GRAPHS[self._settings["graph"]](module)
-        # The order and names of the outputs are not in the file.
+            schema = _schema(module, method)
+            prepared = self._prepared(module, method)
+        self._call: Callable[..., Any] = getattr(prepared, method)
+        if method == _FORWARD:
+            self._call = prepared
+        self._arguments = [_Argument(argument) for argument in schema.arguments[1:]]
+        left = [argument.name for argument in self._arguments if argument.optional]
+        self._arguments = [argument for argument in self._arguments if not argument.optional]
+        if left:
+            self.notes.append("left at their defaults: " + ", ".join(left))
+        # Names, order and shapes of tensors are not in the file.
         stated = options.manifest.get("signature")
-        self.signature = Signature.of(stated) if stated else _signature(module)
+        self.signature = Signature.of(stated) if stated else self._signature(schema)
         self._inputs = [spec.name for spec in self.signature.inputs]
-        self._outputs = [spec.name for spec in self.signature.outputs]
-        self._last: tuple[torch.Tensor, ...] = ()
+        self._outputs = [spec.name for spec in self.signature.outputs] if stated else None
+        self._last: list[torch.Tensor] = []
+
+    def _prepared(self, module: torch.jit.ScriptModule, method: str) -> torch.jit.ScriptModule:
+        others = [] if method == _FORWARD else [method]
+        if self._settings["graph"] == "frozen":
+            module = torch.jit.freeze(module, preserved_attrs=others)
+        elif self._settings["graph"] == "optimized":
+            module = torch.jit.optimize_for_inference(module, others)
+        if _changes(getattr(module, method).inlined_graph):
+            self.notes.append("keeps state from call to call")
+        return module
+
+    def _signature(self, schema: Any) -> Signature:
+        inputs = tuple(spec for argument in self._arguments for spec in argument.specs())
+        outputs = tuple(
+            TensorSpec(name, (), ANY)
+            for index, value in enumerate(_returned(schema))
+            for name in value.names(f"output_{index}")
+        )
+        return Signature(inputs, outputs)
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
         return self.fetch(self.run_staged(self._put(inputs)))
 
-    def stage(self, inputs: Arrays) -> list[torch.Tensor]:
-        """Tensors on the device; on the CPU they share the arrays' memory."""
+    def stage(self, inputs: Arrays) -> list[Any]:
+        """Arguments on the device; on the CPU they share the arrays' memory."""
         staged = self._put(inputs)
-        self.sync(())
+        self.sync(None)
         return staged
 
-    def _put(self, inputs: Arrays) -> list[torch.Tensor]:
-        return [torch.from_numpy(inputs[name]).to(self._device) for name in self._inputs]
+    def _put(self, inputs: Arrays) -> list[Any]:
+        arrays = iter([inputs[name] for name in self._inputs])
+        return [argument.value(arrays, self._device) for argument in self._arguments]
 
-    def run_staged(self, staged: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-        """Call `forward`; on a GPU the result may be unfinished."""
+    def run_staged(self, staged: list[Any]) -> Any:
+        """Call the method; on a GPU the result may be unfinished."""
         with torch.inference_mode(self._settings["autograd"] == "off"):
-            result = self._module(*staged)
-        return result if isinstance(result, tuple) else (result,)
+            return self._call(*staged)
 
-    def sync(self, result: tuple[torch.Tensor, ...]) -> None:
+    def sync(self, result: Any) -> None:
         """Wait for the device."""
         if self._device.type == "cuda":
             torch.cuda.synchronize()
 
-    def fetch(self, result: tuple[torch.Tensor, ...]) -> Arrays:
+    def fetch(self, result: Any) -> Arrays:
         """Copy the outputs to the host, which waits for them."""
-        self._last = result
+        named = list(_leaves(result))
+        self._last = [value for _, value in named]
+        names = self._outputs or [name for name, _ in named]
         return {
             name: value.detach().cpu().numpy()
-            for name, value in zip(self._outputs, result, strict=True)
+            for name, value in zip(names, self._last, strict=True)
         }
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
-        """A call of the module on tensors of the arrays."""
-        module, device = self._module, self._device
-        arrays = [inputs[name] for name in self._inputs]
+        """A call of the method on tensors of the arrays."""
+        put, method = self._put, self._call
 
         def call() -> object:
             with torch.inference_mode(self._settings["autograd"] == "off"):
-                result = module(*(torch.from_numpy(array).to(device) for array in arrays))
-            values = result if isinstance(result, tuple) else (result,)
-            return [value.detach().cpu().numpy() for value in values]
+                result = method(*put(inputs))
+            return [value.detach().cpu().numpy() for _, value in _leaves(result)]
 
         return call
 
@@ -102,22 +143,137 @@ class TorchScript:
         }
 
 
-_GRAPHS: dict[str, Callable[[torch.jit.ScriptModule], torch.jit.ScriptModule]] = {
-    "loaded": lambda module: module,
-    "frozen": torch.jit.freeze,
-    "optimized": torch.jit.optimize_for_inference,
-}
+class _Argument:
+    """An argument of the method and the arrays that it is made of."""
+
+    def __init__(self, argument: Any) -> None:
+        self.name: str = argument.name
+        self._type = argument.type
+        # Numbers that have a default are settings; tensors are what a model is called with.
+        self.optional = argument.has_default_value() and _kind(argument.type) != "Tensor"
+
+    def specs(self) -> list[TensorSpec]:
+        """One for each array; a tuple has several."""
+        return list(_specs(self.name, self._type))
+
+    def value(self, arrays: Iterator[np.ndarray], device: torch.device) -> Any:
+        """The argument, of as many of the arrays as it needs."""
+        return _value(self._type, arrays, device)
 
 
-def _signature(module: torch.jit.ScriptModule) -> Signature:
-    """What the file tells: names and, of tensors, no shapes."""
-    forward: Any = module.forward
-    schema = forward.schema
-    inputs = tuple(TensorSpec(a.name, (), "float32") for a in schema.arguments[1:])
-    outputs = tuple(
-        TensorSpec(f"output_{index}", (), "float32") for index in range(len(schema.returns))
+def _kind(declared: Any) -> str:
+    text = str(declared.annotation_str)
+    return text[len("Optional[") : -1] if text.startswith("Optional[") else text
+
+
+def _elements(declared: Any) -> list[Any] | None:
+    return list(declared.elements()) if declared.kind() == "TupleType" else None
+
+
+def _specs(name: str, declared: Any) -> Iterator[TensorSpec]:
+    elements, kind = _elements(declared), _kind(declared)
+    if elements is not None:
+        for index, element in enumerate(elements):
+            yield from _specs(f"{name}.{index}", element)
+    elif kind == "Tensor" or kind == "List[Tensor]":
+        yield TensorSpec(name, (), ANY)
+    elif kind in _SCALARS:
+        yield TensorSpec(name, (), _SCALARS[kind][0])
+    else:
+        raise NotImplementedError(f"the argument '{name}' is of type {kind}")
+
+
+def _value(declared: Any, arrays: Iterator[np.ndarray], device: torch.device) -> Any:
+    elements = _elements(declared)
+    if elements is not None:
+        return tuple(_value(element, arrays, device) for element in elements)
+    kind, array = _kind(declared), next(arrays)
+    if kind in _SCALARS:
+        return _SCALARS[kind][1](array.reshape(-1)[0])
+    tensor = torch.from_numpy(array).to(device)
+    return list(tensor) if kind == "List[Tensor]" else tensor
+
+
+class _Returned:
+    """A declared result; of a list or a dictionary no more is known before it is there."""
+
+    def __init__(self, declared: Any) -> None:
+        self._type = declared
+
+    def names(self, name: str) -> Iterator[str]:
+        """Of its tensors, as `_leaves` calls them."""
+        elements = _elements(self._type)
+        if elements is None:
+            yield name
+            return
+        for index, element in enumerate(elements):
+            yield from _Returned(element).names(f"{name}.{index}")
+
+
+def _returned(schema: Any) -> list[_Returned]:
+    declared = [value.type for value in schema.returns]
+    if len(declared) == 1 and (elements := _elements(declared[0])) is not None:
+        declared = elements
+    return [_Returned(one) for one in declared]
+
+
+def _leaves(result: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of a result: those of a tuple by number, of a dictionary by key."""
+    if isinstance(result, dict):
+        for key, value in result.items():
+            yield from _named(str(key), value)
+        return
+    values = result if isinstance(result, tuple | list) else (result,)
+    for index, value in enumerate(values):
+        yield from _named(f"output_{index}", value)
+
+
+def _named(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _named(f"{name}.{key}", inner)
+    elif isinstance(value, tuple | list):
+        for index, inner in enumerate(value):
+            yield from _named(f"{name}.{index}", inner)
+    elif isinstance(value, bool | int | float | complex):
+        yield name, torch.tensor(value)
+    elif value is not None:
+        raise NotImplementedError(f"the output '{name}' is a {type(value).__name__}")
+
+
+def _schema(module: torch.jit.ScriptModule, method: str) -> Any:
+    known = sorted(module._c._method_names())
+    if method not in known:
+        raise ValueError(f"no method '{method}' (there are: {', '.join(known) or 'none'})")
+    return getattr(module, method).schema
+
+
+def _changes(graph: Any) -> bool:
+    """Whether a call changes what the module holds: sets an attribute, or a tensor in place."""
+    own = {node.output().debugName() for node in graph.findAllNodes("prim::GetAttr")}
+    return any(
+        node.kind() == "prim::SetAttr"
+        or (
+            re.fullmatch(r"aten::\w*[a-z0-9]_", node.kind())
+            and next(iter(node.inputs())).debugName() in own
+        )
+        for node in _nodes(graph)
     )
-    return Signature(inputs, outputs)
+
+
+def _nodes(block: Any) -> Iterator[Any]:
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from _nodes(inner)
+
+
+def devices() -> list[str]:
+    """What PyTorch can run on here."""
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return ["cpu", *names]
 
 
 def load(path: Path, options: Options) -> TorchScript:

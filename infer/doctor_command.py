@@ -1,0 +1,286 @@
+"""The command `exportbench doctor`: what runs here, and which artifacts still load."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infer import environment, reading
+from infer.artifact import MANIFEST, Artifact, check_files, open_artifact
+from infer.detect import detect
+from infer.errors import ArtifactError
+from infer.installed import versions
+from infer.outcome import Failure, Outcome
+from infer.process import WorkerProcess
+from infer.runtimes import RUNTIMES, SERVING, WITH_SIGNATURES, takers
+
+_OK, _NOT_MEASURED = 0, 3
+_SOON = timedelta(days=30)
+# What docs.jax.dev promises for serialized functions, of which the file has no date.
+_SHELF_LIFE = {"jax-export": timedelta(days=182)}
+_TIMEOUT_S = 120.0
+_MEMORY_SHARE = 0.9
+_DOCUMENTED = [name for name in RUNTIMES if name != "fake"]
+
+
+@dataclass(frozen=True)
+class RuntimeState:
+    """A runtime on this machine.
+
+    Attributes:
+        name: as in `infer.runtimes`.
+        formats: that it takes.
+        versions: of its distributions; empty where it is not installed.
+        devices: that it sees, in its own words.
+        problem: why it does not start, although it is installed.
+        install: the command that installs it.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    versions: dict[str, str]
+    devices: tuple[str, ...]
+    problem: str
+    install: str
+
+
+@dataclass(frozen=True)
+class ArtifactState:
+    """An artifact on this machine.
+
+    Attributes:
+        path: of its folder or payload.
+        format: empty where it is not known.
+        outcome: "ok" if it loads, or why not.
+        reason: in words; empty if it loads.
+        expires: date until which its format promises to load, where it has an end.
+        expiry: "expired", "soon", or empty where there is time.
+        remedy: what to do; empty if all is well.
+    """
+
+    path: str
+    format: str
+    outcome: str
+    reason: str = ""
+    expires: str = ""
+    expiry: str = ""
+    remedy: str = ""
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser = actions.add_parser(
+        "doctor",
+        help="say what runs here, and which artifacts still load",
+        description="Say which runtimes are installed, with versions and devices, which artifacts "
+        "below a folder load (each in a process of its own), which are about to expire, what is "
+        "missing and how to get it. Exit status 3 if an artifact does not load.",
+        epilog="example: exportbench doctor artifacts/ --json -",
+    )
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of artifacts (default: artifacts/, if there is one)",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+
+
+def run(options: argparse.Namespace) -> tuple[Any, Callable[[Console], None], int]:
+    """What was found as JSON takes it, a function that shows it, and the exit status.
+
+    Raises:
+        ArtifactError: the folder is missing.
+    """
+    folder = options.folder or Path("artifacts")
+    if options.folder and not folder.exists():
+        raise ArtifactError(f"{folder}: no such folder")
+    with tempfile.TemporaryDirectory(prefix="exportbench-") as scratch:
+        runtimes = [runtime_state(name, Path(scratch)) for name in _DOCUMENTED]
+        artifacts = [artifact_state(path, Path(scratch)) for path in find(folder)]
+    value: dict[str, Any] = {
+        "environment": environment.describe(),
+        "runtimes": [asdict(one) for one in runtimes],
+        "artifacts": [asdict(one) for one in artifacts],
+    }
+    bad = any(one.outcome != Outcome.OK for one in artifacts)
+    return (
+        value,
+        lambda console: _show(value["environment"], runtimes, artifacts, console),
+        _NOT_MEASURED if bad else _OK,
+    )
+
+
+def find(root: Path) -> Iterator[Path]:
+    """Artifact folders, SavedModels and files of known formats at or below a folder, in order."""
+    if not root.is_dir():
+        if root.exists():
+            yield root
+        return
+    for path, folders, files in os.walk(root):
+        folder = Path(path)
+        folders.sort()
+        if MANIFEST in files or {"saved_model.pb", "saved_model.pbtxt"} & set(files):
+            yield folder
+            folders.clear()
+            continue
+        # Not the results of runs, nor what tools keep for themselves.
+        folders[:] = [f for f in folders if not f.startswith(".") and f not in ("runs", "inputs")]
+        for file in sorted(files):
+            try:
+                detect(folder / file)
+            except ArtifactError as error:
+                if "take a whole copy" not in str(error):  # damaged ones are of interest
+                    continue
+            yield folder / file
+
+
+def runtime_state(name: str, scratch: Path) -> RuntimeState:
+    """Start a runtime in a process of its own and ask for its devices."""
+    runtime = RUNTIMES[name]
+    installed = versions(name)
+    devices: tuple[str, ...] = ()
+    problem = ""
+    if installed:
+        nothing = Artifact(name, scratch, name, scratch)
+        try:
+            with _worker(nothing, name, scratch) as worker:
+                worker.start()
+                devices = tuple(worker.ask("devices")["devices"])
+        except (Failure, OSError) as failure:
+            problem = str(failure)
+    return RuntimeState(name, runtime.formats, installed, devices, problem, runtime.install)
+
+
+def artifact_state(path: Path, scratch: Path, now: datetime | None = None) -> ArtifactState:
+    """Whether an artifact is whole, loads in a process of its own, and for how long.
+
+    Args:
+        path: of its folder or payload.
+        scratch: folder for what the process writes.
+        now: for its age; the present where it is None.
+    """
+    try:
+        artifact = open_artifact(path)
+        if not takers(artifact.format):
+            raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
+        check_files(artifact)
+    except ArtifactError as error:
+        return ArtifactState(str(path), "", Outcome.LOAD_ERROR, str(error))
+    runtime = takers(artifact.format)[0]
+    expires, expiry = _expiry(artifact, now or datetime.now(UTC))
+    remedy = "export it again before it no longer loads" if expiry else ""
+    outcome, reason = Outcome.OK, ""
+    try:
+        with _worker(artifact, runtime, scratch, _signature(artifact)) as worker:
+            worker.start()
+            worker.ask("load")
+    except ArtifactError as error:
+        outcome, reason = Outcome.LOAD_ERROR, str(error)
+    except Failure as failure:
+        outcome, reason = failure.outcome, failure.reason
+        if not versions(runtime):
+            remedy = RUNTIMES[runtime].install
+        elif outcome == Outcome.LOAD_ERROR:
+            remedy = "export it again with the versions that are installed here"
+    return ArtifactState(str(path), artifact.format, outcome, reason, expires, expiry, remedy)
+
+
+def _signature(artifact: Artifact) -> str | None:
+    """A function to load an artifact for: any, where there are several."""
+    if artifact.manifest or artifact.format not in WITH_SIGNATURES:
+        return None
+    names = list(reading.describe(artifact.format, artifact.payload).signatures)
+    return None if SERVING in names or not names else names[0] or None
+
+
+def _worker(
+    artifact: Artifact, runtime: str, scratch: Path, signature: str | None = None
+) -> WorkerProcess:
+    return WorkerProcess(
+        artifact,
+        device="cpu" if not environment.gpus() else "cuda",
+        threads=environment.cores(),
+        scratch=scratch / "worker",
+        log=scratch / "worker.log",
+        timeout_s=_TIMEOUT_S,
+        memory_limit=int(_MEMORY_SHARE * psutil.virtual_memory().available),
+        setup={"runtime": runtime, "signature": signature},
+    )
+
+
+def _expiry(artifact: Artifact, now: datetime) -> tuple[str, str]:
+    """Date until which an artifact should load, and how near that is."""
+    stated = artifact.manifest.expires if artifact.manifest else None
+    life = _SHELF_LIFE.get(artifact.format)
+    if stated:
+        try:
+            end = datetime.fromisoformat(stated)
+        except ValueError:
+            return stated, ""
+        end = end if end.tzinfo else end.replace(tzinfo=UTC)
+    elif life and artifact.manifest is None:
+        end = datetime.fromtimestamp(artifact.payload.stat().st_mtime, UTC) + life
+    else:
+        return "", ""
+    near = "expired" if end < now else "soon" if end < now + _SOON else ""
+    return end.date().isoformat(), near
+
+
+def _show(
+    machine: dict[str, Any],
+    runtimes: list[RuntimeState],
+    artifacts: list[ArtifactState],
+    console: Console,
+) -> None:
+    gpus = ", ".join(gpu["name"] for gpu in machine["gpus"]) or "no GPU"
+    console.print(
+        Text(
+            f"Python {machine['python']}, {machine['processor']}, {machine['cores']} cores, "
+            f"{machine['memory_bytes'] / 2**30:.0f} GiB, {gpus}",
+            style="dim",
+        )
+    )
+    console.print()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("runtime", "takes", "version", "devices"):
+        table.add_column(title)
+    for runtime in runtimes:
+        version = ", ".join(f"{n} {v}" for n, v in runtime.versions.items())
+        table.add_row(
+            runtime.name,
+            ", ".join(runtime.formats),
+            Text(version or "not installed", style="" if version else "yellow"),
+            Text(runtime.problem or ", ".join(runtime.devices) or runtime.install),
+        )
+    console.print(table)
+    console.print()
+    if not artifacts:
+        console.print("no artifacts found")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("artifact", "format", "loads", "until"):
+        table.add_column(title, overflow="fold")
+    for one in artifacts:
+        style = "green" if one.outcome == Outcome.OK else "red"
+        until = Text(f"{one.expires} {one.expiry}".strip(), style="yellow" if one.expiry else "")
+        table.add_row(Text(one.path), one.format, Text(one.outcome, style=style), until)
+    console.print(table)
+    for one in artifacts:
+        if one.reason or one.remedy:
+            text = ": ".join(part for part in (one.path, one.reason) if part)
+            console.print(Text(text, style="red" if one.reason else "yellow"), soft_wrap=True)
+            if one.remedy:
+                console.print(Text(f"  {one.remedy}", style="dim"), soft_wrap=True)

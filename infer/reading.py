@@ -1,0 +1,105 @@
+"""Have a reader look at a file in a process of its own, with limits.
+
+A damaged or hostile file may make a reader take memory or time without end; what ends then is
+that process, and the user hears of it in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from infer.artifact import Signature
+from infer.errors import ArtifactError, DamagedError
+from infer.readers.description import Description
+
+_TIME_S = 60.0
+_MEMORY_BYTES = 4 << 30
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
+
+def describe(format_name: str, payload: Path, timeout_s: float = _TIME_S) -> Description:
+    """What a payload says of itself.
+
+    Args:
+        format_name: as `infer.detect` tells it.
+        payload: the file or folder.
+        timeout_s: seconds after which the reader is ended.
+
+    Raises:
+        ArtifactError: it is damaged, or takes the reader more time or memory than it may.
+    """
+    command = [sys.executable, "-I", str(_BOOTSTRAP), "infer.reading", format_name, str(payload)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise ArtifactError(
+            f"{payload}: not read within {timeout_s:g} s; it seems damaged"
+        ) from None
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        raise ArtifactError(
+            f"{payload}: could not be read (its reader ended with status {done.returncode})"
+        ) from None
+    if "error" in answer:
+        raise ArtifactError(answer["error"])
+    return _of(answer)
+
+
+def main(arguments: list[str]) -> None:
+    """In the process of its own: read, and write the description as JSON."""
+    _limit(_MEMORY_BYTES)
+    format_name, payload = arguments
+    print(json.dumps(_answer(format_name, Path(payload))))
+
+
+def _answer(format_name: str, payload: Path) -> dict[str, Any]:
+    from infer.readers import jax_export, litert, onnx, openvino, saved_model, torchscript
+
+    readers = {
+        "jax-export": jax_export.describe,
+        "litert": litert.describe,
+        "onnx": onnx.describe,
+        "openvino": openvino.describe,
+        "saved-model": saved_model.describe,
+        "torchscript": torchscript.describe,
+    }
+    if format_name not in readers:
+        return {"error": f"{payload}: nothing here reads the format '{format_name}'"}
+    try:
+        return asdict(readers[format_name](payload))
+    except DamagedError as error:
+        return {"error": f"{payload}: {error}; take a whole copy"}
+    except ArtifactError as error:
+        return {"error": str(error)}
+    except OSError as error:
+        return {"error": f"{payload}: cannot be read ({error.strerror or error})"}
+    except MemoryError:
+        return {"error": f"{payload}: takes more memory to read than it may; it seems damaged"}
+    except (ValueError, RecursionError) as error:
+        return {"error": f"{payload}: cannot be read ({error}); take a whole copy"}
+
+
+def _limit(memory: int) -> None:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def _of(value: dict[str, Any]) -> Description:
+    signatures = {name: Signature.of(part) for name, part in value["signatures"].items()}
+    return Description(
+        **value
+        | {
+            "signatures": signatures,
+            "platforms": tuple(value["platforms"]),
+            "notes": tuple(value["notes"]),
+        }
+    )

@@ -1,0 +1,264 @@
+"""LiteRT (.tflite), TensorFlow Lite's successor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from infer.artifact import Signature, TensorSpec
+from infer.runtimes.base import Arrays, Options, Setting, choose, chosen
+
+SETTINGS = (
+    # XNNPACK computes what it can; without it LiteRT's own kernels do.
+    Setting("xnnpack", "on", "on", ("off",)),
+    # Quantised inputs and outputs as the numbers that they stand for, or as they are.
+    Setting("tensors", "numbers", "raw"),
+    # What to do with a fixed batch: ask for another where the graph allows it, or keep it.
+    Setting("batch", "resized", "fixed"),
+    Setting("threads", "given", "own"),
+)
+_RESOLVERS = {
+    "on": OpResolverType.AUTO,
+    "off": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+}
+_QUANTISED = ("int8", "uint8", "int16")
+# Sums in another order differ by this much at most, for values of about one.
+_TOLERANCE = 1e-3
+
+
+class LiteRT:
+    """An interpreter of one signature, whose tensors have the size of the last call."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self._settings = chosen(SETTINGS, options)
+        threads = options.threads if self._settings["threads"] == "given" else None
+        self._threads = options.threads
+        self._interpreter = Interpreter(
+            model_path=str(path),
+            num_threads=threads,
+            experimental_op_resolver_type=_RESOLVERS[self._settings["xnnpack"]],
+        )
+        self._tensors = self._signature_tensors(options.signature)
+        self._interpreter.allocate_tensors()
+        numbers = self._settings["tensors"] == "numbers"
+        self._inputs, self._outputs = (
+            {name: _Tensor(detail, numbers=numbers) for name, detail in tensors.items()}
+            for tensors in self._tensors
+        )
+        self._shapes = {
+            name: tuple(map(int, tensor.detail["shape"])) for name, tensor in self._inputs.items()
+        }
+        self.notes: list[str] = [
+            f"{name}: {tensor.dtype} of scale {tensor.scale:.6g} and zero point {tensor.zero}, "
+            "computed with every call"
+            for name, tensor in (*self._inputs.items(), *self._outputs.items())
+            if tensor.scale
+        ]
+        self._staged: Any = None
+
+    @property
+    def signature(self) -> Signature:
+        """Inputs and outputs."""
+        return Signature(
+            tuple(tensor.spec(name) for name, tensor in self._inputs.items()),
+            tuple(tensor.spec(name) for name, tensor in self._outputs.items()),
+        )
+
+    def settle(self) -> None:
+        """Find out whether a fixed batch can be another."""
+        fixed = {tensor.batch for tensor in self._inputs.values()}
+        if self._settings["batch"] == "resized" and self._resizes():
+            (batch,) = fixed
+            self.notes.append(f"made for a batch of {batch}, resized to others")
+
+    def _signature_tensors(self, name: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Inputs and outputs by name: those of a signature, or of the graph where there is none."""
+        interpreter = self._interpreter
+        signatures = interpreter.get_signature_list()
+        ports = (interpreter.get_input_details(), interpreter.get_output_details())
+        if not signatures and name is None:
+            return {d["name"]: d for d in ports[0]}, {d["name"]: d for d in ports[1]}
+        name = choose(list(signatures), name)
+        runner = interpreter.get_signature_runner(name)
+        if runner._subgraph_index != 0:
+            raise NotImplementedError(f"the signature '{name}' is not that of the main graph")
+        by_index = {detail["index"]: detail for details in ports for detail in details}
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        return (
+            {key: by_index[inputs[key]["index"]] for key in signatures[name]["inputs"]},
+            {key: by_index[outputs[key]["index"]] for key in signatures[name]["outputs"]},
+        )
+
+    def _resizes(self) -> bool:
+        """Whether a batch that is fixed in the file can be another all the same.
+
+        The graph is asked for a batch twice as large. If it takes that, every output has to have
+        twice the samples, and they must be those that the fixed batch gives.
+        """
+        fixed = {tensor.batch for tensor in self._inputs.values()}
+        if None in fixed or len(fixed) != 1:
+            return False
+        (batch,) = fixed
+        assert batch is not None
+        if any(tensor.batch != batch for tensor in self._outputs.values()):
+            return False
+        parts = [self._probe(seed) for seed in range(2)]
+        try:
+            expected = [self._called(part) for part in parts]
+            both = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            found = self._called(both)
+        except (RuntimeError, ValueError):
+            found, expected = {}, []
+        fits = bool(expected) and all(
+            array.shape == (2 * batch, *expected[0][name].shape[1:])
+            and _alike(array, np.concatenate([part[name] for part in expected]))
+            for name, array in found.items()
+        )
+        if fits:
+            for tensor in (*self._inputs.values(), *self._outputs.values()):
+                tensor.shape = (None, *tensor.shape[1:])
+        else:
+            self._resize(parts[0])
+        return fits
+
+    def _probe(self, seed: int) -> Arrays:
+        random = np.random.default_rng(seed)
+        return {
+            name: (random.random(self._shapes[name]) * 2).astype(tensor.raw)
+            for name, tensor in self._inputs.items()
+        }
+
+    def _called(self, raw: Arrays) -> Arrays:
+        self._put(raw)
+        self._interpreter.invoke()
+        return {
+            name: self._interpreter.get_tensor(tensor.index)
+            for name, tensor in self._outputs.items()
+        }
+
+    def _resize(self, raw: Arrays) -> None:
+        """Give the tensors the shapes of these inputs, if they have others."""
+        wanted = {name: raw[name].shape for name in self._inputs}
+        if wanted == self._shapes:
+            return
+        for name, shape in wanted.items():
+            self._interpreter.resize_tensor_input(self._inputs[name].index, shape)
+        self._shapes = wanted
+        self._interpreter.allocate_tensors()
+
+    def _put(self, raw: Arrays) -> None:
+        self._resize(raw)
+        for name, tensor in self._inputs.items():
+            self._interpreter.set_tensor(tensor.index, raw[name])
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Host arrays in, host arrays out."""
+        self.run_staged(self.stage(inputs))
+        return self.fetch(None)
+
+    def stage(self, inputs: Arrays) -> Arrays:
+        """Put the inputs into the interpreter's tensors, where the next call finds them."""
+        staged = {name: tensor.into(inputs[name]) for name, tensor in self._inputs.items()}
+        self._put(staged)
+        self._staged = staged
+        return staged
+
+    def run_staged(self, staged: Arrays) -> None:
+        """Run; other inputs may have been staged in between."""
+        if self._staged is not staged:
+            self._put(staged)
+            self._staged = staged
+        self._interpreter.invoke()
+
+    def sync(self, result: None) -> None:
+        """A call has ended when it returns."""
+
+    def fetch(self, result: None) -> Arrays:
+        """Copy the outputs of the last call."""
+        return {
+            name: tensor.out_of(self._interpreter.get_tensor(tensor.index))
+            for name, tensor in self._outputs.items()
+        }
+
+    def bare(self, inputs: Arrays) -> Callable[[], object]:
+        """Set, invoke, get, with what each call has to convert."""
+        interpreter = self._interpreter
+        ins, outs = list(self._inputs.items()), list(self._outputs.values())
+        self._resize({name: tensor.into(inputs[name]) for name, tensor in ins})
+
+        def call() -> object:
+            for name, tensor in ins:
+                interpreter.set_tensor(tensor.index, tensor.into(inputs[name]))
+            interpreter.invoke()
+            return [tensor.out_of(interpreter.get_tensor(tensor.index)) for tensor in outs]
+
+        return call
+
+    def placement(self) -> dict[str, Any]:
+        """On the CPU; the Python package has no other device."""
+        return {"device": "cpu", "threads": self._threads, "settings": self._settings}
+
+
+class _Tensor:
+    """An input or output, and how its numbers are kept."""
+
+    def __init__(self, detail: dict[str, Any], *, numbers: bool) -> None:
+        self.detail = detail
+        self.index = int(detail["index"])
+        self.raw = np.dtype(detail["dtype"])
+        if self.raw.kind in "OSU":
+            raise NotImplementedError(f"'{detail['name']}' holds text, which is not taken here")
+        scale, zero = detail["quantization"]
+        quantised = numbers and self.raw.name in _QUANTISED and scale > 0
+        self.scale, self.zero = (float(scale), int(zero)) if quantised else (0.0, 0)
+        self.dtype = self.raw.name
+        sizes = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
+        self.shape: tuple[int | None, ...] = tuple(
+            None if size < 0 else int(size) for size in sizes
+        )
+
+    @property
+    def batch(self) -> int | None:
+        """Size of the first dimension, where it is fixed."""
+        return self.shape[0] if self.shape else None
+
+    def spec(self, name: str) -> TensorSpec:
+        """As callers see it."""
+        return TensorSpec(name, self.shape, "float32" if self.scale else self.raw.name)
+
+    def into(self, array: np.ndarray) -> np.ndarray:
+        """What the interpreter takes for these values."""
+        if not self.scale:
+            return array
+        limits = np.iinfo(self.raw)
+        whole = np.rint(array / np.float32(self.scale)) + self.zero
+        return np.clip(whole, limits.min, limits.max).astype(self.raw)
+
+    def out_of(self, array: np.ndarray) -> np.ndarray:
+        """The values that what the interpreter gave stands for."""
+        if not self.scale:
+            return array
+        shifted: np.ndarray = array.astype(np.float32) - np.float32(self.zero)
+        shifted *= np.float32(self.scale)
+        return shifted
+
+
+def _alike(found: np.ndarray, expected: np.ndarray) -> bool:
+    if found.dtype.kind in "fc":
+        return np.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+    # A quantised value may be rounded the other way.
+    return bool(np.abs(found.astype(np.int64) - expected.astype(np.int64)).max(initial=0) <= 1)
+
+
+def devices() -> list[str]:
+    """What LiteRT can run on here."""
+    return ["cpu"]
+
+
+def load(path: Path, options: Options) -> LiteRT:
+    """Load a .tflite file."""
+    return LiteRT(path, options)

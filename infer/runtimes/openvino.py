@@ -1,0 +1,141 @@
+"""OpenVINO: its own IR, and ONNX files read directly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from infer.artifact import Signature, TensorSpec
+from infer.runtimes.base import Arrays, Options, Setting, chosen
+
+_DEVICES = {"cpu": "CPU", "cuda": "GPU"}
+SETTINGS = (
+    # For one call after another, or for many at once.
+    Setting("hint", "latency", "own", ("throughput",)),
+    # Arithmetic of float32; processors with AMX would take bfloat16 by themselves.
+    Setting("precision", "f32", "own", ("bf16", "f16")),
+    Setting("pinning", "on", "own", ("off",)),
+    Setting("threads", "given", "own"),
+)
+
+
+class OpenVino:
+    """A compiled model and its one request."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self._settings = chosen(SETTINGS, options)
+        self._threads = options.threads
+        core = ov.Core()
+        device = _DEVICES[options.device]
+        if device not in {name.partition(".")[0] for name in core.available_devices}:
+            raise RuntimeError(
+                f"OpenVINO sees no {device} here, only {', '.join(core.available_devices)}"
+            )
+        model = core.read_model(str(path))
+        self._compiled = core.compile_model(model, device, self._properties(options.threads))
+        self._request = self._compiled.create_infer_request()
+        self.signature = Signature(
+            tuple(_spec(port, f"input_{i}") for i, port in enumerate(self._compiled.inputs)),
+            tuple(_spec(port, f"output_{i}") for i, port in enumerate(self._compiled.outputs)),
+        )
+        self._inputs = [spec.name for spec in self.signature.inputs]
+        self._outputs = [spec.name for spec in self.signature.outputs]
+
+    def _properties(self, threads: int) -> dict[str, Any]:
+        settings = self._settings
+        values: dict[str, Any] = {}
+        if settings["hint"] != "own":
+            values["PERFORMANCE_HINT"] = settings["hint"].upper()
+        if settings["precision"] != "own":
+            values["INFERENCE_PRECISION_HINT"] = settings["precision"]
+        if settings["pinning"] != "own":
+            values["ENABLE_CPU_PINNING"] = settings["pinning"] == "on"
+        if settings["threads"] == "given":
+            values["INFERENCE_NUM_THREADS"] = threads
+        return values
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Host arrays in, host arrays out."""
+        self._request.infer(self._ordered(inputs), share_inputs=True)
+        return self.fetch(self._request)
+
+    def _ordered(self, inputs: Arrays) -> dict[int, np.ndarray]:
+        return {index: inputs[name] for index, name in enumerate(self._inputs)}
+
+    def stage(self, inputs: Arrays) -> ov.InferRequest:
+        """A request of its own, with a copy of the inputs."""
+        request = self._compiled.create_infer_request()
+        for index, array in self._ordered(inputs).items():
+            request.set_input_tensor(index, ov.Tensor(array, shared_memory=False))
+        return request
+
+    def run_staged(self, staged: ov.InferRequest) -> ov.InferRequest:
+        """Start; the result may be unfinished."""
+        staged.start_async()
+        return staged
+
+    def sync(self, result: ov.InferRequest) -> None:
+        """Wait for the request."""
+        result.wait()
+
+    def fetch(self, result: ov.InferRequest) -> Arrays:
+        """Copy the outputs of a request, which waits for them."""
+        result.wait()
+        return {
+            name: np.array(result.get_output_tensor(index).data)
+            for index, name in enumerate(self._outputs)
+        }
+
+    def bare(self, inputs: Arrays) -> Callable[[], object]:
+        """A call of the request."""
+        request, ordered = self._request, self._ordered(inputs)
+        count = len(self._outputs)
+
+        def call() -> object:
+            request.infer(ordered, share_inputs=True)
+            return [np.array(request.get_output_tensor(index).data) for index in range(count)]
+
+        return call
+
+    def placement(self) -> dict[str, Any]:
+        """Where the model was compiled for, and with what."""
+        ran_on = list(self._compiled.get_property("EXECUTION_DEVICES"))
+        return {
+            "device": "cuda" if all(name.startswith("GPU") for name in ran_on) else "cpu",
+            "devices": ran_on,
+            "threads": self._threads,
+            "precision": str(self._compiled.get_property("INFERENCE_PRECISION_HINT")),
+            "settings": self._settings,
+        }
+
+
+def _spec(port: Any, nameless: str) -> TensorSpec:
+    shape = port.get_partial_shape()
+    sizes: tuple[int | None, ...] = ()
+    if shape.rank.is_static:
+        sizes = tuple(size.get_length() if size.is_static else None for size in shape)
+    names = sorted(port.get_names())
+    name = port.get_any_name() if names else port.get_node().get_friendly_name() or nameless
+    kind = port.get_element_type()
+    if kind.get_type_name() == "string":
+        return TensorSpec(name, sizes, "string")
+    if kind.get_type_name() in ("bf16", "i4", "u4", "u1", "f8e4m3", "f8e5m2"):
+        raise NotImplementedError(f"'{name}' is of type {kind.get_type_name()}")
+    return TensorSpec(name, sizes, np.dtype(kind.to_dtype()).name)
+
+
+def devices() -> list[str]:
+    """What OpenVINO can run on here."""
+    core = ov.Core()
+    return [
+        f"{name}: {core.get_property(name, 'FULL_DEVICE_NAME')}" for name in core.available_devices
+    ]
+
+
+def load(path: Path, options: Options) -> OpenVino:
+    """Load an IR or ONNX file."""
+    return OpenVino(path, options)
