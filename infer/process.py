@@ -26,9 +26,9 @@ from infer.runtimes.base import ALLOCATOR
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# What has glibc keep memory: no mapping of its own for a large array, nothing given back at the top,
-# one arena for all threads, large pages (mallopt(3), and "Memory Allocation Tunables" of its manual).
-# Else each call of some runtimes maps tens of MB anew, a page fault for every 4 KiB.
+# What has glibc keep memory: no mapping of its own for a large array, nothing given back at the
+# top, one arena for all threads, large pages (mallopt(3), and "Memory Allocation Tunables" in its
+# manual). Else each call of some runtimes maps tens of MB anew, a page fault for every 4 KiB.
 _KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),

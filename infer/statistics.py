@@ -15,8 +15,8 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 UNDISTURBED = 0.1
-# A run that ends when its intervals are narrow enough ends where they happen to be: at 95 %, from 93 %
-# on held the truth in 20,000 simulated runs, and with this factor 95.4 to 96.5 %.
+# A run that ends when its intervals are narrow ends where they happen to be. 93 to 95 % of them
+# held the truth in 20,000 simulated runs, and with this factor 95.4 to 96.5 %.
 _SOUGHT_WIDER = 1.1
 
 # Seconds of every call of each burst: of the generations, of their bursts.
@@ -82,9 +82,7 @@ def paired_differences(mine: Bursts, theirs: Bursts) -> list[float]:
     return differences
 
 
-def ratio_of(
-    differences: Sequence[float], comparisons: int = 1, *, sought: bool = False
-) -> Ratio:
+def ratio_of(differences: Sequence[float], comparisons: int = 1, *, sought: bool = False) -> Ratio:
     """The ratio behind differences in log time.
 
     The interval is Student's on their mean, at a level that Bonferroni's correction takes from

@@ -344,7 +344,8 @@ def legend(summary: Summary) -> list[str]:
     if not references:
         return []
     return [
-        f"ratio: time over that of {' or '.join(references)}, paired by turn and generation, "
+        "ratio: time of an undisturbed call (the tenth percentile of those in a generation of "
+        f"processes) over that of {' or '.join(references)}, "
         f"below 1 is faster; in brackets its {CONFIDENCE:.0%} interval, corrected for the number "
         "of artifacts.",
         "could have seen: half the width of that interval, the smallest difference that would "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from infer.artifact import open_artifact
 from infer.outcome import Failure, Outcome
+from infer.outputs import read_outputs
 from infer.process import WorkerProcess
 
 STRANGERS = Path(__file__).with_name("strangers.py")
@@ -65,10 +65,7 @@ def worker(tmp_path):
                 return loaded, {}
             np.savez(tmp_path / "inputs.npz", **inputs)
             process.ask("call", path=str(tmp_path / "inputs.npz"), outputs=str(outputs))
-        names = json.loads((outputs / "outputs.json").read_text())
-        return loaded, {
-            name: np.load(outputs / f"output_{index}.npy") for index, name in enumerate(names)
-        }
+        return loaded, read_outputs(outputs)
 
     return call
 
@@ -151,9 +148,7 @@ class TestLiteRT:
         assert single["notes"] == ["made for a batch of 1, resized to others"]
 
     def test_a_batch_that_cannot_be_resized_stays(self, strangers, worker):
-        loaded, outputs = worker(
-            strangers("tensorflow") / "rigid.tflite", {"image": IMAGES[:1]}
-        )
+        loaded, outputs = worker(strangers("tensorflow") / "rigid.tflite", {"image": IMAGES[:1]})
 
         assert spec_of(loaded) == {"image": ("float32", [1, 8, 8, 1])}
         assert spec_of(loaded, "outputs") == {"probabilities": ("float32", [1, 3])}
@@ -174,9 +169,7 @@ class TestLiteRT:
         assert spec_of(loaded)["image"][0] == "float32"
         assert any("int8 of scale" in note for note in loaded["notes"])
         # Eight bits for numbers in 0..1, through three layers.
-        np.testing.assert_allclose(
-            outputs["probabilities"], expected["probabilities"], atol=0.1
-        )
+        np.testing.assert_allclose(outputs["probabilities"], expected["probabilities"], atol=0.1)
 
     def test_quantised_and_raw(self, strangers, worker):
         path = strangers("tensorflow") / "int8.tflite"

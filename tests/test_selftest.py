@@ -44,9 +44,7 @@ def test_calls_taken_for_independent_would_be_wrong_far_more_often():
         one, other = simulate(
             [1.0, 1.0], generations=GENERATIONS, turns=8, calls=10, noise=Noise(), random=random
         )
-        bursts = [
-            level(one[g][t]) - level(other[g][t]) for g in range(6) for t in range(8)
-        ]
+        bursts = [level(one[g][t]) - level(other[g][t]) for g in range(6) for t in range(8)]
         ratio = ratio_of(bursts)
         alarms += ratio.high < 1 or ratio.low > 1
 

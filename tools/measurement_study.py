@@ -6,8 +6,9 @@
 
 `collect` measures byte copies of one artifact, which truly differ by nothing, in several
 arrangements of processes. `compare` then judges every pair of copies by many estimators, over
-runs of consecutive generations. `ratios` has the estimators judge a run of `exportbench run`, whose
-artifacts differ in how sensitive they are to what else runs. The results are in docs/measurement.md.
+runs of consecutive generations. `ratios` has the estimators judge a run of `exportbench run`,
+whose artifacts differ in how sensitive they are to what else runs. The results are in
+docs/measurement.md.
 """
 
 from __future__ import annotations
@@ -266,7 +267,9 @@ def of_all_calls(share: float) -> Difference:
 
 def of_cpu(mine: list[Burst], theirs: list[Burst]) -> float:
     """Of the processor time, as a mean over the turns."""
-    return float(np.mean([np.log(a["cpu_s"] / b["cpu_s"]) for a, b in zip(mine, theirs, strict=True)]))
+    return float(
+        np.mean([np.log(a["cpu_s"] / b["cpu_s"]) for a, b in zip(mine, theirs, strict=True)])
+    )
 
 
 CHOSEN = "10 % quantile of all calls"
@@ -354,7 +357,12 @@ def rows(generations: list[dict[str, Any]]) -> Iterable[tuple[str, str, int, Jud
             for estimate in ESTIMATES:
                 yield arrangement, estimate, batch, judge(own, batch, estimate=estimate)
             for turns in (1, 2, 4):
-                yield arrangement, f"{CHOSEN}, turns: {turns}", batch, judge(own, batch, turns=turns)
+                yield (
+                    arrangement,
+                    f"{CHOSEN}, turns: {turns}",
+                    batch,
+                    judge(own, batch, turns=turns),
+                )
             for size in (4, 12):
                 if len(own) >= size:
                     way = f"{CHOSEN}, generations: {size}"
