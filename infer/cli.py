@@ -215,7 +215,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--python",
-        dest="pythons",
         nargs="+",
         action="extend",
         default=[],
@@ -496,7 +495,7 @@ def _with_variants(
                 f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(RUNTIMES)}"
             )
         tried.append((match[1], match[2], match[3]))
-    pythons = parse_interpreters(options.pythons)
+    pythons = parse_interpreters(options.python)
     result: list[tuple[str, Path]] = []
     setups: dict[str, dict[str, Any]] = {}
     for label, path in artifacts:
