@@ -182,7 +182,9 @@ def read_baseline(path: Path) -> Baseline:
     except OSError as error:
         raise BaselineError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise BaselineError(f"{path}: not JSON ({error}); remove it and write it anew with --update") from None
+        raise BaselineError(
+            f"{path}: not JSON ({error}); remove it and write it anew with --update"
+        ) from None
     version = value.get("baseline_version") if isinstance(value, dict) else None
     if version != BASELINE_VERSION:
         raise BaselineError(
