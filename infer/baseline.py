@@ -37,7 +37,7 @@ class Facts:
 
     Attributes:
         outcome: one of `infer.outcome.Outcome`.
-        reason: of an outcome that is not ok.
+        reason: of an outcome that is not ok; none of a baseline's.
         format: the runtime's name.
         sha256: of the payload's files and their names.
         weights: SHA-256 of the weights inside, where the manifest tells.
@@ -90,7 +90,6 @@ class Facts:
             }
         value = {
             "outcome": self.outcome,
-            "reason": self.reason,
             "format": self.format,
             "sha256": self.sha256,
             "weights_sha256": self.weights,
@@ -121,7 +120,6 @@ class Facts:
         answers.probe_difference(probe, probe)  # that its lines are numbers
         return cls(
             outcome=str(value["outcome"]),
-            reason=str(value.get("reason", "")),
             format=value.get("format"),
             sha256=value.get("sha256"),
             weights=value.get("weights_sha256"),
@@ -184,12 +182,14 @@ def read_baseline(path: Path) -> Baseline:
     except OSError as error:
         raise BaselineError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise BaselineError(f"{path}: not JSON ({error}); write it anew with --update") from None
+        raise BaselineError(
+            f"{path}: not JSON ({error}); remove it and write it anew with --update"
+        ) from None
     version = value.get("baseline_version") if isinstance(value, dict) else None
     if version != BASELINE_VERSION:
         raise BaselineError(
             f"{path}: baseline version {version}, this program reads {BASELINE_VERSION}; "
-            "remove the file and write it anew with --update"
+            "remove it and write it anew with --update"
         )
     try:
         entries = value["artifacts"]

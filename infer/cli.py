@@ -228,7 +228,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--python",
-        dest="pythons",
         nargs="+",
         action="extend",
         default=[],
@@ -533,7 +532,7 @@ def _with_variants(
         if match[2] == "runtime" and match[3] not in takers(match[1]):
             raise UsageError(f"--try {text}: choose one of {', '.join(takers(match[1]))}")
         tried.append((match[1], match[2], match[3]))
-    pythons = parse_interpreters(options.pythons)
+    pythons = parse_interpreters(options.python)
     result: list[tuple[str, Path]] = []
     setups: dict[str, dict[str, Any]] = {}
     signatures = _signatures(options.signature, [label for label, _ in artifacts])

@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from infer import gate_report
-from infer.artifact import ArtifactError, discover, label_paths, open_artifact
+from infer.artifact import ArtifactError, discover, open_artifact
 from infer.baseline import Baseline, read_baseline
 from infer.controller import Plan
 from infer.judgement import Judgement, Verdict, judge, measured, new_baseline
@@ -103,9 +104,9 @@ def run(options: argparse.Namespace, measure: Measure) -> int:
         console = Console()
         if not console.is_terminal:
             console.width = max(console.width, 160)
-        gate_report.show(judgement, console)
+        gate_report.show(judgement, console, remedies=not options.update)
     if options.update:
-        print(f"baseline: {options.baseline}", file=sys.stderr)
+        print(f"taken into the baseline: {options.baseline}", file=sys.stderr)
         return OK
     return status(judgement, strict=options.strict)
 
@@ -213,8 +214,8 @@ def _paired(plan: Plan, options: argparse.Namespace) -> Plan:
 def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, Path]:
     """The former artifact of each artifact, by path, for those that have one.
 
-    In a folder of artifacts it is the one of the same name, with as much of the path before it as
-    tells it from others. One artifact and one former one belong together whatever their names.
+    It is the one of the same name whose path is the most alike, from its end. One artifact and one
+    former one belong together whatever their names.
 
     Raises:
         UsageError: nothing is where the former artifacts should be.
@@ -230,18 +231,25 @@ def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, P
             candidates.append(root)
     if len(paths) == len(candidates) == 1:
         return {paths[0]: candidates[0]}
-    theirs = {label: path for path, label in label_paths(candidates)}
-    names: dict[str, list[Path]] = {}
-    for path in candidates:
-        names.setdefault(path.name, []).append(path)
-    result = {}
-    for path, label in label_paths(list(paths)):
-        same = names.get(path.name, [])
-        if label in theirs:
-            result[path] = theirs[label]
-        elif len(same) == 1 and sum(other.name == path.name for other in paths) == 1:
-            result[path] = same[0]
-    return result
+    best = {}
+    for path in paths:
+        shared = {other: _shared(path, other) for other in candidates}
+        most = max(shared.values(), default=0)
+        alike = [other for other, count in shared.items() if count == most]
+        if most and len(alike) == 1:
+            best[path] = alike[0], most
+    # Of two that would have the same former artifact, it is that of the one whose path is nearer.
+    return {
+        path: other
+        for path, (other, most) in best.items()
+        if not any(o == other and n >= most for p, (o, n) in best.items() if p != path)
+    }
+
+
+def _shared(path: Path, other: Path) -> int:
+    """How many last parts two paths share."""
+    pairs = zip(reversed(path.absolute().parts), reversed(other.absolute().parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _is_artifact(path: Path) -> bool:

@@ -38,8 +38,8 @@ def headline(judgement: Judgement) -> str:
     return f"Gate {judgement.verdict}: {', '.join(counts) or 'nothing to judge'}"
 
 
-def show(judgement: Judgement, console: Console) -> None:
-    """Print a judgement."""
+def show(judgement: Judgement, console: Console, *, remedies: bool = True) -> None:
+    """Print a judgement, and what to do unless it has been done."""
     names, rows = _grid(judgement)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("artifact", *names):
@@ -57,8 +57,9 @@ def show(judgement: Judgement, console: Console) -> None:
         console.print(Text(line, style=_STYLES[check.verdict]))
     for notice in judgement.notices:
         console.print(Text(f"*** {notice}", style="bold yellow"))
-    if judgement.remedies:
-        console.print(Text("What to do:", style="bold"))
+    if not remedies or not judgement.remedies:
+        return
+    console.print(Text("What to do:", style="bold"))
     for remedy in judgement.remedies:
         console.print(Text(f"  {remedy}"), soft_wrap=True)
 

@@ -58,9 +58,14 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Add the tests of the artifacts behind those of the project."""
     folders = config.getoption("artifact_dir")
-    if folders:
-        root = _Artifacts.from_parent(session, name="artifacts", nodeid="artifacts")
-        items += root.items(_Gate(config, folders))
+    if not folders:
+        return
+    gate = _Gate(config, folders)
+    root = _Artifacts.from_parent(session, name="artifacts", nodeid="artifacts", gate=gate)
+    # As pytest does for the tests that it finds itself, so that they are counted.
+    report = config.hook.pytest_make_collect_report(collector=root)
+    config.hook.pytest_collectreport(report=report)
+    items += report.result
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -99,6 +104,7 @@ class _Gate:
         self.options = _options(config, folders)
         self.judgement: Judgement | None = None
         self._error: Exception | None = None
+        self.names = self._labels()
         config.stash[_GATE] = self
 
     def checks(self, artifact: str, kind: str) -> list[Check]:
@@ -125,7 +131,7 @@ class _Gate:
         assert self.judgement
         return [c for c in self.judgement.checks if c.artifact == artifact and c.kind == kind]
 
-    def names(self) -> list[str]:
+    def _labels(self) -> list[str]:
         """Labels of the artifacts that there are and that the baseline has."""
         from infer import cli
         from infer.baseline import read_baseline
@@ -172,27 +178,27 @@ class _Failed(Exception):  # noqa: N818 - a test's failure, in words
 class _Artifacts(pytest.Collector):
     """What the tests of all artifacts are below."""
 
-    def collect(self) -> list[pytest.Item]:
-        """Nothing: the items are added when the project's are known."""
-        return []
+    def __init__(self, *, gate: _Gate, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._gate = gate
 
-    def items(self, gate: _Gate) -> list[pytest.Item]:
+    def collect(self) -> list[pytest.Item]:
         """A test for each artifact and each kind of check."""
         from infer.margins import DEFAULTS
 
-        result: list[pytest.Item] = []
-        for name in gate.names():
-            artifact = _Artifact.from_parent(self, name=name)
-            for kind in ("outcome", *DEFAULTS):
-                result.append(_CheckItem.from_parent(artifact, name=kind, gate=gate))
-        return result
+        artifacts = [_Artifact.from_parent(self, name=name) for name in self._gate.names]
+        return [
+            _CheckItem.from_parent(artifact, name=kind, gate=self._gate)
+            for artifact in artifacts
+            for kind in ("outcome", *DEFAULTS)
+        ]
 
 
 class _Artifact(pytest.Collector):
     """What the tests of an artifact are below."""
 
     def collect(self) -> list[pytest.Item]:
-        """Nothing, as above."""
+        """Nothing: its tests are collected for all artifacts together."""
         return []
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,14 @@ from conftest import ROOT
 from runs import SMALL
 
 import infer
+from infer.cli import options_of, plan_of
 from infer.interpreters import Interpreter, parse_interpreters
+from infer.outcome import Failure
+from infer.runtimes import RUNTIMES
 from infer.usage import UsageError
 
 OLD, NEW = "1.20.1", "1.31.0"
-QUICK = (*SMALL, "--protocol", "paper", "--batch", "4", "--scenario", "single")
+QUICK = (*SMALL, "--batch", "4", "--scenario", "single")
 
 
 def python_of(folder: Path) -> Path:
@@ -47,12 +52,10 @@ def numpy_python(tmp_path_factory):
 
 
 def onnx_model(folder: Path) -> Path:
-    """The model of examples/gate, and its inputs, made by its own script."""
-    subprocess.run(
-        [sys.executable, ROOT / "examples" / "gate" / "make_model.py", "--out", "exported"],
-        cwd=folder,
-        check=True,
-    )
+    """The model of examples/gate, made by its own script, and beside it the inputs."""
+    example = ROOT / "examples" / "gate"
+    subprocess.run([sys.executable, example / "make_model.py"], cwd=folder, check=True)
+    shutil.copy(example / "test.npz", folder)
     return folder / "exported" / "digits.onnx"
 
 
@@ -72,21 +75,32 @@ def test_a_worker_needs_numpy_and_nothing_else(
     assert f"--python fake:other={numpy_python}" in rows[1]["command"]
 
 
-def test_what_is_missing_there_is_said_in_one_line(tmp_path, run_cli, numpy_python):
+def test_what_is_missing_there_is_said_in_one_line(tmp_path, numpy_python):
     pytest.importorskip("onnx", reason="the model is an ONNX file")
-    onnx_model(tmp_path)
-    run_cli(
-        *("run", "exported/digits.onnx", *QUICK, "--inputs", "test.npz"),
-        *("--python", f"onnx:other={numpy_python}", f"torchscript:never={numpy_python}"),
-        cwd=tmp_path,
-    )
-    rows = {r["artifact"]: r for r in json.loads((tmp_path / "out.json").read_text())["rows"]}
-    assert rows.keys() == {"digits.onnx", "digits.onnx (other)"}
-    row = rows["digits.onnx (other)"]
-    assert row["outcome"] == "unsupported"
-    assert row["reason"] == (
+    with pytest.raises(Failure) as failure:
+        infer.load(onnx_model(tmp_path), python=numpy_python)
+    assert failure.value.outcome == "unsupported"
+    assert failure.value.reason == (
         f"onnxruntime is not installed in other: {numpy_python} -m pip install onnxruntime"
     )
+
+
+def test_an_interpreter_may_be_for_one_format(tmp_path, fake_artifact, numpy_python):
+    fake_artifact(tmp_path, "m")
+    (tmp_path / "n.onnx").touch()
+    pythons = ("--python", f"fake:one={numpy_python}", f"onnx:two={numpy_python}")
+    plan = plan_of(options_of("run", str(tmp_path / "m"), str(tmp_path / "n.onnx"), *pythons))
+    assert [label for label, _ in plan.artifacts] == ["m", "m (one)", "n.onnx", "n.onnx (two)"]
+    assert plan.setups["m (one)"] == {"interpreter": "one", "python": str(numpy_python)}
+
+
+def test_what_cannot_run_here_is_measured_only_there(tmp_path, numpy_python, monkeypatch):
+    (tmp_path / "n.onnx").touch()
+    monkeypatch.setitem(RUNTIMES, "onnx", replace(RUNTIMES["onnx"], package="not_installed_here"))
+    options = ("run", str(tmp_path / "n.onnx"))
+    assert [n for n, _ in plan_of(options_of(*options)).artifacts] == ["n.onnx"]
+    plan = plan_of(options_of(*options, "--python", f"there={numpy_python}"))
+    assert [label for label, _ in plan.artifacts] == ["n.onnx (there)"]
 
 
 def test_an_interpreter_that_cannot_run_a_worker_is_refused(tmp_path, bare_python):

@@ -1,4 +1,4 @@
-"""Make the example's model and its test inputs: a small classifier of handwritten digits.
+"""Make the example's model, a small classifier of handwritten digits, and its test inputs.
 
 Stands for whatever exports your model. It needs only `onnx` and what exportbench brings along.
 """
@@ -59,18 +59,21 @@ def write_model(path: Path, *, careless: bool = False) -> None:
 def write_inputs(path: Path) -> None:
     """Write the images that the model was not trained on, and their classes."""
     images, labels = digits()
-    np.savez(path, image=images[TRAINING:], labels=labels[TRAINING:])
+    np.savez_compressed(path, image=images[TRAINING:], labels=labels[TRAINING:])
 
 
 def main() -> None:
-    """Write both below a folder."""
+    """Write the model, or the inputs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("exported"), help="folder of the model")
     parser.add_argument("--careless", action="store_true", help="a worse model, to see it caught")
+    parser.add_argument("--inputs", type=Path, help="write the test inputs to this file instead")
     options = parser.parse_args()
+    if options.inputs:
+        write_inputs(options.inputs)
+        return
     options.out.mkdir(parents=True, exist_ok=True)
     write_model(options.out / "digits.onnx", careless=options.careless)
-    write_inputs(Path("test.npz"))
 
 
 if __name__ == "__main__":
