@@ -751,9 +751,9 @@ class Run:
         """
         if self._of_kind("survey")[label]["inputs"]["looped"] or self._repeats(label):
             return None
-        uneven = without_rows(folder) | without_rows(self.folder(label))
+        left_out = without_rows(folder) | without_rows(self.folder(label)) | {*self.plan.ignored}
         timed, surveyed = (
-            {name: array for name, array in read_outputs(where).items() if name not in uneven}
+            {name: array for name, array in read_outputs(where).items() if name not in left_out}
             for where in (folder, self.folder(label))
         )
         if not timed:

@@ -32,7 +32,8 @@ def differences(array: np.ndarray, expected: np.ndarray, *, absolute: bool = Fal
         absolute: compare the absolute values.
     """
     if "text" in (kind_of(array.dtype), kind_of(expected.dtype)):
-        return (array.astype(np.str_) != expected.astype(np.str_)).astype(np.float64)
+        unequal: np.ndarray = array.astype(np.str_) != expected.astype(np.str_)
+        return unequal.astype(np.float64)
     a, b = widened(array), widened(expected)
     if absolute:
         a, b = np.abs(a), np.abs(b)
