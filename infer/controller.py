@@ -219,6 +219,10 @@ class Run:
         """Take up what the earlier parts of a resumed run came to."""
         if self.store.records[0]["inputs_sha256"] != inputs_sha256:
             raise InputError(f"{self.plan.inputs}: altered since the run began; start a new one")
+        drawn = next(iter(self._of_kind("random").values()), None)
+        kept = self.store.folder / "inputs.npz"
+        if drawn and (not kept.is_file() or _sha256(kept) != drawn["sha256"]):
+            raise InputError(f"{kept}: altered since the run began; start a new one")
         self._ended = {
             label for label, record in self._of_kind("outcome").items() if record["early"]
         }
