@@ -42,7 +42,9 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--tolerance", type=float, help="largest difference that passes (default: by precision)"
     )
-    parser.add_argument("--threads", type=input_options.positive, help="for each artifact (default: all cores)")
+    parser.add_argument(
+        "--threads", type=input_options.positive, help="for each artifact (default: all cores)"
+    )
     parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
 
 

@@ -6,13 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from infer import cli
+from infer.controller import Run
+
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 FAST = (
     *("--device", "cpu", "--threads", 1, "--turns", 1, "--burst", "0.01s", "--batch", 4),
-    *("--scenario", "batch", "--json", "out.json", "--out", "runs"),
+    *("--scenario", "batch", "--budget", "1s", "--json", "out.json", "--out", "runs"),
 )
 IMAGES = np.random.default_rng(0).normal(size=(6, 4, 5, 3)).astype(np.float32)
 
@@ -56,19 +59,25 @@ def classifier(path, *, name="image", output="scores", shape=("N", 4, 5, 3), mor
 
 
 @pytest.fixture
-def measure(tmp_path, run_cli):
-    """Runs the command in a folder; gives what it left."""
+def measure(tmp_path, monkeypatch, capsys):
+    """Runs the command in a folder, in this process; gives what it left."""
+    monkeypatch.chdir(tmp_path)
+    # The machine's ceiling takes seconds and is not what is tested here.
+    monkeypatch.setattr(Run, "_measure_ceiling", lambda run: None)
 
     def run(*arguments, inputs=None, status=0):
         if inputs is not None:
             np.savez(tmp_path / "in.npz", **inputs)
             arguments = (*arguments, "--inputs", "in.npz")
-        done = run_cli("run", *arguments, *FAST, cwd=tmp_path)
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode == status, done.stdout + done.stderr
+        try:
+            ended = cli.main([*map(str, ("run", *arguments, *FAST))])
+        except SystemExit as error:
+            ended = error.code
+        said = capsys.readouterr()
+        assert ended == status, said.out + said.err
         if status == 2:
-            assert done.stderr.count("\n") == 1
-            return done.stderr
+            assert said.err.count("\n") == 1
+            return said.err
         summary = json.loads((tmp_path / "out.json").read_text())
         folder = max((tmp_path / "runs").iterdir())
         return SimpleNamespace(
@@ -77,7 +86,7 @@ def measure(tmp_path, run_cli):
             records=[json.loads(line) for line in (folder / "results.jsonl").open()],
             report=(folder / "report.md").read_text(),
             folder=folder,
-            text=done.stdout,
+            text=said.out,
         )
 
     return run
@@ -108,16 +117,15 @@ def test_two_outputs_of_one_shape_are_a_question_that_a_map_settles(tmp_path, me
     command = row["reason"].rpartition("--map ")[2].split()
     assert command == ["b.onnx:y0=scores", "b.onnx:y1=other"]
 
-    told = measure("a.onnx", "b.onnx", "--map", *command, inputs={"image": IMAGES})
-    assert told.rows["b.onnx"]["outcome"] == "ok"
-    assert told.rows["b.onnx"]["largest_difference"] == 0
-
     (tmp_path / "map.toml").write_text('["b.onnx".outputs]\ny0 = "other"\ny1 = "scores"\n')
     wrong = measure("a.onnx", "b.onnx", "--map", "map.toml", inputs={"image": IMAGES}, status=1)
     row = wrong.rows["b.onnx"]
     assert row["outcome"] == "parity_fail"
     assert row["differing"][0].keys() >= {"sample", "own", "reference"}
     assert "Samples that differ" in wrong.report and "Samples that differ" in wrong.text
+
+    told = measure("a.onnx", "b.onnx", "--map", command[1], inputs={"image": IMAGES})
+    assert told.rows["b.onnx"]["outcome"] == "ok"
 
 
 def test_random_inputs_are_the_same_for_all_and_said_to_be_random(tmp_path, measure):
@@ -145,16 +153,17 @@ def test_a_free_dimension_that_nobody_has_set(tmp_path, measure):
     assert row["outcome"] == "bad_input" and "--dim h=SIZE" in row["reason"]
 
 
-@pytest.mark.parametrize("batch", [1, 4])
-def test_a_fixed_batch_is_called_several_times(tmp_path, measure, batch):
+def test_a_fixed_batch_is_called_several_times(tmp_path, measure):
     classifier(tmp_path / "free.onnx")
-    classifier(tmp_path / "fixed.onnx", shape=(batch, 4, 5, 3))
+    for batch in (1, 3, 4):
+        classifier(tmp_path / f"{batch}.onnx", shape=(batch, 4, 5, 3))
 
-    run = measure("free.onnx", "fixed.onnx", inputs={"image": IMAGES})
+    run = measure("free.onnx", "1.onnx", "3.onnx", "4.onnx", inputs={"image": IMAGES})
 
-    row = run.rows["fixed.onnx"]
-    assert row["outcome"] == "ok" and row["largest_difference"] < 1e-5
-    assert any(f"takes {batch} sample" in note for note in row["notes"])
+    for batch in (1, 3, 4):
+        row = run.rows[f"{batch}.onnx"]
+        assert row["outcome"] == "ok" and row["largest_difference"] < 1e-5
+        assert any(f"takes {batch} sample" in note for note in row["notes"])
 
 
 def test_types_of_all_kinds(tmp_path, measure):
@@ -179,8 +188,8 @@ def test_types_of_all_kinds(tmp_path, measure):
     run = measure("m.onnx", inputs={name: array for name, (_, array) in types.items()})
 
     assert run.rows["m.onnx"]["outcome"] == "ok", run.rows["m.onnx"]["reason"]
-    for random in ("m.onnx", "--random", 0), ("m.onnx", "--random", 1, "--samples", 1):
-        assert measure(*random).rows["m.onnx"]["outcome"] == "ok"
+    random = measure("m.onnx", "--random", 0, "--samples", 5)
+    assert random.rows["m.onnx"]["outcome"] == "ok"
 
 
 def test_models_without_inputs_and_without_samples(tmp_path, measure):
@@ -216,20 +225,17 @@ def recurrent(path, rows):
     )
 
 
-@pytest.mark.parametrize("rows", ["N", 1])
-def test_a_state_is_looped_over_a_sequence(tmp_path, measure, rows):
+@pytest.mark.parametrize(("rows", "start"), [("N", None), (1, np.array([[10, 20]], np.float32))])
+def test_a_state_is_looped_over_a_sequence(tmp_path, measure, rows, start):
     recurrent(tmp_path / "m.onnx", rows)
     x = np.arange(12, dtype=np.float32).reshape(6, 2)
-    for start in (None, np.array([[10, 20]], np.float32)):
-        given = {"x": x} | ({} if start is None else {"h": start})
+    given = {"x": x} | ({} if start is None else {"h": start})
 
-        run = measure("m.onnx", "--loop", "h_out=h", inputs=given)
+    run = measure("m.onnx", "--loop", "h_out=h", inputs=given)
 
-        assert run.rows["m.onnx"]["outcome"] == "ok"
-        outputs = run.folder / "outputs" / "m.onnx"
-        y = np.load(outputs / "output_0.npy")
-        expected = np.cumsum(x, axis=0) + (0 if start is None else start)
-        np.testing.assert_allclose(-y, expected)
+    assert run.rows["m.onnx"]["outcome"] == "ok"
+    y = np.load(run.folder / "outputs" / "m.onnx" / "output_0.npy")
+    np.testing.assert_allclose(-y, np.cumsum(x, axis=0) + (0 if start is None else start))
 
 
 def test_state_and_noise_are_detected_and_said(tmp_path, fake_artifact, inputs_file, measure):
@@ -268,20 +274,6 @@ def test_tolerance_comes_from_the_noise_of_the_reference(
     assert run.rows["far"]["outcome"] == "parity_fail"
 
 
-def test_a_fixed_batch_of_the_fake_runtime(
-    tmp_path, fake_artifact, inputs_file, signature, measure
-):
-    (tmp_path / "m").mkdir()
-    fake_artifact(tmp_path / "m", "free")
-    fake_artifact(tmp_path / "m", "three", takes=3, signature=signature(shape=(3, 4, 4, 3)))
-    inputs_file(tmp_path / "in.npz")
-
-    run = measure("m", "--inputs", "in.npz")
-
-    assert run.rows["three"]["outcome"] == "ok"
-    assert run.rows["three"]["largest_difference"] == 0
-
-
 def test_a_probe_that_says_nothing_is_doubted(tmp_path, measure):
     classifier(tmp_path / "a.onnx")
     classifier(tmp_path / "b.onnx", scale=2.0)
@@ -291,9 +283,6 @@ def test_a_probe_that_says_nothing_is_doubted(tmp_path, measure):
     assert {row["outcome"] for row in run.rows.values()} == {"ok"}
     (notice,) = [text for text in run.notices if text.startswith("DOUBTFUL PROBE")]
     assert "0 everywhere" in notice and notice in run.report
-    assert not any(
-        "DOUBTFUL" in text for text in measure("a.onnx", "a.onnx", inputs={"image": IMAGES}).notices
-    )
 
 
 def test_what_is_not_finite_agrees_with_the_same_only(tmp_path, measure):
@@ -301,16 +290,14 @@ def test_what_is_not_finite_agrees_with_the_same_only(tmp_path, measure):
         classifier(tmp_path / f"{name}.onnx", more=[("log", operators)])
     ignored = ("--ignore", "scores", "--reference", "a.onnx")
 
-    run = measure("a.onnx", "b.onnx", *ignored, inputs={"image": IMAGES})
-    assert {row["outcome"] for row in run.rows.values()} == {"ok"}
+    run = measure("a.onnx", "b.onnx", "c.onnx", *ignored, inputs={"image": IMAGES}, status=1)
+    assert run.rows["a.onnx"]["outcome"] == run.rows["b.onnx"]["outcome"] == "ok"
     assert any("not finite in" in text for text in run.notices)
+    assert run.rows["c.onnx"]["outcome"] == "parity_fail"
+    assert "is finite in" in run.rows["c.onnx"]["reason"]
 
     alone = measure("a.onnx", *ignored, inputs={"image": IMAGES}, status=1)
     assert alone.rows["a.onnx"]["outcome"] == "non_finite"
-
-    other = measure("a.onnx", "b.onnx", "c.onnx", *ignored, inputs={"image": IMAGES}, status=1)
-    assert other.rows["c.onnx"]["outcome"] == "parity_fail"
-    assert "finite in" in other.rows["c.onnx"]["reason"]
 
 
 def test_signs_that_are_not_unique(tmp_path, measure):
@@ -318,9 +305,10 @@ def test_signs_that_are_not_unique(tmp_path, measure):
     classifier(tmp_path / "b.onnx", more=[("v", "Neg")])
     inputs = {"image": IMAGES}
 
-    assert measure("a.onnx", "b.onnx", inputs=inputs, status=1).rows["b.onnx"]["differing"]
+    as_is = measure("a.onnx", "b.onnx", inputs=inputs, status=1)
+    assert as_is.rows["b.onnx"]["differing"]
+    assert not any("DOUBTFUL" in text for text in as_is.notices)
     measure("a.onnx", "b.onnx", "--compare", "v=abs", inputs=inputs)
-    measure("a.onnx", "b.onnx", "--ignore", "v", inputs=inputs)
 
 
 def test_the_difference_of_accuracies_has_an_interval(tmp_path, measure):
@@ -342,7 +330,7 @@ def test_the_difference_of_accuracies_has_an_interval(tmp_path, measure):
     [
         (("--random", "0", "--inputs", "in.npz"), "exclude each other"),
         (("--samples", "3"), "goes with --random"),
-        (("--random", "-1"), "seed"),
+        (("--random", "x"), "seed"),
         (("--random", "0", "--dim", "h"), "--dim h: say NAME=SIZE"),
         (("--random", "0", "--map", "missing.toml"), "cannot be read"),
         (("--random", "0", "--map", "x"), "NAME=OTHER"),

@@ -6,6 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
+from infer import cli
+
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
@@ -59,18 +61,19 @@ ALTERED[3, 4] += 0.5
 
 
 @pytest.fixture
-def bisect(tmp_path, run_cli):
-    """Runs the command; gives its exit status, JSON and text."""
+def bisect(tmp_path, monkeypatch, capsys):
+    """Runs the command in this process; gives its exit status, JSON and text."""
+    monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
         if not (tmp_path / "in.npz").exists():
             np.savez(tmp_path / "in.npz", x=X)
-        done = run_cli("bisect", *arguments, "--json", "out.json", cwd=tmp_path)
-        assert "Traceback" not in done.stderr, done.stderr
-        if done.returncode > 1:
-            assert done.stderr.count("\n") == 1, done.stderr
-            return done.returncode, {}, done.stderr
-        return done.returncode, json.loads((tmp_path / "out.json").read_text()), done.stdout
+        status = cli.main([*map(str, ("bisect", *arguments, "--json", "out.json"))])
+        said = capsys.readouterr()
+        if status > 1:
+            assert said.err.count("\n") == 1, said.err
+            return status, {}, said.err
+        return status, json.loads((tmp_path / "out.json").read_text()), said.out
 
     return run
 
