@@ -18,7 +18,6 @@ from infer.errors import ArtifactError as ArtifactError
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
-ANY = "any"  # the dtype of a tensor whose file does not tell it
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infer import environment, input_options
-from infer.artifact import Artifact, ArtifactError, label_paths, open_artifact
+from infer.artifact import Artifact, ArtifactError, check_files, label_paths, open_artifact
 from infer.bisect import Compared, Found, Setup, bisect
 from infer.inputs import InputError, read_inputs
 from infer.outcome import Failure, Outcome
@@ -42,7 +42,9 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--tolerance", type=float, help="largest difference that passes (default: by precision)"
     )
-    parser.add_argument("--threads", type=int, help="for each artifact (default: all cores)")
+    parser.add_argument(
+        "--threads", type=input_options.positive, help="for each artifact (default: all cores)"
+    )
     parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
 
 
@@ -84,7 +86,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _open(options: argparse.Namespace, labels: list[str]) -> tuple[Artifact, Artifact]:
     try:
-        return open_artifact(options.a, labels[0]), open_artifact(options.b, labels[1])
+        a, b = open_artifact(options.a, labels[0]), open_artifact(options.b, labels[1])
+        check_files(a)
+        check_files(b)
+        return a, b
     except ArtifactError as error:
         raise InputError(str(error)) from None
 

@@ -223,6 +223,10 @@ class Run:
         """Take up what the earlier parts of a resumed run came to."""
         if self.store.records[0]["inputs_sha256"] != inputs_sha256:
             raise InputError(f"{self.plan.inputs}: altered since the run began; start a new one")
+        drawn = next(iter(self._of_kind("random").values()), None)
+        kept = self.store.folder / "inputs.npz"
+        if drawn and (not kept.is_file() or _sha256(kept) != drawn["sha256"]):
+            raise InputError(f"{kept}: altered since the run began; start a new one")
         self._ended = {
             label for label, record in self._of_kind("outcome").items() if record["early"]
         }
@@ -779,9 +783,9 @@ class Run:
         """
         if self._of_kind("survey")[label]["inputs"]["looped"] or self._repeats(label):
             return None
-        uneven = without_rows(folder) | without_rows(self.folder(label))
+        left_out = without_rows(folder) | without_rows(self.folder(label)) | {*self.plan.ignored}
         timed, surveyed = (
-            {name: array for name, array in read_outputs(where).items() if name not in uneven}
+            {name: array for name, array in read_outputs(where).items() if name not in left_out}
             for where in (folder, self.folder(label))
         )
         if not timed:

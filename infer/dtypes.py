@@ -1,7 +1,7 @@
 """Types of tensors by name, those that NumPy alone does not have among them, and how they are kept.
 
 A type is called as in NumPy ("float32", "bool", "complex64"), as in ml_dtypes ("bfloat16",
-"float8_e4m3fn", "int4"), or "str" for text.
+"float8_e4m3fn", "int4"), "str" for text, or "any" where the file does not tell it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 TEXT = "str"
+ANY = "any"  # of a tensor whose file does not tell its type
 _TEXT_NAMES = {TEXT, "string", "object", "bytes"}
 _HALF = {"float16", "bfloat16"}
 

@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--samples",
-        type=_positive,
+        type=positive,
         metavar="N",
         help=f"how many to make up (default: {SAMPLES})",
     )
@@ -118,7 +118,8 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of the command line that is at least 1."""
     if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return int(text)

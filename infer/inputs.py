@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from infer.artifact import ANY, Signature, TensorSpec
-from infer.dtypes import dtype_of, is_text, kind_of, restored
+from infer.artifact import Signature, TensorSpec
+from infer.dtypes import ANY, dtype_of, is_text, kind_of, restored
 from infer.mapping import Ambiguous, MapError, Rule, layouts, pair, rules_for
 
 LABELS = "labels"
@@ -174,8 +174,6 @@ def sized(signature: Signature, dims: Mapping[str, int]) -> Signature:
     """The signature with the free dimensions that the user has set."""
 
     def one(spec: TensorSpec) -> TensorSpec:
-        if spec.shape is None:
-            return spec
         shape = tuple(
             size
             if isinstance(size, int)
@@ -293,8 +291,10 @@ def looped(
 
 
 def _zeros(spec: TensorSpec, path: Path) -> np.ndarray:
-    if spec.shape is None:
-        raise InputError(f"{path}: has no '{spec.name}', and its shape is not in the artifact")
+    if spec.dtype == ANY:
+        raise InputError(
+            f"{path}: has no '{spec.name}', and what its first state is like is not in the artifact"
+        )
     free = [axis for axis, size in enumerate(spec.shape) if not isinstance(size, int) and axis]
     if free:
         raise InputError(
@@ -314,10 +314,11 @@ def dim_name(spec: TensorSpec, axis: int) -> str:
 
 def _ways(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...] | None]:
     """How an array could be laid out for an input; empty where it cannot."""
-    wanted, have = kind_of(dtype_of(spec.dtype)), kind_of(array.dtype)
+    have = kind_of(array.dtype)
+    wanted = have if spec.dtype == ANY else kind_of(dtype_of(spec.dtype))
     if wanted != have and not (array.dtype == np.uint8 and wanted == "float") and have != "other":
         return []
-    if spec.shape is None or (not spec.shape and array.ndim):  # the format does not tell
+    if not spec.shape and array.ndim:  # the format does not tell
         return [None]
     return layouts(array.shape, spec.shape)
 
@@ -371,7 +372,7 @@ def _converted(
 
 
 def _check(path: Path, spec: TensorSpec, array: np.ndarray) -> None:
-    if spec.shape is None or (not spec.shape and array.ndim):  # the format does not tell
+    if not spec.shape and array.ndim:  # the format does not tell
         return
     fits = len(spec.shape) == array.ndim and all(
         not isinstance(size, int) or size == have
@@ -456,7 +457,7 @@ def _check_names(
     """Whether free dimensions of one name have one size."""
     sizes: dict[str, tuple[int, str]] = {name: (size, "--dim") for name, size in dims.items()}
     for spec in signature.inputs:
-        for axis, name in enumerate(spec.shape or ()):
+        for axis, name in enumerate(spec.shape):
             if not isinstance(name, str) or (axis == 0 and spec.name not in whole):
                 continue
             have = arrays[spec.name].shape[axis]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from infer.artifact import Signature, TensorSpec
-from infer.dtypes import dtype_of, is_text, kind_of
+from infer.dtypes import ANY, dtype_of, is_text, kind_of
 from infer.inputs import InputError, Wishes, dim_name, sized
 
 SAMPLES = 128
@@ -98,9 +98,9 @@ def _is_whole(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:
 
 
 def _shape(spec: TensorSpec, samples: int, label: str, *, single: bool) -> tuple[int, ...]:
-    if spec.shape is None:
+    if spec.dtype == ANY:
         raise NotTold(
-            f"{label} does not tell the shape of '{spec.name}', so that no inputs can be made up; "
+            f"{label} does not tell shape and type of '{spec.name}', so none can be made up; "
             "give an artifact whose signature is known beside it, a manifest, or --inputs FILE.npz"
         )
     if not spec.shape:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from infer.mapping import Rule
+from infer.mapping import EVERY, Rule
 from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol
 from infer.results import Record
 from infer.statistics import Ratio, paired_differences, ratio_of
@@ -160,7 +160,7 @@ def summarize(records: list[Record]) -> Summary:
         for notice in (artifact.get("manifest") or {}).get("notices", ()):
             if notice not in notices:
                 notices.append(notice)
-    notices += found.probe_notices()
+    notices += found.probe_notices() + found.unused(run)
     if found.interrupted:
         notices.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
@@ -281,6 +281,27 @@ class _Found:
                 )
         return notices
 
+    def unused(self, run: Record) -> list[str]:
+        """Options of the user that are of nothing that any artifact has."""
+        sides = [survey["load"]["signature"] for survey in self.surveys.values()]
+        if len(self.surveys) < len(self.artifacts):
+            return []  # what could not be loaded may have it
+        specs = [spec for side in sides for specs in side.values() for spec in specs]
+        names = {spec["name"] for spec in specs} | {
+            name for parity in self.parities.values() for name in parity.get("by_output", ())
+        }
+        sizes = {size for spec in specs for size in spec["shape"] if isinstance(size, str)}
+        sizes |= {f"{spec['name']}.{axis}" for spec in specs for axis in range(len(spec["shape"]))}
+        wishes = run.get("wishes") or {}
+        said = {
+            "map": [rule["name"] for rule in wishes.get("rules", ()) if rule["artifact"] == EVERY],
+            "ignore": run.get("ignored", ()),
+            "compare": run.get("absolute", ()),
+        }
+        found = [(option, own) for option, all_ in said.items() for own in all_ if own not in names]
+        found += [("dim", name) for name in wishes.get("dims", {}) if name not in sizes]
+        return [f"UNUSED OPTION: --{option} {name}: no artifact has it." for option, name in found]
+
     def failed(self) -> set[str]:
         """Artifacts that were not measured to the end."""
         return {
@@ -399,6 +420,7 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
     survey = found.surveys.get(label)
     if survey:
         values |= _costs(survey, found.starts.get(label, []), run)
+        values["notes"] = survey["load"].get("notes", [])
     values["timings"] = {
         point: _timing(label, point, found) for point in found.bursts.get(label, {})
     }
@@ -406,7 +428,8 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
     if parity:
         names = ("reference", "largest_difference", "equal_labels", "unequal_samples", "metrics")
         values |= {name: parity.get(name) for name in (*names, "accuracy_difference")}
-        values |= {name: parity.get(name, []) for name in ("differing", "notes")}
+        values["differing"] = parity.get("differing", [])
+        values["notes"] = values.get("notes", []) + parity.get("notes", [])
         values |= {"tolerance": parity.get("tolerance"), "tolerance_how": parity.get("how")}
     return Row(**values)
 
@@ -502,20 +525,25 @@ def _command(artifact: Record, run: Record) -> str:
     ):
         if value is not None:
             command += [f"--{option}", str(value)]
-    command += _wishes(run)
+    command += _wishes(run, artifact["artifact"])
     if tuple(protocol["scenarios"]) != DEFAULT_SCENARIOS:
         command += ["--scenario", *protocol["scenarios"]]
     return shlex.join(command)
 
 
-def _wishes(run: Record) -> list[str]:
+def _wishes(run: Record, label: str) -> list[str]:
     """The options that say what inputs and outputs are."""
     options: list[str] = []
     random, wishes = run.get("random"), run.get("wishes") or {}
     if random:
         options += ["--random", str(random["seed"]), "--samples", str(random["samples"])]
     listed = {
-        "map": [Rule.of(rule).text for rule in wishes.get("rules", ())],
+        # Alone it may have another label: its rules are then those of every artifact.
+        "map": [
+            replace(rule, artifact=EVERY).text
+            for rule in map(Rule.of, wishes.get("rules", ()))
+            if rule.artifact in (EVERY, label)
+        ],
         "dim": [f"{name}={size}" for name, size in wishes.get("dims", {}).items()],
         "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in wishes.get("ranges", {}).items()],
         "loop": [f"{output}={taker}" for taker, output in wishes.get("loops", {}).items()],

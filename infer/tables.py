@@ -208,6 +208,9 @@ def tables_of(rows: list[Row], summary: Summary) -> list[list[Column]]:
     """The columns of each table that the rows of a section fill."""
     measured = {point for row in rows for point in row.timings}
     planned = [point for point in summary.points if point in measured]
+    # Of artifacts whose inputs allow one batch only; what a sweep adds has a table of its own.
+    own = {point for row in rows if not row.best_batch for point in row.timings}
+    planned += sorted(own - {*planned})
     result = [speed(point, summary) for point in planned]
     if any(row.best_batch for row in rows):
         result.append(SWEEP)

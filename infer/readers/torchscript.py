@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from infer.artifact import ANY, Signature, TensorSpec
+from infer.artifact import Signature, TensorSpec
+from infer.dtypes import ANY
 from infer.errors import ArtifactError, DamagedError
 from infer.readers.description import Description
 

@@ -8,6 +8,9 @@ Its payload is a JSON file of:
     sample_s      seconds that every sample of a batch adds
     drift         share by which each call is slower than the one before
     bias          added to every output
+    state         added to every output times the number of the call: it remembers
+    noise         largest random number that is added to every output of every call
+    takes         samples that it takes in a call; an error for any other number
     device        where it says that it ran (default: where it was asked to)
     balloon_mb    memory that a call takes and keeps
     early         answers before it is finished: "run" returns outputs that are filled in later,
@@ -73,6 +76,8 @@ class Fake:
         self._calls += 1
         fault = self._fault("run")
         batch = len(next(iter(inputs.values())))
+        if batch != self._settings.get("takes", batch):
+            raise ValueError(f"takes {self._settings['takes']} samples, not {batch}")
         seconds = self._settings.get("call_s", 0) + batch * self._settings.get("sample_s", 0)
         time.sleep(seconds * (1 + self._settings.get("drift", 0)) ** self._calls)
         if self._settings.get("balloon_mb"):
@@ -89,6 +94,8 @@ class Fake:
                 values[0, 0] = np.nan
             if fault == "shape":
                 values = values[:, :-1]
+            values += self._settings.get("state", 0) * (self._calls - 1)
+            values += self._settings.get("noise", 0) * np.random.default_rng().random(values.shape)
             outputs[spec.name] = values.astype(np.float32)
         return outputs
 

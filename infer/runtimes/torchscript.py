@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from infer.artifact import ANY, Signature, TensorSpec
+from infer.artifact import Signature, TensorSpec
+from infer.dtypes import ANY
 from infer.runtimes.base import Arrays, Options, Setting, chosen
 
 SETTINGS = (
