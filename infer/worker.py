@@ -78,6 +78,12 @@ class Worker:
                 Outcome.UNSUPPORTED,
                 f"{package} is not installed: {self.runtime.install}",
             )
+        if self.spec["device"] not in self.runtime.devices:
+            raise Failure(
+                Outcome.UNSUPPORTED,
+                f"{package} runs on {' and '.join(self.runtime.devices)} here: use --device "
+                f"{self.runtime.devices[0]}",
+            )
         self._module = importlib.import_module(f"infer.runtimes.{self.runtime.module}")
         return {
             "seconds": (time.perf_counter_ns() - self._started_ns) / 1e9,
