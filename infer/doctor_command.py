@@ -211,7 +211,7 @@ def _worker(
 ) -> WorkerProcess:
     return WorkerProcess(
         artifact,
-        device="cpu" if not environment.gpus() else "cuda",
+        device=RUNTIMES[runtime].devices[-1] if environment.gpus() else "cpu",
         threads=environment.cores(),
         scratch=scratch / "worker",
         log=scratch / "worker.log",

@@ -41,24 +41,25 @@ def describe(format_name: str, payload: Path, timeout_s: float = _TIME_S) -> Des
             f"{payload}: not read within {timeout_s:g} s; it seems damaged"
         ) from None
     try:
-        answer = json.loads(done.stdout)
+        said = json.loads(done.stdout)
     except ValueError:
         raise ArtifactError(
             f"{payload}: could not be read (its reader ended with status {done.returncode})"
         ) from None
-    if "error" in answer:
-        raise ArtifactError(answer["error"])
-    return _of(answer)
+    if "error" in said:
+        raise ArtifactError(said["error"])
+    return _of(said)
 
 
 def main(arguments: list[str]) -> None:
     """In the process of its own: read, and write the description as JSON."""
     _limit(_MEMORY_BYTES)
     format_name, payload = arguments
-    print(json.dumps(_answer(format_name, Path(payload))))
+    print(json.dumps(answer(format_name, Path(payload))))
 
 
-def _answer(format_name: str, payload: Path) -> dict[str, Any]:
+def answer(format_name: str, payload: Path) -> dict[str, Any]:
+    """What a payload says of itself as JSON takes it, or `error`, why it does not."""
     from infer.readers import jax_export, litert, onnx, openvino, saved_model, torchscript
 
     readers = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from infer.artifact import Manifest, Signature, TensorSpec, write_manifest
+from infer.artifact import Manifest, Signature, TensorSpec, files_of, write_manifest
 
 # Shares of work that some artifacts do more than the others.
 ADDED = (0.02, 0.05, 0.10)
@@ -110,8 +110,11 @@ def copy_artifact(original: Path, folder: Path) -> Named:
         if original.is_dir():
             shutil.copytree(original, target)
         else:
-            target.mkdir(parents=True)
-            target = Path(shutil.copy(original, target))
+            for file in files_of(original):
+                copy = target / file.relative_to(original.parent)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, copy)
+            target = target / original.name
         result.append((name, target))
     return result
 

@@ -88,6 +88,12 @@ class Worker:
                 where = f" in {self.spec['interpreter']}"
                 what = f"{sys.executable} -m pip install {self.runtime.distributions[0]}"
             raise Failure(Outcome.UNSUPPORTED, f"{package} is not installed{where}: {what}")
+        if self.spec["device"] not in self.runtime.devices:
+            raise Failure(
+                Outcome.UNSUPPORTED,
+                f"{package} runs on {' and '.join(self.runtime.devices)} here: use --device "
+                f"{self.runtime.devices[0]}",
+            )
         self._module = importlib.import_module(f"infer.runtimes.{self.runtime.module}")
         return {
             "seconds": (time.perf_counter_ns() - self._started_ns) / 1e9,

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +11,8 @@ from infer.outcome import Failure, Outcome
 from infer.outputs import read_outputs
 from infer.process import WorkerProcess
 
-STRANGERS = Path(__file__).with_name("strangers.py")
+pytest_plugins = ("stranger_fixtures",)
+
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((5, 4), dtype=np.float32)
 IMAGES = RANDOM.random((5, 8, 8, 1), dtype=np.float32)
@@ -23,49 +20,53 @@ WEIGHTS = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
 WORDS = np.array(["cat", "dog", "fish"])
 
 
-@pytest.fixture(scope="session")
-def strangers(tmp_path_factory):
-    """The folder of one framework's artifacts, made when it is first asked for."""
-    root = tmp_path_factory.mktemp("strangers")
-
-    def folder(framework):
-        if not (root / framework).exists():
-            done = subprocess.run(
-                [sys.executable, STRANGERS, framework, root / framework],
-                capture_output=True,
-                text=True,
-                timeout=300,
-            )
-            assert done.returncode == 0, done.stderr
-        return root / framework
-
-    return folder
+@pytest.fixture(scope="module")
+def processes():
+    """The workers that are alive, by runtime: importing a framework takes longer than the tests."""
+    alive = {}
+    yield alive
+    for process in alive.values():
+        process.__exit__(None, None, None)
 
 
 @pytest.fixture
-def worker(tmp_path):
+def worker(processes, tmp_path):
     """Loads an artifact in a worker and calls it; gives the answer to `load` and the outputs."""
 
-    def call(path, inputs=None, **setup):
+    def call(path, inputs=None, fresh=False, **setup):
         artifact = open_artifact(path)
-        outputs = tmp_path / "outputs"
-        outputs.mkdir()
-        with WorkerProcess(
-            artifact,
+        runtime = setup.get("runtime", artifact.format)
+        if fresh or runtime not in processes:
+            process = WorkerProcess(
+                artifact,
+                device="cpu",
+                threads=1,
+                scratch=tmp_path,
+                log=tmp_path / "worker.log",
+                timeout_s=100,
+            )
+        else:
+            process = processes.pop(runtime)
+        process.ask(  # ends the process, if it fails
+            "start",
+            format=artifact.format,
+            payload=str(artifact.payload),
             device="cpu",
             threads=1,
-            scratch=tmp_path,
-            log=tmp_path / "worker.log",
-            timeout_s=100,
-            setup=setup,
-        ) as process:
-            process.start()
-            loaded = process.ask("load")
-            if inputs is None:
-                return loaded, {}
+            **setup,
+        )
+        loaded, outputs = process.ask("load"), {}
+        if inputs is not None:
+            folder = tmp_path / "outputs"
+            folder.mkdir(exist_ok=True)
             np.savez(tmp_path / "inputs.npz", **inputs)
-            process.ask("call", path=str(tmp_path / "inputs.npz"), outputs=str(outputs))
-        return loaded, read_outputs(outputs)
+            process.ask("call", path=str(tmp_path / "inputs.npz"), outputs=str(folder))
+            outputs = read_outputs(folder)
+        if fresh:
+            process.__exit__(None, None, None)
+        else:
+            processes[runtime] = process
+        return loaded, outputs
 
     return call
 
@@ -134,13 +135,10 @@ class TestSavedModel:
 
 
 class TestLiteRT:
-    def test_batches(self, strangers, worker, tmp_path):
+    def test_batches(self, strangers, worker):
         folder = strangers("tensorflow")
-        found = {}
-        for name in ("free", "single"):
-            (tmp_path / "outputs").exists() and shutil.rmtree(tmp_path / "outputs")
-            found[name] = worker(folder / f"{name}.tflite", {"image": IMAGES})
-        (free, expected), (single, outputs) = found["free"], found["single"]
+        free, expected = worker(folder / "free.tflite", {"image": IMAGES})
+        single, outputs = worker(folder / "single.tflite", {"image": IMAGES})
 
         close(outputs["probabilities"], expected["probabilities"])
         assert spec_of(free) == spec_of(single) == {"image": ("float32", [None, 8, 8, 1])}
@@ -160,10 +158,9 @@ class TestLiteRT:
 
         assert spec_of(loaded) == {"image": ("float32", [1, 8, 8, 1])}
 
-    def test_quantised(self, strangers, worker, tmp_path):
+    def test_quantised(self, strangers, worker):
         folder = strangers("tensorflow")
         _, expected = worker(folder / "free.tflite", {"image": IMAGES})
-        shutil.rmtree(tmp_path / "outputs")
         loaded, outputs = worker(folder / "int8.tflite", {"image": IMAGES})
 
         assert spec_of(loaded)["image"][0] == "float32"
@@ -251,7 +248,7 @@ class TestJaxExport:
     def test_sharded_where_devices_suffice(self, strangers, worker, monkeypatch):
         path = strangers("jax") / "sharded.jax"
         monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
-        _, outputs = worker(path, {"input_0": X[:4, :2]})
+        _, outputs = worker(path, {"input_0": X[:4, :2]}, fresh=True)
 
         close(outputs["output_0"], 3 * X[:4, :2])
 
@@ -297,3 +294,53 @@ class TestOnnx:
 
         assert caught.value.outcome == Outcome.BAD_INPUT
         assert "takes x; given z" in caught.value.reason
+
+
+class TestRun:
+    def test_one_file_in_two_runtimes_beside_another_format(self, strangers, run_cli, tmp_path):
+        np.savez(tmp_path / "x.npz", x=X)
+        done = run_cli(
+            *("run", strangers("onnx") / "plain", strangers("openvino") / "dense.xml"),
+            *("--inputs", "x.npz", "--try", "onnx:runtime=openvino", "--batch", 4),
+            *("--device", "cpu", "--threads", 1, "--turns", 1, "--burst", "0.01s"),
+            *("--out", "runs", "--json", "out.json"),
+            cwd=tmp_path,
+        )
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        rows = {
+            row["artifact"]: row for row in json.loads((tmp_path / "out.json").read_text())["rows"]
+        }
+        assert list(rows) == ["plain", "plain (runtime=openvino)", "dense.xml"]
+        assert {row["outcome"] for row in rows.values()} == {"ok"}
+        assert set(rows["plain"]["versions"]) == {"onnxruntime"}
+        assert set(rows["plain (runtime=openvino)"]["versions"]) == {"openvino"}
+        assert "--runtime openvino" in rows["plain (runtime=openvino)"]["command"]
+
+    def test_a_runtime_instead_of_the_usual_one(self, strangers, run_cli, tmp_path):
+        np.savez(tmp_path / "x.npz", x=X)
+        done = run_cli(
+            *("run", strangers("onnx") / "plain", "--inputs", "x.npz", "--runtime", "openvino"),
+            *("--batch", 4, "--device", "cpu", "--threads", 1, "--turns", 1, "--burst", "0.01s"),
+            *("--out", "runs", "--json", "out.json"),
+            cwd=tmp_path,
+        )
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        (row,) = json.loads((tmp_path / "out.json").read_text())["rows"]
+        assert set(row["versions"]) == {"openvino"}
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            (("--try", "onnx:runtime=torchscript"), "choose one of onnx, openvino"),
+            (("--runtime", "abacus"), "invalid choice: 'abacus'"),
+            (("--signature", "nobody=score"), "no such artifact, choose of plain"),
+        ],
+    )
+    def test_wrong_usage(self, strangers, run_cli, tmp_path, arguments, reason):
+        done = run_cli("run", strangers("onnx") / "plain", *arguments, cwd=tmp_path)
+
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert reason in line

@@ -88,6 +88,8 @@ def _describe(archive: _Archive) -> Description:
         weights += _state(archive.read("constants.pkl"))[1]
     operators: Counter[str] = Counter()
     methods: dict[str, ast.FunctionDef] = {}
+    if not root:
+        raise DamagedError("its list of contents names no module")
     module, _, name = root.rpartition(".")
     for entry in archive.entries:
         if not (entry.startswith("code/") and entry.endswith(".py")):

@@ -15,6 +15,7 @@ class Runtime:
         distributions: whose versions are recorded.
         extra: of this project, that installs it.
         formats: that it takes.
+        devices: that it can be asked to run on.
     """
 
     module: str
@@ -22,6 +23,7 @@ class Runtime:
     distributions: tuple[str, ...]
     extra: str
     formats: tuple[str, ...]
+    devices: tuple[str, ...] = ("cpu", "cuda")
 
     @property
     def install(self) -> str:
@@ -37,8 +39,12 @@ RUNTIMES = {
     "torchscript": Runtime("torchscript", "torch", ("torch",), "torch", ("torchscript",)),
     "jax-export": Runtime("jax_export", "jax", ("jax", "jaxlib"), "jax", ("jax-export",)),
     "onnx": Runtime("onnx", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "onnx", ("onnx",)),
-    "litert": Runtime("litert", "ai_edge_litert", ("ai-edge-litert",), "litert", ("litert",)),
-    "openvino": Runtime("openvino", "openvino", ("openvino",), "openvino", ("openvino", "onnx")),
+    "litert": Runtime(
+        "litert", "ai_edge_litert", ("ai-edge-litert",), "litert", ("litert",), ("cpu",)
+    ),
+    "openvino": Runtime(
+        "openvino", "openvino", ("openvino",), "openvino", ("openvino", "onnx"), ("cpu",)
+    ),
     "fake": Runtime("fake", None, (), "", ("fake",)),
 }
 

@@ -236,8 +236,8 @@ class _Tensor:
             return array
         limits = np.iinfo(self.raw)
         whole = np.rint(array / np.float32(self.scale)) + self.zero
-        clipped: np.ndarray = np.clip(whole, limits.min, limits.max)
-        return clipped.astype(self.raw)
+        clipped: np.ndarray = np.clip(whole, limits.min, limits.max).astype(self.raw)
+        return clipped
 
     def out_of(self, array: np.ndarray) -> np.ndarray:
         """The values that what the interpreter gave stands for."""
