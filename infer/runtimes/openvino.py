@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import openvino as ov
+# OpenVINO imports its converter, and that what reports its use; a worker needs neither.
+sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 
-from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import Arrays, Options, Setting, chosen
+import numpy as np  # noqa: E402
+import openvino as ov  # noqa: E402
+
+from infer.artifact import Signature, TensorSpec  # noqa: E402
+from infer.runtimes.base import Arrays, Options, Setting, chosen  # noqa: E402
 
 _CPU = "CPU"
 SETTINGS = (
