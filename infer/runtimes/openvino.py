@@ -59,7 +59,7 @@ class OpenVino:
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
-        self._request.infer(self._ordered(inputs), share_inputs=True)
+        self._request.infer(self._ordered(inputs), share_inputs=True, share_outputs=True)
         return self.fetch(self._request)
 
     def _ordered(self, inputs: Arrays) -> dict[int, np.ndarray]:
@@ -95,7 +95,7 @@ class OpenVino:
         count = len(self._outputs)
 
         def call() -> object:
-            request.infer(ordered, share_inputs=True)
+            request.infer(ordered, share_inputs=True, share_outputs=True)
             return [np.array(request.get_output_tensor(index).data) for index in range(count)]
 
         return call
