@@ -39,13 +39,13 @@ def detect(path: Path) -> tuple[str, Path]:
     file of an OpenVINO IR.
 
     Raises:
-        ArtifactError: it is damaged, or nothing that a runtime here takes; the message says
-            what it seems to be.
+        DamagedError: it is damaged.
+        ArtifactError: no runtime here takes it; the message says what it seems to be.
     """
     try:
         return _in_folder(path) if path.is_dir() else _in_file(path)
     except DamagedError as error:
-        raise ArtifactError(f"{path}: {error}; take a whole copy") from None
+        raise DamagedError(f"{path}: {error}; take a whole copy") from None
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror or error})") from None
 
@@ -127,11 +127,23 @@ def _in_bytes(path: Path, data: memoryview) -> str:
     return _in_protobuf(path, data, head)
 
 
+# What `zipfile` raises for damaged archives.
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    OverflowError,
+    struct.error,
+)
+
+
 def _in_archive(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2] or name for name in archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except _ZIP_ERRORS as error:
         raise DamagedError(f"a damaged archive ({error})") from None
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return "torchscript"

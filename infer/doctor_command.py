@@ -19,7 +19,7 @@ from rich.text import Text
 from infer import environment, reading
 from infer.artifact import MANIFEST, Artifact, check_files, open_artifact
 from infer.detect import detect
-from infer.errors import ArtifactError
+from infer.errors import ArtifactError, DamagedError
 from infer.installed import versions
 from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
@@ -141,9 +141,10 @@ def find(root: Path) -> Iterator[Path]:
         for file in sorted(files):
             try:
                 detect(folder / file)
-            except ArtifactError as error:
-                if "take a whole copy" not in str(error):  # damaged ones are of interest
-                    continue
+            except DamagedError:
+                pass  # it is of interest
+            except ArtifactError:
+                continue
             yield folder / file
 
 

@@ -82,8 +82,8 @@ def answer(format_name: str, payload: Path) -> dict[str, Any]:
         return {"error": f"{payload}: cannot be read ({error.strerror or error})"}
     except MemoryError:
         return {"error": f"{payload}: takes more memory to read than it may; it seems damaged"}
-    except (ValueError, RecursionError) as error:
-        return {"error": f"{payload}: cannot be read ({error}); take a whole copy"}
+    except Exception as error:  # whatever a damaged file leads to
+        return {"error": f"{payload}: cannot be read ({type(error).__name__}: {error})"}
 
 
 def _limit(memory: int) -> None:

@@ -13,6 +13,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import signal
 import statistics
 import sys
@@ -187,7 +188,9 @@ class Worker:
         with np.load(path, allow_pickle=False) as file:
             inputs = {name: file[name] for name in file.files}
         wanted = [spec.name for spec in self.model.signature.inputs]
-        if set(wanted) != set(inputs):
+        given = {re.sub(r"\[\d+\]$", "", name) for name in inputs}  # parts of a sequence
+        missing = set(wanted) - given - set(getattr(self.model, "optional", ()))
+        if missing or given - set(wanted):
             raise Failure(
                 Outcome.BAD_INPUT, f"takes {', '.join(wanted)}; given {', '.join(inputs)}"
             )

@@ -10,6 +10,7 @@ import ast
 import pickletools
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ def describe(path: Path) -> Description:
     try:
         with zipfile.ZipFile(path) as archive:
             return _describe(_Archive(archive))
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
         raise DamagedError(f"a damaged archive ({error})") from None
 
 

@@ -101,8 +101,9 @@ def choose(names: Sequence[str], wanted: str | None) -> str:
 class Model(Protocol):
     """A loaded artifact.
 
-    It may have two things more: `notes`, what a reader of its times should know, and `settle()`,
-    which finds out what takes calls to find out, after loading and untimed.
+    It may have more: `notes`, what a reader of its times should know; `optional`, names of inputs
+    that a call may leave out; and `settle()`, which finds out what takes calls to find out, after
+    loading and untimed.
     """
 
     signature: Signature

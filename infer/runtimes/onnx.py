@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,10 @@ class Onnx:
         self._sequences = {
             value.name for value in self._session.get_inputs() if "seq(" in value.type
         }
+        # They may be left out of a call; a sequence is then empty.
+        self.optional = self._sequences | {
+            value.name for value in self._session.get_inputs() if "optional(" in value.type
+        }
         self.notes = [
             f"{name}: its sequence is given as one array, a part of the first dimension each"
             for name in sorted(self._sequences)
@@ -83,10 +88,17 @@ class Onnx:
         return self._flat(self._session.run(None, self._fed(inputs)))
 
     def _fed(self, inputs: Arrays) -> dict[str, Any]:
-        return {
-            name: list(array) if name in self._sequences else array
-            for name, array in inputs.items()
-        }
+        fed: dict[str, Any] = dict.fromkeys(self.optional)
+        fed |= {name: array for name, array in inputs.items() if not name.endswith("]")}
+        for name in self._sequences:
+            if name in inputs:
+                fed[name] = list(inputs[name])
+            else:
+                parts = (f"{name}[{index}]" for index in itertools.count())
+                fed[name] = [
+                    inputs[part] for part in itertools.takewhile(inputs.__contains__, parts)
+                ]
+        return fed
 
     def _flat(self, values: list[Any]) -> Arrays:
         found: Arrays = {}
@@ -158,8 +170,8 @@ def _arrays(name: str, value: Any) -> Arrays:
         return found
     if isinstance(value, dict):
         return {name: np.array([value[key] for key in sorted(value)])}
-    if value is None:
-        raise NotImplementedError(f"the output '{name}' is optional and empty")
+    if value is None:  # an optional output that is empty
+        return {}
     return {name: np.asarray(value)}
 
 

@@ -86,7 +86,7 @@ class SavedModel:
 
         def call(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             result = frozen(*(tensors[name] for name in names))
-            return dict(zip(outputs, tf.nest.flatten(result), strict=True))
+            return dict(zip(outputs, result, strict=True))
 
         return call
 

@@ -56,14 +56,16 @@ class TorchScript:
         self._call: Callable[..., Any] = getattr(prepared, method)
         if method == _FORWARD:
             self._call = prepared
-        self._arguments = [_Argument(argument) for argument in schema.arguments[1:]]
-        left = [argument.name for argument in self._arguments if argument.optional]
-        self._arguments = [argument for argument in self._arguments if not argument.optional]
-        if left:
-            self.notes.append("left at their defaults: " + ", ".join(left))
         # Names, order and shapes of tensors are not in the file.
         stated = options.manifest.get("signature")
-        self.signature = Signature.of(stated) if stated else self._signature(schema)
+        self._arguments = self._chosen(schema, Signature.of(stated) if stated else None)
+        declared = [spec for argument in self._arguments for spec in argument.specs()]
+        self.signature = Signature.of(stated) if stated else _signature(declared, schema)
+        if len(self.signature.inputs) != len(declared):
+            raise ValueError(
+                f"the manifest states {len(self.signature.inputs)} inputs, the module takes "
+                f"{len(declared)}"
+            )
         self._inputs = [spec.name for spec in self.signature.inputs]
         self._outputs = [spec.name for spec in self.signature.outputs] if stated else None
         self._last: list[torch.Tensor] = []
@@ -78,33 +80,33 @@ class TorchScript:
             self.notes.append("keeps state from call to call")
         return module
 
-    def _signature(self, schema: Any) -> Signature:
-        inputs = tuple(spec for argument in self._arguments for spec in argument.specs())
-        outputs = tuple(
-            TensorSpec(name, (), ANY)
-            for index, value in enumerate(_returned(schema))
-            for name in value.names(f"output_{index}")
-        )
-        return Signature(inputs, outputs)
+    def _chosen(self, schema: Any, stated: Signature | None) -> list[_Argument]:
+        """The arguments to call with: what has a default is left at it, unless it is stated."""
+        names = {spec.name for spec in stated.inputs} if stated else set()
+        arguments = [_Argument(argument) for argument in schema.arguments[1:]]
+        left = [one.name for one in arguments if one.has_default and one.name not in names]
+        if left:
+            self.notes.append("left at their defaults: " + ", ".join(left))
+        return [one for one in arguments if one.name not in left]
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
         return self.fetch(self.run_staged(self._put(inputs)))
 
-    def stage(self, inputs: Arrays) -> list[Any]:
+    def stage(self, inputs: Arrays) -> dict[str, Any]:
         """Arguments on the device; on the CPU they share the arrays' memory."""
         staged = self._put(inputs)
         self.sync(None)
         return staged
 
-    def _put(self, inputs: Arrays) -> list[Any]:
+    def _put(self, inputs: Arrays) -> dict[str, Any]:
         arrays = iter([inputs[name] for name in self._inputs])
-        return [argument.value(arrays, self._device) for argument in self._arguments]
+        return {one.name: one.value(arrays, self._device) for one in self._arguments}
 
-    def run_staged(self, staged: list[Any]) -> Any:
+    def run_staged(self, staged: dict[str, Any]) -> Any:
         """Call the method; on a GPU the result may be unfinished."""
         with torch.inference_mode(self._settings["autograd"] == "off"):
-            return self._call(*staged)
+            return self._call(**staged)
 
     def sync(self, result: Any) -> None:
         """Wait for the device."""
@@ -127,7 +129,7 @@ class TorchScript:
 
         def call() -> object:
             with torch.inference_mode(self._settings["autograd"] == "off"):
-                result = method(*put(inputs))
+                result = method(**put(inputs))
             return [value.detach().cpu().numpy() for _, value in _leaves(result)]
 
         return call
@@ -150,8 +152,7 @@ class _Argument:
     def __init__(self, argument: Any) -> None:
         self.name: str = argument.name
         self._type = argument.type
-        # Numbers that have a default are settings; tensors are what a model is called with.
-        self.optional = argument.has_default_value() and _kind(argument.type) != "Tensor"
+        self.has_default = argument.has_default_value()
 
     def specs(self) -> list[TensorSpec]:
         """One for each array; a tuple has several."""
@@ -242,6 +243,16 @@ def _named(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
         yield name, torch.tensor(value)
     elif value is not None:
         raise NotImplementedError(f"the output '{name}' is a {type(value).__name__}")
+
+
+def _signature(inputs: list[TensorSpec], schema: Any) -> Signature:
+    """What the file tells: names and, of numbers, types."""
+    outputs = tuple(
+        TensorSpec(name, (), ANY)
+        for index, value in enumerate(_returned(schema))
+        for name in value.names(f"output_{index}")
+    )
+    return Signature(tuple(inputs), outputs)
 
 
 def _schema(module: torch.jit.ScriptModule, method: str) -> Any:
