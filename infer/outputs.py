@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,15 +54,33 @@ def write_outputs(folder: Path, calls: Sequence[Outputs], counts: Sequence[int])
         OSError: they cannot be written.
         UnevenError: as `joined`.
     """
-    described = []
-    for index, name in enumerate(calls[0] if calls else ()):
-        parts = [np.asarray(call[name]) for call in calls]
+    arrays: Outputs = {}
+    per_call = set()
+    for name in calls[0] if calls else ():
         try:
-            array, per_call = joined(parts, counts)
+            arrays[name], apart = joined([np.asarray(call[name]) for call in calls], counts)
         except UnevenError as error:
             raise UnevenError(f"'{name}' {error}") from None
+        if apart:
+            per_call.add(name)
+    write_arrays(folder, arrays, per_call)
+
+
+def write_arrays(folder: Path, arrays: Outputs, per_call: Collection[str] = ()) -> None:
+    """Leave arrays in a folder as they are.
+
+    Args:
+        folder: that there is.
+        arrays: by name.
+        per_call: names of those that have a row for every call, not for every sample.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    described = []
+    for index, (name, array) in enumerate(arrays.items()):
         np.save(folder / f"output_{index}.npy", storable(array), allow_pickle=False)
-        described.append({"name": name, "dtype": array.dtype.name, "per_call": per_call})
+        described.append({"name": name, "dtype": array.dtype.name, "per_call": name in per_call})
     (folder / _INDEX).write_text(json.dumps(described) + "\n")
 
 

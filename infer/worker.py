@@ -254,19 +254,22 @@ class Worker:
                 steady = abs(after - before) <= _STEADY_SHARE * before
         return {"seconds": seconds, "steady": steady}
 
-    def predict(self, batch: int, outputs: str, samples: int | None = None) -> Answer:
+    def predict(
+        self, batch: int, outputs: str, samples: int | None = None, skip: int = 0
+    ) -> Answer:
         """Predict all samples once, keep the outputs, and say where and with what it was done.
 
         Args:
             batch: samples a call.
             outputs: folder for them.
-            samples: how many from the first on; None for all.
+            samples: how many; None for all.
+            skip: samples that are left out before these.
         """
-        batches = self._batches(batch, samples)
+        batches = self._batches(batch, samples, skip)
         kept: list[Arrays] = []
         begin = time.perf_counter_ns()
         for index, part in enumerate(batches):
-            if index == 0 and self._first and self._first[0] == batch:
+            if index == 0 and not skip and self._first and self._first[0] == batch:
                 kept.append(self._first[1])  # a second call would find a state that has changed
                 continue
             if self._loops and kept:
@@ -387,9 +390,10 @@ class Worker:
         found = installed_bytes(self.runtime.distributions)
         return {"bytes": sum(found.values()), "distributions": found}
 
-    def _batches(self, batch: int, samples: int | None = None) -> Batcher:
+    def _batches(self, batch: int, samples: int | None = None, skip: int = 0) -> Batcher:
+        rows = slice(skip, None if samples is None else skip + samples)
         arrays = {
-            name: array if name in self._whole else array[:samples]
+            name: array if name in self._whole else array[rows]
             for name, array in self._inputs.items()
         }
         return Batcher(arrays, batch, self._whole)

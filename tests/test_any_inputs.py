@@ -330,7 +330,7 @@ def test_the_difference_of_accuracies_has_an_interval(tmp_path, measure):
     [
         (("--random", "0", "--inputs", "in.npz"), "exclude each other"),
         (("--samples", "3"), "goes with --random"),
-        (("--random", "x"), "seed"),
+        (("--random", "x"), "no whole number"),
         (("--random", "0", "--dim", "h"), "--dim h: say NAME=SIZE"),
         (("--random", "0", "--map", "missing.toml"), "cannot be read"),
         (("--random", "0", "--map", "x"), "NAME=OTHER"),
