@@ -40,7 +40,11 @@ def add(actions: Any) -> None:
     parser.add_argument("--inputs", type=Path, metavar="FILE", help=".npz or .npy, as for run")
     input_options.add(parser)
     parser.add_argument(
-        "--skip", type=input_options.whole, default=0, metavar="N", help="samples to leave out first"
+        "--skip",
+        type=input_options.whole,
+        default=0,
+        metavar="N",
+        help="samples to leave out first",
     )
     parser.add_argument(
         "--tolerance", type=float, help="largest difference that passes (default: by precision)"
