@@ -182,12 +182,11 @@ class Worker:
         again = self._timed(self._batches(batch)[0])[1]
         found: dict[str, float | None] = {}
         for name, before in self._first[1].items():
-            now = np.asarray(again[name])
-            largest = None
-            if now.shape == before.shape:
-                value = float(differences(now, before).max(initial=0.0))
-                largest = value if np.isfinite(value) else None
-            found[name] = largest
+            found[name] = None
+            now = np.asarray(again.get(name))
+            if name in again and now.shape == before.shape:
+                largest = float(differences(now, before).max(initial=0.0))
+                found[name] = largest if np.isfinite(largest) else None
         return {"differences": found}
 
     def check(self, batch: int) -> Answer:
