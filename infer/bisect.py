@@ -101,6 +101,7 @@ class Setup:
         inputs: file; None for random ones.
         random: what to draw; None where there is a file.
         samples: how many of the inputs to take.
+        skip: samples to leave out before these.
         wishes: of the user.
         tolerance: given by the user; None goes by precision.
         threads, timeout_s: for each worker.
@@ -109,10 +110,21 @@ class Setup:
     inputs: Path | None
     random: Random | None
     samples: int
+    skip: int
     wishes: Wishes
     tolerance: float | None
     threads: int
     timeout_s: float
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What an artifact gave: its outputs, for so many samples of all."""
+
+    signature: Signature
+    outputs: Outputs
+    samples: int
+    of: int
 
 
 def bisect(a: Artifact, b: Artifact, setup: Setup) -> Found:
@@ -131,6 +143,11 @@ def bisect(a: Artifact, b: Artifact, setup: Setup) -> Found:
             _run(artifact, setup, folder / f"{side}-whole")
             for side, artifact in (("a", a), ("b", b))
         ]
+        if sides[0].samples < sides[0].of:
+            notes.append(
+                f"compared on {sides[0].samples} of {sides[0].of:,} samples, from number "
+                f"{setup.skip} on; others may differ (--samples, --skip)"
+            )
         outputs = _compare_outputs(a, b, sides, setup)
         found = Found(a.label, b.label, a.format == b.format == "onnx", outputs, notes=notes)
         if not found.graphs:
@@ -144,7 +161,7 @@ def bisect(a: Artifact, b: Artifact, setup: Setup) -> Found:
             graph, copy = with_all_outputs(_model_file(artifact), copies)
             graphs.append(graph)
             everything = replace(artifact, payload=copy)
-            inside.append(_run(everything, setup, folder / f"{side}-tensors")[1])
+            inside.append(_run(everything, setup, folder / f"{side}-tensors").outputs)
         return _look_inside(found, graphs, inside, setup)
 
 
@@ -183,8 +200,8 @@ def _worker(artifact: Artifact, setup: Setup, folder: Path) -> WorkerProcess:
     )
 
 
-def _run(artifact: Artifact, setup: Setup, folder: Path) -> tuple[Signature, Outputs]:
-    """The signature and all outputs of an artifact, from a process of its own."""
+def _run(artifact: Artifact, setup: Setup, folder: Path) -> _Side:
+    """Run an artifact in a process of its own."""
     assert setup.inputs
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
@@ -198,20 +215,30 @@ def _run(artifact: Artifact, setup: Setup, folder: Path) -> tuple[Signature, Out
                 wishes=asdict(setup.wishes),
                 label=artifact.label,
             )
-            samples = min(setup.samples, read["samples"])
-            batch = read["only_batch"] or samples
-            worker.ask("predict", batch=batch, outputs=str(outputs.resolve()), samples=samples)
+            left = read["samples"] - setup.skip
+            if left < 1:
+                raise InputError(
+                    f"--skip {setup.skip}: {setup.inputs} has {read['samples']} samples"
+                )
+            samples = min(setup.samples, left)
+            worker.ask(
+                "predict",
+                batch=read["only_batch"] or samples,
+                outputs=str(outputs.resolve()),
+                samples=samples,
+                skip=setup.skip,
+            )
     except Failure as failure:
         reason = f"{artifact.label}: {failure.reason}".replace(str(folder), "(temporary folder)")
         raise Failure(failure.outcome, reason) from None
-    return signature, read_outputs(outputs)
+    return _Side(signature, read_outputs(outputs), samples, read["samples"])
 
 
 def _compare_outputs(
-    a: Artifact, b: Artifact, sides: Sequence[tuple[Signature, Outputs]], setup: Setup
+    a: Artifact, b: Artifact, sides: Sequence[_Side], setup: Setup
 ) -> list[Compared]:
-    (_, expected), (signature, outputs) = sides
-    inputs = [spec.name for spec in signature.inputs]
+    expected, outputs = (side.outputs for side in sides)
+    inputs = [spec.name for spec in sides[1].signature.inputs]
     try:
         _, rules = rules_for(setup.wishes.rules, b.label, inputs, list(outputs))
     except MapError as error:

@@ -40,6 +40,13 @@ def add(actions: Any) -> None:
     parser.add_argument("--inputs", type=Path, metavar="FILE", help=".npz or .npy, as for run")
     input_options.add(parser)
     parser.add_argument(
+        "--skip",
+        type=input_options.whole,
+        default=0,
+        metavar="N",
+        help="samples to leave out first",
+    )
+    parser.add_argument(
         "--tolerance", type=float, help="largest difference that passes (default: by precision)"
     )
     parser.add_argument(
@@ -70,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
         options.inputs,
         random and type(random)(random.seed, samples),
         samples,
+        options.skip,
         stated.wishes,
         options.tolerance,
         options.threads or environment.cores(),

@@ -567,7 +567,7 @@ class Run:
             if name in uneven and (split != batch or count != samples):
                 continue
             first = array if name in uneven else array[:count]
-            if again[name].shape != first.shape:
+            if name not in again or again[name].shape != first.shape:
                 found[name] = None
                 continue
             largest = float(differences(again[name], first).max(initial=0.0))

@@ -33,7 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
     parser.add_argument(
         "--random",
-        type=_whole,
+        type=whole,
         metavar="SEED",
         help="make inputs up from the signature instead, the same for all artifacts",
     )
@@ -112,9 +112,10 @@ def _several(parser: argparse.ArgumentParser, name: str, metavar: str, text: str
     parser.add_argument(name, nargs="+", action="extend", default=[], metavar=metavar, help=text)
 
 
-def _whole(text: str) -> int:
+def whole(text: str) -> int:
+    """A number of the command line that is at least 0."""
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text} is no seed: say a whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 on")
     return int(text)
 
 

@@ -54,32 +54,33 @@ def write_outputs(folder: Path, calls: Sequence[Outputs], counts: Sequence[int])
         OSError: they cannot be written.
         UnevenError: as `joined`.
     """
-    outputs, without = {}, set()
+    arrays: Outputs = {}
+    per_call = set()
     for name in calls[0] if calls else ():
-        parts = [np.asarray(call[name]) for call in calls]
         try:
-            outputs[name], per_call = joined(parts, counts)
+            arrays[name], apart = joined([np.asarray(call[name]) for call in calls], counts)
         except UnevenError as error:
             raise UnevenError(f"'{name}' {error}") from None
-        without |= {name} if per_call else set()
-    write_call(folder, outputs, without)
+        if apart:
+            per_call.add(name)
+    write_arrays(folder, arrays, per_call)
 
 
-def write_call(folder: Path, outputs: Outputs, without: Collection[str] = ()) -> None:
-    """Leave outputs in a folder as they are.
+def write_arrays(folder: Path, arrays: Outputs, per_call: Collection[str] = ()) -> None:
+    """Leave arrays in a folder as they are.
 
     Args:
-        folder: that is there.
-        outputs: by name.
-        without: those that have a row for every call, not for every sample.
+        folder: that there is.
+        arrays: by name.
+        per_call: names of those that have a row for every call, not for every sample.
 
     Raises:
         OSError: they cannot be written.
     """
     described = []
-    for index, (name, array) in enumerate(outputs.items()):
+    for index, (name, array) in enumerate(arrays.items()):
         np.save(folder / f"output_{index}.npy", storable(array), allow_pickle=False)
-        described.append({"name": name, "dtype": array.dtype.name, "per_call": name in without})
+        described.append({"name": name, "dtype": array.dtype.name, "per_call": name in per_call})
     (folder / _INDEX).write_text(json.dumps(described) + "\n")
 
 

@@ -30,7 +30,7 @@ from infer.differences import differences
 from infer.inputs import Batcher, Fitted, InputError, Wishes, fit_inputs, looped, sized
 from infer.mapping import rules_for
 from infer.outcome import Failure, Outcome
-from infer.outputs import UnevenError, write_call, write_outputs
+from infer.outputs import UnevenError, write_arrays, write_outputs
 from infer.protocol import DEVICE_RESIDENT, END_TO_END
 from infer.runtimes import RUNTIMES, takers
 from infer.runtimes.base import Arrays, Model, Options
@@ -196,7 +196,7 @@ class Worker:
             )
         found = {name: np.asarray(array) for name, array in self.model.run(inputs).items()}
         try:
-            write_call(Path(outputs), found)
+            write_arrays(Path(outputs), found)
         except OSError as error:
             raise StorageError(f"{outputs}: outputs cannot be written ({error})") from None
         return {"placement": self.model.placement()}
@@ -219,12 +219,11 @@ class Worker:
         again = self._timed(self._batches(batch)[0])[1]
         found: dict[str, float | None] = {}
         for name, before in self._first[1].items():
-            now = np.asarray(again[name])
-            largest = None
-            if now.shape == before.shape:
-                value = float(differences(now, before).max(initial=0.0))
-                largest = value if np.isfinite(value) else None
-            found[name] = largest
+            found[name] = None
+            now = np.asarray(again.get(name))
+            if name in again and now.shape == before.shape:
+                largest = float(differences(now, before).max(initial=0.0))
+                found[name] = largest if np.isfinite(largest) else None
         return {"differences": found}
 
     def check(self, batch: int) -> Answer:
@@ -291,19 +290,22 @@ class Worker:
                 steady = abs(after - before) <= _STEADY_SHARE * before
         return {"seconds": seconds, "steady": steady}
 
-    def predict(self, batch: int, outputs: str, samples: int | None = None) -> Answer:
+    def predict(
+        self, batch: int, outputs: str, samples: int | None = None, skip: int = 0
+    ) -> Answer:
         """Predict all samples once, keep the outputs, and say where and with what it was done.
 
         Args:
             batch: samples a call.
             outputs: folder for them.
-            samples: how many from the first on; None for all.
+            samples: how many; None for all.
+            skip: samples that are left out before these.
         """
-        batches = self._batches(batch, samples)
+        batches = self._batches(batch, samples, skip)
         kept: list[Arrays] = []
         begin = time.perf_counter_ns()
         for index, part in enumerate(batches):
-            if index == 0 and self._first and self._first[0] == batch:
+            if index == 0 and not skip and self._first and self._first[0] == batch:
                 kept.append(self._first[1])  # a second call would find a state that has changed
                 continue
             if self._loops and kept:
@@ -427,9 +429,10 @@ class Worker:
         found = installed_bytes(self.runtime.distributions)
         return {"bytes": sum(found.values()), "distributions": found}
 
-    def _batches(self, batch: int, samples: int | None = None) -> Batcher:
+    def _batches(self, batch: int, samples: int | None = None, skip: int = 0) -> Batcher:
+        rows = slice(skip, None if samples is None else skip + samples)
         arrays = {
-            name: array if name in self._whole else array[:samples]
+            name: array if name in self._whole else array[rows]
             for name, array in self._inputs.items()
         }
         return Batcher(arrays, batch, self._whole)

@@ -145,6 +145,17 @@ def test_random_inputs_are_the_same_for_all_and_said_to_be_random(tmp_path, meas
     assert "--random 3" in run.rows["first.onnx"]["command"]
 
 
+def test_the_first_artifact_that_tells_enough_tells_what_random_inputs_are(tmp_path, measure):
+    classifier(tmp_path / "a.onnx", shape=("N", "h", 5, 3))
+    classifier(tmp_path / "b.onnx")
+
+    run = measure("a.onnx", "b.onnx", "--random", 0, "--samples", 5)
+
+    assert {row["outcome"] for row in run.rows.values()} == {"ok"}
+    (drawn,) = [record for record in run.records if record["kind"] == "random"]
+    assert drawn["artifact"] == "b.onnx"
+
+
 def test_a_free_dimension_that_nobody_has_set(tmp_path, measure):
     classifier(tmp_path / "m.onnx", shape=("N", "h", 5, 3))
 
@@ -330,7 +341,7 @@ def test_the_difference_of_accuracies_has_an_interval(tmp_path, measure):
     [
         (("--random", "0", "--inputs", "in.npz"), "exclude each other"),
         (("--samples", "3"), "goes with --random"),
-        (("--random", "x"), "seed"),
+        (("--random", "x"), "no whole number"),
         (("--random", "0", "--dim", "h"), "--dim h: say NAME=SIZE"),
         (("--random", "0", "--map", "missing.toml"), "cannot be read"),
         (("--random", "0", "--map", "x"), "NAME=OTHER"),

@@ -57,7 +57,7 @@ def model(path, *, prefix="", w2=W2, more=(), external=False, fold=True, activat
 
 
 ALTERED = W2.copy()
-ALTERED[3, 4] += 0.5
+ALTERED[:, 4] += 0.5
 
 
 @pytest.fixture
@@ -131,6 +131,21 @@ def test_another_operator_is_found(tmp_path, bisect):
     _, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
 
     assert found["first"]["name"] == "active"
+
+
+def test_samples_that_differ_may_be_further_on(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", w2=ALTERED)
+    np.savez(tmp_path / "in.npz", x=np.concatenate([np.zeros((5, 8), np.float32), X]))
+
+    status, _, text = bisect("a.onnx", "b.onnx", *OPTIONS)
+    assert status == 0 and "compared on 4 of 11 samples" in text
+
+    status, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS, "--skip", 5)
+    assert status == 1 and found["first"]["name"] == "biased"
+
+    status, _, text = bisect("a.onnx", "b.onnx", *OPTIONS, "--skip", 11)
+    assert status == 2 and "has 11 samples" in text
 
 
 def test_random_inputs(tmp_path, bisect):

@@ -186,7 +186,7 @@ def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file
 
     with Generation(0, protocol, points, seed=0, add=add, fail=failures.__setitem__) as generation:
         for label in points:
-            generation.start(label, partial(worker, name=label), str(inputs))
+            generation.start(label, partial(worker, name=label), {"path": str(inputs)})
         generation.turns(take)
 
     assert failures == {}

@@ -153,14 +153,11 @@ class _Argument:
         self.name: str = argument.name
         self._type = argument.type
         self.has_default = argument.has_default_value()
+        self.value = _converter(argument.type)
 
     def specs(self) -> list[TensorSpec]:
         """One for each array; a tuple has several."""
         return list(_specs(self.name, self._type))
-
-    def value(self, arrays: Iterator[np.ndarray], device: torch.device) -> Any:
-        """The argument, of as many of the arrays as it needs."""
-        return _value(self._type, arrays, device)
 
 
 def _kind(declared: Any) -> str:
@@ -185,15 +182,19 @@ def _specs(name: str, declared: Any) -> Iterator[TensorSpec]:
         raise NotImplementedError(f"the argument '{name}' is of type {kind}")
 
 
-def _value(declared: Any, arrays: Iterator[np.ndarray], device: torch.device) -> Any:
+def _converter(declared: Any) -> Callable[[Iterator[np.ndarray], torch.device], Any]:
+    """From arrays to an argument, of as many as it needs; made once, since calls are timed."""
     elements = _elements(declared)
     if elements is not None:
-        return tuple(_value(element, arrays, device) for element in elements)
-    kind, array = _kind(declared), next(arrays)
+        parts = [_converter(element) for element in elements]
+        return lambda arrays, device: tuple(part(arrays, device) for part in parts)
+    kind = _kind(declared)
     if kind in _SCALARS:
-        return _SCALARS[kind][1](array.reshape(-1)[0])
-    tensor = torch.from_numpy(array).to(device)
-    return list(tensor) if kind == "List[Tensor]" else tensor
+        give = _SCALARS[kind][1]
+        return lambda arrays, device: give(next(arrays).reshape(-1)[0])
+    if kind == "List[Tensor]":
+        return lambda arrays, device: list(torch.from_numpy(next(arrays)).to(device))
+    return lambda arrays, device: torch.from_numpy(next(arrays)).to(device)
 
 
 class _Returned:
