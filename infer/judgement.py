@@ -552,7 +552,7 @@ class _Case:
                 Verdict.NOT_SURE,
                 "?" if ratio is None else f"x {ratio.value:.2f}",
                 "too few generations of processes to say",
-                "measure longer (--budget 5m)",
+                f"measure longer (--budget {max(5, math.ceil(self.found.seconds / 15))}m)",
             )
         limit = 1 + self.margins.latency
         detail = (
