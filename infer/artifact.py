@@ -184,7 +184,7 @@ def hash_files(folder: Path, payload: str) -> dict[str, dict[str, Any]]:
     """SHA-256 and size of every file of the payload, by path relative to the folder."""
     return {
         path.relative_to(folder).as_posix(): {
-            "sha256": _sha256(path),
+            "sha256": sha256_of(path),
             "bytes": path.stat().st_size,
         }
         for path in files_of(folder / payload)
@@ -239,7 +239,7 @@ def check_files(artifact: Artifact) -> None:
                 f"{path}: has {path.stat().st_size} bytes, the manifest says "
                 f"{expected['bytes']}; {remedy}"
             )
-        if _sha256(path) != expected["sha256"]:
+        if sha256_of(path) != expected["sha256"]:
             raise ArtifactError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
     extra = sorted(found - artifact.manifest.files.keys())
     if extra:
@@ -251,7 +251,7 @@ def fingerprint(artifact: Artifact) -> str:
     digest = hashlib.sha256()
     for path in files_of(artifact.payload):
         digest.update(path.relative_to(artifact.payload.parent).as_posix().encode())
-        digest.update(_sha256(path).encode())
+        digest.update(sha256_of(path).encode())
     return digest.hexdigest()
 
 
@@ -285,6 +285,11 @@ def _read_manifest(path: Path) -> Manifest:
         raise ArtifactError(f"{path}: not a manifest ({error}); export it again") from None
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -36,11 +36,12 @@ from infer import (
 )
 from infer.artifact import ArtifactError, discover, label_paths, open_artifact
 from infer.baseline import BaselineError
-from infer.controller import Plan, Run
 from infer.controller import Progress as Standing
+from infer.controller import Run
 from infer.inputs import InputError, read_inputs
 from infer.interpreters import parse_interpreters
 from infer.outcome import Failure, Outcome
+from infer.plan import Plan
 from infer.protocol import (
     DEFAULT_SCENARIOS,
     DEFAULT_TIMEOUT_S,

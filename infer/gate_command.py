@@ -16,9 +16,9 @@ from rich.console import Console
 from infer import gate_report
 from infer.artifact import ArtifactError, discover, open_artifact
 from infer.baseline import Baseline, read_baseline
-from infer.controller import Plan
 from infer.judgement import Judgement, Verdict, judge, measured, new_baseline
 from infer.margins import DEFAULTS, MEANING, Margins, check_margin
+from infer.plan import Plan
 from infer.results import Record, Store, read_records
 from infer.usage import FAILED, INTERRUPTED, NOT_SURE, OK, MeasurementError, UsageError
 

@@ -159,11 +159,14 @@ def measured(records: list[Record]) -> Measured:
     former: dict[str, str] = run.get("pairs", {})
     latest = {
         kind: {r["artifact"]: r for r in records if r["kind"] == kind}
-        for kind in ("artifact", "parity", "pair")
+        for kind in ("artifact", "parity", "pair", "random")
     }
     rows = {row.artifact: row for row in summary.rows}
+    drawn = next((record["sha256"] for record in latest["random"].values()), None)
     facts = {
-        label: _facts(row, summary, latest["artifact"][label], latest["parity"].get(label, {}))
+        label: _facts(
+            row, summary, latest["artifact"][label], latest["parity"].get(label, {}), drawn
+        )
         for label, row in rows.items()
     }
     protocol = run["protocol"]
@@ -187,7 +190,9 @@ def measured(records: list[Record]) -> Measured:
     )
 
 
-def _facts(row: Row, summary: Summary, artifact: Record, parity: Record) -> Facts:
+def _facts(
+    row: Row, summary: Summary, artifact: Record, parity: Record, drawn: str | None
+) -> Facts:
     run, points = summary.run, summary.points
     evaluation = (artifact.get("manifest") or {}).get("evaluation") or {}
     correct = parity.get("correct")
@@ -197,7 +202,7 @@ def _facts(row: Row, summary: Summary, artifact: Record, parity: Record) -> Fact
         format=row.format,
         sha256=artifact.get("sha256"),
         weights=row.weights_sha256,
-        inputs=run["inputs_sha256"] or evaluation.get("sha256"),
+        inputs=run["inputs_sha256"] or drawn or evaluation.get("sha256"),
         bytes=row.bytes,
         memory=row.runtime_rss_bytes,
         gpu_memory=row.gpu_bytes,

@@ -17,7 +17,8 @@ import numpy as np
 from scipy import stats
 
 from infer import schedule
-from infer.controller import Plan, Progress, Run
+from infer.controller import Progress, Run
+from infer.plan import Plan
 from infer.protocol import UNTIL, Point, Protocol
 from infer.results import Store
 from infer.selftest_artifacts import ADDED, COPIES, Named, copy_name, more_name

@@ -1,0 +1,269 @@
+"""Parity within a run: who is compared with whom, by what tolerance, and what that comes to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infer import answers, parity
+from infer.accuracy import paired_difference
+from infer.artifact import Signature
+from infer.bench import Bench
+from infer.differences import differences, finite
+from infer.mapping import MapError, rules_for
+from infer.outcome import Failure, Outcome
+from infer.outputs import Outputs, read_outputs, without_rows
+
+
+class Judge:
+    """Compares the outputs that the survey left."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def judge(self) -> None:
+        """Judge parity within each group of artifacts that hold the same weights.
+
+        One that fails is measured all the same: how fast it is may be why it was chosen.
+        """
+        groups: dict[object, list[str]] = {}
+        former = set(self._bench.plan.pairs.values())
+        for label in self._bench.alive():
+            if self._bench.surveyed(label):
+                # A former artifact is what others are compared with, whatever it holds.
+                group = label if label in former else self._bench.artifacts[label].weights
+                groups.setdefault(group, []).append(label)
+        judged = self._bench.of_kind("parity")
+        for members in groups.values():
+            waiting = [label for label in members if label not in judged]
+            if not waiting:
+                continue
+            # If judging was cut off, it goes on with the reference that it began with.
+            before = [judged[label]["reference"] for label in members if label in judged]
+            reference = before[0] if before else self._reference(members)
+            expected = self._bench.outputs(reference)
+            noise = self._noise(reference, expected) if len(members) > 1 else {}
+            # The reference last: what others share with it excuses what is not finite in it.
+            for label in sorted(waiting, key=lambda label: label == reference):
+                try:
+                    self._judge_one(label, reference, expected, noise)
+                except Failure as failure:
+                    self._bench.fail(label, failure)
+        self._compare_pairs()
+
+    def _compare_pairs(self) -> None:
+        """Compare the outputs of artifacts with those of the former ones; that ends none."""
+        compared = self._bench.of_kind("pair")
+        for label, former in self._bench.plan.pairs.items():
+            if label in compared or not {label, former} <= set(
+                filter(self._bench.surveyed, self._bench.alive())
+            ):
+                continue
+            expected = self._bench.outputs(former)
+            try:
+                outputs, _ = self._paired(label, former, expected)
+                limits = self._tolerances(label, former, expected, {})
+                absolute = self._bench.plan.absolute
+                result = parity.compare(outputs, expected, limits, absolute=absolute)
+            except Failure as failure:
+                result = {"passed": False, "reason": failure.reason}
+            self._bench.store.add("pair", artifact=label, former=former, **result)
+
+    def _reference(self, members: list[str]) -> str:
+        """The user's choice, or the training's own format; rather one that is finite."""
+        if self._bench.plan.reference in members:
+            return str(self._bench.plan.reference)
+        order = sorted(members, key=lambda label: not self._is_native(label))
+        well = (label for label in order if self._is_finite(label))
+        return next(well, order[0])
+
+    def _is_native(self, label: str) -> bool:
+        manifest = self._bench.artifacts[label].manifest
+        return bool(
+            manifest and manifest.native and manifest.framework == manifest.weights.get("framework")
+        )
+
+    def _is_finite(self, label: str) -> bool:
+        return all(finite(array).all() for array in self._bench.outputs(label).values())
+
+    def _precisions(self, label: str) -> list[str]:
+        """Of an artifact: what its manifest says, or the types of its inputs and outputs."""
+        manifest = self._bench.artifacts[label].manifest
+        if manifest and parity.step_of(manifest.precision) is not None:
+            return [manifest.precision]
+        signature = self._bench.of_kind("survey")[label]["load"]["signature"]
+        return [spec["dtype"] for side in signature.values() for spec in side]
+
+    def _noise(self, reference: str, expected: Outputs) -> dict[str, float]:
+        """By how much the reference differs from itself, in a fresh process, run otherwise.
+
+        Fewer samples a call and one thread have the same sums added in another order. It is
+        measured once a run, and not where the user gives a tolerance.
+        """
+        if self._bench.plan.tolerance is not None:
+            return {}
+        known = self._bench.of_kind("noise").get(reference)
+        if known is None:
+            try:
+                found = self._run_otherwise(reference, expected)
+            except Failure as failure:
+                found = {"differences": {}, "failed": failure.reason}
+            known = self._bench.store.add("noise", artifact=reference, **found)
+        return {k: v for k, v in known["differences"].items() if v is not None}
+
+    def _run_otherwise(self, reference: str, expected: Outputs) -> dict[str, Any]:
+        survey = self._bench.of_kind("survey")[reference]
+        only = survey["inputs"]["only_batch"]
+        samples = survey["predict"]["samples"]
+        batch = only or min(self._bench.protocol.batch, samples)
+        # Where state is kept, calls of another size would be another sequence.
+        split = batch if only or self._repeats(reference) else max(1, batch // 2)
+        count = samples if only else min(samples, 4 * batch)
+        folder = self._bench.folder(reference) / "noise"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with self._bench.process(reference, "noise", threads=1) as worker:
+            worker.start()
+            worker.ask("load")
+            worker.ask("inputs", **self._bench.inputs_of(reference))
+            worker.ask("predict", batch=split, outputs=str(folder.resolve()), samples=count)
+        again = read_outputs(folder)
+        uneven = without_rows(folder) | without_rows(self._bench.folder(reference))
+        found: dict[str, float | None] = {}
+        for name, array in expected.items():
+            if name in uneven and (split != batch or count != samples):
+                continue
+            first = array if name in uneven else array[:count]
+            if name not in again or again[name].shape != first.shape:
+                found[name] = None
+                continue
+            largest = float(differences(again[name], first).max(initial=0.0))
+            found[name] = largest if np.isfinite(largest) else None
+        return {"differences": found, "batch": split, "threads": 1, "samples": count}
+
+    def _tolerances(
+        self, label: str, reference: str, expected: Outputs, noise: Mapping[str, float]
+    ) -> dict[str, parity.Tolerance]:
+        precisions = [*self._precisions(label), *self._precisions(reference)]
+        given = self._bench.plan.tolerance
+        return parity.tolerances(expected, precisions, given=given, noise=noise)
+
+    def _repeats(self, label: str) -> dict[str, float | None]:
+        """The outputs that a second call on the same inputs changed, and by how much."""
+        outputs = self._bench.outputs(label)
+        limits = self._tolerances(label, label, outputs, {})
+        changed = self._bench.of_kind("survey")[label]["repeat"]["differences"]
+        return {
+            name: changed[name]
+            for name in outputs
+            if changed[name] is None or changed[name] > limits[name].value
+        }
+
+    def _judge_one(
+        self, label: str, reference: str, expected: Outputs, noise: Mapping[str, float]
+    ) -> None:
+        outputs, notes = expected, list(self._bench.of_kind("survey")[label]["inputs"]["notes"])
+        if label != reference:
+            outputs, paired = self._paired(label, reference, expected)
+            notes += paired
+            parity.check_finite(outputs, expected)
+            parity.check_as_finite(outputs, expected, reference)
+        elif not any(r["reference"] == reference for r in self._bench.of_kind("parity").values()):
+            parity.check_finite(outputs)
+        classes = self._classes(label) or self._classes(reference)
+        result = parity.compare(
+            outputs,
+            expected,
+            self._tolerances(label, reference, expected, noise),
+            absolute=self._bench.plan.absolute,
+            classes=classes,
+        )
+        changed = self._repeats(label)
+        if changed:
+            notes.append(_repeat_note(changed))
+        labels = self._bench.labels(label)
+        scores = parity.scores_of(expected, len(classes) or None)
+        metrics = correct = difference = None
+        if labels is not None and scores and len(labels) == len(expected[scores]):
+            metrics = parity.seven_metrics(outputs[scores], labels)
+            right, wanted = (a[scores].argmax(axis=1) == labels for a in (outputs, expected))
+            correct = answers.pack(right)
+            difference = asdict(paired_difference(right, wanted))
+            for one in result["differing"]:
+                true = int(labels[one["sample"]])
+                one["true"] = classes[true] if true < len(classes) else str(true)
+        self._bench.store.add(
+            "parity",
+            artifact=label,
+            reference=reference,
+            **result,
+            metrics=metrics,
+            correct=correct,
+            probe=answers.probe(outputs),
+            accuracy_difference=difference,
+            notes=notes,
+            repeats=not changed,
+            doubts=parity.doubts(expected) if label == reference else [],
+        )
+
+    def _paired(self, label: str, reference: str, expected: Outputs) -> tuple[Outputs, list[str]]:
+        """The outputs as the reference calls them, and notes of what was not said by names."""
+        outputs = self._bench.outputs(label)
+        signature = Signature.of(self._bench.of_kind("survey")[label]["load"]["signature"])
+        inputs = [spec.name for spec in signature.inputs]
+        try:
+            _, rules = rules_for(self._bench.plan.wishes.rules, label, inputs, list(outputs))
+        except MapError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
+        paired, pairs = parity.pair_outputs(outputs, expected, rules, label, reference)
+        return paired, [
+            f"{one.name}: compared with '{one.other}' ({one.note})" for one in pairs if one.note
+        ]
+
+    def _classes(self, label: str) -> tuple[str, ...]:
+        manifest = self._bench.artifacts[label].manifest
+        return manifest.classes if manifest else ()
+
+    def timed_difference(self, label: str, rows: list[int], folder: Path) -> float | None:
+        """The largest difference of a timed call's outputs from those of the survey.
+
+        None where they cannot be the same: the model keeps a state, or outputs have no samples.
+
+        Raises:
+            Failure: it is not what the survey was judged by.
+        """
+        if self._bench.of_kind("survey")[label]["inputs"]["looped"] or self._repeats(label):
+            return None
+        first = self._bench.folder(label)
+        left_out = without_rows(folder) | without_rows(first) | {*self._bench.plan.ignored}
+        timed, surveyed = (
+            {name: array for name, array in read_outputs(where).items() if name not in left_out}
+            for where in (folder, first)
+        )
+        if not timed:
+            return None
+        surveyed = parity.take(surveyed, rows)
+        parity.check_outputs(timed, len(rows), None)
+        parity.check_finite(timed, surveyed)
+        result = parity.compare(timed, surveyed, self._tolerances(label, label, surveyed, {}))
+        if not result["passed"]:
+            raise Failure(
+                Outcome.PARITY_FAIL,
+                "the outputs of a timed call differ from those of the survey by "
+                f"{result['largest_difference']:.2g}",
+            )
+        return float(result["largest_difference"])
+
+
+def _repeat_note(changed: Mapping[str, float | None]) -> str:
+    """What is said of a model that does not repeat itself."""
+    by = [f"'{name}'" + (f" by {v:.2g}" if v is not None else "") for name, v in changed.items()]
+    return (
+        f"a second call on the same inputs gave other outputs ({', '.join(by)}): it keeps a state "
+        "or draws random numbers; what is compared is what it gave first, from a fresh load"
+    )
