@@ -47,7 +47,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         parser,
         "--range",
         "INPUT=LOW:HIGH",
-        "of random inputs, as image=0:1 (default: the manifest's; else normal, or 0..9)",
+        "what an input is made for, as image=0:1: images of uint8 are scaled to it, random inputs "
+        "drawn from it (default: the manifest's; else these are normal, or 0..9)",
     )
     _several(
         parser,
@@ -85,10 +86,8 @@ def read(options: argparse.Namespace, labels: Sequence[str]) -> Stated:
     """
     if options.random is not None and options.inputs:
         raise InputError("--random and --inputs exclude each other: take one")
-    if options.random is None:
-        for name in ("samples", "range"):
-            if getattr(options, name):
-                raise InputError(f"--{name} goes with --random SEED")
+    if options.random is None and options.samples:
+        raise InputError("--samples goes with --random SEED")
     absolute = []
     for text in options.compare:
         name, _, how = text.rpartition("=")

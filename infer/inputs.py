@@ -48,7 +48,7 @@ class Wishes:
     Attributes:
         rules: which tensor is which.
         dims: sizes of free dimensions, by name, or by INPUT.AXIS where they have none.
-        ranges: smallest and largest value of random inputs, by name.
+        ranges: smallest and largest value that an input is made for, by name.
         loops: inputs that take an output of the call before: output by input.
     """
 
@@ -194,8 +194,8 @@ def fit_inputs(
 ) -> Fitted:
     """Read the inputs that a signature asks for, and say what was done to them.
 
-    Images of uint8 are scaled by 1/255 where the manifest states that an input was made for
-    values in 0..1. Otherwise values change only within a kind: floating point to another
+    Images of uint8 are scaled by 1/255 where the manifest, or the user, states that an input was
+    made for values in 0..1. Otherwise values change only within a kind: floating point to another
     precision, whole numbers to a type that holds them.
 
     Args:
@@ -256,7 +256,8 @@ def fit_inputs(
                     f"{len(one.axes)}"
                 )
             array = array.transpose(one.axes)
-        array = _converted(path, spec, array, ranges.get(spec.name), notes)
+        said = wishes.ranges.get(spec.name) or wishes.ranges.get(one.other)
+        array = _converted(path, spec, array, said or ranges.get(spec.name), notes)
         _check(path, spec, array)
         fitted[spec.name] = np.asarray(array, order="C")
     return _in_calls(path, signature, fitted, frozenset(loops), notes, wishes.dims)
@@ -368,7 +369,12 @@ def _converted(
             notes.append(f"{spec.name}: {array.dtype} converted to {dtype.name}")
             return converted
         raise InputError(f"{path}: '{spec.name}' holds values that {dtype.name} cannot")
-    raise InputError(f"{path}: '{spec.name}' is {array.dtype}, the artifact takes {spec.dtype}")
+    remedy = ""
+    if array.dtype == np.uint8 and wanted == "float":
+        remedy = f"; if it is made for values in 0..1, say so as --range {spec.name}=0:1"
+    raise InputError(
+        f"{path}: '{spec.name}' is {array.dtype}, the artifact takes {spec.dtype}{remedy}"
+    )
 
 
 def _check(path: Path, spec: TensorSpec, array: np.ndarray) -> None:

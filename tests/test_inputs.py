@@ -289,6 +289,15 @@ def test_bytes_are_not_scaled_where_it_is_not(file, inputs_file, signature, limi
     assert "is uint8" in message
 
 
+def test_bytes_are_scaled_where_the_user_states_the_range(file, inputs_file, signature):
+    inputs_file(file, picture=np.full((3, 4, 4, 3), 255, np.uint8))
+
+    assert "--range image=0:1" in refused(lambda: fit(file, signature(limits=None), None), file)
+    for name in ("image", "picture"):
+        wishes = Wishes(ranges={name: (0.0, 1.0)})
+        assert fit(file, signature(limits=None), None, wishes)[0]["image"].max() == 1
+
+
 def test_bytes_for_a_model_that_takes_bytes_are_not_scaled(file, inputs_file, signature):
     pixels = np.full((3, 4, 4, 3), 200, np.uint8)
     inputs_file(file, image=pixels)
