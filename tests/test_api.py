@@ -61,7 +61,7 @@ def test_a_model_that_is_forgotten_leaves_no_process(folder):
 
 def test_inputs_that_do_not_fit_are_one_line_and_the_next_call_works(folder):
     with infer.load("exported/m", threads=1) as model:
-        for wrong in (IMAGES.astype(np.float64), IMAGES[:, :2], np.array([{}])):
+        for wrong in (IMAGES.astype(np.int64), IMAGES[:, :2], np.array([{}])):
             with pytest.raises(InputError) as error:
                 model.run({"image": wrong})
             assert "\n" not in str(error.value)
