@@ -22,6 +22,8 @@ from infer.runtimes import RUNTIMES
 from infer.usage import UsageError
 
 OLD, NEW = "1.20.1", "1.31.0"
+# Version 8, and a graph with one node of the kind "Abs".
+GRAPH = b"\x08\x08\x3a\x07\x0a\x05\x22\x03Abs"
 QUICK = (*SMALL, "--batch", "4", "--scenario", "single")
 
 
@@ -87,7 +89,7 @@ def test_what_is_missing_there_is_said_in_one_line(tmp_path, numpy_python):
 
 def test_an_interpreter_may_be_for_one_format(tmp_path, fake_artifact, numpy_python):
     fake_artifact(tmp_path, "m")
-    (tmp_path / "n.onnx").touch()
+    (tmp_path / "n.onnx").write_bytes(GRAPH)
     pythons = ("--python", f"fake:one={numpy_python}", f"onnx:two={numpy_python}")
     plan = plan_of(options_of("run", str(tmp_path / "m"), str(tmp_path / "n.onnx"), *pythons))
     assert [label for label, _ in plan.artifacts] == ["m", "m (one)", "n.onnx", "n.onnx (two)"]
@@ -95,7 +97,7 @@ def test_an_interpreter_may_be_for_one_format(tmp_path, fake_artifact, numpy_pyt
 
 
 def test_what_cannot_run_here_is_measured_only_there(tmp_path, numpy_python, monkeypatch):
-    (tmp_path / "n.onnx").touch()
+    (tmp_path / "n.onnx").write_bytes(GRAPH)
     monkeypatch.setitem(RUNTIMES, "onnx", replace(RUNTIMES["onnx"], package="not_installed_here"))
     options = ("run", str(tmp_path / "n.onnx"))
     assert [n for n, _ in plan_of(options_of(*options)).artifacts] == ["n.onnx"]
