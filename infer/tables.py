@@ -375,7 +375,6 @@ def warnings(rows: list[Row], summary: Summary) -> list[str]:
     """What casts doubt on a row, or must be known to judge its times."""
     lines = []
     for row in rows:
-        lines += [f"{row.artifact}: {note}" for note in row.notes]
         if row.grows_with_batch is False:
             lines.append(
                 f"{row.artifact}: a full batch takes no longer than one sample; its calls may be "
