@@ -309,6 +309,7 @@ def _parser() -> argparse.ArgumentParser:
     overhead_parser.add_argument("--threads", type=_positive, help="default: all cores")
     overhead_parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
 
+    bisect_command.add(actions)
     inspect_command.add(actions)
     doctor_command.add(actions)
 

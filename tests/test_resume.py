@@ -256,7 +256,7 @@ def test_runs_that_start_in_the_same_second_have_folders_of_their_own(tmp_path, 
     monkeypatch.setattr(cli.time, "strftime", lambda _: "20260101-120000")
 
     with ThreadPoolExecutor(8) as pool:
-        stores = list(pool.map(cli._new_run, [tmp_path] * 8))
+        stores = list(pool.map(cli.new_run, [tmp_path] * 8))
 
     for number, store in enumerate(stores):
         store.add("run", number=number)

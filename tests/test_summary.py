@@ -600,15 +600,18 @@ def test_run_that_said_it_was_interrupted():
     assert not summarize([*records, END]).interrupted
 
 
+RESUME = {"kind": "resume", "protocol": run()["protocol"]}
+
+
 def test_run_that_was_resumed_is_interrupted_until_it_ends_again():
     records = whole(("base", [1.0]))[:-1]
-    records += [{"kind": "end", "interrupted": True, "reason": "interrupted"}, {"kind": "resume"}]
+    records += [{"kind": "end", "interrupted": True, "reason": "interrupted"}, RESUME]
 
     assert summarize(records).interrupted
     assert summarize(records).ended is None
     assert not summarize([*records, END]).interrupted
     assert summarize([*records, END]).ended == END["reason"]
-    assert summarize([*records, END, {"kind": "resume"}]).interrupted
+    assert summarize([*records, END, RESUME]).interrupted
 
 
 def test_latest_outcome_counts():
@@ -812,7 +815,8 @@ def test_report_shows_the_rows():
     assert base["ratio"] == "1 (reference)"
     assert base["verdict"] == ""
     assert base["largest difference"] == "reference"
-    assert "ratio: time over that of base" in report
+    assert "ratio: time of an undisturbed call" in report
+    assert "over that of base, below 1 is faster" in report
 
 
 def test_terminal_shows_what_the_report_says():

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import itertools
-import json
 import os
 import pkgutil
 import re
@@ -35,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from infer.artifact import Artifact
 from infer.outcome import Failure, Outcome
+from infer.outputs import read_outputs
 from infer.process import WorkerProcess
 
 Arrays = dict[str, np.ndarray]
@@ -105,8 +105,7 @@ class Bench:
             process.__exit__(None, None, None)
             self._process = None
             raise
-        names = json.loads((outputs / "outputs.json").read_text())
-        return {name: np.load(outputs / f"output_{index}.npy") for index, name in enumerate(names)}
+        return read_outputs(outputs)
 
     def _start(self, payload: Path) -> WorkerProcess:
         return WorkerProcess(
