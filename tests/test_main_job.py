@@ -393,7 +393,7 @@ def _run(exported: Exported, tmp_path: Path, inputs: Path) -> tuple[int, dict[st
     [
         ({"image": np.zeros((4, 28, 28, 3), np.int64)}, ["int64", "float32"]),
         ({"image": np.zeros((4, 32, 32, 3), np.float32)}, ["4 x 32 x 32 x 3", "28 x 28 x 3"]),
-        ({"image": np.zeros((4, 28, 3, 28), np.float32)}, ["4 x 28 x 3 x 28"]),
+        ({"image": np.zeros((4, 28, 28, 1), np.float32)}, ["4 x 28 x 28 x 1"]),
         ({"image": np.zeros((4, 28, 28), np.float32)}, ["4 x 28 x 28"]),
         ({"labels": np.array([0, 1, 2, 8])}, ["labels up to 8", "8 classes"]),
         ({"labels": np.array([0, 1, 2, -1])}, ["'labels'", "negative"]),
