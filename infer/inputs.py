@@ -400,6 +400,14 @@ def _check(path: Path, spec: TensorSpec, array: np.ndarray) -> None:
         )
 
 
+def _check_rows(path: Path, arrays: dict[str, np.ndarray], sizes: dict[str, int], why: str) -> None:
+    for name, size in sizes.items():
+        if len(arrays[name]) != size:
+            raise InputError(
+                f"{path}: '{name}' has {len(arrays[name])} rows, the artifact takes {size}{why}"
+            )
+
+
 def _in_calls(
     path: Path,
     signature: Signature,
@@ -419,24 +427,14 @@ def _in_calls(
     whole = set(states) | {spec.name for spec in others} - {spec.name for spec in ranked}
     call: int | None = None
     if len(fixed) < len(ranked):  # some have samples; what has a fixed first dimension has none
-        for name, size in fixed.items():
-            if len(arrays[name]) != size:
-                raise InputError(
-                    f"{path}: '{name}' has {len(arrays[name])} rows, the artifact takes {size} in "
-                    "every call"
-                )
+        _check_rows(path, arrays, fixed, " in every call")
         whole |= fixed.keys()
     elif len(set(fixed.values())) == 1:
         call = next(iter(fixed.values()))
         if call == 0:
             raise InputError(f"{path}: the artifact takes 0 samples a call; there is nothing to do")
     else:
-        for name, size in fixed.items():
-            if len(arrays[name]) != size:
-                raise InputError(
-                    f"{path}: '{name}' has {len(arrays[name])} rows, the artifact takes {size}; "
-                    "its inputs have no common number of samples"
-                )
+        _check_rows(path, arrays, fixed, "; its inputs have no common number of samples")
         whole |= fixed.keys()
     lengths = {spec.name: len(arrays[spec.name]) for spec in ranked if spec.name not in whole}
     if len(set(lengths.values())) > 1:
