@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from export.exporters import INPUT
+from infer.artifact import sha256_of
 from train.data import Dataset, Split
 
 # As many as a worker holds in 0.3 GB at 224 pixels; accuracy is not what they are for.
@@ -50,8 +50,7 @@ def write_evaluation(data: Dataset, folder: Path) -> Evaluation:
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, image=data.test.images, labels=data.test.labels)
     partial.replace(path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Evaluation(path, sha256, data.classes, data.notice)
+    return Evaluation(path, sha256_of(path), data.classes, data.notice)
 
 
 def resized(data: Dataset, size: int) -> Dataset:
