@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,25 +155,27 @@ class _Losses(Watch):
 
 
 def write_training(framework: str, weights: Path, out: Path) -> None:
-    """A short training from the same weights, in whole batches and in two parts each."""
+    """Short trainings from the same weights: in whole batches, in two parts each, and as `best`."""
     script = importlib.import_module(f"train.train_{framework}")
     start, _ = load_weights(weights)
     images, labels = synthetic.draw(6 * BATCH, 28, 11)
     val = Split(*synthetic.draw(BATCH, 28, 12))
     data = Dataset("synthetic", 28, synthetic.CLASS_NAMES, Split(images, labels), val, val)
-    recipe = Recipe(epochs=EPOCHS, batch_size=BATCH, learning_rate=LEARNING_RATE)
-    for parts in (1, 2):
+    plain = Recipe(epochs=EPOCHS, batch_size=BATCH, learning_rate=LEARNING_RATE)
+    # A decay that shows beside so few steps.
+    best = replace(plain, symmetries=True, weight_decay=20.0, averaging=0.8)
+    for name, recipe, parts in (("1", plain, 1), ("2", plain, 2), ("best", best, 1)):
         recipe_module.PIXELS_PER_STEP = BATCH // parts * 28**2
         assert recipe.micro_batch == BATCH // parts
         last: list[Weights] = []
-        with _Losses(EPOCHS, 6 * parts, out / f"best-{parts}.safetensors") as watch:
+        with _Losses(EPOCHS, 6 * parts, out / f"kept-{name}.safetensors") as watch:
             end_epoch = watch.end_epoch
             watch.end_epoch = lambda logits, labels, weights, end_epoch=end_epoch, last=last: (
                 last.append(weights),
                 end_epoch(logits, labels, weights),
             )[1]
             script.train(recipe, data, watch, start)
-        np.savez(out / f"trained-{parts}.npz", losses=watch.losses, **last[-1])
+        np.savez(out / f"trained-{name}.npz", losses=watch.losses, **last[-1])
 
 
 def settle(weights: Path, out: Path) -> None:

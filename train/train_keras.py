@@ -84,7 +84,8 @@ def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) ->
         weight_decay=recipe.weight_decay,
         gradient_accumulation_steps=parts if parts > 1 else None,
         use_ema=bool(recipe.averaging),
-        ema_momentum=recipe.averaging,
+        # Keras takes the average on at every part of a batch.
+        ema_momentum=recipe.averaging ** (1 / parts),
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(
