@@ -33,8 +33,9 @@ from infer import (
     schedule,
     selftest_command,
     terminal,
+    trust,
 )
-from infer.artifact import ArtifactError, discover, label_paths, open_artifact
+from infer.artifact import ArtifactError, check_files, discover, label_paths, open_artifact
 from infer.baseline import BaselineError
 from infer.controller import Progress as Standing
 from infer.controller import Run
@@ -150,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         "(default: what the artifacts name)",
     )
     input_options.add(run)
+    trust.add(run)
     run.add_argument(
         "--protocol", choices=PROTOCOLS, default="quick", help="how much (default: quick)"
     )
@@ -272,6 +274,7 @@ def _parser() -> argparse.ArgumentParser:
     self_test.add_argument(
         "artifact", nargs="?", type=Path, metavar="ARTIFACT", help="copy this one instead"
     )
+    trust.add(self_test)
     self_test.add_argument("--inputs", type=Path, metavar="FILE.npz", help="for ARTIFACT")
     self_test.add_argument(
         "--budget",
@@ -301,6 +304,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: exportbench overhead model.onnx --inputs test.npz --batch 1 128",
     )
     overhead_parser.add_argument("artifacts", nargs="+", type=Path, metavar="ARTIFACT")
+    trust.add(overhead_parser)
     overhead_parser.add_argument("--inputs", type=Path, required=True, metavar="FILE.npz")
     overhead_parser.add_argument(
         "--batch", type=_positive, nargs="+", default=[1, 128], help="default: 1 128"
@@ -450,13 +454,17 @@ def _overhead(options: argparse.Namespace) -> int:
     failures: dict[str, Failure] = {}
     with _progress() as tell:
         artifacts = _artifacts(options.artifacts)
+        trusted = trust.read(options.trust, [label for label, _ in artifacts])
         for number, (label, path) in enumerate(artifacts):
             for batch in options.batch:
                 tell(Standing(f"{label}, batch {batch}", number / len(artifacts)))
                 try:
+                    artifact = open_artifact(path, label)
+                    check_files(artifact)
+                    trust.admit(artifact, trusted)
                     found.append(
                         overhead.measure(
-                            open_artifact(path, label),
+                            artifact,
                             options.inputs,
                             batch,
                             _threads(options),
@@ -493,6 +501,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     artifacts = _artifacts(options.artifacts)
     if options.inputs:
         read_inputs(options.inputs)
+    trusted = trust.read(options.trust, [label for label, _ in artifacts])
     artifacts, setups = _with_variants(artifacts, options)
     labels = [label for label, _ in artifacts]
     if options.reference and options.reference not in labels:
@@ -517,6 +526,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         wishes=stated.wishes,
         ignored=stated.ignored,
         absolute=stated.absolute,
+        trusted=trusted,
     )
 
 

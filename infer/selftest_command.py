@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from infer import selftest_artifacts as known
-from infer.artifact import open_artifact
+from infer import trust
+from infer.artifact import ArtifactError, check_files, open_artifact
 from infer.controller import Progress
+from infer.outcome import Failure
 from infer.selftest import GENERATIONS, Verdicts, measured, simulated
 
 # About what the simulated noise comes to in twenty generations.
@@ -52,6 +54,11 @@ def verdicts(
 def _made(options: argparse.Namespace, folder: Path) -> list[Made]:
     if options.artifact:
         original = open_artifact(options.artifact)
+        check_files(original)
+        try:
+            trust.admit(original, trust.read(options.trust, [original.label]))
+        except Failure as failure:
+            raise ArtifactError(f"{original.path}: {failure.reason}") from None
         return [
             (
                 f"copies of {original.label}",
