@@ -175,7 +175,7 @@ def _verify(artifact: Artifact, folder: Path) -> dict[str, float]:
             for batch in CHECKED_BATCHES:
                 file = folder / f"check-{batch}.npz"
                 inputs, expected = folder / "inputs.npz", folder / "scratch" / "outputs"
-                with np.load(file) as arrays:
+                with np.load(file, allow_pickle=False) as arrays:
                     np.savez(inputs, **{INPUT: arrays[INPUT]})
                     own = {OUTPUT: arrays[OUTPUT]}
                 expected.mkdir(exist_ok=True)

@@ -41,6 +41,7 @@ _KEEP_MEMORY = {
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # How often memory is looked at while a limit is set; each look costs the controller 30 µs.
 _LOOK_S = 0.1
+_LONGEST_ANSWER = 256 << 20  # bytes
 # Interpreters and runtimes whose modules were looked at, whether Python keeps them compiled.
 _compiled: set[tuple[str, str]] = set()
 
@@ -191,12 +192,17 @@ class WorkerProcess:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._crashed(action) from None
-        answer: dict[str, Any] = json.loads(self._read_line(action))
+        said = self._read_line(action)
         self._check_memory(action)  # answers may come too fast to be looked at in between
-        if "storage" in answer:
-            raise OSError(answer["storage"])
-        if "outcome" in answer:
-            raise Failure(Outcome(answer["outcome"]), answer["reason"])
+        try:
+            answer: dict[str, Any] = dict(json.loads(said))
+            if "storage" in answer:
+                raise OSError(str(answer["storage"]))
+            if "outcome" in answer:
+                raise Failure(Outcome(answer["outcome"]), str(answer["reason"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            # The artifact's own program may have written to the pipe.
+            raise Failure(Outcome.CRASH, f"its answer to '{action}' is none") from None
         return answer
 
     def _read_line(self, action: str) -> bytes:
@@ -216,6 +222,8 @@ class WorkerProcess:
             if not data:
                 raise self._crashed(action)
             self._buffer += data
+            if len(self._buffer) > _LONGEST_ANSWER:
+                raise Failure(Outcome.CRASH, f"its answer to '{action}' has no end")
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 

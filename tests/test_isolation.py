@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT
 
 from infer.artifact import open_artifact
+from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 
 LINUX = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
@@ -135,6 +136,29 @@ def test_an_isolated_worker_is_stopped_looked_at_and_ended_from_outside(worker):
         process.ask("load")
         pid = process.pid
     assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize(
+    "line", [b"garbage", b"\xff", b"[1]", b"7", b"null", b'{"outcome": "splendid"}', b"[" * 10**5]
+)
+def test_an_answer_that_is_none_is_a_crash(worker, line):
+    """The artifact's own program may write to the pipe of the answers."""
+    with worker() as process:
+        process.start()
+        process._read_line = lambda action: line
+        with pytest.raises(Failure, match="its answer to 'load' is none") as caught:
+            process.ask("load")
+
+    assert caught.value.outcome == Outcome.CRASH
+
+
+def test_an_answer_without_end_is_a_crash(worker, monkeypatch):
+    monkeypatch.setattr("infer.process._LONGEST_ANSWER", 1000)
+    with worker() as process:
+        process.start()
+        process._buffer = bytes(2000)
+        with pytest.raises(Failure, match="has no end"):
+            process.ask("load")
 
 
 def test_where_it_is_not_isolated_the_run_says_so_once(

@@ -1,6 +1,7 @@
 """Nothing that an artifact names, packs or links to lies outside of its folder."""
 
 import shutil
+import struct
 import zipfile
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from infer.artifact import ArtifactError, check_files, files_of, fingerprint, open_artifact
 from infer.inspect_command import inspect
+from infer.trust import admit
 
 pytest_plugins = ("stranger_fixtures",)
 
@@ -104,6 +106,26 @@ class TestNames:
 
         with pytest.raises(ArtifactError, match="outside of its folder"):
             open_and_hash(tmp_path / "model")
+
+    def test_weights_of_litert_in_files_of_their_own(self, strangers, tmp_path):
+        content = (strangers("tensorflow") / "int8.tflite").read_bytes()
+        table = struct.unpack_from("<I", content)[0]
+        slots = table - struct.unpack_from("<i", content, table)[0]
+        size, whole = struct.unpack_from("<HH", content, slots)
+        buffers = struct.unpack_from("<H", content, slots + 4 + 2 * 4)[0]
+        assert buffers and size < 4 + 2 * 9
+        # The same table with slots enough for the names of files, which are the buffers here.
+        old = content[slots + 4 : slots + size].ljust(2 * 8, b"\0")
+        moved = struct.pack("<HH", 4 + 2 * 9, whole) + old + struct.pack("<H", buffers)
+        end = len(content) + -len(content) % 4
+        changed = bytearray(content.ljust(end, b"\0") + moved)
+        struct.pack_into("<i", changed, table, table - end)
+        (tmp_path / "model.tflite").write_bytes(changed)
+
+        with pytest.raises(ArtifactError, match="files of their own"):
+            inspect(tmp_path / "model.tflite")
+        with pytest.raises(ArtifactError, match="files of their own"):
+            admit(open_artifact(tmp_path / "model.tflite"), ("*",))
 
     def test_files_of_a_manifest(self, fake_artifact, tmp_path):
         folder = fake_artifact(tmp_path, "artifact")

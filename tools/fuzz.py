@@ -21,6 +21,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -289,6 +290,7 @@ class Fuzzer:
         path = self._damaged(format_name, self._draw.choice(SAMPLES[format_name][1]))
         out, errors = io.StringIO(), io.StringIO()
         begin = time.monotonic()
+        signal.alarm(round(INSPECT_LIMIT_S) + 5)
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
                 status: int | str = command_line(["inspect", str(path), "--json", "-"])
@@ -297,6 +299,8 @@ class Fuzzer:
                 raise
             status = f"{type(error).__name__}: {error}"
             print(traceback.format_exc(), file=sys.stderr)
+        finally:
+            signal.alarm(0)
         seconds = time.monotonic() - begin
         self.found.slowest_s = max(self.found.slowest_s, seconds)
         lines = errors.getvalue().splitlines()
@@ -377,6 +381,8 @@ class Fuzzer:
 def _hash_again(folder: Path) -> None:
     """Have the manifest, if it is one still, tell the hashes of what is there now."""
     file = folder / "manifest.json"
+    if not file.is_file():
+        return
     with contextlib.suppress(OSError, ValueError, RecursionError, TypeError, AttributeError):
         value = json.loads(file.read_text())
         value["files"] = {
@@ -403,6 +409,10 @@ def table(title: str, counts: dict[str, Counter[str]]) -> Iterator[str]:
     yield ""
 
 
+def _too_late(number: int, frame: object) -> None:
+    raise TimeoutError("still not at its end")
+
+
 def main() -> int:
     """Fuzz; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -420,6 +430,7 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="add the counts to this file")
     options = parser.parse_args()
+    signal.signal(signal.SIGALRM, _too_late)
     with tempfile.TemporaryDirectory(prefix="exportbench-fuzz-") as temporary:
         samples = options.samples and options.samples.absolute()
         draw = random.Random(options.seed)
