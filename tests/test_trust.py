@@ -229,7 +229,8 @@ class TestCommands:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_pytest_takes_the_option(self, models):
-        from infer.cli import options_of, plan_of
+        from infer.cli import options_of
+        from infer.planning import plan_of
 
         options = options_of(
             *("gate", str(models / "a.pt"), "--baseline", "b", "--inputs", str(models / "x.npz")),
