@@ -27,8 +27,10 @@ EVERYTHING = "*"
 _LEAST_DIGITS = 12
 _HASH = re.compile(rf"[0-9a-f]{{{_LEAST_DIGITS},64}}")
 _FORMER = " (former)"
-# Why opening a file of a format can do more than arithmetic. ONNX Runtime, LiteRT and OpenVINO run
-# operators of libraries only where the caller has loaded these, which nothing here does.
+# Formats that cannot execute code: ONNX Runtime and OpenVINO run operators of other libraries only
+# where the caller has loaded these, which nothing here does.
+_ARITHMETIC = ("fake", "onnx", "openvino")
+# Why opening a file of another format can do more.
 _CODE = {
     "jax-export": "it may call whatever is registered in jaxlib",
     "saved-model": "its graph may read and write files",
@@ -104,7 +106,9 @@ def admit(artifact: Artifact, trusted: Collection[str]) -> str:
 def _code(artifact: Artifact) -> str | None:
     if artifact.format == "litert":  # it depends on its operators
         return reading.describe(artifact.format, artifact.payload).executes_code
-    return _CODE.get(artifact.format)
+    if artifact.format in _ARITHMETIC:
+        return None
+    return _CODE.get(artifact.format, "nobody has said that it cannot")
 
 
 def _is_trusted(label: str, sha256: str, trusted: Collection[str]) -> bool:
