@@ -213,7 +213,11 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
     if (path / MANIFEST).is_file():
         manifest = _read_manifest(path / MANIFEST)
         payload = path / manifest.payload
-        if not payload.resolve().is_relative_to(path.resolve()):
+        try:
+            inside = payload.resolve().is_relative_to(path.resolve())
+        except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
+            raise ArtifactError(f"{path / MANIFEST}: its payload leads nowhere ({error})") from None
+        if not inside:
             raise ArtifactError(f"{path / MANIFEST}: the payload lies outside of its folder")
         return Artifact(label or path.name, path, manifest.format, payload, manifest)
     from infer.detect import detect  # it needs the specs that are defined here

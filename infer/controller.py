@@ -191,7 +191,13 @@ class Run:
                 f"{artifact.path}: names no inputs; give some with --inputs FILE.npz, or have them "
                 "made up with --random 0"
             )
-        path = (artifact.path / stated["file"]).resolve()
+        try:
+            path = (artifact.path / stated["file"]).resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
+            raise InputError(
+                f"{artifact.path}: names inputs that lead nowhere ({error}); give inputs with "
+                "--inputs FILE.npz"
+            ) from None
         if not path.is_file():
             raise InputError(
                 f"{path}: missing; export again, or give inputs with --inputs FILE.npz"

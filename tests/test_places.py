@@ -1,5 +1,6 @@
 """Nothing that an artifact names, packs or links to lies outside of its folder."""
 
+import json
 import shutil
 import struct
 import zipfile
@@ -167,6 +168,24 @@ class TestLinks:
 
         with pytest.raises(ArtifactError, match="leads nowhere"):
             files_of(path)
+
+    def test_a_payload_that_is_a_link_to_itself(self, fake_artifact, tmp_path):
+        folder = fake_artifact(tmp_path, "artifact")
+        (folder / "model.json").unlink()
+        (folder / "model.json").symlink_to("model.json")
+
+        with pytest.raises(ArtifactError, match="leads nowhere"):
+            open_artifact(folder)
+
+    @pytest.mark.parametrize("field", ["payload", "files"])
+    def test_a_name_with_a_zero(self, fake_artifact, tmp_path, field):
+        folder = fake_artifact(tmp_path, "artifact")
+        value = json.loads((folder / "manifest.json").read_text())
+        value[field] = "a\0b" if field == "payload" else {"a\0b": {"sha256": "", "bytes": 0}}
+        (folder / "manifest.json").write_text(json.dumps(value))
+
+        with pytest.raises(ArtifactError, match="leads nowhere"):
+            check_files(open_artifact(folder))
 
     def test_a_store_that_keeps_files_once(self, folder):
         """As Hugging Face's cache has them: links to one folder beside."""
