@@ -27,6 +27,7 @@ from train import data as data_module
 from train import synthetic
 from train.data import (
     ROOT_VARIABLE,
+    SYMMETRIES,
     SYNTHETIC_NOTICE,
     Batches,
     DataError,
@@ -35,6 +36,7 @@ from train.data import (
     load_dataset,
     optimizer_steps,
     read_splits,
+    symmetric,
     training_batches,
 )
 from train.metrics import cross_entropy, seven_metrics
@@ -64,8 +66,16 @@ def test_the_quick_profile_is_shorter() -> None:
     assert quick.batch_size == paper.batch_size
 
 
+def test_the_best_profile_has_the_papers_network_epochs_and_batches() -> None:
+    best, paper = Recipe.of("best"), Recipe.of("paper")
+    assert (best.epochs, best.batch_size, best.train_images) == (20, 128, None)
+    assert (paper.symmetries, paper.weight_decay, paper.averaging) == (False, 0, 0)
+    assert best.symmetries and best.weight_decay and best.averaging
+    assert best.as_dict()["augmentation"] == "symmetries of the square"
+
+
 def test_an_unknown_profile_is_refused() -> None:
-    with pytest.raises(ValueError, match="quick, paper"):
+    with pytest.raises(ValueError, match="quick, paper, best"):
         Recipe.of("long")
 
 
@@ -136,6 +146,41 @@ def test_parts_of_a_batch_hold_the_images_of_the_batch() -> None:
     np.testing.assert_array_equal(whole.order, parts.order)
     assert optimizer_steps(split, Recipe(size=224, epochs=3)) == 6
     assert optimizer_steps(split, Recipe(size=28, epochs=3)) == 6
+
+
+def test_symmetries_are_the_eight_of_the_square() -> None:
+    image = np.arange(3 * 3 * 1, dtype=np.float32).reshape(1, 3, 3, 1)
+    images = {symmetric(image, which).tobytes() for which in range(SYMMETRIES)}
+    assert len(images) == 8
+    np.testing.assert_array_equal(symmetric(image, 0), image)
+    for which in range(SYMMETRIES):
+        turned = symmetric(image, which)
+        assert turned[0, 1, 1, 0] == image[0, 1, 1, 0]  # the centre stays
+        assert sorted(turned.ravel()) == sorted(image.ravel())
+
+
+def test_images_are_turned_anew_in_every_epoch() -> None:
+    split = Split(
+        np.random.default_rng(0).integers(256, size=(128, 6, 6, 3), dtype=np.uint8),
+        np.zeros(128, np.int64),
+    )
+    recipe = Recipe(symmetries=True)
+    plain, first, second = (
+        training_batches(split, own, epoch)[0][0]
+        for own, epoch in ((Recipe(), 0), (recipe, 0), (recipe, 1))
+    )
+    as_they_are = np.all(plain == first, axis=(1, 2, 3))
+    assert 4 < as_they_are.sum() < 40  # an eighth
+    # Each is an image of the split, in one of its symmetries.
+    known = {
+        symmetric(split.images[i : i + 1], which).tobytes(): which
+        for i in range(128)
+        for which in range(SYMMETRIES)
+    }
+    for images in (first, second):
+        found = [known[np.rint(one * 255).astype(np.uint8)[None].tobytes()] for one in images]
+        assert set(found) == set(range(SYMMETRIES))
+    np.testing.assert_array_equal(first, training_batches(split, recipe, 0)[0][0])
 
 
 def test_fewer_training_images_are_the_first_ones() -> None:

@@ -58,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
         "--profile",
         choices=PROFILES,
         default="quick",
-        help="paper: the whole method; quick: about a minute a framework (default)",
+        help="paper: the whole method; best: with what is known to help; quick: about a minute a "
+        "framework (default)",
     )
     parser.add_argument("--size", type=int, choices=SIZES, default=28, help="image side in pixels")
     parser.add_argument(

@@ -23,6 +23,7 @@ import numpy as np
 from train import synthetic
 from train.recipe import CLASSES, Recipe
 
+SYMMETRIES = 8  # of the square
 DATASETS = ("auto", "bloodmnist", "synthetic")
 ROOT_VARIABLE = "EXPORTBENCH_DATA_ROOT"
 SYNTHETIC_NOTICE = (
@@ -91,10 +92,18 @@ class Dataset:
 class Batches:
     """One pass over a split: float32 images, N x H x W x 3 in 0..1, and int32 labels."""
 
-    def __init__(self, split: Split, size: int, order: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        split: Split,
+        size: int,
+        order: np.ndarray | None = None,
+        symmetries: np.ndarray | None = None,
+    ) -> None:
+        """Take the images in an order, each as one of its eight symmetries (0: as it is)."""
         self.split = split
         self.size = size
         self.order = np.arange(len(split)) if order is None else order
+        self.symmetries = symmetries
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.size)
@@ -103,10 +112,20 @@ class Batches:
         chosen = self.order[index * self.size : (index + 1) * self.size]
         images = self.split.images[chosen].astype(np.float32)
         images /= 255
+        if self.symmetries is not None:
+            which = self.symmetries[index * self.size : (index + 1) * self.size]
+            for symmetry in range(1, SYMMETRIES):
+                images[which == symmetry] = symmetric(images[which == symmetry], symmetry)
         return images, self.split.labels[chosen].astype(np.int32)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return (self[index] for index in range(len(self)))
+
+
+def symmetric(images: np.ndarray, symmetry: int) -> np.ndarray:
+    """Square images, N x H x H x C, turned by quarters (0 to 3) and then, from 4 on, mirrored."""
+    turned = np.rot90(images, symmetry % 4, axes=(1, 2))
+    return turned[:, :, ::-1] if symmetry >= 4 else turned
 
 
 def training_batches(split: Split, recipe: Recipe, epoch: int) -> Batches:
@@ -121,8 +140,10 @@ def training_batches(split: Split, recipe: Recipe, epoch: int) -> Batches:
         raise DataError(
             f"{count} training images do not fill one batch of {recipe.batch_size}: use more"
         )
-    order = np.random.default_rng([recipe.seed, epoch]).permutation(count)
-    return Batches(split, recipe.micro_batch, order[: steps * recipe.batch_size])
+    random = np.random.default_rng([recipe.seed, epoch])
+    order = random.permutation(count)[: steps * recipe.batch_size]
+    symmetries = random.integers(SYMMETRIES, size=len(order)) if recipe.symmetries else None
+    return Batches(split, recipe.micro_batch, order, symmetries)
 
 
 def optimizer_steps(split: Split, recipe: Recipe) -> int:

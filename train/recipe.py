@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 FRAMEWORKS = ("keras", "torch", "flax")
-PROFILES = ("quick", "paper")
+PROFILES = ("quick", "paper", "best")
 SIZES = (28, 64, 128, 224)
 CLASSES = 8
 
@@ -37,6 +37,13 @@ PADDING = 1
 # at this one the validation accuracy jumps about.
 LEARNING_RATE = 3e-3
 
+# What "best" adds to the paper's method. A blood cell has no up and no left, so that each of the
+# eight symmetries of the square gives another true image. Decay of the kernels only, decoupled
+# from Adam's step (Loshchilov and Hutter, 2019): a normalization's scale needs none. The weights
+# that are judged are a running average over about a hundred steps, one epoch.
+BEST_WEIGHT_DECAY = 0.05
+BEST_AVERAGING = 0.99
+
 # All three frameworks must divide by the same denominator: PyTorch and optax add 1e-8,
 # Keras 1e-7.
 ADAM_EPSILON = 1e-8
@@ -52,13 +59,18 @@ class Recipe:
     """What a training is determined by, apart from the framework and its versions.
 
     Attributes:
-        profile: "paper" is the whole method; "quick" is a short training.
+        profile: "paper" is the whole method; "quick" is a short training; "best" is the paper's
+            network and epochs with what is known to help.
         size: image side in pixels.
         seed: seeds the initial weights and the order of the images.
         epochs: passes over the training images.
         train_images: how many of the training images are used; None for all.
         batch_size: images per optimizer step.
         learning_rate: Adam's first step size; it falls to zero along half a cosine.
+        symmetries: whether each image is turned and mirrored at random, anew in every epoch.
+        weight_decay: of the kernels, times the step size, at each step.
+        averaging: share of the running average of the weights that each step keeps; 0 for the
+            weights as they are.
     """
 
     profile: str = "quick"
@@ -68,20 +80,38 @@ class Recipe:
     train_images: int | None = None
     batch_size: int = 128
     learning_rate: float = LEARNING_RATE
+    symmetries: bool = False
+    weight_decay: float = 0.0
+    averaging: float = 0.0
 
     @classmethod
     def of(cls, profile: str, *, size: int = 28, seed: int = 0) -> Recipe:
-        """The recipe of a profile: "quick" or "paper"."""
+        """The recipe of a profile: "quick", "paper" or "best"."""
         if profile == "paper":
             return cls(profile=profile, size=size, seed=seed)
+        if profile == "best":
+            return cls(
+                profile=profile,
+                size=size,
+                seed=seed,
+                symmetries=True,
+                weight_decay=BEST_WEIGHT_DECAY,
+                averaging=BEST_AVERAGING,
+            )
         if profile == "quick":
             return cls(profile=profile, size=size, seed=seed, epochs=2, train_images=3200)
         raise ValueError(f"unknown profile {profile!r}: choose one of {', '.join(PROFILES)}")
 
-    def changed(self, **values: int | None) -> Recipe:
+    def changed(self, *, epochs: int | None = None, train_images: int | None = None) -> Recipe:
         """The recipe with other values; those that are None stay, the profile is named "own"."""
-        given = {name: value for name, value in values.items() if value is not None}
-        return replace(self, profile="own", **given) if given else self
+        if epochs is None and train_images is None:
+            return self
+        return replace(
+            self,
+            profile="own",
+            epochs=self.epochs if epochs is None else epochs,
+            train_images=self.train_images if train_images is None else train_images,
+        )
 
     @property
     def micro_batch(self) -> int:
@@ -94,11 +124,11 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """The recipe with the constants of this module, for the record."""
         return asdict(self) | {
-            "optimizer": "adam",
+            "optimizer": "adam with decoupled weight decay" if self.weight_decay else "adam",
             "learning_rate_schedule": "half a cosine to zero, by step",
             "adam_epsilon": ADAM_EPSILON,
             "loss": "categorical cross-entropy",
-            "augmentation": "none",
+            "augmentation": "symmetries of the square" if self.symmetries else "none",
             "initializer": f"variance scaling, scale {INIT_SCALE:g}, fan-in, truncated normal",
             "skip": "1x1 convolution and batch normalization where the shape changes",
             "norm_epsilon": NORM_EPSILON,

@@ -78,22 +78,29 @@ def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) ->
         set_weights(model, start)
     parts = recipe.batch_size // recipe.micro_batch
     steps = optimizer_steps(data.train, recipe)
+    optimizer = keras.optimizers.AdamW(
+        _Cosine(recipe.learning_rate, steps, parts),
+        epsilon=ADAM_EPSILON,
+        weight_decay=recipe.weight_decay,
+        gradient_accumulation_steps=parts if parts > 1 else None,
+        use_ema=bool(recipe.averaging),
+        ema_momentum=recipe.averaging,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(
-        optimizer=keras.optimizers.Adam(
-            _Cosine(recipe.learning_rate, steps, parts),
-            epsilon=ADAM_EPSILON,
-            gradient_accumulation_steps=parts if parts > 1 else None,
-        ),
+        optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         # XLA takes longer for a step of this network on a CPU (see docs/training.md).
         jit_compile=False,
     )
     batches = _Sequence(data.train, recipe)
+    # Before the watcher, which judges the average.
+    averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.averaging else []
     model.fit(
         batches,
         epochs=recipe.epochs,
         shuffle=False,  # the batches have their own order
-        callbacks=[_Watcher(watch, batches, data.val, recipe)],
+        callbacks=[*averaging, _Watcher(watch, batches, data.val, recipe)],
         verbose=0,
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from train.data import Batches, Dataset, Split, optimizer_steps, training_batches
 from train.recipe import ADAM_EPSILON, Recipe
@@ -23,7 +26,16 @@ def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) ->
         set_weights(model, start)
     # Channels last is the layout of the images and the faster one in oneDNN and cuDNN.
     model.to(DEVICE, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, eps=ADAM_EPSILON)
+    decays = {False: 0.0, True: recipe.weight_decay}  # of kernels
+    groups: list[dict[str, Any]] = [
+        {
+            "params": [own for own in model.parameters() if (own.ndim > 1) == kernels],
+            "weight_decay": decay,
+        }
+        for kernels, decay in decays.items()
+    ]
+    optimizer = torch.optim.AdamW(groups, recipe.learning_rate, eps=ADAM_EPSILON)
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))
     parts = recipe.batch_size // recipe.micro_batch
     steps = optimizer_steps(data.train, recipe)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -38,8 +50,11 @@ def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) ->
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()
+                if recipe.averaging:
+                    averaged.update_parameters(model)
             watch.step(loss.detach())
-        watch.end_epoch(_logits(model, data.val, recipe), data.val.labels, get_weights(model))
+        judged = cast(ResNet, averaged.module) if recipe.averaging else model
+        watch.end_epoch(_logits(judged, data.val, recipe), data.val.labels, get_weights(judged))
 
 
 def predict(weights: Weights, split: Split, recipe: Recipe) -> np.ndarray:
