@@ -38,7 +38,7 @@ class Evaluation:
 
     def images(self, count: int) -> np.ndarray:
         """The first images, float32 in 0..1."""
-        with np.load(self.path) as arrays:
+        with np.load(self.path, allow_pickle=False) as arrays:
             images: np.ndarray = arrays[INPUT][:count]
         return images.astype(np.float32) / np.float32(255)
 

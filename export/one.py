@@ -32,7 +32,7 @@ def main(job_file: Path) -> None:
         warnings.simplefilter("always")
         module = importlib.import_module(f"export.{exporter.module}")
         predict = module.export(arrays, job["size"], folder / exporter.payload)
-    images = np.load(job["images"])
+    images = np.load(job["images"], allow_pickle=False)
     for batch in CHECKED_BATCHES:
         np.savez(
             folder / f"check-{batch}.npz",

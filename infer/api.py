@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from infer import environment, parity
+from infer import trust as trusting
 from infer.artifact import Artifact, ArtifactError, Signature, check_files, open_artifact
 from infer.inputs import InputError
 from infer.interpreters import parse_interpreters
@@ -154,6 +155,7 @@ def load(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     memory_limit: int | None = None,
     python: PathLike | None = None,
+    trust: bool | str | Sequence[str] = False,
 ) -> LoadedModel:
     """Load an artifact in a worker process.
 
@@ -164,16 +166,19 @@ def load(
         timeout_s: seconds that an answer may take.
         memory_limit: bytes that the process may hold.
         python: another interpreter, with its own runtime and NumPy.
+        trust: whether to open it although it can execute code, or the SHA-256 to open it with.
 
     Raises:
         UsageError: that interpreter cannot run a worker.
         ArtifactError: it is missing, altered or not understood.
-        Failure: its runtime is not installed, or refuses it.
+        Failure: its runtime is not installed, or refuses it; or it can execute code and is
+            not trusted.
     """
     artifact = open_artifact(Path(path))
     if artifact.format not in RUNTIMES:
         raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
     check_files(artifact)
+    trusting.admit(artifact, trusting.read(trusting.from_python(trust), [artifact.label]))
     setup = parse_interpreters([f"other={python}"])[0].setup if python else None
     return LoadedModel(
         artifact,
@@ -303,6 +308,8 @@ def _options(defaults: argparse.Namespace, **given: Any) -> argparse.Namespace:
             value = [Path(path) for path in paths]
         elif name in ("inputs", "out", "judged"):
             value = Path(value)
+        elif name == "trust":
+            value = trusting.from_python(value)
         elif name == "budget":
             value = parse_duration(str(value))
         elif name == "resolve":

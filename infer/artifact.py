@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from infer.errors import ArtifactError as ArtifactError
+from infer.errors import DamagedError
+from infer.readers.places import beside
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
@@ -171,12 +173,12 @@ def files_of(payload: Path) -> list[Path]:
     """All files of a payload, in the order of their paths: also those of weights beside it.
 
     Raises:
-        ArtifactError: it names files outside of its folder.
+        ArtifactError: it is damaged, or names files outside of its folder.
     """
-    from infer.detect import companions
+    from infer.detect import companions, folder_files
 
     if payload.is_dir():
-        return sorted(path for path in payload.rglob("*") if path.is_file())
+        return folder_files(payload)
     return [payload, *companions(payload)]
 
 
@@ -211,7 +213,11 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
     if (path / MANIFEST).is_file():
         manifest = _read_manifest(path / MANIFEST)
         payload = path / manifest.payload
-        if not payload.resolve().is_relative_to(path.resolve()):
+        try:
+            inside = payload.resolve().is_relative_to(path.resolve())
+        except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
+            raise ArtifactError(f"{path / MANIFEST}: its payload leads nowhere ({error})") from None
+        if not inside:
             raise ArtifactError(f"{path / MANIFEST}: the payload lies outside of its folder")
         return Artifact(label or path.name, path, manifest.format, payload, manifest)
     from infer.detect import detect  # it needs the specs that are defined here
@@ -229,9 +235,8 @@ def check_files(artifact: Artifact) -> None:
     if artifact.manifest is None:
         return
     remedy = "export it again, or take a whole copy"
-    found = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
     for name, expected in artifact.manifest.files.items():
-        path = artifact.path / name
+        path = beside(artifact.path / MANIFEST, name)
         if not path.is_file():
             raise ArtifactError(f"{path}: missing; {remedy}")
         if path.stat().st_size != expected["bytes"]:
@@ -241,9 +246,28 @@ def check_files(artifact: Artifact) -> None:
             )
         if sha256_of(path) != expected["sha256"]:
             raise ArtifactError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
+    found = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
     extra = sorted(found - artifact.manifest.files.keys())
     if extra:
         raise ArtifactError(f"{artifact.path / extra[0]}: not in the manifest; {remedy}")
+    _check_format(artifact)
+
+
+def _check_format(artifact: Artifact) -> None:
+    """See that a payload is what its manifest says: by that it is opened, and trusted."""
+    from infer.detect import detect
+
+    try:
+        found, _ = detect(artifact.payload)
+    except DamagedError:
+        raise
+    except ArtifactError:
+        found = "fake"  # the one format that has no marks
+    if found != artifact.format:
+        raise ArtifactError(
+            f"{artifact.path / MANIFEST}: says {artifact.format}, but {artifact.payload.name} is "
+            f"{'something else' if found == 'fake' else found}; export it again"
+        )
 
 
 def fingerprint(artifact: Artifact) -> str:
@@ -281,7 +305,7 @@ def _read_manifest(path: Path) -> Manifest:
                 "export it again, or use another version of the program"
             )
         return Manifest.of(value)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{path}: not a manifest ({error}); export it again") from None
 
 

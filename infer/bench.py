@@ -106,7 +106,11 @@ class Bench:
         Raises:
             Failure: nothing is left.
         """
-        outputs = read_outputs(self.folder(label))
+        try:
+            outputs = read_outputs(self.folder(label))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # The artifact's own program may have written to the folder.
+            raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
         left = {name: a for name, a in outputs.items() if name not in self.plan.ignored}
         if not left:
             raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")

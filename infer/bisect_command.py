@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from infer import environment, input_options
+from infer import environment, input_options, trust
 from infer.artifact import Artifact, ArtifactError, check_files, label_paths, open_artifact
 from infer.bisect import Compared, Found, Setup, bisect
 from infer.console import give
@@ -39,6 +39,7 @@ def add(actions: Any) -> None:
     parser.add_argument("b", type=Path, metavar="B", help="the one that is in doubt")
     parser.add_argument("--inputs", type=Path, metavar="FILE", help=".npz or .npy, as for run")
     input_options.add(parser)
+    trust.add(parser)
     parser.add_argument(
         "--skip",
         type=whole,
@@ -82,8 +83,9 @@ def run(options: argparse.Namespace) -> int:
         options.threads or environment.cores(),
         _TIMEOUT_S,
     )
+    trusted = trust.read(options.trust, labels)
     try:
-        found = bisect(*_open(options, labels), setup)
+        found = bisect(*_open(options, labels, trusted), setup)
     except Failure as failure:
         print(f"error: {failure.outcome}: {failure.reason}", file=sys.stderr)
         return WRONG_USAGE if failure.outcome == Outcome.BAD_INPUT else NOT_MEASURED
@@ -91,11 +93,15 @@ def run(options: argparse.Namespace) -> int:
     return OK if found.agree else FAILED
 
 
-def _open(options: argparse.Namespace, labels: list[str]) -> tuple[Artifact, Artifact]:
+def _open(
+    options: argparse.Namespace, labels: list[str], trusted: tuple[str, ...]
+) -> tuple[Artifact, Artifact]:
     try:
         a, b = open_artifact(options.a, labels[0]), open_artifact(options.b, labels[1])
         check_files(a)
         check_files(b)
+        trust.admit(a, trusted)
+        trust.admit(b, trusted)
         return a, b
     except ArtifactError as error:
         raise InputError(str(error)) from None

@@ -21,7 +21,6 @@ from infer.artifact import (
     ArtifactError,
     Signature,
     check_files,
-    fingerprint,
     open_artifact,
     sha256_of,
 )
@@ -39,6 +38,7 @@ from infer.random_inputs import NotTold
 from infer.results import Store
 from infer.runtimes import RUNTIMES, takers
 from infer.summary import resolution, summarize
+from infer.trust import admit
 
 _CEILING = Path(__file__).with_name("ceiling.py")
 # Of the memory that is free when a run starts, the share that workers may fill together.
@@ -155,10 +155,10 @@ class Run:
                     f"(there are {', '.join(RUNTIMES)})"
                 )
             check_files(artifact)
-            sha256 = fingerprint(artifact)
+            sha256 = admit(artifact, self._bench.plan.trusted)
             if known and known["sha256"] != sha256:
                 raise ArtifactError(f"{path}: altered since the run began; start a new one")
-        except ArtifactError as error:
+        except (ArtifactError, Failure) as error:
             if not known:
                 self._bench.store.add("artifact", artifact=label, path=str(path), sha256=None)
             self._bench.end(label, Outcome.LOAD_ERROR, str(error))
@@ -191,7 +191,13 @@ class Run:
                 f"{artifact.path}: names no inputs; give some with --inputs FILE.npz, or have them "
                 "made up with --random 0"
             )
-        path = (artifact.path / stated["file"]).resolve()
+        try:
+            path = (artifact.path / stated["file"]).resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
+            raise InputError(
+                f"{artifact.path}: names inputs that lead nowhere ({error}); give inputs with "
+                "--inputs FILE.npz"
+            ) from None
         if not path.is_file():
             raise InputError(
                 f"{path}: missing; export again, or give inputs with --inputs FILE.npz"
@@ -251,7 +257,7 @@ class Run:
         limit_s = protocol.warm_up_limit_s
         shutil.rmtree(self._bench.folder(label), ignore_errors=True)  # of a survey that was cut off
         with self._bench.process(label, "survey") as worker:
-            record: dict[str, Any] = {"pid": worker.pid, "start": worker.start()}
+            record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
             record["load"] = worker.ask("load")
             if self._bench.plan.random and not self._bench.of_kind("random"):
                 self._make_up_inputs(label, Signature.of(record["load"]["signature"]))

@@ -11,8 +11,9 @@ import zipfile
 from pathlib import Path
 
 from infer.errors import ArtifactError, DamagedError
-from infer.readers import jax_export, litert, onnx, openvino
+from infer.readers import jax_export, litert, onnx, openvino, saved_model
 from infer.readers.mapped import mapped
+from infer.readers.places import check_link
 from infer.readers.protobuf import Message
 
 _HEAD = 4096
@@ -54,20 +55,44 @@ def companions(payload: Path) -> list[Path]:
     """The files beside a payload that belong to it: weights of ONNX and OpenVINO files.
 
     Raises:
-        ArtifactError: the payload names files outside of its folder.
+        DamagedError: the payload is damaged.
+        ArtifactError: it names files outside of its folder.
     """
-    if not payload.is_file():
-        return []
-    with payload.open("rb") as file:
-        head = file.read(_HEAD)
-    if openvino.version_of(head) is not None:
-        return [path for path in [openvino.weights_of(payload)] if path.is_file()]
-    if not _ONNX_START.match(head):
-        return []
     try:
-        return [path for path in onnx.external_files(payload) if path.is_file()]
-    except DamagedError:
-        return []  # nothing is said of what lies beside it
+        format_name, _ = _in_file(payload)
+    except DamagedError as error:
+        raise DamagedError(f"{payload}: {error}; take a whole copy") from None
+    except ArtifactError:
+        return []  # a payload that is none of ours, as that of the fake runtime
+    try:
+        if format_name == "openvino":
+            return [path for path in [openvino.weights_of(payload)] if path.is_file()]
+        if format_name == "onnx":
+            return [path for path in onnx.external_files(payload) if path.is_file()]
+    except DamagedError as error:
+        raise DamagedError(f"{payload}: {error}; take a whole copy") from None
+    return []
+
+
+def folder_files(payload: Path) -> list[Path]:
+    """The files of a payload that is a folder, in the order of their paths.
+
+    Raises:
+        ArtifactError: a link or a name in it leads out of it.
+    """
+    found = []
+    for path in sorted(payload.rglob("*")):
+        if path.is_symlink():
+            if path.is_dir():
+                raise ArtifactError(f"{path}: a link to a folder; put the folder in its place")
+            check_link(path, payload, payload / "saved_model.pb")
+        if path.is_file():
+            found.append(path)
+    try:
+        saved_model.check_assets(payload)
+    except DamagedError as error:
+        raise DamagedError(f"{payload}: {error}; take a whole copy") from None
+    return found
 
 
 def _in_folder(path: Path) -> tuple[str, Path]:
@@ -164,10 +189,6 @@ def _in_archive(path: Path) -> str:
     if names and all(name.endswith(".npy") for name in names):
         raise ArtifactError(f"{path}: arrays, not a model; give them with --inputs")
     raise ArtifactError(f"{path}: an archive, but not TorchScript")
-
-
-# An ONNX file begins with its version, in practice a small number, or with what may follow it.
-_ONNX_START = re.compile(rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]|\x12|\x3a|\x42")
 
 
 _MODEL = {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}  # fields of ONNX's ModelProto

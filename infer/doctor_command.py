@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from infer import environment, reading
+from infer import environment, reading, trust
 from infer.artifact import MANIFEST, Artifact, check_files, open_artifact
 from infer.console import give
 from infer.detect import detect
@@ -96,6 +96,7 @@ def add(actions: Any) -> None:
         metavar="FOLDER",
         help="folder of artifacts (default: artifacts/, if there is one)",
     )
+    trust.add(parser)
     parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
     parser.set_defaults(command=run)
 
@@ -105,13 +106,16 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         ArtifactError: the folder is missing.
+        UsageError: what is to be trusted is not there.
     """
     folder = options.folder or Path("artifacts")
     if options.folder and not folder.exists():
         raise ArtifactError(f"{folder}: no such folder")
     with tempfile.TemporaryDirectory(prefix="exportbench-") as scratch:
         runtimes = [runtime_state(name, Path(scratch)) for name in _DOCUMENTED]
-        artifacts = [artifact_state(path, Path(scratch)) for path in find(folder)]
+        paths = list(find(folder))
+        trusted = trust.read(options.trust, [path.name for path in paths])
+        artifacts = [artifact_state(path, Path(scratch), trusted=trusted) for path in paths]
     value: dict[str, Any] = {
         "environment": environment.describe(),
         "runtimes": [asdict(one) for one in runtimes],
@@ -168,13 +172,16 @@ def runtime_state(name: str, scratch: Path) -> RuntimeState:
     return RuntimeState(name, runtime.formats, installed, devices, problem, runtime.install)
 
 
-def artifact_state(path: Path, scratch: Path, now: datetime | None = None) -> ArtifactState:
+def artifact_state(
+    path: Path, scratch: Path, now: datetime | None = None, trusted: Collection[str] = ()
+) -> ArtifactState:
     """Whether an artifact is whole, loads in a process of its own, and for how long.
 
     Args:
         path: of its folder or payload.
         scratch: folder for what the process writes.
         now: for its age; the present where it is None.
+        trusted: artifacts that may execute code, as `infer.trust` takes them.
     """
     try:
         artifact = open_artifact(path)
@@ -187,6 +194,12 @@ def artifact_state(path: Path, scratch: Path, now: datetime | None = None) -> Ar
     expires, expiry = _expiry(artifact, now or datetime.now(UTC))
     remedy = "export it again before it no longer loads" if expiry else ""
     outcome, reason = Outcome.OK, ""
+    try:
+        trust.admit(artifact, trusted)
+    except (ArtifactError, Failure) as error:
+        return ArtifactState(
+            str(path), artifact.format, Outcome.LOAD_ERROR, str(error), expires, expiry
+        )
     try:
         with _worker(artifact, runtime, scratch, _signature(artifact)) as worker:
             worker.start()

@@ -150,7 +150,10 @@ def judged(
             raise UsageError("--run RUN judges what the run has measured: name no artifacts")
         records = _read(options.judged)
     else:
-        store = measure(_with_end(options, before, margins), lambda plan: _paired(plan, options))
+        store = measure(
+            _with_end(options, before, margins),
+            lambda plan: _trusting(_paired(plan, options), before),
+        )
         records = store.records
     found = measured(records)
     if found.interrupted:
@@ -203,6 +206,12 @@ def _with_end(
     if shares:
         values["resolve"] = min(_RESOLVE_SHARE * min(shares), 0.5)
     return argparse.Namespace(**values)
+
+
+def _trusting(plan: Plan, baseline: Baseline | None) -> Plan:
+    """The plan with trust in the artifacts that the baseline was made from, by their hashes."""
+    facts = baseline.artifacts.values() if baseline else ()
+    return replace(plan, trusted=(*plan.trusted, *(one.sha256 for one in facts if one.sha256)))
 
 
 def _paired(plan: Plan, options: argparse.Namespace) -> Plan:

@@ -60,7 +60,7 @@ class Generation:
         """Start a worker, have it warmed up for every point, and stop it."""
         try:
             worker = self._stack.enter_context(process())
-            record: Record = {"pid": worker.pid, "start": worker.start()}
+            record: Record = {"start": worker.start(), "pid": worker.pid}
             record["load"] = worker.ask("load")
             record["inputs"] = worker.ask("inputs", **inputs)
             points = self._points[label]

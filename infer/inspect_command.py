@@ -12,7 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from infer import reading
-from infer.artifact import Signature, TensorSpec, check_files, files_of, open_artifact
+from infer.artifact import (
+    Signature,
+    TensorSpec,
+    check_files,
+    files_of,
+    fingerprint,
+    open_artifact,
+)
 from infer.console import give
 from infer.installed import versions
 from infer.readers.description import Description
@@ -30,6 +37,7 @@ class Inspection:
     Attributes:
         path: as the user gave it.
         payload: what a runtime would load.
+        sha256: of all its files and their names, as `--trust` takes it.
         bytes: of all its files.
         files: how many they are.
         description: what the payload says of itself.
@@ -43,6 +51,7 @@ class Inspection:
 
     path: str
     payload: str
+    sha256: str
     bytes: int
     files: int
     description: Description
@@ -92,6 +101,7 @@ def inspect(path: Path) -> Inspection:
     return Inspection(
         path=str(path),
         payload=str(artifact.payload),
+        sha256=fingerprint(artifact),
         bytes=artifact.bytes,
         files=len(files_of(artifact.payload)),
         description=_named(description, manifest.signature if manifest else None),
@@ -120,6 +130,7 @@ def show(found: Inspection, console: Console) -> None:
     facts = [
         ("format", f"{description.format}, {description.version}"),
         ("size", f"{found.bytes:,} bytes in {found.files} file{'s' if found.files > 1 else ''}"),
+        ("sha256", found.sha256),
         ("producer", description.producer or "not said in the file"),
         ("precision", found.precision or "not said in the file"),
         ("weights", ", ".join(f"{n} {size:,} bytes" for n, size in description.weights.items())),

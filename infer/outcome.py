@@ -10,7 +10,7 @@ class Outcome(StrEnum):
 
     OK = "ok"
     UNSUPPORTED = "unsupported"  # its runtime is not installed, or cannot take it
-    LOAD_ERROR = "load_error"  # missing, altered, or refused by its runtime
+    LOAD_ERROR = "load_error"  # missing, altered, not trusted, or refused by its runtime
     BAD_INPUT = "bad_input"  # the inputs do not fit its signature
     OUT_OF_MEMORY = "out_of_memory"
     CRASH = "crash"  # its process ended by itself or by a signal

@@ -47,6 +47,8 @@ def measure(
 ) -> Overhead:
     """Time the harness and a bare loop in turn, in one process.
 
+    The artifact is one that may be opened (infer.trust).
+
     Raises:
         Failure: the artifact cannot be run.
     """

@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infer.artifact import ArtifactError, open_artifact
+from infer import trust
+from infer.artifact import ArtifactError, check_files, open_artifact
 from infer.console import give, progress, try_json
 from infer.controller import Progress
 from infer.inputs import read_inputs
@@ -32,6 +33,7 @@ def add(actions: Any) -> None:
         epilog="example: exportbench overhead model.onnx --inputs test.npz --batch 1 128",
     )
     parser.add_argument("artifacts", nargs="+", type=Path, metavar="ARTIFACT")
+    trust.add(parser)
     parser.add_argument("--inputs", type=Path, required=True, metavar="FILE.npz")
     parser.add_argument(
         "--batch", type=positive, nargs="+", default=[1, 128], help="default: 1 128"
@@ -54,13 +56,17 @@ def run(options: argparse.Namespace) -> int:
     failures: dict[str, Failure] = {}
     with progress() as tell:
         artifacts = artifacts_of(options.artifacts)
+        trusted = trust.read(options.trust, [label for label, _ in artifacts])
         for number, (label, path) in enumerate(artifacts):
             for batch in options.batch:
                 tell(Progress(f"{label}, batch {batch}", number / len(artifacts)))
                 try:
+                    artifact = open_artifact(path, label)
+                    check_files(artifact)
+                    trust.admit(artifact, trusted)
                     found.append(
                         measure(
-                            open_artifact(path, label),
+                            artifact,
                             options.inputs,
                             batch,
                             threads_of(options),

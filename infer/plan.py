@@ -36,6 +36,7 @@ class Plan:
             it comes, `settings` for values of single settings, `python` for the interpreter
             that its worker runs in, `runtime` for another than the default of the format,
             `signature` for another function than the default of the file.
+        trusted: artifacts that may execute code, as `infer.trust` takes them.
         pairs: labels of artifacts and of the former artifact that each is compared with.
     """
 
@@ -55,6 +56,7 @@ class Plan:
     wishes: Wishes = field(default_factory=Wishes)
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """The plan as JSON takes it, and where its paths start."""
@@ -92,5 +94,6 @@ class Plan:
                 "wishes": Wishes.of(value["wishes"]),
                 "ignored": tuple(value["ignored"]),
                 "absolute": tuple(value["absolute"]),
+                "trusted": tuple(value["trusted"]),
             }
         )

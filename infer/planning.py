@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from infer import environment, input_options
+from infer import environment, input_options, trust
 from infer.artifact import ArtifactError, discover, label_paths, open_artifact
 from infer.inputs import read_inputs
 from infer.interpreters import parse_interpreters
@@ -37,6 +37,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     artifacts = artifacts_of(options.artifacts)
     if options.inputs:
         read_inputs(options.inputs)
+    trusted = trust.read(options.trust, [label for label, _ in artifacts])
     artifacts, setups = _with_variants(artifacts, options)
     labels = [label for label, _ in artifacts]
     if options.reference and options.reference not in labels:
@@ -61,6 +62,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         wishes=stated.wishes,
         ignored=stated.ignored,
         absolute=stated.absolute,
+        trusted=trusted,
     )
 
 

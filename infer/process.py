@@ -21,7 +21,9 @@ from typing import Any
 import psutil
 
 from infer.artifact import Artifact, Manifest
+from infer.isolation import HOME
 from infer.outcome import Failure, Outcome
+from infer.runtimes import RUNTIMES, takers
 from infer.runtimes.base import ALLOCATOR
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
@@ -39,10 +41,16 @@ _KEEP_MEMORY = {
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # How often memory is looked at while a limit is set; each look costs the controller 30 µs.
 _LOOK_S = 0.1
+_LONGEST_ANSWER = 256 << 20  # bytes
+# Interpreters and runtimes whose modules were looked at, whether Python keeps them compiled.
+_compiled: set[tuple[str, str]] = set()
 
 
 class WorkerProcess:
-    """A context around one worker; its whole process group is ended on the way out."""
+    """A context around one worker; its whole process group is ended on the way out.
+
+    It may write below `scratch` only, where the system can see to that (infer.isolation).
+    """
 
     def __init__(
         self,
@@ -59,26 +67,15 @@ class WorkerProcess:
         scratch.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
+        self._scratch = scratch
         self._folders = (scratch, log.parent)
         self._timeout_s = timeout_s
         self._memory_limit = memory_limit
         self._buffer = b""
         setup = dict(setup or {})
-        python = setup.get("python", sys.executable)
-        self.started = time.perf_counter()
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [python, "-I", str(_BOOTSTRAP)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=scratch,
-                env=_environment(device, threads, setup or {}),
-                start_new_session=True,
-            )
-        assert self._process.stdout
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._process.stdout, selectors.EVENT_READ)
+        self._python = setup.get("python", sys.executable)
+        self._environment = _environment(device, threads, setup)
+        self._spawn()
         self._spec = {
             "format": artifact.format,
             "payload": str(artifact.payload.resolve()),
@@ -87,6 +84,22 @@ class WorkerProcess:
             "manifest": _spoken(artifact.manifest) if artifact.manifest else {},
             **setup,
         }
+
+    def _spawn(self) -> None:
+        self.started = time.perf_counter()
+        with self._log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [self._python, "-I", str(_BOOTSTRAP)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=self._scratch,
+                env=self._environment,
+                start_new_session=True,
+            )
+        assert self._process.stdout
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._process.stdout, selectors.EVENT_READ)
 
     def __enter__(self) -> WorkerProcess:
         return self
@@ -98,6 +111,10 @@ class WorkerProcess:
         trace: TracebackType | None,
     ) -> None:
         self._end()
+        self._close()
+        shutil.rmtree(self._scratch / HOME, ignore_errors=True)
+
+    def _close(self) -> None:
         self._selector.close()
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
@@ -112,7 +129,34 @@ class WorkerProcess:
     def start(self) -> dict[str, Any]:
         """Have the runtime imported; the answer has the seconds since the process was started."""
         answer = self.ask("start", **self._spec)
-        return answer | {"spawn_to_ready_s": time.perf_counter() - self.started}
+        ready_s = time.perf_counter() - self.started
+        if self._have_compiled():
+            answer = self.ask("start", **self._spec)
+            ready_s = time.perf_counter() - self.started
+        return answer | {"spawn_to_ready_s": ready_s}
+
+    def _have_compiled(self) -> bool:
+        """See to it once that Python keeps the modules compiled; whether that took a new start."""
+        runtime = RUNTIMES[self._spec.get("runtime") or takers(self._spec["format"])[0]]
+        known = self._python, runtime.module
+        if known in _compiled:
+            return False
+        _compiled.add(known)
+        if not self.ask("uncompiled")["modules"]:
+            return False
+        self._end()
+        self._close()
+        with contextlib.suppress(subprocess.SubprocessError), self._log.open("ab") as errors:
+            subprocess.run(
+                [self._python, "-I", str(_BOOTSTRAP), "infer.bytecode", runtime.module],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=self._environment,
+                timeout=self._timeout_s,
+            )
+        self._spawn()
+        return True
 
     def stop(self) -> None:
         """Keep the worker from running, whatever its threads wait for, until `go`."""
@@ -148,12 +192,17 @@ class WorkerProcess:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._crashed(action) from None
-        answer: dict[str, Any] = json.loads(self._read_line(action))
+        said = self._read_line(action)
         self._check_memory(action)  # answers may come too fast to be looked at in between
-        if "storage" in answer:
-            raise OSError(answer["storage"])
-        if "outcome" in answer:
-            raise Failure(Outcome(answer["outcome"]), answer["reason"])
+        try:
+            answer: dict[str, Any] = dict(json.loads(said))
+            if "storage" in answer:
+                raise OSError(str(answer["storage"]))
+            if "outcome" in answer:
+                raise Failure(Outcome(answer["outcome"]), str(answer["reason"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            # The artifact's own program may have written to the pipe.
+            raise Failure(Outcome.CRASH, f"its answer to '{action}' is none") from None
         return answer
 
     def _read_line(self, action: str) -> bytes:
@@ -173,6 +222,8 @@ class WorkerProcess:
             if not data:
                 raise self._crashed(action)
             self._buffer += data
+            if len(self._buffer) > _LONGEST_ANSWER:
+                raise Failure(Outcome.CRASH, f"its answer to '{action}' has no end")
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from infer import input_options, markdown, schedule, terminal
+from infer import input_options, markdown, schedule, terminal, trust
 from infer.console import give, progress, try_json
 from infer.controller import Run
 from infer.option_types import given, parse_bytes, positive
@@ -65,6 +65,7 @@ def options_parser() -> argparse.ArgumentParser:
         "(default: what the artifacts name)",
     )
     input_options.add(run)
+    trust.add(run)
     run.add_argument(
         "--protocol", choices=PROTOCOLS, default="quick", help="how much (default: quick)"
     )

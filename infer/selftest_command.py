@@ -12,12 +12,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infer import schedule
+from infer import schedule, trust
 from infer import selftest_artifacts as known
-from infer.artifact import ArtifactError, open_artifact
+from infer.artifact import ArtifactError, check_files, open_artifact
 from infer.console import give, progress, try_json
 from infer.controller import Progress
 from infer.option_types import given, positive
+from infer.outcome import Failure
 from infer.planning import threads_of
 from infer.selftest import GENERATIONS, Verdicts, measured, simulated
 from infer.usage import OK, UsageError
@@ -39,6 +40,7 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "artifact", nargs="?", type=Path, metavar="ARTIFACT", help="copy this one instead"
     )
+    trust.add(parser)
     parser.add_argument("--inputs", type=Path, metavar="FILE.npz", help="for ARTIFACT")
     parser.add_argument(
         "--budget",
@@ -115,6 +117,11 @@ def verdicts(
 def _made(options: argparse.Namespace, folder: Path) -> list[Made]:
     if options.artifact:
         original = open_artifact(options.artifact)
+        check_files(original)
+        try:
+            trust.admit(original, trust.read(options.trust, [original.label]))
+        except Failure as failure:
+            raise ArtifactError(f"{original.path}: {failure.reason}") from None
         return [
             (
                 f"copies of {original.label}",

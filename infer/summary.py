@@ -161,6 +161,7 @@ def summarize(records: list[Record]) -> Summary:
             if notice not in notices:
                 notices.append(notice)
     notices += found.probe_notices() + found.unused(run) + found.unrest()
+    notices += found.isolation_notices()
     if found.interrupted:
         notices.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
@@ -280,6 +281,20 @@ class _Found:
                     "finite elsewhere, when it is run once more."
                 )
         return notices
+
+    def isolation_notices(self) -> list[str]:
+        """What artifacts might do here that they should not."""
+        kept = {"network": "use the network", "writes": "write wherever you may"}
+        open_doors = {
+            (name, reason)
+            for survey in self.surveys.values()
+            for name, reason in survey["start"].get("isolation", {}).items()
+            if reason is not None
+        }
+        return [
+            f"NOT ISOLATED: artifacts that hold programs can {kept[name]}: {reason}."
+            for name, reason in sorted(open_doors)
+        ]
 
     def unused(self, run: Record) -> list[str]:
         """Options of the user that are of nothing that any artifact has."""
@@ -540,6 +555,8 @@ def _command(artifact: Record, run: Record) -> str:
         if value is not None:
             command += [f"--{option}", str(value)]
     command += _wishes(run, artifact["artifact"])
+    if run.get("trusted") and artifact.get("sha256"):
+        command += ["--trust", artifact["sha256"]]
     if tuple(protocol["scenarios"]) != DEFAULT_SCENARIOS:
         command += ["--scenario", *protocol["scenarios"]]
     return shlex.join(command)

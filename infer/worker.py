@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from infer.bytecode import uncompiled
 from infer.calls import Split, Whole, next_state
 from infer.differences import differences
 from infer.inputs import Batcher, Fitted, InputError, Wishes, fit_inputs, looped, sized
@@ -58,8 +59,11 @@ class StorageError(Exception):
 class Worker:
     """Holds the model between the commands; each public method answers one command."""
 
-    def __init__(self, spec: dict[str, Any], started_ns: int) -> None:
+    def __init__(
+        self, spec: dict[str, Any], started_ns: int, isolation: dict[str, str | None]
+    ) -> None:
         self.spec = spec
+        self._isolation = isolation
         self.runtime = RUNTIMES[spec.get("runtime") or takers(spec["format"])[0]]
         self._started_ns = started_ns
         self._bare_rss = _memory("VmRSS")
@@ -105,7 +109,12 @@ class Worker:
             },
             "python": sys.version.split()[0],
             "executable": sys.executable,
+            "isolation": self._isolation,
         }
+
+    def uncompiled(self) -> Answer:
+        """How many of the imported modules Python compiles at every start."""
+        return {"modules": len(uncompiled())}
 
     def devices(self) -> Answer:
         """What the runtime can run on here, in its own words."""
@@ -487,8 +496,13 @@ class _Caller:
         return self._model.fetch(self._result) if self._resident else self._result
 
 
-def main(started_ns: int) -> None:
-    """Answer commands until the standard input ends."""
+def main(started_ns: int, isolation: dict[str, str | None]) -> None:
+    """Answer commands until the standard input ends.
+
+    Args:
+        started_ns: when the interpreter began with our code.
+        isolation: what `infer.isolation.isolate` came to.
+    """
     _die_with_parent()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -498,7 +512,7 @@ def main(started_ns: int) -> None:
         action = command.pop("do")
         try:
             if action == "start":
-                worker = Worker(command, started_ns)
+                worker = Worker(command, started_ns, isolation)
                 answer = worker.import_runtime()
             else:
                 answer = getattr(worker, action)(**command)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,9 @@ import pytest
 from infer.artifact import Manifest, Signature, TensorSpec, write_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
+# Not the user's list of what was exported here (infer.trust).
+_STATE = tempfile.TemporaryDirectory(prefix="exportbench-tests-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
 CLASSES = ("first", "second", "third")
 
 

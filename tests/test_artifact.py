@@ -238,7 +238,7 @@ def torchscript(path):
 
 def saved_model(path):
     path.mkdir()
-    (path / "saved_model.pb").write_bytes(b"graph")
+    (path / "saved_model.pb").write_bytes(b"\x08\x01")  # version 1, without a graph
 
 
 def onnx(path):

@@ -209,7 +209,7 @@ def test_another_format_is_compared_by_its_outputs(tmp_path, bisect):
     torch.jit.trace(Same(), torch.from_numpy(X)).save(str(tmp_path / "b.pt"))
     model(tmp_path / "a.onnx", w2=ALTERED)
 
-    status, found, text = bisect("a.onnx", "b.pt", *OPTIONS)
+    status, found, text = bisect("a.onnx", "b.pt", *OPTIONS, "--trust")
 
     assert status == 1 and not found["graphs"]
     assert found["outputs"][0]["largest_difference"] > 0.01

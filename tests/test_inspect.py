@@ -304,7 +304,7 @@ class TestDoctor:
         ago = (datetime.now(UTC) - timedelta(days=1)).isoformat()
         fake_artifact(folder, "late", manifest={"expires": ago})
 
-        done = run_cli("doctor", folder, "--json", "-", cwd=tmp_path)
+        done = run_cli("doctor", folder, "--trust", "--json", "-", cwd=tmp_path)
 
         assert done.returncode == 3, done.stderr
         found = json.loads(done.stdout)

@@ -63,7 +63,7 @@ for line in sys.stdin:
         for number, path, flags in ((0, job["in"], os.O_RDONLY), (1, job["out"], os.O_WRONLY)):
             os.dup2(os.open(path, flags), number)
         sys.stdin = os.fdopen(0, "r")
-        infer.worker.main(time.perf_counter_ns())
+        infer.worker.main(time.perf_counter_ns(), {})
         os._exit(0)
     print(pid, flush=True)
 """
@@ -121,10 +121,12 @@ class ForkedWorker(WorkerProcess):
 
     def __init__(self, artifact: Artifact, server: Server) -> None:
         self._log, self._timeout_s, self._memory_limit, self._buffer = Path(), 300.0, None, b""
+        self._scratch = server.folder
         self.started = time.perf_counter()
         self._process = _Forked(server)  # type: ignore[assignment]
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
+        self._have_compiled = lambda: False  # type: ignore[method-assign]
         self._spec = {
             "format": artifact.format,
             "payload": str(artifact.payload.resolve()),

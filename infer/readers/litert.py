@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from infer.artifact import Signature, TensorSpec
-from infer.errors import DamagedError
+from infer.errors import ArtifactError, DamagedError
 from infer.readers.description import Description
 from infer.readers.flatbuffer import Table
 from infer.readers.litert_operators import NAMES
@@ -14,6 +14,7 @@ from infer.readers.mapped import mapped
 
 # Numbers of slots, as in LiteRT's schema.fbs.
 _VERSION, _CODES, _SUBGRAPHS, _DESCRIPTION, _BUFFERS, _METADATA, _SIGNATURES = 0, 1, 2, 3, 4, 6, 7
+_OUTSIDE = 8  # names of files that hold weights
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3
 _SHAPE, _TYPE, _BUFFER, _NAME, _QUANTIZATION, _SHAPE_SIGNATURE = 0, 1, 2, 3, 4, 7
 
@@ -36,6 +37,8 @@ def describe(path: Path) -> Description:
     """
     model = Table.root(mapped(path))
     graphs = model.tables(_SUBGRAPHS)
+    if model.length(_OUTSIDE):
+        raise ArtifactError(f"{path}: keeps weights in files of their own, which is not taken")
     if not graphs:
         raise DamagedError("holds no graph")
     tensors = [graph.tables(_TENSORS) for graph in graphs]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from infer.artifact import Signature, TensorSpec
 from infer.errors import ArtifactError, DamagedError
 from infer.readers.description import Description
 from infer.readers.mapped import mapped
+from infer.readers.places import beside
 from infer.readers.protobuf import Message
 
 # Numbers of fields, as in onnx.proto.
@@ -177,10 +177,9 @@ def _external(tensor: Message) -> str | None:
 
 
 def _beside(path: Path, name: str) -> Path:
-    place = PurePosixPath(name)
-    if place.is_absolute() or ".." in place.parts or re.match(r"[A-Za-z]:|\\", name):
-        raise ArtifactError(f"{path}: names weights outside of its folder ({name})")
-    return path.parent / place
+    if name.startswith("*/_ORT_MEM_ADDR_"):  # ONNX Runtime would read its own memory there
+        raise ArtifactError(f"{path}: names an address in memory as its weights")
+    return beside(path, name)
 
 
 def _dtype(number: int) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from infer.artifact import Signature, TensorSpec
 from infer.errors import ArtifactError, DamagedError
 from infer.readers.description import Description
+from infer.readers.places import beside
 
 _DTYPES = {
     "f16": "float16",
@@ -50,8 +51,12 @@ _OLDEST = 10
 
 
 def weights_of(path: Path) -> Path:
-    """The file of the weights that belongs to an .xml."""
-    return path.with_suffix(".bin")
+    """The file of the weights that belongs to an .xml.
+
+    Raises:
+        ArtifactError: it is a link that leads out of the folder.
+    """
+    return beside(path, path.with_suffix(".bin").name)
 
 
 def version_of(head: bytes) -> int | None:

@@ -51,9 +51,12 @@ class Message:
         return [Message(value) for value in self.raw(number)]
 
     def message(self, number: int) -> Message:
-        """The last value of a field of messages; an empty message where there is none."""
+        """The one value of a field of messages; an empty message where there is none.
+
+        Where it is written in several parts they are one message, as every parser takes them.
+        """
         found = self.raw(number)
-        return Message(found[-1] if found else memoryview(b""))
+        return Message(found[0] if len(found) == 1 else memoryview(b"".join(found)))
 
     def strings(self, number: int) -> list[str]:
         """The values of a field of strings; what is not UTF-8 is replaced."""

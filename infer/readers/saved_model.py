@@ -10,11 +10,12 @@ from infer.artifact import Signature, TensorSpec
 from infer.errors import ArtifactError
 from infer.readers.description import Description
 from infer.readers.mapped import mapped
+from infer.readers.places import beside
 from infer.readers.protobuf import Message
 
 # Numbers of fields, as in the .proto files of TensorFlow.
 _META_GRAPHS = 2
-_INFO, _GRAPH, _SIGNATURES, _OBJECTS = 1, 2, 5, 7
+_INFO, _GRAPH, _SIGNATURES, _ASSETS, _OBJECTS = 1, 2, 5, 6, 7
 _TAGS, _TENSORFLOW = 4, 5
 
 # Name and bytes of an element, by number.
@@ -74,6 +75,19 @@ def tags_of(path: Path) -> list[str] | None:
     graphs = Message(mapped(file)).messages(_META_GRAPHS)
     tags = [graph.message(_INFO).strings(_TAGS) for graph in graphs]
     return tags[_serving(tags)] if tags else None
+
+
+def check_assets(path: Path) -> None:
+    """See that the assets that a SavedModel names lie in its folder of assets.
+
+    Raises:
+        ArtifactError: one does not, or the file is damaged.
+    """
+    file = path / "saved_model.pb"
+    if file.is_file():
+        for graph in Message(mapped(file)).messages(_META_GRAPHS):
+            for asset in graph.messages(_ASSETS):
+                beside(file, asset.string(2), path / "assets")
 
 
 def _serving(tags: list[list[str]]) -> int:
