@@ -23,6 +23,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from infer import (
     __version__,
     bisect_command,
+    choose_command,
+    compare_command,
     doctor_command,
     environment,
     gate_command,
@@ -30,6 +32,7 @@ from infer import (
     inspect_command,
     markdown,
     overhead,
+    report_command,
     schedule,
     selftest_command,
     terminal,
@@ -50,7 +53,8 @@ from infer.protocol import (
     UNTIL,
     Protocol,
 )
-from infer.results import Store, StoreError, read_records
+from infer.recorded import read_run
+from infer.results import Store, StoreError
 from infer.runtimes import RUNTIMES, WITH_SIGNATURES, takers
 from infer.summary import Summary, summarize
 from infer.usage import (
@@ -69,7 +73,12 @@ RUNS = "runs"
 _LONGEST_S = 3600.0
 # Columns of a table that goes to a file.
 _WIDE = 140
-_LOOKS = {"inspect": inspect_command.run, "doctor": doctor_command.run}
+_LOOKS = {
+    "inspect": inspect_command.run,
+    "doctor": doctor_command.run,
+    "choose": choose_command.run,
+    "compare": compare_command.run,
+}
 _PARITY_OUTCOMES = {Outcome.PARITY_FAIL, Outcome.NON_FINITE}
 
 
@@ -88,6 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
             return gate_command.run(options, partial(_measure_and_say, command=arguments))
         if options.action == "bisect":
             return bisect_command.run(options)
+        if options.action == "report":
+            return report_command.run(options)
         if options.action in _LOOKS:
             value, show, status = _LOOKS[options.action](options)
             _give(value, show, options.json)
@@ -312,6 +323,9 @@ def _parser() -> argparse.ArgumentParser:
     bisect_command.add(actions)
     inspect_command.add(actions)
     doctor_command.add(actions)
+    report_command.add(actions)
+    choose_command.add(actions, parse_bytes)
+    compare_command.add(actions)
 
     show = actions.add_parser(
         "show",
@@ -706,10 +720,7 @@ def new_run(root: Path) -> Store:
 
 
 def _show(options: argparse.Namespace) -> int:
-    try:
-        summary = summarize(read_records(options.run))
-    except (ValueError, StopIteration) as error:
-        raise UsageError(str(error) or f"{options.run}: holds no run") from None
+    summary = read_run(options.run).summary
     _give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
     return _status(summary)
 
