@@ -145,8 +145,8 @@ def _how_sure(
     said = []
     if equals:
         widest = max((r.resolution or math.inf for n, r in behind.items() if n in equals))
-        seen = f"less than {widest:.1%} apart, or not to be told apart" if widest < 0.5 else "close"
-        said.append(f"this run cannot tell it from {', '.join(equals)} ({seen})")
+        seen = f" (it could have seen {widest:.1%})" if widest < math.inf else ""
+        said.append(f"this run cannot tell it from {', '.join(equals)}{seen}")
     if after:
         said.append(
             f"surely ahead of {after}, which takes {tables.interval(surely[after])} times as long"

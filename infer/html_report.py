@@ -155,9 +155,9 @@ def _section(run: RecordedRun, title: str, rows: list[Row]) -> Section:
             table = _table(f"Speed, {point}", columns, ordered, summary)
             speeds.append((plots.ratios(point, _by_ratio(ordered, point), summary), table))
         elif "outcome" in titles:
-            agreement = _table("Agreement and accuracy", columns, ordered, summary)
+            agreement = _table("Outputs beside the reference's", columns, ordered, summary)
         else:
-            cost = _table("What is paid once", columns, ordered, summary)
+            cost = _table("Start, memory and size of each artifact", columns, ordered, summary)
     numbers = [
         one["sample"] for row in rows for one in row.differing[:_SHOWN_DIFFERING]
     ]
