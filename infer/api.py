@@ -17,7 +17,6 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -212,6 +211,7 @@ def run(
         options: the other options of the command, by their names with underscores.
     """
     from infer import cli
+    from infer.run_command import measure_options
 
     namespace = _options(
         cli.options_of("run"),
@@ -225,7 +225,8 @@ def run(
         out=out,
         **options,
     )
-    return summarize(cli.measure_options(namespace, lambda plan: plan, ["infer.run"]).records)
+    namespace.command_line = ["infer.run"]
+    return summarize(measure_options(namespace, lambda plan: plan).records)
 
 
 def compare(outputs: Arrays, reference: Arrays, *, tolerance: float = 1e-4) -> dict[str, Any]:
@@ -285,7 +286,8 @@ def gate(
         judged=judged,
         **options,
     )
-    return gate_command.judged(namespace, partial(cli.measure_options, command=["infer.gate"]))
+    namespace.command_line = ["infer.gate"]
+    return gate_command.judged(namespace)
 
 
 def _options(defaults: argparse.Namespace, **given: Any) -> argparse.Namespace:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ from rich.text import Text
 from infer import environment, input_options
 from infer.artifact import Artifact, ArtifactError, check_files, label_paths, open_artifact
 from infer.bisect import Compared, Found, Setup, bisect
+from infer.console import give
 from infer.inputs import InputError, read_inputs
+from infer.option_types import positive, whole
 from infer.outcome import Failure, Outcome
+from infer.usage import FAILED, NOT_MEASURED, OK, WRONG_USAGE
 
-AGREE, PART, WRONG_INPUT, NOT_RUN = 0, 1, 2, 3
 _SAMPLES = 4
 _TIMEOUT_S = 300.0
-_WIDE = 140
 
 
 def add(actions: Any) -> None:
@@ -41,7 +41,7 @@ def add(actions: Any) -> None:
     input_options.add(parser)
     parser.add_argument(
         "--skip",
-        type=input_options.whole,
+        type=whole,
         default=0,
         metavar="N",
         help="samples to leave out first",
@@ -49,10 +49,9 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--tolerance", type=float, help="largest difference that passes (default: by precision)"
     )
-    parser.add_argument(
-        "--threads", type=input_options.positive, help="for each artifact (default: all cores)"
-    )
+    parser.add_argument("--threads", type=positive, help="for each artifact (default: all cores)")
     parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
+    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -87,9 +86,9 @@ def run(options: argparse.Namespace) -> int:
         found = bisect(*_open(options, labels), setup)
     except Failure as failure:
         print(f"error: {failure.outcome}: {failure.reason}", file=sys.stderr)
-        return WRONG_INPUT if failure.outcome == Outcome.BAD_INPUT else NOT_RUN
-    _give(found, options.json)
-    return AGREE if found.agree else PART
+        return WRONG_USAGE if failure.outcome == Outcome.BAD_INPUT else NOT_MEASURED
+    give(found.describe(), lambda console: show(found, console), options.json)
+    return OK if found.agree else FAILED
 
 
 def _open(options: argparse.Namespace, labels: list[str]) -> tuple[Artifact, Artifact]:
@@ -100,22 +99,6 @@ def _open(options: argparse.Namespace, labels: list[str]) -> tuple[Artifact, Art
         return a, b
     except ArtifactError as error:
         raise InputError(str(error)) from None
-
-
-def _give(found: Found, json_file: str | None) -> None:
-    text = json.dumps(found.describe(), indent=2) + "\n"
-    if json_file == "-":
-        print(text, end="")
-        return
-    if json_file:
-        try:
-            Path(json_file).write_text(text)
-        except OSError as error:
-            raise InputError(f"--json {json_file}: {error.strerror}") from None
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDE)
-    show(found, console)
 
 
 def show(found: Found, console: Console) -> None:

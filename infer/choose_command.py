@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ from rich.text import Text
 
 from infer import choice, tables
 from infer.choice import Choice, Limits, choose
+from infer.console import give
 from infer.decision import AIMS, INSTALL, MEMORY, SINGLE, Answer
+from infer.option_types import given, parse_bytes
 from infer.recorded import read_run
 from infer.schedule import parse_duration, parse_share
 from infer.summary import PERCENTILE_FLOORS
@@ -22,14 +23,9 @@ from infer.usage import FAILED, NOT_SURE, OK
 _STYLES = {choice.FITS: "green", choice.FALLS_OUT: "red", choice.UNKNOWN: "yellow"}
 
 
-def add(actions: Any, size: Callable[[str], int]) -> None:
-    """Add the command.
-
-    Args:
-        actions: the parsers of commands.
-        size: reads sizes in bytes.
-    """
-    parser = actions.add_parser(
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
         "choose",
         help="name the artifact of a run that meets limits",
         description="Name the artifact of a run that meets all limits and is best at what is asked "
@@ -51,7 +47,7 @@ def add(actions: Any, size: Callable[[str], int]) -> None:
     for percent in PERCENTILE_FLOORS:
         parser.add_argument(
             f"--p{percent}",
-            type=_given(parse_duration),
+            type=given(parse_duration),
             metavar="TIME",
             help=f"longest that {percent} of 100 calls may take, as 5ms",
         )
@@ -71,11 +67,11 @@ def add(actions: Any, size: Callable[[str], int]) -> None:
         ("size", "of the artifact"),
     ):
         parser.add_argument(
-            f"--{name}", type=_given(size), metavar="SIZE", help=f"{what}, as 500MB"
+            f"--{name}", type=given(parse_bytes), metavar="SIZE", help=f"{what}, as 500MB"
         )
     parser.add_argument(
         "--start",
-        type=_given(parse_duration),
+        type=given(parse_duration),
         metavar="TIME",
         help="longest that interpreter, import, load and first call may take together",
     )
@@ -84,25 +80,20 @@ def add(actions: Any, size: Callable[[str], int]) -> None:
     )
     parser.add_argument(
         "--min-accuracy",
-        type=_given(parse_share),
+        type=given(parse_share),
         metavar="SHARE",
         help="least accuracy, as 0.95 or 95%%",
     )
     parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    parser.set_defaults(command=run)
 
 
-def _given(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    def of(text: str) -> Any:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+def run(options: argparse.Namespace) -> int:
+    """Choose, and show what was chosen; return the exit status.
 
-    return of
-
-
-def run(options: argparse.Namespace) -> tuple[Any, Callable[[Console], None], int]:
-    """What was chosen as JSON takes it, a function that shows it, and the exit status."""
+    Raises:
+        UsageError: there is no run.
+    """
     recorded = read_run(options.run)
     percentiles = {
         percent: limit
@@ -121,7 +112,8 @@ def run(options: argparse.Namespace) -> tuple[Any, Callable[[Console], None], in
         accuracy=options.min_accuracy,
     )
     found = choose(recorded, limits, options.aim)
-    return found.describe(), lambda console: show(found, console), status(found)
+    give(found.describe(), lambda console: show(found, console), options.json)
+    return status(found)
 
 
 def status(found: Choice) -> int:

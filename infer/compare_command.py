@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from infer import comparison, tables
 from infer.comparison import Comparison, Difference, compare_runs
+from infer.console import give
 from infer.recorded import read_run
 from infer.statistics import CONFIDENCE
 from infer.usage import OK
@@ -21,8 +21,8 @@ _STYLES = {comparison.AGREE: "green", comparison.DIFFER: "yellow"}
 
 
 def add(actions: Any) -> None:
-    """Add the command."""
-    parser = actions.add_parser(
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
         "compare",
         help="put two runs side by side: two machines, two dates, two versions",
         description="Compare the ratios of the same artifacts to the same reference in two runs, "
@@ -35,12 +35,18 @@ def add(actions: Any) -> None:
     parser.add_argument("a", type=Path, metavar="RUN_A", help="folder of the one run")
     parser.add_argument("b", type=Path, metavar="RUN_B", help="folder of the other")
     parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    parser.set_defaults(command=run)
 
 
-def run(options: argparse.Namespace) -> tuple[Any, Callable[[Console], None], int]:
-    """The comparison as JSON takes it, a function that shows it, and the exit status."""
+def run(options: argparse.Namespace) -> int:
+    """Compare two runs, and show the comparison; return the exit status.
+
+    Raises:
+        UsageError: one of them is none.
+    """
     found = compare_runs(read_run(options.a), read_run(options.b))
-    return found.describe(), lambda console: show(found, console), OK
+    give(found.describe(), lambda console: show(found, console), options.json)
+    return OK
 
 
 def show(found: Comparison, console: Console) -> None:

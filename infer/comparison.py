@@ -165,9 +165,7 @@ def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
 
 def _reference(label: str, point: str, a: RecordedRun, b: RecordedRun) -> str | None:
     """What an artifact can be compared with in both runs: the reference of one of them."""
-    timed = [
-        {row.artifact for row in run.summary.rows if point in row.timings} for run in (a, b)
-    ]
+    timed = [{row.artifact for row in run.summary.rows if point in row.timings} for run in (a, b)]
     wished = [run.summary.speed_references.get(label) for run in (a, b)]
     for name in wished:
         if name == label:

@@ -171,7 +171,9 @@ def _smallest(
 
 
 def _without_code(rows: list[Row]) -> Answer:
-    named = tuple(r.artifact for r in rows if not code_on_load.why(r) and not code_on_load.unknown(r))
+    named = tuple(
+        r.artifact for r in rows if not code_on_load.why(r) and not code_on_load.unknown(r)
+    )
     others = {r.format: code_on_load.why(r) for r in rows if code_on_load.why(r)}
     unsure = {r.format: code_on_load.unknown(r) for r in rows if code_on_load.unknown(r)}
     said = "; ".join(f"{format_name}: {why}" for format_name, why in {**others, **unsure}.items())

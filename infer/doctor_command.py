@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,14 +18,15 @@ from rich.text import Text
 
 from infer import environment, reading
 from infer.artifact import MANIFEST, Artifact, check_files, open_artifact
+from infer.console import give
 from infer.detect import detect
 from infer.errors import ArtifactError, DamagedError
 from infer.installed import versions
 from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 from infer.runtimes import RUNTIMES, SERVING, WITH_SIGNATURES, takers
+from infer.usage import NOT_MEASURED, OK
 
-_OK, _NOT_MEASURED = 0, 3
 _SOON = timedelta(days=30)
 # What docs.jax.dev promises for serialized functions, of which the file has no date.
 _SHELF_LIFE = {"jax-export": timedelta(days=182)}
@@ -80,7 +81,7 @@ class ArtifactState:
 
 def add(actions: Any) -> None:
     """Add the command to the others."""
-    parser = actions.add_parser(
+    parser: argparse.ArgumentParser = actions.add_parser(
         "doctor",
         help="say what runs here, and which artifacts still load",
         description="Say which runtimes are installed, with versions and devices, which artifacts "
@@ -96,10 +97,11 @@ def add(actions: Any) -> None:
         help="folder of artifacts (default: artifacts/, if there is one)",
     )
     parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    parser.set_defaults(command=run)
 
 
-def run(options: argparse.Namespace) -> tuple[Any, Callable[[Console], None], int]:
-    """What was found as JSON takes it, a function that shows it, and the exit status.
+def run(options: argparse.Namespace) -> int:
+    """Look, and show what was found; return the exit status.
 
     Raises:
         ArtifactError: the folder is missing.
@@ -116,11 +118,12 @@ def run(options: argparse.Namespace) -> tuple[Any, Callable[[Console], None], in
         "artifacts": [asdict(one) for one in artifacts],
     }
     bad = any(one.outcome != Outcome.OK for one in artifacts)
-    return (
+    give(
         value,
         lambda console: _show(value["environment"], runtimes, artifacts, console),
-        _NOT_MEASURED if bad else _OK,
+        options.json,
     )
+    return NOT_MEASURED if bad else OK
 
 
 def find(root: Path) -> Iterator[Path]:

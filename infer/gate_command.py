@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from infer import gate_report
+from infer import gate_report, run_command
 from infer.artifact import ArtifactError, discover, open_artifact
 from infer.baseline import Baseline, read_baseline
 from infer.judgement import Judgement, Verdict, judge, measured, new_baseline
@@ -31,12 +31,11 @@ _RESOLVE_SHARE = 0.5
 Measure = Callable[[argparse.Namespace, Callable[[Plan], Plan]], Store]
 
 
-def add(actions: Any, run: argparse.ArgumentParser) -> None:
-    """Add the command's parser; it takes all options of `run`."""
-    parser = actions.add_parser(
+def add(actions: Any) -> None:
+    """Add the command to the others; it takes all options of `run`."""
+    parser: argparse.ArgumentParser = actions.add_parser(
         "gate",
-        parents=[run],
-        add_help=False,
+        parents=[run_command.options_parser()],
         help="hold artifacts against a committed baseline",
         description="Measure artifacts, or take a run that was measured (--run), and hold "
         "outcome, parity, accuracy, latency, memory and size of each against a baseline. Exit "
@@ -82,15 +81,20 @@ def add(actions: Any, run: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--markdown", type=Path, metavar="FILE", help="for a pull request")
     group.add_argument("--junit", type=Path, metavar="FILE", help="as JUnit's XML")
+    parser.set_defaults(command=run)
 
 
-def run(options: argparse.Namespace, measure: Measure) -> int:
-    """Run the command; return its exit status."""
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit status.
+
+    Raises:
+        UsageError, InputError, BaselineError, MeasurementError: one line for the user.
+    """
     for option in ("json", "markdown", "junit"):
         path = getattr(options, option)
         if path and str(path) != "-":
             _write(Path(path), "", option)
-    judgement = judged(options, measure)
+    judgement = judged(options, _measure_and_say)
     text = json.dumps(gate_report.as_json(judgement), indent=2) + "\n"
     if options.json and options.json != "-":
         _write(Path(options.json), text, "json")
@@ -111,6 +115,12 @@ def run(options: argparse.Namespace, measure: Measure) -> int:
     return status(judgement, strict=options.strict)
 
 
+def _measure_and_say(options: argparse.Namespace, alter: Callable[[Plan], Plan]) -> Store:
+    store = run_command.measure_options(options, alter)
+    print(f"results: {store.folder}", file=sys.stderr)
+    return store
+
+
 def status(judgement: Judgement, *, strict: bool) -> int:
     """The exit status of a judgement."""
     if judgement.verdict == Verdict.FAILED:
@@ -119,7 +129,9 @@ def status(judgement: Judgement, *, strict: bool) -> int:
     return NOT_SURE if any(check.verdict in unsure for check in judgement.checks) else OK
 
 
-def judged(options: argparse.Namespace, measure: Measure) -> Judgement:
+def judged(
+    options: argparse.Namespace, measure: Measure = run_command.measure_options
+) -> Judgement:
     """Measure, and judge by the baseline, which is written anew where that is asked for.
 
     Raises:

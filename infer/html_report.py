@@ -158,14 +158,10 @@ def _section(run: RecordedRun, title: str, rows: list[Row]) -> Section:
             agreement = _table("Outputs beside the reference's", columns, ordered, summary)
         else:
             cost = _table("Start, memory and size of each artifact", columns, ordered, summary)
-    numbers = [
-        one["sample"] for row in rows for one in row.differing[:_SHOWN_DIFFERING]
-    ]
+    numbers = [one["sample"] for row in rows for one in row.differing[:_SHOWN_DIFFERING]]
     evidence = find_evidence(run, ordered, list(dict.fromkeys(numbers)))
     own = {row.artifact for row in rows}
-    families = [
-        [row for row in family if row.artifact in own] for family in decision.families(run)
-    ]
+    families = [[row for row in family if row.artifact in own] for family in decision.families(run)]
     answered = next((family for family in families if family), [])
     return Section(
         title,
@@ -194,9 +190,7 @@ def _by_ratio(rows: list[Row], point: str) -> list[Row]:
     return sorted(rows, key=value)
 
 
-def _table(
-    caption: str, columns: list[tables.Column], rows: list[Row], summary: Summary
-) -> Table:
+def _table(caption: str, columns: list[tables.Column], rows: list[Row], summary: Summary) -> Table:
     titles = [(column.title(summary), column.left) for column in columns]
     lines = [[_cell(column.cell(row, summary)) for column in columns] for row in rows]
     return Table(caption, titles, lines)
@@ -237,7 +231,9 @@ def _differing(rows: list[Row], evidence: Evidence) -> list[Differing]:
 
 def _answer(one: dict[str, Any]) -> str:
     value = one["value"]
-    return f"{one['label']}: {value:.4g}" if isinstance(value, float) else f"{one['label']}: {value}"
+    return (
+        f"{one['label']}: {value:.4g}" if isinstance(value, float) else f"{one['label']}: {value}"
+    )
 
 
 def _batch_plot(rows: list[Row], summary: Summary) -> LinePlot | None:

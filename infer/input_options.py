@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infer.inputs import InputError, Wishes, parse_dims, parse_loops, parse_ranges
 from infer.mapping import MapError, parse_rules
+from infer.option_types import positive, whole
 from infer.random_inputs import SAMPLES, Random
 
 
@@ -109,17 +109,3 @@ def read(options: argparse.Namespace, labels: Sequence[str]) -> Stated:
 
 def _several(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:
     parser.add_argument(name, nargs="+", action="extend", default=[], metavar=metavar, help=text)
-
-
-def whole(text: str) -> int:
-    """A number of the command line that is at least 0."""
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 on")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """A number of the command line that is at least 1."""
-    if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return int(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from rich.text import Text
 
 from infer import reading
 from infer.artifact import Signature, TensorSpec, check_files, files_of, open_artifact
+from infer.console import give
 from infer.installed import versions
 from infer.readers.description import Description
 from infer.runtimes import RUNTIMES, takers
+from infer.usage import OK
 
 _SHOWN_OPERATORS = 12
 _NAMELESS = "(its one function)"
@@ -61,7 +62,7 @@ class Inspection:
 
 def add(actions: Any) -> None:
     """Add the command to the others."""
-    parser = actions.add_parser(
+    parser: argparse.ArgumentParser = actions.add_parser(
         "inspect",
         help="say what an artifact is, without loading it",
         description="Say format, signatures, precision, operators, size and producer of an "
@@ -71,6 +72,7 @@ def add(actions: Any) -> None:
     )
     parser.add_argument("artifact", type=Path, metavar="PATH", help="artifact folder or payload")
     parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    parser.set_defaults(command=run)
 
 
 def inspect(path: Path) -> Inspection:
@@ -101,10 +103,15 @@ def inspect(path: Path) -> Inspection:
     )
 
 
-def run(options: argparse.Namespace) -> tuple[Any, Callable[[Console], None], int]:
-    """What was found as JSON takes it, a function that shows it, and the exit status."""
+def run(options: argparse.Namespace) -> int:
+    """Look, and show what was found; return the exit status.
+
+    Raises:
+        ArtifactError: it is missing, damaged, altered or of no known format.
+    """
     found = inspect(options.artifact)
-    return found.describe(), lambda console: show(found, console), 0
+    give(found.describe(), lambda console: show(found, console), options.json)
+    return OK
 
 
 def show(found: Inspection, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""What the harness adds to a call: the command `exportbench overhead`."""
+"""What the harness adds to a call, against a bare loop of the same runtime."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from scipy import stats
 
 from infer.artifact import Artifact
-from infer.outcome import Failure
 from infer.process import WorkerProcess
 
 # What is allowed: so many seconds a call or so large a share of it, whichever is more.
@@ -84,22 +81,3 @@ def median_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, flo
     return float(ordered[max(rank - 1, 0)]), float(
         ordered[min(len(ordered) - rank, len(ordered) - 1)]
     )
-
-
-def show(found: list[Overhead], failures: dict[str, Failure], console: Console) -> None:
-    """Print a table, and what could not be measured."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("artifact", "batch", "bare call", "harness adds", "95 % interval", "allowed"):
-        table.add_column(title, justify="left" if title == "artifact" else "right")
-    for one in found:
-        table.add_row(
-            one.artifact,
-            str(one.batch),
-            f"{one.bare_s * 1e6:,.0f} µs",
-            f"{one.added_s * 1e6:+,.1f} µs",
-            f"{one.low_s * 1e6:+,.1f} to {one.high_s * 1e6:+,.1f} µs",
-            f"{one.allowed_s * 1e6:,.0f} µs",
-        )
-    console.print(table)
-    for label, failure in failures.items():
-        console.print(f"{label}: {failure.outcome}: {failure.reason}", markup=False)

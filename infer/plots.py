@@ -101,7 +101,9 @@ def ratios(point: str, rows: Sequence[Row], summary: Summary) -> DotPlot | None:
     values = [v for _, *numbers, _, _ in shown for v in numbers if v is not None and v > 0]
     axis = _Axis(min(values), max(values))
     whiskers = [
-        Whisker(name, axis.place(value), low and axis.place(low), high and axis.place(high), v, text)
+        Whisker(
+            name, axis.place(value), low and axis.place(low), high and axis.place(high), v, text
+        )
         for name, value, low, high, v, text in shown
     ]
     references = sorted(

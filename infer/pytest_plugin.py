@@ -109,17 +109,14 @@ class _Gate:
 
     def checks(self, artifact: str, kind: str) -> list[Check]:
         """What the gate came to."""
-        from functools import partial
-
-        from infer import cli, gate_command
+        from infer import gate_command
         from infer.usage import INTERRUPTED, MeasurementError
 
         if self._error:
             raise self._error
         if self.judgement is None:
-            measure = partial(cli.measure_options, command=["pytest"])
             try:
-                self.judgement = gate_command.judged(self.options, measure)
+                self.judgement = gate_command.judged(self.options)
             except MeasurementError as error:
                 if error.status == INTERRUPTED:
                     raise KeyboardInterrupt from None
@@ -133,11 +130,11 @@ class _Gate:
 
     def _labels(self) -> list[str]:
         """Labels of the artifacts that there are and that the baseline has."""
-        from infer import cli
         from infer.baseline import read_baseline
+        from infer.planning import plan_of
 
         try:
-            there = [label for label, _ in cli.plan_of(self.options).artifacts]
+            there = [label for label, _ in plan_of(self.options).artifacts]
             known = read_baseline(self.options.baseline).artifacts
         except _user_errors() as error:
             raise pytest.UsageError(str(error)) from None
@@ -156,11 +153,13 @@ def _options(config: pytest.Config, folders: list[str]) -> argparse.Namespace:
     own = ["--baseline", config.getoption("artifact_baseline")]
     try:
         # The folders stand first: options such as --against take all that follows.
-        return cli.options_of("gate", *folders, *own, *shlex.split(text))
+        options = cli.options_of("gate", *folders, *own, *shlex.split(text))
     except (SystemExit, ValueError):
         raise pytest.UsageError(
             f"--artifact-options {text!r}: not options of exportbench gate"
         ) from None
+    options.command_line = ["pytest", *folders]
+    return options
 
 
 def _user_errors() -> tuple[type[Exception], ...]:

@@ -17,8 +17,8 @@ NAME = "report.html"
 
 
 def add(actions: Any) -> None:
-    """Add the command."""
-    parser = actions.add_parser(
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
         "report",
         help="write a run as a page, or as tables",
         description="Write a run as one HTML file that needs no network, or as tables in "
@@ -37,10 +37,15 @@ def add(actions: Any) -> None:
         help=f"where to write it; - for standard output (default: {NAME} in the folder of the "
         "first run, and standard output for tables)",
     )
+    parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the report; return the exit status."""
+    """Write the report; return the exit status.
+
+    Raises:
+        UsageError: there is no run, or the file cannot be written.
+    """
     text = render([read_run(folder) for folder in options.runs], options.format)
     out = options.out or (str(options.runs[0] / NAME) if options.format == HTML else "-")
     if out == "-":

@@ -5,19 +5,82 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from infer import schedule
 from infer import selftest_artifacts as known
-from infer.artifact import open_artifact
+from infer.artifact import ArtifactError, open_artifact
+from infer.console import give, progress, try_json
 from infer.controller import Progress
+from infer.option_types import given, positive
+from infer.planning import threads_of
 from infer.selftest import GENERATIONS, Verdicts, measured, simulated
+from infer.usage import OK, UsageError
 
 # About what the simulated noise comes to in twenty generations.
 _SIMULATED_RESOLVE = 0.035
 Made = tuple[str, known.Named, Path]
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "self-test",
+        help="measure how often the tool is wrong on this machine",
+        description="Compare an artifact with byte copies of itself, and with copies that do 2, 5 "
+        "and 10 %% more work: first in simulation, then on this machine.",
+        epilog="example: exportbench self-test --budget 10m",
+    )
+    parser.add_argument(
+        "artifact", nargs="?", type=Path, metavar="ARTIFACT", help="copy this one instead"
+    )
+    parser.add_argument("--inputs", type=Path, metavar="FILE.npz", help="for ARTIFACT")
+    parser.add_argument(
+        "--budget",
+        type=given(schedule.parse_duration),
+        default=600.0,
+        metavar="TIME",
+        help="for all of the measuring (default: 10m)",
+    )
+    parser.add_argument(
+        "--batch", type=positive, nargs="+", default=[1], help="samples a call (default: 1)"
+    )
+    parser.add_argument(
+        "--simulated", type=positive, default=2000, help="simulated runs (default: 2000)"
+    )
+    parser.add_argument("--threads", type=positive, help="for each (default: all cores)")
+    parser.add_argument("--seed", type=int, default=0, help="of the simulation")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the figures as JSON; - for the terminal"
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Test, and show what was found; return the exit status.
+
+    Raises:
+        UsageError: one line for the user.
+    """
+    if bool(options.artifact) != bool(options.inputs):
+        raise UsageError("self-test: an ARTIFACT of your own goes with --inputs")
+    try_json(options.json)
+    try:
+        with progress() as tell:
+            found = verdicts(options, threads_of(options), tell)
+    except ArtifactError as error:
+        raise UsageError(str(error)) from None
+    give(
+        [asdict(one) for one in found],
+        lambda console: show(found, console),
+        options.json,
+    )
+    return OK
 
 
 def verdicts(

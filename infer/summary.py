@@ -11,7 +11,7 @@ from typing import Any
 from infer.mapping import EVERY, Rule
 from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol
 from infer.results import Record
-from infer.statistics import Ratio, paired_differences, ratio_of
+from infer.statistics import UNREST, Ratio, paired_differences, ratio_of, unrest
 
 # Calls that must stand behind a percentile: MLPerf's early-stopping floors
 # (MLPerf inference policies, "Early Stopping Criterion").
@@ -166,7 +166,7 @@ def summarize(records: list[Record]) -> Summary:
         for notice in (artifact.get("manifest") or {}).get("notices", ()):
             if notice not in notices:
                 notices.append(notice)
-    notices += found.probe_notices() + found.unused(run)
+    notices += found.probe_notices() + found.unused(run) + found.unrest()
     if found.interrupted:
         notices.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
@@ -357,6 +357,20 @@ class _Found:
             for label, record in self.outcomes.items()
             if record["outcome"] not in ("ok", "parity_fail")
         }
+
+    def unrest(self) -> list[str]:
+        """That the machine was not the same all the time, if so."""
+        worst = 0.0
+        for point in self.per_call:
+            found = unrest(own[point] for own in self.bursts.values() if point in own)
+            worst = max(worst, found)
+        if worst < UNREST:
+            return []
+        return [
+            f"BUSY MACHINE: even undisturbed calls took {worst:.0%} longer at times, in most "
+            "artifacts. What else runs slows some artifacts more than others: the ratios hold for "
+            "this state of the machine, and may lie outside of their intervals in another."
+        ]
 
     def speed_references(self) -> dict[str, str]:
         """What each artifact is compared with in speed.

@@ -15,9 +15,10 @@ from conftest import ROOT
 from runs import SMALL
 
 import infer
-from infer.cli import options_of, plan_of
+from infer.cli import options_of
 from infer.interpreters import Interpreter, parse_interpreters
 from infer.outcome import Failure
+from infer.planning import plan_of
 from infer.runtimes import RUNTIMES
 from infer.usage import UsageError
 

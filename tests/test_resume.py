@@ -21,7 +21,7 @@ from runs import (
     wait_until,
 )
 
-from infer import cli
+from infer import cli, run_command
 from infer.results import RESULTS
 
 FOREVER_S = 600
@@ -253,10 +253,10 @@ def test_run_that_another_program_writes_is_not_resumed(tmp_path, fake_artifact,
 
 
 def test_runs_that_start_in_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli.time, "strftime", lambda _: "20260101-120000")
+    monkeypatch.setattr(run_command.time, "strftime", lambda _: "20260101-120000")
 
     with ThreadPoolExecutor(8) as pool:
-        stores = list(pool.map(cli.new_run, [tmp_path] * 8))
+        stores = list(pool.map(run_command.new_run, [tmp_path] * 8))
 
     for number, store in enumerate(stores):
         store.add("run", number=number)

@@ -5,7 +5,8 @@ import json
 import pytest
 from runs import SMALL, check_records, records_of, results_of
 
-from infer.cli import main, parse_bytes
+from infer.cli import main
+from infer.option_types import parse_bytes
 from infer.protocol import Protocol
 from infer.schedule import (
     LEAST_TO_RESOLVE,

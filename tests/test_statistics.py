@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
-from infer.statistics import Bursts, Ratio, level, paired_differences, ratio_of
+from infer.statistics import Bursts, Ratio, level, paired_differences, ratio_of, unrest
 
 # Student's t, two-sided 95 %, from a printed table: degrees of freedom to quantile.
 T_TABLE = {1: 12.706, 4: 2.776}
@@ -247,3 +247,12 @@ def test_a_difference_is_found_though_turns_drift_by_as_much():
 
     assert verdicts.count("slower") > 150
     assert "faster" not in verdicts
+
+
+def test_unrest_is_what_the_machine_does_to_most_artifacts():
+    slow_at_times: Bursts = {0: {0: [1.0, 1.0]}, 1: {0: [1.2, 1.2]}, 2: {0: [1.1, 1.1]}}
+    even: Bursts = {g: {0: [3.0, 3.0]} for g in range(3)}
+    assert unrest([slow_at_times]) == pytest.approx(0.2)
+    assert unrest([slow_at_times, slow_at_times, even]) == pytest.approx(0.2)
+    assert unrest([slow_at_times, even, even]) == pytest.approx(0)
+    assert unrest([{0: {0: [1.0]}}, {}]) == 0  # one generation says nothing

@@ -637,6 +637,17 @@ def test_notices_are_told_once_and_quick_runs_say_so():
     assert report.index(quick) < report.index(brief) < report.index("|")
 
 
+def test_a_machine_that_was_busy_at_times_is_told_of():
+    quiet = whole(("base", [1.0, 1.02, 1.03]), ("other", [2.0, 2.0, 2.04]))
+    busy = whole(("base", [1.0, 1.02, 1.3]), ("other", [2.0, 2.0, 2.6]))
+    odd_one = whole(("base", [1.0] * 3), ("other", [2.0] * 3), ("odd", [1.0, 1.3, 1.0]))
+
+    assert not any("BUSY" in notice for notice in summarize(quiet).notices)
+    assert not any("BUSY" in notice for notice in summarize(odd_one).notices)
+    (told,) = (notice for notice in summarize(busy).notices if "BUSY" in notice)
+    assert "30%" in told
+
+
 def test_summary_does_not_change_the_records():
     records = several_trainings()
     before = json.dumps(records)
