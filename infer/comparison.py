@@ -221,7 +221,8 @@ def _artifact(a: Row, b: Row) -> list[Difference]:
             for name in dict.fromkeys((*mine, *theirs))
             if mine and theirs
         ]
-    facts.append(("accuracy", *(row.metrics and row.metrics["accuracy"] for row in (a, b))))
+    accuracy = [row.metrics["accuracy"] if row.metrics else None for row in (a, b)]
+    facts.append(("accuracy", accuracy[0], accuracy[1]))
     found = [
         Difference(a.artifact, name, _fact(one, name), _fact(other, name))
         for name, one, other in facts

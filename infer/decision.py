@@ -171,12 +171,10 @@ def _smallest(
 
 
 def _without_code(rows: list[Row]) -> Answer:
-    named = tuple(
-        r.artifact for r in rows if not code_on_load.why(r) and not code_on_load.unknown(r)
-    )
-    others = {r.format: code_on_load.why(r) for r in rows if code_on_load.why(r)}
-    unsure = {r.format: code_on_load.unknown(r) for r in rows if code_on_load.unknown(r)}
-    said = "; ".join(f"{format_name}: {why}" for format_name, why in {**others, **unsure}.items())
+    because = {row.artifact: code_on_load.why(row) or code_on_load.unknown(row) for row in rows}
+    named = tuple(name for name, why in because.items() if why is None)
+    by_format = {row.format: why for row in rows if (why := because[row.artifact])}
+    said = "; ".join(f"{format_name}: {why}" for format_name, why in by_format.items())
     how = f"by format, not by what a manifest claims{'; ' + said if said else ''}"
     if not named:
         return Answer(NO_CODE, None, "-", (), None, None, how)

@@ -95,7 +95,7 @@ def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:
     if not same:
         missing.append("No pictures and no figures by class: the inputs have changed since.")
         return None
-    return path
+    return Path(path)
 
 
 def _pictures(

@@ -110,13 +110,14 @@ def as_latex(summary: Summary) -> str:
 
 
 def _tabular(titles: list[str], cells: list[list[str]], left: list[bool]) -> str:
-    return tabulate(
+    text: str = tabulate(
         cells,
         titles,
         tablefmt="latex_booktabs",
         disable_numparse=True,
         colalign=["left" if own else "right" for own in left],
     )
+    return text
 
 
 def _comment(text: str) -> str:

@@ -231,9 +231,8 @@ def _differing(rows: list[Row], evidence: Evidence) -> list[Differing]:
 
 def _answer(one: dict[str, Any]) -> str:
     value = one["value"]
-    return (
-        f"{one['label']}: {value:.4g}" if isinstance(value, float) else f"{one['label']}: {value}"
-    )
+    shown = f"{value:.4g}" if isinstance(value, float) else value
+    return f"{one['label']}: {shown}"
 
 
 def _batch_plot(rows: list[Row], summary: Summary) -> LinePlot | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from infer import tables
+from infer.statistics import CONFIDENCE, Ratio
 from infer.summary import Row, Summary
 
 SHAPES = ("circle", "square", "diamond", "triangle", "cross")
@@ -81,37 +82,42 @@ class LinePlot:
 
 def ratios(point: str, rows: Sequence[Row], summary: Summary) -> DotPlot | None:
     """The ratios of the calls of one kind; None where there is none to show."""
-    shown = []
+    shown: list[tuple[str, Ratio, str]] = []
     for row in rows:
         timing = row.timings.get(point)
         if timing is None:
             continue
         if summary.speed_references.get(row.artifact) == row.artifact:
-            shown.append((row.artifact, 1.0, None, None, "reference", "1 (reference)"))
+            shown.append((row.artifact, Ratio(1.0, None, None, 0), "reference"))
         elif timing.ratio:
-            ratio = timing.ratio
-            verdict = "unsure"
-            if ratio.low is not None and ratio.high is not None:
-                verdict = "faster" if ratio.high < 1 else "slower" if ratio.low > 1 else "unsure"
-            shown.append(
-                (row.artifact, ratio.value, ratio.low, ratio.high, verdict, tables.interval(ratio))
-            )
-    if not any(verdict != "reference" for *_, verdict, _ in shown):
+            shown.append((row.artifact, timing.ratio, _verdict(timing.ratio)))
+    if all(verdict == "reference" for *_, verdict in shown):
         return None
-    values = [v for _, *numbers, _, _ in shown for v in numbers if v is not None and v > 0]
+    values = [v for _, r, _ in shown for v in (r.value, r.low, r.high) if v]
     axis = _Axis(min(values), max(values))
     whiskers = [
         Whisker(
-            name, axis.place(value), low and axis.place(low), high and axis.place(high), v, text
+            name,
+            axis.place(ratio.value),
+            axis.place(ratio.low) if ratio.low else None,
+            axis.place(ratio.high) if ratio.high else None,
+            verdict,
+            "1 (reference)" if verdict == "reference" else tables.interval(ratio),
         )
-        for name, value, low, high, v, text in shown
+        for name, ratio, verdict in shown
     ]
     references = sorted(
         {summary.speed_references[row.artifact] for row in rows if point in row.timings}
     )
-    title = f"{point}: time over that of {' or '.join(references)}, with 95% intervals"
+    title = f"{point}: time over that of {' or '.join(references)}, {CONFIDENCE:.0%} intervals"
     ticks = [Tick(axis.place(value), f"{value:g}") for value in axis.ticks()]
     return DotPlot(title, whiskers, ticks, axis.place(1.0))
+
+
+def _verdict(ratio: Ratio) -> str:
+    if ratio.low is None or ratio.high is None:
+        return "unsure"
+    return "faster" if ratio.high < 1 else "slower" if ratio.low > 1 else "unsure"
 
 
 def curves(

@@ -31,15 +31,18 @@ def small_runs(tmp_path_factory, fake_artifact, inputs_file, run_cli) -> Runs:
     fake_artifact(folder / "a", "slow", call_s=0.004)
     fake_artifact(folder / "a", HOSTILE, call_s=0.002, bias=0.25)
     fake_artifact(folder / "a", "broken", fault={"at": "load", "kind": "error"})
-    options = (*SMALL, "--batch", "4", "--scenario", "batch", "single", "sweep")
+    # The calls of the second run are those that the first has too.
+    # Calls enough for a p90, and too few for a p99.
+    calls = ("--turns", "6", "--burst", "0.03s")
+    options = (*SMALL, *calls, "--batch", "4", "--reference", "fast", "--scenario", "single")
     found = []
-    for _ in range(2):
-        done = run_cli("run", "a", *options, "--reference", "fast", cwd=folder)
+    for more in (("batch", "sweep"), ()):
+        done = run_cli("run", "a", *options, *more, cwd=folder)
         assert done.returncode == 3, done.stderr  # broken could not be measured
         found.append(Path(done.stderr.rpartition("results: ")[2].strip()))
         slower = folder / "a" / "slow"
         for file in slower.iterdir():
             file.unlink()
         slower.rmdir()
-        fake_artifact(folder / "a", "slow", call_s=0.012)
+        fake_artifact(folder / "a", "slow", call_s=0.02)
     return Runs(*(folder / run for run in found))

@@ -127,7 +127,7 @@ def test_csv_has_numbers_a_line_for_every_kind_of_calls(small_runs, run_cli, tmp
     lines = list(csv.DictReader(io.StringIO(done.stdout)))
     slow = {line["calls"]: line for line in lines if line["artifact"] == "slow"}
     assert {"batch 1", "batch 4"} <= slow.keys()
-    assert float(slow["batch 1"]["call_s"]) == pytest.approx(0.004, rel=0.5)
+    assert 0.004 <= float(slow["batch 1"]["call_s"]) < 0.1
     assert float(slow["batch 1"]["ratio"]) > 1.3
     (broken,) = (line for line in lines if line["artifact"] == "broken")
     assert (broken["outcome"], broken["call_s"]) == ("load_error", "")
@@ -184,7 +184,10 @@ def test_choose_names_the_one_that_fits(small_runs, run_cli):
 
 
 def test_choose_says_why_the_others_fall_out(small_runs, run_cli):
-    answer, verdicts = choose(run_cli, small_runs.first, "--p90", "3.8ms", status=0)
+    rows = {row.artifact: row for row in read_run(small_runs.first).summary.rows}
+    slow = rows["slow"].timings["batch 1"].percentiles_s["p90"]
+    limit = f"{slow * 0.999:.6f}s"
+    answer, verdicts = choose(run_cli, small_runs.first, "--p90", limit, status=0)
     assert answer["best"] == "fast"
     assert answer["next_best"] is None
     assert verdicts["slow"]["reasons"][0].startswith("p90 ")

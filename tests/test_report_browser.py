@@ -6,9 +6,8 @@ import pytest
 
 pytest_plugins = ("report_fixtures",)
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")
 # Without background services, which would look for hosts of their own; root has no sandbox.
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -102,7 +101,8 @@ CONTRAST = """() => {
     const ink = of(node.tagName === "text" ? style.fill : style.color);
     const paper = of(background(node));
     const [high, low] = ink > paper ? [ink, paper] : [paper, ink];
-    found[node.tagName + ": " + node.textContent.trim().slice(0, 40)] = (high + 0.05) / (low + 0.05);
+    const name = node.tagName + ": " + node.textContent.trim().slice(0, 40);
+    found[name] = (high + 0.05) / (low + 0.05);
   }
   return found;
 }"""
