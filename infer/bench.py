@@ -82,7 +82,7 @@ class Bench:
             device=self.plan.device,
             threads=threads or self.plan.threads,
             scratch=self.folder(label),
-            log=self.store.folder / "logs" / f"{_file_name(label)}-{stage}.log",
+            log=self.store.folder / "logs" / f"{file_name(label)}-{stage}.log",
             timeout_s=self.plan.timeout_s,
             memory_limit=self.plan.memory_limit,
             setup=self.plan.setups.get(label),
@@ -90,7 +90,7 @@ class Bench:
 
     def folder(self, label: str) -> Path:
         """Where the outputs of an artifact are."""
-        return self.store.folder / "outputs" / _file_name(label)
+        return self.store.folder / "outputs" / file_name(label)
 
     def inputs_of(self, label: str) -> dict[str, Any]:
         """What a worker is to be asked, to read its inputs."""
@@ -128,7 +128,8 @@ class Bench:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
 
 
-def _file_name(label: str) -> str:
+def file_name(label: str) -> str:
+    """What folders and files of an artifact are called; no two labels share one."""
     name = re.sub(r"[^\w.-]+", "_", label)
     if name == label:
         return name

@@ -53,13 +53,17 @@ def ended(protocol: Protocol, standing: Standing) -> str | None:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of "90s", "10m", "1.5h" or a plain number of seconds.
+    """Seconds of "90s", "10m", "1.5h", "5ms" or a plain number of seconds.
 
     Raises:
         ValueError: it is none of these, not positive, or more than a year.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", text.strip(), re.ASCII)
-    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", text.strip(), re.ASCII)
+    seconds = (
+        float(match[1]) * {"": 1, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}[match[2]]
+        if match
+        else 0.0
+    )
     if not 0 < seconds <= _LONGEST_S:
         raise ValueError(f"{text!r} is no duration such as 90s, 10m or 1h")
     return seconds

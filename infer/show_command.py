@@ -9,10 +9,8 @@ from typing import Any
 
 from infer import terminal
 from infer.console import give
-from infer.results import read_records
+from infer.recorded import read_run
 from infer.run_command import status
-from infer.summary import summarize
-from infer.usage import UsageError
 
 
 def add(actions: Any) -> None:
@@ -36,9 +34,6 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: there is none.
     """
-    try:
-        summary = summarize(read_records(options.run))
-    except (ValueError, StopIteration) as error:
-        raise UsageError(str(error) or f"{options.run}: holds no run") from None
+    summary = read_run(options.run).summary
     give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
     return status(summary)

@@ -125,5 +125,39 @@ def ratio_of(differences: Sequence[float], comparisons: int = 1, *, sought: bool
     return Ratio(float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half)), count)
 
 
+def change_of(
+    before: Sequence[float], after: Sequence[float], comparisons: int = 1, *, sought: bool = False
+) -> Ratio:
+    """By what factor a ratio changed from one run to another.
+
+    The interval is Welch's, since the generations of two runs have nothing in common and may
+    scatter differently; it is corrected as that of `ratio_of`.
+
+    Args:
+        before, after: differences in log time to the same reference, one a generation, at least
+            one in each.
+        comparisons: how many such changes are looked at.
+        sought: one of the runs went on until its intervals were narrow.
+    """
+    a, b = np.asarray(before), np.asarray(after)
+    change = float(b.mean() - a.mean())
+    count = min(len(a), len(b))
+    if count < 2:
+        return Ratio(float(np.exp(change)), None, None, count)
+    variances = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    error = float(np.sqrt(sum(variances)))
+    half = 0.0
+    if error > 0:
+        freedom = sum(variances) ** 2 / sum(
+            variance**2 / (len(side) - 1) for variance, side in zip(variances, (a, b), strict=True)
+        )
+        level = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
+        half = error * float(stats.t.ppf((1 + level) / 2, freedom))
+        half *= _SOUGHT_WIDER if sought else 1.0
+    return Ratio(
+        float(np.exp(change)), float(np.exp(change - half)), float(np.exp(change + half)), count
+    )
+
+
 def _percent(share: float) -> str:
     return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import statistics
 from dataclasses import dataclass, field, replace
@@ -48,7 +49,8 @@ class Row:
     """What is known of one artifact. Times are seconds, medians over its processes.
 
     A value is None where it was not measured. `environment` is that of its worker: the version of
-    Python and the interpreter's path.
+    Python and the interpreter's path. `placement` says where it ran, and with which settings.
+    `executes_code` is whether the manifest says that loading it can execute code.
     """
 
     artifact: str
@@ -89,6 +91,10 @@ class Row:
     metrics: dict[str, float] | None = None
     versions: dict[str, str] | None = None
     environment: dict[str, str] | None = None
+    placement: dict[str, Any] | None = None
+    sha256: str | None = None
+    executes_code: bool | None = None
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,48 @@ def resolution(records: list[Record]) -> float | None:
                 return None
             worst = max(worst or 0.0, ratio.resolution)
     return worst
+
+
+def sample_differences(
+    records: list[Record], mine: tuple[str, str], theirs: tuple[str, str]
+) -> list[float]:
+    """The difference of two artifacts in log time for a sample, one a generation.
+
+    Args:
+        records: of the run.
+        mine, theirs: artifact and kind of calls, which may be calls of other batches.
+
+    Returns:
+        As `infer.statistics.ratio_of` takes them; empty where the two have no generation in common.
+    """
+    found = _Found(records)
+    bursts = [found.bursts.get(label, {}).get(point, {}) for label, point in (mine, theirs)]
+    differences = paired_differences(*bursts)
+    if not differences:
+        return []
+    samples = math.log(found.per_call[theirs[1]] / found.per_call[mine[1]])
+    return [difference + samples for difference in differences]
+
+
+def was_sought(records: list[Record]) -> bool:
+    """Whether a run goes on until its intervals are narrow."""
+    return _Found(records).sought
+
+
+def percentiles_by_generation(
+    records: list[Record], label: str, point: str, percent: int
+) -> list[float]:
+    """A percentile of an artifact's calls in each generation of processes, in seconds."""
+    generations = _Found(records).bursts.get(label, {}).get(point, {})
+    return [
+        percentile(sorted(s for own in turns.values() for s in own), percent)
+        for turns in generations.values()
+    ]
+
+
+def percentile(ordered: list[float], percent: int) -> float:
+    """The least of the values, in rising order, that so many per cent are not above."""
+    return ordered[-(-len(ordered) * percent // 100) - 1]
 
 
 class _Found:
@@ -442,6 +490,9 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
         "weights_sha256": weights.get("sha256"),
         "weights_framework": weights.get("framework"),
         "bytes": artifact.get("bytes"),
+        "sha256": artifact.get("sha256"),
+        "executes_code": manifest.get("executes_code"),
+        "classes": tuple(manifest.get("classes", ())),
         "outcome": outcome["outcome"],
         "reason": outcome["reason"],
         "command": _command(artifact, run),
@@ -491,6 +542,7 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
             check[str(batch)] > check["1"] if batch > 1 and str(batch) in check else None
         ),
         "versions": survey["start"]["versions"],
+        "placement": survey["predict"].get("placement"),
         "environment": {
             name: survey["start"][name]
             for name in ("python", "executable")
@@ -513,7 +565,7 @@ def _timing(label: str, point: str, found: _Found) -> Timing:
         samples_per_s=found.per_call[point] / call_s,
         ratio=found.ratio(label, point),
         percentiles_s={
-            f"p{percent}": calls[-(-len(calls) * percent // 100) - 1]
+            f"p{percent}": percentile(calls, percent)
             for percent, floor in PERCENTILE_FLOORS.items()
             if len(calls) >= floor
         },

@@ -23,7 +23,8 @@ def _name(row: Row, summary: Summary) -> str:
     return row.artifact
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """A time in the unit that suits it."""
     if value is None:
         return "-"
     for unit, scale in (("s", 1.0), ("ms", 1e-3)):
@@ -35,6 +36,11 @@ def _seconds(value: float | None) -> str:
 def _ratio(ratio: Ratio | None, row: Row, summary: Summary) -> str:
     if summary.speed_references.get(row.artifact) == row.artifact:
         return "1 (reference)"
+    return interval(ratio)
+
+
+def interval(ratio: Ratio | None) -> str:
+    """A ratio with its interval in brackets."""
     if ratio is None:
         return "-"
     if ratio.low is None or ratio.high is None:
@@ -50,14 +56,15 @@ def _metric(name: str) -> Callable[[Row, Summary], str]:
     return cell
 
 
-def _mebibytes(value: int | None) -> str:
+def mebibytes(value: int | None) -> str:
+    """A size."""
     return "-" if value is None else f"{value / 2**20:,.1f} MiB"
 
 
 def _percentiles(timing: Timing | None) -> str:
     if timing is None or not timing.percentiles_s:
         return "-"
-    return " / ".join(f"{name} {_seconds(value)}" for name, value in timing.percentiles_s.items())
+    return " / ".join(f"{name} {seconds(value)}" for name, value in timing.percentiles_s.items())
 
 
 _ARTIFACT = Column(lambda s: "artifact", _name, left=True)
@@ -72,7 +79,7 @@ def speed(point: str, summary: Summary) -> list[Column]:
 
     columns = [
         _ARTIFACT,
-        Column(lambda s: point, timing(lambda t, row: _seconds(t.call_s))),
+        Column(lambda s: point, timing(lambda t, row: seconds(t.call_s))),
         Column(lambda s: "ratio", timing(lambda t, row: _ratio(t.ratio, row, summary)), left=True),
         Column(
             lambda s: "verdict",
@@ -89,7 +96,7 @@ def speed(point: str, summary: Summary) -> list[Column]:
             Column(lambda s: "samples/s", timing(lambda t, row: f"{t.samples_per_s:,.0f}")),
             Column(
                 _all_samples,
-                timing(lambda t, row: _seconds((row.samples or 0) / t.samples_per_s)),
+                timing(lambda t, row: seconds((row.samples or 0) / t.samples_per_s)),
             ),
         ]
     if any(
@@ -123,21 +130,21 @@ def _runtime(row: Row, summary: Summary) -> str:
 COST = [
     _ARTIFACT,
     Column(lambda s: "runtime", _runtime, left=True),
-    Column(lambda s: "start", lambda row, s: _seconds(row.import_s)),
-    Column(lambda s: "load", lambda row, s: _seconds(row.load_s)),
-    Column(lambda s: "first call", lambda row, s: _seconds(row.first_call_s)),
+    Column(lambda s: "start", lambda row, s: seconds(row.import_s)),
+    Column(lambda s: "load", lambda row, s: seconds(row.load_s)),
+    Column(lambda s: "first call", lambda row, s: seconds(row.first_call_s)),
     Column(
         lambda s: "until steady",
         lambda row, s: (
-            f"{_seconds(row.until_steady_s)} ({row.until_steady_calls})"
+            f"{seconds(row.until_steady_s)} ({row.until_steady_calls})"
             if row.until_steady_s is not None
             else "-"
         ),
     ),
-    Column(lambda s: "memory", lambda row, s: _mebibytes(row.runtime_rss_bytes)),
-    Column(lambda s: "GPU memory", lambda row, s: _mebibytes(row.gpu_bytes)),
-    Column(lambda s: "size", lambda row, s: _mebibytes(row.bytes)),
-    Column(lambda s: "installed", lambda row, s: _mebibytes(row.installed_bytes)),
+    Column(lambda s: "memory", lambda row, s: mebibytes(row.runtime_rss_bytes)),
+    Column(lambda s: "GPU memory", lambda row, s: mebibytes(row.gpu_bytes)),
+    Column(lambda s: "size", lambda row, s: mebibytes(row.bytes)),
+    Column(lambda s: "installed", lambda row, s: mebibytes(row.installed_bytes)),
 ]
 
 SWEEP = [
@@ -320,7 +327,7 @@ def growth(summary: Summary) -> tuple[list[str], list[list[str]]]:
     for (_, name), own in times.items():
         smallest = next(own[shape] for shape in order if shape in own)
         cells = [
-            f"{_seconds(own[shape])} ({own[shape] / smallest:.1f})" if shape in own else "-"
+            f"{seconds(own[shape])} ({own[shape] / smallest:.1f})" if shape in own else "-"
             for shape in order
         ]
         rows.append([name, *cells])

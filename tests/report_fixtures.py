@@ -1,0 +1,48 @@
+"""Two small real runs of the fake runtime, made once for all test files that read runs.
+
+A test file that needs them says `pytest_plugins = ("report_fixtures",)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from runs import SMALL
+
+# What a stranger may call an artifact.
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The folders of two runs: in the second, `slow` is another file and slower still."""
+
+    first: Path
+    second: Path
+
+
+@pytest.fixture(scope="session")
+def small_runs(tmp_path_factory, fake_artifact, inputs_file, run_cli) -> Runs:
+    folder = tmp_path_factory.mktemp("report")
+    inputs_file(folder / "inputs.npz")
+    fake_artifact(folder / "a", "fast", call_s=0.002, manifest={"native": True})
+    fake_artifact(folder / "a", "slow", call_s=0.004)
+    fake_artifact(folder / "a", HOSTILE, call_s=0.002, bias=0.25)
+    fake_artifact(folder / "a", "broken", fault={"at": "load", "kind": "error"})
+    # The calls of the second run are those that the first has too.
+    # Calls enough for a p90, and too few for a p99.
+    calls = ("--turns", "6", "--burst", "0.03s")
+    options = (*SMALL, *calls, "--batch", "4", "--reference", "fast", "--scenario", "single")
+    found = []
+    for more in (("batch", "sweep"), ()):
+        done = run_cli("run", "a", *options, *more, cwd=folder)
+        assert done.returncode == 3, done.stderr  # broken could not be measured
+        found.append(Path(done.stderr.rpartition("results: ")[2].strip()))
+        slower = folder / "a" / "slow"
+        for file in slower.iterdir():
+            file.unlink()
+        slower.rmdir()
+        fake_artifact(folder / "a", "slow", call_s=0.02)
+    return Runs(*(folder / run for run in found))

@@ -1,0 +1,150 @@
+"""The HTML report in a real browser."""
+
+import shutil
+
+import pytest
+
+pytest_plugins = ("report_fixtures",)
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")
+# Without background services, which would look for hosts of their own; root has no sandbox.
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+WIDTHS = {"phone": 390, "desktop": 1280}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("no browser: chromium is not on the PATH (apt-get install chromium)")
+    reason = "playwright is not installed (pip install playwright)"
+    api = pytest.importorskip("playwright.sync_api", reason=reason)
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def file(browser, small_runs, run_cli, tmp_path_factory):
+    out = tmp_path_factory.mktemp("page") / "report.html"
+    done = run_cli("report", small_runs.first, "--out", out, cwd=out.parent)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+class Opened:
+    """A page, what its console said and what it asked for."""
+
+    def __init__(self, browser, file, **options):
+        self.said, self.asked = [], []
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(file.as_uri())
+
+
+@pytest.fixture
+def opened(browser, file):
+    pages = []
+
+    def open_page(**options):
+        pages.append(Opened(browser, file, **options))
+        return pages[-1]
+
+    yield open_page
+    for one in pages:
+        one.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_the_page_opens_without_a_word_and_without_the_network(opened, file, width, scheme):
+    one = opened(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert one.said == []
+    asked = [url for url in one.asked if not url.startswith("data:image/png")]
+    assert asked == [file.as_uri()]
+    # Nothing is wider than the screen: tables scroll in their own frame.
+    assert one.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_light_and_dark_are_readable(opened):
+    for scheme in ("light", "dark"):
+        page = opened(color_scheme=scheme).page
+        ratios = page.evaluate(CONTRAST)
+        assert len(ratios) > 20
+        assert min(ratios.values()) >= 4.5, (scheme, min(ratios, key=ratios.get))
+
+
+# The contrast of all text with the page, as WCAG has it.
+CONTRAST = """() => {
+  const of = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => v / 255)
+      .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const background = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor;
+      if (colour !== "rgba(0, 0, 0, 0)") return colour;
+    }
+  };
+  const found = {};
+  for (const node of document.querySelectorAll("p, td, th, dt, dd, li, h1, h2, h3, text, code")) {
+    const style = getComputedStyle(node);
+    const ink = of(node.tagName === "text" ? style.fill : style.color);
+    const paper = of(background(node));
+    const [high, low] = ink > paper ? [ink, paper] : [paper, ink];
+    const name = node.tagName + ": " + node.textContent.trim().slice(0, 40);
+    found[name] = (high + 0.05) / (low + 0.05);
+  }
+  return found;
+}"""
+
+
+def test_tables_sort_by_what_numbers_mean(opened):
+    page = opened().page
+    table = page.locator("table", has_text="Speed, batch 1").first
+    first = table.locator("tbody tr").first.locator("th")
+    title = table.locator("thead th", has_text="batch 1").first
+    title.get_by_role("button").click()
+    assert title.get_attribute("aria-sort") == "ascending"
+    numbers = "rows => rows.map(row => Number(row.cells[1].dataset.sort))"
+    up = table.locator("tbody tr").evaluate_all(numbers)
+    assert up == sorted(up)
+    assert max(up) > min(up)
+    quickest = first.text_content()
+    title.get_by_role("button").click()
+    assert title.get_attribute("aria-sort") == "descending"
+    assert table.locator("tbody tr").evaluate_all(numbers) == up[::-1]
+    assert first.text_content() != quickest
+    table.locator("thead th", has_text="artifact").get_by_role("button").press("Enter")
+    names = table.locator("tbody th").all_text_contents()
+    assert names == sorted(names, key=str.lower)
+
+
+def test_the_plots_are_there(opened):
+    page = opened(viewport={"width": 390, "height": 800}).page
+    assert page.locator("svg.dots").count() >= 2
+    assert page.locator("svg.curves").count() >= 1
+    for plot in page.locator("svg.dots").all():
+        box = plot.bounding_box()
+        marks = plot.locator(":scope > g > .mark")
+        assert marks.count() >= 2
+        for mark in marks.all():
+            middle = mark.bounding_box()
+            across = middle["x"] + middle["width"] / 2
+            assert box["x"] <= across <= box["x"] + box["width"]
+
+
+def test_it_can_be_read_without_scripts_and_on_paper(opened):
+    page = opened(java_script_enabled=False).page
+    assert page.locator("tbody tr").count() > 5
+    assert page.locator("thead button").count() == 0
+    assert page.pdf(format="A4").startswith(b"%PDF")
