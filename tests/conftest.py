@@ -53,7 +53,8 @@ def signature() -> Callable[..., Signature]:
 def fake_artifact() -> Callable[..., Path]:
     """A factory of artifact folders for the fake runtime.
 
-    `settings` go into the payload; `manifest` replaces what the manifest says.
+    `settings` go into the payload, unless its contents are given; `manifest` replaces what the
+    manifest says.
     """
 
     def make(
@@ -62,12 +63,14 @@ def fake_artifact() -> Callable[..., Path]:
         *,
         signature: Signature | None = None,
         manifest: dict[str, Any] | None = None,
+        contents: bytes | None = None,
         **settings: Any,
     ) -> Path:
         folder = parent / name
         folder.mkdir(parents=True)
         signature = signature or make_signature()
-        (folder / "model.json").write_text(json.dumps({"signature": asdict(signature)} | settings))
+        written = json.dumps({"signature": asdict(signature)} | settings).encode()
+        (folder / "model.json").write_bytes(contents or written)
         stated: dict[str, Any] = {
             "name": name,
             "format": "fake",

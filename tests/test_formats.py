@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,28 +28,29 @@ def processes():
     """The workers that are alive, by runtime: importing a framework takes longer than the tests."""
     alive = {}
     yield alive
-    for process in alive.values():
+    for process, _ in alive.values():
         process.__exit__(None, None, None)
 
 
 @pytest.fixture
-def worker(processes, tmp_path):
+def worker(processes, tmp_path, tmp_path_factory):
     """Loads an artifact in a worker and calls it; gives the answer to `load` and the outputs."""
 
     def call(path, inputs=None, fresh=False, **setup):
         artifact = open_artifact(path)
         runtime = setup.get("runtime", artifact.format)
         if fresh or runtime not in processes:
+            scratch = tmp_path_factory.mktemp("worker")
             process = WorkerProcess(
                 artifact,
                 device="cpu",
                 threads=1,
-                scratch=tmp_path,
+                scratch=scratch,
                 log=tmp_path / "worker.log",
                 timeout_s=100,
             )
         else:
-            process = processes.pop(runtime)
+            process, scratch = processes.pop(runtime)
         process.ask(  # ends the process, if it fails
             "start",
             format=artifact.format,
@@ -58,15 +61,15 @@ def worker(processes, tmp_path):
         )
         loaded, outputs = process.ask("load"), {}
         if inputs is not None:
-            folder = tmp_path / "outputs"
-            folder.mkdir(exist_ok=True)
+            # Below the worker's own folder, since it can write nowhere else.
+            folder = Path(tempfile.mkdtemp(dir=scratch))
             np.savez(tmp_path / "inputs.npz", **inputs)
             process.ask("call", path=str(tmp_path / "inputs.npz"), outputs=str(folder))
             outputs = read_outputs(folder)
         if fresh:
             process.__exit__(None, None, None)
         else:
-            processes[runtime] = process
+            processes[runtime] = process, scratch
         return loaded, outputs
 
     return call

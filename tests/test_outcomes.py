@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from infer import cli
 from infer.artifact import MANIFEST
@@ -127,6 +128,15 @@ BROKEN = {
 WELL = {"healthy": {"call_s": 0.001}, "noisy": {"call_s": 0.001} | fault("run", "garbage")}
 
 
+def onnx_file():
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 4, 4, 3])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 4, 4, 3])
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["image"], ["scores"])], "one", [image], [scores]
+    )
+    return helper.make_model(graph).SerializeToString()
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory, fake_artifact, signature, measure, bare_python):
     """One run of everything that can be wrong, and two artifacts that are well."""
@@ -134,7 +144,7 @@ def broken(tmp_path_factory, fake_artifact, signature, measure, bare_python):
     special = {
         "healthy": {"manifest": {"native": True}},
         "strange": {"manifest": {"format": "abacus"}},
-        "uninstalled": {"manifest": {"format": "onnx"}},
+        "uninstalled": {"manifest": {"format": "onnx"}, "contents": onnx_file()},
         "other-shape": {"signature": signature(shape=(None, 5, 5, 3))},
         "other-dtype": {"signature": signature(dtype="int64")},
     }
