@@ -38,6 +38,7 @@ from infer.artifact import ArtifactError, discover, label_paths, open_artifact
 from infer.baseline import BaselineError
 from infer.controller import Progress as Standing
 from infer.controller import Run
+from infer.finding import named
 from infer.inputs import InputError, read_inputs
 from infer.interpreters import parse_interpreters
 from infer.outcome import Failure, Outcome
@@ -667,8 +668,7 @@ def _artifacts(paths: list[Path]) -> tuple[tuple[str, Path], ...]:
         paths = _found(ARTIFACTS)
     expanded: list[Path] = []
     for path in paths:
-        below = _found(path) if path.is_dir() else []
-        for found in below or [path]:
+        for found in named(path):
             if found not in expanded:
                 expanded.append(found)
     return tuple((label, path) for path, label in label_paths(expanded))
