@@ -99,6 +99,8 @@ def _in_folder(path: Path) -> tuple[str, Path]:
     for name in ("saved_model.pb", "saved_model.pbtxt"):
         if (path / name).is_file():
             return "saved-model", path
+    if (path / "Manifest.json").is_file() and list(path.glob("Data/*/*.mlmodel")):
+        raise ArtifactError(f"{path}: a model of Core ML, which runs on Apple's systems only")
     inside = [file.name for file in sorted(path.iterdir()) if _is_artifact(file)]
     if inside:
         raise ArtifactError(f"{path}: a folder that holds {', '.join(inside[:3])}; name a file")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from infer import environment, reading, trust
-from infer.artifact import MANIFEST, Artifact, check_files, open_artifact
+from infer.artifact import Artifact, check_files, open_artifact
 from infer.console import give
-from infer.detect import detect
-from infer.errors import ArtifactError, DamagedError
+from infer.errors import ArtifactError
+from infer.finding import find
 from infer.installed import versions
 from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
@@ -128,31 +127,6 @@ def run(options: argparse.Namespace) -> int:
         options.json,
     )
     return NOT_MEASURED if bad else OK
-
-
-def find(root: Path) -> Iterator[Path]:
-    """Artifact folders, SavedModels and files of known formats at or below a folder, in order."""
-    if not root.is_dir():
-        if root.exists():
-            yield root
-        return
-    for path, folders, files in os.walk(root):
-        folder = Path(path)
-        folders.sort()
-        if MANIFEST in files or {"saved_model.pb", "saved_model.pbtxt"} & set(files):
-            yield folder
-            folders.clear()
-            continue
-        # Not the results of runs, nor what tools keep for themselves.
-        folders[:] = [f for f in folders if not f.startswith(".") and f not in ("runs", "inputs")]
-        for file in sorted(files):
-            try:
-                detect(folder / file)
-            except DamagedError:
-                pass  # it is of interest
-            except ArtifactError:
-                continue
-            yield folder / file
 
 
 def runtime_state(name: str, scratch: Path) -> RuntimeState:

@@ -14,10 +14,12 @@ from typing import Any
 from rich.console import Console
 
 from infer import gate_report, run_command
-from infer.artifact import ArtifactError, discover, open_artifact
+from infer.artifact import ArtifactError, open_artifact
 from infer.baseline import Baseline, read_baseline
+from infer.finding import find
 from infer.judgement import Judgement, Verdict, judge, measured, new_baseline
 from infer.margins import DEFAULTS, MEANING, Margins, check_margin
+from infer.outcome import Outcome
 from infer.plan import Plan
 from infer.results import Record, Store, read_records
 from infer.usage import FAILED, INTERRUPTED, NOT_SURE, OK, MeasurementError, UsageError
@@ -26,6 +28,8 @@ from infer.usage import FAILED, INTERRUPTED, NOT_SURE, OK, MeasurementError, Usa
 _BUDGET_S = 300.0
 # A difference as large as the margin shows surely when the interval is half as wide to a side.
 _RESOLVE_SHARE = 0.5
+# What has outputs and times that later runs can be held against.
+_RAN = (Outcome.OK, Outcome.PARITY_FAIL)
 
 # Measures the plan that options make, altered by a function.
 Measure = Callable[[argparse.Namespace, Callable[[Plan], Plan]], Store]
@@ -164,6 +168,12 @@ def judged(
         )
     baseline = before
     if options.update:
+        if not any(facts.outcome in _RAN for facts in found.facts.values()):
+            label, facts = next(iter(found.facts.items()))
+            raise MeasurementError(
+                f"nothing ran to its end, so that the baseline is left as it is; {label}: "
+                f"{facts.outcome}, {facts.reason}"
+            )
         baseline = new_baseline(found, before)
         _write(options.baseline, baseline.render(), "baseline")
     assert baseline
@@ -247,7 +257,7 @@ def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, P
             raise UsageError(f"--against {root}: there is no such file or folder")
         if root.is_dir() and not _is_artifact(root):
             named = dict.fromkeys(root / path.name for path in paths)
-            candidates += discover(root) or [path for path in named if path.exists()]
+            candidates += list(find(root)) or [path for path in named if path.exists()]
         else:
             candidates.append(root)
     if len(paths) == len(candidates) == 1:

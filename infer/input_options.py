@@ -66,7 +66,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     _several(
         parser,
         "--loop",
-        "OUTPUT=INPUT",
+        "[ARTIFACT:]OUTPUT=INPUT",
         "feed an output to an input in the next call: samples are steps of a sequence",
     )
     _several(parser, "--ignore", "OUTPUT", "outputs that are not compared")
@@ -99,7 +99,10 @@ def read(options: argparse.Namespace, labels: Sequence[str]) -> Stated:
     except MapError as error:
         raise InputError(str(error)) from None
     wishes = Wishes(
-        rules, parse_dims(options.dim), parse_ranges(options.range), parse_loops(options.loop)
+        rules,
+        parse_dims(options.dim),
+        parse_ranges(options.range),
+        parse_loops(options.loop, labels),
     )
     random = None
     if options.random is not None:

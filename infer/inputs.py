@@ -12,7 +12,7 @@ import numpy as np
 
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY, dtype_of, is_text, kind_of, restored
-from infer.mapping import Ambiguous, MapError, Rule, layouts, pair, rules_for
+from infer.mapping import EVERY, Ambiguous, MapError, Rule, layouts, pair, rules_for, scoped
 
 LABELS = "labels"
 
@@ -42,6 +42,28 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Loop:
+    """An output that an input takes in the next call.
+
+    Attributes:
+        output: its name, or what a rule calls it.
+        taker: the input's.
+        artifact: the label of the one that is meant, or EVERY for all that have such a state.
+    """
+
+    output: str
+    taker: str
+    artifact: str = EVERY
+
+    @property
+    def text(self) -> str:
+        """As the user writes it."""
+        return (f"{self.artifact}:" if self.artifact != EVERY else "") + (
+            f"{self.output}={self.taker}"
+        )
+
+
+@dataclass(frozen=True)
 class Wishes:
     """What the user says of the inputs of all artifacts.
 
@@ -49,13 +71,13 @@ class Wishes:
         rules: which tensor is which.
         dims: sizes of free dimensions, by name, or by INPUT.AXIS where they have none.
         ranges: smallest and largest value that an input is made for, by name.
-        loops: inputs that take an output of the call before: output by input.
+        loops: inputs that take an output of the call before.
     """
 
     rules: tuple[Rule, ...] = ()
     dims: Mapping[str, int] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    loops: Mapping[str, str] = field(default_factory=dict)
+    loops: tuple[Loop, ...] = ()
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Wishes:
@@ -64,7 +86,7 @@ class Wishes:
             tuple(map(Rule.of, value.get("rules", ()))),
             dict(value.get("dims", {})),
             {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()},
-            dict(value.get("loops", {})),
+            tuple(Loop(**loop) for loop in value.get("loops", ())),
         )
 
 
@@ -155,19 +177,24 @@ def parse_ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
     return ranges
 
 
-def parse_loops(texts: Sequence[str]) -> dict[str, str]:
-    """Loops of `--loop`: the output by the input that takes it in the next call.
+def parse_loops(texts: Sequence[str], labels: Sequence[str] = ()) -> tuple[Loop, ...]:
+    """Loops of `--loop`.
+
+    Args:
+        texts: `[ARTIFACT:]OUTPUT=INPUT`.
+        labels: of the artifacts; a prefix that is none of them is a part of the name.
 
     Raises:
-        InputError: one is not OUTPUT=INPUT.
+        InputError: one is not that, or an input takes two outputs.
     """
-    loops: dict[str, str] = {}
+    loops: dict[tuple[str, str], Loop] = {}
     for text in texts:
-        output, _, taker = text.partition("=")
-        if not output or not taker or taker in loops:
-            raise InputError(f"--loop {text}: say OUTPUT=INPUT, every input once")
-        loops[taker] = output
-    return loops
+        artifact, rest = scoped(text, labels)
+        output, _, taker = rest.partition("=")
+        if not output or not taker or (artifact, taker) in loops:
+            raise InputError(f"--loop {text}: say [ARTIFACT:]OUTPUT=INPUT, every input once")
+        loops[artifact, taker] = Loop(output, taker, artifact)
+    return tuple(loops.values())
 
 
 def sized(signature: Signature, dims: Mapping[str, int]) -> Signature:
@@ -273,22 +300,33 @@ def looped(
 ) -> dict[str, str]:
     """The artifact's own names of `--loop`: output by input.
 
+    A loop of its own goes before one for all. One for all whose input and output it has neither
+    of is not its: it may keep its state inside.
+
     Raises:
         MapError: it has no such input or output.
     """
 
-    def own(name: str, names: Sequence[str], stated: Mapping[str, Rule], what: str) -> str:
+    def own(name: str, names: Sequence[str], stated: Mapping[str, Rule]) -> str | None:
         aliases = [rule.name for rule in stated.values() if rule.other == name]
-        for found in ([name] if name in names else []) + aliases:
-            return found
-        raise MapError(
-            f"--loop: {label} has no {what} '{name}' (there are: {', '.join(names) or 'none'})"
-        )
+        return name if name in names else next(iter(aliases), None)
 
-    return {
-        own(taker, inputs, rules, "input"): own(output, outputs, output_rules, "output")
-        for taker, output in wishes.loops.items()
-    }
+    found: dict[str, str] = {}
+    for loop in sorted(wishes.loops, key=lambda loop: loop.artifact != EVERY):
+        if loop.artifact not in (EVERY, label):
+            continue
+        taker = own(loop.taker, inputs, rules)
+        output = own(loop.output, outputs, output_rules)
+        if taker and output:
+            found[taker] = output
+        elif taker or output or loop.artifact != EVERY:
+            what, name, names = (
+                ("output", loop.output, outputs) if taker else ("input", loop.taker, inputs)
+            )
+            raise MapError(
+                f"--loop: {label} has no {what} '{name}' (there are: {', '.join(names) or 'none'})"
+            )
+    return found
 
 
 def _zeros(spec: TensorSpec, path: Path) -> np.ndarray:

@@ -98,12 +98,16 @@ def parse_rules(texts: Iterable[str], labels: Sequence[str]) -> tuple[Rule, ...]
     return tuple(seen.values())
 
 
-def _parse(text: str, labels: Sequence[str]) -> Rule:
-    artifact, rest = EVERY, text
+def scoped(text: str, labels: Sequence[str]) -> tuple[str, str]:
+    """The label before a colon, or EVERY, and the rest of what the user says."""
     for label in sorted(labels, key=len, reverse=True):
         if text.startswith(f"{label}:"):
-            artifact, rest = label, text[len(label) + 1 :]
-            break
+            return label, text[len(label) + 1 :]
+    return EVERY, text
+
+
+def _parse(text: str, labels: Sequence[str]) -> Rule:
+    artifact, rest = scoped(text, labels)
     left, equals, right = rest.partition("=")
     if not equals or not left or not right:
         raise MapError(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+_CONTROL_FLOW = ("If", "Loop", "Scan")
 
 
 def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float | None:
@@ -20,7 +23,8 @@ def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float |
         inputs: the signature's inputs as its JSON has them; free sizes count as one.
 
     Returns:
-        The number, or None where `onnx_tool` is not installed or cannot tell.
+        The number, or None where `onnx_tool` is not installed or cannot tell, as of a graph with
+        branches or loops, whose bodies it does not count.
     """
     if importlib.util.find_spec("onnx_tool") is None:
         return None
@@ -34,8 +38,11 @@ def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float |
     }
     try:
         # It prints what it does not know; the number is then missing.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             graph = onnx_tool.Model(str(path)).graph
+            if any(node.op_type in _CONTROL_FLOW for node in graph.nodemap.values()):
+                return None
             graph.shape_infer(arrays)
             graph.profile()
             products = float(graph.macs[0])

@@ -153,7 +153,9 @@ def pair_outputs(
     missing = [name for name in reference if name not in mine]
     extra = outputs.keys() - {one.name for one in pairs}
     if missing or extra:
-        spare = min(extra) if extra else missing[0]
+        # What could be none of those that are missing is rather left out than paired.
+        fitting = {name for name in extra if any(ways(name, other) for other in missing)}
+        spare = min(extra - fitting or extra) if extra else missing[0]
         raise Failure(
             Outcome.PARITY_FAIL,
             f"outputs are {', '.join(outputs)}, those of {reference_label} are "

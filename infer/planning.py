@@ -15,6 +15,7 @@ import psutil
 
 from infer import environment, input_options, trust
 from infer.artifact import ArtifactError, discover, label_paths, open_artifact
+from infer.finding import named
 from infer.inputs import read_inputs
 from infer.interpreters import parse_interpreters
 from infer.plan import Plan
@@ -90,8 +91,7 @@ def artifacts_of(paths: list[Path]) -> tuple[tuple[str, Path], ...]:
         paths = _found(ARTIFACTS)
     expanded: list[Path] = []
     for path in paths:
-        below = _found(path) if path.is_dir() else []
-        for found in below or [path]:
+        for found in named(path):
             if found not in expanded:
                 expanded.append(found)
     return tuple((label, path) for path, label in label_paths(expanded))

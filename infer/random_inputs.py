@@ -13,6 +13,7 @@ import numpy as np
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY, dtype_of, is_text, kind_of
 from infer.inputs import InputError, Wishes, dim_name, sized
+from infer.mapping import EVERY
 
 SAMPLES = 128
 # Whole numbers where no range is stated: small ones, since they may be indices of a table.
@@ -74,8 +75,9 @@ def generate(
     ranges = {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
     arrays: dict[str, np.ndarray] = {}
     notes = []
+    states = {loop.taker for loop in wishes.loops if loop.artifact in (EVERY, label)}
     for spec in signature.inputs:
-        if spec.name in wishes.loops:
+        if spec.name in states:
             continue
         shape = _shape(spec, random.samples, label, single=_is_whole(spec, signature.inputs))
         limits = wishes.ranges.get(spec.name) or ranges.get(spec.name) or spec.range

@@ -8,6 +8,7 @@ import statistics
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from infer.inputs import Wishes
 from infer.mapping import EVERY, Rule
 from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol
 from infer.results import Record
@@ -363,6 +364,12 @@ class _Found:
         }
         found = [(option, own) for option, all_ in said.items() for own in all_ if own not in names]
         found += [("dim", name) for name in wishes.get("dims", {}) if name not in sizes]
+        names |= {rule["other"] for rule in wishes.get("rules", ())}
+        found += [
+            ("loop", loop.text)
+            for loop in Wishes.of(wishes).loops
+            if loop.artifact == EVERY and not {loop.output, loop.taker} & names
+        ]
         return [f"UNUSED OPTION: --{option} {name}: no artifact has it." for option, name in found]
 
     def failed(self) -> set[str]:
@@ -629,7 +636,11 @@ def _wishes(run: Record, label: str) -> list[str]:
         ],
         "dim": [f"{name}={size}" for name, size in wishes.get("dims", {}).items()],
         "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in wishes.get("ranges", {}).items()],
-        "loop": [f"{output}={taker}" for taker, output in wishes.get("loops", {}).items()],
+        "loop": [
+            replace(loop, artifact=EVERY).text
+            for loop in Wishes.of(wishes).loops
+            if loop.artifact in (EVERY, label)
+        ],
         "ignore": list(run.get("ignored", ())),
         "compare": [f"{name}=abs" for name in run.get("absolute", ())],
     }

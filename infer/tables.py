@@ -320,9 +320,10 @@ def growth(summary: Summary) -> tuple[list[str], list[list[str]]]:
             shapes[row.shapes] = math.prod(sizes)
             key = row.weights_sha256, row.artifact.rpartition("/")[2]
             times.setdefault(key, {})[row.shapes] = row.timings[point].call_s
-    order = sorted(shapes, key=lambda shape: shapes[shape])
-    if len(order) < 2:
+    times = {key: own for key, own in times.items() if len(own) > 1}
+    if not times:
         return [], []
+    order = sorted({shape for own in times.values() for shape in own}, key=lambda one: shapes[one])
     rows = []
     for (_, name), own in times.items():
         smallest = next(own[shape] for shape in order if shape in own)

@@ -8,6 +8,7 @@ import pytest
 
 from infer import cli
 from infer.controller import Run
+from infer.operations import flops_per_sample
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -226,6 +227,38 @@ def test_models_without_inputs_and_without_samples(tmp_path, measure):
     assert scalar["samples"] == 5
 
 
+def test_a_folder_of_bare_files(tmp_path, measure):
+    (tmp_path / "exported" / "below").mkdir(parents=True)
+    classifier(tmp_path / "exported" / "a.onnx")
+    classifier(tmp_path / "exported" / "below" / "b.onnx")
+    (tmp_path / "exported" / "notes.txt").write_text("none of a model's")
+
+    run = measure("exported", inputs={"image": IMAGES})
+
+    assert {name: row["outcome"] for name, row in run.rows.items()} == {
+        "a.onnx": "ok",
+        "b.onnx": "ok",
+    }
+
+
+def test_operations_of_a_graph_with_branches_are_not_told(tmp_path):
+    pytest.importorskip("onnx_tool")
+    out = helper.make_tensor_value_info("y", FLOAT, (1, 3))
+    branch = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "b", [], [out])
+    nodes = [helper.make_node("If", ["way"], ["z"], then_branch=branch, else_branch=branch)]
+    given = [("x", FLOAT, (1, 60)), ("way", TensorProto.BOOL, ())]
+    path = save(tmp_path / "m.onnx", nodes, given, [("z", FLOAT, (1, 3))], [("w", WEIGHTS)])
+    straight = classifier(tmp_path / "s.onnx")
+
+    inputs = [
+        {"name": "x", "shape": [1, 60], "dtype": "float32"},
+        {"name": "way", "shape": [], "dtype": "bool"},
+    ]
+    assert flops_per_sample(path, inputs) is None
+    image = {"name": "image", "shape": ["N", 4, 5, 3], "dtype": "float32"}
+    assert flops_per_sample(straight, [image]) == 2 * 60 * 3
+
+
 def recurrent(path, rows):
     """One step of a sum over a sequence: h' = h + x."""
     return save(
@@ -247,6 +280,25 @@ def test_a_state_is_looped_over_a_sequence(tmp_path, measure, rows, start):
     assert run.rows["m.onnx"]["outcome"] == "ok"
     y = np.load(run.folder / "outputs" / "m.onnx" / "output_0.npy")
     np.testing.assert_allclose(-y, np.cumsum(x, axis=0) + (0 if start is None else start))
+
+
+def test_a_looped_artifact_beside_one_that_has_no_such_state(tmp_path, measure):
+    recurrent(tmp_path / "step.onnx", "N")
+    node = helper.make_node("Neg", ["x"], ["y"])
+    save(tmp_path / "none.onnx", [node], [("x", FLOAT, ("N", 2))], [("y", FLOAT, ("N", 2))])
+    options = ("none.onnx", "step.onnx", "--ignore", "h_out", "--loop")
+    given = {"x": np.ones((6, 2), np.float32)}
+
+    everywhere = measure(*options, "h_out=h", inputs=given, status=1)
+    one = measure(*options, "step.onnx:h_out=h", inputs=given, status=1)
+    typing_error = measure("none.onnx", "--loop", "hout=h", inputs=given)
+
+    for run in (everywhere, one):
+        assert run.rows["none.onnx"]["outcome"] == "ok"
+        assert run.rows["step.onnx"]["outcome"] == "parity_fail"
+        assert run.rows["step.onnx"]["largest_difference"] == 5
+        assert "--loop h_out=h" in run.report and "UNUSED" not in run.report
+    assert "UNUSED OPTION: --loop hout=h" in typing_error.report
 
 
 def test_state_and_noise_are_detected_and_said(tmp_path, fake_artifact, inputs_file, measure):

@@ -94,6 +94,16 @@ def test_what_crashes_or_is_gone_fails_and_the_rest_is_judged(project, gate, fak
     assert "run it alone" in done.stdout
 
 
+def test_nothing_that_ran_is_no_baseline(project, gate, fake_artifact):
+    fake_artifact(project / "broken", "m", fault={"at": "run", "kind": "crash"})
+
+    done = gate("--update", artifacts="broken")
+
+    assert done.returncode == 3 and done.stderr.count("error: ") == 1
+    assert "nothing ran to its end" in done.stderr and "m: crash" in done.stderr
+    assert not (project / "baseline.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [

@@ -7,8 +7,10 @@ from infer.artifact import Signature, TensorSpec
 from infer.inputs import (
     Batcher,
     InputError,
+    Loop,
     Wishes,
     fit_inputs,
+    looped,
     parse_dims,
     parse_loops,
     parse_ranges,
@@ -477,7 +479,7 @@ def test_a_state_starts_as_zeros_or_from_the_file(file, inputs_file):
         (TensorSpec("x", (None, 3), "float32"), TensorSpec("h", (None, 2), "float32")),
         (TensorSpec("h_out", (None, 2), "float32"),),
     )
-    loops = Wishes(loops={"h": "h_out"})
+    loops = Wishes(loops=(Loop("h_out", "h"),))
     inputs_file(file, x=np.ones((5, 3), np.float32))
 
     found = fit_inputs(file, spec, None, loops)
@@ -491,9 +493,31 @@ def test_a_state_starts_as_zeros_or_from_the_file(file, inputs_file):
 def test_a_loop_of_what_is_not_there(file, inputs_file, signature):
     inputs_file(file, image=IMAGES)
 
-    message = refused(lambda: fit(file, signature(), None, Wishes(loops={"image": "h"})), file)
+    message = refused(
+        lambda: fit(file, signature(), None, Wishes(loops=(Loop("h", "image"),))), file
+    )
 
     assert "no output 'h' (there are: probabilities)" in message
+
+
+def test_a_loop_of_one_artifact_or_of_all_that_have_it():
+    inputs, outputs = ["x", "h"], ["y", "h_out"]
+
+    def own(text, label="b.onnx", names=(inputs, outputs)):
+        wishes = Wishes(loops=parse_loops(text.split(), ["a.pt", "b.onnx"]))
+        return looped(wishes, {}, {}, *names, label)
+
+    assert own("h_out=h") == {"h": "h_out"}
+    assert own("b.onnx:h_out=h") == {"h": "h_out"}
+    assert own("b.onnx:h_out=h", "a.pt") == {}
+    assert own("y=h b.onnx:h_out=h") == {"h": "h_out"}
+    assert own("h_out=h", "a.pt", (["x"], ["y"])) == {}  # it may keep its state inside
+    with pytest.raises(MapError, match=r"b\.onnx has no input 'h'"):
+        own("b.onnx:h_out=h", names=(["x"], ["y"]))
+    with pytest.raises(MapError, match=r"a\.pt has no output 'h_out'"):
+        own("h_out=h", "a.pt", (["x", "h"], ["y"]))
+    with pytest.raises(InputError, match="every input once"):
+        own("y=h h_out=h")
 
 
 @pytest.mark.parametrize(

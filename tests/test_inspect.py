@@ -13,6 +13,7 @@ import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import flatbuffers
 import pytest
 
 from infer import reading
@@ -189,6 +190,40 @@ def truncated(path: Path) -> None:
     path.write_bytes(content[: len(content) * 2 // 3])
 
 
+def _tflite(weights: bytes) -> bytes:
+    """A LiteRT file of one graph with one constant, whose bytes end with the file."""
+    builder = flatbuffers.Builder()
+
+    def vector(items):
+        builder.StartVector(4, len(items), 4)
+        for item in reversed(items):
+            builder.PrependUOffsetTRelative(item)
+        return builder.EndVector()
+
+    def table(slots, fields):
+        builder.StartObject(slots)
+        for slot, (prepend, value, default) in fields.items():
+            getattr(builder, f"Prepend{prepend}Slot")(slot, value, default)
+        return builder.EndObject()
+
+    # Built from the end of the file to its beginning.
+    data = builder.CreateByteVector(weights)
+    buffers = vector([table(1, {}), table(1, {0: ("UOffsetTRelative", data, 0)})])
+    tensor = table(5, {2: ("Uint32", 1, 0)})
+    graph = table(4, {0: ("UOffsetTRelative", vector([tensor]), 0)})
+    graphs = vector([graph])
+    fields = {0: ("Uint32", 3, 0), 2: ("UOffsetTRelative", graphs, 0)}
+    root = table(5, fields | {4: ("UOffsetTRelative", buffers, 0)})
+    builder.Finish(root, file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_weights_of_litert_that_end_with_the_file(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(_tflite(bytes(4000)))
+
+    assert inspected(tmp_path / "m.tflite")["weights"] == {"float32": 4000}
+
+
 class TestDamaged:
     @pytest.mark.parametrize("name", PAYLOADS)
     def test_truncated(self, every, tmp_path, name):
@@ -249,6 +284,15 @@ class TestDamaged:
         for name, missing in (("outside.onnx", "weights.bin"), ("dense.xml", "dense.bin")):
             found = inspected(tmp_path / name)
             assert f"{missing} is missing" in found["notes"][0]
+
+    def test_a_model_of_core_ml_is_named(self, tmp_path):
+        package = tmp_path / "model.mlpackage"
+        (package / "Data" / "com.apple.CoreML").mkdir(parents=True)
+        (package / "Manifest.json").write_text("{}")
+        (package / "Data" / "com.apple.CoreML" / "model.mlmodel").write_bytes(b"x")
+
+        with pytest.raises(ArtifactError, match="Core ML"):
+            inspect(package)
 
     def test_huge_sizes_that_are_declared(self, run_cli, tmp_path):
         # A field of 2**60 bytes, and a vector of 2**31 items.

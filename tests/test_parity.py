@@ -378,6 +378,14 @@ def test_an_output_too_many_is_told_with_what_to_do():
     assert "--ignore extra" in caught.reason
 
 
+def test_what_fits_nothing_is_the_one_to_leave_out():
+    a = np.zeros((3, 2))
+
+    caught = failure(lambda: paired({"p": a, "state": np.zeros((3, 2, 1, 8))}, {"output_0": a}))
+
+    assert "--ignore state" in caught.reason
+
+
 def test_good_outputs_pass_the_check():
     check_outputs(REFERENCE, 3, 3)
     check_outputs(REFERENCE, 3, None)

@@ -952,6 +952,14 @@ def test_growth_with_the_shape_has_a_table_of_its_own():
     assert tables.GROWTH_TITLE in shown(summary)
 
 
+def test_other_models_of_other_shapes_are_no_growth():
+    records = [RUN, *(sized(f"{side}/m{side}", side) for side in (9, 28))]
+    records += [survey("9/m9"), survey("28/m28")]
+    records += [burst("9/m9", 0, [0.01]), burst("28/m28", 0, [0.02]), END]
+
+    assert tables.growth(summarize(records)) == ([], [])
+
+
 def test_one_shape_has_no_growth():
     summary = summarize([RUN, sized("28/a", 28), survey("28/a"), burst("28/a", 0, [1.0]), END])
 

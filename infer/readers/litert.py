@@ -111,7 +111,7 @@ def _operators(model: Table, graphs: list[Table]) -> tuple[Counter[str], list[st
 
 def _weights(model: Table, tensors: list[list[Table]]) -> Counter[str]:
     """Bytes of constant tensors; a buffer that several share counts once."""
-    sizes = [max(buffer.length(0), buffer.number(2, "Q")) for buffer in model.tables(_BUFFERS)]
+    sizes = [max(len(buffer.data(0)), buffer.number(2, "Q")) for buffer in model.tables(_BUFFERS)]
     counts: Counter[str] = Counter()
     seen = {0}  # the first buffer is that of tensors without one
     for part in tensors:
