@@ -20,6 +20,7 @@ from pathlib import Path
 
 from infer import reading
 from infer.artifact import Artifact, fingerprint
+from infer.code_on_load import FORMATS
 from infer.outcome import Failure, Outcome
 from infer.usage import UsageError
 
@@ -30,12 +31,6 @@ _FORMER = " (former)"
 # Formats that cannot execute code: ONNX Runtime and OpenVINO run operators of other libraries only
 # where the caller has loaded these, which nothing here does.
 _ARITHMETIC = ("fake", "onnx", "openvino")
-# Why opening a file of another format can do more.
-_CODE = {
-    "jax-export": "it may call whatever is registered in jaxlib",
-    "saved-model": "its graph may read and write files",
-    "torchscript": "the file holds a program",
-}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +103,7 @@ def _code(artifact: Artifact) -> str | None:
         return reading.describe(artifact.format, artifact.payload).executes_code
     if artifact.format in _ARITHMETIC:
         return None
-    return _CODE.get(artifact.format, "nobody has said that it cannot")
+    return FORMATS.get(artifact.format, "nobody has said that it cannot")
 
 
 def _is_trusted(label: str, sha256: str, trusted: Collection[str]) -> bool:
