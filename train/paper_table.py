@@ -41,7 +41,9 @@ PAPER = {
 
 def table(records: list[dict[str, Any]]) -> str:
     """A Markdown table: a row a metric, for each record ours, the paper's and the difference."""
-    heads = [f"{r['framework']}, seed {r['recipe']['seed']}" for r in records]
+    heads = [
+        f"{r['framework']}, {r['recipe']['profile']}, seed {r['recipe']['seed']}" for r in records
+    ]
     lines = [
         "| metric | " + " | ".join(f"{head} | paper | difference" for head in heads) + " |",
         "| --- |" + " ---: | ---: | ---: |" * len(records),
