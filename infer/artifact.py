@@ -305,7 +305,10 @@ def _read_manifest(path: Path) -> Manifest:
                 "export it again, or use another version of the program"
             )
         return Manifest.of(value)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        *(OSError, ValueError, TypeError, KeyError, AttributeError),
+        *(OverflowError, RecursionError),  # numbers without end, lists in lists
+    ) as error:
         raise ArtifactError(f"{path}: not a manifest ({error}); export it again") from None
 
 

@@ -199,6 +199,7 @@ def test_manifest_with_an_unknown_entry(folder):
         ("files", ["payload/graph.bin"]),
         ("files", {"payload/graph.bin": {}}),
         ("files", {"payload/graph.bin": "abc"}),
+        ("files", {"payload/graph.bin": {"sha256": "0" * 64, "bytes": float("inf")}}),
         ("classes", 8),
     ],
 )
