@@ -58,25 +58,26 @@ def run(options: argparse.Namespace) -> int:
         artifacts = artifacts_of(options.artifacts)
         trusted = trust.read(options.trust, [label for label, _ in artifacts])
         for number, (label, path) in enumerate(artifacts):
+            try:
+                artifact = open_artifact(path, label)
+                check_files(artifact)
+                trust.admit(artifact, trusted)
+            except Failure as failure:
+                failures[label] = failure
+                continue
+            except ArtifactError as error:
+                failures[label] = Failure(Outcome.LOAD_ERROR, str(error))
+                continue
             for batch in options.batch:
                 tell(Progress(f"{label}, batch {batch}", number / len(artifacts)))
                 try:
-                    artifact = open_artifact(path, label)
-                    check_files(artifact)
-                    trust.admit(artifact, trusted)
                     found.append(
                         measure(
-                            artifact,
-                            options.inputs,
-                            batch,
-                            threads_of(options),
-                            options.rounds,
+                            artifact, options.inputs, batch, threads_of(options), options.rounds
                         )
                     )
                 except Failure as failure:
                     failures[label] = failure
-                except ArtifactError as error:
-                    failures[label] = Failure(Outcome.LOAD_ERROR, str(error))
     give(
         [asdict(one) | {"allowed_s": one.allowed_s} for one in found],
         lambda console: show(found, failures, console),
