@@ -23,8 +23,8 @@ def limited(tmp_path_factory, fake_artifact, inputs_file, run_cli):
         "well": {"call_s": 0.001},
         "noisy": {"call_s": 0.001, "fault": {"at": "run", "call": 1, "kind": "garbage"}},
         "greedy": {"call_s": 0.01, "balloon_mb": 100},
-        # Enough calls for the survey; then its process of the first generation grows.
-        "later": {"call_s": 0.05, "balloon_mb": 5},
+        # Room for 70 calls, which a survey does not come near; a generation makes 120 and more.
+        "later": {"call_s": 0.02, "balloon_mb": 2},
         "hang-load": {"fault": {"at": "load", "kind": "hang"}},
         "hang-run": {"fault": {"at": "run", "call": 1, "kind": "hang"}},
     }
@@ -32,7 +32,7 @@ def limited(tmp_path_factory, fake_artifact, inputs_file, run_cli):
         fake_artifact(folder / "artifacts", name, **own)
     done = run_cli(
         *("run", "artifacts", *SMALL, "--reference", "well", "--timeout", "8"),
-        *("--memory-limit", LIMIT, "--turns", "20"),
+        *("--memory-limit", LIMIT, "--turns", "60"),
         cwd=folder,
     )
     rows = {row["artifact"]: row for row in json.loads((folder / "out.json").read_text())["rows"]}
