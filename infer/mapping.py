@@ -331,7 +331,8 @@ def question(label: str, choices: Mapping[str, Sequence[str]]) -> str:
         _quoted(f"{label}:{name}={other}") for (name, _), other in zip(shown, taken, strict=True)
     )
     more = len(choices) - len(shown)
-    return f"{text}{f' (and {more} more like these)' if more else ''}; say which, for instance by --map {options}"
+    others = f" (and {more} more like these)" if more else ""
+    return f"{text}{others}; say which, for instance by --map {options}"
 
 
 def _either(names: Sequence[str]) -> str:
@@ -352,7 +353,8 @@ def _laid_out(one: Pair, rules: Mapping[str, Rule], fits: Fits, label: str) -> P
         return one  # as it is, or it fits in no way: who asks says so
     if len(ways) > 1:
         raise Ambiguous(
-            f"'{one.name}' could be '{one.other}' in {len(ways)} layouts; say which, for instance by --map "
+            f"'{one.name}' could be '{one.other}' in {len(ways)} layouts; say which, "
+            + "for instance by --map "
             + _quoted(f"{label}:{one.name}@NCHW={one.other}@NHWC")
         )
     moved = f"axes {' '.join(map(str, ways[0]))} of '{one.other}'"
