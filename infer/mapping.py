@@ -352,10 +352,10 @@ def _laid_out(one: Pair, rules: Mapping[str, Rule], fits: Fits, label: str) -> P
     if not ways or ways[0] is None:
         return one  # as it is, or it fits in no way: who asks says so
     if len(ways) > 1:
+        option = _quoted(f"{label}:{one.name}@NCHW={one.other}@NHWC")
         raise Ambiguous(
             f"'{one.name}' could be '{one.other}' in {len(ways)} layouts; say which, "
-            + "for instance by --map "
-            + _quoted(f"{label}:{one.name}@NCHW={one.other}@NHWC")
+            f"for instance by --map {option}"
         )
     moved = f"axes {' '.join(map(str, ways[0]))} of '{one.other}'"
     note = f"{one.note}, with {moved}" if one.note else moved

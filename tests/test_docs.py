@@ -33,12 +33,11 @@ def _lines(page: Path) -> list[str]:
     blocks = re.sub(r"\\\n\s*", "", text)
     shown = [line.strip() for line in blocks.splitlines() if line.startswith("    ")]
     fenced = [
-        line for part in re.findall(r"```\w*\n(.*?)```", blocks, re.S) for line in part.split("\n")
+        line for part in re.findall(r"```\w*\n(.*?)```", blocks, re.S) for line in part.splitlines()
     ]
     prose = re.sub(r"```.*?```|^    .*$", "", text, flags=re.S | re.M)
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
-    lines = [line.strip().removeprefix("- run: ") for line in [*shown, *fenced, *spans]]
-    return [line for line in lines if _COMMAND.match(line)]
+    return [line for line in [*shown, *fenced, *spans] if _COMMAND.match(line)]
 
 
 COMMANDS = [(page, line) for page in PAGES for line in _lines(page)]
