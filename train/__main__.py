@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from train.data import DATASETS, ROOT_VARIABLE, DataError, Dataset, load_dataset, training_batches
-from train.metrics import seven_metrics
+from train.metrics import calibration, confusion, seven_metrics
 from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
 from train.recipe import FRAMEWORKS, PROFILES, SIZES, Recipe
 from train.record import PROFILE_NOTICES, environment, write_record
@@ -159,7 +160,8 @@ def _train(framework: str, options: argparse.Namespace) -> int:
         return INTERRUPTED
 
     weights = watch.best_weights()
-    metrics = _show(framework, data, " ".join(notices), script.predict(weights, data.test, recipe))
+    logits = script.predict(weights, data.test, recipe)
+    metrics = _show(framework, data, " ".join(notices), logits)
     record = {
         "framework": framework,
         "recipe": recipe.as_dict(),
@@ -168,6 +170,8 @@ def _train(framework: str, options: argparse.Namespace) -> int:
         "started_from": start_hash,
         **watch.describe(),
         "test_metrics": metrics,
+        "test_confusion": confusion(logits, data.test.labels),
+        "test_calibration": asdict(calibration(logits, data.test.labels)),
         "weights": {"file": path.name, "sha256": load_weights(path)[1]},
         "seconds": seconds,
         "environment": environment(framework),
