@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,25 @@ def test_the_workflow_calls_what_is_there():
     options = options_of("gate", "m", "--baseline", "b", *arguments)
     assert options.against == [Path("former")]
     assert str(options.junit) == "gate.xml"
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 3, 4])
+def test_the_workflow_ends_as_the_gate_does_and_only_warns_where_it_is_not_sure(tmp_path, status):
+    text = (EXAMPLE / ".github" / "workflows" / "gate.yml").read_text()
+    step = re.search(r"- name: gate\n +run: \|\n((?: {10}.*\n|\n)+)", text)[1]
+    report = "echo the report > gate.md;" if status != 2 else ""
+    (tmp_path / "gate.sh").write_text(f"{report} echo $@ > arguments; exit {status}\n")
+    summary = tmp_path / "summary.md"
+    done = subprocess.run(
+        ["bash", "-e", "-c", textwrap.dedent(step)],  # as GitHub runs it
+        cwd=tmp_path,
+        env=os.environ | {"GITHUB_STEP_SUMMARY": str(summary)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == (0 if status == 4 else status), done.stderr
+    assert ("::warning::" in done.stdout) == (status == 4)
+    assert "--against former" in (tmp_path / "arguments").read_text()
+    if report:
+        assert summary.read_text() == "the report\n"
