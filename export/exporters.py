@@ -77,6 +77,17 @@ EXPORTERS = {
         ("torch",),
         executes_code=True,  # the file holds a program
     ),
+    "torch-export": Exporter(
+        "torch_export",
+        "torch-export",
+        "torch",
+        False,
+        "model.pt2",
+        ("torch",),
+        "train,torch",
+        ("torch",),
+        executes_code=True,  # sizes in its graph are read as Python
+    ),
     "jax-export": Exporter(
         "jax_export",
         "jax-export",

@@ -9,6 +9,7 @@ from infer.summary import Row
 FORMATS = {
     "jax-export": "it may call whatever is registered in jaxlib",
     "saved-model": "its graph may read and write files",
+    "torch-export": "its graph may call any function of PyTorch",
     "torchscript": "the file holds a program",
 }
 UNKNOWN = {"litert": "it depends on its operators: exportbench inspect PATH tells"}

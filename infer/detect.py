@@ -11,13 +11,13 @@ import zipfile
 from pathlib import Path
 
 from infer.errors import ArtifactError, DamagedError
-from infer.readers import jax_export, litert, onnx, openvino, saved_model
+from infer.readers import jax_export, litert, onnx, openvino, saved_model, torch_export
 from infer.readers.mapped import mapped
 from infer.readers.places import check_link
 from infer.readers.protobuf import Message
 
 _HEAD = 4096
-_TAKEN = "SavedModel, TorchScript, ONNX, jax.export, LiteRT or OpenVINO IR"
+_TAKEN = "SavedModel, TorchScript, torch.export, ONNX, jax.export, LiteRT or OpenVINO IR"
 # What people have beside artifacts, by how it begins: what it is and what to do.
 _OTHERS = (
     (b"\x89HDF\r\n\x1a\n", "a model or weights of Keras in HDF5; export it with model.export"),
@@ -174,12 +174,12 @@ def _in_archive(path: Path) -> str:
         raise DamagedError(f"a damaged archive ({error})") from None
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return "torchscript"
-    if any(
-        re.search(r"(^|/)(models/.*\.json|serialized_exported_program\.json)$", n) for n in names
-    ):
+    if torch_export.is_archive(names):
+        return "torch-export"
+    if "serialized_exported_program.json" in names:
         raise ArtifactError(
-            f"{path}: a program of torch.export, which no runtime here takes; export it as "
-            "ONNX with torch.onnx.export, or with torch.jit"
+            f"{path}: a program that torch.export saved before PyTorch 2.8; load it there and "
+            "save it anew"
         )
     if "data.pkl" in names:
         raise ArtifactError(
@@ -190,7 +190,7 @@ def _in_archive(path: Path) -> str:
         raise ArtifactError(f"{path}: a model of Keras; export it with model.export")
     if names and all(name.endswith(".npy") for name in names):
         raise ArtifactError(f"{path}: arrays, not a model; give them with --inputs")
-    raise ArtifactError(f"{path}: an archive, but not TorchScript")
+    raise ArtifactError(f"{path}: an archive, but neither TorchScript nor torch.export")
 
 
 _MODEL = {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}  # fields of ONNX's ModelProto

@@ -60,7 +60,15 @@ def main(arguments: list[str]) -> None:
 
 def answer(format_name: str, payload: Path) -> dict[str, Any]:
     """What a payload says of itself as JSON takes it, or `error`, why it does not."""
-    from infer.readers import jax_export, litert, onnx, openvino, saved_model, torchscript
+    from infer.readers import (
+        jax_export,
+        litert,
+        onnx,
+        openvino,
+        saved_model,
+        torch_export,
+        torchscript,
+    )
 
     readers = {
         "jax-export": jax_export.describe,
@@ -68,6 +76,7 @@ def answer(format_name: str, payload: Path) -> dict[str, Any]:
         "onnx": onnx.describe,
         "openvino": openvino.describe,
         "saved-model": saved_model.describe,
+        "torch-export": torch_export.describe,
         "torchscript": torchscript.describe,
     }
     if format_name not in readers:

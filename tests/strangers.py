@@ -144,6 +144,24 @@ def _litert(tf, out, random) -> None:
     write("rigid", 1, (1, 32))  # one sample, and no more
     write("int8", 1, (-1, 32), quantised=True)
 
+    class Running(tf.Module):
+        """One sample at a time, and a sum of all that came."""
+
+        def __init__(self):
+            super().__init__()
+            self.total = tf.Variable(tf.zeros((1, 2)))
+
+        @tf.function(input_signature=[tf.TensorSpec((1, 2), tf.float32, "x")])
+        def add(self, x):
+            return {"total": self.total.assign_add(x)}
+
+    running = Running()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [running.add.get_concrete_function()], running
+    )
+    converter.experimental_enable_resource_variables = True
+    (out / "running.tflite").write_bytes(converter.convert())
+
 
 def torch(out: Path) -> None:
     import torch
@@ -194,9 +212,23 @@ def torch(out: Path) -> None:
         name = type(module).__name__.lower()
         torch.jit.script(module.eval()).save(str(out / f"{name}.pt"))
     torch.save({"w": torch.ones(2)}, out / "state.pt")
-    torch.export.save(
-        torch.export.export(torch.nn.Linear(2, 2), (torch.ones(1, 2),)), out / "program.pt2"
-    )
+
+    class Pairs(torch.nn.Module):
+        """A number that the graph fixes, a tuple, and a dictionary out."""
+
+        def forward(
+            self, x: torch.Tensor, scale: float, pair: tuple[torch.Tensor, torch.Tensor]
+        ) -> dict[str, object]:
+            return {"y": x * scale, "z": (pair[0] + 1, pair[1])}
+
+    batch = torch.export.Dim("batch")
+    pair = (torch.ones(3, 2), torch.ones(3, dtype=torch.int64))
+    for module, arguments, shapes in (
+        (Pairs(), (torch.ones(3, 2), 2.0, pair), ({0: batch}, None, ({0: batch}, {0: batch}))),
+        (Counter(), (torch.ones(3, 4),), ({0: batch},)),
+    ):
+        program = torch.export.export(module, arguments, dynamic_shapes=shapes)
+        torch.export.save(program, out / f"{type(module).__name__.lower()}.pt2")
 
 
 def jax(out: Path) -> None:

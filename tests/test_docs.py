@@ -11,15 +11,17 @@ import pytest
 
 import export.__main__
 import infer.cli
+import study.__main__
 import train.__main__
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
 _PARSERS = {
     "exportbench": infer.cli._parser,
     "python -m infer": infer.cli._parser,
     "python -m train": train.__main__._parser,
     "python -m export": export.__main__._parser,
+    "python -m study": study.__main__._parser,
 }
 _COMMAND = re.compile(rf"(?:{'|'.join(map(re.escape, _PARSERS))}|python tools/\w+\.py)(?= |$)")
 # Where the shell takes over.

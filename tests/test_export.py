@@ -35,6 +35,7 @@ pytest_plugins = ("frameworks",)
 ALL = (
     "saved-model",
     "torchscript",
+    "torch-export",
     "jax-export",
     "jax2tf",
     "onnx-keras",
@@ -235,13 +236,13 @@ def test_the_best_weights_go_to_all_formats_and_each_frameworks_own_to_its_own(
     given = jobs.weights("pretrained", "flax-paper", "flax", 0.9, 3)
     assert command_line.main([]) == 0
     expected = {(given, name) for name in ALL}
-    expected |= {(torch, name) for name in ("torchscript", "onnx-torch")}
+    expected |= {(torch, name) for name in ("torchscript", "torch-export", "onnx-torch")}
     expected |= {(keras, name) for name in ("saved-model", "onnx-keras")}
     assert set(jobs.done) == expected
     assert len(jobs.done) == len(expected)
 
 
-@pytest.mark.parametrize(("comparison", "count"), [("same", 7), ("own", 2), ("both", 7)])
+@pytest.mark.parametrize(("comparison", "count"), [("same", 8), ("own", 3), ("both", 8)])
 def test_one_comparison_can_be_asked_for(jobs: _Jobs, comparison: str, count: int) -> None:
     jobs.weights("weights", "torch-quick", "torch", 0.7, 1)
     assert command_line.main(["--comparison", comparison]) == 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +159,13 @@ class TestLiteRT:
         assert spec_of(loaded, "outputs") == {"probabilities": ("float32", [1, 3])}
         close(outputs["probabilities"].sum(), 1)
 
+    def test_state_is_as_the_file_has_it_at_the_first_call(self, strangers, worker):
+        x = np.ones((1, 2), np.float32)
+        loaded, outputs = worker(strangers("tensorflow") / "running.tflite", {"x": x})
+
+        assert spec_of(loaded) == {"x": ("float32", [1, 2])}
+        close(outputs["total"], x)
+
     def test_a_batch_is_left_where_it_is_asked_for(self, strangers, worker):
         path = strangers("tensorflow") / "single.tflite"
         loaded, _ = worker(path, settings={"batch": "fixed"})
@@ -214,6 +224,57 @@ class TestTorchScript:
 
         close(outputs["output_0"], X + 1)
         assert loaded["notes"] == ["keeps state from call to call"]
+
+
+class TestTorchExport:
+    def test_tuples_dictionaries_and_fixed_numbers(self, strangers, worker):
+        x, whole = X[:, :2], np.arange(5)
+        loaded, outputs = worker(
+            strangers("torch") / "pairs.pt2", {"x": x, "pair_0": x, "pair_1": whole}
+        )
+
+        assert {name: kind for name, (kind, _) in spec_of(loaded).items()} == {
+            **{"x": "float32", "pair_0": "float32", "pair_1": "int64"}
+        }
+        symbol, width = spec_of(loaded)["x"][1]
+        assert isinstance(symbol, str) and width == 2
+        assert loaded["notes"] == ["arguments that the graph holds: 2.0"]
+        close(outputs["y"], 2 * x)
+        close(outputs["z.0"], x + 1)
+        close(outputs["z.1"], whole)
+
+    def test_state_is_kept_and_said(self, strangers, worker):
+        loaded, outputs = worker(strangers("torch") / "counter.pt2", {"x": X})
+
+        close(outputs["output_0"], X + 1)
+        assert loaded["notes"] == ["keeps state from call to call"]
+
+    @pytest.mark.parametrize("where", ["sample inputs", "weights"])
+    def test_pickles_in_it_are_refused_and_not_opened(self, strangers, worker, tmp_path, where):
+        sprung = tmp_path / "sprung"
+
+        class Trap:
+            def __reduce__(self):
+                return os.mkdir, (str(sprung),)
+
+        with zipfile.ZipFile(strangers("torch") / "counter.pt2") as source:
+            parts = {name: source.read(name) for name in source.namelist()}
+        name = next(n for n in parts if n.endswith("data/sample_inputs/model.pt"))
+        if where == "weights":
+            name = next(n for n in parts if n.endswith("weights/weight_0"))
+            (config,) = (n for n in parts if n.endswith("model_weights_config.json"))
+            stated = json.loads(parts[config])
+            stated["config"]["total"]["use_pickle"] = True
+            parts[config] = json.dumps(stated).encode()
+        parts[name] = pickle.dumps(Trap())
+        with zipfile.ZipFile(tmp_path / "trap.pt2", "w") as archive:
+            for entry, content in parts.items():
+                archive.writestr(entry, content)
+
+        with pytest.raises(Failure, match=r"pickle.*never opened") as caught:
+            worker(tmp_path / "trap.pt2", {"x": X})
+        assert caught.value.outcome == "unsupported"
+        assert not sprung.exists()
 
 
 class TestJaxExport:

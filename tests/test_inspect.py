@@ -37,6 +37,7 @@ def every(strangers, tmp_path_factory):
     shutil.copytree(strangers("tensorflow") / "several", folder / "several")
     shutil.copy(strangers("tensorflow") / "int8.tflite", folder / "int8.tflite")
     shutil.copy(strangers("torch") / "scalars.pt", folder / "scalars.pt")
+    shutil.copy(strangers("torch") / "pairs.pt2", folder / "pairs.pt2")
     shutil.copy(strangers("jax") / "tree.jax", folder / "tree.jax")
     return folder
 
@@ -47,6 +48,7 @@ PAYLOADS = {
     "several": "saved-model",
     "int8.tflite": "litert",
     "scalars.pt": "torchscript",
+    "pairs.pt2": "torch-export",
     "tree.jax": "jax-export",
 }
 
@@ -132,6 +134,24 @@ class TestInspect:
         found = inspected(strangers("torch") / "words.pt")
         assert found["weights"]["float32"] == 4 * (10 * 4 + 4 * 4)
         assert set(found["signatures"]) == {"", "size"}
+
+    def test_torch_export(self, every, strangers):
+        found = inspected(every / "pairs.pt2")
+
+        signature = found["signatures"][""]
+        assert [(s["name"], s["dtype"]) for s in signature["inputs"]] == [
+            ("x", "float32"),
+            ("pair_0", "float32"),
+            ("pair_1", "int64"),
+        ]
+        assert names(signature, "outputs") == ["y", "z.0", "z.1"]
+        assert signature["outputs"][0]["shape"] == signature["inputs"][0]["shape"]
+        assert found["operators"] == {"aten.mul.Tensor": 1, "aten.add.Tensor": 1}
+        assert found["notes"] == ["scale: always 2.0"]
+        assert "PyTorch" in found["executes_code"]
+        counter = inspected(strangers("torch") / "counter.pt2")
+        assert counter["weights"] == {"float32": 4}
+        assert counter["notes"] == ["keeps state from call to call"]
 
     def test_jax_export(self, every):
         found = inspected(every / "tree.jax")
@@ -245,10 +265,9 @@ class TestDamaged:
 
         assert done.returncode == 2 and "no such file" in one_line(done)
 
-    @pytest.mark.parametrize("name", ["state.pt", "program.pt2"])
-    def test_what_is_no_artifact_is_named(self, strangers, name):
+    def test_what_is_no_artifact_is_named(self, strangers):
         with pytest.raises(ArtifactError, match="export"):
-            inspect(strangers("torch") / name)
+            inspect(strangers("torch") / "state.pt")
 
     def test_a_pickle_is_never_run(self, every, tmp_path):
         class Trap:
@@ -354,7 +373,8 @@ class TestDoctor:
         found = json.loads(done.stdout)
         runtimes = {one["name"]: one for one in found["runtimes"]}
         assert set(runtimes) == {
-            *("saved-model", "torchscript", "jax-export", "onnx", "litert", "openvino")
+            *("saved-model", "torchscript", "torch-export", "jax-export"),
+            *("onnx", "litert", "openvino"),
         }
         for runtime in runtimes.values():
             assert runtime["versions"] and runtime["devices"] and not runtime["problem"]

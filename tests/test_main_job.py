@@ -39,12 +39,14 @@ linux = pytest.mark.skipif(
 LIBRARIES = {
     "saved-model": "libtensorflow_framework",
     "torchscript": "libtorch_cpu",
+    "torch-export": "libtorch_cpu",
     "jax-export": "jaxlib",
     "onnx": "onnxruntime_pybind11_state",
 }
 DISTRIBUTIONS = {
     "saved-model": {"tensorflow"},
     "torchscript": {"torch"},
+    "torch-export": {"torch"},
     "jax-export": {"jax", "jaxlib"},
     "onnx": {"onnxruntime"},
 }
@@ -138,7 +140,7 @@ GENERATIONS, TURNS = PROTOCOLS["quick"].generations, PROTOCOLS["quick"].bursts
 def measured(
     exported: Exported, small_inputs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Measured:
-    """All seven formats, measured by the quick protocol."""
+    """All formats, measured by the quick protocol."""
     return measure(tmp_path_factory.mktemp("run"), exported.out, "--inputs", small_inputs)
 
 

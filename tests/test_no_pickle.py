@@ -10,7 +10,9 @@ from conftest import ROOT
 from infer.inputs import InputError, read_inputs
 
 FILES = sorted(
-    file for part in ("infer", "train", "export", "tools") for file in (ROOT / part).rglob("*.py")
+    file
+    for part in ("infer", "train", "export", "study", "tools")
+    for file in (ROOT / part).rglob("*.py")
 )
 
 

@@ -49,10 +49,11 @@ SAMPLES = {
     "openvino": ("openvino", ("dense.xml",)),
     "jax-export": ("jax", ("wide.jax", "tree.jax", "sharded.jax")),
     "torchscript": ("torch", ("counter.pt", "scalars.pt", "words.pt")),
+    "torch-export": ("torch", ("counter.pt2", "pairs.pt2")),
     "saved-model": ("tensorflow", ("counter", "several", "words", "tf1-first")),
 }
 BESIDE = {"outside.onnx": ("weights.bin",), "dense.xml": ("dense.bin",)}
-INPUTS = {"counter.pt": {"x": np.ones((4, 4), np.float32)}}
+INPUTS = {name: {"x": np.ones((4, 4), np.float32)} for name in ("counter.pt", "counter.pt2")}
 INSPECT_LIMIT_S, RUN_LIMIT_S = 70.0, 300.0
 TOGETHER = 8  # artifacts in a run
 _HUGE = (b"\xff" * 4, b"\xff\xff\xff\x7f", b"\xff" * 8, b"\xff" * 9 + b"\x01", b"\x00\x00\x00\x80")

@@ -37,6 +37,7 @@ RUNTIMES = {
         "saved_model", "tensorflow", ("tensorflow",), "tensorflow", ("saved-model",)
     ),
     "torchscript": Runtime("torchscript", "torch", ("torch",), "torch", ("torchscript",)),
+    "torch-export": Runtime("torch_export", "torch", ("torch",), "torch", ("torch-export",)),
     "jax-export": Runtime("jax_export", "jax", ("jax", "jaxlib"), "jax", ("jax-export",)),
     "onnx": Runtime("onnx", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "onnx", ("onnx",)),
     "litert": Runtime(

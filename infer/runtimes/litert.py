@@ -70,10 +70,15 @@ class LiteRT:
 
     def settle(self) -> None:
         """Find out whether a fixed batch can be another."""
+        # To find it out takes calls, which would change a state.
+        kinds = {operator["op_name"] for operator in self._interpreter._get_ops_details()}
+        if self._settings["batch"] == "fixed" or "VAR_HANDLE" in kinds:
+            return
         fixed = {tensor.batch for tensor in self._inputs.values()}
-        if self._settings["batch"] == "resized" and self._resizes():
+        if self._resizes():
             (batch,) = fixed
             self.notes.append(f"made for a batch of {batch}, resized to others")
+        self._interpreter.reset_all_variables()
 
     def _signature_tensors(self, name: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Inputs and outputs by name: those of a signature, or of the graph where there is none."""

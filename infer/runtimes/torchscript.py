@@ -14,6 +14,7 @@ import torch
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
 from infer.runtimes.base import Arrays, Options, Setting, chosen
+from infer.runtimes.torch_values import leaves
 
 SETTINGS = (
     # "frozen" takes the weights into the graph; "optimized" then folds and fuses for oneDNN too.
@@ -115,7 +116,7 @@ class TorchScript:
 
     def fetch(self, result: Any) -> Arrays:
         """Copy the outputs to the host, which waits for them."""
-        named = list(_leaves(result))
+        named = list(leaves(result))
         self._last = [value for _, value in named]
         names = self._outputs or [name for name, _ in named]
         return {
@@ -130,7 +131,7 @@ class TorchScript:
         def call() -> object:
             with torch.inference_mode(self._settings["autograd"] == "off"):
                 result = method(**put(inputs))
-            return [value.detach().cpu().numpy() for _, value in _leaves(result)]
+            return [value.detach().cpu().numpy() for _, value in leaves(result)]
 
         return call
 
@@ -204,7 +205,7 @@ class _Returned:
         self._type = declared
 
     def names(self, name: str) -> Iterator[str]:
-        """Of its tensors, as `_leaves` calls them."""
+        """Of its tensors, as `leaves` calls them."""
         elements = _elements(self._type)
         if elements is None:
             yield name
@@ -218,32 +219,6 @@ def _returned(schema: Any) -> list[_Returned]:
     if len(declared) == 1 and (elements := _elements(declared[0])) is not None:
         declared = elements
     return [_Returned(one) for one in declared]
-
-
-def _leaves(result: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors of a result: those of a tuple by number, of a dictionary by key."""
-    if isinstance(result, dict):
-        for key, value in result.items():
-            yield from _named(str(key), value)
-        return
-    values = result if isinstance(result, tuple | list) else (result,)
-    for index, value in enumerate(values):
-        yield from _named(f"output_{index}", value)
-
-
-def _named(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(value, torch.Tensor):
-        yield name, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _named(f"{name}.{key}", inner)
-    elif isinstance(value, tuple | list):
-        for index, inner in enumerate(value):
-            yield from _named(f"{name}.{index}", inner)
-    elif isinstance(value, bool | int | float | complex):
-        yield name, torch.tensor(value)
-    elif value is not None:
-        raise NotImplementedError(f"the output '{name}' is a {type(value).__name__}")
 
 
 def _signature(inputs: list[TensorSpec], schema: Any) -> Signature:

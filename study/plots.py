@@ -1,0 +1,172 @@
+"""The study's plots as SVG. Series differ in shape or hatching too, not in colour alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("svg")
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from study.paper import TABLE_3
+from study.setup import NAMES
+from study.tables import TEST_IMAGES, kind_of, of_profile, title
+
+# Text stays text, and the same results give the same file.
+matplotlib.rcParams |= {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "study",
+    "font.size": 9,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
+_MARKERS = "osD^vP*X"
+_HATCHES = ("", "//", "..", "xx", "\\\\", "++")
+
+
+def write(path: Path, figure: Figure) -> None:
+    """Write a figure."""
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def accuracy(records: list[dict[str, Any]]) -> Figure:
+    """Accuracy on the test images of each training, beside the paper's."""
+    figure, axes = plt.subplots(figsize=(6.5, 3))
+    for place, framework in enumerate(NAMES):
+        paper = TABLE_3[framework]["accuracy"]
+        error = np.sqrt(paper * (1 - paper) / TEST_IMAGES)
+        axes.errorbar(
+            paper, place + 0.2, xerr=error, fmt="kx", capsize=3, label=_once(place, "paper")
+        )
+        for profile, marker, offset in (("paper", "o", 0.0), ("best", "D", -0.2)):
+            values = [
+                record["test_metrics"]["accuracy"]
+                for record in of_profile(records, profile)
+                if record["framework"] == framework
+            ]
+            name = {"paper": "ours, a mark a seed", "best": "ours, profile best"}[profile]
+            axes.plot(
+                values, [place + offset] * len(values), marker, color="C0" if offset else "C1",
+                label=_once(place, name),
+            )  # fmt: skip
+    axes.set_yticks(range(len(NAMES)), list(NAMES.values()))
+    axes.set_ylim(-0.6, len(NAMES) - 0.4)
+    axes.set_xlabel("accuracy on the test images (bars: standard error of 3,421 images)")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _once(place: int, label: str) -> str:
+    return label if place == 0 else "_" + label
+
+
+def calibration(records: list[dict[str, Any]]) -> Figure:
+    """How often each network is right by how sure it is."""
+    figure, axes = plt.subplots(figsize=(5, 4.5))
+    axes.plot([0, 1], [0, 1], "k:", label="as sure as it is right")
+    known = [record for record in records if record.get("test_calibration")]
+    for index, record in enumerate(known):
+        # A share of fewer images says nothing.
+        bins = [bin_ for bin_ in record["test_calibration"]["bins"] if bin_[0] >= 20]
+        axes.plot(
+            [bin_[1] for bin_ in bins], [bin_[2] for bin_ in bins],
+            marker=_MARKERS[index % len(_MARKERS)], label=title(record),
+        )  # fmt: skip
+    axes.set_xlabel("mean confidence of a bin of 20 images or more")
+    axes.set_ylabel("share that is right")
+    axes.set_xlim(0.3, 1.01)
+    axes.set_ylim(0.3, 1.01)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def ratios(run: dict[str, Any], points: tuple[str, str] = ("batch 128", "batch 1")) -> Figure:
+    """The ratio of each artifact to the reference with its interval, for two kinds of calls."""
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3), sharey=True)
+    rows = sorted(run["rows"], key=lambda row: -_value(row, points[0]))
+    for axes, point in zip(panels, points, strict=True):
+        for place, row in enumerate(rows):
+            ratio = row["timings"].get(point, {}).get("ratio")
+            value = _value(row, point)
+            bars = [[value - ratio["low"]], [ratio["high"] - value]] if ratio else None
+            axes.errorbar(value, place, xerr=bars, fmt="o" if ratio else "kx", capsize=3)
+        axes.axvline(1, color="k", linewidth=0.8)
+        axes.set_xscale("log")
+        ticks = [0.5, 0.7, 1, 1.5, 2, 3]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_title(f"{point}: time over TorchScript's")
+    panels[0].set_yticks(range(len(rows)), [_short(row["artifact"]) for row in rows])
+    return figure
+
+
+def _value(row: dict[str, Any], point: str) -> float:
+    ratio = row["timings"].get(point, {}).get("ratio")
+    return float(ratio["value"]) if ratio else 1.0
+
+
+def _short(artifact: str) -> str:
+    return artifact.rpartition("/")[2]
+
+
+def sizes(run: dict[str, Any], point: str) -> Figure:
+    """The time for an image by its side, of each format."""
+    figure, axes = plt.subplots(figsize=(6.5, 4))
+    series: dict[str, dict[int, float]] = {}
+    for row in run["rows"]:
+        side = re.search(r"\d+", row["shapes"])
+        if side and point in row["timings"]:
+            own = series.setdefault(_short(row["artifact"]), {})
+            own[int(side[0])] = 1e3 / row["timings"][point]["samples_per_s"]
+    for index, (name, own) in enumerate(sorted(series.items())):
+        sides = sorted(own)
+        axes.plot(sides, [own[side] for side in sides], marker=_MARKERS[index], label=name)
+    sides = sorted({side for own in series.values() for side in own})
+    least = min(own[sides[0]] for own in series.values())
+    axes.plot(
+        sides, [least * (side / sides[0]) ** 2 for side in sides], "k:", label="as the pixels"
+    )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(sides, [f"{side}" for side in sides])
+    axes.minorticks_off()
+    axes.set_xlabel("image side in pixels")
+    axes.set_ylabel(f"milliseconds an image, {point}")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def operators(found: dict[str, Any]) -> Figure:
+    """The shares of kinds of operators, of each artifact and batch."""
+    bars = [
+        (f"{artifact}, batch {batch}", own["operators"])
+        for artifact, batches in found["artifacts"].items()
+        for batch, own in batches.items()
+    ]
+    figure, axes = plt.subplots(figsize=(7.5, 4))
+    kinds = list(dict.fromkeys(kind_of(name) for _, own in bars for name in own))
+    left = np.zeros(len(bars))
+    for index, kind in enumerate(kinds):
+        shares = np.array(
+            [
+                sum(s for name, s in own.items() if kind_of(name) == kind) / sum(own.values())
+                for _, own in bars
+            ]
+        )
+        axes.barh(
+            range(len(bars)), shares, left=left, label=kind,
+            hatch=_HATCHES[index % len(_HATCHES)], edgecolor="white",
+        )  # fmt: skip
+        left += shares
+    axes.set_yticks(range(len(bars)), [name for name, _ in bars])
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the time in operators")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.15), ncols=3)
+    return figure

@@ -1,0 +1,146 @@
+"""Each framework's own predict beside its artifact: the time for the test images, as in Table 2."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from export.exporters import EXPORTERS
+from infer import environment
+from infer.statistics import Ratio, ratio_of
+from study.results import StudyError
+from study.setup import BATCH, NATIVE, SAME_WEIGHTS
+from train.recipe import FRAMEWORKS
+
+# The first pass is the one that compiles.
+PASSES = 4
+ROUNDS = 5
+_LIMIT_S = 1800.0
+
+
+def measure(
+    exported: Path, images: Path, size: int, tell: Callable[[str], None], rounds: int = ROUNDS
+) -> dict[str, Any]:
+    """Time both for every framework, each in a fresh process a round, in random order.
+
+    Args:
+        exported: folder with the artifacts of the weights, by exporter.
+        images: `.npz` of `image`.
+        size: of the images, in pixels.
+        tell: is called with what is going on.
+        rounds: at least two.
+
+    Returns:
+        By framework and by "predict" and "artifact" what each round found; and ratios with their
+        intervals, corrected for their number: of predict to the artifact, and of each framework's
+        predict to PyTorch's.
+
+    Raises:
+        StudyError: one of them failed.
+    """
+    order = [(framework, what) for framework in FRAMEWORKS for what in ("predict", "artifact")]
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {
+        framework: {"predict": [], "artifact": []} for framework in FRAMEWORKS
+    }
+    generator = random.Random(0)
+    for number in range(rounds):
+        generator.shuffle(order)
+        for framework, what in order:
+            tell(f"{size} pixels, round {number + 1} of {rounds}: {framework}, {what}")
+            artifact = exported / NATIVE[framework] if what == "artifact" else None
+            found[framework][what].append(_once(framework, artifact, images))
+    seconds = {
+        (framework, what): [_steady(one) for one in found[framework][what]]
+        for framework, what in order
+    }
+    pairs = {f"{f}: predict over artifact": ((f, "predict"), (f, "artifact")) for f in FRAMEWORKS}
+    pairs |= {
+        f"{f} over torch: predict": ((f, "predict"), ("torch", "predict"))
+        for f in FRAMEWORKS
+        if f != "torch"
+    }
+    ratios = {
+        name: _as_dict(
+            ratio_of(
+                [math.log(a / b) for a, b in zip(seconds[mine], seconds[other], strict=True)],
+                len(pairs),
+            )
+        )
+        for name, (mine, other) in pairs.items()
+    }
+    return {
+        "environment": environment.describe(),
+        "size": size,
+        "batch": BATCH,
+        "passes": PASSES,
+        "rounds": rounds,
+        "frameworks": found,
+        "ratios": ratios,
+    }
+
+
+def _steady(one: dict[str, Any]) -> float:
+    """Seconds of a pass after the first: the least, which nothing disturbed."""
+    return float(min(one["pass_s"][1:]))
+
+
+def _as_dict(ratio: Ratio) -> dict[str, Any]:
+    return {"value": ratio.value, "low": ratio.low, "high": ratio.high}
+
+
+def _once(framework: str, artifact: Path | None, images: Path) -> dict[str, Any]:
+    exporter = EXPORTERS[NATIVE[framework]]
+    job = {
+        "framework": framework,
+        "format": exporter.format,
+        "artifact": str(artifact / exporter.payload) if artifact else None,
+        "weights": str(SAME_WEIGHTS),
+        "images": str(images),
+        "threads": environment.cores(),
+        "passes": PASSES,
+    }
+    with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
+        file = Path(folder) / "job.json"
+        file.write_text(json.dumps(job))
+        return ask("study.predict_once", file)
+
+
+def ask(module: str, job: Path) -> dict[str, Any]:
+    """Run a module of the study on a job in a process of its own; return what it prints last.
+
+    Raises:
+        StudyError: it failed, or took too long.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", module, str(job)],
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_S,
+        )
+        done.check_returncode()
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise StudyError(f"{module}: no end after {_LIMIT_S:.0f} s") from None
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or [f"status {error.returncode}"])[-1]
+        raise StudyError(f"{module}, {job.read_text()}: {said}") from None
+    return found
+
+
+def compile_share(rounds: list[dict[str, Any]], passes: int = 10) -> float:
+    """How much longer a mean of so many passes is than a pass after the first, as a share.
+
+    Args:
+        rounds: what `measure` found of one framework.
+        passes: that are averaged with the first among them, ten in the paper.
+    """
+    return statistics.median((one["pass_s"][0] / _steady(one) - 1) / passes for one in rounds)

@@ -1,0 +1,48 @@
+"""Where each runtime's time goes: the operators' shares, as its own profiler has them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from export.exporters import EXPORTERS
+from infer import environment
+from study.prediction import ask
+from study.setup import NATIVE
+
+PROFILED = ("onnx-torch", *NATIVE.values())
+BATCHES = (128, 1)
+
+
+def measure(exported: Path, images: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Seconds a call of each operator, by artifact and batch.
+
+    Args:
+        exported: folder with the artifacts of the weights, by exporter.
+        images: `.npz` of `image`.
+        tell: is called with what is going on.
+
+    Raises:
+        StudyError: one of them failed.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in PROFILED:
+        exporter = EXPORTERS[name]
+        found[name] = {}
+        for batch in BATCHES:
+            tell(f"profile of {name}, batch {batch}")
+            job = {
+                "format": exporter.format,
+                "artifact": str(exported / name / exporter.payload),
+                "images": str(images),
+                "batch": batch,
+                "threads": environment.cores(),
+            }
+            with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
+                file = Path(folder) / "job.json"
+                file.write_text(json.dumps(job | {"folder": folder}))
+                found[name][str(batch)] = ask("study.profile_once", file)
+    return {"environment": environment.describe(), "artifacts": found}
