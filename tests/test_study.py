@@ -1,0 +1,173 @@
+"""The study: the arithmetic of its tables, and that its pages are what its results say."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from study import pages, tables
+from study.__main__ import COMPARISONS, PREDICTED, main
+from study.prediction import compile_share
+from study.results import StudyError, read
+from study.setup import TRAININGS
+from study.training import records
+
+STUDY = ROOT / "docs" / "study"
+
+
+def record(framework, seed, accuracy, profile="paper"):
+    metrics = dict.fromkeys(tables.TABLE_3["keras"], accuracy)
+    recipe = {"profile": profile, "seed": seed}
+    return {"framework": framework, "recipe": recipe, "test_metrics": metrics}
+
+
+def cells(table, row):
+    (line,) = (line for line in table.splitlines() if line.startswith(f"| {row} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_table_3_has_all_seeds_and_the_best_of_them():
+    found = tables.table_3([record("torch", 0, 0.95), record("torch", 1, 0.96)])
+
+    assert cells(found, "PyTorch, accuracy")[1:] == [
+        "0.9486",
+        "0.9500 0.9600",
+        "+0.0114",
+        "0, 1",
+    ]
+    assert cells(found, "JAX, accuracy")[2:] == ["-", "-", "-"]
+
+
+def test_frameworks_are_told_from_seeds_only_where_they_differ_by_more():
+    def said(*accuracies):
+        frameworks = ("keras", "torch", "flax")
+        return tables.spread(
+            [
+                record(framework, seed, value)
+                for framework, pair in zip(frameworks, accuracies, strict=True)
+                for seed, value in enumerate(pair)
+            ]
+        )
+
+    alike = said((0.95, 0.96), (0.96, 0.95), (0.951, 0.959))
+    assert (
+        "Between the frameworks' means: 0.0000; between seeds of one framework: up to 0.0100"
+        in (alike)
+    )
+    assert "p = 1.00" in alike
+    apart = said((0.95, 0.951), (0.96, 0.961), (0.97, 0.971))
+    assert "Between the frameworks' means: 0.0200" in apart and "p = 0.00" in apart
+    assert "Too few" in tables.spread([record("keras", 0, 0.95), record("torch", 0, 0.95)])
+
+
+def test_a_confusion_gives_each_class_its_figures():
+    found = tables.confusion(
+        {"test_confusion": [[8, 2], [1, 9]], "dataset": {"classes": ["cat", "dog"]}}
+    )
+
+    assert cells(found, "0 cat")[1:] == ["8", "2", "0.8889", "0.8000", "0.8421"]
+    assert cells(found, "1 dog")[1:] == ["1", "9", "0.8182", "0.9000", "0.8571"]
+
+
+def test_what_the_first_pass_adds_to_a_mean_of_ten():
+    rounds = [{"pass_s": [3.0, 1.1, 1.0]}, {"pass_s": [3.0, 1.0, 1.2]}]
+    assert compile_share(rounds) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("operator", "kind"),
+    [
+        ("FusedConv", "convolution"),
+        ("aten::mkldnn_convolution", "convolution"),
+        ("_FusedConv2D", "convolution"),
+        ("ReorderOutput", "layout"),
+        ("aten::copy_", "layout"),
+        ("Gemm", "dense and softmax"),
+        ("aten::batch_norm", "normalization and element by element"),
+        ("AddV2", "normalization and element by element"),
+        ("ReduceMax", "pooling"),
+        ("NoOp", "other"),
+    ],
+)
+def test_operators_are_of_a_kind(operator, kind):
+    assert tables.kind_of(operator) == kind
+
+
+def results():
+    predictions = {size: read(STUDY / f"predict-{size}.json") for size in PREDICTED}
+    runs = {name: read(STUDY / f"{name}.json") for name in COMPARISONS}
+    return (
+        {size: found for size, found in predictions.items() if found},
+        {name: found for name, found in runs.items() if found},
+        read(STUDY / "profiles.json"),
+    )
+
+
+def test_the_tables_of_the_page_are_those_of_the_results():
+    expected = pages.text(records(STUDY), *results())
+    assert (STUDY / pages.TABLES).read_text() == expected
+
+
+def test_the_plots_are_there(tmp_path):
+    pytest.importorskip("matplotlib", reason="draws the plots")
+    for file in STUDY.glob("*.json"):
+        (tmp_path / file.name).write_text(file.read_text())
+    (tmp_path / "records").symlink_to(STUDY / "records")
+
+    assert main(["write", "--out", str(tmp_path)]) == 0
+    made = {path.name for path in tmp_path.glob("*.svg")}
+    assert made and made == {path.name for path in STUDY.glob("*.svg")}
+    for name in made:
+        text = (tmp_path / name).read_text()
+        assert text.count("<path") > 10 and "<text" in text
+
+
+def test_every_training_has_a_record_or_is_said_to_be_missing():
+    found = {path.stem for path in (STUDY / "records").glob("*.json")}
+    assert found <= {training.name for training in TRAININGS}
+    page = (STUDY / "README.md").read_text()
+    for training in TRAININGS:
+        assert training.name in found or training.name in page
+
+
+def test_a_damaged_result_and_an_unknown_step_are_said_in_a_line(tmp_path, capsys):
+    (tmp_path / "profiles.json").write_text("{")
+    with pytest.raises(StudyError, match=r"profiles\.json"):
+        read(tmp_path / "profiles.json")
+    assert main(["write", "--out", str(tmp_path)]) == 3
+    assert "profiles.json" in capsys.readouterr().err
+    assert main(["wash"]) == 2
+    assert "wash" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("artifact", [False, True], ids=["own predict", "artifact"])
+def test_a_process_times_its_passes_and_calls(tmp_path, artifact):
+    pytest.importorskip("torch", reason="predicts")
+    weights = next((ROOT / "artifacts" / "pretrained").glob("*.safetensors"))
+    images = np.random.default_rng(0).integers(0, 256, (130, 28, 28, 3), np.uint8)
+    np.savez(tmp_path / "images.npz", image=images)
+    payload = None
+    if artifact:
+        from export.torchscript import export
+        from train.weights import load_weights
+
+        payload = tmp_path / "model.pt"
+        export(load_weights(weights)[0], 28, payload)
+    job = {"framework": "torch", "format": "torchscript", "artifact": payload and str(payload)}
+    job |= {"weights": str(weights), "images": str(tmp_path / "images.npz")}
+    (tmp_path / "job.json").write_text(json.dumps(job | {"threads": 1, "passes": 2}))
+    done = subprocess.run(
+        [sys.executable, "-m", "study.predict_once", str(tmp_path / "job.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found["pass_s"]) == 2
+    assert len(found["first_pass_calls_s"]) == 2, "128 images, and 2 that are left"
+    assert sum(found["first_pass_calls_s"]) == pytest.approx(found["pass_s"][0])
