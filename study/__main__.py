@@ -88,7 +88,9 @@ def _compare(options: argparse.Namespace) -> None:
             options.work, name, comparison, formats, f"{options.budget:g}s", options.out
         )
         results.write(file, found)
-    comparing.report(options.work, list(COMPARISONS), options.out / "report.html")
+    page = options.work / "report.html"
+    comparing.report(options.work, list(COMPARISONS), page)
+    _tell(f"written: {page}")
 
 
 def _predict(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from study.results import StudyError
 from study.setup import SAME_WEIGHTS, Comparison
 
 EXPORTED, INPUTS, RUNS = "exported", "inputs", "runs"
+_PLACES = ("path", "command", "environment")
 
 
 def folder_of(work: Path, size: int) -> Path:
@@ -90,8 +91,17 @@ def compare(
     newest = max(runs.iterdir(), key=lambda path: path.stat().st_mtime)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copy(newest / "report.md", out / f"{name}.md")
-    found: dict[str, Any] = json.loads(summary.read_text())
-    return found
+    return without_places(json.loads(summary.read_text()))
+
+
+def without_places(summary: dict[str, Any]) -> dict[str, Any]:
+    """A summary of the runner without what names folders of the machine."""
+    run = {name: summary["run"][name] for name in ("environment", "protocol", "device", "threads")}
+    rows = [
+        {name: value for name, value in row.items() if name not in _PLACES}
+        for row in summary["rows"]
+    ]
+    return summary | {"run": run, "rows": rows}
 
 
 def report(work: Path, names: list[str], out: Path) -> None:

@@ -55,6 +55,7 @@ def text(
         _machine(predictions, profiles),
     ]
     if records:
+        parts += ["## The data", tables.table_1(records)]
         parts += ["## Table 3: accuracy at 28 pixels", tables.table_3(records)]
         parts += ["### Framework or seed", tables.spread(records)]
         parts += ["![Accuracy of every training](accuracy.svg)"]

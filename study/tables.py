@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from study.paper import TABLE_2, TABLE_3, TABLE_4
+from study.paper import TABLE_1, TABLE_2, TABLE_3, TABLE_4
 from study.prediction import compile_share
 from study.setup import NAMES, NATIVE
 
@@ -31,6 +31,23 @@ def of_profile(records: list[Record], profile: str) -> list[Record]:
 
 def _of(records: list[Record], framework: str) -> list[Record]:
     return [record for record in records if record["framework"] == framework]
+
+
+def table_1(records: list[Record]) -> str:
+    """The classes and their training images, beside those of the newest records."""
+    counts = [r["dataset"].get("train_images_by_class") for r in records]
+    own = next((found for found in counts if found), None)
+    total = sum(TABLE_1)
+    lines = [
+        [
+            f"{label} {name}",
+            f"{TABLE_1[label]:,}",
+            f"{TABLE_1[label] / total:.2%}",
+            f"{own[label]:,}" if own else "-",
+        ]
+        for label, name in enumerate(records[0]["dataset"]["classes"])
+    ]
+    return table(["class", "paper, training images", "of all", "ours"], lines)
 
 
 def table_3(records: list[Record]) -> str:

@@ -360,6 +360,7 @@ def test_the_synthetic_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for split in (data.train, data.val, data.test):
         assert split.images.dtype == np.uint8
         assert split.images.shape == (len(split), 64, 64, 3)
+    assert sum(data.describe()["train_images_by_class"]) == len(data.train)
     assert data.describe()["images"] == {
         "train": len(data.train),
         "val": len(data.val),

@@ -84,6 +84,7 @@ class Dataset:
             "size": self.size,
             "classes": list(self.classes),
             "images": {"train": len(self.train), "val": len(self.val), "test": len(self.test)},
+            "train_images_by_class": np.bincount(self.train.labels, minlength=CLASSES).tolist(),
             "test_sha256": self.test.sha256(),
             "notice": self.notice,
         }
