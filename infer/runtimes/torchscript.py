@@ -18,7 +18,7 @@ from infer.runtimes.torch_values import leaves
 
 SETTINGS = (
     # "frozen" takes the weights into the graph; "optimized" then folds and fuses for oneDNN too.
-    Setting("graph", "frozen", "loaded", ("optimized",)),
+    Setting("graph", "optimized", "loaded", ("frozen",)),
     # The autograd that one has without choosing keeps what a backward pass would need.
     Setting("autograd", "off", "on"),
     Setting("threads", "given", "own"),
@@ -73,10 +73,15 @@ class TorchScript:
 
     def _prepared(self, module: torch.jit.ScriptModule, method: str) -> torch.jit.ScriptModule:
         others = [] if method == _FORWARD else [method]
-        if self._settings["graph"] == "frozen":
+        graph = self._settings["graph"]
+        if graph == "optimized":
+            try:
+                module = torch.jit.optimize_for_inference(module, others)
+            except RuntimeError as error:
+                self.notes.append(f"its graph is frozen only: optimizing failed ({_line(error)})")
+                graph = "frozen"
+        if graph == "frozen":
             module = torch.jit.freeze(module, preserved_attrs=others)
-        elif self._settings["graph"] == "optimized":
-            module = torch.jit.optimize_for_inference(module, others)
         if _changes(getattr(module, method).inlined_graph):
             self.notes.append("keeps state from call to call")
         return module
@@ -159,6 +164,10 @@ class _Argument:
     def specs(self) -> list[TensorSpec]:
         """One for each array; a tuple has several."""
         return list(_specs(self.name, self._type))
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
 
 
 def _kind(declared: Any) -> str:
