@@ -151,8 +151,12 @@ def choose(formats: list[str]) -> list[str]:
     """
     chosen = []
     for name in formats:
-        found = [key for key in EXPORTERS if name in ("all", key, key.partition("-")[0])]
-        if not found or name in ("saved", "jax"):
+        found = [
+            key
+            for key, exporter in EXPORTERS.items()
+            if name in ("all", key) or name == "onnx" == exporter.format
+        ]
+        if not found:
             known = ", ".join(["all", "onnx", *EXPORTERS])
             raise ValueError(f"unknown format {name!r}: choose from {known}")
         chosen += [key for key in found if key not in chosen]
