@@ -143,4 +143,5 @@ def compile_share(rounds: list[dict[str, Any]], passes: int = 10) -> float:
         rounds: what `measure` found of one framework.
         passes: that are averaged with the first among them, ten in the paper.
     """
-    return statistics.median((one["pass_s"][0] / _steady(one) - 1) / passes for one in rounds)
+    shares = [(one["pass_s"][0] / _steady(one) - 1) / passes for one in rounds]
+    return float(statistics.median(shares))

@@ -60,10 +60,11 @@ class TorchExport:
             value = values.get(leaf) if isinstance(leaf, str) else leaf
             if isinstance(value, torch.SymInt | torch.SymFloat):
                 raise NotImplementedError(f"the input '{leaf}' is a number that may change")
-            is_given = isinstance(value, torch.Tensor)
-            self._arguments.append((leaf, None) if is_given else (None, value))
-            if is_given:
+            if isinstance(value, torch.Tensor):
                 inputs.append(_spec(leaf, value))
+                self._arguments.append((leaf, None))
+            else:
+                self._arguments.append((None, value))
         fixed = [str(value) for name, value in self._arguments if name is None]
         if fixed:
             self.notes.append(f"arguments that the graph holds: {', '.join(fixed)}")
