@@ -73,7 +73,8 @@ def _artifact(format_name: str, payload: Path, threads: int) -> Call:
 
     runtime = importlib.import_module(f"infer.runtimes.{RUNTIMES[format_name].module}")
     model = runtime.load(payload, Options(threads=threads))
-    return lambda batch: model.run({"image": batch})
+    name = model.signature.inputs[0].name
+    return lambda batch: model.run({name: batch})
 
 
 def _keras(weights: Path, size: int) -> Call:

@@ -65,6 +65,6 @@ COMPARISONS = {
         "28 to 224 pixels",
         (28, 64, 128, 224),
         ("onnx-torch", *NATIVE.values()),
-        ("--batch", "8", "--scenario", "batch", "single"),
+        ("--batch", "8", "--turns", "4"),
     ),
 }

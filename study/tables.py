@@ -238,7 +238,7 @@ def _extra(rounds: list[dict[str, Any]], index: int) -> str:
 
 # The kinds of operators, by what their names have in them; the first that fits counts.
 _KINDS = {
-    "convolution": r"conv|onednn_graph|mkldnn",
+    "convolution": r"conv|ynn|mkldnn",
     "layout": r"reorder|transpose|copy|pad|concat|contiguous|to_dense|slice|bitcast",
     "dense and softmax": r"gemm|dot|matmul|addmm|linear|softmax|exp",
     "pooling": r"max|reduce|pool",
