@@ -43,9 +43,9 @@ def accuracy(records: list[dict[str, Any]]) -> Figure:
         paper = TABLE_3[framework]["accuracy"]
         error = np.sqrt(paper * (1 - paper) / TEST_IMAGES)
         axes.errorbar(
-            paper, place + 0.2, xerr=error, fmt="kx", capsize=3, label=_once(place, "paper")
+            paper, place - 0.2, xerr=error, fmt="kx", capsize=3, label=_once(place, "paper")
         )
-        for profile, marker, offset in (("paper", "o", 0.0), ("best", "D", -0.2)):
+        for profile, marker, offset in (("paper", "o", 0.0), ("best", "D", 0.2)):
             values = [
                 record["test_metrics"]["accuracy"]
                 for record in of_profile(records, profile)
@@ -53,11 +53,11 @@ def accuracy(records: list[dict[str, Any]]) -> Figure:
             ]
             name = {"paper": "ours, a mark a seed", "best": "ours, profile best"}[profile]
             axes.plot(
-                values, [place + offset] * len(values), marker, color="C0" if offset else "C1",
+                values, [place + offset] * len(values), marker, color="C1" if offset else "C0",
                 label=_once(place, name),
             )  # fmt: skip
     axes.set_yticks(range(len(NAMES)), list(NAMES.values()))
-    axes.set_ylim(-0.6, len(NAMES) - 0.4)
+    axes.set_ylim(len(NAMES) - 0.4, -0.6)
     axes.set_xlabel("accuracy on the test images (bars: standard error of 3,421 images)")
     axes.legend(fontsize=8)
     return figure
@@ -96,10 +96,10 @@ def ratios(run: dict[str, Any], points: tuple[str, str] = ("batch 128", "batch 1
             ratio = row["timings"].get(point, {}).get("ratio")
             value = _value(row, point)
             bars = [[value - ratio["low"]], [ratio["high"] - value]] if ratio else None
-            axes.errorbar(value, place, xerr=bars, fmt="o" if ratio else "kx", capsize=3)
+            axes.errorbar(value, place, xerr=bars, fmt="C0o" if ratio else "kx", capsize=3)
         axes.axvline(1, color="k", linewidth=0.8)
         axes.set_xscale("log")
-        ticks = [0.5, 0.7, 1, 1.5, 2, 3]
+        ticks = [0.3, 0.5, 0.7, 1, 1.5, 2, 3]
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
         axes.set_title(f"{point}: time over TorchScript's")
