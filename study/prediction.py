@@ -22,7 +22,7 @@ from train.recipe import FRAMEWORKS
 
 # The first pass is the one that compiles.
 PASSES = 4
-ROUNDS = 5
+ROUNDS = 4
 _LIMIT_S = 1800.0
 
 
