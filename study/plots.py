@@ -95,7 +95,8 @@ def ratios(run: dict[str, Any], points: tuple[str, str] = ("batch 128", "batch 1
         for place, row in enumerate(rows):
             ratio = row["timings"].get(point, {}).get("ratio")
             value = _value(row, point)
-            bars = [[value - ratio["low"]], [ratio["high"] - value]] if ratio else None
+            known = ratio and ratio["low"] is not None
+            bars = [[value - ratio["low"]], [ratio["high"] - value]] if known else None
             axes.errorbar(value, place, xerr=bars, fmt="C0o" if ratio else "kx", capsize=3)
         axes.axvline(1, color="k", linewidth=0.8)
         axes.set_xscale("log")

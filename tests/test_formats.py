@@ -238,7 +238,7 @@ class TestTorchExport:
         }
         symbol, width = spec_of(loaded)["x"][1]
         assert isinstance(symbol, str) and width == 2
-        assert loaded["notes"] == ["arguments that the graph holds: 2.0"]
+        assert loaded["notes"] == ["scale: always 2.0"]
         close(outputs["y"], 2 * x)
         close(outputs["z.0"], x + 1)
         close(outputs["z.1"], whole)

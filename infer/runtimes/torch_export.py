@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.export.graph_signature import (
+    ConstantArgument,
+    InputKind,
+    OutputKind,
+    TensorArgument,
+)
 from torch.export.passes import move_to_device_pass
 from torch.utils import _pytree
 
 from infer.artifact import Signature, TensorSpec
-from infer.errors import ArtifactError, DamagedError
-from infer.readers.torch_export import examples
 from infer.runtimes.base import Arrays, Options, Setting, chosen
-from infer.runtimes.torch_values import leaves
+from infer.runtimes.torch_values import Value, devices_of, leaves, on_host
 
 SETTINGS = (
     # Called operator by operator, or compiled by Inductor, which takes a C++ compiler.
@@ -39,8 +43,8 @@ class TorchExport:
             raise RuntimeError("PyTorch sees no CUDA device")
         self._device = torch.device(options.device)
         program = _program(path)
-        if options.device == "cuda":
-            program = move_to_device_pass(program, "cuda")
+        if options.device != "cpu" or "cuda" in devices_of(list(program.state_dict.values())):
+            program = move_to_device_pass(program, options.device)
         self.notes: list[str] = []
         self._in_spec = program.call_spec.in_spec
         # Of each leaf of the arguments, the name of a tensor that is given, or a fixed value.
@@ -50,25 +54,31 @@ class TorchExport:
         self._call: Callable[..., Any] = program.module()
         if self._settings["compile"] == "on":
             self._call = torch.compile(self._call, dynamic=True)
-        self._last: list[torch.Tensor] = []
+        self._last: list[Value] = []
 
-    def _signature(self, program: Any, stated: Any) -> Signature:
+    def _signature(self, program: torch.export.ExportedProgram, stated: Any) -> Signature:
         """Names and shapes as the graph has them, or as the manifest calls them."""
         values = {node.name: node.meta.get("val") for node in program.graph.nodes}
         inputs = []
-        for leaf in program.graph_signature.user_inputs:
-            value = values.get(leaf) if isinstance(leaf, str) else leaf
-            if isinstance(value, torch.SymInt | torch.SymFloat):
-                raise NotImplementedError(f"the input '{leaf}' is a number that may change")
-            if isinstance(value, torch.Tensor):
-                inputs.append(_spec(leaf, value))
-                self._arguments.append((leaf, None))
+        for given in program.graph_signature.input_specs:
+            argument = given.arg
+            if given.kind != InputKind.USER_INPUT:
+                continue
+            if isinstance(argument, TensorArgument):
+                inputs.append(_spec(argument.name, values[argument.name]))
+                self._arguments.append((argument.name, None))
+            elif isinstance(argument, ConstantArgument):
+                self._arguments.append((None, argument.value))
+                self.notes.append(f"{argument.name}: always {argument.value}")
             else:
-                self._arguments.append((None, value))
-        fixed = [str(value) for name, value in self._arguments if name is None]
-        if fixed:
-            self.notes.append(f"arguments that the graph holds: {', '.join(fixed)}")
-        found = [values.get(name, name) for name in program.graph_signature.user_outputs]
+                raise NotImplementedError(
+                    f"the input '{argument.name}' is a number that may change"
+                )
+        found = [
+            one.arg.value if isinstance(one.arg, ConstantArgument) else values[one.arg.name]
+            for one in program.graph_signature.output_specs
+            if one.kind == OutputKind.USER_OUTPUT
+        ]
         result = _pytree.tree_unflatten(found, program.call_spec.out_spec)
         outputs = [_spec(name, value) for name, value in leaves(result)]
         if program.graph_signature.buffers_to_mutate or _changes(program):
@@ -117,10 +127,7 @@ class TorchExport:
     def fetch(self, result: Any) -> Arrays:
         """Copy the outputs to the host, which waits for them."""
         self._last = [value for _, value in leaves(result)]
-        return {
-            name: value.detach().cpu().numpy()
-            for name, value in zip(self._outputs, self._last, strict=True)
-        }
+        return {name: on_host(value) for name, value in zip(self._outputs, self._last, strict=True)}
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the module on tensors of the arrays."""
@@ -130,13 +137,13 @@ class TorchExport:
             args, kwargs = put(inputs)
             with torch.inference_mode(self._settings["autograd"] == "off"):
                 result = module(*args, **kwargs)
-            return [value.detach().cpu().numpy() for _, value in leaves(result)]
+            return [on_host(value) for _, value in leaves(result)]
 
         return call
 
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were."""
-        ran_on = {value.device.type for value in self._last}
+        ran_on = devices_of(self._last)
         return {
             "device": "cuda" if ran_on == {"cuda"} else "cpu",
             "devices": sorted(ran_on),
@@ -146,39 +153,67 @@ class TorchExport:
         }
 
 
+class _PickleError(Exception):
+    """A pickle that makes more than tensors and containers."""
+
+
+class _Guard:
+    """Keeps pickles closed while it is entered, whatever way PyTorch takes to open one.
+
+    PyTorch opens those of tensors with a loader of its own, which makes tensors and containers
+    only. Where that refuses, or an archive says so, it goes on with Python's, which tells the
+    interpreter of every class or function that it looks up.
+    """
+
+    def __init__(self) -> None:
+        self._closed = False
+        sys.addaudithook(self._heard)
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._closed and event == "pickle.find_class":
+            raise _PickleError(".".join(map(str, arguments)))
+
+    def __enter__(self) -> None:
+        self._closed = True
+
+    def __exit__(self, *error: object) -> None:
+        self._closed = False
+
+
+_NO_PICKLES = _Guard()
+
+
 def _program(path: Path) -> torch.export.ExportedProgram:
-    """Load the program, if that opens no pickle that may be more than tensors."""
     try:
-        # The restricted loader makes tensors and containers only.
-        torch.load(io.BytesIO(examples(path)), weights_only=True)  # noqa: TID251
-    except DamagedError as error:
-        raise ValueError(str(error)) from None
-    except ArtifactError as error:
-        raise NotImplementedError(str(error)) from None
-    except Exception as error:
-        # PyTorch would open them without the restriction then.
+        with _NO_PICKLES:
+            return torch.export.load(path)
+    except _PickleError as error:
         raise NotImplementedError(
-            "its example inputs are a pickle of more than tensors, which is never opened "
-            f"({type(error).__name__})"
+            f"it holds a pickle of more than tensors ({error}), which is never opened; export the "
+            "module without custom objects and tensor subclasses"
         ) from None
-    return torch.export.load(path)
 
 
-def _spec(name: str, value: torch.Tensor) -> TensorSpec:
+def _spec(name: str, value: Any) -> TensorSpec:
+    if not isinstance(value, torch.Tensor):
+        value = torch.tensor(value)
     sizes = tuple(size if isinstance(size, int) else str(size) for size in value.shape)
     return TensorSpec(name, sizes, str(value.dtype).removeprefix("torch."))
 
 
 def _changes(program: torch.export.ExportedProgram) -> bool:
-    """Whether a call changes a buffer in place."""
-    buffers = set(program.graph_signature.inputs_to_buffers)
-    return any(
-        node.op == "call_function"
-        and getattr(getattr(node.target, "_schema", None), "is_mutable", False)
-        and bool(node.args)
-        and getattr(node.args[0], "name", None) in buffers
-        for node in program.graph.nodes
-    )
+    """Whether a call changes a buffer, or a view of one, in place."""
+    own = set(program.graph_signature.inputs_to_buffers)
+    for node in program.graph.nodes:
+        schema = getattr(node.target, "_schema", None)
+        first = getattr(node.args[0], "name", None) if node.args else None
+        if node.op != "call_function" or schema is None or first not in own:
+            continue
+        if schema.is_mutable:
+            return True
+        if any(value.alias_info for value in schema.returns):
+            own.add(node.name)
+    return False
 
 
 def devices() -> list[str]:

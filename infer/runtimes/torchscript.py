@@ -14,7 +14,7 @@ import torch
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
 from infer.runtimes.base import Arrays, Options, Setting, chosen
-from infer.runtimes.torch_values import leaves
+from infer.runtimes.torch_values import Value, devices_of, leaves, on_host
 
 SETTINGS = (
     # "frozen" takes the weights into the graph; "optimized" then folds and fuses for oneDNN too.
@@ -69,7 +69,7 @@ class TorchScript:
             )
         self._inputs = [spec.name for spec in self.signature.inputs]
         self._outputs = [spec.name for spec in self.signature.outputs] if stated else None
-        self._last: list[torch.Tensor] = []
+        self._last: list[Value] = []
 
     def _prepared(self, module: torch.jit.ScriptModule, method: str) -> torch.jit.ScriptModule:
         others = [] if method == _FORWARD else [method]
@@ -124,10 +124,7 @@ class TorchScript:
         named = list(leaves(result))
         self._last = [value for _, value in named]
         names = self._outputs or [name for name, _ in named]
-        return {
-            name: value.detach().cpu().numpy()
-            for name, value in zip(names, self._last, strict=True)
-        }
+        return {name: on_host(value) for name, value in zip(names, self._last, strict=True)}
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the method on tensors of the arrays."""
@@ -136,13 +133,13 @@ class TorchScript:
         def call() -> object:
             with torch.inference_mode(self._settings["autograd"] == "off"):
                 result = method(**put(inputs))
-            return [value.detach().cpu().numpy() for _, value in leaves(result)]
+            return [on_host(value) for _, value in leaves(result)]
 
         return call
 
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were."""
-        ran_on = {value.device.type for value in self._last}
+        ran_on = devices_of(self._last)
         return {
             "device": "cuda" if ran_on == {"cuda"} else "cpu",
             "devices": sorted(ran_on),
