@@ -21,32 +21,36 @@ from infer.errors import ArtifactError, DamagedError
 from infer.readers.description import Description
 
 MODEL = "models/model.json"
-EXAMPLES = "data/sample_inputs/model.pt"
 _PAYLOADS = (
     ("data/weights/", "data/weights/model_weights_config.json"),
     ("data/constants/", "data/constants/model_constants_config.json"),
 )
 _MOST_JSON = 256 << 20  # bytes; a graph is some kilobytes for every operator
-# torch/_export/serde/schema.py, ScalarType; with the bytes of an element.
+# torch/_export/serde/schema.py, ScalarType.
 _DTYPES = {
-    1: ("uint8", 1),
-    2: ("int8", 1),
-    3: ("int16", 2),
-    4: ("int32", 4),
-    5: ("int64", 8),
-    6: ("float16", 2),
-    7: ("float32", 4),
-    8: ("float64", 8),
-    10: ("complex64", 8),
-    11: ("complex128", 16),
-    12: ("bool", 1),
-    13: ("bfloat16", 2),
-    28: ("uint16", 2),
-    29: ("float8_e4m3fn", 1),
-    30: ("float8_e5m2", 1),
-    34: ("uint32", 4),
-    35: ("uint64", 8),
+    1: "uint8",
+    2: "int8",
+    3: "int16",
+    4: "int32",
+    5: "int64",
+    6: "float16",
+    7: "float32",
+    8: "float64",
+    10: "complex64",
+    11: "complex128",
+    12: "bool",
+    13: "bfloat16",
+    28: "uint16",
+    29: "float8_e4m3fn",
+    30: "float8_e5m2",
+    34: "uint32",
+    35: "uint64",
 }
+# Operators that give another view of their first tensor.
+_VIEWS = re.compile(
+    r"aten\.(alias|detach|expand|narrow|permute|select|slice|squeeze|t|transpose|unsqueeze|view)\."
+)
+_IN_PLACE = re.compile(r"\.\w*[a-z0-9]_\.")
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -80,22 +84,6 @@ def describe(path: Path) -> Description:
         raise DamagedError(f"a damaged archive ({type(error).__name__}: {error})") from None
 
 
-def examples(path: Path) -> bytes:
-    """The pickle of the example inputs, after a look at whether all else can be opened at all.
-
-    Raises:
-        ArtifactError: there is a pickle beside it, which PyTorch would run, or compiled code.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = _Archive(archive)
-            for folder, config in _PAYLOADS:
-                _refuse_pickles(found, folder, config)
-            return found.read(EXAMPLES)
-    except _DAMAGE as error:
-        raise DamagedError(f"a damaged archive ({type(error).__name__}: {error})") from None
-
-
 class _Archive:
     """The entries of the archive, by their names below its one folder."""
 
@@ -111,9 +99,10 @@ class _Archive:
                 "holds code that AOTInductor compiled for one machine, which nothing here opens; "
                 "save the exported program itself with torch.export.save"
             )
-        others = {name for name in self.entries if name.startswith("models/")} - {MODEL}
-        if others:
-            raise ArtifactError(f"holds several programs, {MODEL} and {min(others)}; save one")
+        programs = {name for name in self.entries if re.fullmatch(r"models/.+\.json", name)}
+        if programs != {MODEL}:
+            found = ", ".join(sorted(programs)) or "none"
+            raise ArtifactError(f"holds other programs than {MODEL} ({found}); save that one")
 
     def read(self, name: str) -> bytes:
         info = self.entries.get(name)
@@ -127,19 +116,6 @@ class _Archive:
         return json.loads(self.read(name))
 
 
-def _refuse_pickles(archive: _Archive, folder: str, config: str) -> None:
-    for name, entry in archive.json(config)["config"].items():
-        path = entry["path_name"]
-        plain = path.startswith(("weight_", "tensor_")) and not entry["use_pickle"]
-        if not plain or not re.fullmatch(r"\w+", path):
-            raise ArtifactError(
-                f"'{name}' is a pickle in the archive, which is never opened; export the module "
-                "without custom objects and tensor subclasses"
-            )
-        if folder + path not in archive.entries:
-            raise DamagedError(f"'{folder}{path}' is missing in the archive")
-
-
 def _describe(archive: _Archive) -> Description:
     program = archive.json(MODEL)
     graph, signature = program["graph_module"]["graph"], program["graph_module"]["signature"]
@@ -150,39 +126,38 @@ def _describe(archive: _Archive) -> Description:
             inputs.append(_tensor(spec["user_input"]["arg"], values))
         elif "constant_input" in spec:
             constant = spec["constant_input"]
-            notes.append(f"{constant['name']}: always {next(iter(constant['value'].values()))}")
-    outputs = [
+            kind, value = next(iter(constant["value"].items()))
+            notes.append(f"{constant['name']}: always {None if kind == 'as_none' else value}")
+    arguments = [
         spec["user_output"]["arg"] for spec in signature["output_specs"] if "user_output" in spec
     ]
-    names = list(_output_names(program["graph_module"]["module_call_graph"]))
-    if len(names) != len(outputs):
-        names = [f"output_{index}" for index in range(len(outputs))]
+    names = _output_names(program["graph_module"]["module_call_graph"])
+    if len(names) != len(arguments):
+        names = [f"output_{index}" for index in range(len(arguments))]
+    outputs = [
+        _tensor(argument, values, name)
+        for name, argument in zip(names, arguments, strict=True)
+        if "as_none" not in argument
+    ]
     weights: Counter[str] = Counter()
     for folder, config in _PAYLOADS:
         seen = set()
-        for entry in archive.json(config)["config"].values():
+        stated = archive.json(config)["config"] if config in archive.entries else {}
+        for entry in stated.values():
             path, meta = entry["path_name"], entry.get("tensor_meta")
             if path not in seen and folder + path in archive.entries:
-                dtype = _DTYPES.get(meta["dtype"], ("", 0))[0] if meta else "pickled"
+                dtype = _dtype(meta) if meta else "pickled"
                 weights[dtype] += archive.entries[folder + path].file_size
             seen.add(path)
     operators = Counter(_operator(node["target"]) for node in graph["nodes"])
-    if any(_changes(node, signature) for node in graph["nodes"]):
+    if _changes(graph["nodes"], signature):
         notes.append("keeps state from call to call")
     version = program["schema_version"]
     return Description(
         "torch-export",
         f"schema {version['major']}.{version['minor']}",
         f"torch {program.get('torch_version') or ''}".strip(),
-        {
-            "": Signature(
-                tuple(inputs),
-                tuple(
-                    _tensor(argument, values, name)
-                    for name, argument in zip(names, outputs, strict=True)
-                ),
-            )
-        },
+        {"": Signature(tuple(inputs), tuple(outputs))},
         dict(weights.most_common()),
         dict(operators.most_common()),
         executes_code="the sizes in its graph are read as Python, and its operators may be any "
@@ -200,55 +175,68 @@ def _tensor(argument: dict[str, Any], values: dict[str, Any], name: str = "") ->
         int(size["as_int"]) if "as_int" in size else _symbol(size["as_expr"]["expr_str"])
         for size in meta["sizes"]
     )
-    dtype = _DTYPES.get(meta["dtype"], (f"type {meta['dtype']}", 0))[0]
-    return TensorSpec(name or value["name"], sizes, dtype)
+    return TensorSpec(name or value["name"], sizes, _dtype(meta))
+
+
+def _dtype(meta: dict[str, Any]) -> str:
+    return _DTYPES.get(meta["dtype"], f"type {meta['dtype']}")
 
 
 def _symbol(expression: str) -> str:
     """`Symbol('s0', positive=True, integer=True)` as PyTorch prints it, `s0`."""
-    return re.sub(r"Symbol\('(\w+)'[^)]*\)", r"\1", expression)
+    return re.sub(r"Symbol\('(\w{1,64})'[^()]{0,100}\)", r"\1", expression)
 
 
 def _operator(target: str) -> str:
     return target.removeprefix("torch.ops.").removesuffix(".default")
 
 
-def _changes(node: dict[str, Any], signature: dict[str, Any]) -> bool:
-    """Whether a node changes a buffer in place."""
-    buffers = {
-        spec["buffer"]["arg"]["name"] for spec in signature["input_specs"] if "buffer" in spec
-    }
-    first = node["inputs"][0]["arg"].get("as_tensor", {}) if node["inputs"] else {}
-    in_place = re.search(r"\.\w*[a-z0-9]_(\.\w+)?$", node["target"])
-    return bool(in_place) and first.get("name") in buffers
+def _changes(nodes: list[dict[str, Any]], signature: dict[str, Any]) -> bool:
+    """Whether a call changes a buffer, or a view of one, in place."""
+    if any("buffer_mutation" in spec for spec in signature["output_specs"]):
+        return True
+    own = {spec["buffer"]["arg"]["name"] for spec in signature["input_specs"] if "buffer" in spec}
+    for node in nodes:
+        first = node["inputs"][0]["arg"].get("as_tensor", {}) if node["inputs"] else {}
+        if first.get("name") not in own:
+            continue
+        if _IN_PLACE.search(node["target"]):
+            return True
+        if _VIEWS.search(node["target"]):
+            own.add(node["outputs"][0]["as_tensor"]["name"])
+    return False
 
 
-def _output_names(call_graph: list[dict[str, Any]]) -> Iterator[str]:
+def _output_names(call_graph: list[dict[str, Any]]) -> list[str]:
     """Of a dictionary its keys, otherwise numbers: as the runtime calls the outputs."""
-    root = next((e for e in call_graph if e["fqn"] == "" and e.get("signature")), None)
+    root = next((entry for entry in call_graph if entry["fqn"] == "" and entry["signature"]), None)
     if root is None:
-        return
+        return []
     spec = json.loads(root["signature"]["out_spec"])[1]
     if spec["type"] is None:
-        yield "output_0"
-    elif spec["type"].endswith("dict"):
-        for key, child in zip(_keys(spec), spec["children_spec"], strict=True):
-            yield from _named(key, child)
-    else:
-        for index, child in enumerate(spec["children_spec"]):
-            yield from _named(f"output_{index}", child)
+        return ["output_0"]
+    keys = _keys(spec)
+    if keys is None:
+        keys = [f"output_{index}" for index in range(len(spec["children_spec"]))]
+    pairs = zip(keys, spec["children_spec"], strict=True)
+    return [name for key, child in pairs for name in _named(key, child)]
 
 
 def _named(name: str, spec: dict[str, Any]) -> Iterator[str]:
-    children = spec["children_spec"]
     if spec["type"] is None:
         yield name
         return
-    keys = _keys(spec) if spec["type"].endswith("dict") else map(str, range(len(children)))
-    for key, child in zip(keys, children, strict=True):
+    keys = _keys(spec) or map(str, range(len(spec["children_spec"])))
+    for key, child in zip(keys, spec["children_spec"], strict=True):
         yield from _named(f"{name}.{key}", child)
 
 
-def _keys(spec: dict[str, Any]) -> list[str]:
+def _keys(spec: dict[str, Any]) -> list[str] | None:
+    """The keys of a dictionary of any kind; None for what has none."""
+    if not spec["type"].lower().endswith("dict"):
+        return None
     context = spec["context"]
-    return [str(key) for key in (json.loads(context) if isinstance(context, str) else context)]
+    found = json.loads(context) if isinstance(context, str) else context
+    if isinstance(found, dict):  # a defaultdict has its factory beside them
+        found = found["dict_context"]
+    return [str(key) for key in found]
