@@ -127,7 +127,7 @@ def _runtimes(process: psutil.Process) -> set[str]:
         maps = Path(f"/proc/{process.pid}/maps").read_text()
     except OSError:
         return set()
-    return {name for name, library in LIBRARIES.items() if library in maps}
+    return {library for library in LIBRARIES.values() if library in maps}
 
 
 # All is well
@@ -246,7 +246,7 @@ def test_every_process_holds_one_runtime(measured: Measured) -> None:
     for record in records:
         expected = EXPORTERS[record["artifact"]].format
         assert measured.workers[record["pid"]] == record["artifact"]
-        assert measured.loaded[record["pid"]] == {expected}, record["artifact"]
+        assert measured.loaded[record["pid"]] == {LIBRARIES[expected]}, record["artifact"]
         assert set(record["start"]["versions"]) == DISTRIBUTIONS[expected]
 
 
