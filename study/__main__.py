@@ -97,23 +97,19 @@ def _predict(options: argparse.Namespace) -> None:
     for size in PREDICTED:
         file = options.out / f"predict-{size}.json"
         if results.read(file) is None:
-            _export(options, size)
-            exported = comparing.folder_of(options.work, size)
-            images = comparing.images_of(options.work, size)
-            results.write(file, prediction.measure(exported, images, size, _tell))
+            results.write(file, prediction.measure(*_exported(options, size), size, _tell))
 
 
 def _profile(options: argparse.Namespace) -> None:
     file = options.out / "profiles.json"
     if results.read(file) is None:
-        _export(options, 28)
-        exported = comparing.folder_of(options.work, 28)
-        images = comparing.images_of(options.work, 28)
-        results.write(file, profiles.measure(exported, images, _tell))
+        results.write(file, profiles.measure(*_exported(options, 28), _tell))
 
 
-def _export(options: argparse.Namespace, size: int) -> None:
+def _exported(options: argparse.Namespace, size: int) -> tuple[Path, Path]:
+    """The folder of the artifacts for a size, exported if need be, and the file of its images."""
     comparing.export_missing(options.work, (size,), profiles.PROFILED)
+    return comparing.folder_of(options.work, size), comparing.images_of(options.work, size)
 
 
 def _write(options: argparse.Namespace) -> None:

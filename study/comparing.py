@@ -70,7 +70,6 @@ def compare(
         StudyError: nothing could be measured.
     """
     artifacts = [str(folder_of(work, size) / own) for size in comparison.sizes for own in formats]
-    runs = work / RUNS / name
     summary = work / f"{name}.json"
     # An artifact that fails has its outcome in the tables; the others stand.
     _run(
@@ -82,15 +81,14 @@ def compare(
             "--budget",
             budget,
             "--out",
-            str(runs),
+            str(work / RUNS / name),
             "--json",
             str(summary),
         ],
         passing=(0, 1, 3),
     )
-    newest = max(runs.iterdir(), key=lambda path: path.stat().st_mtime)
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copy(newest / "report.md", out / f"{name}.md")
+    shutil.copy(_newest(work, name) / "report.md", out / f"{name}.md")
     return without_places(json.loads(summary.read_text()))
 
 
@@ -110,8 +108,12 @@ def report(work: Path, names: list[str], out: Path) -> None:
     Raises:
         StudyError: it could not be made.
     """
-    runs = [max((work / RUNS / name).iterdir(), key=lambda p: p.stat().st_mtime) for name in names]
-    _run(["infer", "report", *map(str, runs), "--out", str(out)])
+    runs = [str(_newest(work, name)) for name in names]
+    _run(["infer", "report", *runs, "--out", str(out)])
+
+
+def _newest(work: Path, name: str) -> Path:
+    return max((work / RUNS / name).iterdir(), key=lambda run: run.stat().st_mtime)
 
 
 def _run(command: list[str], passing: tuple[int, ...] = (0,)) -> None:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from study.paper import TABLE_3
 from study.setup import NAMES
-from study.tables import TEST_IMAGES, kind_of, of_profile, title
+from study.tables import KINDS, TEST_IMAGES, of_profile, shares, title
 
 # Text stays text, and the same results give the same file.
 matplotlib.rcParams |= {
@@ -152,20 +152,19 @@ def operators(found: dict[str, Any]) -> Figure:
         for batch, own in batches.items()
     ]
     figure, axes = plt.subplots(figsize=(7.5, 4))
-    kinds = list(dict.fromkeys(kind_of(name) for _, own in bars for name in own))
+    found_shares = [shares(own) for _, own in bars]
     left = np.zeros(len(bars))
-    for index, kind in enumerate(kinds):
-        shares = np.array(
-            [
-                sum(s for name, s in own.items() if kind_of(name) == kind) / sum(own.values())
-                for _, own in bars
-            ]
-        )
+    for index, kind in enumerate(KINDS):
+        widths = np.array([own[kind] for own in found_shares])
         axes.barh(
-            range(len(bars)), shares, left=left, label=kind,
-            hatch=_HATCHES[index % len(_HATCHES)], edgecolor="white",
-        )  # fmt: skip
-        left += shares
+            range(len(bars)),
+            widths,
+            left=left,
+            label=kind,
+            hatch=_HATCHES[index % len(_HATCHES)],
+            edgecolor="white",
+        )
+        left += widths
     axes.set_yticks(range(len(bars)), [name for name, _ in bars])
     axes.invert_yaxis()
     axes.set_xlabel("share of the time in operators")

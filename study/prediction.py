@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import statistics
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from export.exporters import EXPORTERS
 from infer import environment
-from infer.statistics import Ratio, ratio_of
-from study.results import StudyError
+from infer.statistics import ratio_of
+from study.jobs import ask
 from study.setup import BATCH, NATIVE, SAME_WEIGHTS
 from train.recipe import FRAMEWORKS
 
 # The first pass is the one that compiles.
 PASSES = 4
 ROUNDS = 4
-_LIMIT_S = 1800.0
 
 
 def measure(
@@ -68,7 +64,7 @@ def measure(
         if f != "torch"
     }
     ratios = {
-        name: _as_dict(
+        name: asdict(
             ratio_of(
                 [math.log(a / b) for a, b in zip(seconds[mine], seconds[other], strict=True)],
                 len(pairs),
@@ -92,10 +88,6 @@ def _steady(one: dict[str, Any]) -> float:
     return float(min(one["pass_s"][1:]))
 
 
-def _as_dict(ratio: Ratio) -> dict[str, Any]:
-    return {"value": ratio.value, "low": ratio.low, "high": ratio.high}
-
-
 def _once(framework: str, artifact: Path | None, images: Path) -> dict[str, Any]:
     exporter = EXPORTERS[NATIVE[framework]]
     job = {
@@ -107,33 +99,7 @@ def _once(framework: str, artifact: Path | None, images: Path) -> dict[str, Any]
         "threads": environment.cores(),
         "passes": PASSES,
     }
-    with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
-        file = Path(folder) / "job.json"
-        file.write_text(json.dumps(job))
-        return ask("study.predict_once", file)
-
-
-def ask(module: str, job: Path) -> dict[str, Any]:
-    """Run a module of the study on a job in a process of its own; return what it prints last.
-
-    Raises:
-        StudyError: it failed, or took too long.
-    """
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", module, str(job)],
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT_S,
-        )
-        done.check_returncode()
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        raise StudyError(f"{module}: no end after {_LIMIT_S:.0f} s") from None
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr.strip().splitlines() or [f"status {error.returncode}"])[-1]
-        raise StudyError(f"{module}, {job.read_text()}: {said}") from None
-    return found
+    return ask("study.predict_once", job)
 
 
 def compile_share(rounds: list[dict[str, Any]], passes: int = 10) -> float:

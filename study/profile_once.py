@@ -2,7 +2,7 @@
 
 Prints one line of JSON: seconds of a call without the profiler, and of each operator with it. An
 operator's name is the profiler's, without numbers that tell its instances apart; its seconds are
-those of its own, a call, on the thread that it ran on.
+those of its own, a call, on the thread that it ran on. The profilers write into the job's `folder`.
 """
 
 from __future__ import annotations

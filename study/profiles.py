@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from export.exporters import EXPORTERS
 from infer import environment
-from study.prediction import ask
+from study.jobs import ask
 from study.setup import NATIVE
 
 PROFILED = ("onnx-torch", *NATIVE.values())
@@ -41,8 +39,5 @@ def measure(exported: Path, images: Path, tell: Callable[[str], None]) -> dict[s
                 "batch": batch,
                 "threads": environment.cores(),
             }
-            with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
-                file = Path(folder) / "job.json"
-                file.write_text(json.dumps(job | {"folder": folder}))
-                found[name][str(batch)] = ask("study.profile_once", file)
+            found[name][str(batch)] = ask("study.profile_once", job)
     return {"environment": environment.describe(), "artifacts": found}

@@ -250,30 +250,38 @@ _KINDS = {
 }
 
 
+_OTHER = "other"
+KINDS = (*_KINDS, _OTHER)
+
+
 def kind_of(operator: str) -> str:
     """The kind of an operator of any profiler."""
     for kind, pattern in _KINDS.items():
         if re.search(pattern, operator, re.IGNORECASE):
             return kind
-    return "other"
+    return _OTHER
+
+
+def shares(operators: dict[str, float]) -> dict[str, float]:
+    """The share of each kind in the seconds of operators."""
+    sums = dict.fromkeys(KINDS, 0.0)
+    for operator, seconds in operators.items():
+        sums[kind_of(operator)] += seconds
+    total = sum(operators.values())
+    return {kind: seconds / total for kind, seconds in sums.items()}
 
 
 def profiles(found: dict[str, Any]) -> str:
     """The share of each kind of operators in what the profiler saw of a call."""
-    kinds = [*_KINDS, "other"]
     lines = []
     for artifact, batches in found["artifacts"].items():
         for batch, own in batches.items():
-            total = sum(own["operators"].values())
-            sums = dict.fromkeys(kinds, 0.0)
-            for operator, seconds in own["operators"].items():
-                sums[kind_of(operator)] += seconds
-            lines.append(
-                [f"{artifact}, batch {batch}"]
-                + [f"{sums[kind] / total:.0%}" if sums[kind] else "-" for kind in kinds]
-                + [f"{total / own['call_s']:.2f}"]
-            )
-    return table(["artifact", *kinds, "operators over a call"], lines)
+            seen = sum(own["operators"].values()) / own["call_s"]
+            cells = [
+                f"{share:.0%}" if share else "-" for share in shares(own["operators"]).values()
+            ]
+            lines.append([f"{artifact}, batch {batch}", *cells, f"{seen:.2f}"])
+    return table(["artifact", *KINDS, "operators over a call"], lines)
 
 
 def operators(found: dict[str, Any], batch: str = "128", most: int = 4) -> str:

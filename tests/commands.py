@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,36 @@ def environment() -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "OMP_NUM_THREADS": "1",
     }
+
+
+def typed_in(folder: Path, programs: Path) -> Callable[[str], Done[str]]:
+    """Runs a line in a folder as its reader types it, with this Python and this exportbench.
+
+    Args:
+        folder: where it is typed.
+        programs: a folder to be made for the two programs.
+    """
+    programs.mkdir()
+    for name, what in (("python", ""), ("exportbench", "-m infer ")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {what}"$@"\n')
+        program.chmod(0o755)
+    variables = os.environ | {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
+
+    def run(line: str) -> Done[str]:
+        return subprocess.run(
+            ["sh", "-c", line],
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+    return run
 
 
 def command(*arguments: object, cwd: Path = ROOT) -> Done[str]:

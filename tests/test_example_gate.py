@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+from commands import typed_in
 from conftest import ROOT
 
 EXAMPLE = ROOT / "examples" / "gate"
@@ -22,27 +22,7 @@ def shell(tmp_path):
     """Runs a command in a copy of the example, with this Python and this exportbench."""
     folder = tmp_path / "repository"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("exported", "artifacts"))
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name, what in (("python", ""), ("exportbench", "-m infer ")):
-        program = programs / name
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} {what}"$@"\n')
-        program.chmod(0o755)
-    variables = os.environ | {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
-
-    def run(command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["sh", "-c", command],
-            cwd=folder,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
-
+    run = typed_in(folder, tmp_path / "bin")
     run.folder = folder
     return run
 

@@ -1,11 +1,9 @@
 """docs/own-model.md, command by command, as its reader types them."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
+from commands import typed_in
 from conftest import ROOT
 
 PAGE = ROOT / "docs" / "own-model.md"
@@ -20,19 +18,10 @@ def commands():
 def test_the_page_can_be_followed_to_its_end(tmp_path):
     for package in ("onnx", "onnxruntime", "openvino"):
         pytest.importorskip(package, reason="the page installs it")
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name, what in (("python", ""), ("exportbench", "-m infer ")):
-        program = programs / name
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} {what}"$@"\n')
-        program.chmod(0o755)
     folder = tmp_path / "clone"
     folder.mkdir()
     (folder / "examples").symlink_to(ROOT / "examples")
-    variables = os.environ | {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
+    run = typed_in(folder, tmp_path / "bin")
     first, *others = commands()
     assert first.startswith("python -m pip install"), "the tests' environment has it all"
     assert len(others) == 8
@@ -40,22 +29,15 @@ def test_the_page_can_be_followed_to_its_end(tmp_path):
     for command in others:
         for longer, shorter in SHORTER.items():
             command = command.replace(longer, shorter)
-        done = subprocess.run(
-            ["sh", "-c", command],
-            cwd=folder,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
+        done = run(command)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         said[command] = done.stdout
-    inspected, run, chosen = (
+    inspected, measured, chosen = (
         next(text for command, text in said.items() if command.startswith(f"exportbench {name}"))
         for name in ("inspect", "run", "choose")
     )
     assert "image" in inspected
-    assert "digits.onnx (runtime=openvino)" in run
+    assert "digits.onnx (runtime=openvino)" in measured
     assert "fastest single sample" in chosen
     assert (folder / "mine" / "report.html").stat().st_size > 10_000
     assert (folder / "mine" / "baseline.json").is_file()

@@ -18,6 +18,7 @@ from typing import Any
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
 from infer.errors import ArtifactError, DamagedError
+from infer.readers.archive import Archive
 from infer.readers.description import Description
 
 MODEL = "models/model.json"
@@ -79,45 +80,26 @@ def describe(path: Path) -> Description:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return _describe(_Archive(archive))
+            return _describe(Archive(archive, _MOST_JSON))
     except _DAMAGE as error:
         raise DamagedError(f"a damaged archive ({type(error).__name__}: {error})") from None
 
 
-class _Archive:
-    """The entries of the archive, by their names below its one folder."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self.entries = {
-            info.filename.partition("/")[2]: info
-            for info in archive.infolist()
-            if "/" in info.filename
-        }
-        if any(name.startswith("data/aotinductor/") for name in self.entries):
-            raise ArtifactError(
-                "holds code that AOTInductor compiled for one machine, which nothing here opens; "
-                "save the exported program itself with torch.export.save"
-            )
-        programs = {name for name in self.entries if re.fullmatch(r"models/.+\.json", name)}
-        if programs != {MODEL}:
-            found = ", ".join(sorted(programs)) or "none"
-            raise ArtifactError(f"holds other programs than {MODEL} ({found}); save that one")
-
-    def read(self, name: str) -> bytes:
-        info = self.entries.get(name)
-        if info is None:
-            raise DamagedError(f"'{name}' is missing in the archive")
-        if info.file_size > _MOST_JSON:
-            raise ArtifactError(f"'{name}' has more than {_MOST_JSON >> 20} MiB")
-        return self._archive.read(info)
-
-    def json(self, name: str) -> Any:
-        return json.loads(self.read(name))
+def _check_contents(names: set[str]) -> None:
+    if any(name.startswith("data/aotinductor/") for name in names):
+        raise ArtifactError(
+            "holds code that AOTInductor compiled for one machine, which nothing here opens; "
+            "save the exported program itself with torch.export.save"
+        )
+    programs = {name for name in names if re.fullmatch(r"models/.+\.json", name)}
+    if programs != {MODEL}:
+        found = ", ".join(sorted(programs)) or "none"
+        raise ArtifactError(f"holds other programs than {MODEL} ({found}); save that one")
 
 
-def _describe(archive: _Archive) -> Description:
-    program = archive.json(MODEL)
+def _describe(archive: Archive) -> Description:
+    _check_contents(set(archive.entries))
+    program = json.loads(archive.read(MODEL))
     graph, signature = program["graph_module"]["graph"], program["graph_module"]["signature"]
     values = graph["tensor_values"]
     inputs, notes = [], []
@@ -142,7 +124,7 @@ def _describe(archive: _Archive) -> Description:
     weights: Counter[str] = Counter()
     for folder, config in _PAYLOADS:
         seen = set()
-        stated = archive.json(config)["config"] if config in archive.entries else {}
+        stated = json.loads(archive.read(config))["config"] if config in archive.entries else {}
         for entry in stated.values():
             path, meta = entry["path_name"], entry.get("tensor_meta")
             if path not in seen and folder + path in archive.entries:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
-from infer.errors import ArtifactError, DamagedError
+from infer.errors import DamagedError
+from infer.readers.archive import Archive
 from infer.readers.description import Description
 
 _MOST_CODE = 64 << 20  # bytes; a program is some kilobytes for every module
@@ -56,34 +57,12 @@ def describe(path: Path) -> Description:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return _describe(_Archive(archive))
+            return _describe(Archive(archive, _MOST_CODE))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
         raise DamagedError(f"a damaged archive ({error})") from None
 
 
-class _Archive:
-    """The entries of the archive, by their names below its one folder."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self.entries = {
-            info.filename.partition("/")[2]: info
-            for info in archive.infolist()
-            if "/" in info.filename
-        }
-        self._left = _MOST_CODE
-
-    def read(self, name: str) -> bytes:
-        info = self.entries.get(name)
-        if info is None:
-            raise DamagedError(f"'{name}' is missing in the archive")
-        self._left -= info.file_size
-        if self._left < 0:
-            raise ArtifactError(f"its program has more than {_MOST_CODE >> 20} MiB")
-        return self._archive.read(info)
-
-
-def _describe(archive: _Archive) -> Description:
+def _describe(archive: Archive) -> Description:
     root, weights = _state(archive.read("data.pkl"))
     if "constants.pkl" in archive.entries:
         weights += _state(archive.read("constants.pkl"))[1]

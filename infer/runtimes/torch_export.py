@@ -19,7 +19,9 @@ from torch.utils import _pytree
 
 from infer.artifact import Signature, TensorSpec
 from infer.runtimes.base import Arrays, Options, Setting, chosen
-from infer.runtimes.torch_values import Value, devices_of, leaves, on_host
+from infer.runtimes.torch_model import TorchModel
+from infer.runtimes.torch_model import devices as devices
+from infer.runtimes.torch_values import devices_of, leaves
 
 SETTINGS = (
     # Called operator by operator, or compiled by Inductor, which takes a C++ compiler.
@@ -30,22 +32,14 @@ SETTINGS = (
 )
 
 
-class TorchExport:
+class TorchExport(TorchModel):
     """An exported program as a module."""
 
     def __init__(self, path: Path, options: Options) -> None:
-        self._settings = chosen(SETTINGS, options)
-        if self._settings["threads"] == "given":
-            torch.set_num_threads(options.threads)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
-        if options.device == "cuda" and not torch.cuda.is_available():
-            raise RuntimeError("PyTorch sees no CUDA device")
-        self._device = torch.device(options.device)
+        super().__init__(options, chosen(SETTINGS, options))
         program = _program(path)
         if options.device != "cpu" or "cuda" in devices_of(list(program.state_dict.values())):
             program = move_to_device_pass(program, options.device)
-        self.notes: list[str] = []
         self._in_spec = program.call_spec.in_spec
         # Of each leaf of the arguments, the name of a tensor that is given, or a fixed value.
         self._arguments: list[tuple[str | None, Any]] = []
@@ -54,7 +48,6 @@ class TorchExport:
         self._call: Callable[..., Any] = program.module()
         if self._settings["compile"] == "on":
             self._call = torch.compile(self._call, dynamic=True)
-        self._last: list[Value] = []
 
     def _signature(self, program: torch.export.ExportedProgram, stated: Any) -> Signature:
         """Names and shapes as the graph has them, or as the manifest calls them."""
@@ -95,16 +88,6 @@ class TorchExport:
         self._arguments = [(own and next(names), value) for own, value in self._arguments]
         return named
 
-    def run(self, inputs: Arrays) -> Arrays:
-        """Host arrays in, host arrays out."""
-        return self.fetch(self.run_staged(self._put(inputs)))
-
-    def stage(self, inputs: Arrays) -> tuple[Any, Any]:
-        """Arguments on the device; on the CPU they share the arrays' memory."""
-        staged = self._put(inputs)
-        self.sync(None)
-        return staged
-
     def _put(self, inputs: Arrays) -> tuple[Any, Any]:
         flat = [
             value if name is None else torch.from_numpy(inputs[name]).to(self._device)
@@ -113,44 +96,9 @@ class TorchExport:
         args, kwargs = _pytree.tree_unflatten(flat, self._in_spec)
         return args, kwargs
 
-    def run_staged(self, staged: tuple[Any, Any]) -> Any:
-        """Call the module; on a GPU the result may be unfinished."""
+    def _apply(self, staged: tuple[Any, Any]) -> Any:
         args, kwargs = staged
-        with torch.inference_mode(self._settings["autograd"] == "off"):
-            return self._call(*args, **kwargs)
-
-    def sync(self, result: Any) -> None:
-        """Wait for the device."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
-
-    def fetch(self, result: Any) -> Arrays:
-        """Copy the outputs to the host, which waits for them."""
-        self._last = [value for _, value in leaves(result)]
-        return {name: on_host(value) for name, value in zip(self._outputs, self._last, strict=True)}
-
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
-        """A call of the module on tensors of the arrays."""
-        put, module = self._put, self._call
-
-        def call() -> object:
-            args, kwargs = put(inputs)
-            with torch.inference_mode(self._settings["autograd"] == "off"):
-                result = module(*args, **kwargs)
-            return [on_host(value) for _, value in leaves(result)]
-
-        return call
-
-    def placement(self) -> dict[str, Any]:
-        """Where the last outputs were."""
-        ran_on = devices_of(self._last)
-        return {
-            "device": "cuda" if ran_on == {"cuda"} else "cpu",
-            "devices": sorted(ran_on),
-            "threads": torch.get_num_threads(),
-            "tf32": False,
-            "settings": self._settings,
-        }
+        return self._call(*args, **kwargs)
 
 
 class _PickleError(Exception):
@@ -214,12 +162,6 @@ def _changes(program: torch.export.ExportedProgram) -> bool:
         if any(value.alias_info for value in schema.returns):
             own.add(node.name)
     return False
-
-
-def devices() -> list[str]:
-    """What PyTorch can run on here."""
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return ["cpu", *names]
 
 
 def load(path: Path, options: Options) -> TorchExport:

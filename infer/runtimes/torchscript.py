@@ -14,7 +14,8 @@ import torch
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
 from infer.runtimes.base import Arrays, Options, Setting, chosen
-from infer.runtimes.torch_values import Value, devices_of, leaves, on_host
+from infer.runtimes.torch_model import TorchModel
+from infer.runtimes.torch_model import devices as devices
 
 SETTINGS = (
     # "frozen" takes the weights into the graph; "optimized" then folds and fuses for oneDNN too.
@@ -34,20 +35,11 @@ _SCALARS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
-class TorchScript:
+class TorchScript(TorchModel):
     """A method of a scripted or traced module, `forward` unless another is asked for."""
 
     def __init__(self, path: Path, options: Options) -> None:
-        self._settings = chosen(SETTINGS, options)
-        if self._settings["threads"] == "given":
-            torch.set_num_threads(options.threads)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
-        if options.device == "cuda" and not torch.cuda.is_available():
-            raise RuntimeError("PyTorch sees no CUDA device")
-        self._threads = options.threads
-        self._device = torch.device(options.device)
-        self.notes: list[str] = []
+        super().__init__(options, chosen(SETTINGS, options))
         method = options.signature or _FORWARD
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -69,7 +61,6 @@ class TorchScript:
             )
         self._inputs = [spec.name for spec in self.signature.inputs]
         self._outputs = [spec.name for spec in self.signature.outputs] if stated else None
-        self._last: list[Value] = []
 
     def _prepared(self, module: torch.jit.ScriptModule, method: str) -> torch.jit.ScriptModule:
         others = [] if method == _FORWARD else [method]
@@ -95,58 +86,12 @@ class TorchScript:
             self.notes.append("left at their defaults: " + ", ".join(left))
         return [one for one in arguments if one.name not in left]
 
-    def run(self, inputs: Arrays) -> Arrays:
-        """Host arrays in, host arrays out."""
-        return self.fetch(self.run_staged(self._put(inputs)))
-
-    def stage(self, inputs: Arrays) -> dict[str, Any]:
-        """Arguments on the device; on the CPU they share the arrays' memory."""
-        staged = self._put(inputs)
-        self.sync(None)
-        return staged
-
     def _put(self, inputs: Arrays) -> dict[str, Any]:
         arrays = iter([inputs[name] for name in self._inputs])
         return {one.name: one.value(arrays, self._device) for one in self._arguments}
 
-    def run_staged(self, staged: dict[str, Any]) -> Any:
-        """Call the method; on a GPU the result may be unfinished."""
-        with torch.inference_mode(self._settings["autograd"] == "off"):
-            return self._call(**staged)
-
-    def sync(self, result: Any) -> None:
-        """Wait for the device."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
-
-    def fetch(self, result: Any) -> Arrays:
-        """Copy the outputs to the host, which waits for them."""
-        named = list(leaves(result))
-        self._last = [value for _, value in named]
-        names = self._outputs or [name for name, _ in named]
-        return {name: on_host(value) for name, value in zip(names, self._last, strict=True)}
-
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
-        """A call of the method on tensors of the arrays."""
-        put, method = self._put, self._call
-
-        def call() -> object:
-            with torch.inference_mode(self._settings["autograd"] == "off"):
-                result = method(**put(inputs))
-            return [on_host(value) for _, value in leaves(result)]
-
-        return call
-
-    def placement(self) -> dict[str, Any]:
-        """Where the last outputs were."""
-        ran_on = devices_of(self._last)
-        return {
-            "device": "cuda" if ran_on == {"cuda"} else "cpu",
-            "devices": sorted(ran_on),
-            "threads": torch.get_num_threads(),
-            "tf32": False,
-            "settings": self._settings,
-        }
+    def _apply(self, staged: dict[str, Any]) -> Any:
+        return self._call(**staged)
 
 
 class _Argument:
@@ -262,12 +207,6 @@ def _nodes(block: Any) -> Iterator[Any]:
         yield node
         for inner in node.blocks():
             yield from _nodes(inner)
-
-
-def devices() -> list[str]:
-    """What PyTorch can run on here."""
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return ["cpu", *names]
 
 
 def load(path: Path, options: Options) -> TorchScript:
