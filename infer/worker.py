@@ -410,20 +410,22 @@ class Worker:
         return answer
 
     def overhead(self, batch: int, rounds: int, burst_s: float) -> Answer:
-        """Seconds of a call as the harness reports it, and in a bare loop, in turn."""
-        inputs = self._batches(batch).full(0)
-        bare = self.model.bare(inputs)
-        bare()
-        call_s = statistics.median(self._timed(inputs)[0] for _ in range(_CHECKED_CALLS))
+        """Seconds of a call as the harness reports it, and in a bare loop, in turn.
+
+        Both call on the same batches, one after the other.
+        """
+        batches = self._batches(batch)
+        call_s = statistics.median(self._timed(batches.full(0))[0] for _ in range(_CHECKED_CALLS))
         calls = max(2, round(burst_s / call_s))
+        bare = [self.model.bare(batches.full(i)) for i in range(calls)]
         harness_s: list[float] = []
         bare_s: list[float] = []
         for _ in range(rounds):
             harness_s.append(statistics.fmean(self.burst(batch, calls, 0)["seconds"]))
-            bare()
+            bare[0]()
             begin = time.perf_counter_ns()
-            for _ in range(calls):
-                bare()
+            for call in bare:
+                call()
             bare_s.append((time.perf_counter_ns() - begin) / 1e9 / calls)
         return {"harness_s": harness_s, "bare_s": bare_s, "calls": calls}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch.utils import _pytree
 
 from infer.artifact import Signature, TensorSpec
 from infer.runtimes.base import Arrays, Options, Setting, chosen
-from infer.runtimes.torch_model import TorchModel
+from infer.runtimes.torch_model import Staged, TorchModel
 from infer.runtimes.torch_model import devices as devices
 from infer.runtimes.torch_values import devices_of, leaves
 
@@ -45,7 +44,7 @@ class TorchExport(TorchModel):
         self._arguments: list[tuple[str | None, Any]] = []
         self.signature = self._signature(program, options.manifest.get("signature"))
         self._outputs = [spec.name for spec in self.signature.outputs]
-        self._call: Callable[..., Any] = program.module()
+        self._call = program.module()
         if self._settings["compile"] == "on":
             self._call = torch.compile(self._call, dynamic=True)
 
@@ -88,17 +87,13 @@ class TorchExport(TorchModel):
         self._arguments = [(own and next(names), value) for own, value in self._arguments]
         return named
 
-    def _put(self, inputs: Arrays) -> tuple[Any, Any]:
+    def _put(self, inputs: Arrays) -> Staged:
         flat = [
             value if name is None else torch.from_numpy(inputs[name]).to(self._device)
             for name, value in self._arguments
         ]
         args, kwargs = _pytree.tree_unflatten(flat, self._in_spec)
         return args, kwargs
-
-    def _apply(self, staged: tuple[Any, Any]) -> Any:
-        args, kwargs = staged
-        return self._call(*args, **kwargs)
 
 
 class _PickleError(Exception):

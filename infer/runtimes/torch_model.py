@@ -7,12 +7,19 @@ from typing import Any
 
 import torch
 
+from infer.artifact import Signature
 from infer.runtimes.base import Arrays, Options
 from infer.runtimes.torch_values import Value, devices_of, leaves, on_host
 
+# Positional and keyword arguments.
+Staged = tuple[tuple[Any, ...], dict[str, Any]]
+
 
 class TorchModel:
-    """A module with its arguments; a format says how the one is called and the others are made."""
+    """A module with its arguments; a format loads the one and makes the others."""
+
+    _call: Callable[..., Any]
+    signature: Signature
 
     def __init__(self, options: Options, settings: dict[str, str]) -> None:
         self._settings = settings
@@ -27,28 +34,25 @@ class TorchModel:
         self._outputs: list[str] | None = None  # as the results call themselves
         self._last: list[Value] = []
 
-    def _put(self, inputs: Arrays) -> Any:
+    def _put(self, inputs: Arrays) -> Staged:
         """Arguments on the device; on the CPU they share the arrays' memory."""
-        raise NotImplementedError
-
-    def _apply(self, staged: Any) -> Any:
-        """Call the module with arguments."""
         raise NotImplementedError
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
         return self.fetch(self.run_staged(self._put(inputs)))
 
-    def stage(self, inputs: Arrays) -> Any:
+    def stage(self, inputs: Arrays) -> Staged:
         """Arguments on the device, finished."""
         staged = self._put(inputs)
         self.sync(None)
         return staged
 
-    def run_staged(self, staged: Any) -> Any:
+    def run_staged(self, staged: Staged) -> Any:
         """Call the module; on a GPU the result may be unfinished."""
+        args, kwargs = staged
         with torch.inference_mode(self._settings["autograd"] == "off"):
-            return self._apply(staged)
+            return self._call(*args, **kwargs)
 
     def sync(self, result: Any) -> None:
         """Wait for the device."""
@@ -63,15 +67,33 @@ class TorchModel:
         return {name: on_host(value) for name, value in zip(names, self._last, strict=True)}
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
-        """A call of the module on tensors of the arrays."""
-        put, apply = self._put, self._apply
+        """The module on tensors of the arrays; on arguments made beforehand if some are none."""
+        args, kwargs = self._put(inputs)
+        module, device, inference = self._call, self._device, self._settings["autograd"] == "off"
+        arrays = [inputs[spec.name] for spec in self.signature.inputs]
 
-        def call() -> object:
-            with torch.inference_mode(self._settings["autograd"] == "off"):
-                result = apply(put(inputs))
+        def of_tensors() -> Any:
+            with torch.inference_mode(inference):
+                tensors = [torch.from_numpy(array).to(device) for array in arrays]
+                return module(
+                    *tensors[: len(args)], **dict(zip(kwargs, tensors[len(args) :], strict=True))
+                )
+
+        def of_others() -> Any:
+            with torch.inference_mode(inference):
+                return module(*args, **kwargs)
+
+        call = of_others
+        if all(isinstance(value, torch.Tensor) for value in (*args, *kwargs.values())):
+            call = of_tensors
+
+        def bare() -> object:
+            result = call()
+            if isinstance(result, torch.Tensor):
+                return result.cpu().numpy()
             return [on_host(value) for _, value in leaves(result)]
 
-        return call
+        return bare
 
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were."""

@@ -14,7 +14,7 @@ import torch
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
 from infer.runtimes.base import Arrays, Options, Setting, chosen
-from infer.runtimes.torch_model import TorchModel
+from infer.runtimes.torch_model import Staged, TorchModel
 from infer.runtimes.torch_model import devices as devices
 
 SETTINGS = (
@@ -46,7 +46,7 @@ class TorchScript(TorchModel):
             module = torch.jit.load(str(path), map_location=self._device).eval()
             schema = _schema(module, method)
             prepared = self._prepared(module, method)
-        self._call: Callable[..., Any] = getattr(prepared, method)
+        self._call = getattr(prepared, method)
         if method == _FORWARD:
             self._call = prepared
         # Names, order and shapes of tensors are not in the file.
@@ -86,12 +86,9 @@ class TorchScript(TorchModel):
             self.notes.append("left at their defaults: " + ", ".join(left))
         return [one for one in arguments if one.name not in left]
 
-    def _put(self, inputs: Arrays) -> dict[str, Any]:
+    def _put(self, inputs: Arrays) -> Staged:
         arrays = iter([inputs[name] for name in self._inputs])
-        return {one.name: one.value(arrays, self._device) for one in self._arguments}
-
-    def _apply(self, staged: dict[str, Any]) -> Any:
-        return self._call(**staged)
+        return (), {one.name: one.value(arrays, self._device) for one in self._arguments}
 
 
 class _Argument:
