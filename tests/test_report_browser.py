@@ -1,8 +1,13 @@
 """The HTML report in a real browser."""
 
+import functools
+import itertools
 import shutil
 
+import numpy as np
 import pytest
+from conftest import make_signature
+from runs import SMALL
 
 pytest_plugins = ("report_fixtures",)
 
@@ -51,16 +56,21 @@ class Opened:
 
 
 @pytest.fixture
-def opened(browser, file):
+def opened_page(browser):
     pages = []
 
-    def open_page(**options):
+    def open_page(file, **options):
         pages.append(Opened(browser, file, **options))
         return pages[-1]
 
     yield open_page
     for one in pages:
         one.context.close()
+
+
+@pytest.fixture
+def opened(opened_page, file):
+    return functools.partial(opened_page, file)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -141,6 +151,34 @@ def test_the_plots_are_there(opened):
             middle = mark.bounding_box()
             across = middle["x"] + middle["width"] / 2
             assert box["x"] <= across <= box["x"] + box["width"]
+
+
+def test_the_cost_by_size_fits_on_a_phone(
+    tmp_path, fake_artifact, inputs_file, run_cli, opened_page
+):
+    runs = []
+    for size in (28, 64, 128, 224):
+        folder = tmp_path / str(size)
+        images = np.random.default_rng(0).random((4, size, size, 3), dtype=np.float32)
+        signature = make_signature((None, size, size, 3))
+        for name in ("fast", "slow"):
+            call_s = (1 if name == "fast" else 2) * size * 2e-5
+            fake_artifact(folder, name, signature=signature, call_s=call_s)
+        inputs_file(folder / "inputs.npz", image=images)
+        done = run_cli("run", "fast", "slow", *SMALL, "--batch", "2", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        runs += folder.glob("runs/*")
+    done = run_cli("report", *runs, "--out", "report.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = opened_page(tmp_path / "report.html", viewport={"width": 390, "height": 800}).page
+    figure = page.locator("figure", has_text="by size of the inputs")
+    texts = figure.locator("svg.across text")
+    assert texts.all_text_contents() == [f"{s} x {s} x 3" for s in (28, 64, 128, 224)]
+    boxes = [text.bounding_box() for text in texts.all()]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    for one, other in itertools.combinations(boxes, 2):
+        apart = one["x"] + one["width"] < other["x"] or abs(one["y"] - other["y"]) >= 12
+        assert apart, (one, other)
 
 
 def test_it_can_be_read_without_scripts_and_on_paper(opened):
