@@ -53,7 +53,8 @@ class TorchScript(TorchModel):
         stated = options.manifest.get("signature")
         self._arguments = self._chosen(schema, Signature.of(stated) if stated else None)
         declared = [spec for argument in self._arguments for spec in argument.specs()]
-        self.signature = Signature.of(stated) if stated else _signature(declared, schema)
+        graph = getattr(module, method).graph
+        self.signature = Signature.of(stated) if stated else _signature(declared, schema, graph)
         if len(self.signature.inputs) != len(declared):
             raise ValueError(
                 f"the manifest states {len(self.signature.inputs)} inputs, the module takes "
@@ -169,14 +170,24 @@ def _returned(schema: Any) -> list[_Returned]:
     return [_Returned(one) for one in declared]
 
 
-def _signature(inputs: list[TensorSpec], schema: Any) -> Signature:
+def _keys(graph: Any) -> list[str]:
+    """Of the dictionary that is returned, if it is made of fixed keys and not changed after that."""
+    returned = next(graph.outputs())
+    made = returned.node()
+    if made.kind() != "prim::DictConstruct" or len(returned.uses()) > 1:
+        return []
+    keys = [value.toIValue() for value in list(made.inputs())[::2]]
+    return [] if None in keys else [str(key) for key in keys]
+
+
+def _signature(inputs: list[TensorSpec], schema: Any, graph: Any) -> Signature:
     """What the file tells: names and, of numbers, types."""
-    outputs = tuple(
-        TensorSpec(name, (), ANY)
+    names = _keys(graph) or [
+        name
         for index, value in enumerate(_returned(schema))
         for name in value.names(f"output_{index}")
-    )
-    return Signature(tuple(inputs), outputs)
+    ]
+    return Signature(tuple(inputs), tuple(TensorSpec(name, (), ANY) for name in names))
 
 
 def _schema(module: torch.jit.ScriptModule, method: str) -> Any:
