@@ -207,7 +207,8 @@ def collect(options: argparse.Namespace) -> None:
     for index in range(COPIES):
         copy = options.out / "copies" / str(index)
         if not copy.exists():
-            shutil.copytree(original.path, copy)
+            copy.parent.mkdir(exist_ok=True)
+            (shutil.copytree if original.path.is_dir() else shutil.copy)(original.path, copy)
         artifacts.append(open_artifact(copy))
     scratch = options.out / "scratch"
     scratch.mkdir(exist_ok=True)

@@ -1,0 +1,52 @@
+"""The pages and the commands that they show."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import export.__main__
+import infer.cli
+import study.__main__
+import train.__main__
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
+PARSERS = {
+    "exportbench": infer.cli._parser,
+    "python -m infer": infer.cli._parser,
+    "python -m train": train.__main__._parser,
+    "python -m export": export.__main__._parser,
+    "python -m study": study.__main__._parser,
+}
+PROGRAM = re.compile(rf"(?:{'|'.join(map(re.escape, PARSERS))}|python tools/\w+\.py)(?= |$)")
+# Where the shell takes over.
+_SHELL = {">", "|", "||", "&&"}
+
+
+_TOX = re.compile(r".*\b(tox -e .*)")
+
+
+def _lines(page: Path) -> list[str]:
+    """Everything that may be a command, as one line, from a page's blocks and its running text."""
+    text = page.read_text()
+    blocks = re.sub(r"\\\n\s*", "", text)
+    shown = [line.strip() for line in blocks.splitlines() if line.startswith("    ")]
+    fenced = [
+        line for part in re.findall(r"```\w*\n(.*?)```", blocks, re.S) for line in part.splitlines()
+    ]
+    prose = re.sub(r"```.*?```|^    .*$", "", text, flags=re.S | re.M)
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    return [*shown, *fenced, *spans]
+
+
+COMMANDS = [(page, line) for page in PAGES for line in _lines(page) if PROGRAM.match(line)]
+TOX = [(page, found[1]) for page in PAGES for line in _lines(page) if (found := _TOX.match(line))]
+
+
+def words_of(line: str) -> list[str]:
+    """What the program is given, without what is the shell's."""
+    words = shlex.split(line, comments=True)
+    end = next((n for n, word in enumerate(words) if word in _SHELL), len(words))
+    return [word for word in words[:end] if word != "..."]

@@ -1,0 +1,134 @@
+"""The commands of the pages, run as their readers type them, in a folder that has what they name.
+
+They are made shorter where minutes are asked for. Those of docs/own-model.md and examples/gate are
+run in their order, by tests of their own. What is not run is skipped, with the reason.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import page_files
+import pytest
+from commands import typed_in
+from conftest import ROOT
+from pages import COMMANDS, PROGRAM, words_of
+
+pytest_plugins = ("frameworks",)
+
+_DOWNLOAD = "needs a download"
+# By the start of a command, why it is not run.
+NOT_RUN = {
+    "exportbench run pitch/": f"{_DOWNLOAD}: models of the package basic-pitch",
+    "exportbench run silero/": f"{_DOWNLOAD}: models of the package silero-vad",
+    "python -m train --profile paper --size 64": f"{_DOWNLOAD}: images of 64 pixels",
+}
+ELSEWHERE = ("own-model.md",)
+# By the start of a command, how it ends where that is not 0: the gate is not sure of times after so
+# few calls, what is not trusted is not opened, and two models differ.
+STATUS = {
+    "exportbench gate": {0, 4},
+    "exportbench run model.pt": {3},
+    "exportbench bisect": {1},
+}
+_QUICK = "--turns 2 --burst 0.05s"
+# What is added to a command, by its start: what comes last counts.
+SHORTER = {
+    "exportbench run": f"{_QUICK} --budget 1s",
+    "exportbench gate": f"{_QUICK} --budget 1s",
+    "python tools/conformance.py": "--every 200",
+    "python tools/fuzz.py": "--inspect 7 --run 0",
+    "python tools/measurement_study.py collect": "--minutes 0.3",
+    "python -m train": "torch --dataset synthetic --epochs 1 --train-images 128",
+}
+
+
+def _typed(line):
+    """A page's line as it is run: without its comment, and shorter."""
+    line = re.sub(r"\s+#.*", "", line)
+    line = re.sub(r" (ARTIFACT) \.\.\.", r" \1", line)
+    more = next((words for start, words in SHORTER.items() if line.startswith(start)), "")
+    # A list of what is trusted takes all that follows.
+    return re.sub(r"( --trust)?$", rf" {more}\1", line) if more else line
+
+
+def _model_folder(folder):
+    """What the pages call artifacts: files, folders of files, and runs, by their names."""
+    for framework in ("onnx", "torch", "tensorflow"):
+        maker = [sys.executable, page_files.__file__, framework, folder]
+        done = subprocess.run(maker, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    for name in ("a.onnx", "PATH", "ARTIFACT"):
+        shutil.copy(folder / "model.onnx", folder / name)
+    shutil.copy(folder / "model.pt", folder / "b.pt")
+    for name in ("exported", "former"):
+        (folder / name).mkdir()
+        shutil.copy(folder / "model.onnx", folder / name)
+    random = np.random.default_rng(1)
+    for name, size in (("test.npz", 28), ("larger.npz", 64)):
+        images = random.random((300, size, size, 3), dtype=np.float32)
+        images *= random.random((300, 1, 1, 3), dtype=np.float32)
+        labels = page_files.probabilities(images).argmax(1)
+        np.savez(folder / name, image=images, labels=labels)
+    shutil.copy(folder / "test.npz", folder / "FILE.npz")
+    state = np.zeros((1, 4), np.float32)
+    steps = random.normal(size=(12, 4)).astype(np.float32)
+    np.savez(folder / "sequence.npz", x=steps, h=state, c=state)
+
+
+def _program_folder(folder):
+    """The project's tools, and the other interpreter."""
+    (folder / "tools").symlink_to(ROOT / "tools")
+    (folder / "old" / "bin").mkdir(parents=True)
+    (folder / "old" / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / "old" / "bin" / "python").chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory, exported):
+    root = tmp_path_factory.mktemp("pages")
+    folder = root / "desk"
+    folder.mkdir()
+    _model_folder(folder)
+    _program_folder(folder)
+    for name in ("onnx-torch", "jax-export"):
+        shutil.copytree(exported.folder / name, folder / "artifacts" / "exported" / "w" / name)
+    shutil.copytree(exported.out.parent / "inputs", folder / "artifacts" / "inputs")
+    (folder / "onnx-torch").symlink_to("artifacts/exported/w/onnx-torch")
+    (folder / "FOLDER").symlink_to("artifacts")
+    run = typed_in(folder, root / "bin")
+    for name, inputs in (("RUN", "test.npz"), ("LARGER", "larger.npz")):
+        line = f"exportbench run a.onnx b.pt --inputs {inputs} {_QUICK} --out {name} --trust"
+        done = run(line)
+        assert done.returncode == 0, done.stderr
+        (measured,) = (folder / name).iterdir()
+        measured.rename(folder / "moved")
+        (folder / name).rmdir()
+        (folder / "moved").rename(folder / name)
+    for name, made in (("RUN_A", "RUN"), ("RUN_B", "RUN"), ("RUN_AT_28", "RUN")):
+        shutil.copytree(folder / made, folder / name)
+    (folder / "LARGER").rename(folder / "RUN_AT_64")
+    shutil.copytree(folder / "RUN", folder / "artifacts" / "runs" / "RUN")
+    return run
+
+
+def _is_run(page, line):
+    """Whether a line is more than the name of a command, and is of this test."""
+    own = words_of(line.removeprefix(PROGRAM.match(line)[0]))
+    return page.name not in ELSEWHERE and (len(own) > 1 or (own[:1] and own[0].startswith("-")))
+
+
+RUN = [(page, line) for page, line in COMMANDS if _is_run(page, line)]
+
+
+@pytest.mark.parametrize(("page", "line"), RUN, ids=[f"{page.name}: {line}" for page, line in RUN])
+def test_command_does_what_the_page_says(page, line, request):
+    for start, reason in NOT_RUN.items():
+        if line.startswith(start):
+            pytest.skip(reason)
+    done = request.getfixturevalue("shell")(_typed(line))
+    expected = next((ends for start, ends in STATUS.items() if line.startswith(start)), {0})
+    assert done.returncode in expected, (done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
