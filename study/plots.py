@@ -24,6 +24,7 @@ matplotlib.rcParams |= {
     "font.size": 9,
     "axes.grid": True,
     "grid.alpha": 0.3,
+    "axes.axisbelow": True,
 }
 _MARKERS = "osD^vP*X"
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++")
@@ -68,22 +69,31 @@ def _once(place: int, label: str) -> str:
 
 
 def calibration(records: list[dict[str, Any]]) -> Figure:
-    """How often each network is right by how sure it is."""
-    figure, axes = plt.subplots(figsize=(5, 4.5))
-    axes.plot([0, 1], [0, 1], "k:", label="as sure as it is right")
-    known = [record for record in records if record.get("test_calibration")]
-    for index, record in enumerate(known):
-        # A share of fewer images says nothing.
-        bins = [bin_ for bin_ in record["test_calibration"]["bins"] if bin_[0] >= 20]
-        axes.plot(
-            [bin_[1] for bin_ in bins], [bin_[2] for bin_ in bins],
-            marker=_MARKERS[index % len(_MARKERS)], label=title(record),
-        )  # fmt: skip
-    axes.set_xlabel("mean confidence of a bin of 20 images or more")
-    axes.set_ylabel("share that is right")
-    axes.set_xlim(0.3, 1.01)
-    axes.set_ylim(0.3, 1.01)
-    axes.legend(fontsize=8)
+    """How often each network is right by how sure it is, a panel a framework."""
+    figure, panels = plt.subplots(1, len(NAMES), figsize=(9, 3.6), sharex=True, sharey=True)
+    for axes, (framework, name) in zip(panels, NAMES.items(), strict=True):
+        axes.plot([0, 1], [0, 1], "k:", label="as sure as it is right")
+        known = [
+            record
+            for record in records
+            if record["framework"] == framework and record.get("test_calibration")
+        ]
+        for record in known:
+            best = record["recipe"]["profile"] == "best"
+            mark = len(_MARKERS) - 1 if best else record["recipe"]["seed"]
+            # A share of fewer images says nothing.
+            bins = [bin_ for bin_ in record["test_calibration"]["bins"] if bin_[0] >= 20]
+            axes.plot(
+                [bin_[1] for bin_ in bins], [bin_[2] for bin_ in bins],
+                marker=_MARKERS[mark % len(_MARKERS)], color=f"C{mark}",
+                label=title(record).removeprefix(f"{name}, "), linestyle="-" if best else "--",
+            )  # fmt: skip
+        axes.set_title(name)
+        axes.set_xlabel("mean confidence")
+        axes.legend(fontsize=8, loc="lower right")
+    panels[0].set_ylabel("share that is right (bins of 20 images or more)")
+    panels[0].set_xlim(0.45, 1.01)
+    panels[0].set_ylim(0.2, 1.02)
     return figure
 
 
@@ -137,6 +147,7 @@ def sizes(run: dict[str, Any], point: str) -> Figure:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(sides, [f"{side}" for side in sides])
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.set_xlabel("image side in pixels")
     axes.set_ylabel(f"milliseconds an image, {point}")
