@@ -7,6 +7,7 @@ artifact differ by more than their calls do.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,17 @@ _SOUGHT_WIDER = 1.1
 # `unrest` that is worth a word: it came to 0.04 in a quiet hour, and to 0.12 and more in busy ones,
 # when ratios lay outside of the quiet hour's intervals.
 UNREST = 0.08
+
+# Of ten generations or more so large a share is left out at either end, before they are averaged:
+# now and then one process of an artifact is slower than all others for as long as it lives.
+_TRIMMED = 0.1
+# A shared machine may be slower for minutes, and more so for some artifacts than for others (15 to
+# 30 % in docs/measurement.md). So much longer, in log time, are turns in such minutes.
+DISTURBED = 0.08
+# Runs of fewer generations, and such as were disturbed in more than a third of theirs, keep all.
+_LEAST_GENERATIONS = 10
+_MOST_LEFT_OUT = 1 / 3
+_LEAST_TURNS = 2
 
 # Seconds of every call of each burst: of the generations, of their bursts.
 Bursts = Mapping[int, Mapping[int, Sequence[float]]]
@@ -85,6 +97,42 @@ def unrest(bursts: Iterable[Bursts]) -> float:
     return float(np.exp(np.median(spreads)) - 1) if spreads else 0.0
 
 
+def calm(bursts: Mapping[str, Bursts]) -> dict[str, Bursts]:
+    """Leave out the turns in which the machine was slower for most artifacts at once.
+
+    That a turn is left out depends on all artifacts alike, so that it favours none. A generation
+    that has only one other turn is left out as a whole.
+
+    Args:
+        bursts: of every artifact of a run, of calls of one kind.
+
+    Returns:
+        The same where nothing was disturbed, or too much to leave it out.
+    """
+    shifts: dict[tuple[int, int], list[float]] = {}
+    for own in bursts.values():
+        levels = {(g, t): level(s) for g, turns in own.items() for t, s in turns.items()}
+        usual = np.quantile(list(levels.values()), 0.25) if levels else 0.0
+        for turn, value in levels.items():
+            shifts.setdefault(turn, []).append(value - usual)
+    disturbed = {
+        turn for turn, own in shifts.items() if np.quantile(own, 0.5, method="lower") > DISTURBED
+    }
+    all_turns = Counter(generation for generation, _ in shifts)
+    lost = Counter(generation for generation, _ in disturbed)
+    gone = {g for g, turns in all_turns.items() if turns - lost[g] < min(turns, _LEAST_TURNS)}
+    if len(all_turns) < _LEAST_GENERATIONS or len(gone) > _MOST_LEFT_OUT * len(all_turns):
+        return dict(bursts)
+    return {
+        name: {
+            g: {t: s for t, s in turns.items() if (g, t) not in disturbed}
+            for g, turns in own.items()
+            if g not in gone
+        }
+        for name, own in bursts.items()
+    }
+
+
 def paired_differences(mine: Bursts, theirs: Bursts) -> list[float]:
     """The difference of two artifacts in log time, one a generation.
 
@@ -106,23 +154,38 @@ def paired_differences(mine: Bursts, theirs: Bursts) -> list[float]:
 def ratio_of(differences: Sequence[float], comparisons: int = 1, *, sought: bool = False) -> Ratio:
     """The ratio behind differences in log time.
 
-    The interval is Student's on their mean, at a level that Bonferroni's correction takes from
-    the number of comparisons.
+    The estimate is the trimmed mean, the interval that of Tukey and McLaughlin (1963): of less than
+    ten differences the mean and Student's. The level is what Bonferroni's correction makes of the
+    number of comparisons.
 
     Args:
         differences: of log seconds, one a generation, at least one.
         comparisons: how many artifacts are compared with the reference in this run.
         sought: the measuring went on until the interval was narrow (`--resolve`).
     """
-    logs = np.asarray(differences)
-    count = len(logs)
-    mean = float(logs.mean())
+    count = len(differences)
+    centre, error, freedom = _trimmed(differences)
     if count < 2:
-        return Ratio(float(np.exp(mean)), None, None, count)
+        return Ratio(float(np.exp(centre)), None, None, count)
     level = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
-    half = float(stats.sem(logs) * stats.t.ppf((1 + level) / 2, count - 1))
+    half = error * float(stats.t.ppf((1 + level) / 2, freedom))
     half *= _SOUGHT_WIDER if sought else 1.0
-    return Ratio(float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half)), count)
+    return Ratio(
+        float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half)), count
+    )
+
+
+def _trimmed(values: Sequence[float]) -> tuple[float, float, int]:
+    """The trimmed mean, its standard error and the degrees of freedom of that."""
+    ordered = np.sort(values)
+    count = len(ordered)
+    cut = int(_TRIMMED * count)
+    left = count - 2 * cut
+    mean = float(stats.trim_mean(ordered, _TRIMMED))
+    if count < 2:
+        return mean, 0.0, 0
+    winsorized = np.clip(ordered, ordered[cut], ordered[-cut - 1])
+    return mean, float(winsorized.std(ddof=1) * np.sqrt(count) / left), left - 1
 
 
 def change_of(
@@ -130,8 +193,8 @@ def change_of(
 ) -> Ratio:
     """By what factor a ratio changed from one run to another.
 
-    The interval is Welch's, since the generations of two runs have nothing in common and may
-    scatter differently; it is corrected as that of `ratio_of`.
+    The interval is Welch's, as Yuen (1974) has it for trimmed means, since the generations of two
+    runs have nothing in common and may scatter differently; it is corrected as that of `ratio_of`.
 
     Args:
         before, after: differences in log time to the same reference, one a generation, at least
@@ -139,17 +202,17 @@ def change_of(
         comparisons: how many such changes are looked at.
         sought: one of the runs went on until its intervals were narrow.
     """
-    a, b = np.asarray(before), np.asarray(after)
-    change = float(b.mean() - a.mean())
-    count = min(len(a), len(b))
+    sides = [_trimmed(before), _trimmed(after)]
+    change = sides[1][0] - sides[0][0]
+    count = min(len(before), len(after))
     if count < 2:
         return Ratio(float(np.exp(change)), None, None, count)
-    variances = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    variances = [error**2 for _, error, _ in sides]
     error = float(np.sqrt(sum(variances)))
     half = 0.0
     if error > 0:
         freedom = sum(variances) ** 2 / sum(
-            variance**2 / (len(side) - 1) for variance, side in zip(variances, (a, b), strict=True)
+            variance**2 / own for variance, (_, _, own) in zip(variances, sides, strict=True)
         )
         level = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
         half = error * float(stats.t.ppf((1 + level) / 2, freedom))

@@ -12,7 +12,16 @@ from infer.inputs import Wishes
 from infer.mapping import EVERY, Rule
 from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol
 from infer.results import Record
-from infer.statistics import UNREST, Ratio, paired_differences, ratio_of, unrest
+from infer.statistics import (
+    DISTURBED,
+    UNREST,
+    Bursts,
+    Ratio,
+    calm,
+    paired_differences,
+    ratio_of,
+    unrest,
+)
 
 # Calls that must stand behind a percentile: MLPerf's early-stopping floors
 # (MLPerf inference policies, "Early Stopping Criterion").
@@ -212,7 +221,7 @@ def sample_differences(
         As `infer.statistics.ratio_of` takes them; empty where the two have no generation in common.
     """
     found = _Found(records)
-    bursts = [found.bursts.get(label, {}).get(point, {}) for label, point in (mine, theirs)]
+    bursts = [found.calm(point).get(label, {}) for label, point in (mine, theirs)]
     differences = paired_differences(*bursts)
     if not differences:
         return []
@@ -252,6 +261,7 @@ class _Found:
         self.starts: dict[str, list[Record]] = {}
         # Seconds of the calls: by artifact, point, generation and turn.
         self.bursts: dict[str, dict[str, dict[int, dict[int, list[float]]]]] = {}
+        self._calm: dict[str, dict[str, Bursts]] = {}  # by point
         self.batches: dict[str, int] = {}
         self.per_call: dict[str, int] = {}  # samples, of a point
         self.pairs: dict[str, str] = {}  # of artifacts and the former ones
@@ -380,19 +390,41 @@ class _Found:
             if record["outcome"] not in ("ok", "parity_fail")
         }
 
+    def calm(self, point: str) -> dict[str, Bursts]:
+        """The bursts of one kind that ratios are taken of, by artifact."""
+        if point not in self._calm:
+            own = {label: points[point] for label, points in self.bursts.items() if point in points}
+            self._calm[point] = calm(own)
+        return self._calm[point]
+
     def unrest(self) -> list[str]:
         """That the machine was not the same all the time, if so."""
         worst = 0.0
+        notices = []
         for point in self.per_call:
-            found = unrest(own[point] for own in self.bursts.values() if point in own)
-            worst = max(worst, found)
+            left = self.calm(point)
+            worst = max(worst, unrest(left.values()))
+            before, after = (
+                {(g, t) for own in bursts for g, turns in own.items() for t in turns}
+                for bursts in (
+                    [points[point] for points in self.bursts.values() if point in points],
+                    left.values(),
+                )
+            )
+            if before != after:
+                notices.append(
+                    f"BUSY AT TIMES: in {len(before - after)} of {len(before)} turns most "
+                    f"artifacts' calls ({point}) took over {DISTURBED:.0%} longer than usual; the "
+                    "ratios are those of the other turns."
+                )
         if worst < UNREST:
-            return []
-        return [
+            return notices
+        notices.append(
             f"BUSY MACHINE: even undisturbed calls took {worst:.0%} longer at times, in most "
             "artifacts. What else runs slows some artifacts more than others: the ratios hold for "
             "this state of the machine, and may lie outside of their intervals in another."
-        ]
+        )
+        return notices
 
     def speed_references(self) -> dict[str, str]:
         """What each artifact is compared with in speed.
@@ -465,8 +497,8 @@ class _Found:
         """To the reference; None for itself, and where nothing can be paired."""
         references = self.speed_references()
         reference = references.get(label, label)
-        theirs = self.bursts.get(reference, {}).get(point)
-        mine = self.bursts.get(label, {}).get(point)
+        theirs = self.calm(point).get(reference)
+        mine = self.calm(point).get(label)
         if label == reference or not theirs or not mine:
             return None
         differences = paired_differences(mine, theirs)

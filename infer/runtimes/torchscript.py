@@ -171,7 +171,7 @@ def _returned(schema: Any) -> list[_Returned]:
 
 
 def _keys(graph: Any) -> list[str]:
-    """Of the dictionary that is returned, if it is made of fixed keys and not changed after that."""
+    """Of the dictionary that is returned, if it is made of fixed keys and left so."""
     returned = next(graph.outputs())
     made = returned.node()
     if made.kind() != "prim::DictConstruct" or len(returned.uses()) > 1:
