@@ -36,11 +36,11 @@ STATUS = {
 _QUICK = "--turns 2 --burst 0.05s"
 # What is added to a command, by its start: what comes last counts.
 SHORTER = {
-    "exportbench run": f"{_QUICK} --budget 1s",
+    "exportbench run": f"{_QUICK} --scenario single --budget 1s",
     "exportbench gate": f"{_QUICK} --budget 1s",
     "python tools/conformance.py": "--every 200",
     "python tools/fuzz.py": "--inspect 7 --run 0",
-    "python tools/measurement_study.py collect": "--minutes 0.3",
+    "python tools/measurement_study.py collect": "--minutes 0.05",
     "python -m train": "torch --dataset synthetic --epochs 1 --train-images 128",
 }
 

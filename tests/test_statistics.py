@@ -6,7 +6,15 @@ import statistics
 import numpy as np
 import pytest
 
-from infer.statistics import Bursts, Ratio, level, paired_differences, ratio_of, unrest
+from infer.statistics import (
+    Bursts,
+    Ratio,
+    calm,
+    level,
+    paired_differences,
+    ratio_of,
+    unrest,
+)
 
 # Student's t, two-sided 95 %, from a printed table: degrees of freedom to quantile.
 T_TABLE = {1: 12.706, 4: 2.776}
@@ -256,3 +264,75 @@ def test_unrest_is_what_the_machine_does_to_most_artifacts():
     assert unrest([slow_at_times, slow_at_times, even]) == pytest.approx(0.2)
     assert unrest([slow_at_times, even, even]) == pytest.approx(0)
     assert unrest([{0: {0: [1.0]}}, {}]) == 0  # one generation says nothing
+
+
+def spells(
+    slow: set[tuple[int, int]], generations: int = 12, **calls_s: float
+) -> dict[str, Bursts]:
+    """Bursts of artifacts on a machine that is a fifth slower in some turns."""
+    return {
+        name: {
+            g: {t: [call_s * (1.2 if (g, t) in slow else 1.0)] * 2 for t in range(4)}
+            for g in range(generations)
+        }
+        for name, call_s in calls_s.items()
+    }
+
+
+def test_turns_in_which_the_machine_was_slower_are_left_out():
+    found = calm(spells({(2, 1), (3, 0), (3, 1), (3, 2)}, a=1.0, b=2.0, c=3.0))
+    for call_s, own in zip((1.0, 2.0, 3.0), found.values(), strict=True):
+        assert sorted(own) == [0, 1, 2, *range(4, 12)]  # one turn alone says too little
+        assert sorted(own[2]) == [0, 2, 3]
+        assert {s for turns in own.values() for seconds in turns.values() for s in seconds} == {
+            call_s
+        }
+
+
+def test_what_is_slower_alone_is_not_the_machine():
+    bursts = spells(set(), a=1.0, b=2.0, c=3.0) | spells({(2, 1), (3, 0)}, d=1.0)
+    assert calm(bursts) == bursts
+    # Nor is one of two.
+    two = spells(set(), a=1.0) | spells({(2, 1)}, b=1.0)
+    assert calm(two) == two
+
+
+@pytest.mark.parametrize(
+    ("slow", "generations"),
+    [
+        ({(g, t) for g in range(5) for t in range(4)}, 12),  # over a third of the generations
+        ({(0, 0)}, 9),  # too few generations
+        (set(), 12),
+    ],
+)
+def test_nothing_is_left_out_where_too_little_would_be_left(slow, generations):
+    bursts = spells(slow, generations, a=1.0, b=2.0)
+    assert calm(bursts) == bursts
+
+
+def test_nothing_to_leave_out():
+    assert calm({}) == {}
+    assert calm({"a": {}}) == {"a": {}}
+
+
+def test_one_slow_process_does_not_move_the_ratio_of_many_generations():
+    random = np.random.default_rng(0)
+    logs = random.normal(0.1, 0.01, 12)
+    logs[5] = 0.4
+    found = ratio_of(logs.tolist())
+    assert found.value == pytest.approx(math.exp(0.1), abs=0.01)
+    assert found.resolution < 0.015
+    # Of few generations none is left out.
+    assert ratio_of(logs[:9].tolist()).value == pytest.approx(math.exp(logs[:9].mean()))
+
+
+@pytest.mark.parametrize("count", [6, 12, 20])
+@pytest.mark.parametrize("outliers", [0.0, 0.05])
+def test_intervals_hold_the_truth_as_often_as_they_say(count, outliers):
+    random = np.random.default_rng(1)
+    runs = 2000
+    logs = random.normal(size=(runs, count))
+    logs += 8 * (random.random(logs.shape) < outliers) * random.choice([-1, 1], logs.shape)
+    found = [ratio_of((own / 100).tolist()) for own in logs]
+    missed = sum(not one.low <= 1 <= one.high for one in found)
+    assert 0.02 < missed / runs < 0.065
