@@ -23,7 +23,7 @@ from infer.protocol import UNTIL, Point, Protocol
 from infer.results import Store
 from infer.selftest_artifacts import ADDED, COPIES, Named, copy_name, more_name
 from infer.simulation import Noise, simulate
-from infer.statistics import Ratio, paired_differences, ratio_of
+from infer.statistics import Ratio, calm, paired_differences, ratio_of
 from infer.trust import EVERYTHING
 
 GENERATIONS = 6  # in a trial
@@ -98,7 +98,12 @@ def judge(of: str, compared: Iterable[Compared]) -> Verdicts:
 
 
 def simulated(
-    runs: int, seed: int = 0, *, noise: Noise | None = None, resolve: float | None = None
+    runs: int,
+    seed: int = 0,
+    *,
+    noise: Noise | None = None,
+    resolve: float | None = None,
+    generations: int = GENERATIONS,
 ) -> Verdicts:
     """Judge made-up runs, each of one pair of copies and one of each slower artifact.
 
@@ -106,7 +111,8 @@ def simulated(
         runs: how many.
         seed: of the noise.
         noise: that the measurements have.
-        resolve: end each comparison as `--resolve` ends a run, instead of after `GENERATIONS`.
+        resolve: end each comparison as `--resolve` ends a run, instead of after `generations`.
+        generations: of a run.
     """
     random = np.random.default_rng(seed)
     noise = noise or Noise()
@@ -114,20 +120,22 @@ def simulated(
 
     def each() -> Iterable[Compared]:
         for _ in range(runs):
-            base, *others = simulate(
+            made = simulate(
                 [1.0, *truths],
-                generations=GENERATIONS if resolve is None else _MOST_GENERATIONS,
+                generations=generations if resolve is None else _MOST_GENERATIONS,
                 turns=UNTIL.bursts,
                 calls=10,
                 noise=noise,
                 random=random,
             )
+            base, *others = calm(dict(enumerate(made))).values() if resolve is None else made
             for truth, bursts in zip(truths, others, strict=True):
                 differences = paired_differences(bursts, base)
                 differences = differences[: _end(differences, resolve)]
                 yield Compared(ratio_of(differences, sought=resolve is not None), truth)
 
     rule = "" if resolve is None else f", each until {resolve:.1%}"
+    rule += ", a machine with two states" if noise.slow else ""
     return judge(f"simulated, {runs:,} runs{rule}", each())
 
 

@@ -21,10 +21,13 @@ from infer.option_types import given, positive
 from infer.outcome import Failure
 from infer.planning import threads_of
 from infer.selftest import GENERATIONS, Verdicts, measured, simulated
+from infer.simulation import SPELLS
 from infer.usage import OK, UsageError
 
 # About what the simulated noise comes to in twenty generations.
 _SIMULATED_RESOLVE = 0.035
+# As many as ten minutes have, for the artifacts of the main job.
+_SPELLS_GENERATIONS = 12
 Made = tuple[str, known.Named, Path]
 
 
@@ -92,6 +95,7 @@ def verdicts(
     result = [
         simulated(options.simulated, options.seed),
         simulated(options.simulated, options.seed, resolve=_SIMULATED_RESOLVE),
+        simulated(options.simulated, options.seed, noise=SPELLS, generations=_SPELLS_GENERATIONS),
     ]
     with tempfile.TemporaryDirectory(prefix="exportbench-") as temporary:
         folder = Path(temporary)

@@ -26,6 +26,8 @@ class Noise:
         call: between calls of one burst.
         disturbed: share of the bursts that something slows down.
         by: factor by which it does, at most.
+        slow: share of the turns in which the machine is a fifth slower, in spells of some turns.
+        odd: share of the processes that are a seventh slower for as long as they live.
     """
 
     process: float = 0.05
@@ -34,6 +36,13 @@ class Noise:
     call: float = 0.05
     disturbed: float = 0.03
     by: float = 4.0
+    slow: float = 0.0
+    odd: float = 0.0
+
+
+# A machine with two states, as docs/measurement.md found one.
+SPELLS = Noise(process=0.01, drift=0.005, turn=0.01, call=0.03, slow=0.3, odd=0.03)
+_SLOWER, _ODD_BY, _SPELL_TURNS = 1.2, 1 + 1 / 7, 6
 
 
 def simulate(
@@ -63,6 +72,12 @@ def simulate(
         + drift.reshape(generations, turns, 1)
         + random.normal(0, noise.turn, (generations, turns, count))
     )
+    if noise.slow:
+        level += np.log(_SLOWER) * _spells(generations * turns, noise.slow, random).reshape(
+            generations, turns, 1
+        )
+    if noise.odd:
+        level += np.log(_ODD_BY) * (random.random((generations, 1, count)) < noise.odd)
     disturbed = random.random((generations, turns, count)) < noise.disturbed
     level += disturbed * np.log(random.uniform(1, noise.by, disturbed.shape))
     # Calls are skewed: they can be late, hardly early.
@@ -72,3 +87,15 @@ def simulate(
         {g: {t: seconds[g, t, a].tolist() for t in range(turns)} for g in range(generations)}
         for a in range(count)
     ]
+
+
+def _spells(turns: int, share: float, random: np.random.Generator) -> np.ndarray:
+    """In which turns the machine is slow: spells of `_SPELL_TURNS` turns, on average."""
+    ends = 1 / _SPELL_TURNS
+    begins = ends * share / (1 - share)
+    slow = np.zeros(turns, bool)
+    now = random.random() < share
+    for turn in range(turns):
+        slow[turn] = now
+        now = random.random() >= ends if now else random.random() < begins
+    return slow

@@ -8,8 +8,9 @@ artifact differ by more than their calls do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy import stats
@@ -37,6 +38,7 @@ _LEAST_GENERATIONS = 10
 _MOST_LEFT_OUT = 1 / 3
 _LEAST_TURNS = 2
 
+Name = TypeVar("Name", bound=Hashable)
 # Seconds of every call of each burst: of the generations, of their bursts.
 Bursts = Mapping[int, Mapping[int, Sequence[float]]]
 
@@ -100,7 +102,7 @@ def unrest(bursts: Iterable[Bursts]) -> float:
     return float(np.exp(np.median(spreads)) - 1) if spreads else 0.0
 
 
-def calm(bursts: Mapping[str, Bursts]) -> dict[str, Bursts]:
+def calm(bursts: Mapping[Name, Bursts]) -> dict[Name, Bursts]:
     """Leave out the turns in which the machine was slower for most artifacts at once.
 
     That a turn is left out depends on all artifacts alike, so that it favours none. A generation

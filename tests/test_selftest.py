@@ -1,5 +1,6 @@
 """The tool judges itself: in simulation, and for real in its short form."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy import stats
 
 from infer.selftest import GENERATIONS, Compared, judge, pairs, simulated
 from infer.selftest_artifacts import ADDED
-from infer.simulation import Noise, simulate
+from infer.simulation import SPELLS, Noise, simulate
 from infer.statistics import Ratio, level, paired_differences, ratio_of
 
 RUNS = 400
@@ -27,6 +28,21 @@ def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
     assert at_most(found.false_alarms, found.comparisons, 0.05)
     assert at_most(found.intervals - found.covered, found.intervals, 0.05)
     assert abs(found.bias) < 0.01
+
+
+def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_little():
+    calm, spells, fewer = (
+        simulated(RUNS // 2, 1, noise=noise, generations=generations)
+        for noise, generations in (
+            (dataclasses.replace(SPELLS, slow=0, odd=0), 12),
+            (SPELLS, 12),
+            (SPELLS, 9),  # too few to leave turns out
+        )
+    )
+    assert at_most(spells.false_alarms, spells.comparisons, 0.05)
+    assert at_most(spells.intervals - spells.covered, spells.intervals, 0.05)
+    assert calm.half_width < spells.half_width < 2 * calm.half_width
+    assert fewer.half_width > 1.5 * spells.half_width
 
 
 def test_large_differences_are_found_more_often_than_small_ones():
