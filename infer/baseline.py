@@ -209,8 +209,12 @@ def read_baseline(path: Path) -> Baseline:
             facts[label] = Facts.of(entry)
         return Baseline(facts, value.get("setup", {}), margins.pop(""), margins)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
-        raise BaselineError(f"{path}: not a whole baseline ({what})") from None
+        what = "a value in it is of the wrong kind"
+        if isinstance(error, KeyError | ValueError):
+            what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
+        raise BaselineError(
+            f"{path}: not a whole baseline ({what}); take the committed one again"
+        ) from None
 
 
 def _rounded(value: float | None) -> float | None:

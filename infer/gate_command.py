@@ -17,7 +17,7 @@ from infer import gate_report, run_command
 from infer.artifact import ArtifactError, open_artifact
 from infer.baseline import Baseline, read_baseline
 from infer.finding import find
-from infer.judgement import Judgement, Verdict, judge, measured, new_baseline
+from infer.judgement import Judgement, Measured, Verdict, judge, measured, new_baseline
 from infer.margins import DEFAULTS, MEANING, Margins, check_margin
 from infer.outcome import Outcome
 from infer.plan import Plan
@@ -98,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         path = getattr(options, option)
         if path and str(path) != "-":
             _write(Path(path), "", option)
+    first = options.update and not options.baseline.exists()
     judgement = judged(options, _measure_and_say)
     text = json.dumps(gate_report.as_json(judgement), indent=2) + "\n"
     if options.json and options.json != "-":
@@ -115,8 +116,8 @@ def run(options: argparse.Namespace) -> int:
         gate_report.show(judgement, console, remedies=not options.update)
     if options.update:
         print(f"taken into the baseline: {options.baseline}", file=sys.stderr)
-        return OK
-    return status(judgement, strict=options.strict)
+        return _accepted(judgement, first=first)
+    return status(judgement)
 
 
 def _measure_and_say(options: argparse.Namespace, alter: Callable[[Plan], Plan]) -> Store:
@@ -125,12 +126,28 @@ def _measure_and_say(options: argparse.Namespace, alter: Callable[[Plan], Plan])
     return store
 
 
-def status(judgement: Judgement, *, strict: bool) -> int:
+def _accepted(judgement: Judgement, *, first: bool) -> int:
+    """The exit status of an update: that an artifact no longer runs is seldom meant."""
+    failed = [
+        check
+        for check in judgement.checks
+        if check.name == "outcome"
+        and check.figure not in ("ok", "missing")
+        and (first or check.verdict == Verdict.FAILED)
+    ]
+    for check in failed:
+        print(
+            f"*** {check.artifact} did not run to its end, which is what the baseline says of it "
+            f"now: {check.detail}; if it is not meant, mend it and --update again",
+            file=sys.stderr,
+        )
+    return FAILED if failed else OK
+
+
+def status(judgement: Judgement) -> int:
     """The exit status of a judgement."""
-    if judgement.verdict == Verdict.FAILED:
-        return FAILED
-    unsure = {Verdict.NOT_SURE, Verdict.NOT_JUDGED} if strict else {Verdict.NOT_SURE}
-    return NOT_SURE if any(check.verdict in unsure for check in judgement.checks) else OK
+    verdict = judgement.verdict
+    return {Verdict.PASSED: OK, Verdict.FAILED: FAILED}.get(verdict, NOT_SURE)
 
 
 def judged(
@@ -142,6 +159,8 @@ def judged(
         UsageError, BaselineError, MeasurementError: one line for the user.
     """
     margins = _margins(options.margins)
+    if options.update and not options.baseline.absolute().parent.is_dir():
+        raise UsageError(f"--baseline {options.baseline}: there is no such folder")
     if options.resume:
         raise UsageError(
             "gate: go on with 'exportbench run --resume RUN', and judge the run with --run RUN"
@@ -177,7 +196,25 @@ def judged(
         baseline = new_baseline(found, before)
         _write(options.baseline, baseline.render(), "baseline")
     assert baseline
-    return judge(found, before or baseline, margins)
+    judgement = judge(
+        replace(found, unread=_unread(options.artifacts, before, found)),
+        before or baseline,
+        margins,
+    )
+    return replace(judgement, strict=options.strict)
+
+
+def _unread(roots: Sequence[Path], baseline: Baseline | None, found: Measured) -> dict[str, str]:
+    """What is where an artifact of the baseline should be, and is none."""
+    result = {}
+    for label in baseline.artifacts if baseline else ():
+        for path in (root / label for root in roots if label not in found.facts):
+            if path.exists():
+                try:
+                    open_artifact(path)
+                except ArtifactError as error:
+                    result[label] = str(error)
+    return result
 
 
 def _read(folder: Path) -> list[Record]:

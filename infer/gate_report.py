@@ -111,9 +111,9 @@ def as_junit(judgement: Judgement) -> str:
     verdicts = [check.verdict for check in judgement.checks]
     totals = {
         "tests": str(len(verdicts)),
-        "failures": str(sum(v in (Verdict.FAILED, Verdict.NOT_SURE) for v in verdicts)),
+        "failures": str(sum(verdict in judgement.failures for verdict in verdicts)),
         "errors": "0",
-        "skipped": str(verdicts.count(Verdict.NOT_JUDGED)),
+        "skipped": str(0 if judgement.strict else verdicts.count(Verdict.NOT_JUDGED)),
     }
     root = ElementTree.Element("testsuites", {"name": "exportbench"} | totals)
     suite = ElementTree.SubElement(root, "testsuite", {"name": "exportbench gate"} | totals)
@@ -122,7 +122,7 @@ def as_junit(judgement: Judgement) -> str:
             suite, "testcase", classname=_clean(check.artifact), name=check.name
         )
         text = _clean(check.detail + (f"\nWhat to do: {check.remedy}" if check.remedy else ""))
-        if check.verdict == Verdict.NOT_JUDGED:
+        if check.verdict == Verdict.NOT_JUDGED and not judgement.strict:
             ElementTree.SubElement(case, "skipped", message=_clean(check.detail))
         elif check.verdict == Verdict.PASSED:
             ElementTree.SubElement(case, "system-out").text = text

@@ -32,6 +32,7 @@ _LONGEST_S = 3600.0
 # Outputs that differ are the business of the check of parity.
 _RAN = {Outcome.OK, Outcome.PARITY_FAIL}
 _NAMED_SAMPLES = 10
+INPUTS = "inputs"  # the name of a check
 
 
 class Verdict(StrEnum):
@@ -68,7 +69,8 @@ class Check:
     @property
     def kind(self) -> str:
         """What is judged, without what tells two of a kind: a margin's name, or outcome."""
-        return self.name.partition(",")[0].removeprefix("GPU ")
+        kind = self.name.partition(",")[0].removeprefix("GPU ")
+        return "outcome" if kind == INPUTS else kind
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Measured:
         paths: of the artifacts, by label.
         seconds: that the run took.
         interrupted: whether it was cut off.
+        unread: of files that are no artifacts, by the label that they would have, what they are.
     """
 
     facts: Mapping[str, Facts]
@@ -113,6 +116,7 @@ class Measured:
     paths: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     interrupted: bool = False
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,20 +127,25 @@ class Judgement:
         checks: artifact by artifact.
         notices: what no reader may overlook.
         setup: what was measured with.
+        strict: what could not be judged keeps the gate from passing.
     """
 
     checks: tuple[Check, ...]
     notices: tuple[str, ...]
     setup: Mapping[str, Any]
+    strict: bool = False
+
+    @property
+    def failures(self) -> tuple[Verdict, ...]:
+        """What keeps the gate from passing, the worst first."""
+        unknown = (Verdict.NOT_JUDGED,) if self.strict else ()
+        return (Verdict.FAILED, Verdict.NOT_SURE, *unknown)
 
     @property
     def verdict(self) -> Verdict:
-        """The worst that a check came to; what could not be judged does not fail a gate."""
+        """The worst that a check came to."""
         found = {check.verdict for check in self.checks}
-        for verdict in (Verdict.FAILED, Verdict.NOT_SURE):
-            if verdict in found:
-                return verdict
-        return Verdict.PASSED
+        return next((verdict for verdict in self.failures if verdict in found), Verdict.PASSED)
 
     @property
     def remedies(self) -> list[str]:
@@ -264,7 +273,7 @@ def judge(
     for label in (*found.facts, *(b for b in baseline.artifacts if b not in found.facts)):
         new, old = found.facts.get(label), baseline.artifacts.get(label)
         if new is None:
-            checks.append(_missing(label))
+            checks.append(_missing(label, found.unread.get(label)))
             continue
         own = Margins.of(baseline.margins, baseline.own_margins.get(label, {}), margins or {})
         case = _Case(label, new, old, found.pairs.get(label), own, found, baseline)
@@ -273,7 +282,9 @@ def judge(
     return Judgement(tuple(checks), tuple(dict.fromkeys(notices)), found.setup)
 
 
-def _missing(label: str) -> Check:
+def _missing(label: str, unread: str | None) -> Check:
+    if unread:
+        return Check(label, "outcome", Verdict.FAILED, "unread", unread, "export it again")
     return Check(
         label,
         "outcome",
@@ -300,7 +311,7 @@ class _Case:
         outcome = self._outcome()
         if self.new.outcome not in _RAN and self.new.difference is None:
             return [outcome]  # nothing more is known of it
-        result = [outcome]
+        result = [outcome, *self._inputs()]
         if "parity" not in self.margins.off:
             result.append(self._parity())
         if "accuracy" not in self.margins.off and self._has(lambda f: f.correct is not None):
@@ -381,6 +392,26 @@ class _Case:
             detail,
             f"run it alone: {self.found.commands.get(self.label, '')}",
         )
+
+    # Inputs
+
+    def _inputs(self) -> list[Check]:
+        """A failure if they are not the baseline's: a ruined model must not pass unseen."""
+        needed = {"parity", "accuracy"} - self.margins.off
+        if not needed or self.old is None or self.old.inputs is None or self._same_inputs:
+            return []
+        return [
+            self._check(
+                INPUTS,
+                Verdict.FAILED,
+                "others",
+                "the inputs are not those of the baseline, so that outputs and answers cannot be "
+                "held against it",
+                "give the inputs that the baseline was written with; if these are meant, take them "
+                "into the baseline with --update; or judge neither with --margin parity=off "
+                "accuracy=off",
+            )
+        ]
 
     # Parity
 
@@ -570,7 +601,6 @@ class _Case:
             verdict, remedy = Verdict.PASSED, ""
         else:
             verdict, remedy = Verdict.NOT_SURE, self._longer(ratio, limit)
-            detail = f"not sure: {detail}"
         return self._check(
             name,
             verdict,

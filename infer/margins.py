@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_SHARE = r"(\d{1,4}(?:\.\d{1,6})?)\s*(%?)"
+_SHARE = r"(\d{1,9}(?:\.\d{1,6})?)\s*(%?)"
 OFF = "off"
 BY_PRECISION = "by precision"
 # As they are written in a baseline file and on the command line.
@@ -82,6 +82,12 @@ def check_margin(name: str, text: object) -> None:
         return
     if not re.fullmatch(_SHARE, text, re.ASCII):
         raise ValueError(f"the margin '{name}' is {text!r}, not a share such as 5% (or off)")
+    share = _share(text)
+    if "%" not in text and share >= 1:
+        raise ValueError(
+            f"the margin '{name}' is {text!r}, which would be {share:.0%}: write {text}%, or "
+            f"{share:.0%} if that is meant"
+        )
 
 
 def _share(text: str) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
 
     from infer.api import LoadedModel
-    from infer.judgement import Check, Judgement
+    from infer.judgement import Check, Judgement, Verdict
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -103,6 +103,7 @@ class _Gate:
     def __init__(self, config: pytest.Config, folders: list[str]) -> None:
         self.options = _options(config, folders)
         self.judgement: Judgement | None = None
+        self.failures: tuple[Verdict, ...] = ()
         self._error: Exception | None = None
         self.names = self._labels()
         config.stash[_GATE] = self
@@ -126,6 +127,7 @@ class _Gate:
             if self._error:
                 raise self._error
         assert self.judgement
+        self.failures = self.judgement.failures
         return [c for c in self.judgement.checks if c.artifact == artifact and c.kind == kind]
 
     def _labels(self) -> list[str]:
@@ -214,7 +216,7 @@ class _CheckItem(pytest.Item):
 
         assert self.parent
         checks = self._gate.checks(self.parent.name, self.name)
-        bad = [c for c in checks if c.verdict in (Verdict.FAILED, Verdict.NOT_SURE)]
+        bad = [c for c in checks if c.verdict in self._gate.failures]
         if bad:
             raise _Failed("\n".join(map(_told, bad)))
         unknown = [c for c in checks if c.verdict == Verdict.NOT_JUDGED]

@@ -75,6 +75,39 @@ def test_the_same_again_passes_and_time_is_not_judged_without_the_former_artifac
     assert "--against" in found["latency, batch 8"].remedy
 
 
+def test_other_inputs_than_the_baselines_are_a_failure_unless_they_do_not_matter():
+    now = replace(GOOD, inputs="j" * 64, correct=wrong(500))
+    found = verdicts(now)
+    assert found["inputs"].verdict == "failed"
+    assert "--update" in found["inputs"].remedy
+    assert "inputs" not in verdicts(now, margins={"parity": "off", "accuracy": "off"})
+    assert "inputs" in verdicts(now, margins={"parity": "off"})
+    # Nothing is known of what a baseline was written with, or the artifact is new.
+    unknown = replace(GOOD, inputs=None)
+    assert "inputs" not in verdicts(now, baseline=Baseline({"m": unknown}, SETUP))
+    assert "inputs" not in verdicts(now, baseline=Baseline({}, SETUP))
+
+
+def test_a_strict_gate_does_not_pass_where_something_cannot_be_judged():
+    judgement = judge(Measured({"m": GOOD}, {}, SETUP), BASELINE)
+    assert judgement.verdict == "passed"
+    strict = replace(judgement, strict=True)
+    assert strict.verdict == "not judged"
+    assert gate_report.headline(strict).startswith("Gate not judged")
+    assert gate_report.as_markdown(strict).startswith("## ❔")
+    assert gate_report.as_json(strict)["verdict"] == "not judged"
+    for one, failures, skipped in ((judgement, "0", "1"), (strict, "1", "0")):
+        root = ElementTree.fromstring(gate_report.as_junit(one))
+        assert (root.get("failures"), root.get("skipped")) == (failures, skipped)
+        assert len(list(root.iter("failure"))) == int(failures)
+
+
+def test_what_is_no_artifact_is_not_missing():
+    found = Measured({}, setup=SETUP, unread={"m": "m: it is empty"})
+    (check,) = judge(found, BASELINE).checks
+    assert (check.verdict, check.detail) == ("failed", "m: it is empty")
+
+
 @pytest.mark.parametrize(
     ("interval", "verdict"),
     [
@@ -250,6 +283,8 @@ def test_margins_come_from_the_command_then_the_artifact_then_the_file():
         ("parity", "nan"),
         ("latency", ""),
         ("latency", 0.1),
+        ("accuracy", "1"),
+        ("size", "5"),
     ],
 )
 def test_a_margin_that_is_none_is_refused_by_name(name, text):

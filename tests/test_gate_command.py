@@ -94,6 +94,33 @@ def test_what_crashes_or_is_gone_fails_and_the_rest_is_judged(project, gate, fak
     assert "run it alone" in done.stdout
 
 
+def test_an_update_tells_of_what_does_not_run(project, gate, fake_artifact):
+    fake_artifact(project / "new", "broken", fault={"at": "load", "kind": "error"})
+    for expected in (1, 0):  # what has been accepted once is known
+        done = gate("--update")
+        assert done.returncode == expected, done.stdout + done.stderr
+        assert ("broken did not run to its end" in done.stderr) == bool(expected)
+    assert gate().returncode == 0
+
+
+def test_a_file_that_is_empty_is_not_called_missing(project, gate, fake_artifact):
+    other = fake_artifact(project / "new", "other")
+    assert gate("--update").returncode == 0
+    for file in other.iterdir():
+        file.write_bytes(b"")
+    done = gate()
+    assert done.returncode == 1
+    assert "not among the artifacts" not in done.stdout
+    assert "other, outcome: failed" in done.stdout
+
+
+def test_a_baseline_that_cannot_be_written_is_told_before_anything_is_measured(project, gate):
+    done = gate("--update", "--baseline", "nowhere/baseline.json")
+    assert done.returncode == 2
+    assert "no such folder" in done.stderr
+    assert not (project / "runs").exists()
+
+
 def test_nothing_that_ran_is_no_baseline(project, gate, fake_artifact):
     fake_artifact(project / "broken", "m", fault={"at": "run", "kind": "crash"})
 
