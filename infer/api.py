@@ -34,7 +34,6 @@ from infer.outputs import read_outputs
 from infer.process import WorkerProcess
 from infer.protocol import DEFAULT_TIMEOUT_S
 from infer.runtimes import RUNTIMES
-from infer.schedule import parse_duration, parse_share
 from infer.summary import Summary, summarize
 from infer.usage import UsageError
 
@@ -214,6 +213,10 @@ def run(
         threads: for each artifact; None for all cores.
         out: the folder of the runs; this one's results are below.
         options: the other options of the command, by their names with underscores.
+
+    Raises:
+        UsageError: there is no such option, or its value is none.
+        MeasurementError: the run came to no end.
     """
     from infer import cli
     from infer.run_command import measure_options
@@ -297,25 +300,46 @@ def gate(
 
 def _options(defaults: argparse.Namespace, **given: Any) -> argparse.Namespace:
     """Options of a command, as its parser would have made them."""
+    from infer import cli
+
     values = dict(vars(defaults))
     for name, value in given.items():
-        if name not in values:
-            raise TypeError(f"there is no option '{name}'")
+        option = cli.option_of(defaults.action, name)
+        if name not in values or option is None:
+            raise UsageError(f"there is no option '{name}'")
         if value is None:
             continue
-        if name in ("artifacts", "against"):
-            paths = [value] if isinstance(value, str | Path) else value
-            value = [Path(path) for path in paths]
-        elif name in ("inputs", "out", "judged"):
-            value = Path(value)
-        elif name == "trust":
-            value = trusting.from_python(value)
-        elif name == "budget":
-            value = parse_duration(str(value))
-        elif name == "resolve":
-            value = parse_share(str(value))
-        values[name] = value
+        try:
+            values[name] = _checked(option, value)
+        except (argparse.ArgumentTypeError, TypeError, ValueError) as error:
+            raise UsageError(f"{name}={value!r}: {error}") from None
     return argparse.Namespace(**values)
+
+
+def _checked(option: argparse.Action, value: Any) -> Any:
+    """A value as the parser makes it of what is typed.
+
+    Raises:
+        argparse.ArgumentTypeError, TypeError, ValueError: it is none.
+    """
+    if option.dest == "trust":
+        return trusting.from_python(value)
+    if option.nargs == 0:
+        return bool(value)
+    if option.nargs in ("*", "+"):
+        several = [value] if isinstance(value, str | Path) else list(value)
+        return [_one(option, item) for item in several]
+    return _one(option, value)
+
+
+def _one(option: argparse.Action, value: Any) -> Any:
+    if callable(option.type) and isinstance(value, str | int | float):
+        value = option.type(str(value))
+    elif isinstance(value, dict | list | tuple):
+        raise TypeError("is no single value")
+    if option.choices is not None and value not in option.choices:
+        raise ValueError(f"choose from {', '.join(map(str, option.choices))}")
+    return value
 
 
 def _write_inputs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

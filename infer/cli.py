@@ -76,6 +76,12 @@ def options_of(action: str, *arguments: str) -> argparse.Namespace:
     return _parser().parse_args([action, *arguments])
 
 
+def option_of(action: str, name: str) -> argparse.Action | None:
+    """What the parser of a command knows of an option, by its name with underscores."""
+    commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return next((own for own in commands.choices[action]._actions if own.dest == name), None)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="exportbench", description="Compare exported models: speed, agreement and accuracy."

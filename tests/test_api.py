@@ -92,7 +92,7 @@ def test_a_run_and_a_gate(folder, fake_artifact):
     )
     assert judgement.verdict == "failed"
     assert {check.name for check in judgement.checks if check.verdict == "failed"} == {"parity"}
-    with pytest.raises(TypeError, match="'speed'"):
+    with pytest.raises(UsageError, match="'speed'"):
         infer.run("exported", speed=3)
     with pytest.raises(UsageError, match="latency"):
         infer.gate("exported", baseline="b.json", margins={"latency": "fast"})
@@ -136,3 +136,30 @@ def test_the_example_in_the_docs_runs(folder):
             check=True,
             timeout=120,
         )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"scenario": ["sing"]},
+        {"scenario": "sing"},
+        {"protocol": "slow"},
+        {"budget": "soon"},
+        {"bogus": 1},
+        {"timeout": "5q"},
+        {"tolerance": "x"},
+        {"inputs": {"image": np.zeros(3)}},
+        {"batch": 0},
+        {"batch": -5},
+        {"batch": [1, 2]},
+        {"threads": 0},
+        {"device": "abacus"},
+    ],
+    ids=str,
+)
+def test_an_option_that_is_none_is_refused_by_name(tmp_path, fake_artifact, inputs_file, options):
+    artifact = fake_artifact(tmp_path, "a")
+    given = {"inputs": inputs_file(tmp_path / "inputs.npz"), "out": tmp_path / "runs"} | options
+    with pytest.raises(UsageError, match=next(iter(options))):
+        infer.run(artifact, **given)
+    assert not (tmp_path / "runs").exists()
