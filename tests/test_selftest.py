@@ -31,18 +31,13 @@ def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
 
 
 def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_little():
-    calm, spells, fewer = (
-        simulated(RUNS // 2, 1, noise=noise, generations=generations)
-        for noise, generations in (
-            (dataclasses.replace(SPELLS, slow=0, odd=0), 12),
-            (SPELLS, 12),
-            (SPELLS, 9),  # too few to leave turns out
-        )
+    calm, spells = (
+        simulated(RUNS // 2, 1, noise=noise, generations=12)
+        for noise in (dataclasses.replace(SPELLS, slow=0, odd=0), SPELLS)
     )
     assert at_most(spells.false_alarms, spells.comparisons, 0.05)
     assert at_most(spells.intervals - spells.covered, spells.intervals, 0.05)
-    assert calm.half_width < spells.half_width < 2 * calm.half_width
-    assert fewer.half_width > 1.5 * spells.half_width
+    assert calm.half_width < spells.half_width < 1.6 * calm.half_width
 
 
 def test_large_differences_are_found_more_often_than_small_ones():
