@@ -303,14 +303,14 @@ def _options(defaults: argparse.Namespace, **given: Any) -> argparse.Namespace:
     from infer import cli
 
     values = dict(vars(defaults))
+    known = cli.parsed_options(defaults.action)
     for name, value in given.items():
-        option = cli.option_of(defaults.action, name)
-        if name not in values or option is None:
+        if name not in values or name not in known:
             raise UsageError(f"there is no option '{name}'")
         if value is None:
             continue
         try:
-            values[name] = _checked(option, value)
+            values[name] = _checked(known[name], value)
         except (argparse.ArgumentTypeError, TypeError, ValueError) as error:
             raise UsageError(f"{name}={value!r}: {error}") from None
     return argparse.Namespace(**values)

@@ -208,13 +208,13 @@ def read_baseline(path: Path) -> Baseline:
         for label, entry in entries.items():
             facts[label] = Facts.of(entry)
         return Baseline(facts, value.get("setup", {}), margins.pop(""), margins)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except KeyError as error:
+        what = f"'{error.args[0]}' is missing"
+    except ValueError as error:
+        what = str(error)
+    except (TypeError, AttributeError):
         what = "a value in it is of the wrong kind"
-        if isinstance(error, KeyError | ValueError):
-            what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
-        raise BaselineError(
-            f"{path}: not a whole baseline ({what}); take the committed one again"
-        ) from None
+    raise BaselineError(f"{path}: not a whole baseline ({what}); take the committed one again")
 
 
 def _rounded(value: float | None) -> float | None:

@@ -76,10 +76,10 @@ def options_of(action: str, *arguments: str) -> argparse.Namespace:
     return _parser().parse_args([action, *arguments])
 
 
-def option_of(action: str, name: str) -> argparse.Action | None:
-    """What the parser of a command knows of an option, by its name with underscores."""
+def parsed_options(action: str) -> dict[str, argparse.Action]:
+    """What the parser of a command knows of its options, by their names with underscores."""
     commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return next((own for own in commands.choices[action]._actions if own.dest == name), None)
+    return {own.dest: own for own in commands.choices[action]._actions}
 
 
 def _parser() -> argparse.ArgumentParser:

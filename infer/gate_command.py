@@ -137,8 +137,8 @@ def _accepted(judgement: Judgement, *, first: bool) -> int:
     ]
     for check in failed:
         print(
-            f"*** {check.artifact} did not run to its end, which is what the baseline says of it "
-            f"now: {check.detail}; if it is not meant, mend it and --update again",
+            f"*** {check.artifact} did not run to its end, which the baseline takes as it is: "
+            f"{check.detail}; if it is not meant, mend it and --update again",
             file=sys.stderr,
         )
     return FAILED if failed else OK
@@ -206,14 +206,14 @@ def judged(
 
 def _unread(roots: Sequence[Path], baseline: Baseline | None, found: Measured) -> dict[str, str]:
     """What is where an artifact of the baseline should be, and is none."""
+    gone = baseline.artifacts.keys() - found.facts.keys() if baseline else set()
     result = {}
-    for label in baseline.artifacts if baseline else ():
-        for path in (root / label for root in roots if label not in found.facts):
-            if path.exists():
-                try:
-                    open_artifact(path)
-                except ArtifactError as error:
-                    result[label] = str(error)
+    for label, path in ((label, root / label) for label in gone for root in roots):
+        if path.exists():
+            try:
+                open_artifact(path)
+            except ArtifactError as error:
+                result[label] = str(error)
     return result
 
 

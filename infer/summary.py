@@ -393,9 +393,11 @@ class _Found:
     def calm(self, point: str) -> dict[str, Bursts]:
         """The bursts of one kind that ratios are taken of, by artifact."""
         if point not in self._calm:
-            own = {label: points[point] for label, points in self.bursts.items() if point in points}
-            self._calm[point] = calm(own)
+            self._calm[point] = calm(self._of_kind(point))
         return self._calm[point]
+
+    def _of_kind(self, point: str) -> dict[str, Bursts]:
+        return {label: points[point] for label, points in self.bursts.items() if point in points}
 
     def unrest(self) -> list[str]:
         """That the machine was not the same all the time, if so."""
@@ -404,16 +406,10 @@ class _Found:
         for point in self.per_call:
             left = self.calm(point)
             worst = max(worst, unrest(left.values()))
-            before, after = (
-                {(g, t) for own in bursts for g, turns in own.items() for t in turns}
-                for bursts in (
-                    [points[point] for points in self.bursts.values() if point in points],
-                    left.values(),
-                )
-            )
-            if before != after:
+            all_turns, kept = _turns(self._of_kind(point)), _turns(left)
+            if kept != all_turns:
                 notices.append(
-                    f"BUSY AT TIMES: in {len(before - after)} of {len(before)} turns most "
+                    f"BUSY AT TIMES: in {len(all_turns - kept)} of {len(all_turns)} turns most "
                     f"artifacts' calls ({point}) took over {DISTURBED:.0%} longer than usual; the "
                     "ratios are those of the other turns."
                 )
@@ -512,6 +508,10 @@ class _Found:
         if not differences:
             return None
         return ratio_of(differences, len(compared), sought=self.sought)
+
+
+def _turns(bursts: dict[str, Bursts]) -> set[tuple[int, int]]:
+    return {(g, turn) for own in bursts.values() for g, turns in own.items() for turn in turns}
 
 
 def _row(artifact: Record, found: _Found, run: Record) -> Row:
