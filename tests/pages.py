@@ -25,6 +25,10 @@ PROGRAM = re.compile(rf"(?:{'|'.join(map(re.escape, PARSERS))}|python tools/\w+\
 _SHELL = {">", "|", "||", "&&"}
 
 
+def _is_command(line: str) -> bool:
+    return bool(PROGRAM.match(line)) and line not in PARSERS
+
+
 _TOX = re.compile(r".*\b(tox -e .*)")
 
 
@@ -36,12 +40,12 @@ def _lines(page: Path) -> list[str]:
     fenced = [
         line for part in re.findall(r"```\w*\n(.*?)```", blocks, re.S) for line in part.splitlines()
     ]
-    prose = re.sub(r"```.*?```|^    .*$", "", text, flags=re.S | re.M)
+    prose = re.sub(r"```.*?```|^    [^\n]*$", "", text, flags=re.S | re.M)
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
     return [*shown, *fenced, *spans]
 
 
-COMMANDS = [(page, line) for page in PAGES for line in _lines(page) if PROGRAM.match(line)]
+COMMANDS = [(page, line) for page in PAGES for line in _lines(page) if _is_command(line)]
 TOX = [(page, found[1]) for page in PAGES for line in _lines(page) if (found := _TOX.match(line))]
 
 

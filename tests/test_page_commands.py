@@ -27,8 +27,10 @@ NOT_RUN = {
 }
 ELSEWHERE = ("own-model.md",)
 # By the start of a command, how it ends where that is not 0: the gate is not sure of times after so
-# few calls, what is not trusted is not opened, and two models differ.
+# few calls, what is not trusted is not opened, two models differ, and so does OpenVINO as it comes
+# where the processor has bfloat16.
 STATUS = {
+    "exportbench run onnx-torch --runtime openvino": {0, 1},
     "exportbench gate": {0, 4},
     "exportbench run model.pt": {3},
     "exportbench bisect": {1},
@@ -41,6 +43,9 @@ SHORTER = {
     "python tools/conformance.py": "--every 200",
     "python tools/fuzz.py": "--inspect 7 --run 0",
     "python tools/measurement_study.py collect": "--minutes 0.05",
+    "exportbench overhead": "--batch 1 --rounds 5",
+    "exportbench self-test": "--budget 5s --simulated 20",
+    "python -m export --": "--format onnx-torch --dataset synthetic --out exported-here",
     "python -m train": "torch --dataset synthetic --epochs 1 --train-images 128",
 }
 
@@ -49,6 +54,8 @@ def _typed(line):
     """A page's line as it is run: without its comment, and shorter."""
     line = re.sub(r"\s+#.*", "", line)
     line = re.sub(r" (ARTIFACT) \.\.\.", r" \1", line)
+    if line.endswith("--help") or "--resume" in line:
+        return line
     more = next((words for start, words in SHORTER.items() if line.startswith(start)), "")
     # A list of what is trusted takes all that follows.
     return re.sub(r"( --trust)?$", rf" {more}\1", line) if more else line
@@ -98,6 +105,7 @@ def shell(tmp_path_factory, exported):
     shutil.copytree(exported.out.parent / "inputs", folder / "artifacts" / "inputs")
     (folder / "onnx-torch").symlink_to("artifacts/exported/w/onnx-torch")
     (folder / "FOLDER").symlink_to("artifacts")
+    (folder / "artifacts" / "pretrained").symlink_to(ROOT / "artifacts" / "pretrained")
     run = typed_in(folder, root / "bin")
     for name, inputs in (("RUN", "test.npz"), ("LARGER", "larger.npz")):
         line = f"exportbench run a.onnx b.pt --inputs {inputs} {_QUICK} --out {name} --trust"
