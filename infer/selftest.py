@@ -1,6 +1,6 @@
 """The tool measures itself: artifacts that do not differ, and some that differ by a known amount.
 
-A trial is a run of a few generations. In each, pairs of byte copies are compared (A/A): to find a
+A trial is a run of some generations. In each, pairs of byte copies are compared (A/A): to find a
 difference between them is a false alarm. Copies that do a known share of work more are compared
 too (A/B): how often that is found is the power, how often the interval holds the truth the
 coverage.
@@ -8,7 +8,7 @@ coverage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,12 @@ from infer.protocol import UNTIL, Point, Protocol
 from infer.results import Store
 from infer.selftest_artifacts import ADDED, COPIES, Named, copy_name, more_name
 from infer.simulation import Noise, simulate
-from infer.statistics import Ratio, calm, paired_differences, ratio_of
+from infer.statistics import Bursts, Ratio, calm, paired_differences, ratio_of
 from infer.trust import EVERYTHING
 
-GENERATIONS = 6  # in a trial
+# In a trial: what a short run has, and what ten minutes have, where turns in which the machine was
+# slower are left out.
+TRIALS = (6, 12)
 # Where a simulated run ends that has not come to its resolution before.
 _MOST_GENERATIONS = 40
 
@@ -103,7 +105,7 @@ def simulated(
     *,
     noise: Noise | None = None,
     resolve: float | None = None,
-    generations: int = GENERATIONS,
+    generations: int = TRIALS[0],
 ) -> Verdicts:
     """Judge made-up runs, each of one pair of copies and one of each slower artifact.
 
@@ -128,33 +130,49 @@ def simulated(
                 noise=noise,
                 random=random,
             )
-            base, *others = calm(dict(enumerate(made))).values() if resolve is None else made
-            for truth, bursts in zip(truths, others, strict=True):
-                differences = paired_differences(bursts, base)
-                differences = differences[: _end(differences, resolve)]
-                yield Compared(ratio_of(differences, sought=resolve is not None), truth)
+            base, *others = made
+            for truth, other in zip(truths, others, strict=True):
+                if resolve is None:
+                    ratio = _ratio([base, other], generations)
+                else:
+                    ratio = _resolved([base, other], resolve)
+                yield Compared(ratio, truth)
 
-    rule = "" if resolve is None else f", each until {resolve:.1%}"
-    rule += ", a machine with two states" if noise.slow else ""
-    return judge(f"simulated, {runs:,} runs{rule}", each())
-
-
-def _end(differences: list[float], resolve: float | None) -> int:
-    """After how many generations a comparison ends."""
-    if resolve is None:
-        return len(differences)
-    protocol = Protocol("until", generations=len(differences), resolve=resolve)
-    for count in range(1, len(differences)):
-        resolution = ratio_of(differences[:count], sought=True).resolution
-        if schedule.ended(protocol, schedule.Standing(count, 0.0, 0.0, 1, resolution)):
-            return count
-    return len(differences)
+    machine = ", two states" if noise.slow else ""
+    end = f"{generations} generations" if resolve is None else f"until {resolve:.1%}"
+    return judge(f"simulated{machine}, {end}", each())
 
 
-def of_records(of: str, records: Iterable[Mapping[str, Any]], point: str) -> Verdicts:
+def _resolved(pair: Sequence[Bursts], resolve: float) -> Ratio:
+    """What a run of two artifacts with `--resolve` comes to."""
+    protocol = Protocol("until", generations=_MOST_GENERATIONS, resolve=resolve)
+    for count in range(schedule.LEAST_TO_RESOLVE, _MOST_GENERATIONS + 1):
+        ratio = _ratio(pair, count, sought=True)
+        if schedule.ended(protocol, schedule.Standing(count, 0.0, 0.0, 1, ratio.resolution)):
+            break
+    return ratio
+
+
+def _ratio(pair: Sequence[Bursts], generations: int, *, sought: bool = False) -> Ratio:
+    """Of the second to the first, after the first generations."""
+    run = {
+        name: {generation: own[generation] for generation in range(generations)}
+        for name, own in enumerate(pair)
+    }
+    left = calm(run)
+    return ratio_of(paired_differences(left[1], left[0]), sought=sought)
+
+
+def of_records(
+    of: str, records: Iterable[Mapping[str, Any]], point: str, generations: int
+) -> Verdicts:
     """Judge a run of the artifacts of `selftest_artifacts`.
 
-    Every `GENERATIONS` consecutive generations are a trial.
+    Args:
+        of: what they are.
+        records: of the run.
+        point: that was measured.
+        generations: so many consecutive ones are a trial.
     """
     bursts: dict[str, dict[int, dict[int, list[float]]]] = {}
     for record in records:
@@ -164,18 +182,20 @@ def of_records(of: str, records: Iterable[Mapping[str, Any]], point: str) -> Ver
     count = min((len(own) for own in bursts.values()), default=0)
 
     def each() -> Iterable[Compared]:
-        for first in range(0, count - GENERATIONS + 1, GENERATIONS):
-            trial = {
-                name: {g: own[g] for g in range(first, first + GENERATIONS) if g in own}
-                for name, own in bursts.items()
-            }
+        for first in range(0, count - generations + 1, generations):
+            trial = calm(
+                {
+                    name: {g: own[g] for g in range(first, first + generations) if g in own}
+                    for name, own in bursts.items()
+                }
+            )
             for mine, theirs, truth in pairs():
                 if mine not in trial or theirs not in trial:
                     continue
                 differences = paired_differences(trial[mine], trial[theirs])
                 yield Compared(ratio_of(differences), truth)
 
-    return judge(of, each())
+    return judge(f"{of}, {generations} generations", each())
 
 
 def pairs() -> list[tuple[str, str, float]]:
@@ -199,8 +219,8 @@ def measured(
     batch: int,
     threads: int,
     tell: Callable[[Progress], None],
-) -> Verdicts:
-    """Measure artifacts of known differences in a run of its own, and judge it.
+) -> list[Verdicts]:
+    """Measure artifacts of known differences in a run of its own, and judge it as all `TRIALS`.
 
     Args:
         of: what they are, for the report.
@@ -233,4 +253,4 @@ def measured(
         store.close()
     if store.records[-1]["interrupted"]:
         raise KeyboardInterrupt
-    return of_records(of, store.records, Point(batch).name)
+    return [of_records(of, store.records, Point(batch).name, count) for count in TRIALS]

@@ -6,6 +6,7 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,13 @@ from infer.controller import Progress
 from infer.option_types import given, positive
 from infer.outcome import Failure
 from infer.planning import threads_of
-from infer.selftest import GENERATIONS, Verdicts, measured, simulated
+from infer.selftest import TRIALS, Verdicts, measured, simulated
 from infer.simulation import SPELLS
 from infer.usage import OK, UsageError
 
 # About what the simulated noise comes to in twenty generations.
 _SIMULATED_RESOLVE = 0.035
-# As many as ten minutes have, for the artifacts of the main job.
-_SPELLS_GENERATIONS = 12
+_SPELLS_RESOLVE = 0.013
 Made = tuple[str, known.Named, Path]
 
 
@@ -92,28 +92,31 @@ def verdicts(
     options: argparse.Namespace, threads: int, tell: Callable[[Progress], None]
 ) -> list[Verdicts]:
     """Simulate, then measure on this machine, each kind of artifact for its share of the budget."""
-    result = [
-        simulated(options.simulated, options.seed),
-        simulated(options.simulated, options.seed, resolve=_SIMULATED_RESOLVE),
-        simulated(options.simulated, options.seed, noise=SPELLS, generations=_SPELLS_GENERATIONS),
+    kinds = [
+        partial(simulated),
+        partial(simulated, resolve=_SIMULATED_RESOLVE),
+        partial(simulated, noise=SPELLS, generations=TRIALS[1]),
+        partial(simulated, noise=SPELLS, resolve=_SPELLS_RESOLVE),
     ]
+    result = []
+    for number, kind in enumerate(kinds):
+        tell(Progress(f"simulation {number + 1} of {len(kinds)}", number / len(kinds)))
+        result.append(kind(options.simulated, options.seed))
     with tempfile.TemporaryDirectory(prefix="exportbench-") as temporary:
         folder = Path(temporary)
         made = _made(options, folder)
         for number, (of, artifacts, inputs) in enumerate(made):
             for batch in options.batch:
                 tell(Progress(f"{of}, batch {batch}", number / len(made)))
-                result.append(
-                    measured(
-                        f"{of}, batch {batch}",
-                        artifacts,
-                        inputs,
-                        folder / f"run-{number}-{batch}",
-                        budget_s=options.budget / len(made) / len(options.batch),
-                        batch=batch,
-                        threads=threads,
-                        tell=tell,
-                    )
+                result += measured(
+                    f"{of}, batch {batch}",
+                    artifacts,
+                    inputs,
+                    folder / f"run-{number}-{batch}",
+                    budget_s=options.budget / len(made) / len(options.batch),
+                    batch=batch,
+                    threads=threads,
+                    tell=tell,
                 )
     return result
 
@@ -157,10 +160,10 @@ def show(found: list[Verdicts], console: Console) -> None:
         table.add_row(
             one.of,
             f"{one.false_alarms} of {one.comparisons}",
-            f"{low:.1%} to {high:.1%}",
-            f"{one.bias:+.2%}",
+            f"{low:.1%} to {high:.1%}" if one.comparisons else "-",
+            f"{one.bias:+.2%}" if one.intervals else "-",
             f"{one.covered / one.intervals:.1%}" if one.intervals else "-",
-            f"{one.half_width:.2%}",
+            f"{one.half_width:.2%}" if one.intervals else "-",
             *(
                 f"{own[0] / own[1]:.0%} of {own[1]}" if own else "-"
                 for own in (one.power.get(f"{added:.0%}") for added in known.ADDED)
@@ -168,9 +171,10 @@ def show(found: list[Verdicts], console: Console) -> None:
         )
     console.print(table)
     console.print(
-        f"Each comparison stands on {GENERATIONS} generations of processes, at 95 % without a "
-        "correction. false alarms: equal artifacts that were told apart. bias: of the estimated "
-        "ratio. coverage: intervals that hold the true ratio. resolution: half the width of an "
-        "interval. power: slower artifacts that were found to be.",
+        "Each comparison stands on as many generations of processes as its row says, at 95 % "
+        "without a correction; where there are none, the budget was too short for so many. "
+        "false alarms: equal artifacts that were told apart. bias: of the estimated ratio. "
+        "coverage: intervals that hold the true ratio. resolution: half the width of an interval. "
+        "power: slower artifacts that were found to be.",
         style="dim",
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 from typing import TypeVar
 
 import numpy as np
@@ -39,6 +40,7 @@ _MOST_LEFT_OUT = 1 / 3
 _LEAST_TURNS = 2
 
 Name = TypeVar("Name", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
 # Seconds of every call of each burst: of the generations, of their bursts.
 Bursts = Mapping[int, Mapping[int, Sequence[float]]]
 
@@ -81,7 +83,7 @@ def level(seconds: Sequence[float]) -> float:
     It is the tenth percentile of the calls: what else runs on the machine makes calls slower and
     never faster, and does so to some artifacts more than to others.
     """
-    return float(np.quantile(np.log(seconds), UNDISTURBED))
+    return float(_quantiles([seconds])[0])
 
 
 def unrest(bursts: Iterable[Bursts]) -> float:
@@ -116,13 +118,11 @@ def calm(bursts: Mapping[Name, Bursts]) -> dict[Name, Bursts]:
     """
     shifts: dict[tuple[int, int], list[float]] = {}
     for own in bursts.values():
-        levels = {(g, t): level(s) for g, turns in own.items() for t, s in turns.items()}
+        levels = _levels({(g, t): s for g, turns in own.items() for t, s in turns.items()})
         usual = np.quantile(list(levels.values()), 0.25) if levels else 0.0
         for turn, value in levels.items():
             shifts.setdefault(turn, []).append(value - usual)
-    disturbed = {
-        turn for turn, own in shifts.items() if np.quantile(own, 0.5, method="lower") > DISTURBED
-    }
+    disturbed = {turn for turn, own in shifts.items() if median_low(own) > DISTURBED}
     all_turns = Counter(generation for generation, _ in shifts)
     lost = Counter(generation for generation, _ in disturbed)
     gone = {g for g, turns in all_turns.items() if turns - lost[g] < min(turns, _LEAST_TURNS)}
@@ -144,16 +144,28 @@ def paired_differences(mine: Bursts, theirs: Bursts) -> list[float]:
     In a generation both took the same turns within a minute, so that drift of the machine
     cancels; turns that only one of them has are left out.
     """
-    differences = []
-    for generation in sorted(mine.keys() & theirs.keys()):
-        own, other = mine[generation], theirs[generation]
-        turns = sorted(own.keys() & other.keys())
-        if turns:
-            differences.append(
-                level([s for t in turns for s in own[t]])
-                - level([s for t in turns for s in other[t]])
-            )
-    return differences
+    both = {g: sorted(mine[g].keys() & theirs[g].keys()) for g in mine.keys() & theirs.keys()}
+    own, other = (
+        _levels({g: [s for t in turns for s in side[g][t]] for g, turns in both.items() if turns})
+        for side in (mine, theirs)
+    )
+    return [own[g] - other[g] for g in sorted(own)]
+
+
+def _levels(calls: Mapping[Key, Sequence[float]]) -> dict[Key, float]:
+    """`level` of each; those of the same number of calls in one go, which is many times faster."""
+    alike: dict[int, dict[Key, Sequence[float]]] = {}
+    for key, seconds in calls.items():
+        alike.setdefault(len(seconds), {})[key] = seconds
+    return {
+        key: float(value)
+        for group in alike.values()
+        for key, value in zip(group, _quantiles(list(group.values())), strict=True)
+    }
+
+
+def _quantiles(seconds: Sequence[Sequence[float]]) -> np.ndarray:
+    return np.quantile(np.log(seconds), UNDISTURBED, axis=-1)
 
 
 def ratio_of(differences: Sequence[float], comparisons: int = 1, *, sought: bool = False) -> Ratio:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from infer.selftest import GENERATIONS, Compared, judge, pairs, simulated
+from infer.selftest import TRIALS, Compared, judge, pairs, simulated
 from infer.selftest_artifacts import ADDED
 from infer.simulation import SPELLS, Noise, simulate
 from infer.statistics import Ratio, level, paired_differences, ratio_of
@@ -53,7 +53,7 @@ def test_calls_taken_for_independent_would_be_wrong_far_more_often():
     alarms = 0
     for _ in range(RUNS):
         one, other = simulate(
-            [1.0, 1.0], generations=GENERATIONS, turns=8, calls=10, noise=Noise(), random=random
+            [1.0, 1.0], generations=TRIALS[0], turns=8, calls=10, noise=Noise(), random=random
         )
         bursts = [level(one[g][t]) - level(other[g][t]) for g in range(6) for t in range(8)]
         ratio = ratio_of(bursts)
@@ -111,7 +111,7 @@ def test_short_form_on_this_machine(tmp_path, run_cli, seconds):
     assert done.returncode == 0, done.stderr
     found = {row["of"]: row for row in json.loads(done.stdout)}
     assert any(name.startswith("simulated") for name in found)
-    for name in ("fake runtime, batch 1", "ONNX Runtime, batch 1"):
+    for name in ("fake runtime, batch 1, 6 generations", "ONNX Runtime, batch 1, 6 generations"):
         assert name in found
         assert -0.2 < found[name]["bias"] < 0.2
 
