@@ -9,7 +9,7 @@ coverage.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from scipy import stats
 from infer import schedule
 from infer.controller import Progress, Run
 from infer.plan import Plan
-from infer.protocol import UNTIL, Point, Protocol
+from infer.protocol import UNTIL, Point
 from infer.results import Store
 from infer.selftest_artifacts import ADDED, COPIES, Named, copy_name, more_name
 from infer.simulation import Noise, simulate
@@ -145,7 +145,7 @@ def simulated(
 
 def _resolved(pair: Sequence[Bursts], resolve: float) -> Ratio:
     """What a run of two artifacts with `--resolve` comes to."""
-    protocol = Protocol("until", generations=_MOST_GENERATIONS, resolve=resolve)
+    protocol = replace(UNTIL, generations=_MOST_GENERATIONS, resolve=resolve)
     for count in range(schedule.LEAST_TO_RESOLVE, _MOST_GENERATIONS + 1):
         ratio = _ratio(pair, count, sought=True)
         if schedule.ended(protocol, schedule.Standing(count, 0.0, 0.0, 1, ratio.resolution)):
@@ -236,7 +236,7 @@ def measured(
         OSError: the results cannot be written.
     """
     scenario = "single" if batch == 1 else "batch"
-    protocol = Protocol("until", budget_s=budget_s, batch=batch, scenarios=(scenario,))
+    protocol = replace(UNTIL, budget_s=budget_s, batch=batch, scenarios=(scenario,))
     plan = Plan(
         tuple(artifacts),
         inputs,

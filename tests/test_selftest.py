@@ -100,10 +100,9 @@ def test_no_copy_is_in_two_equal_pairs():
     assert sorted(truth for *_, truth in pairs() if truth != 1) == [1 + a for a in ADDED]
 
 
-@pytest.mark.parametrize("seconds", [60])
-def test_short_form_on_this_machine(tmp_path, run_cli, seconds):
+def test_short_form_on_this_machine(tmp_path, run_cli):
     done = run_cli(
-        *("self-test", "--budget", f"{seconds}s", "--simulated", "100", "--json", "-"),
+        *("self-test", "--budget", "200s", "--simulated", "100", "--json", "-"),
         *("--threads", "1"),
         cwd=tmp_path,
     )
@@ -112,7 +111,7 @@ def test_short_form_on_this_machine(tmp_path, run_cli, seconds):
     found = {row["of"]: row for row in json.loads(done.stdout)}
     assert any(name.startswith("simulated") for name in found)
     for name in ("fake runtime, batch 1, 6 generations", "ONNX Runtime, batch 1, 6 generations"):
-        assert name in found
+        assert found[name]["comparisons"] >= 4
         assert -0.2 < found[name]["bias"] < 0.2
 
 
