@@ -105,8 +105,8 @@ PROTOCOLS = {
     "quick": Protocol("quick", generations=3, bursts=4, warm_up_limit_s=5.0),
     "paper": Protocol("paper", generations=5, bursts=2, whole_passes=True),
 }
-# What --budget and --resolve repeat, in place of the quick protocol. Five turns, since fewer of them
-# leave time for more generations, which the intervals stand on (docs/measurement.md).
+# What --budget and --resolve repeat, in place of the quick protocol. Five turns leave time for more
+# generations than ten do, and intervals stand on generations (docs/measurement.md).
 UNTIL = Protocol("until", bursts=5, burst_s=0.15)
 NOTICES = {
     "quick": "QUICK MEASUREMENT: three generations of processes; small differences need more "

@@ -34,9 +34,9 @@ _TRIMMED_WIDER = 1.05
 # A shared machine may be slower for minutes, and more so for some artifacts than for others (15 to
 # 30 % in docs/measurement.md). So much longer, in log time, are turns in such minutes.
 DISTURBED = 0.08
-# Runs of fewer generations, and such as were disturbed in more than a third of theirs, keep all.
+# Runs of fewer generations, and such as would lose more than half of theirs, keep all.
 _LEAST_GENERATIONS = 10
-_MOST_LEFT_OUT = 1 / 3
+_MOST_LEFT_OUT = 1 / 2
 _LEAST_TURNS = 2
 
 Name = TypeVar("Name", bound=Hashable)
