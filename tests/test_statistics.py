@@ -300,7 +300,7 @@ def test_what_is_slower_alone_is_not_the_machine():
 @pytest.mark.parametrize(
     ("slow", "generations"),
     [
-        ({(g, t) for g in range(5) for t in range(4)}, 12),  # over a third of the generations
+        ({(g, t) for g in range(7) for t in range(4)}, 12),  # over half of the generations
         ({(0, 0)}, 9),  # too few generations
         (set(), 12),
     ],
