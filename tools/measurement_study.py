@@ -2,7 +2,7 @@
 
     python tools/measurement_study.py collect ARTIFACT --inputs FILE.npz --out FOLDER
     python tools/measurement_study.py compare FOLDER [--markdown FILE]
-    python tools/measurement_study.py ratios RUN [--markdown FILE]
+    python tools/measurement_study.py ratios RUN [--turns N] [--markdown FILE]
 
 `collect` measures byte copies of one artifact, which truly differ by nothing, in several
 arrangements of processes. `compare` then judges every pair of copies by many estimators, over
@@ -396,7 +396,7 @@ def ratios(options: argparse.Namespace) -> None:
     reference = next(r["reference"] for r in records if r["kind"] == "parity")
     bursts: dict[str, dict[str, dict[int, dict[int, Burst]]]] = {}
     for record in records:
-        if record["kind"] == "burst":
+        if record["kind"] == "burst" and record["turn"] < options.turns:
             full = record["samples"] // record["batch"] or len(record["seconds"])
             own = bursts.setdefault(record["point"], {}).setdefault(record["artifact"], {})
             turns = own.setdefault(record["generation"], {})
@@ -457,6 +457,7 @@ def main() -> None:
     second.set_defaults(do=compare)
     third = actions.add_parser("ratios", help="judge the ratios of a run")
     third.add_argument("run", type=Path)
+    third.add_argument("--turns", type=int, default=sys.maxsize, help="use the first N only")
     third.add_argument("--markdown", type=Path, help="write the tables to this file too")
     third.set_defaults(do=ratios)
     options = parser.parse_args()
