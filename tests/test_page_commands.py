@@ -43,6 +43,7 @@ SHORTER = {
     "python tools/conformance.py": "--every 200",
     "python tools/fuzz.py": "--inspect 7 --run 0",
     "python tools/measurement_study.py collect": "--minutes 0.05",
+    "python tools/core_distance.py": "--minutes 0.05",
     "exportbench overhead": "--batch 1 --rounds 5",
     "exportbench self-test": "--budget 5s --simulated 20",
     "python -m export --": "--format onnx-torch --dataset synthetic --out exported-here",
