@@ -54,10 +54,10 @@ class Comparison:
 
 
 _EVERY_CALL = ("--batch", "128", "--scenario", "batch", "single", "resident")
-# Fewer turns leave time for more generations, which the intervals stand on.
+# Where a call takes long, fewer turns leave time for more generations, which intervals stand on.
 # A batch of 8 is what 224 pixels leave room for, when 16 artifacts are alive together.
 COMPARISONS = {
-    "28": Comparison("28 pixels", (28,), (), (*_EVERY_CALL, "--turns", "5")),
+    "28": Comparison("28 pixels", (28,), (), _EVERY_CALL),
     "64": Comparison("64 pixels", (64,), (), (*_EVERY_CALL, "--turns", "3")),
     "sizes": Comparison(
         "28 to 224 pixels",
