@@ -217,6 +217,7 @@ def measured(
     *,
     budget_s: float,
     batch: int,
+    turns: int,
     threads: int,
     tell: Callable[[Progress], None],
 ) -> list[Verdicts]:
@@ -229,6 +230,7 @@ def measured(
         folder: of the run.
         budget_s: seconds for it.
         batch: samples a call.
+        turns: bursts of each in a generation.
         threads: for each worker.
         tell: is told of the progress.
 
@@ -236,7 +238,7 @@ def measured(
         OSError: the results cannot be written.
     """
     scenario = "single" if batch == 1 else "batch"
-    protocol = replace(UNTIL, budget_s=budget_s, batch=batch, scenarios=(scenario,))
+    protocol = replace(UNTIL, budget_s=budget_s, bursts=turns, batch=batch, scenarios=(scenario,))
     plan = Plan(
         tuple(artifacts),
         inputs,

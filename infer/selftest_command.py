@@ -21,6 +21,7 @@ from infer.controller import Progress
 from infer.option_types import given, positive
 from infer.outcome import Failure
 from infer.planning import threads_of
+from infer.protocol import UNTIL
 from infer.selftest import TRIALS, Verdicts, measured, simulated
 from infer.simulation import SPELLS
 from infer.usage import OK, UsageError
@@ -54,6 +55,13 @@ def add(actions: Any) -> None:
     )
     parser.add_argument(
         "--batch", type=positive, nargs="+", default=[1], help="samples a call (default: 1)"
+    )
+    parser.add_argument(
+        "--turns",
+        type=positive,
+        default=UNTIL.bursts,
+        metavar="N",
+        help=f"bursts in a process (default: {UNTIL.bursts})",
     )
     parser.add_argument(
         "--simulated", type=positive, default=2000, help="simulated runs (default: 2000)"
@@ -115,6 +123,7 @@ def verdicts(
                     folder / f"run-{number}-{batch}",
                     budget_s=options.budget / len(made) / len(options.batch),
                     batch=batch,
+                    turns=options.turns,
                     threads=threads,
                     tell=tell,
                 )

@@ -102,8 +102,8 @@ def test_no_copy_is_in_two_equal_pairs():
 
 def test_short_form_on_this_machine(tmp_path, run_cli):
     done = run_cli(
-        *("self-test", "--budget", "200s", "--simulated", "100", "--json", "-"),
-        *("--threads", "1"),
+        *("self-test", "--budget", "130s", "--simulated", "50", "--json", "-"),
+        *("--threads", "1", "--turns", "1"),
         cwd=tmp_path,
     )
 
