@@ -45,7 +45,7 @@ SHORTER = {
     "python tools/measurement_study.py collect": "--minutes 0.05",
     "python tools/core_distance.py": "--minutes 0.05",
     "exportbench overhead": "--batch 1 --rounds 5",
-    "exportbench self-test": "--budget 5s --simulated 20",
+    "exportbench self-test": "--budget 5s --simulated 5 --turns 1",
     "python -m export --": "--format onnx-torch --dataset synthetic --out exported-here",
     "python -m train": "torch --dataset synthetic --epochs 1 --train-images 128",
 }
