@@ -122,7 +122,7 @@ def simulated(
 
     def each() -> Iterable[Compared]:
         for _ in range(runs):
-            made = simulate(
+            base, *others = simulate(
                 [1.0, *truths],
                 generations=generations if resolve is None else _MOST_GENERATIONS,
                 turns=UNTIL.bursts,
@@ -130,13 +130,11 @@ def simulated(
                 noise=noise,
                 random=random,
             )
-            base, *others = made
             for truth, other in zip(truths, others, strict=True):
                 if resolve is None:
-                    ratio = _ratio([base, other], generations)
+                    yield Compared(_ratio([base, other], generations), truth)
                 else:
-                    ratio = _resolved([base, other], resolve)
-                yield Compared(ratio, truth)
+                    yield Compared(_resolved([base, other], resolve), truth)
 
     machine = ", two states" if noise.slow else ""
     end = f"{generations} generations" if resolve is None else f"until {resolve:.1%}"

@@ -6,7 +6,6 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,16 +99,16 @@ def verdicts(
     options: argparse.Namespace, threads: int, tell: Callable[[Progress], None]
 ) -> list[Verdicts]:
     """Simulate, then measure on this machine, each kind of artifact for its share of the budget."""
-    kinds = [
-        partial(simulated),
-        partial(simulated, resolve=_SIMULATED_RESOLVE),
-        partial(simulated, noise=SPELLS, generations=TRIALS[1]),
-        partial(simulated, noise=SPELLS, resolve=_SPELLS_RESOLVE),
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"resolve": _SIMULATED_RESOLVE},
+        {"noise": SPELLS, "generations": TRIALS[1]},
+        {"noise": SPELLS, "resolve": _SPELLS_RESOLVE},
     ]
     result = []
     for number, kind in enumerate(kinds):
         tell(Progress(f"simulation {number + 1} of {len(kinds)}", number / len(kinds)))
-        result.append(kind(options.simulated, options.seed))
+        result.append(simulated(options.simulated, options.seed, **kind))
     with tempfile.TemporaryDirectory(prefix="exportbench-") as temporary:
         folder = Path(temporary)
         made = _made(options, folder)

@@ -21,12 +21,14 @@ from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from infer.runtimes import onnx  # noqa: E402
+from infer.runtimes.base import Options  # noqa: E402
 from infer.selftest_artifacts import INPUT, SHAPE, write_onnx  # noqa: E402
+from infer.statistics import level  # noqa: E402
 
 WORDS = 20_000
 LINE = 16  # of 8 bytes: two words are on cache lines of their own, and on no neighbouring ones
@@ -45,52 +47,45 @@ def _answer(name: str, processor: int) -> None:
     memory.close()
 
 
-def round_trip_ns(processors: tuple[int, int]) -> float:
-    """The time that a word takes to the other processor and back, in ns, Python's own included.
+def round_trip_ns(here: int, there: int) -> float:
+    """The time that a word takes to another processor and back, in ns, Python's own included.
 
     Args:
-        processors: their numbers.
+        here, there: numbers of the processors.
     """
     memory = SharedMemory(create=True, size=2 * LINE * 8)
     words = memory.buf.cast("q")
     words[0] = words[LINE] = 0
-    other = multiprocessing.Process(target=_answer, args=(memory.name, processors[1]))
+    other = multiprocessing.Process(target=_answer, args=(memory.name, there))
     other.start()
     everywhere = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {processors[0]})
-    took = np.empty(WORDS)
+    os.sched_setaffinity(0, {here})
+    took = []
     for count in range(1, WORDS + 1):
         begin = time.perf_counter_ns()
         words[0] = count
         while words[LINE] != count:
             pass
-        took[count - 1] = time.perf_counter_ns() - begin
+        took.append(time.perf_counter_ns() - begin)
     os.sched_setaffinity(0, everywhere)
     other.join()
     words.release()
     memory.close()
     memory.unlink()
-    return float(np.quantile(took, 0.1))
+    return float(np.exp(level(took)))
 
 
-def _session(model: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Threads that have nothing to do would take the processor of those that are measured.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def call_us(session: onnxruntime.InferenceSession) -> float:
-    """The time of an undisturbed call, in µs: the tenth percentile of those of `SECONDS`."""
+def call_us(model: Path, threads: int) -> float:
+    """The time of an undisturbed call, in µs, of those of `SECONDS` by so many threads."""
+    loaded = onnx.load(model, Options(threads=threads))
     image = {INPUT: np.zeros((1, *SHAPE), np.float32)}
     took = []
     end = time.perf_counter() + SECONDS
     while time.perf_counter() < end:
         begin = time.perf_counter()
-        session.run(None, image)
+        loaded.run(image)
         took.append(time.perf_counter() - begin)
-    return float(np.quantile(took, 0.1)) * 1e6
+    return float(np.exp(level(took))) * 1e6
 
 
 def main() -> None:
@@ -103,12 +98,11 @@ def main() -> None:
         sys.exit("error: there is only one processor")
     with tempfile.TemporaryDirectory() as folder:
         _, model = write_onnx(Path(folder))[0]
-        two, one = _session(model, 2), _session(model, 1)
         rows = []
         print(f"measuring for {options.minutes:g} minutes", file=sys.stderr)
         end = time.monotonic() + 60 * options.minutes
         while not rows or time.monotonic() < end:
-            rows.append((round_trip_ns((processors[0], processors[1])), call_us(two), call_us(one)))
+            rows.append((round_trip_ns(*processors), call_us(model, 2), call_us(model, 1)))
     rows.sort()
     print("   slower than  round trip  two threads  one thread")
     for tenth in range(11):
