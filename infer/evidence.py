@@ -109,7 +109,7 @@ def _pictures(
     if len(images) != 1:
         return {}
     if find_spec("PIL") is None:
-        missing.append("No pictures: Pillow is not installed (pip install 'exportbench[report]').")
+        missing.append("No pictures: Pillow is not installed (pip install '.[report]').")
         return {}
     from PIL import Image
 

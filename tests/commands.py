@@ -9,9 +9,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE_FRAMEWORK = Path(__file__).with_name("one_framework.py")
@@ -32,14 +35,18 @@ def environment() -> dict[str, str]:
 
 
 def typed_in(folder: Path, programs: Path) -> Callable[[str], Done[str]]:
-    """Runs a line in a folder as its reader types it, with this Python and this exportbench.
+    """Runs a line in a folder as its reader types it, with this Python, exportbench and pytest.
 
     Args:
         folder: where it is typed.
-        programs: a folder to be made for the two programs.
+        programs: a folder to be made for the three programs.
     """
     programs.mkdir()
-    for name, what in (("python", ""), ("exportbench", "-m infer ")):
+    for name, what in (
+        ("python", ""),
+        ("exportbench", "-m infer "),
+        ("pytest", "-m pytest -p no:cacheprovider "),
+    ):
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec {sys.executable} {what}"$@"\n')
         program.chmod(0o755)
@@ -59,6 +66,20 @@ def typed_in(folder: Path, programs: Path) -> Callable[[str], Done[str]]:
         )
 
     return run
+
+
+def skip_without_package_index() -> None:
+    """Skip the test where pip cannot download, for what the test needs is none of its failures."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("--no-deps", "--disable-pip-version-check", "--dest", folder)
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", *options, "packaging"],
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        pytest.skip(f"needs a package index: {why}")
 
 
 def command(*arguments: object, cwd: Path = ROOT) -> Done[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
 from pathlib import Path
@@ -47,6 +48,21 @@ def _lines(page: Path) -> list[str]:
 
 COMMANDS = [(page, line) for page in PAGES for line in _lines(page) if _is_command(line)]
 TOX = [(page, found[1]) for page in PAGES for line in _lines(page) if (found := _TOX.match(line))]
+PYTEST = [(page, line) for page in PAGES for line in _lines(page) if line.startswith("pytest ")]
+PIP = [(page, line) for page in PAGES for line in _lines(page) if re.search(r"\bpip ", line)]
+
+
+def of_tox(line: str) -> list[str]:
+    """The commands that a line of tox runs, as one types them."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "tox.ini")
+    _, _, names, *words = words_of(line)
+    assert words[:1] in ([], ["--"])
+    given = {"{tox_root}/.tox/all/bin/": "", "{posargs}": shlex.join(words[1:])}
+    commands = "\n".join(config[f"testenv:{name}"]["commands"] for name in names.split(","))
+    for name, value in given.items():
+        commands = commands.replace(name, value)
+    return [command.strip() for command in commands.strip().splitlines()]
 
 
 def words_of(line: str) -> list[str]:

@@ -1,7 +1,8 @@
 """The commands of the pages, run as their readers type them, in a folder that has what they name.
 
-They are made shorter where minutes are asked for. Those of docs/own-model.md and examples/gate are
-run in their order, by tests of their own. What is not run is skipped, with the reason.
+They are made shorter where minutes are asked for; of tox the commands are run that tox.ini has for
+it. Those of docs/own-model.md, docs/public-models.md and examples/gate are run in their order, by
+tests of their own, and so are those that install. What is not run is skipped, with the reason.
 """
 
 import re
@@ -14,18 +15,19 @@ import page_files
 import pytest
 from commands import typed_in
 from conftest import ROOT
-from pages import COMMANDS, PROGRAM, words_of
+from pages import COMMANDS, PROGRAM, PYTEST, TOX, of_tox, words_of
 
 pytest_plugins = ("frameworks",)
 
-_DOWNLOAD = "needs a download"
 # By the start of a command, why it is not run.
 NOT_RUN = {
-    "exportbench run pitch/": f"{_DOWNLOAD}: models of the package basic-pitch",
-    "exportbench run silero/": f"{_DOWNLOAD}: models of the package silero-vad",
-    "python -m train --profile paper --size 64": f"{_DOWNLOAD}: images of 64 pixels",
+    "python -m train --profile paper --size 64": "downloads the official images of 64 pixels",
+    "python -m study": "takes hours, and half an hour at its shortest",
+    "python -m pytest": "is what runs this test",
+    "ruff": "is run by tox beside the tests",
+    "mypy": "is run by tox beside the tests",
 }
-ELSEWHERE = ("own-model.md",)
+ELSEWHERE = ("own-model.md", "public-models.md")
 # By the start of a command, how it ends where that is not 0: the gate is not sure of times after so
 # few calls, what is not trusted is not opened, two models differ, and so does OpenVINO as it comes
 # where the processor has bfloat16.
@@ -34,9 +36,11 @@ STATUS = {
     "exportbench gate": {0, 4},
     "exportbench run model.pt": {3},
     "exportbench bisect": {1},
+    "pytest": {0, 1},
 }
 _QUICK = "--turns 2 --burst 0.05s"
-# What is added to a command, by its start: what comes last counts.
+_TINY = "--dataset synthetic --epochs 1 --train-images 128"
+# What is added to a command, by its start, the first that fits: what comes last counts.
 SHORTER = {
     "exportbench run": f"{_QUICK} --scenario single --budget 1s",
     "exportbench gate": f"{_QUICK} --budget 1s",
@@ -46,8 +50,10 @@ SHORTER = {
     "python tools/core_distance.py": "--minutes 0.05",
     "exportbench overhead": "--batch 1 --rounds 5",
     "exportbench self-test": "--budget 5s --simulated 5 --turns 1",
-    "python -m export --": "--format onnx-torch --dataset synthetic --out exported-here",
-    "python -m train": "torch --dataset synthetic --epochs 1 --train-images 128",
+    "python -m infer run": f"{_QUICK} --budget 1s",
+    "python -m export": "--format onnx-torch --dataset synthetic --out exported-here",
+    "python -m train torch": _TINY,
+    "python -m train": f"torch {_TINY}",
 }
 
 
@@ -55,7 +61,11 @@ def _typed(line):
     """A page's line as it is run: without its comment, and shorter."""
     line = re.sub(r"\s+#.*", "", line)
     line = re.sub(r" (ARTIFACT) \.\.\.", r" \1", line)
-    if line.endswith("--help") or "--resume" in line:
+    if line.startswith("pytest "):
+        return re.sub(r"'$", f" {SHORTER['exportbench gate']}'", line)
+    if "--resume" in line:
+        return re.sub(r"--budget \S+", "--budget 1s", line)
+    if line.endswith("--help"):
         return line
     more = next((words for start, words in SHORTER.items() if line.startswith(start)), "")
     # A list of what is trusted takes all that follows.
@@ -129,11 +139,13 @@ def _is_run(page, line):
     return page.name not in ELSEWHERE and (len(own) > 1 or (own[:1] and own[0].startswith("-")))
 
 
-RUN = [(page, line) for page, line in COMMANDS if _is_run(page, line)]
+RUN = {line: page for page, line in COMMANDS if _is_run(page, line)}
+RUN |= {command: page for page, line in TOX for command in of_tox(line)}
+RUN |= {line: page for page, line in PYTEST}
 
 
-@pytest.mark.parametrize(("page", "line"), RUN, ids=[f"{page.name}: {line}" for page, line in RUN])
-def test_command_does_what_the_page_says(page, line, request):
+@pytest.mark.parametrize("line", RUN, ids=[f"{page.name}: {line}" for line, page in RUN.items()])
+def test_command_does_what_the_page_says(line, request):
     for start, reason in NOT_RUN.items():
         if line.startswith(start):
             pytest.skip(reason)
