@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import brentq
+import scipy
 
 from infer.statistics import CONFIDENCE
 
@@ -47,7 +46,7 @@ def paired_difference(
     gained, lost = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
     count = len(mine)
     value = (gained - lost) / count
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(scipy.special.ndtri((1 + confidence) / 2))
 
     def score(difference: float) -> float:
         """How many standard errors the observed difference is above a supposed one."""
@@ -80,4 +79,4 @@ def _crossing(function: Callable[[float], float], low: float, high: float) -> fl
         return low
     if function(inner[1]) > 0:
         return high
-    return float(brentq(function, *inner, xtol=1e-12))
+    return float(scipy.optimize.brentq(function, *inner, xtol=1e-12))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from scipy import stats
+import scipy
 
 from infer import code_on_load, decision, tables
 from infer.decision import Answer
@@ -219,7 +219,7 @@ def _accuracy(row: Row, limits: Limits, said: _Said) -> None:
         out.append(f"accuracy {value:.4f}, under {limits.accuracy:g}")
         return
     right = round(value * row.samples)
-    low = stats.binomtest(right, row.samples).proportion_ci(CONFIDENCE, method="wilson").low
+    low = scipy.stats.binomtest(right, row.samples).proportion_ci(CONFIDENCE, method="wilson").low
     if low < limits.accuracy:
         doubts.append(
             f"accuracy {value:.4f} on {row.samples:,} samples could be {low:.4f} on others "

@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import recall_score
 
 from infer.artifact import sha256_of
 from infer.bench import file_name
@@ -146,6 +145,9 @@ def _as_images(array: np.ndarray) -> np.ndarray | None:
 def _by_class(
     run: RecordedRun, rows: Sequence[Row], labels: np.ndarray, missing: list[str]
 ) -> ClassAccuracy | None:
+    # As in parity.py.
+    from sklearn.metrics import recall_score
+
     folders = run.folder / "outputs"
     names = next((row.classes for row in rows if row.classes), ())
     present = np.unique(labels)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from infer.artifact import Artifact
 from infer.process import WorkerProcess
@@ -79,7 +79,7 @@ def measure(
 def median_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """An interval for the median by its order statistics, which no outlier moves."""
     ordered = np.sort(values)
-    rank = int(stats.binom.ppf((1 - level) / 2, len(ordered), 0.5))
+    rank = int(scipy.stats.binom.ppf((1 - level) / 2, len(ordered), 0.5))
     return float(ordered[max(rank - 1, 0)]), float(
         ordered[min(len(ordered) - rank, len(ordered) - 1)]
     )

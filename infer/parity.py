@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from infer.differences import differences, finite, same_non_finite
 from infer.dtypes import dtype_of, epsilon_of, kind_of, widened
@@ -460,6 +459,9 @@ def seven_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, fl
         probabilities: N x classes; the class with the largest value counts.
         labels: N, the true classes.
     """
+    # To import it takes half a second, which no other command has to wait for.
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
     predicted = probabilities.argmax(axis=1)
     metrics = {"accuracy": float(accuracy_score(labels, predicted))}
     for average in ("macro", "weighted"):

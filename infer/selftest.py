@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from infer import schedule
 from infer.controller import Progress, Run
@@ -85,7 +85,9 @@ def judge(of: str, compared: Iterable[Compared]) -> Verdicts:
         covered += low <= one.truth <= high
         logs.append(np.log(one.ratio.value / one.truth))
         widths.append(float(np.sqrt(high / low) - 1))
-    interval = stats.binomtest(alarms, comparisons).proportion_ci() if comparisons else (0.0, 1.0)
+    interval = (0.0, 1.0)
+    if comparisons:
+        interval = scipy.stats.binomtest(alarms, comparisons).proportion_ci()
     return Verdicts(
         of=of,
         comparisons=comparisons,

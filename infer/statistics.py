@@ -14,7 +14,7 @@ from statistics import median_low
 from typing import TypeVar
 
 import numpy as np
-from scipy import stats
+import scipy
 
 CONFIDENCE = 0.95
 UNDISTURBED = 0.1
@@ -185,7 +185,7 @@ def ratio_of(differences: Sequence[float], comparisons: int = 1, *, sought: bool
     if count < 2:
         return Ratio(float(np.exp(centre)), None, None, count)
     level = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
-    half = error * float(stats.t.ppf((1 + level) / 2, freedom))
+    half = error * float(scipy.special.stdtrit(freedom, (1 + level) / 2))
     half *= _SOUGHT_WIDER if sought else 1.0
     return Ratio(
         float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half)), count
@@ -198,7 +198,7 @@ def _trimmed(values: Sequence[float]) -> tuple[float, float, int]:
     count = len(ordered)
     cut = int(_TRIMMED * count)
     left = count - 2 * cut
-    mean = float(stats.trim_mean(ordered, _TRIMMED))
+    mean = float(ordered[cut : count - cut].mean())
     if count < 2:
         return mean, 0.0, 0
     winsorized = np.clip(ordered, ordered[cut], ordered[-cut - 1])
@@ -233,7 +233,7 @@ def change_of(
             variance**2 / own for variance, (_, _, own) in zip(variances, sides, strict=True)
         )
         level = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
-        half = error * float(stats.t.ppf((1 + level) / 2, freedom))
+        half = error * float(scipy.special.stdtrit(freedom, (1 + level) / 2))
         half *= _SOUGHT_WIDER if sought else 1.0
     return Ratio(
         float(np.exp(change)), float(np.exp(change - half)), float(np.exp(change + half)), count
