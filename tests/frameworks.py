@@ -46,7 +46,7 @@ def exported(settled: Path, tmp_path_factory: pytest.TempPathFactory) -> Exporte
 
 @pytest.fixture(scope="session")
 def small_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two batches of images, float32 in 0..1; the second batch is not full."""
+    """130 images, float32 in 0..1: no batch divides them."""
     images, labels = synthetic.draw(130, 28, 31)
     path = tmp_path_factory.mktemp("inputs") / "small.npz"
     np.savez(path, image=images.astype(np.float32) / np.float32(255), labels=labels)

@@ -133,8 +133,10 @@ def _runtimes(process: psutil.Process) -> set[str]:
 
 # All is well
 
-POINTS = ("batch 128", "batch 1")
-GENERATIONS, TURNS = PROTOCOLS["quick"].generations, PROTOCOLS["quick"].bursts
+POINTS = ("batch 32", "batch 1")
+GENERATIONS, TURNS = PROTOCOLS["quick"].generations, 2
+# Fewer calls than people make: to start all these processes takes long enough.
+SHORTER = ("--batch", 32, "--turns", TURNS, "--burst", "0.05s")
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,8 @@ def measured(
     exported: Exported, small_inputs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Measured:
     """All formats, measured by the quick protocol."""
-    return measure(tmp_path_factory.mktemp("run"), exported.out, "--inputs", small_inputs)
+    folder = tmp_path_factory.mktemp("run")
+    return measure(folder, exported.out, "--inputs", small_inputs, *SHORTER)
 
 
 def test_every_format_ends_well(measured: Measured) -> None:
@@ -313,7 +316,7 @@ def faulty(
     damaged.write_bytes(data)
     faults = Faults(kill="onnx-keras", stop="onnx-jax")
     arguments = [folder / name for name in names]
-    options = ("--inputs", small_inputs, "--timeout", 25)
+    options = ("--inputs", small_inputs, "--timeout", 25, *SHORTER)
     return measure(folder, *arguments, *options, look=faults), faults
 
 
@@ -386,7 +389,7 @@ def _inputs(folder: Path, **arrays: np.ndarray) -> Path:
 def _run(exported: Exported, tmp_path: Path, inputs: Path) -> tuple[int, dict[str, Any]]:
     results = tmp_path / "results.json"
     arguments = [exported.folder / "onnx-torch", "--inputs", inputs, "--json", results]
-    arguments += ["--out", tmp_path / "runs", "--device", "cpu"]
+    arguments += ["--out", tmp_path / "runs", "--device", "cpu", *SHORTER]
     status = main(["run", *map(str, arguments)])
     return status, json.loads(results.read_text())["rows"][0] if results.exists() else {}
 

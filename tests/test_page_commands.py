@@ -39,9 +39,12 @@ STATUS = {
     "pytest": {0, 1},
 }
 _QUICK = "--turns 2 --burst 0.05s"
+_FEWER = "--inputs test.npz --batch 16"
 _TINY = "--dataset synthetic --epochs 1 --train-images 128"
 # What is added to a command, by its start, the first that fits: what comes last counts.
 SHORTER = {
+    "exportbench run artifacts/exported": f"{_QUICK} {_FEWER} --budget 1s",
+    "exportbench run onnx-torch": f"{_QUICK} {_FEWER} --scenario single --budget 1s",
     "exportbench run": f"{_QUICK} --scenario single --budget 1s",
     "exportbench gate": f"{_QUICK} --budget 1s",
     "python tools/conformance.py": "--every 200",
@@ -50,7 +53,7 @@ SHORTER = {
     "python tools/core_distance.py": "--minutes 0.05",
     "exportbench overhead": "--batch 1 --rounds 5",
     "exportbench self-test": "--budget 5s --simulated 5 --turns 1",
-    "python -m infer run": f"{_QUICK} --budget 1s",
+    "python -m infer run": f"{_QUICK} {_FEWER} --budget 1s",
     "python -m export": "--format onnx-torch --dataset synthetic --out exported-here",
     "python -m train torch": _TINY,
     "python -m train": f"torch {_TINY}",
