@@ -35,17 +35,17 @@ def environment() -> dict[str, str]:
 
 
 def typed_in(folder: Path, programs: Path) -> Callable[[str], Done[str]]:
-    """Runs a line in a folder as its reader types it, with this Python, exportbench and pytest.
+    """Runs a line in a folder as its reader types it, with this Python and its programs.
 
     Args:
         folder: where it is typed.
-        programs: a folder to be made for the three programs.
+        programs: a folder to be made for the programs.
     """
     programs.mkdir()
     for name, what in (
         ("python", ""),
         ("exportbench", "-m infer "),
-        ("pytest", "-m pytest -p no:cacheprovider "),
+        ("pre-commit", "-m pre_commit "),
     ):
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec {sys.executable} {what}"$@"\n')

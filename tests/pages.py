@@ -11,6 +11,7 @@ import export.__main__
 import infer.cli
 import study.__main__
 import train.__main__
+import train.benchmark
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
@@ -18,6 +19,7 @@ PARSERS = {
     "exportbench": infer.cli._parser,
     "python -m infer": infer.cli._parser,
     "python -m train": train.__main__._parser,
+    "python -m train.benchmark": train.benchmark._parser,
     "python -m export": export.__main__._parser,
     "python -m study": study.__main__._parser,
 }
@@ -49,6 +51,9 @@ def _lines(page: Path) -> list[str]:
 COMMANDS = [(page, line) for page in PAGES for line in _lines(page) if _is_command(line)]
 TOX = [(page, found[1]) for page in PAGES for line in _lines(page) if (found := _TOX.match(line))]
 PYTEST = [(page, line) for page in PAGES for line in _lines(page) if line.startswith("pytest ")]
+GIT = [
+    (page, line) for page in PAGES for line in _lines(page) if re.match("git |pre-commit ", line)
+]
 PIP = [(page, line) for page in PAGES for line in _lines(page) if re.search(r"\bpip ", line)]
 
 

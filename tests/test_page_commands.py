@@ -15,7 +15,7 @@ import page_files
 import pytest
 from commands import typed_in
 from conftest import ROOT
-from pages import COMMANDS, PROGRAM, PYTEST, TOX, of_tox, words_of
+from pages import COMMANDS, GIT, PROGRAM, TOX, of_tox, words_of
 
 pytest_plugins = ("frameworks",)
 
@@ -36,7 +36,6 @@ STATUS = {
     "exportbench gate": {0, 4},
     "exportbench run model.pt": {3},
     "exportbench bisect": {1},
-    "pytest": {0, 1},
 }
 _QUICK = "--turns 2 --burst 0.05s"
 _FEWER = "--inputs test.npz --batch 16"
@@ -55,6 +54,8 @@ SHORTER = {
     "exportbench self-test": "--budget 5s --simulated 5 --turns 1",
     "python -m infer run": f"{_QUICK} {_FEWER} --budget 1s",
     "python -m export": "--format onnx-torch --dataset synthetic --out exported-here",
+    "python -m train.benchmark torch --memory": "--images 400",
+    "python -m train.benchmark": "torch --rounds 1 --images 128",
     "python -m train torch": _TINY,
     "python -m train": f"torch {_TINY}",
 }
@@ -64,15 +65,13 @@ def _typed(line):
     """A page's line as it is run: without its comment, and shorter."""
     line = re.sub(r"\s+#.*", "", line)
     line = re.sub(r" (ARTIFACT) \.\.\.", r" \1", line)
-    if line.startswith("pytest "):
-        return re.sub(r"'$", f" {SHORTER['exportbench gate']}'", line)
     if "--resume" in line:
         return re.sub(r"--budget \S+", "--budget 1s", line)
     if line.endswith("--help"):
         return line
     more = next((words for start, words in SHORTER.items() if line.startswith(start)), "")
     # A list of what is trusted takes all that follows.
-    return re.sub(r"( --trust)?$", rf" {more}\1", line) if more else line
+    return re.sub(r"( --trust)?$", rf" {more}\1", line, count=1) if more else line
 
 
 def _model_folder(folder):
@@ -100,8 +99,9 @@ def _model_folder(folder):
 
 
 def _program_folder(folder):
-    """The project's tools, and the other interpreter."""
+    """The project's tools, the other interpreter, and a repository for what is committed."""
     (folder / "tools").symlink_to(ROOT / "tools")
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
     (folder / "old" / "bin").mkdir(parents=True)
     (folder / "old" / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     (folder / "old" / "bin" / "python").chmod(0o755)
@@ -144,7 +144,7 @@ def _is_run(page, line):
 
 RUN = {line: page for page, line in COMMANDS if _is_run(page, line)}
 RUN |= {command: page for page, line in TOX for command in of_tox(line)}
-RUN |= {line: page for page, line in PYTEST}
+RUN |= {line: page for page, line in GIT}
 
 
 @pytest.mark.parametrize("line", RUN, ids=[f"{page.name}: {line}" for line, page in RUN.items()])

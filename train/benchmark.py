@@ -1,7 +1,8 @@
 """What an epoch costs, beside plainer ways to write the same loop: `python -m train.benchmark`.
 
 Every variant runs in a process of its own, all once a round, in random order. An epoch here is
-1,024 synthetic images, and the first of each process, which compiles, does not count.
+1,024 synthetic images, unless told otherwise, and the first of each process, which compiles, does
+not count.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from train.watch import Watch
 from train.weights import Weights
 
 IMAGES = 1024
+BATCH = Recipe().batch_size
+ALL_IMAGES = sum(COUNTS.values())
 # For the three epochs of a loop; one that takes longer is not tried again.
 LIMIT_S = 180.0
 Train = Callable[[Recipe, Dataset, Watch, Weights | None], None]
@@ -170,9 +173,9 @@ VARIANTS: dict[str, dict[str, Train | None]] = {
 }
 
 
-def measure(framework: str, variant: str) -> float:
-    """Seconds of an epoch of 1,024 images in this process, without its validation."""
-    train_split = Split(*synthetic.draw(IMAGES, 28, 0))
+def measure(framework: str, variant: str, images: int) -> float:
+    """Seconds of an epoch of so many images in this process, without its validation."""
+    train_split = Split(*synthetic.draw(images, 28, 0))
     val = Split(*synthetic.draw(8, 28, 1))
     data = Dataset("synthetic", 28, synthetic.CLASS_NAMES, train_split, val, val)
     recipe = Recipe(epochs=3)
@@ -181,18 +184,18 @@ def measure(framework: str, variant: str) -> float:
         train = VARIANTS[framework][variant]
         if train is None:
             train = importlib.import_module(f"train.train_{framework}").train
-        steps = IMAGES // recipe.batch_size
+        steps = images // recipe.batch_size
         with Watch("", recipe.epochs, steps, Path(folder) / "weights.safetensors") as watch:
             train(recipe, data, watch, None)
     return min(epoch.seconds for epoch in watch.history[1:])
 
 
-def peak_memory(framework: str) -> float:
-    """Peak memory, in GB, of a training step at 224 pixels with all images in memory."""
+def peak_memory(framework: str, images: int) -> float:
+    """Peak memory, in GB, of a training step at 224 pixels with so many images in memory."""
     size = SIZES[-1]
     splits = [
         Split(np.full((count, size, size, 3), 127, np.uint8), np.arange(count) % 8)
-        for count in COUNTS.values()
+        for count in (max(n * images // ALL_IMAGES, BATCH) for n in COUNTS.values())
     ]
     few = Split(splits[1].images[:16], splits[1].labels[:16])
     data = Dataset("synthetic", size, synthetic.CLASS_NAMES, splits[0], few, splits[2])
@@ -205,42 +208,71 @@ def peak_memory(framework: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure all variants in turn and print their ratios."""
+    options = _parser().parse_args(arguments)
+    frameworks = options.frameworks or list(VARIANTS)
+    images = options.images or (ALL_IMAGES if options.memory else IMAGES)
+    if options.variant:
+        print(json.dumps(measure(frameworks[0], options.variant, images)))
+        return
+    if options.memory and len(frameworks) == 1:
+        print(f"| {frameworks[0]} | {peak_memory(frameworks[0], images):.1f} GB |")
+        return
+    if options.memory:
+        for framework in frameworks:
+            subprocess.run(_command(framework, images, "--memory"), check=True)
+        return
+    machine = environment(frameworks[0])
+    print(f"{machine['processor']}, {machine['cores']} cores; {options.rounds} rounds\n")
+    print(f"| framework | loop | s / {images:,} images | ratio to ours, by round |")
+    print("| --- | --- | ---: | --- |")
+    for framework in frameworks:
+        for line in _compare(framework, options.rounds, images):
+            print(line, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m train.benchmark",
         description="Measure what an epoch costs in each framework, beside plainer loops.",
         epilog="example: python -m train.benchmark torch --rounds 5",
     )
-    parser.add_argument("frameworks", nargs="*", help=", ".join(VARIANTS))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "frameworks",
+        nargs="*",
+        choices=VARIANTS,
+        metavar="FRAMEWORK",
+        help=f"of {', '.join(VARIANTS)} (default: all)",
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="of all loops (default: 3)")
     parser.add_argument(
         "--memory", action="store_true", help="the peak memory of a step at 224 pixels instead"
     )
+    parser.add_argument(
+        "--images",
+        type=_images,
+        metavar="N",
+        help=f"in an epoch (default: {IMAGES:,}), or with --memory in all (default: "
+        f"{ALL_IMAGES:,}); {BATCH} or more",
+    )
     parser.add_argument("--variant", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    frameworks = options.frameworks or list(VARIANTS)
-    if options.variant:
-        print(json.dumps(measure(frameworks[0], options.variant)))
-        return
-    if options.memory and len(frameworks) == 1:
-        print(f"| {frameworks[0]} | {peak_memory(frameworks[0]):.1f} GB |")
-        return
-    if options.memory:
-        for framework in frameworks:
-            command = [sys.executable, "-m", "train.benchmark", framework, "--memory"]
-            subprocess.run(command, check=True)
-        return
-    machine = environment(frameworks[0])
-    print(f"{machine['processor']}, {machine['cores']} cores; {options.rounds} rounds\n")
-    print("| framework | loop | s / 1,024 images | ratio to ours, by round |")
-    print("| --- | --- | ---: | --- |")
-    for framework in frameworks:
-        for line in _compare(framework, options.rounds):
-            print(line, flush=True)
+    return parser
 
 
-def _compare(framework: str, rounds: int) -> list[str]:
+def _images(text: str) -> int:
+    images = int(text)
+    if images < BATCH:
+        raise argparse.ArgumentTypeError(f"{images} images are less than a batch of {BATCH}")
+    return images
+
+
+def _command(framework: str, images: int, *more: str) -> list[str]:
+    own = ["--images", str(images), *more]
+    return [sys.executable, "-m", "train.benchmark", framework, *own]
+
+
+def _compare(framework: str, rounds: int, images: int) -> list[str]:
     """The rows of a framework: seconds of every loop, and their ratios to ours by round."""
     times: dict[str, list[float]] = {name: [] for name in VARIANTS[framework]}
     given_up: list[str] = []
@@ -248,7 +280,7 @@ def _compare(framework: str, rounds: int) -> list[str]:
         order = list(times)
         random.shuffle(order)
         for variant in order:
-            command = [sys.executable, "-m", "train.benchmark", framework, "--variant", variant]
+            command = _command(framework, images, "--variant", variant)
             try:
                 done = subprocess.run(
                     command, check=True, capture_output=True, text=True, timeout=LIMIT_S
