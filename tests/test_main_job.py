@@ -5,6 +5,7 @@ By the public commands, as a user would; the frameworks and runtimes are the rea
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -85,15 +86,19 @@ def measure(folder: Path, *arguments: object, look: Look | None = None) -> Measu
     loaded: dict[int, set[str]] = {}
 
     def watch() -> None:
-        while process.poll() is None:
+        for number in itertools.count():
+            if process.poll() is not None:
+                return
             for worker, label in _workers(process.pid):
-                runtimes = _runtimes(worker)
                 workers[worker.pid] = label
+                # To read the memory map of TensorFlow takes a tenth of a second of a processor.
+                if loaded.get(worker.pid) and number % 10 and not look:
+                    continue
+                runtimes = _runtimes(worker)
                 loaded.setdefault(worker.pid, set()).update(runtimes)
                 if look:
                     look(worker, label, runtimes)
-            # To read the memory map of TensorFlow takes a tenth of a second of a processor.
-            time.sleep(0.1 if look else 1)
+            time.sleep(0.1)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

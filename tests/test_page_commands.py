@@ -17,8 +17,6 @@ from commands import typed_in
 from conftest import ROOT
 from pages import COMMANDS, GIT, PROGRAM, TOX, of_tox, words_of
 
-pytest_plugins = ("frameworks",)
-
 # By the start of a command, why it is not run.
 NOT_RUN = {
     "python -m train --profile paper --size 64": "downloads the official images of 64 pixels",
@@ -108,19 +106,20 @@ def _program_folder(folder):
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory, exported):
+def shell(tmp_path_factory):
     root = tmp_path_factory.mktemp("pages")
     folder = root / "desk"
     folder.mkdir()
     _model_folder(folder)
     _program_folder(folder)
-    for name in ("onnx-torch", "jax-export"):
-        shutil.copytree(exported.folder / name, folder / "artifacts" / "exported" / "w" / name)
-    shutil.copytree(exported.out.parent / "inputs", folder / "artifacts" / "inputs")
-    (folder / "onnx-torch").symlink_to("artifacts/exported/w/onnx-torch")
-    (folder / "FOLDER").symlink_to("artifacts")
+    (folder / "artifacts").mkdir()
     (folder / "artifacts" / "pretrained").symlink_to(ROOT / "artifacts" / "pretrained")
+    (folder / "FOLDER").symlink_to("artifacts")
     run = typed_in(folder, root / "bin")
+    done = run("python -m export --format onnx-torch jax-export --dataset synthetic")
+    assert done.returncode == 0, done.stderr
+    (exported,) = folder.glob("artifacts/exported/*")
+    (folder / "onnx-torch").symlink_to(exported / "onnx-torch")
     for name, inputs in (("RUN", "test.npz"), ("LARGER", "larger.npz")):
         line = f"exportbench run a.onnx b.pt --inputs {inputs} {_QUICK} --out {name} --trust"
         done = run(line)
