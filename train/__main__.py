@@ -9,13 +9,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from train.data import DATASETS, ROOT_VARIABLE, DataError, Dataset, load_dataset, training_batches
 from train.metrics import calibration, confusion, seven_metrics
+from train.option_types import at_least
 from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
 from train.recipe import FRAMEWORKS, PROFILES, SIZES, Recipe
 from train.record import PROFILE_NOTICES, environment, write_record
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--size", type=int, choices=SIZES, default=28, help="image side in pixels")
     parser.add_argument(
-        "--seed", type=_number(0), default=0, help="of the weights and the image order"
+        "--seed", type=at_least(0), default=0, help="of the weights and the image order"
     )
     parser.add_argument(
         "--dataset",
@@ -78,23 +78,14 @@ def _parser() -> argparse.ArgumentParser:
         help=f"folder of bloodmnist.npz (default: ${ROOT_VARIABLE}, else ~/.medmnist)",
     )
     parser.add_argument("--out", type=Path, default=Path("artifacts/weights"), help="output folder")
-    parser.add_argument("--epochs", type=_number(1), help="instead of the profile's number")
-    parser.add_argument("--train-images", type=_number(1), help="instead of the profile's number")
+    parser.add_argument("--epochs", type=at_least(1), help="instead of the profile's number")
+    parser.add_argument("--train-images", type=at_least(1), help="instead of the profile's number")
     parser.add_argument("--start-from", type=Path, metavar="WEIGHTS", help="instead of new weights")
     parser.add_argument(
         "--evaluate", type=Path, metavar="WEIGHTS", help="train nothing, print the test metrics"
     )
     parser.add_argument("--only", choices=FRAMEWORKS, help=argparse.SUPPRESS)
     return parser
-
-
-def _number(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
-        return int(text)
-
-    return number
 
 
 def _each_in_its_own_process(frameworks: list[str], arguments: list[str]) -> int:

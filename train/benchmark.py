@@ -23,6 +23,7 @@ import numpy as np
 
 from train import synthetic
 from train.data import COUNTS, Dataset, Split
+from train.option_types import at_least
 from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
 from train.recipe import SIZES, Recipe
 from train.record import environment
@@ -245,26 +246,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FRAMEWORK",
         help=f"of {', '.join(VARIANTS)} (default: all)",
     )
-    parser.add_argument("--rounds", type=int, default=3, help="of all loops (default: 3)")
+    parser.add_argument("--rounds", type=at_least(1), default=3, help="of all loops (default: 3)")
     parser.add_argument(
         "--memory", action="store_true", help="the peak memory of a step at 224 pixels instead"
     )
     parser.add_argument(
         "--images",
-        type=_images,
+        type=at_least(BATCH),
         metavar="N",
         help=f"in an epoch (default: {IMAGES:,}), or with --memory in all (default: "
-        f"{ALL_IMAGES:,}); {BATCH} or more",
+        f"{ALL_IMAGES:,}); a batch of {BATCH} or more",
     )
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     return parser
-
-
-def _images(text: str) -> int:
-    images = int(text)
-    if images < BATCH:
-        raise argparse.ArgumentTypeError(f"{images} images are less than a batch of {BATCH}")
-    return images
 
 
 def _command(framework: str, images: int, *more: str) -> list[str]:
