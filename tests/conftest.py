@@ -25,19 +25,6 @@ os.environ["XDG_STATE_HOME"] = _STATE.name
 CLASSES = ("first", "second", "third")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests stay together where several processes share them (`-n 2 --dist loadgroup`).
-
-    Those of a file, for its fixtures, and all that need what frameworks.py makes in minutes.
-    """
-    for item in items:
-        module = item.getparent(pytest.Module)
-        assert module is not None
-        shared = "frameworks" in getattr(module.obj, "pytest_plugins", ())
-        item.add_marker(pytest.mark.xdist_group("frameworks" if shared else module.name))
-
-
 def make_signature(
     shape: tuple[int | None, ...] = (None, 4, 4, 3),
     dtype: str = "float32",

@@ -242,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "frameworks",
         nargs="*",
-        choices=VARIANTS,
+        type=_framework,
         metavar="FRAMEWORK",
         help=f"of {', '.join(VARIANTS)} (default: all)",
     )
@@ -259,6 +259,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     return parser
+
+
+def _framework(text: str) -> str:
+    # argparse would hold none at all against `choices`.
+    if text not in VARIANTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(VARIANTS)}")
+    return text
 
 
 def _command(framework: str, images: int, *more: str) -> list[str]:
