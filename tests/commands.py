@@ -19,6 +19,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ONE_FRAMEWORK = Path(__file__).with_name("one_framework.py")
 FRAMEWORKS = ("keras", "torch", "flax")
+# For a run that shall only be one: few calls, and short.
+QUICK = "--turns 2 --burst 0.05s"
 LIMIT_S = 900  # for a command, on a machine that is busy with other things
 
 Done = subprocess.CompletedProcess
@@ -34,7 +36,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def typed_in(folder: Path, programs: Path) -> Callable[[str], Done[str]]:
+def typed_in(folder: Path, programs: Path) -> Callable[..., Done[str]]:
     """Runs a line in a folder as its reader types it, with this Python and its programs.
 
     Args:
@@ -50,19 +52,21 @@ def typed_in(folder: Path, programs: Path) -> Callable[[str], Done[str]]:
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec {sys.executable} {what}"$@"\n')
         program.chmod(0o755)
-    variables = os.environ | {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
+    return shell_in(folder, os.environ | {"PYTHONPATH": str(ROOT)}, programs)
 
-    def run(line: str) -> Done[str]:
+
+def shell_in(folder: Path, variables: dict[str, str], programs: Path) -> Callable[..., Done[str]]:
+    """Runs a line in a folder, or in one below it, with the programs of another folder first."""
+    variables = variables | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+    def run(line: str, where: str = ".") -> Done[str]:
         return subprocess.run(
             ["sh", "-c", line],
-            cwd=folder,
+            cwd=folder / where,
             env=variables,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=300,
         )
 
     return run

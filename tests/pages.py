@@ -48,13 +48,12 @@ def _lines(page: Path) -> list[str]:
     return [*shown, *fenced, *spans]
 
 
-COMMANDS = [(page, line) for page in PAGES for line in _lines(page) if _is_command(line)]
-TOX = [(page, found[1]) for page in PAGES for line in _lines(page) if (found := _TOX.match(line))]
-PYTEST = [(page, line) for page in PAGES for line in _lines(page) if line.startswith("pytest ")]
-GIT = [
-    (page, line) for page in PAGES for line in _lines(page) if re.match("git |pre-commit ", line)
-]
-PIP = [(page, line) for page in PAGES for line in _lines(page) if re.search(r"\bpip ", line)]
+LINES = [(page, re.sub(r"\s+#.*", "", line)) for page in PAGES for line in _lines(page)]
+COMMANDS = [(page, line) for page, line in LINES if _is_command(line)]
+TOX = [(page, found[1]) for page, line in LINES if (found := _TOX.match(line))]
+PYTEST = [(page, line) for page, line in LINES if line.startswith("pytest ")]
+GIT = [(page, line) for page, line in LINES if re.match("git |pre-commit ", line)]
+PIP = [(page, line) for page, line in LINES if re.search(r"\bpip ", line)]
 
 
 def of_tox(line: str) -> list[str]:
@@ -72,6 +71,6 @@ def of_tox(line: str) -> list[str]:
 
 def words_of(line: str) -> list[str]:
     """What the program is given, without what is the shell's."""
-    words = shlex.split(line, comments=True)
+    words = shlex.split(line)
     end = next((n for n, word in enumerate(words) if word in _SHELL), len(words))
     return [word for word in words[:end] if word != "..."]

@@ -45,7 +45,7 @@ def test_the_page_leads_to_a_gate_that_passes_and_then_fails(shell):
     expected = [0, 0, 0, 0, 1, 0]
     for number, (command, status) in enumerate(zip(commands, expected, strict=True)):
         gate = command.startswith("sh gate.sh")
-        budget = "8s" if "--against" in command else "1s"
+        budget = "15s" if "--against" in command else "1s"
         done = shell(f"{command} {SHORT} {budget}" if gate else command)
         assert done.returncode == status, (command, done.stdout, done.stderr)
         if number == 1:

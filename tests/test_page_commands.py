@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import page_files
 import pytest
-from commands import typed_in
+from commands import QUICK, typed_in
 from conftest import ROOT
 from pages import COMMANDS, GIT, PROGRAM, TOX, of_tox, words_of
 
@@ -35,22 +35,21 @@ STATUS = {
     "exportbench run model.pt": {3},
     "exportbench bisect": {1},
 }
-_QUICK = "--turns 2 --burst 0.05s"
 _FEWER = "--inputs test.npz --batch 16"
 _TINY = "--dataset synthetic --epochs 1 --train-images 128"
 # What is added to a command, by its start, the first that fits: what comes last counts.
 SHORTER = {
-    "exportbench run artifacts/exported": f"{_QUICK} {_FEWER} --budget 1s",
-    "exportbench run onnx-torch": f"{_QUICK} {_FEWER} --scenario single --budget 1s",
-    "exportbench run": f"{_QUICK} --scenario single --budget 1s",
-    "exportbench gate": f"{_QUICK} --budget 1s",
+    "exportbench run artifacts/exported": f"{QUICK} {_FEWER} --budget 1s",
+    "exportbench run onnx-torch": f"{QUICK} {_FEWER} --scenario single --budget 1s",
+    "exportbench run": f"{QUICK} --scenario single --budget 1s",
+    "exportbench gate": f"{QUICK} --budget 1s",
     "python tools/conformance.py": "--every 200",
     "python tools/fuzz.py": "--inspect 7 --run 0",
     "python tools/measurement_study.py collect": "--minutes 0.05",
     "python tools/core_distance.py": "--minutes 0.05",
     "exportbench overhead": "--batch 1 --rounds 5",
     "exportbench self-test": "--budget 5s --simulated 5 --turns 1",
-    "python -m infer run": f"{_QUICK} {_FEWER} --budget 1s",
+    "python -m infer run": f"{QUICK} {_FEWER} --budget 1s",
     "python -m export": "--format onnx-torch --dataset synthetic --out exported-here",
     "python -m train.benchmark torch --memory": "--images 400",
     "python -m train.benchmark": "torch --rounds 1 --images 128",
@@ -60,8 +59,7 @@ SHORTER = {
 
 
 def _typed(line):
-    """A page's line as it is run: without its comment, and shorter."""
-    line = re.sub(r"\s+#.*", "", line)
+    """A page's line as it is run: shorter."""
     line = re.sub(r" (ARTIFACT) \.\.\.", r" \1", line)
     if "--resume" in line:
         return re.sub(r"--budget \S+", "--budget 1s", line)
@@ -121,7 +119,7 @@ def shell(tmp_path_factory):
     (exported,) = folder.glob("artifacts/exported/*")
     (folder / "onnx-torch").symlink_to(exported / "onnx-torch")
     for name, inputs in (("RUN", "test.npz"), ("LARGER", "larger.npz")):
-        line = f"exportbench run a.onnx b.pt --inputs {inputs} {_QUICK} --out {name} --trust"
+        line = f"exportbench run a.onnx b.pt --inputs {inputs} {QUICK} --out {name} --trust"
         done = run(line)
         assert done.returncode == 0, done.stderr
         (measured,) = (folder / name).iterdir()

@@ -5,18 +5,20 @@ import re
 from importlib.util import find_spec
 
 import pytest
-from commands import skip_without_package_index, typed_in
+from commands import QUICK, skip_without_package_index, typed_in
 from conftest import ROOT
+from pages import LINES
 
 PAGE = (ROOT / "docs" / "public-models.md").read_text()
 _SCRIPT = re.compile(r"`(\w+\.py)`[^`]*```python\n(.*?)```", re.S)
-_SHORTER = "--turns 2 --burst 0.05s --budget 1s --json found.json"
+_SHORTER = f"{QUICK} --budget 1s --json found.json"
 
 
 def lines(start):
     """The commands of the page that begin so."""
-    joined = re.sub(r"\\\n\s*", "", PAGE)
-    return re.findall(rf"^ {{4}}({start}.*)$", joined, re.M)
+    return [
+        line for page, line in LINES if page.name == "public-models.md" and re.match(start, line)
+    ]
 
 
 def rows(model):
