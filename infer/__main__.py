@@ -1,8 +1,44 @@
 """`python -m infer`, the same as the command `exportbench`."""
 
-import sys
+from __future__ import annotations
 
-from infer.cli import main
+import contextlib
+import signal
+import sys
+from types import FrameType
+
+_INTERRUPTED = 130  # infer.usage has it too; an interrupt may come while that is imported
+
+
+def main() -> int:
+    """Run the command line; return the exit status.
+
+    Ctrl-C ends it, whenever it comes, and never with a traceback: the first has a run ended with
+    what there is, the second ends it at once, and after that nothing is left to be interrupted.
+    """
+    status = _INTERRUPTED
+    with contextlib.suppress(KeyboardInterrupt):
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _Interrupts())
+        from infer.cli import main as run
+
+        status = run()
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return status
+
+
+class _Interrupts:
+    """Interrupts what runs, as Python does by itself, but no more than twice."""
+
+    def __init__(self) -> None:
+        self._left = 2
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self._left:
+            self._left -= 1
+            raise KeyboardInterrupt
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,11 +4,14 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
+from conftest import ROOT
 from runs import (
     SMALL,
     alive,
@@ -108,6 +111,43 @@ def test_second_ctrl_c_ends_a_run_that_is_being_ended(folder, start, resume):
     done, _, records = resume()
     assert done.returncode == 0, done.stderr
     check_records(records)
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+@pytest.mark.parametrize("when", ["import", "command", "exit"])
+def test_ctrl_c_never_ends_in_a_traceback(presses, when):
+    """Whenever it comes: as modules are imported, in a command, or as the interpreter ends."""
+    code = f"""
+import atexit, builtins, contextlib, signal, sys
+import infer.__main__
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def press():
+    for _ in range({presses}):
+        signal.raise_signal(signal.SIGINT)
+
+def importing(name, *rest, original=builtins.__import__):
+    return press() if name == "infer.cli" else original(name, *rest)
+
+def command():
+    with contextlib.suppress(KeyboardInterrupt):
+        press()
+    press()
+
+if "{when}" == "import":
+    builtins.__import__ = importing
+else:
+    import infer.cli
+    infer.cli.main = command if "{when}" == "command" else lambda: 0
+if "{when}" == "exit":
+    atexit.register(press)
+sys.exit(infer.__main__.main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+
+    assert done.returncode == (0 if when == "exit" else 130)
+    assert done.stderr == ""
 
 
 def test_finished_run_is_made_longer_by_a_budget_and_remembers_it(folder, start, resume):
