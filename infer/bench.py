@@ -80,6 +80,7 @@ class Bench:
         return WorkerProcess(
             self.artifacts[label],
             device=self.plan.device,
+            card=self.plan.card,
             threads=threads or self.plan.threads,
             scratch=self.folder(label),
             log=self.store.folder / "logs" / f"{file_name(label)}-{stage}.log",

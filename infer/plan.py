@@ -26,6 +26,8 @@ class Plan:
         absolute: outputs of the reference of which the absolute values are compared.
         protocol: how much.
         device: "cpu" or "cuda".
+        card: on cuda, what CUDA_VISIBLE_DEVICES is for the workers: the UUID of a card or of a
+            MIG instance, so that each worker sees one. None leaves the variable as it is.
         threads: for each worker.
         timeout_s: for each answer of a worker.
         memory_limit: bytes that a worker may hold; None leaves it to the machine.
@@ -57,6 +59,7 @@ class Plan:
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
+    card: str | None = None
 
     def describe(self) -> dict[str, Any]:
         """The plan as JSON takes it, and where its paths start."""

@@ -49,7 +49,9 @@ _compiled: set[tuple[str, str]] = set()
 class WorkerProcess:
     """A context around one worker; its whole process group is ended on the way out.
 
-    It may write below `scratch` only, where the system can see to that (infer.isolation).
+    It may write below `scratch` only, where the system can see to that (infer.isolation). On cuda
+    it sees the one card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the
+    variable as it is.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class WorkerProcess:
         timeout_s: float,
         memory_limit: int | None = None,
         setup: Mapping[str, Any] | None = None,
+        card: str | None = None,
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +77,7 @@ class WorkerProcess:
         self._buffer = b""
         setup = dict(setup or {})
         self._python = setup.get("python", sys.executable)
-        self._environment = _environment(device, threads, setup)
+        self._environment = _environment(device, threads, setup, card)
         self._spawn()
         self._spec = {
             "format": artifact.format,
@@ -268,12 +271,16 @@ def _spoken(manifest: Manifest) -> dict[str, Any]:
     return {name: value for name, value in asdict(manifest).items() if name != "files"}
 
 
-def _environment(device: str, threads: int, setup: Mapping[str, Any]) -> dict[str, str]:
+def _environment(
+    device: str, threads: int, setup: Mapping[str, Any], card: str | None
+) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    elif card is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = card
     allocator = ALLOCATOR.bare if setup.get("bare") else ALLOCATOR.tuned
     if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
         environment = _KEEP_MEMORY | environment  # what the user has set stands

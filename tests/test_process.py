@@ -386,6 +386,32 @@ def test_worker_has_the_threads_it_was_given_and_no_gpu(probe):
     assert not any(name.startswith("PYTHON") for name in environment)
 
 
+@pytest.mark.parametrize(
+    ("device", "card", "seen"),
+    [
+        ("cpu", None, "-1"),
+        ("cpu", "GPU-1", "-1"),
+        ("cuda", "GPU-1", "GPU-1"),
+        ("cuda", None, "3,4"),
+    ],
+)
+def test_worker_sees_one_card_or_none(monkeypatch, tmp_path, fake_artifact, device, card, seen):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4")
+    artifact = open_artifact(fake_artifact(tmp_path, "artifact"))
+    with WorkerProcess(
+        artifact,
+        device=device,
+        card=card,
+        threads=1,
+        scratch=tmp_path / "scratch",
+        log=tmp_path / "log",
+        timeout_s=60,
+    ) as worker:
+        environment = psutil.Process(worker.pid).environ()
+
+    assert environment["CUDA_VISIBLE_DEVICES"] == seen
+
+
 HEAVY = {"tensorflow", "torch", "jax", "jaxlib", "keras", "flax", "onnxruntime", "onnx"}
 
 
