@@ -86,6 +86,7 @@ class Bench:
             log=self.store.folder / "logs" / f"{file_name(label)}-{stage}.log",
             timeout_s=self.plan.timeout_s,
             memory_limit=self.plan.memory_limit,
+            tf32=self.plan.tf32,
             setup=self.plan.setups.get(label),
         )
 

@@ -38,6 +38,7 @@ class Plan:
             it comes, `settings` for values of single settings, `python` for the interpreter
             that its worker runs in, `runtime` for another than the default of the format,
             `signature` for another function than the default of the file.
+        tf32: whether products of float32 may be calculated in TF32 on a GPU.
         trusted: artifacts that may execute code, as `infer.trust` takes them.
         pairs: labels of artifacts and of the former artifact that each is compared with.
     """
@@ -60,6 +61,7 @@ class Plan:
     absolute: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     card: str | None = None
+    tf32: bool = False
 
     def describe(self) -> dict[str, Any]:
         """The plan as JSON takes it, and where its paths start."""

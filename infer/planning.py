@@ -64,6 +64,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         ignored=stated.ignored,
         absolute=stated.absolute,
         trusted=trusted,
+        tf32=options.tf32,
     )
 
 

@@ -64,6 +64,7 @@ class WorkerProcess:
         log: Path,
         timeout_s: float,
         memory_limit: int | None = None,
+        tf32: bool = False,
         setup: Mapping[str, Any] | None = None,
         card: str | None = None,
     ) -> None:
@@ -84,6 +85,7 @@ class WorkerProcess:
             "payload": str(artifact.payload.resolve()),
             "device": device,
             "threads": threads,
+            "tf32": tf32,
             "manifest": _spoken(artifact.manifest) if artifact.manifest else {},
             **setup,
         }

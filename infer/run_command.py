@@ -107,6 +107,11 @@ def options_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: GPU if there is one",
     )
+    run.add_argument(
+        "--tf32",
+        action="store_true",
+        help="let all runtimes calculate products of float32 in TF32 on a GPU (default: none may)",
+    )
     run.add_argument("--threads", type=positive, help="for each artifact (default: all cores)")
     run.add_argument(
         "--timeout",

@@ -120,6 +120,10 @@ class Worker:
         """What the runtime can run on here, in its own words."""
         return {"devices": self._module.devices()}
 
+    def has_cuda(self) -> Answer:
+        """Why the runtime cannot run on a GPU here, in words; null if it can."""
+        return {"problem": self._module.has_cuda()}
+
     def load(self) -> Answer:
         """Load the artifact."""
         options = Options(
@@ -129,6 +133,7 @@ class Worker:
             self.spec.get("bare", False),
             self.spec.get("settings", {}),
             self.spec.get("signature"),
+            self.spec.get("tf32", False),
         )
         begin = time.perf_counter_ns()
         try:

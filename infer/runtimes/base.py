@@ -1,6 +1,8 @@
 """The contract between the worker and a runtime.
 
-A runtime is one module with two functions, `load` and `devices`. Adding one is a file beside this
+A runtime is one module with three functions: `load`, `devices`, and `has_cuda`, which says in words
+why the runtime cannot run on a GPU here (no build for CUDA, no device that it sees) and what to
+install, or None if it can. Adding one is a file beside this
 and a line in the registry of `infer.runtimes`.
 """
 
@@ -30,6 +32,7 @@ class Options:
         bare: leave the runtime as it comes, instead of as its makers advise.
         settings: values of single settings, by name.
         signature: name of the function to call, where a file has several; None for its default.
+        tf32: whether products of float32 may be calculated in TF32 on a GPU.
     """
 
     device: str = "cpu"
@@ -38,6 +41,7 @@ class Options:
     bare: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     signature: str | None = None
+    tf32: bool = False
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,10 @@ def devices() -> list[str]:
     return []
 
 
+def has_cuda() -> None:
+    """It stands for any device."""
+
+
 def load(path: Path, options: Options) -> Fake:
     """Load a JSON file."""
     return Fake(path, options)

@@ -208,6 +208,18 @@ def devices() -> list[str]:
     return [f"{device.platform}: {device.device_kind}" for device in jax.devices()]
 
 
+def has_cuda() -> str | None:
+    """Why JAX cannot run on a GPU here; None if it can."""
+    try:
+        jax.devices("cuda")
+    except RuntimeError as error:
+        return (
+            f"JAX {jax.__version__} sees no GPU ({_line(error)}): pip install 'jax[cuda13]', or "
+            "'jax[cuda12]' for a driver of CUDA 12"
+        )
+    return None
+
+
 def load(path: Path, options: Options) -> JaxExport:
     """Load a file of serialized `jax.export`."""
     return JaxExport(path, options)

@@ -265,6 +265,11 @@ def devices() -> list[str]:
     return ["cpu"]
 
 
+def has_cuda() -> str:
+    """Why it cannot run on an NVIDIA GPU."""
+    return "LiteRT runs on the CPU here: use --device cpu"
+
+
 def load(path: Path, options: Options) -> LiteRT:
     """Load a .tflite file."""
     return LiteRT(path, options)

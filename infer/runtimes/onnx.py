@@ -195,6 +195,27 @@ def devices() -> list[str]:
     return [name.removesuffix("ExecutionProvider") for name in ort.get_available_providers()]
 
 
+def has_cuda() -> str | None:
+    """Why ONNX Runtime cannot run on a GPU here; None if it can."""
+    if _PROVIDERS["cuda"] not in ort.get_available_providers():
+        return (
+            f"ONNX Runtime {ort.__version__} is a build without CUDA: pip uninstall onnxruntime, "
+            "then pip install onnxruntime-gpu"
+        )
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # CUDA libraries that another installed package brings
+    try:
+        # The build says nothing of a device, nor whether its libraries load: memory on it does.
+        ort.OrtValue.ortvalue_from_numpy(np.zeros(1, np.float32), "cuda", 0)
+    except Exception as error:
+        return (
+            f"ONNX Runtime {ort.__version__} is built for CUDA but cannot use it here "
+            f"({' '.join(str(error).split())[:200]}): its CUDA and cuDNN libraries come with "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]'; else look at nvidia-smi"
+        )
+    return None
+
+
 def load(path: Path, options: Options) -> Onnx:
     """Load an ONNX file."""
     return Onnx(path, options)

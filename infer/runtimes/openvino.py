@@ -135,6 +135,11 @@ def devices() -> list[str]:
     ]
 
 
+def has_cuda() -> str:
+    """Why it cannot run on an NVIDIA GPU."""
+    return "OpenVINO runs on the CPU here: use --device cpu"
+
+
 def load(path: Path, options: Options) -> OpenVino:
     """Load an IR or ONNX file."""
     return OpenVino(path, options)

@@ -169,6 +169,22 @@ def devices() -> list[str]:
     return [device.name.partition(":")[2] for device in tf.config.list_physical_devices()]
 
 
+def has_cuda() -> str | None:
+    """Why TensorFlow cannot run on a GPU here; None if it can."""
+    if not tf.test.is_built_with_cuda():
+        return (
+            f"TensorFlow {tf.__version__} is a build without CUDA: "
+            "pip install 'tensorflow[and-cuda]'"
+        )
+    if not tf.config.list_physical_devices("GPU"):
+        return (
+            f"TensorFlow {tf.__version__} sees no GPU that it can use: "
+            "pip install 'tensorflow[and-cuda]' brings the CUDA libraries that it looks for; else "
+            "look at nvidia-smi and CUDA_VISIBLE_DEVICES"
+        )
+    return None
+
+
 def load(path: Path, options: Options) -> Model:
     """Load a SavedModel folder, with TensorFlow 1's loader where the present one refuses."""
     gpus = tf.config.list_physical_devices("GPU")

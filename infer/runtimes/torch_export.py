@@ -20,6 +20,7 @@ from infer.artifact import Signature, TensorSpec
 from infer.runtimes.base import Arrays, Options, Setting, chosen
 from infer.runtimes.torch_model import Staged, TorchModel
 from infer.runtimes.torch_model import devices as devices
+from infer.runtimes.torch_model import has_cuda as has_cuda
 from infer.runtimes.torch_values import devices_of, leaves
 
 SETTINGS = (

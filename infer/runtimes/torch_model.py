@@ -28,7 +28,7 @@ class TorchModel:
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         if options.device == "cuda" and not torch.cuda.is_available():
-            raise RuntimeError("PyTorch sees no CUDA device")
+            raise NotImplementedError(has_cuda())
         self._device = torch.device(options.device)
         self.notes: list[str] = []
         self._outputs: list[str] | None = None  # as the results call themselves
@@ -105,6 +105,22 @@ class TorchModel:
             "tf32": False,
             "settings": self._settings,
         }
+
+
+def has_cuda() -> str | None:
+    """Why PyTorch cannot run on a GPU here; None if it can."""
+    if torch.version.cuda is None:
+        return (
+            f"PyTorch {torch.__version__} is a build without CUDA: install the one for CUDA "
+            "(pytorch.org, Get Started)"
+        )
+    if not torch.cuda.is_available():
+        return (
+            f"PyTorch {torch.__version__} (CUDA {torch.version.cuda}) sees no GPU that it can use: "
+            "look at nvidia-smi and CUDA_VISIBLE_DEVICES; the driver must be new enough for "
+            f"CUDA {torch.version.cuda}"
+        )
+    return None
 
 
 def devices() -> list[str]:

@@ -16,6 +16,7 @@ from infer.dtypes import ANY
 from infer.runtimes.base import Arrays, Options, Setting, chosen
 from infer.runtimes.torch_model import Staged, TorchModel
 from infer.runtimes.torch_model import devices as devices
+from infer.runtimes.torch_model import has_cuda as has_cuda
 
 SETTINGS = (
     # "frozen" takes the weights into the graph; "optimized" then folds and fuses for oneDNN too.
