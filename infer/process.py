@@ -22,6 +22,7 @@ import psutil
 
 from infer.artifact import Artifact, Manifest
 from infer.isolation import HOME
+from infer.memory_errors import says_out_of_memory
 from infer.outcome import Failure, Outcome
 from infer.runtimes import RUNTIMES, takers
 from infer.runtimes.base import ALLOCATOR
@@ -42,6 +43,8 @@ _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # How often memory is looked at while a limit is set; each look costs the controller 30 µs.
 _LOOK_S = 0.1
 _LONGEST_ANSWER = 256 << 20  # bytes
+# Of the log, that a process wrote before it gave itself up.
+_LAST_WORDS = 8192  # bytes
 # Interpreters and runtimes whose modules were looked at, whether Python keeps them compiled.
 _compiled: set[tuple[str, str]] = set()
 
@@ -255,11 +258,24 @@ class WorkerProcess:
         status = self._process.wait()
         if status < 0:
             names = {int(known): known.name for known in signal.Signals}
+            if -status == signal.SIGABRT and (said := self._last_words()):
+                return Failure(Outcome.OUT_OF_MEMORY, f"asked to '{action}': {said}")
             how = f"killed by {names.get(-status, f'signal {-status}')}"
             how += _ENDED_BY_KERNEL if -status == signal.SIGKILL else ""
         else:
             how = f"exited with status {status}"
         return Failure(Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {self._log})")
+
+    def _last_words(self) -> str | None:
+        """The line that says that memory was short, if the process gave itself up for that.
+
+        C++ ends a process that throws what nobody catches, and frameworks one whose checks fail.
+        """
+        with contextlib.suppress(OSError), self._log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST_WORDS))
+            lines = log.read().decode(errors="replace").splitlines()
+            return next((" ".join(s.split())[:300] for s in lines if says_out_of_memory(s)), None)
+        return None
 
     def _end(self) -> None:
         # The group outlives its leader where the runtime has started processes of its own.

@@ -30,6 +30,7 @@ from infer.calls import Split, Whole, next_state
 from infer.differences import differences
 from infer.inputs import Batcher, Fitted, InputError, Wishes, fit_inputs, looped, sized
 from infer.mapping import rules_for
+from infer.memory_errors import is_out_of_memory
 from infer.outcome import Failure, Outcome
 from infer.outputs import UnevenError, write_arrays, write_outputs
 from infer.protocol import DEVICE_RESIDENT, END_TO_END
@@ -37,7 +38,6 @@ from infer.runtimes import RUNTIMES, takers
 from infer.runtimes.base import Arrays, Model, Options
 
 _PR_SET_PDEATHSIG = 1
-_MEMORY_PHRASES = ("out of memory", "resource_exhausted", "bad_alloc", "failed to allocate")
 # Calls are steady when the median of one window is within this share of the one before.
 _STEADY_SHARE = 0.05
 _STEADY_WINDOW = 3
@@ -356,7 +356,7 @@ class Worker:
                 call()
                 seconds = min(call() for _ in range(_CHECKED_CALLS))
             except Exception as error:
-                if _blame(error, Outcome.CRASH) != Outcome.OUT_OF_MEMORY:
+                if not is_out_of_memory(error):
                     raise
                 ended = f"no memory for a batch of {batch}"
                 break
@@ -528,8 +528,6 @@ def main(started_ns: int, isolation: dict[str, str | None]) -> None:
             traceback.print_exc()
         except StorageError as error:
             answer = {"storage": _line(error)}
-        except MemoryError as error:
-            answer = {"outcome": Outcome.OUT_OF_MEMORY, "reason": _line(error)}
         except NotImplementedError as error:
             answer = {"outcome": Outcome.UNSUPPORTED, "reason": _line(error)}
         except Exception as error:
@@ -539,9 +537,7 @@ def main(started_ns: int, isolation: dict[str, str | None]) -> None:
 
 
 def _blame(error: Exception, otherwise: Outcome) -> Outcome:
-    text = str(error).lower()
-    memory = any(phrase in text for phrase in _MEMORY_PHRASES)
-    return Outcome.OUT_OF_MEMORY if memory else otherwise
+    return Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else otherwise
 
 
 def _line(error: BaseException) -> str:

@@ -95,6 +95,30 @@ def test_worker_that_is_killed_while_it_works_has_crashed(worker, tmp_path, numb
     assert str(tmp_path / "worker.log") in caught.value.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "says", "outcome"),
+    [
+        ("error", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED", Outcome.OUT_OF_MEMORY),
+        ("abort", "terminate called after throwing 'std::bad_alloc'", Outcome.OUT_OF_MEMORY),
+        ("abort", "Check failed: status == ok", Outcome.CRASH),
+    ],
+)
+@pytest.mark.parametrize("at", ["load", "run"])
+def test_want_of_memory_is_no_crash_wherever_it_shows(
+    worker, tmp_path, inputs_file, at, kind, says, outcome
+):
+    inputs = inputs_file(tmp_path / "inputs.npz")
+    with worker(fault={"at": at, "kind": kind, "says": says}) as process:
+        process.start()
+        with pytest.raises(Failure) as caught:
+            process.ask("load")
+            process.ask("inputs", path=str(inputs))
+            process.ask("first_call", batch=1)
+
+    assert caught.value.outcome == outcome
+    assert (says in caught.value.reason) is (outcome == Outcome.OUT_OF_MEMORY)
+
+
 def test_worker_that_is_killed_between_commands_has_crashed(worker):
     with worker() as process:
         process.start()

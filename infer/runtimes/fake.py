@@ -15,8 +15,13 @@ Its payload is a JSON file of:
     balloon_mb    memory that a call takes and keeps
     early         answers before it is finished: "run" returns outputs that are filled in later,
                   "sync" does not wait for what `fetch` then waits for
-    fault         {"at": "load" | "run", "call": N, "kind": KIND}, with KIND one of
-                  hang, crash, exit, error, memory, nan, shape, garbage
+    blocks        a call on staged inputs returns when it is finished, not when it is enqueued
+    enqueue_s     seconds that enqueueing such a call keeps the host busy
+    copy_s        seconds of a copy to the device, and from it
+    events        it tells the device's own time of a call
+    fault         {"at": "load" | "run", "call": N, "kind": KIND, "says": TEXT}, with KIND one of
+                  hang, crash, abort, exit, error, memory, nan, shape, garbage
+    on_cuda       settings in place of these, where the device is cuda
 
 Its outputs are a fixed function of the inputs: a softmax of the mean of each sample.
 """
@@ -48,6 +53,8 @@ class Fake:
 
     def __init__(self, path: Path, options: Options) -> None:
         self._settings = json.loads(path.read_text())
+        if options.device == "cuda":
+            self._settings |= self._settings.get("on_cuda", {})
         self._device = self._settings.get("device", options.device)
         self._threads = options.threads
         self._calls = 0
@@ -56,6 +63,8 @@ class Fake:
         time.sleep(self._settings.get("load_s", 0))
         self._fault("load")
         self.signature = Signature.of(self._settings["signature"])
+        if self._settings.get("events"):
+            self.event_seconds = self._event_seconds
 
     def run(self, inputs: Arrays) -> Arrays:
         """Take the time, have the fault, give the outputs."""
@@ -105,12 +114,17 @@ class Fake:
         return outputs
 
     def stage(self, inputs: Arrays) -> Arrays:
-        """There is no device."""
+        """Take the time of a copy."""
+        _wait_until(time.perf_counter() + self._settings.get("copy_s", 0))
         return inputs
 
     def run_staged(self, staged: Arrays) -> Future[Arrays]:
         """As `run`, in a thread that stands for a device."""
-        return self._device_thread.submit(self._run, staged)
+        result = self._device_thread.submit(self._run, staged)
+        _wait_until(time.perf_counter() + self._settings.get("enqueue_s", 0))
+        if self._settings.get("blocks"):
+            result.result()
+        return result
 
     def sync(self, result: Future[Arrays]) -> None:
         """Wait for the thread, unless told not to."""
@@ -119,7 +133,17 @@ class Fake:
 
     def fetch(self, result: Future[Arrays]) -> Arrays:
         """What the thread came to."""
-        return result.result()
+        outputs = result.result()
+        _wait_until(time.perf_counter() + self._settings.get("copy_s", 0))
+        return outputs
+
+    def _event_seconds(self, staged: Arrays) -> float:
+        def timed() -> float:
+            begin = time.perf_counter()
+            self._run(staged)
+            return time.perf_counter() - begin
+
+        return self._device_thread.submit(timed).result()
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
         """There is no shorter way."""
@@ -134,14 +158,19 @@ class Fake:
         if fault.get("at") != at or self._calls < fault.get("call", 0):
             return None
         kind: str = fault["kind"]
+        says = fault.get("says", "the fake runtime was told to fail")
         if kind == "hang":
             time.sleep(3600)
         elif kind == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+        elif kind == "abort":
+            sys.stderr.write(f"{says}\n")
+            sys.stderr.flush()
+            os.abort()
         elif kind == "exit":
             os._exit(7)
         elif kind == "error":
-            raise RuntimeError("the fake runtime was told to fail")
+            raise RuntimeError(says)
         elif kind == "memory":
             raise MemoryError("the fake runtime was told to have no memory left")
         elif kind == "garbage":

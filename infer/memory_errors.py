@@ -1,0 +1,57 @@
+"""Whether an error says that memory was short, whichever library says it and in what words.
+
+No more than the standard library: workers import it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# Python's own, PyTorch's and TensorFlow's.
+_TYPES = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
+_WORDS = re.compile(
+    r"""
+      (?:^|[:(.]\s*|\b(?:cuda|hip|gpu|device|ran|is|system)\s)out\ of\ memory\b
+    | \bOOM\ when\ allocating\b
+    | \bCUDA_ERROR_OUT_OF_MEMORY\b | \bcudaErrorMemoryAllocation\b
+    | \bCU(?:BLAS|DNN|SPARSE|SOLVER|FFT|RAND)_\w*ALLOC(?:ATION)?_FAILED\b
+    | \bthe\ resource\ allocation\ failed\b       # cuBLAS in words
+    # No memory for a handle. In other calls it means that something failed before.
+    | \bCUBLAS_STATUS_NOT_INITIALIZED\b.*\bcublas(?:Lt)?Create\b
+    | \bcreate\ cublas\ handle:\ CUBLAS_STATUS_NOT_INITIALIZED\b
+    | \bresource[ _]exhausted\b
+    | \bfailed\ to\ allocated?\ (?:memory|requested|request\ for|\d)
+    | \bAvailable\ memory\ of\ \d+\ is\ smaller\ than\ requested\b
+    | \b(?:can't|cannot|unable\ to|could\ not)\ allocate\ (?:memory|\d)
+    | \bnot\ enough\ memory\b
+    | \bbad_alloc\b
+    """,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+# What a kernel may take of a multiprocessor's own memory is a limit of the program, and an
+# allocator that can do with less says so.
+_OTHERWISE = re.compile(r"shared memory|indicates that this is not a failure", re.IGNORECASE)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or what it was raised from, is for want of memory."""
+    return any(
+        not _TYPES.isdisjoint(kind.__name__ for kind in type(one).__mro__)
+        or says_out_of_memory(str(one))
+        for one in _causes(error)
+    )
+
+
+def says_out_of_memory(text: str) -> bool:
+    """Whether a message says so, of the host's memory or a card's."""
+    return bool(_WORDS.search(text)) and not _OTHERWISE.search(text)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        yield one
+        one = one.__cause__
