@@ -4,8 +4,9 @@ Run as a script, in Python's isolated mode, so that neither the folder of the pr
 user's settings are on the import path: an artifact must load without the code that made it.
 
 Before anything is imported the process gives up what an artifact must not do (infer.isolation):
-without arguments it is a worker, which may write in its working directory; other modules may write
-nowhere. `infer.bytecode`, which opens no artifact, stays as it is.
+without the name of a module it is a worker, which may write in its working directory, and behind
+`--cuda` one that the CUDA driver can start in; other modules may write nowhere. Modules that open
+no artifact stay as they are.
 """
 
 import importlib.util
@@ -15,6 +16,8 @@ import time
 from pathlib import Path
 
 _started = time.perf_counter_ns()
+_CUDA = "--cuda"
+_OPEN_NO_ARTIFACT = ("infer.bytecode",)
 
 
 def _package(folder: str) -> None:
@@ -31,12 +34,14 @@ if __name__ == "__main__":
     _package(os.path.dirname(os.path.abspath(__file__)))
     from infer.isolation import isolate
 
-    if len(sys.argv) > 1:  # another module than the worker's, and its arguments
-        if sys.argv[1] != "infer.bytecode":
-            isolate(None)
-        importlib.import_module(sys.argv[1]).main(sys.argv[2:])
+    cuda = sys.argv[1:2] == [_CUDA]
+    arguments = sys.argv[2:] if cuda else sys.argv[1:]
+    if arguments:  # another module than the worker's, and its arguments
+        if arguments[0] not in _OPEN_NO_ARTIFACT:
+            isolate(None, cuda=cuda)
+        importlib.import_module(arguments[0]).main(arguments[1:])
     else:
-        isolation = isolate(Path.cwd())
+        isolation = isolate(Path.cwd(), cuda=cuda)
         from infer.worker import main
 
         main(started_ns=_started, isolation=isolation)

@@ -81,6 +81,9 @@ class WorkerProcess:
         self._buffer = b""
         setup = dict(setup or {})
         self._python = setup.get("python", sys.executable)
+        # Said by an argument, since the worker must know it before it reads any setting.
+        self._command = [self._python, "-I", str(_BOOTSTRAP)]
+        self._command += ["--cuda"] if device == "cuda" else []
         self._environment = _environment(device, threads, setup, card)
         self._spawn()
         self._spec = {
@@ -97,7 +100,7 @@ class WorkerProcess:
         self.started = time.perf_counter()
         with self._log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [self._python, "-I", str(_BOOTSTRAP)],
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

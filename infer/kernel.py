@@ -1,0 +1,41 @@
+"""System calls of Linux that Python has no function for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+class NotPossible(Exception):  # noqa: N818 - a reason, in words
+    """What this system does not have."""
+
+
+def checked(result: int, what: str) -> int:
+    """The result of a call of the C library, where it is no error.
+
+    Raises:
+        NotPossible: it is one; in the system's words.
+    """
+    if result < 0:
+        raise NotPossible(f"{what}: {os.strerror(ctypes.get_errno())}")
+    return result
+
+
+def libc() -> ctypes.CDLL:
+    """The C library, which keeps `errno` for us."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def system_call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
+    """Make a system call by its number; below zero is an error."""
+    converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    call = libc().syscall
+    call.restype = ctypes.c_long
+    return int(call(ctypes.c_long(number), *converted))
+
+
+def no_new_privileges() -> None:
+    """Have programs that are started gain no rights: what root may ask for, others must."""
+    checked(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
