@@ -20,7 +20,7 @@ from infer.artifact import Artifact, check_files, open_artifact
 from infer.console import give
 from infer.errors import ArtifactError
 from infer.finding import find
-from infer.installed import versions
+from infer.interpreters import versions
 from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 from infer.runtimes import RUNTIMES, SERVING, WITH_SIGNATURES, takers

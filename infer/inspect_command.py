@@ -21,7 +21,7 @@ from infer.artifact import (
     open_artifact,
 )
 from infer.console import give
-from infer.installed import versions
+from infer.interpreters import versions
 from infer.readers.description import Description
 from infer.runtimes import RUNTIMES, takers
 from infer.usage import OK

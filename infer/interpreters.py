@@ -1,24 +1,33 @@
-"""Other Python interpreters for workers, so that two versions of a runtime can be compared."""
+"""Other Python interpreters for workers.
+
+So that two versions of a runtime can be compared (`--python`), and so that runtimes that no one
+environment can hold are each used where they are ($EXPORTBENCH_PYTHONS).
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+from infer import at_hand
 from infer.runtimes import RUNTIMES
 from infer.usage import UsageError
 
+# Interpreters that are looked into for what this one has not, separated as in $PATH.
+VARIABLE = "EXPORTBENCH_PYTHONS"
 # What a worker needs beside its runtime: the syntax and standard library of this version, NumPy.
 LEAST_VERSION = (3, 11)
 _LIMIT_S = 60
-_PROBE = (
-    "import importlib.util, json, sys; "
-    "print(json.dumps([*sys.version_info[:2], importlib.util.find_spec('numpy') is not None]))"
-)
+_PROBE = Path(at_hand.__file__)
 
 
 @dataclass(frozen=True)
@@ -71,15 +80,91 @@ def _parsed(text: str) -> Interpreter:
 
 
 def _check(path: Path) -> None:
-    try:
-        done = subprocess.run(
-            [str(path), "-I", "-c", _PROBE], capture_output=True, text=True, timeout=_LIMIT_S
-        )
-        major, minor, numpy = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        raise UsageError(f"--python {path}: does not run as a Python interpreter") from None
-    if (major, minor) < LEAST_VERSION:
-        least = ".".join(map(str, LEAST_VERSION))
-        raise UsageError(f"--python {path}: is Python {major}.{minor}, a worker needs {least}")
-    if not numpy:
+    found = _look(str(path), ("numpy",), said="--python")
+    version = tuple(found["python"])
+    if version < LEAST_VERSION:
+        have, least = (".".join(map(str, one)) for one in (version, LEAST_VERSION))
+        raise UsageError(f"--python {path}: is Python {have}, a worker needs {least}")
+    if found["missing"]:
         raise UsageError(f"--python {path}: has no NumPy: {path} -m pip install numpy")
+
+
+def python_with(packages: Sequence[str]) -> str | None:
+    """The interpreter that has all packages: this one, else one of $EXPORTBENCH_PYTHONS.
+
+    Raises:
+        UsageError: one that is looked into does not run.
+    """
+    return next((path for path in _pythons() if not _look(path, tuple(packages))["missing"]), None)
+
+
+def python_of(runtime: str, device: str = "cpu") -> str | None:
+    """The interpreter that has a runtime: this one, else one of $EXPORTBENCH_PYTHONS.
+
+    For cuda, one that has the runtime's CUDA build comes before one that has another.
+
+    Raises:
+        UsageError: one that is looked into does not run.
+    """
+    entry = RUNTIMES[runtime]
+    able = []
+    for path in _pythons():
+        found = _look(path, (entry.package,) if entry.package else (), files=entry.cuda_files)
+        if found["missing"]:
+            continue
+        if device != "cuda" or found["files"]:
+            return path
+        able.append(path)
+    return able[0] if able else None
+
+
+def versions(runtime: str) -> dict[str, str]:
+    """The distributions of a runtime, where it is installed, and their versions; empty if nowhere.
+
+    Raises:
+        UsageError: an interpreter of $EXPORTBENCH_PYTHONS does not run.
+    """
+    path = python_of(runtime)
+    if path is None:
+        return {}
+    found: dict[str, str] = _look(path, (), RUNTIMES[runtime].distributions)["versions"]
+    return found
+
+
+def _pythons() -> Iterator[str]:
+    """Where to look: here, then in those of $EXPORTBENCH_PYTHONS that are there and can work."""
+    yield sys.executable
+    for text in os.environ.get(VARIABLE, "").split(os.pathsep):
+        path = Path(text).absolute()
+        if path.is_file() and path.parent.parent != Path(sys.prefix) and _can_work(str(path)):
+            yield str(path)
+
+
+def _can_work(path: str) -> bool:
+    found = _look(path, ("numpy",))
+    return tuple(found["python"]) >= LEAST_VERSION and not found["missing"]
+
+
+def _look(
+    path: str,
+    packages: tuple[str, ...],
+    distributions: tuple[str, ...] = (),
+    files: str = "",
+    said: str = f"${VARIABLE}:",
+) -> dict[str, Any]:
+    what = {"packages": list(packages), "distributions": list(distributions), "files": files}
+    if path == sys.executable:
+        return at_hand.at_hand(**what)  # type: ignore[arg-type]
+    try:
+        return dict(_asked(path, json.dumps(what)))
+    except (OSError, ValueError, TypeError, subprocess.SubprocessError):
+        raise UsageError(f"{said} {path}: does not run as a Python interpreter") from None
+
+
+@cache
+def _asked(path: str, what: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [path, "-I", str(_PROBE), what], capture_output=True, text=True, timeout=_LIMIT_S
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

@@ -17,7 +17,7 @@ from infer import environment, input_options, trust
 from infer.artifact import ArtifactError, discover, label_paths, open_artifact
 from infer.finding import named
 from infer.inputs import read_inputs
-from infer.interpreters import parse_interpreters
+from infer.interpreters import parse_interpreters, python_of
 from infer.plan import Plan
 from infer.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
 from infer.runtimes import RUNTIMES, WITH_SIGNATURES, takers
@@ -175,8 +175,7 @@ def _format_of(path: Path) -> str:
 
 def _runtime_is_missing(format_name: str) -> bool:
     runtimes = takers(format_name)
-    package = RUNTIMES[runtimes[0]].package if runtimes else None
-    return package is not None and importlib.util.find_spec(package) is None
+    return bool(runtimes) and python_of(runtimes[0]) is None
 
 
 def _protocol(named: Protocol, options: argparse.Namespace) -> Protocol:

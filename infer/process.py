@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from infer.artifact import Artifact, Manifest
+from infer.interpreters import python_of
 from infer.isolation import HOME
 from infer.memory_errors import says_out_of_memory
 from infer.outcome import Failure, Outcome
@@ -80,7 +81,7 @@ class WorkerProcess:
         self._memory_limit = memory_limit
         self._buffer = b""
         setup = dict(setup or {})
-        self._python = setup.get("python", sys.executable)
+        self._python = setup.get("python") or _python_of(artifact.format, device, setup)
         # Said by an argument, since the worker must know it before it reads any setting.
         self._command = [self._python, "-I", str(_BOOTSTRAP)]
         self._command += ["--cuda"] if device == "cuda" else []
@@ -285,6 +286,11 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def _python_of(format_name: str, device: str, setup: Mapping[str, Any]) -> str:
+    runtime = setup.get("runtime") or takers(format_name)[0]
+    return python_of(runtime, device) or sys.executable  # which says what is missing
 
 
 def _spoken(manifest: Manifest) -> dict[str, Any]:

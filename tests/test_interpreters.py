@@ -13,15 +13,19 @@ from conftest import ROOT
 from runs import SMALL
 
 import infer
+from infer.artifact import open_artifact
 from infer.cli import options_of
-from infer.interpreters import Interpreter, parse_interpreters
+from infer.interpreters import VARIABLE, Interpreter, parse_interpreters
+from infer.interpreters import python_of as python_of_runtime
 from infer.outcome import Failure
 from infer.planning import plan_of
+from infer.process import WorkerProcess
 from infer.runtimes import RUNTIMES
 from infer.usage import UsageError
 
 # Version 8, and a graph with one node of the kind "Abs".
 GRAPH = b"\x08\x08\x3a\x07\x0a\x05\x22\x03Abs"
+OLD = """echo '{"python": [3, 9], "missing": [], "versions": {}, "files": false}'"""
 QUICK = (*SMALL, "--batch", "4", "--scenario", "single")
 
 
@@ -102,6 +106,64 @@ def test_what_cannot_run_here_is_measured_only_there(tmp_path, numpy_python, mon
     assert [label for label, _ in plan.artifacts] == ["n.onnx (there)"]
 
 
+@pytest.fixture
+def elsewhere(tmp_path_factory, monkeypatch):
+    """An interpreter beside this one that has a package which this one lacks, and no CUDA."""
+    return _with_package(tmp_path_factory.mktemp("elsewhere"))
+
+
+def _with_package(folder: Path, *files: str) -> Path:
+    venv.create(folder, symlinks=True)
+    packages = next((folder / "lib").glob("python*")) / "site-packages"
+    for name in ("numpy", "numpy.libs"):
+        (packages / name).symlink_to(Path(np.__file__).parent.with_name(name))
+    for file in ("only_elsewhere/__init__.py", *files):
+        (packages / file).parent.mkdir(parents=True, exist_ok=True)
+        (packages / file).write_text("")
+    return python_of(folder)
+
+
+def test_a_runtime_that_is_missing_here_is_taken_from_where_it_is(
+    tmp_path, fake_artifact, monkeypatch, elsewhere, numpy_python
+):
+    monkeypatch.setitem(RUNTIMES, "fake", replace(RUNTIMES["fake"], package="only_elsewhere"))
+    path = fake_artifact(tmp_path, "m")
+    nowhere = f"{tmp_path}/nowhere:"  # as in $PATH, what is not there is passed over
+    monkeypatch.setenv(VARIABLE, f"{nowhere}{numpy_python}:{elsewhere}:{sys.executable}")
+    plan = plan_of(options_of("run", str(path), "--python", f"also={numpy_python}"))
+    assert [label for label, _ in plan.artifacts] == ["m", "m (also)"]
+    places = {"scratch": tmp_path / "scratch", "log": tmp_path / "log"}
+    limits = {"device": "cpu", "threads": 1, "timeout_s": 60}
+    with WorkerProcess(open_artifact(path), **limits, **places) as worker:
+        assert worker.start()["executable"] == str(elsewhere)
+        assert worker.ask("load")["signature"]
+    monkeypatch.setenv(VARIABLE, f"{nowhere}{numpy_python}")
+    assert python_of_runtime("fake") is None
+    plan = plan_of(options_of("run", str(path), "--python", f"also={numpy_python}"))
+    assert [label for label, _ in plan.artifacts] == ["m (also)"]
+
+
+def test_for_cuda_a_build_with_cuda_comes_first(tmp_path, monkeypatch, elsewhere):
+    with_cuda = _with_package(tmp_path / "cuda", "only_elsewhere/libcuda_provider.so")
+    fake = replace(RUNTIMES["fake"], package="only_elsewhere", cuda_files="*/libcuda_prov*.so")
+    monkeypatch.setitem(RUNTIMES, "fake", fake)
+    monkeypatch.setenv(VARIABLE, f"{elsewhere}:{with_cuda}")
+    assert python_of_runtime("fake") == str(elsewhere)
+    assert python_of_runtime("fake", "cuda") == str(with_cuda)
+    monkeypatch.setenv(VARIABLE, str(elsewhere))
+    assert python_of_runtime("fake", "cuda") == str(elsewhere)
+
+
+def test_a_broken_interpreter_beside_this_one_is_named(tmp_path, monkeypatch):
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setitem(RUNTIMES, "fake", replace(RUNTIMES["fake"], package="only_elsewhere"))
+    monkeypatch.setenv(VARIABLE, str(broken))
+    with pytest.raises(UsageError, match=f"{VARIABLE}: {broken}: does not run as a Python"):
+        python_of_runtime("fake")
+
+
 def test_an_interpreter_that_cannot_run_a_worker_is_refused(tmp_path, bare_python):
     def script(name: str, text: str) -> Path:
         path = tmp_path / name
@@ -111,7 +173,7 @@ def test_an_interpreter_that_cannot_run_a_worker_is_refused(tmp_path, bare_pytho
 
     for text, what in (
         (f"x={tmp_path}/nowhere", "there is no program"),
-        (f"x={script('old', 'echo [3, 9, true]')}", "is Python 3.9, a worker needs 3.11"),
+        (f"x={script('old', OLD)}", "is Python 3.9, a worker needs 3.11"),
         (f"x={script('none', 'echo hello')}", "does not run as a Python interpreter"),
         (f"x={bare_python}", "-m pip install numpy"),
         ("x", "say NAME=PATH"),

@@ -16,6 +16,8 @@ class Runtime:
         extra: of this project, that installs it.
         formats: that it takes.
         devices: that it can be asked to run on.
+        cuda_files: of which one is in an environment whose build of it has CUDA, as a pattern;
+            it tells environments apart, the runtime itself says whether it finds a GPU.
     """
 
     module: str
@@ -24,6 +26,7 @@ class Runtime:
     extra: str
     formats: tuple[str, ...]
     devices: tuple[str, ...] = ("cpu", "cuda")
+    cuda_files: str = ""
 
     @property
     def install(self) -> str:
@@ -31,15 +34,43 @@ class Runtime:
         return f"pip install '.[{self.extra}]'"
 
 
+_JAX_CUDA = "jax_plugins/xla_cuda*"
+_ONNX_CUDA = "onnxruntime/capi/libonnxruntime_providers_cuda.so"
+_TENSORFLOW_CUDA = "nvidia/cublas/lib/libcublas.so.12"  # its wheel is the same without
+_TORCH_CUDA = "torch/lib/libtorch_cuda.so"
+
 # Of several that take a format, the first is used unless the user names another.
 RUNTIMES = {
     "saved-model": Runtime(
-        "saved_model", "tensorflow", ("tensorflow",), "tensorflow", ("saved-model",)
+        "saved_model",
+        "tensorflow",
+        ("tensorflow",),
+        "tensorflow",
+        ("saved-model",),
+        cuda_files=_TENSORFLOW_CUDA,
     ),
-    "torchscript": Runtime("torchscript", "torch", ("torch",), "torch", ("torchscript",)),
-    "torch-export": Runtime("torch_export", "torch", ("torch",), "torch", ("torch-export",)),
-    "jax-export": Runtime("jax_export", "jax", ("jax", "jaxlib"), "jax", ("jax-export",)),
-    "onnx": Runtime("onnx", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "onnx", ("onnx",)),
+    "torchscript": Runtime(
+        "torchscript", "torch", ("torch",), "torch", ("torchscript",), cuda_files=_TORCH_CUDA
+    ),
+    "torch-export": Runtime(
+        "torch_export", "torch", ("torch",), "torch", ("torch-export",), cuda_files=_TORCH_CUDA
+    ),
+    "jax-export": Runtime(
+        "jax_export",
+        "jax",
+        ("jax", "jaxlib"),
+        "jax",
+        ("jax-export",),
+        cuda_files=_JAX_CUDA,
+    ),
+    "onnx": Runtime(
+        "onnx",
+        "onnxruntime",
+        ("onnxruntime", "onnxruntime-gpu"),
+        "onnx",
+        ("onnx",),
+        cuda_files=_ONNX_CUDA,
+    ),
     "litert": Runtime(
         "litert", "ai_edge_litert", ("ai-edge-litert",), "litert", ("litert",), ("cpu",)
     ),
