@@ -17,7 +17,7 @@ from pathlib import Path
 
 _started = time.perf_counter_ns()
 _CUDA = "--cuda"
-_OPEN_NO_ARTIFACT = ("infer.bytecode",)
+_OPEN_NO_ARTIFACT = ("infer.bytecode", "infer.cuda_start", "infer.cuda_layers")
 
 
 def _package(folder: str) -> None:

@@ -38,6 +38,12 @@ from infer.kernel import NotPossible, checked, libc, no_new_privileges, system_c
 VARIABLE = "EXPORTBENCH_ISOLATION"
 HOME = ".home"  # in the folder of a worker: what stands for the user's home and for /tmp
 LAYERS = ("landlock", "seccomp", "capabilities")
+_HOMES = ("HOME", "TMPDIR", "XDG_CACHE_HOME")
+# Where the user has set one of these it leads elsewhere; unset, each follows one of the above.
+_ELSEWHERE = (
+    *("TMP", "TEMP", "TEST_TMPDIR", "PYTORCH_KERNEL_CACHE_PATH", "TORCHINDUCTOR_CACHE_DIR"),
+    *("TRITON_HOME", "TRITON_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR", "TF_JIT_CACHE_DIR"),
+)
 
 # Landlock, as in linux/landlock.h: rights to write, and since which version there is one.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -95,7 +101,10 @@ def _move_home(home: Path) -> None:
     """Have caches and temporary files of runtimes go below the folder."""
     with contextlib.suppress(OSError):  # a full disk shows when outputs are written
         home.mkdir(parents=True, exist_ok=True)
-    os.environ.update(dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), str(home)))
+    os.environ.update(dict.fromkeys(_HOMES, str(home)))
+    os.environ["CUDA_CACHE_PATH"] = str(home / "cuda")  # kernels compiled for the card
+    for name in _ELSEWHERE:
+        os.environ.pop(name, None)
 
 
 def _landlock(folder: Path | None) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from infer import cuda_start
 from infer.artifact import Artifact, Manifest
 from infer.interpreters import python_of
 from infer.isolation import HOME
@@ -86,6 +87,10 @@ class WorkerProcess:
         self._command = [self._python, "-I", str(_BOOTSTRAP)]
         self._command += ["--cuda"] if device == "cuda" else []
         self._environment = _environment(device, threads, setup, card)
+        self._cuda: dict[str, Any] | None = None
+        if device == "cuda":  # before the worker gives up its rights to devices that are not there
+            with log.open("ab") as errors:
+                self._cuda = cuda_start.started(self._python, self._environment, timeout_s, errors)
         self._spawn()
         self._spec = {
             "format": artifact.format,
@@ -145,7 +150,8 @@ class WorkerProcess:
         if self._have_compiled():
             answer = self.ask("start", **self._spec)
             ready_s = time.perf_counter() - self.started
-        return answer | {"spawn_to_ready_s": ready_s}
+        cuda = {"cuda": self._cuda} if self._cuda else {}
+        return answer | cuda | {"spawn_to_ready_s": ready_s}
 
     def _have_compiled(self) -> bool:
         """See to it once that Python keeps the modules compiled; whether that took a new start."""
@@ -189,11 +195,14 @@ class WorkerProcess:
         """
         try:
             return self._ask(action, arguments)
-        except Failure:
+        except Failure as failed:
             self._end()
             for folder in self._folders:
                 if shutil.disk_usage(folder).free == 0:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
+            if self._cuda and (why := cuda_start.failure(self._cuda)):
+                reason = f"{why}; the runtime said: {failed.reason}"
+                raise Failure(failed.outcome, reason) from None
             raise
 
     def _ask(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,9 @@ A worker on cuda may make one kind of socket more: the CUDA driver, when it star
 type SOCK_SEQPACKET, binds it to an abstract name and listens, to hand its descriptors to processes
 that ask for them, and does not start without (CUDA_ERROR_OPERATING_SYSTEM). Nobody can talk
 through it: connecting and accepting are refused, and the kernel sends nothing from a socket of
-this type that is not connected, whatever name is given.
+this type that is not connected, whatever name is given. Before that the driver looks, by another
+one, for the daemon that shares a card between processes (MPS). It is told that there is none,
+ENOENT, which is what it hears on most machines, and goes on without.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 
 from infer.kernel import NotPossible, checked, no_new_privileges, system_call
 
-_EPERM = 1
+_EPERM, _ENOENT = 1, 2
 _SET_MODE_FILTER = 1
 _SPEC_ALLOW = 1 << 2  # or else kernels before 5.16 slow the process down, against Spectre
 
@@ -79,7 +81,7 @@ _TYPE = 0xF  # beside it, flags such as SOCK_CLOEXEC
 # struct seccomp_data: number, architecture, instruction pointer, six arguments of 64 bits.
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | _EPERM
+_ALLOW, _FAIL = 0x7FFF0000, 0x00050000  # the latter with an error's number
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,16 @@ def program(machine: str, *, cuda: bool) -> list[bytes]:
     lines.add(_LOAD, _NUMBER)
     lines.add(_AT_LEAST, _X32, then="refuse")
     for name, number in numbers.items():
-        lines.add(_EQUAL, number, then=name if name in looked_at else "refuse")
+        verdict = "absent" if cuda and name == "connect" else "refuse"
+        lines.add(_EQUAL, number, then=name if name in looked_at else verdict)
     lines.add(_RETURN, _ALLOW)
     for name, rule in looked_at.items():
         lines.label(name)
         _check(lines, name, rule)
     lines.label("refuse")
-    lines.add(_RETURN, _REFUSE)
+    lines.add(_RETURN, _FAIL | _EPERM)
+    lines.label("absent")
+    lines.add(_RETURN, _FAIL | _ENOENT)
     return lines.assembled()
 
 

@@ -1,0 +1,111 @@
+"""The CUDA driver's own library, called without any framework.
+
+What it answers is what every framework builds on: where it does not start, none of them does, and
+each says so in other words.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+LIBRARY = "libcuda.so.1"
+_COPIED_BYTES = 64 << 10
+_ALLOCATED_BYTES = 8 << 20
+
+
+class CudaError(Exception):
+    """A call of the driver came to something else than CUDA_SUCCESS."""
+
+    def __init__(self, call: str, code: int, name: str) -> None:
+        super().__init__(f"{call} returned {code} ({name})")
+        self.code = code
+        self.name = name
+
+
+class Driver:
+    """The library, loaded.
+
+    Raises:
+        OSError: there is none on this machine.
+    """
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(LIBRARY)
+
+    def name(self, code: int) -> str:
+        """What the driver calls a result, such as CUDA_ERROR_OPERATING_SYSTEM for 304."""
+        text = ctypes.c_char_p()
+        known = self._library.cuGetErrorName(ctypes.c_int(code), ctypes.byref(text)) == 0
+        return text.value.decode() if known and text.value else f"CUDA error {code}"
+
+    def initialise(self) -> int:
+        """Start the driver in this process; its result, 0 for success."""
+        return int(self._library.cuInit(ctypes.c_uint(0)))
+
+    def version(self) -> str:
+        """Of CUDA, that the driver has, such as "13.0"."""
+        number = ctypes.c_int()
+        self._call("cuDriverGetVersion", ctypes.byref(number))
+        return f"{number.value // 1000}.{number.value % 1000 // 10}"
+
+    def devices(self) -> int:
+        """How many cards this process sees."""
+        count = ctypes.c_int()
+        self._call("cuDeviceGetCount", ctypes.byref(count))
+        return count.value
+
+    def try_context(self) -> None:
+        """Do what every framework does on the first card: a context, memory, copies to and fro.
+
+        Raises:
+            CudaError: a call failed.
+            ValueError: what came back is not what was sent.
+        """
+        device, context, memory = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_uint64()
+        self._call("cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
+        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+        try:
+            self._call("cuCtxSetCurrent", context)
+            size = ctypes.c_size_t(_COPIED_BYTES)
+            self._call("cuMemAlloc_v2", ctypes.byref(memory), ctypes.c_size_t(_ALLOCATED_BYTES))
+            sent = bytes(range(256)) * (_COPIED_BYTES // 256)
+            back = ctypes.create_string_buffer(_COPIED_BYTES)
+            self._call("cuMemcpyHtoD_v2", memory, sent, size)
+            self._call("cuMemcpyDtoH_v2", back, memory, size)
+            self._call("cuMemFree_v2", memory)
+        finally:
+            self._call("cuDevicePrimaryCtxRelease_v2", device)
+        if back.raw != sent:
+            raise ValueError("what was copied to the card did not come back the same")
+
+    def _call(self, function: str, *arguments: Any) -> None:
+        code = int(getattr(self._library, function)(*arguments))
+        if code != 0:
+            raise CudaError(function, code, self.name(code))
+
+
+def start() -> tuple[Driver | None, dict[str, Any]]:
+    """Start the driver in this process.
+
+    Returns:
+        The driver if it started, and what came of it: "cuinit", the driver's result, or None where
+        there is no driver; "name" of the result; "version" of CUDA that it has; "devices", how
+        many cards there are; "error" in words, or None.
+    """
+    said: dict[str, Any] = dict.fromkeys(("cuinit", "name", "version", "devices", "error"))
+    try:
+        driver = Driver()
+    except OSError as error:
+        said["error"] = f"{LIBRARY} cannot be loaded: {error}"
+        return None, said
+    code = driver.initialise()
+    said |= {"cuinit": code, "name": driver.name(code)}
+    if code != 0:
+        said["error"] = str(CudaError("cuInit", code, said["name"]))
+        return None, said
+    try:
+        said |= {"version": driver.version(), "devices": driver.devices()}
+    except CudaError as error:
+        said["error"] = str(error)
+    return driver, said
