@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from infer import environment, parity, random_inputs, schedule
+from infer import environment, nvml, parity, random_inputs, schedule
 from infer.artifact import (
     Artifact,
     ArtifactError,
@@ -26,6 +26,7 @@ from infer.artifact import (
 )
 from infer.bench import Bench
 from infer.generation import Generation
+from infer.gpu_memory import GpuMemory
 from infer.inputs import InputError
 from infer.judging import Judge
 from infer.operations import flops_per_sample
@@ -71,6 +72,7 @@ class Run:
         self._began = time.monotonic()
         self._before_s = 0.0  # spent by the parts of a run that is resumed
         self._free = psutil.virtual_memory().available
+        self._card = nvml.find(plan.card) if plan.device == "cuda" else None
 
     def run(self, command: list[str]) -> None:
         """Open, survey, measure and compare all artifacts.
@@ -174,6 +176,9 @@ class Run:
                 sha256=sha256,
                 manifest=manifest and {k: v for k, v in manifest.items() if k != "files"},
             )
+        if label in self._bench.plan.unsupported:
+            self._bench.end(label, Outcome.UNSUPPORTED, self._bench.plan.unsupported[label])
+            return
         try:
             self._bench.inputs[label] = self._find_inputs(artifact)
             self._bench.artifacts[label] = artifact
@@ -256,18 +261,22 @@ class Run:
         protocol = self._bench.protocol
         limit_s = protocol.warm_up_limit_s
         shutil.rmtree(self._bench.folder(label), ignore_errors=True)  # of a survey that was cut off
+        memory = GpuMemory(self._card)
         with self._bench.process(label, "survey") as worker:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
             record["load"] = worker.ask("load")
+            memory.look(worker)
             if self._bench.plan.random and not self._bench.of_kind("random"):
                 self._make_up_inputs(label, Signature.of(record["load"]["signature"]))
             record["inputs"] = worker.ask("inputs", **self._bench.inputs_of(label))
             batch = record["inputs"]["only_batch"] or protocol.batch
             record["first_call"] = worker.ask("first_call", batch=batch)
             self._check_device(record["first_call"]["placement"])
+            memory.look(worker)
             folder = str(self._bench.folder(label).resolve())
             record["predict"] = worker.ask("predict", batch=batch, outputs=folder)
             self._check_device(record["predict"]["placement"])
+            memory.look(worker)
             record["repeat"] = worker.ask("repeat", batch=batch)
             record["check"] = worker.ask("check", batch=batch)
             if record["check"]["unfinished"]:
@@ -276,7 +285,8 @@ class Run:
                     f"returns before it is finished: {record['check']['unfinished']}",
                 )
             record["warm_up"] = worker.ask("warm_up", batch=batch, limit_s=limit_s)
-            record["gpu_bytes"] = environment.gpu_memory(worker.pid)
+            memory.look(worker)
+            record |= memory.record(worker)
             if "sweep" in protocol.scenarios and not record["inputs"]["only_batch"]:
                 record["sweep"] = worker.ask("sweep", limit_s=limit_s)
             record["footprint"] = worker.ask("footprint")
@@ -435,6 +445,8 @@ class Run:
         folder = self._bench.folder(label) / "timed"
         if last:
             folder.mkdir(exist_ok=True)
+        # The worker waits for what it is asked while the card is read.
+        before = self._card.sample() if self._card else None
         answer = worker.ask(
             "burst",
             batch=point.batch,
@@ -444,6 +456,8 @@ class Run:
             boundary=point.boundary,
             outputs=str(folder.resolve()) if last else None,
         )
+        if self._card and before:
+            answer["gpu"] = nvml.burst(before, self._card.sample())
         if last:
             worker.stop()
             answer["difference"] = self._judge.timed_difference(label, answer.pop("rows"), folder)

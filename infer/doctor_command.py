@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from infer import environment, reading, trust
+from infer import devices, environment, nvml, reading, trust
 from infer.artifact import Artifact, check_files, open_artifact
 from infer.console import give
 from infer.errors import ArtifactError
@@ -44,6 +45,8 @@ class RuntimeState:
         versions: of its distributions; empty where it is not installed.
         devices: that it sees, in its own words.
         problem: why it does not start, although it is installed.
+        without_cuda: why it cannot use the card, although it starts; None where it can, and where
+            there is no card.
         install: the command that installs it.
     """
 
@@ -52,6 +55,7 @@ class RuntimeState:
     versions: dict[str, str]
     devices: tuple[str, ...]
     problem: str
+    without_cuda: str | None
     install: str
 
 
@@ -111,10 +115,15 @@ def run(options: argparse.Namespace) -> int:
     if options.folder and not folder.exists():
         raise ArtifactError(f"{folder}: no such folder")
     with tempfile.TemporaryDirectory(prefix="exportbench-") as scratch:
-        runtimes = [runtime_state(name, Path(scratch)) for name in _DOCUMENTED]
+        card = _card()
+        runtimes = [runtime_state(name, Path(scratch), card) for name in _DOCUMENTED]
+        able = {one.name for one in runtimes if one.versions and one.without_cuda is None}
         paths = list(find(folder))
         trusted = trust.read(options.trust, [path.name for path in paths])
-        artifacts = [artifact_state(path, Path(scratch), trusted=trusted) for path in paths]
+        artifacts = [
+            artifact_state(path, Path(scratch), trusted=trusted, card=card, able=able)
+            for path in paths
+        ]
     value: dict[str, Any] = {
         "environment": environment.describe(),
         "runtimes": [asdict(one) for one in runtimes],
@@ -129,25 +138,40 @@ def run(options: argparse.Namespace) -> int:
     return NOT_MEASURED if bad else OK
 
 
-def runtime_state(name: str, scratch: Path) -> RuntimeState:
-    """Start a runtime in a process of its own and ask for its devices."""
+def _card() -> str | None:
+    """The card that a run would take, as CUDA_VISIBLE_DEVICES names it."""
+    there = devices.visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return next((card.visible_as for card in there if not card.unusable), None)
+
+
+def runtime_state(name: str, scratch: Path, card: str | None = None) -> RuntimeState:
+    """Start a runtime in a process of its own and ask for its devices, the card among them."""
     runtime = RUNTIMES[name]
     installed = versions(name)
-    devices: tuple[str, ...] = ()
-    problem = ""
+    seen: tuple[str, ...] = ()
+    problem, without_cuda = "", None
     if installed:
         nothing = Artifact(name, scratch, name, scratch)
         try:
-            with _worker(nothing, name, scratch) as worker:
+            with _worker(nothing, name, scratch, card) as worker:
                 worker.start()
-                devices = tuple(worker.ask("devices")["devices"])
+                if card:
+                    without_cuda = worker.ask("has_cuda")["problem"]
+                seen = tuple(worker.ask("devices")["devices"])
         except (Failure, OSError) as failure:
             problem = str(failure)
-    return RuntimeState(name, runtime.formats, installed, devices, problem, runtime.install)
+    return RuntimeState(
+        name, runtime.formats, installed, seen, problem, without_cuda, runtime.install
+    )
 
 
 def artifact_state(
-    path: Path, scratch: Path, now: datetime | None = None, trusted: Collection[str] = ()
+    path: Path,
+    scratch: Path,
+    now: datetime | None = None,
+    trusted: Collection[str] = (),
+    card: str | None = None,
+    able: Collection[str] = (),
 ) -> ArtifactState:
     """Whether an artifact is whole, loads in a process of its own, and for how long.
 
@@ -156,6 +180,8 @@ def artifact_state(
         scratch: folder for what the process writes.
         now: for its age; the present where it is None.
         trusted: artifacts that may execute code, as `infer.trust` takes them.
+        card: that it is loaded on, as CUDA_VISIBLE_DEVICES names it, if its runtime is
+        able: to use it; names of runtimes.
     """
     try:
         artifact = open_artifact(path)
@@ -175,7 +201,8 @@ def artifact_state(
             str(path), artifact.format, Outcome.LOAD_ERROR, str(error), expires, expiry
         )
     try:
-        with _worker(artifact, runtime, scratch, _signature(artifact)) as worker:
+        card = card if runtime in able else None
+        with _worker(artifact, runtime, scratch, card, _signature(artifact)) as worker:
             worker.start()
             worker.ask("load")
     except ArtifactError as error:
@@ -198,11 +225,16 @@ def _signature(artifact: Artifact) -> str | None:
 
 
 def _worker(
-    artifact: Artifact, runtime: str, scratch: Path, signature: str | None = None
+    artifact: Artifact,
+    runtime: str,
+    scratch: Path,
+    card: str | None,
+    signature: str | None = None,
 ) -> WorkerProcess:
     return WorkerProcess(
         artifact,
-        device=RUNTIMES[runtime].devices[-1] if environment.gpus() else "cpu",
+        device=RUNTIMES[runtime].devices[-1] if card else "cpu",
+        card=card,
         threads=environment.cores(),
         scratch=scratch / "worker",
         log=scratch / "worker.log",
@@ -230,23 +262,47 @@ def _expiry(artifact: Artifact, now: datetime) -> tuple[str, str]:
     return end.date().isoformat(), near
 
 
+def _of_card(gpu: dict[str, Any]) -> str:
+    """What is known of a card, in a line."""
+    mode, memory = gpu["compute_mode"], gpu["memory_bytes"]
+    facts = [
+        f"GPU {gpu['index']}: {gpu['name']}",
+        gpu["uuid"],
+        f"{memory / 2**30:.0f} GiB" if memory else None,
+        f"driver {gpu['driver']}" if gpu["driver"] else None,
+        f"CUDA {gpu['cuda']}" if gpu["cuda"] else None,
+        "MIG mode without an instance" if gpu["mig"] is None else None,
+        f"compute mode {mode}" if mode not in (None, "default") else None,
+        "clocks set by the user" if gpu["user_clocks"] else None,
+    ]
+    return ", ".join(fact for fact in facts if fact)
+
+
+def _of_cuda(runtime: RuntimeState) -> Text:
+    if not runtime.versions or runtime.problem:
+        return Text("-")
+    return Text("no", style="yellow") if runtime.without_cuda else Text("yes", style="green")
+
+
 def _show(
     machine: dict[str, Any],
     runtimes: list[RuntimeState],
     artifacts: list[ArtifactState],
     console: Console,
 ) -> None:
-    gpus = ", ".join(gpu["name"] for gpu in machine["gpus"]) or "no GPU"
     console.print(
         Text(
             f"Python {machine['python']}, {machine['processor']}, {machine['cores']} cores, "
-            f"{machine['memory_bytes'] / 2**30:.0f} GiB, {gpus}",
+            f"{machine['memory_bytes'] / 2**30:.0f} GiB{'' if machine['gpus'] else ', no GPU'}",
             style="dim",
         )
     )
+    for gpu in machine["gpus"]:
+        console.print(Text(_of_card(gpu), style="dim"), soft_wrap=True)
     console.print()
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("runtime", "takes", "version", "devices"):
+    cuda = ("CUDA",) if machine["gpus"] else ()
+    for title in ("runtime", "takes", "version", *cuda, "devices"):
         table.add_column(title)
     for runtime in runtimes:
         version = ", ".join(f"{n} {v}" for n, v in runtime.versions.items())
@@ -254,9 +310,13 @@ def _show(
             runtime.name,
             ", ".join(runtime.formats),
             Text(version or "not installed", style="" if version else "yellow"),
+            *((_of_cuda(runtime),) if cuda else ()),
             Text(runtime.problem or ", ".join(runtime.devices) or runtime.install),
         )
     console.print(table)
+    for reason in dict.fromkeys(runtime.without_cuda for runtime in runtimes):
+        if reason:
+            console.print(Text(reason, style="yellow"), soft_wrap=True)
     console.print()
     if not artifacts:
         console.print("no artifacts found")

@@ -270,13 +270,18 @@ def _paired(plan: Plan, options: argparse.Namespace) -> Plan:
         names = ", ".join(dict.fromkeys(path.name for _, path in plan.artifacts))
         raise UsageError(f"--against {' '.join(map(str, options.against))}: holds none of {names}")
     artifacts, pairs, setups = list(plan.artifacts), {}, dict(plan.setups)
+    unsupported = dict(plan.unsupported)
     for label, path in plan.artifacts:
         if path in former:
             pairs[label] = f"{label} (former)"
             artifacts.append((pairs[label], former[path]))
             if label in setups:
                 setups[pairs[label]] = setups[label]
-    return replace(plan, artifacts=tuple(artifacts), pairs=pairs, setups=setups)
+            if label in unsupported:
+                unsupported[pairs[label]] = unsupported[label]
+    return replace(
+        plan, artifacts=tuple(artifacts), pairs=pairs, setups=setups, unsupported=unsupported
+    )
 
 
 def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, Path]:

@@ -301,7 +301,10 @@ def _sizes_of_runs(runs: Sequence[RecordedRun]) -> LinePlot | None:
 def _environment(summary: Summary) -> list[tuple[str, str]]:
     run = summary.run
     machine, protocol = run["environment"], run["protocol"]
-    gpus = [f"{gpu['name']}, {gpu['memory']}, driver {gpu['driver']}" for gpu in machine["gpus"]]
+    gpus = [
+        f"{gpu['name']}, {tables.mebibytes(gpu['memory_bytes'])}, driver {gpu['driver']}"
+        for gpu in machine["gpus"]
+    ]
     return [
         ("processor", f"{machine['processor']}, {machine['cores']} cores"),
         ("memory", f"{machine['memory_bytes'] / 2**30:,.1f} GiB"),

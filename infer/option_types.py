@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 
 def whole(text: str) -> int:
@@ -21,10 +24,10 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def given(parse: Callable[[str], float]) -> Callable[[str], float]:
+def given(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """A parser of options whose errors argparse shows."""
 
-    def of(text: str) -> float:
+    def of(text: str) -> Value:
         try:
             return parse(text)
         except ValueError as error:

@@ -38,6 +38,8 @@ class Plan:
             it comes, `settings` for values of single settings, `python` for the interpreter
             that its worker runs in, `runtime` for another than the default of the format,
             `signature` for another function than the default of the file.
+        unsupported: why the runtime of an artifact cannot use the card, by label.
+        notices: of the choice of the device, what no reader of the results may overlook.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
         trusted: artifacts that may execute code, as `infer.trust` takes them.
         pairs: labels of artifacts and of the former artifact that each is compared with.
@@ -61,6 +63,8 @@ class Plan:
     absolute: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     card: str | None = None
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
     tf32: bool = False
 
     def describe(self) -> dict[str, Any]:
@@ -100,5 +104,6 @@ class Plan:
                 "ignored": tuple(value["ignored"]),
                 "absolute": tuple(value["absolute"]),
                 "trusted": tuple(value["trusted"]),
+                "notices": tuple(value["notices"]),
             }
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from infer import environment, input_options, trust
+from infer import devices, environment, input_options, trust
 from infer.artifact import ArtifactError, discover, label_paths, open_artifact
 from infer.finding import named
 from infer.inputs import read_inputs
@@ -43,16 +43,19 @@ def plan_of(options: argparse.Namespace) -> Plan:
     labels = [label for label, _ in artifacts]
     if options.reference and options.reference not in labels:
         raise UsageError(f"--reference {options.reference}: choose one of {', '.join(labels)}")
-    device = options.device
-    if device == "auto":
-        device = "cuda" if environment.gpus() else "cpu"
     stated = input_options.read(options, labels)
+    protocol = _protocol(PROTOCOLS[options.protocol], options)
+    threads = threads_of(options)
+    choice = devices.choose(options.device, _uses(artifacts, setups))
     return Plan(
         artifacts=artifacts,
         inputs=options.inputs,
-        protocol=_protocol(PROTOCOLS[options.protocol], options),
-        device=device,
-        threads=threads_of(options),
+        protocol=protocol,
+        device=choice.device,
+        card=choice.card,
+        unsupported=choice.unsupported,
+        notices=choice.notices,
+        threads=threads,
         timeout_s=options.timeout,
         memory_limit=options.memory_limit or int(0.9 * psutil.virtual_memory().available),
         tolerance=options.tolerance,
@@ -153,6 +156,20 @@ def _with_variants(
                 setups[f"{label} ({setting}={value})"] = common | changed
         result += [(name, path) for name in setups if name.startswith(f"{label} (")]
     return tuple(result), setups
+
+
+def _uses(
+    artifacts: tuple[tuple[str, Path], ...], setups: dict[str, dict[str, Any]]
+) -> dict[str, devices.Use]:
+    """The runtime of each artifact that has one, and the interpreter that it is in."""
+    found = {}
+    for label, path in artifacts:
+        setup = setups.get(label, {})
+        runtimes = takers(_format_of(path))
+        if runtimes:
+            runtime = setup.get("runtime", runtimes[0])
+            found[label] = devices.Use(runtime, setup.get("python", sys.executable))
+    return found
 
 
 def _signatures(texts: list[str], labels: list[str]) -> dict[str | None, str]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from infer import input_options, markdown, schedule, terminal, trust
+from infer import devices, input_options, markdown, schedule, terminal, trust
 from infer.console import give, progress, try_json
 from infer.controller import Run
 from infer.option_types import given, parse_bytes, positive
@@ -103,9 +103,11 @@ def options_parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--device",
-        choices=("auto", "cpu", "cuda"),
+        type=given(devices.parse_device),
         default="auto",
-        help="auto: GPU if there is one",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:N for the card of that number among the visible ones, or cuda:UUID "
+        "(default: auto, a card where a runtime of the artifacts can use one)",
     )
     run.add_argument(
         "--tf32",
@@ -207,6 +209,8 @@ def measure(plan: Plan, store: Store, command: list[str]) -> Summary:
         InputError: the inputs cannot be read.
         MeasurementError: the results cannot be written, or it was interrupted twice.
     """
+    for notice in plan.notices:
+        print(notice, file=sys.stderr)
     try:
         with progress() as tell:
             Run(plan, store, tell).run(command)
@@ -264,6 +268,11 @@ def _old_run(options: argparse.Namespace) -> tuple[Store, Plan]:
     except (IndexError, KeyError, TypeError):
         store.close()
         raise UsageError(f"--resume {options.resume}: holds no run") from None
+    try:
+        devices.check_there(plan.card)
+    except UsageError:
+        store.close()
+        raise
     return store, replace(plan, protocol=with_end(plan.protocol, options))
 
 

@@ -7,6 +7,7 @@ Arrays cross the border as `.npy` and `.npz` files, never as pickles.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import importlib.metadata
@@ -123,6 +124,16 @@ class Worker:
     def has_cuda(self) -> Answer:
         """Why the runtime cannot run on a GPU here, in words; null if it can."""
         return {"problem": self._module.has_cuda()}
+
+    def gpu_peak(self) -> Answer:
+        """The most bytes that the runtime has held on the card, as it counts; null if it does not.
+
+        Not the context of CUDA, nor what its libraries keep for themselves.
+        """
+        peak = getattr(self._loaded, "gpu_peak_bytes", None)
+        with contextlib.suppress(Exception):  # nothing that is measured needs it
+            return {"bytes": peak() if peak else None}
+        return {"bytes": None}
 
     def load(self) -> Answer:
         """Load the artifact."""

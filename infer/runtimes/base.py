@@ -108,6 +108,9 @@ class Model(Protocol):
     It may have more: `notes`, what a reader of its times should know; `optional`, names of inputs
     that a call may leave out; and `settle()`, which finds out what takes calls to find out, after
     loading and untimed.
+
+    On cuda it may have `gpu_peak_bytes()`: the most that the runtime has held on the card at a time
+    so far, as it counts itself; None where it does not.
     """
 
     signature: Signature

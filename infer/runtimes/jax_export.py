@@ -144,6 +144,12 @@ class JaxExport:
 
         return bare
 
+    def gpu_peak_bytes(self) -> int | None:
+        """Of XLA's arrays and temporary buffers, at their most."""
+        stats = jax.devices()[0].memory_stats() or {}
+        peak: int | None = stats.get("peak_bytes_in_use")
+        return peak
+
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were. XLA takes as many threads as it may use cores."""
         ran_on = {device.platform for leaf in self._last for device in leaf.devices()}

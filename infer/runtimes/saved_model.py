@@ -129,6 +129,12 @@ class SavedModel:
 
         return bare
 
+    def gpu_peak_bytes(self) -> int | None:
+        """Of the tensors, at their most."""
+        if self._device != "/GPU:0":
+            return None
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were."""
         ran_on = {value.device for value in self._last.values()}

@@ -95,6 +95,10 @@ class TorchModel:
 
         return bare
 
+    def gpu_peak_bytes(self) -> int | None:
+        """Of the tensors, at their most."""
+        return torch.cuda.max_memory_allocated() if self._device.type == "cuda" else None
+
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were."""
         ran_on = devices_of(self._last)
