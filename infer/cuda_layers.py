@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,13 @@ from infer.isolation import LAYERS, VARIABLE, isolate
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _NVML = "libnvidia-ml.so.1"
 # By the name that it is told by: none first, which also has the kernel make its devices.
-_CASES = {"none": (), **{layer: (layer,) for layer in LAYERS}, "all": LAYERS}
+_CASES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    **{layer: (layer,) for layer in LAYERS},
+    "all": LAYERS,
+}
+# Why it did not start with all layers, by the cards that were to be seen.
+_isolated: dict[str | None, str | None] = {}
 
 
 def cuda_by_layer(timeout_s: float = 60.0, python: str = sys.executable) -> list[dict[str, Any]]:
@@ -39,12 +46,41 @@ def cuda_by_layer(timeout_s: float = 60.0, python: str = sys.executable) -> list
         layer that was asked for could not be closed here; "seconds" that the process took; "error"
         in words, or None.
     """
-    return [_try(name, layers, timeout_s, python) for name, layers in _CASES.items()]
+    return [_try(name, layers, timeout_s, python, os.environ) for name, layers in _CASES.items()]
 
 
-def _try(name: str, layers: tuple[str, ...], timeout_s: float, python: str) -> dict[str, Any]:
+def sandbox_failure(python: str, environment: Mapping[str, str], timeout_s: float) -> str | None:
+    """Why CUDA, which starts outside, does not start in a worker, in a line; None if it does.
+
+    Tried once for the same cards.
+
+    Args:
+        python: the interpreter of the worker.
+        environment: its environment variables.
+        timeout_s: seconds that the try may take.
+    """
+    if environment.get(VARIABLE) == "off":
+        return None
+    cards = environment.get("CUDA_VISIBLE_DEVICES")
+    if cards not in _isolated:
+        _isolated[cards] = _try("all", LAYERS, timeout_s, python, environment)["error"]
+    if _isolated[cards] is None:
+        return None
+    return (
+        f"the CUDA driver starts on this machine, but not in the sandbox: {_isolated[cards]}; "
+        f"{VARIABLE}=off measures without it"
+    )
+
+
+def _try(
+    name: str,
+    layers: tuple[str, ...],
+    timeout_s: float,
+    python: str,
+    environment: Mapping[str, str],
+) -> dict[str, Any]:
     command = [python, "-I", str(_BOOTSTRAP), "infer.cuda_layers", ",".join(layers)]
-    environment = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    environment = {key: value for key, value in environment.items() if key != VARIABLE}
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
         said = last_line(command, environment, timeout_s, subprocess.DEVNULL, Path(folder))

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from infer import cuda_start
+from infer import cuda_layers, cuda_start
 from infer.artifact import Artifact, Manifest
 from infer.interpreters import python_of
 from infer.isolation import HOME
@@ -200,10 +200,19 @@ class WorkerProcess:
             for folder in self._folders:
                 if shutil.disk_usage(folder).free == 0:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
-            if self._cuda and (why := cuda_start.failure(self._cuda)):
+            if why := self._why_no_cuda(action):
                 reason = f"{why}; the runtime said: {failed.reason}"
                 raise Failure(failed.outcome, reason) from None
             raise
+
+    def _why_no_cuda(self, action: str) -> str | None:
+        """What keeps the CUDA driver from starting, asked after a failure; None for nothing."""
+        if self._cuda is None:
+            return None
+        why = cuda_start.failure(self._cuda)
+        if why is None and self._cuda["cuinit"] == 0 and action in ("start", "load"):
+            why = cuda_layers.sandbox_failure(self._python, self._environment, self._timeout_s)
+        return why
 
     def _ask(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin

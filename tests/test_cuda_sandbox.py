@@ -78,6 +78,7 @@ def with_driver(stand_in, monkeypatch):
     """This process's children find the stand-in, and no start is remembered."""
     monkeypatch.setenv("LD_LIBRARY_PATH", str(stand_in))
     monkeypatch.setattr(cuda_start, "_started", {})
+    monkeypatch.setattr("infer.cuda_layers._isolated", {})
     return monkeypatch
 
 
@@ -413,14 +414,18 @@ def test_a_layer_under_which_cuda_fails_says_how(with_driver, wish, expected):
     assert case["context"] is False
 
 
-def test_the_layer_that_keeps_cuda_from_starting_is_told(with_driver, stand_in, tmp_path):
-    """With a filter that refuses what the driver needs, as that of a worker on the CPU does."""
+@pytest.fixture
+def refusing_filter(with_driver, tmp_path):
+    """A filter that refuses what the driver needs, as that of a worker on the CPU does."""
     project = tmp_path / "project"
     shutil.copytree(ROOT / "infer", project / "infer")
     filter_ = project / "infer" / "seccomp.py"
     filter_.write_text(filter_.read_text().replace('{"socket": _LISTENER} if cuda', "{} if cuda"))
     with_driver.setattr("infer.cuda_layers._BOOTSTRAP", project / "infer" / "bootstrap.py")
 
+
+@pytest.mark.usefixtures("refusing_filter")
+def test_the_layer_that_keeps_cuda_from_starting_is_told():
     found = {case["layer"]: case["name"] for case in cuda_by_layer()}
 
     refused, fine = "CUDA_ERROR_OPERATING_SYSTEM", "CUDA_SUCCESS"
@@ -490,3 +495,26 @@ def test_a_driver_that_does_not_start_is_named_before_what_the_runtime_says(
         process.start()
         with pytest.raises(Failure, match=rf"^the CUDA driver does not start .*: {line}; the "):
             process.ask("load")
+
+
+@pytest.mark.usefixtures("refusing_filter")
+def test_a_sandbox_that_keeps_cuda_from_starting_is_named_too(on_cuda):
+    with on_cuda() as process:
+        process.start()
+        with pytest.raises(Failure) as caught:
+            process.ask("load")
+
+    reason = caught.value.reason
+    assert reason.startswith(
+        "the CUDA driver starts on this machine, but not in the sandbox: cuInit"
+    )
+    assert "304 (CUDA_ERROR_OPERATING_SYSTEM); EXPORTBENCH_ISOLATION=off measures " in reason
+
+
+def test_where_cuda_starts_a_failure_is_the_runtimes_own(with_driver, on_cuda):
+    with on_cuda() as process:
+        process.start()
+        with pytest.raises(Failure) as caught:
+            process.ask("load")
+
+    assert "CUDA" not in caught.value.reason
