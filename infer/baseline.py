@@ -5,6 +5,7 @@ The file holds:
     baseline_version   of this layout
     margins            by what is judged, for all artifacts; absent ones are the program's
     setup              device, threads and batch that it was measured with, and on which processor
+                       and card
     artifacts          by label: what was measured, and `margins` of its own where it has any
 
 Margins are written by hand and kept when the rest is written anew. Keys are sorted and figures

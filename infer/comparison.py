@@ -179,6 +179,12 @@ def _environment(a: Record, b: Record) -> list[Difference]:
     machines = a["environment"], b["environment"]
     names = dict.fromkeys((*machines[0], *machines[1]))
     values = {name: tuple(machine.get(name) for machine in machines) for name in names}
+    # Other facts of a card change from moment to moment.
+    values["gpus"] = tuple(
+        [f"{gpu['name']} ({gpu['uuid']}, driver {gpu['driver']})" for gpu in machine["gpus"]]
+        for machine in machines
+    )
+    values["card"] = (a.get("card"), b.get("card"))
     protocols = a["protocol"], b["protocol"]
     values |= {name: (a.get(name), b.get(name)) for name in ("device", "threads", "inputs_sha256")}
     values |= {
@@ -199,8 +205,6 @@ def _text(value: Any, name: str) -> str:
         return f"{value / 2**30:,.1f} GiB"
     if name == "load_average":
         return f"{value[0]:.1f}"
-    if name == "gpus":
-        return ", ".join(f"{gpu['name']} (driver {gpu['driver']})" for gpu in value)
     if name.endswith("sha256"):
         return str(value)[:12]
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

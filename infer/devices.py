@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,11 +27,11 @@ class Use:
 
     Attributes:
         runtime: its name.
-        python: path of the interpreter.
+        python: path of the interpreter that the user names; None for the one that has the runtime.
     """
 
     runtime: str
-    python: str = sys.executable
+    python: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ def _ask(use: Use, card: Card) -> str | None:
         folder = Path(name)
         nothing = Artifact(use.runtime, folder, runtime.formats[0], folder)
         setup = {"runtime": use.runtime}
-        if use.python != sys.executable:
+        if use.python:
             setup |= {"python": use.python, "interpreter": use.python}
         try:
             with WorkerProcess(

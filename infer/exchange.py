@@ -19,7 +19,7 @@ def as_csv(summaries: dict[str, Summary]) -> str:
         summaries: by the names of the runs.
     """
     lines = [
-        {"run": name, **_of_artifact(row), **_of_calls(point, row.timings.get(point))}
+        {"run": name, **_of_artifact(row, summary), **_of_calls(point, row.timings.get(point))}
         for name, summary in summaries.items()
         for row in summary.rows
         for point in row.timings or [""]
@@ -39,11 +39,15 @@ def _harmless(value: Any) -> Any:
     return value
 
 
-def _of_artifact(row: Row) -> dict[str, Any]:
+def _of_artifact(row: Row, summary: Summary) -> dict[str, Any]:
     difference = row.accuracy_difference or {}
     metrics = row.metrics or {}
+    card = summary.card or {}
     return {
         "artifact": row.artifact,
+        "device": summary.run["device"],
+        "card": card.get("name"),
+        "card_uuid": card.get("uuid"),
         "format": row.format,
         "weights": row.weights,
         "sha256": row.sha256,
@@ -55,6 +59,8 @@ def _of_artifact(row: Row) -> dict[str, Any]:
         "until_steady_s": row.until_steady_s,
         "memory_bytes": row.runtime_rss_bytes,
         "gpu_bytes": row.gpu_bytes,
+        "gpu_device_bytes": row.gpu_device_bytes,
+        "gpu_runtime_peak_bytes": row.gpu_runtime_peak_bytes,
         "size_bytes": row.bytes,
         "installed_bytes": row.installed_bytes,
         "largest_difference": row.largest_difference,
@@ -85,6 +91,7 @@ def _of_calls(point: str, timing: Timing | None) -> dict[str, Any]:
         "timed_calls": timing.calls if timing else None,
         "generations": timing.generations if timing else None,
         "of_ceiling": timing.ceiling_share if timing else None,
+        "joules_per_sample": timing.joules_per_sample if timing else None,
     }
 
 
@@ -104,7 +111,7 @@ def as_latex(summary: Summary) -> str:
     titles, grown = tables.growth(summary)
     if grown:
         left = [True] + [False] * (len(titles) - 1)
-        parts += ["", _comment(tables.GROWTH_TITLE), _tabular(titles, grown, left)]
+        parts += ["", _comment(tables.growth_title(summary)), _tabular(titles, grown, left)]
     parts += ["", *map(_comment, tables.legend(summary))]
     return "\n".join(parts) + "\n"
 

@@ -100,7 +100,8 @@ def as_markdown(judgement: Judgement) -> str:
     if setup:
         lines += [
             "",
-            f"Measured on {setup['processor']}, {setup['device']} with {setup['threads']} threads. "
+            f"Measured on {setup['processor']}, {setup.get('card') or setup['device']} with "
+            f"{setup['threads']} threads. "
             "x: time over the former artifact's, measured in turn, with its 95 % interval.",
         ]
     return "\n".join(lines).rstrip() + "\n"

@@ -127,7 +127,7 @@ def _source(text: str) -> str:
 def _page(run: RecordedRun) -> Page:
     summary = run.summary
     titles, grown = tables.growth(summary)
-    sizes = _plain(tables.GROWTH_TITLE, titles, grown) if grown else None
+    sizes = _plain(tables.growth_title(summary), titles, grown) if grown else None
     return Page(
         run.name,
         tables.conditions(summary),
@@ -284,8 +284,7 @@ def _sizes_of_runs(runs: Sequence[RecordedRun]) -> LinePlot | None:
         return (
             machine["processor"],
             machine["cores"],
-            str(machine["gpus"]),
-            stated["device"],
+            run.summary.device,
             stated["threads"],
             stated["protocol"]["batch"],
             tuple(run.summary.points[:1]),
@@ -312,7 +311,7 @@ def _environment(summary: Summary) -> list[tuple[str, str]]:
         ("system", str(machine["system"])),
         ("Python", str(machine["python"])),
         ("load at start", ", ".join(f"{load:.1f}" for load in machine["load_average"])),
-        ("device and threads", f"{run['device']}, {run['threads']} threads"),
+        ("device and threads", f"{summary.device}, {run['threads']} threads"),
         (
             "protocol",
             f"{protocol['name']}: {summary.generations} generations of processes, "

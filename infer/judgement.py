@@ -101,7 +101,7 @@ class Measured:
     Attributes:
         facts: of each artifact, by label; without the former ones.
         pairs: by label, of those that were measured beside a former artifact.
-        setup: device, threads, batch and processor.
+        setup: device, threads, batch and processor, and the card's name where there is one.
         commands: that measure an artifact alone, by label.
         paths: of the artifacts, by label.
         seconds: that the run took.
@@ -191,6 +191,7 @@ def measured(records: list[Record]) -> Measured:
             "threads": run["threads"],
             "batch": protocol["batch"],
             "processor": run["environment"]["processor"],
+            **({"card": summary.card["name"]} if summary.card else {}),
         },
         commands={label: row.command for label, row in rows.items()},
         paths={label: row.path for label, row in rows.items()},
@@ -214,7 +215,7 @@ def _facts(
         inputs=run["inputs_sha256"] or drawn or evaluation.get("sha256"),
         bytes=row.bytes,
         memory=row.runtime_rss_bytes,
-        gpu_memory=row.gpu_bytes,
+        gpu_memory=row.gpu_memory[0] if row.gpu_memory else None,
         call_s={
             point: row.timings[point].call_s
             for point in dict.fromkeys((*points, *row.timings))
@@ -672,6 +673,13 @@ class _Case:
                     f"the baseline was measured otherwise, with {', '.join(altered)}",
                     f"measure with {', '.join(f'--{what}' for what in altered)}, or give the "
                     "former artifacts with --against",
+                )
+            card = self.baseline.setup.get("card")
+            if card != self.found.setup.get("card"):
+                return self._unknown(
+                    name,
+                    f"the baseline was measured on {card or 'a card that is not named'}",
+                    "measure on the same model, or give the former artifacts with --against",
                 )
         share = self.margins.memory
         limit = max(before * (1 + share), before + LEAST_MEMORY)

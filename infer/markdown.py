@@ -28,7 +28,7 @@ def render(summary: Summary) -> str:
         lines += [""]
     titles, grown = tables.growth(summary)
     if grown:
-        lines += [f"## {tables.GROWTH_TITLE}", "", _line(titles)]
+        lines += [f"## {tables.growth_title(summary)}", "", _line(titles)]
         lines += [_line([":---", *["---:"] * (len(titles) - 1)]), *map(_line, grown), ""]
     lines += [f"{line}  " for line in tables.legend(summary)]
     return "\n".join(lines).rstrip() + "\n"

@@ -168,7 +168,7 @@ def _uses(
         runtimes = takers(_format_of(path))
         if runtimes:
             runtime = setup.get("runtime", runtimes[0])
-            found[label] = devices.Use(runtime, setup.get("python", sys.executable))
+            found[label] = devices.Use(runtime, setup.get("python"))
     return found
 
 

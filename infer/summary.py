@@ -42,6 +42,8 @@ class Timing:
         steady: whether the warm-up of every process ended with steady calls.
         ceiling_share: the least time that the machine's arithmetic and memory allow for such a
             call, over the time that it took; None where one of these is not known.
+        joules_per_sample: energy that the card took, in the bursts that are long enough to tell
+            (infer.nvml); None where there is none.
     """
 
     call_s: float
@@ -52,13 +54,16 @@ class Timing:
     generations: int
     steady: bool
     ceiling_share: float | None
+    joules_per_sample: float | None = None
 
 
 @dataclass(frozen=True)
 class Row:
     """What is known of one artifact. Times are seconds, medians over its processes.
 
-    A value is None where it was not measured. `environment` is that of its worker: the version of
+    A value is None where it was not measured. Memory of a card is told by the driver for the
+    process (`gpu_bytes`), by what is in use on the whole card (`gpu_device_bytes`) and by the
+    runtime (`gpu_runtime_peak_bytes`). `environment` is that of its worker: the version of
     Python and the interpreter's path. `placement` says where it ran, and with which settings.
     `executes_code` is whether the manifest says that loading it can execute code.
     """
@@ -87,6 +92,8 @@ class Row:
     peak_rss_bytes: int | None = None
     runtime_rss_bytes: int | None = None
     gpu_bytes: int | None = None
+    gpu_device_bytes: int | None = None
+    gpu_runtime_peak_bytes: int | None = None
     installed_bytes: int | None = None
     grows_with_batch: bool | None = None
     reference: str | None = None
@@ -105,6 +112,19 @@ class Row:
     sha256: str | None = None
     executes_code: bool | None = None
     classes: tuple[str, ...] = ()
+
+    @property
+    def gpu_memory(self) -> tuple[int, str] | None:
+        """The best that is known of its memory on the card: bytes, and who says so.
+
+        That is "process", "card" or "runtime".
+        """
+        known = (
+            (self.gpu_bytes, "process"),
+            (self.gpu_device_bytes, "card"),
+            (self.gpu_runtime_peak_bytes, "runtime"),
+        )
+        return next(((value, who) for value, who in known if value is not None), None)
 
 
 @dataclass(frozen=True)
@@ -128,6 +148,17 @@ class Summary:
     ceilings: list[Record]
     interrupted: bool
     ended: str | None
+
+    @property
+    def device(self) -> str:
+        """What was measured on: "cpu", or "cuda" with the card's name and UUID."""
+        card = self.card
+        return f"cuda, {card['name']} ({card['uuid']})" if card else str(self.run["device"])
+
+    @property
+    def card(self) -> dict[str, Any] | None:
+        """The card that was measured on, as `infer.nvml` describes it."""
+        return card_of(self.run)
 
     @property
     def points(self) -> list[str]:
@@ -166,18 +197,26 @@ class Summary:
         return sorted(rows, key=lambda row: str(row.framework)) if several else []
 
 
+def card_of(run: Record) -> dict[str, Any] | None:
+    """The card that a run is on, as `infer.nvml` describes it; None where there is none."""
+    wanted = run.get("card")
+    there = run["environment"]["gpus"] if wanted else ()
+    return next((gpu for gpu in there if wanted in (gpu["uuid"], str(gpu["index"]))), None)
+
+
 def summarize(records: list[Record]) -> Summary:
     """Bring together what the records of a run say."""
     run = next(record for record in records if record["kind"] == "run")
     found = _Found(records)
     rows = [_row(artifact, found, run) for artifact in found.artifacts.values()]
-    notices = [NOTICES[run["protocol"]["name"]]] if run["protocol"]["name"] in NOTICES else []
+    notices = list(run.get("notices", ()))
+    notices += [NOTICES[run["protocol"]["name"]]] if run["protocol"]["name"] in NOTICES else []
     for artifact in found.artifacts.values():
         for notice in (artifact.get("manifest") or {}).get("notices", ()):
             if notice not in notices:
                 notices.append(notice)
     notices += found.probe_notices() + found.unused(run) + found.unrest()
-    notices += found.isolation_notices()
+    notices += found.isolation_notices() + found.clock_notices(run)
     if found.interrupted:
         notices.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
@@ -262,6 +301,8 @@ class _Found:
         # Seconds of the calls: by artifact, point, generation and turn.
         self.bursts: dict[str, dict[str, dict[int, dict[int, list[float]]]]] = {}
         self._calm: dict[str, dict[str, Bursts]] = {}  # by point
+        self.energies: dict[tuple[str, str], list[tuple[float, int]]] = {}  # joules and samples
+        self.user_clocks = False
         self.batches: dict[str, int] = {}
         self.per_call: dict[str, int] = {}  # samples, of a point
         self.pairs: dict[str, str] = {}  # of artifacts and the former ones
@@ -304,10 +345,34 @@ class _Found:
                 full = record["samples"] // record["batch"] or len(record["seconds"])
                 turns[record["turn"]] = record["seconds"][:full]
                 self.per_call[record["point"]] = min(record["batch"], record["samples"])
+                self._take_card(record)
             elif kind == "end":
                 self.interrupted, self.ended = record["interrupted"], record["reason"]
             elif kind == "resume":
                 self.interrupted, self.ended = True, None
+
+    def _take_card(self, burst: Record) -> None:
+        """What a burst says of the card."""
+        gpu = burst.get("gpu") or {}
+        self.user_clocks |= bool(gpu.get("user_clocks"))
+        if gpu.get("energy_j") is not None:
+            own = self.energies.setdefault((burst["artifact"], burst["point"]), [])
+            own.append((gpu["energy_j"], burst["samples"]))
+
+    def joules_per_sample(self, label: str, point: str) -> float | None:
+        """Energy that the card took, over all bursts that tell."""
+        told = self.energies.get((label, point))
+        return sum(j for j, _ in told) / sum(n for _, n in told) if told else None
+
+    def clock_notices(self, run: Record) -> list[str]:
+        """That the card's clocks are not its own."""
+        card = card_of(run) or {}
+        if not (self.user_clocks or card.get("user_clocks")):
+            return []
+        return [
+            f"CLOCKS OF THE USER: the clocks of {card.get('name', 'the card')} have been set by "
+            "hand; as it comes, it may be faster or slower."
+        ]
 
     def probe_notices(self) -> list[str]:
         """What casts doubt on all that is said of agreement: the inputs, and the reference."""
@@ -576,6 +641,8 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
         "peak_rss_bytes": peak,
         "runtime_rss_bytes": peak - bare if peak and bare else None,
         "gpu_bytes": survey["gpu_bytes"],
+        "gpu_device_bytes": survey["gpu_device_bytes"],
+        "gpu_runtime_peak_bytes": survey["gpu_runtime_peak_bytes"],
         "installed_bytes": survey["footprint"]["bytes"],
         "grows_with_batch": (
             check[str(batch)] > check["1"] if batch > 1 and str(batch) in check else None
@@ -616,6 +683,7 @@ def _timing(label: str, point: str, found: _Found) -> Timing:
             if point in record["warm_up"]
         ),
         ceiling_share=least_s / call_s if least_s else None,
+        joules_per_sample=found.joules_per_sample(label, point),
     )
 
 
@@ -639,7 +707,7 @@ def _command(artifact: Record, run: Record) -> str:
         ("budget", protocol["budget_s"]),
         ("resolve", protocol["resolve"]),
         ("batch", protocol["batch"]),
-        ("device", run["device"]),
+        ("device", _device_option(run)),
         ("threads", run["threads"]),
         ("timeout", None if run["timeout_s"] == DEFAULT_TIMEOUT_S else run["timeout_s"]),
     ):
@@ -651,6 +719,12 @@ def _command(artifact: Record, run: Record) -> str:
     if tuple(protocol["scenarios"]) != DEFAULT_SCENARIOS:
         command += ["--scenario", *protocol["scenarios"]]
     return shlex.join(command)
+
+
+def _device_option(run: Record) -> str:
+    """The device, with the card where there are several."""
+    several = len(run["environment"]["gpus"]) > 1
+    return f"cuda:{run['card']}" if several and run.get("card") else str(run["device"])
 
 
 def _wishes(run: Record, label: str) -> list[str]:

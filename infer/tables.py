@@ -61,6 +61,24 @@ def mebibytes(value: int | None) -> str:
     return "-" if value is None else f"{value / 2**20:,.1f} MiB"
 
 
+def joules(value: float | None) -> str:
+    """An energy in the unit that suits it."""
+    if value is None:
+        return "-"
+    for unit, scale in (("J", 1.0), ("mJ", 1e-3)):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value * 1e6:.3g} µJ"
+
+
+def _gpu_memory(row: Row, summary: Summary) -> str:
+    """With who says so, unless it is the driver for the process."""
+    if row.gpu_memory is None:
+        return "-"
+    value, who = row.gpu_memory
+    return mebibytes(value) + ("" if who == "process" else f" ({who})")
+
+
 def _percentiles(timing: Timing | None) -> str:
     if timing is None or not timing.percentiles_s:
         return "-"
@@ -108,6 +126,14 @@ def speed(point: str, summary: Summary) -> list[Column]:
                 timing(lambda t, row: "-" if t.ceiling_share is None else f"{t.ceiling_share:.0%}"),
             )
         )
+    if any(
+        row.timings[point].joules_per_sample is not None
+        for row in summary.rows
+        if point in row.timings
+    ):
+        columns.append(
+            Column(lambda s: "energy a sample", timing(lambda t, row: joules(t.joules_per_sample)))
+        )
     return columns
 
 
@@ -142,7 +168,7 @@ COST = [
         ),
     ),
     Column(lambda s: "memory", lambda row, s: mebibytes(row.runtime_rss_bytes)),
-    Column(lambda s: "GPU memory", lambda row, s: mebibytes(row.gpu_bytes)),
+    Column(lambda s: "GPU memory", _gpu_memory),
     Column(lambda s: "size", lambda row, s: mebibytes(row.bytes)),
     Column(lambda s: "installed", lambda row, s: mebibytes(row.installed_bytes)),
 ]
@@ -185,7 +211,6 @@ def _kept(row: Row) -> str:
     return "neither"
 
 
-GROWTH_TITLE = "How the time for a call grows with its inputs (in brackets: times the smallest)"
 AGREEMENT = [
     _ARTIFACT,
     Column(lambda s: "outcome", lambda row, s: row.outcome, left=True),
@@ -288,7 +313,7 @@ def by_speed(rows: list[Row], summary: Summary) -> list[Row]:
 
 
 def sections(summary: Summary) -> list[tuple[str, list[Row]]]:
-    """Title and rows of each comparison."""
+    """Title and rows of each comparison; the title says on which device."""
     result = []
     for rows in summary.groups:
         weights = rows[0].weights
@@ -302,7 +327,15 @@ def sections(summary: Summary) -> list[tuple[str, list[Row]]]:
     if summary.own_training:
         title = "Each framework's own training, in its own formats (the paper's comparison)"
         result.append((title, summary.own_training))
-    return result
+    return [(f"{title}, on {summary.device}", rows) for title, rows in result]
+
+
+def growth_title(summary: Summary) -> str:
+    """Title of the table of `growth`."""
+    return (
+        "How the time for a call grows with its inputs (in brackets: times the smallest), on "
+        + summary.device
+    )
 
 
 def growth(summary: Summary) -> tuple[list[str], list[list[str]]]:
@@ -341,7 +374,7 @@ def conditions(summary: Summary) -> str:
     machine = run["environment"]
     gpus = ", ".join(gpu["name"] for gpu in machine["gpus"]) or "no GPU"
     return (
-        f"{machine['processor']}, {machine['cores']} cores, {gpus}; on {run['device']} with "
+        f"{machine['processor']}, {machine['cores']} cores, {gpus}; on {summary.device} with "
         f"{run['threads']} threads; {summary.generations} generations of processes, "
         f"{run['protocol']['bursts']} turns in each; load at start "
         f"{machine['load_average'][0]:.1f}"
@@ -362,9 +395,32 @@ def legend(summary: Summary) -> list[str]:
         "could have seen: half the width of that interval, the smallest difference that would "
         "have shown in this run.",
         *_ceiling(summary),
+        *_of_card(summary),
         "start: interpreter and import. until steady: warm-up, with its calls. memory: resident "
         "at its peak, above the bare interpreter. installed: the runtime with what it needs.",
     ]
+
+
+def _of_card(summary: Summary) -> list[str]:
+    lines = []
+    known = {row.gpu_memory[1] for row in summary.rows if row.gpu_memory}
+    if known:
+        said = {
+            "process": "what the driver says that the process held at most",
+            "card": "(card): by how much the memory in use on the card grew, since the driver "
+            "does not tell of the process",
+            "runtime": "(runtime): what the runtime counts itself, without CUDA's own",
+        }
+        lines.append("GPU memory: " + "; ".join(said[who] for who in said if who in known) + ".")
+    if any(
+        timing.joules_per_sample is not None
+        for row in summary.rows
+        for timing in row.timings.values()
+    ):
+        lines.append(
+            "energy a sample: of the whole card, by its counter, pauses between calls included."
+        )
+    return lines
 
 
 def _ceiling(summary: Summary) -> list[str]:

@@ -39,7 +39,7 @@ def show(summary: Summary, console: Console) -> None:
         for cells in grown:
             table.add_row(*cells)
         console.print()
-        console.print(Text(tables.GROWTH_TITLE, style="bold"))
+        console.print(Text(tables.growth_title(summary), style="bold"))
         console.print(table)
     for line in tables.legend(summary):
         console.print(Text(line, style="dim"))

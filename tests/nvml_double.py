@@ -60,7 +60,7 @@ class Nvml:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("nvml") and callable(getattr(pynvml, name, None)):
-            answer = type(self).__dict__.get(f"_{name}")
+            answer = getattr(type(self), f"_{name}", None)
 
             def call(*arguments: Any) -> Any:
                 self.calls.append(name)

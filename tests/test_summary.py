@@ -79,6 +79,8 @@ def survey(name, *, samples=1000, batch=32, **values):
             "bare_rss_bytes": 20 * MIB,
         },
         "gpu_bytes": None,
+        "gpu_device_bytes": None,
+        "gpu_runtime_peak_bytes": None,
         "footprint": {"bytes": 70 * MIB},
     } | values
 
@@ -536,9 +538,9 @@ def test_own_training_is_each_framework_with_its_own_weights():
     assert [row.artifact for row in summary.own_training] == ["jax in jax", "torch in torch"]
     titles = [title for title, _ in tables.sections(summary)]
     assert titles == [
-        "Same weights: t-weights, trained in torch",
-        "Same weights: j-weights, trained in jax",
-        "Each framework's own training, in its own formats (the paper's comparison)",
+        "Same weights: t-weights, trained in torch, on cpu",
+        "Same weights: j-weights, trained in jax, on cpu",
+        "Each framework's own training, in its own formats (the paper's comparison), on cpu",
     ]
 
 
@@ -559,7 +561,9 @@ def test_bare_payload_has_a_section_and_no_weights():
     row = row_of(summary, "model.onnx")
     assert (row.weights, row.framework, row.format) == (None, None, "fake")
     assert summary.own_training == []
-    assert [title for title, _ in tables.sections(summary)] == ["Artifacts without a manifest"]
+    assert [title for title, _ in tables.sections(summary)] == [
+        "Artifacts without a manifest, on cpu"
+    ]
 
 
 def test_interrupted_run_shows_what_was_measured():
@@ -947,9 +951,9 @@ def test_growth_with_the_shape_has_a_table_of_its_own():
     # In brackets the ratio to the smallest shape.
     assert rows == [["a", "10 ms (1.0)", "20 ms (2.0)", "50 ms (5.0)"]]
     report = markdown.render(summary)
-    assert f"## {tables.GROWTH_TITLE}" in report
+    assert f"## {tables.growth_title(summary)}" in report
     assert "| a | 10 ms (1.0) | 20 ms (2.0) | 50 ms (5.0) |" in report
-    assert tables.GROWTH_TITLE in shown(summary)
+    assert tables.growth_title(summary) in shown(summary)
 
 
 def test_other_models_of_other_shapes_are_no_growth():
@@ -964,8 +968,8 @@ def test_one_shape_has_no_growth():
     summary = summarize([RUN, sized("28/a", 28), survey("28/a"), burst("28/a", 0, [1.0]), END])
 
     assert tables.growth(summary) == ([], [])
-    assert tables.GROWTH_TITLE not in markdown.render(summary)
-    assert tables.GROWTH_TITLE not in shown(summary)
+    assert tables.growth_title(summary) not in markdown.render(summary)
+    assert tables.growth_title(summary) not in shown(summary)
 
 
 def test_planned_calls_that_nothing_was_measured_of_have_no_table():
