@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ _CASES: dict[str, tuple[str, ...]] = {
 }
 # Why it did not start with all layers, by the cards that were to be seen.
 _isolated: dict[str | None, str | None] = {}
+_trying = threading.Lock()  # workers may fail in several threads
 
 
 def cuda_by_layer(timeout_s: float = 60.0, python: str = sys.executable) -> list[dict[str, Any]]:
@@ -62,8 +64,9 @@ def sandbox_failure(python: str, environment: Mapping[str, str], timeout_s: floa
     if environment.get(VARIABLE) == "off":
         return None
     cards = environment.get("CUDA_VISIBLE_DEVICES")
-    if cards not in _isolated:
-        _isolated[cards] = _try("all", LAYERS, timeout_s, python, environment)["error"]
+    with _trying:
+        if cards not in _isolated:
+            _isolated[cards] = _try("all", LAYERS, timeout_s, python, environment)["error"]
     if _isolated[cards] is None:
         return None
     return (

@@ -12,6 +12,7 @@ import contextlib
 import json
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from infer.cuda_driver import start
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 # What came of it, by the cards that were to be seen.
 _started: dict[str | None, dict[str, Any]] = {}
+_starting = threading.Lock()  # workers may be made in several threads
 
 
 def started(
@@ -38,10 +40,11 @@ def started(
         As `infer.cuda_driver.start`.
     """
     cards = environment.get("CUDA_VISIBLE_DEVICES")
-    if cards not in _started:
-        command = [python, "-I", str(_BOOTSTRAP), "infer.cuda_start"]
-        _started[cards] = last_line(command, environment, timeout_s, log)
-    return _started[cards]
+    with _starting:
+        if cards not in _started:
+            command = [python, "-I", str(_BOOTSTRAP), "infer.cuda_start"]
+            _started[cards] = last_line(command, environment, timeout_s, log)
+        return _started[cards]
 
 
 def failure(said: Mapping[str, Any]) -> str | None:

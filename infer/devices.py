@@ -174,8 +174,7 @@ def _ask(use: Use, card: Card) -> str | None:
                 setup=setup,
             ) as worker:
                 worker.start()
-                problem: str | None = worker.ask("has_cuda")["problem"]
-                return problem
+                return worker.has_cuda()
         except (Failure, OSError) as failure:
             return str(failure)
 

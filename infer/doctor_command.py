@@ -156,7 +156,7 @@ def runtime_state(name: str, scratch: Path, card: str | None = None) -> RuntimeS
             with _worker(nothing, name, scratch, card) as worker:
                 worker.start()
                 if card:
-                    without_cuda = worker.ask("has_cuda")["problem"]
+                    without_cuda = worker.has_cuda()
                 seen = tuple(worker.ask("devices")["devices"])
         except (Failure, OSError) as failure:
             problem = str(failure)

@@ -12,9 +12,10 @@ A network namespace would do less: it leaves the sockets of this machine open, a
 people run this (containers, Ubuntu) nobody but root may make one.
 
 Nothing below /dev/shm may be written, by workers on cuda neither. What CUDA makes there
-(cuda.shm.*) is for handing memory and events to other processes, which no worker does; the driver
-starts and computes without. Landlock knows no patterns of names: who may make one file there may
-alter the shared memory of every other program, and with it the result of another artifact.
+(cuda.shm.*) is for handing memory and events to other processes, which no worker does; other
+sandboxes that give no right to it run CUDA without. Landlock knows no patterns of names: who may
+make one file there may alter the shared memory of every other program, and with it the result of
+another artifact.
 
 Only the standard library is used, no thread is running yet when this is called, and nothing costs
 anything in a call of a model: the filter looks at the number of a system call, which the kernel

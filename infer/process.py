@@ -200,17 +200,26 @@ class WorkerProcess:
             for folder in self._folders:
                 if shutil.disk_usage(folder).free == 0:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
-            if why := self._why_no_cuda(action):
+            if action in ("start", "load") and (why := self._why_no_cuda()):
                 reason = f"{why}; the runtime said: {failed.reason}"
                 raise Failure(failed.outcome, reason) from None
             raise
 
-    def _why_no_cuda(self, action: str) -> str | None:
+    def has_cuda(self) -> str | None:
+        """Why the runtime cannot run on the card, in words with what to do; None if it can.
+
+        Raises:
+            Failure: as `ask`.
+        """
+        problem: str | None = self.ask("has_cuda")["problem"]
+        return (problem and self._why_no_cuda()) or problem
+
+    def _why_no_cuda(self) -> str | None:
         """What keeps the CUDA driver from starting, asked after a failure; None for nothing."""
         if self._cuda is None:
             return None
         why = cuda_start.failure(self._cuda)
-        if why is None and self._cuda["cuinit"] == 0 and action in ("start", "load"):
+        if why is None and self._cuda["cuinit"] == 0:
             why = cuda_layers.sandbox_failure(self._python, self._environment, self._timeout_s)
         return why
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,3 +159,27 @@ def start_cli() -> Any:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory):
+    """The folder of a libcuda.so.1 that asks the system for what the CUDA driver does."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler to build what stands for the CUDA driver")
+    folder = tmp_path_factory.mktemp("libcuda")
+    source = ROOT / "tests" / "cuda_stand_in.c"
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-o", folder / "libcuda.so.1", source, "-lpthread"],
+        check=True,
+    )
+    return folder
+
+
+@pytest.fixture
+def with_driver(stand_in, monkeypatch):
+    """This process's children find the stand-in, and no start is remembered."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(stand_in))
+    monkeypatch.setattr("infer.cuda_start._started", {})
+    monkeypatch.setattr("infer.cuda_layers._isolated", {})
+    return monkeypatch

@@ -28,7 +28,7 @@ def everything(job):
     return {
         "sockets": made(socket.socket, job),
         "pairs": made(socket.socketpair, job),
-        "own": own_listener() if job["cuda"] else None,
+        "own": own_listener(job["elsewhere"]) if job["cuda"] else None,
         "raw": raw(),
         "shm": {name: came_to(lambda name=name: write(name)) for name in job["shm"]},
         "places": [os.environ.get(name) for name in job["variables"]] + [tempfile.gettempdir()],
@@ -64,7 +64,7 @@ def knock(names):
                     came_to(lambda ours=ours: ours.send(b"knock"))
 
 
-def own_listener():
+def own_listener(elsewhere):
     """What can be done with a socket such as the CUDA driver makes."""
     ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
     ours.bind(f"\0exportbench-own-{os.getpid()}")
@@ -72,6 +72,7 @@ def own_listener():
     ours.setblocking(False)
     other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     return {
+        "a name in another's folder": came_to(lambda: other.bind(elsewhere)),
         "connect": came_to(lambda: other.connect(ours.getsockname())),
         "accept": came_to(lambda: system_call(number("accept"), ours.fileno(), 0, 0)),
         "accept4": came_to(lambda: system_call(number("accept4"), ours.fileno(), 0, 0, 0)),

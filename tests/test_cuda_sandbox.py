@@ -3,7 +3,6 @@
 There is no card here: tests/cuda_stand_in.c asks the system for what the driver asks it for.
 """
 
-import ctypes.util
 import errno
 import json
 import os
@@ -20,7 +19,6 @@ from conftest import ROOT
 
 from infer import cuda_start, seccomp
 from infer.artifact import open_artifact
-from infer.cuda_layers import cuda_by_layer
 from infer.outcome import Failure
 from infer.process import WorkerProcess
 
@@ -58,30 +56,6 @@ MOVED = ("HOME", "TMPDIR", "XDG_CACHE_HOME")
 ELSEWHERE = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TRITON_HOME", "TMP", "TEMP")
 
 
-@pytest.fixture(scope="session")
-def stand_in(tmp_path_factory):
-    """The folder of a libcuda.so.1 that is none."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler to build what stands for the CUDA driver")
-    folder = tmp_path_factory.mktemp("libcuda")
-    source = ROOT / "tests" / "cuda_stand_in.c"
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-o", folder / "libcuda.so.1", source, "-lpthread"],
-        check=True,
-    )
-    return folder
-
-
-@pytest.fixture
-def with_driver(stand_in, monkeypatch):
-    """This process's children find the stand-in, and no start is remembered."""
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(stand_in))
-    monkeypatch.setattr(cuda_start, "_started", {})
-    monkeypatch.setattr("infer.cuda_layers._isolated", {})
-    return monkeypatch
-
-
 def _listening(folder):
     """A listener of every type, by a path and by an abstract name."""
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
@@ -113,6 +87,7 @@ def looked_around(stand_in, tmp_path_factory, fake_artifact):
         for device in ("cpu", "cuda"):
             job = {
                 "names": list(servers),
+                "elsewhere": str(project / "mine"),
                 "families": list(FAMILIES),
                 "types": TYPES,
                 "cuda": device == "cuda",
@@ -188,6 +163,7 @@ def test_no_listener_of_this_machine_is_reached(looked_around):
 @pytest.mark.parametrize("place", PLACES)
 def test_nobody_talks_through_the_drivers_socket(looked_around, place):
     assert looked_around["cuda"][place]["own"] == {
+        "a name in another's folder": "EACCES",
         "connect": "ENOENT",
         "accept": "EPERM",
         "accept4": "EPERM",
@@ -364,157 +340,3 @@ def test_the_filter_of_each_architecture(machine, cuda):
     for name in ("bind", "listen", "memfd_create", "write"):
         assert verdict(name, 1, 5) == 0, name
         assert verdict(name, 1, 5, architecture=0x40000003) == errno.EPERM  # 32 bits
-
-
-def test_each_layer_is_tried_alone(with_driver):
-    found = cuda_by_layer()
-
-    assert [case["layer"] for case in found] == [
-        "none",
-        *("landlock", "seccomp", "capabilities"),
-        "all",
-    ]
-    for case in found:
-        assert case | {"seconds": 0, "nvml": None, "open": []} == {
-            "layer": case["layer"],
-            "cuinit": 0,
-            "name": "CUDA_SUCCESS",
-            "version": "13.0",
-            "devices": 1,
-            "context": True,
-            "nvml": None,
-            "open": [],
-            "seconds": 0,
-            "error": None,
-        }
-
-
-@pytest.mark.parametrize(
-    ("wish", "expected"),
-    [
-        ("crashes", {"cuinit": None, "error": "its process was ended by SIGSEGV"}),
-        ("hangs", {"cuinit": None, "error": "it did not answer within 1 s"}),
-        (
-            "has no card",
-            {"cuinit": 100, "error": "cuInit returned 100 (CUDA_ERROR_NO_DEVICE)"},
-        ),
-        (
-            "has no memory",
-            {"cuinit": 0, "error": "cuMemAlloc_v2 returned 2 (CUDA_ERROR_OUT_OF_MEMORY)"},
-        ),
-    ],
-)
-def test_a_layer_under_which_cuda_fails_says_how(with_driver, wish, expected):
-    with_driver.setenv("CUDA_STAND_IN", wish)
-    with_driver.setattr("infer.cuda_layers._CASES", {"all": ("landlock", "seccomp")})
-
-    (case,) = cuda_by_layer(timeout_s=1 if wish == "hangs" else 60)
-
-    assert expected.items() <= case.items()
-    assert case["context"] is False
-
-
-@pytest.fixture
-def refusing_filter(with_driver, tmp_path):
-    """A filter that refuses what the driver needs, as that of a worker on the CPU does."""
-    project = tmp_path / "project"
-    shutil.copytree(ROOT / "infer", project / "infer")
-    filter_ = project / "infer" / "seccomp.py"
-    filter_.write_text(filter_.read_text().replace('{"socket": _LISTENER} if cuda', "{} if cuda"))
-    with_driver.setattr("infer.cuda_layers._BOOTSTRAP", project / "infer" / "bootstrap.py")
-
-
-@pytest.mark.usefixtures("refusing_filter")
-def test_the_layer_that_keeps_cuda_from_starting_is_told():
-    found = {case["layer"]: case["name"] for case in cuda_by_layer()}
-
-    refused, fine = "CUDA_ERROR_OPERATING_SYSTEM", "CUDA_SUCCESS"
-    assert found == {
-        "none": fine,
-        "landlock": fine,
-        "seccomp": refused,
-        "capabilities": fine,
-        "all": refused,
-    }
-
-
-@pytest.mark.skipif(
-    bool(ctypes.util.find_library("cuda")), reason="this machine has the CUDA driver"
-)
-def test_a_machine_without_the_driver_says_so(monkeypatch):
-    monkeypatch.setattr("infer.cuda_layers._CASES", {"none": ()})
-
-    (case,) = cuda_by_layer()
-
-    assert case["cuinit"] is None
-    assert "libcuda.so.1 cannot be loaded" in case["error"]
-
-
-@pytest.fixture
-def on_cuda(tmp_path, fake_artifact):
-    def make(name="artifact"):
-        return WorkerProcess(
-            open_artifact(fake_artifact(tmp_path, name, contents=b"damaged")),
-            device="cuda",
-            threads=1,
-            scratch=tmp_path / "scratch",
-            log=tmp_path / "log",
-            timeout_s=60,
-        )
-
-    return make
-
-
-def test_the_driver_is_started_once_before_the_workers(with_driver, on_cuda, monkeypatch):
-    runs = []
-    run = subprocess.run
-    monkeypatch.setattr(
-        "infer.cuda_start.subprocess.run", lambda *a, **k: (runs.append(a), run(*a, **k))[1]
-    )
-    for name in ("one", "two"):
-        with on_cuda(name) as process:
-            answer = process.start()
-        assert answer["cuda"]["cuinit"] == 0
-        assert answer["cuda"]["version"] == "13.0"
-
-    assert len(runs) == 1
-
-
-@pytest.mark.parametrize(
-    ("wish", "line"),
-    [
-        ("has no card", r"cuInit returned 100 \(CUDA_ERROR_NO_DEVICE\)"),
-        ("crashes", "its process was ended by SIGSEGV"),
-    ],
-)
-def test_a_driver_that_does_not_start_is_named_before_what_the_runtime_says(
-    with_driver, on_cuda, wish, line
-):
-    with_driver.setenv("CUDA_STAND_IN", wish)
-    with on_cuda() as process:
-        process.start()
-        with pytest.raises(Failure, match=rf"^the CUDA driver does not start .*: {line}; the "):
-            process.ask("load")
-
-
-@pytest.mark.usefixtures("refusing_filter")
-def test_a_sandbox_that_keeps_cuda_from_starting_is_named_too(on_cuda):
-    with on_cuda() as process:
-        process.start()
-        with pytest.raises(Failure) as caught:
-            process.ask("load")
-
-    reason = caught.value.reason
-    assert reason.startswith(
-        "the CUDA driver starts on this machine, but not in the sandbox: cuInit"
-    )
-    assert "304 (CUDA_ERROR_OPERATING_SYSTEM); EXPORTBENCH_ISOLATION=off measures " in reason
-
-
-def test_where_cuda_starts_a_failure_is_the_runtimes_own(with_driver, on_cuda):
-    with on_cuda() as process:
-        process.start()
-        with pytest.raises(Failure) as caught:
-            process.ask("load")
-
-    assert "CUDA" not in caught.value.reason
