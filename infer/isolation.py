@@ -127,7 +127,10 @@ def _landlock(folder: Path | None) -> None:
         _allow(rules, "/proc/self", rights & (_WRITE_FILE | _TRUNCATE), keep=True)
         for device in _DEVICE_FOLDER.glob("*"):
             if device.name in _DEVICES or device.name.startswith("nvidia"):
-                _allow(rules, str(device), rights & (_WRITE_FILE | _TRUNCATE))
+                with contextlib.suppress(
+                    NotPossible
+                ):  # gone, or a link to nothing: it stays closed
+                    _allow(rules, str(device), rights & (_WRITE_FILE | _TRUNCATE))
         no_new_privileges()
         checked(system_call(_RESTRICT_SELF, rules, 0), "Landlock")
     finally:

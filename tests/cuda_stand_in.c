@@ -111,7 +111,9 @@ int cuInit(unsigned flags)
         pause();
     if (wish && !strcmp(wish, "has no card"))
         return 100;
-    if (!reads("/proc/sys/vm/mmap_min_addr") || !reads("/proc/devices") || !reads("/proc/self/maps"))
+    if (!reads("/proc/sys/vm/mmap_min_addr") || !reads("/proc/devices") ||
+        !reads("/proc/self/maps") || access("/proc/driver", R_OK | X_OK) < 0 ||
+        open("/proc/driver", O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0)
         return refused("reading /proc");
     int result = looks_for_mps();
     result = result ? result : offers_descriptors();

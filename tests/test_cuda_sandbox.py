@@ -216,6 +216,7 @@ def test_which_devices_a_worker_may_write(tmp_path):
     gpus = ("nvidia0", "nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-caps/nvidia-cap1")
     for name in (*gpus, "dxg", "sda", "nvme0", "kvm"):
         (devices / name).write_text("")
+    (devices / "nvidia9").symlink_to("gone")
 
     found = _in_a_process(
         tmp_path,
