@@ -26,6 +26,8 @@ _WORDS = re.compile(
     | \b(?:can't|cannot|unable\ to|could\ not)\ allocate\ (?:memory|\d)
     | \bnot\ enough\ memory\b
     | \bbad_alloc\b
+    # PyTorch looks at NVML only to say how short memory was, and fails where it cannot.
+    | \bNVML_SUCCESS\ ==.*\bINTERNAL\ ASSERT\ FAILED\b.*\bCUDACachingAllocator\b
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )

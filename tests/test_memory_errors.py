@@ -20,6 +20,10 @@ OUT_OF_MEMORY = {
     "can't allocate memory: you tried to allocate 4000000000000 bytes. Error code 12",
     "PyTorch, on Windows": "[enforce fail at alloc_cpu.cpp:72] data. DefaultCPUAllocator: not "
     "enough memory: you tried to allocate 1073741824 bytes.",
+    "PyTorch, where it cannot say more": "NVML_SUCCESS == DriverAPI::get()->nvmlInit_v2_() "
+    'INTERNAL ASSERT FAILED at "/pytorch/c10/cuda/CUDACachingAllocator.cpp":1090, please report',
+    "PyTorch, in a container": "NVML_SUCCESS == r INTERNAL ASSERT FAILED at "
+    '"../c10/cuda/CUDACachingAllocator.cpp":830, please report a bug to PyTorch.',
     "ONNX Runtime": "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned "
     "while running Conv node. Name:'Conv_3' Status Message: bfc_arena.cc:376 void* "
     "onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) Failed to allocate memory for "
@@ -55,6 +59,8 @@ OUT_OF_MEMORY = {
 OTHERWISE = {
     "an illegal access": "CUDA error: an illegal memory access was encountered",
     "a library too old": "CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasSgemm( handle, opa)`",
+    "NVML elsewhere": "NVML_SUCCESS == DriverAPI::get()->nvmlInit_v2_() INTERNAL ASSERT FAILED at "
+    '"PeerToPeerAccess.cpp":83',
     "cuDNN that is another": "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
     "a kernel that is too large": "RESOURCE_EXHAUSTED: Shared memory size limit exceeded: "
     "requested 132096, available 101376",
