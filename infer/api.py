@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from infer import environment, parity
+from infer import devices, environment, parity
 from infer import trust as trusting
 from infer.artifact import Artifact, ArtifactError, Signature, check_files, open_artifact
 from infer.inputs import InputError
@@ -33,7 +33,7 @@ from infer.outcome import Failure, Outcome
 from infer.outputs import read_outputs
 from infer.process import WorkerProcess
 from infer.protocol import DEFAULT_TIMEOUT_S
-from infer.runtimes import RUNTIMES
+from infer.runtimes import RUNTIMES, takers
 from infer.summary import Summary, summarize
 from infer.usage import UsageError
 
@@ -160,7 +160,7 @@ def load(
 
     Args:
         path: the folder of a manifest, or a payload.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda", "cuda:N" for the card of that number, or "cuda:UUID".
         threads: for the arithmetic of a call; None for all cores.
         timeout_s: seconds that an answer may take.
         memory_limit: bytes that the process may hold.
@@ -168,7 +168,7 @@ def load(
         trust: whether to open it although it can execute code, or the SHA-256 to open it with.
 
     Raises:
-        UsageError: that interpreter cannot run a worker.
+        UsageError: that interpreter cannot run a worker, or that card is not there.
         ArtifactError: it is missing, altered or not understood.
         Failure: its runtime is not installed, or refuses it; or it can execute code and is
             not trusted.
@@ -179,14 +179,25 @@ def load(
     check_files(artifact)
     trusting.admit(artifact, trusting.read(trusting.from_python(trust), [artifact.label]))
     setup = parse_interpreters([f"other={python}"])[0].setup if python else None
+    place, card = _place(device, artifact.format)
     return LoadedModel(
         artifact,
-        device=device,
+        device=place,
+        card=card,
         threads=threads or environment.cores(),
         timeout_s=timeout_s,
         memory_limit=memory_limit,
         setup=setup,
     )
+
+
+def _place(device: str, format_name: str) -> tuple[str, str | None]:
+    try:
+        if devices.parse_device(device) == "auto":
+            raise ValueError("auto is for runs: say cpu, cuda, or cuda:N for one of the cards")
+    except ValueError as error:
+        raise UsageError(f"device={device!r}: {error}") from None
+    return devices.place(device, takers(format_name)[0])
 
 
 def run(
@@ -209,7 +220,7 @@ def run(
         budget: how long to measure: seconds, or "10m".
         resolve: how narrow the intervals must be: a share, or "3%".
         batch: samples in a batch.
-        device: "auto", "cpu" or "cuda".
+        device: "auto", "cpu", "cuda", "cuda:N" for the card of that number, or "cuda:UUID".
         threads: for each artifact; None for all cores.
         out: the folder of the runs; this one's results are below.
         options: the other options of the command, by their names with underscores.

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from infer import nvml
@@ -122,7 +123,10 @@ def choose(wanted: str, uses: Mapping[str, Use]) -> Choice:
         return Choice("cpu")
     there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
     if wanted == "auto":
-        if not there or not uses:
+        if not there:
+            problem = nvml.problem()
+            return Choice("cpu", notices=(f"NO CARD IS USED: {problem}.",) if problem else ())
+        if not uses:
             return Choice("cpu")
         card = next((card for card in there if not card.unusable), None)
         if card is None:
@@ -140,6 +144,27 @@ def choose(wanted: str, uses: Mapping[str, Use]) -> Choice:
     return Choice("cuda", card.visible_as, unsupported)
 
 
+def place(wanted: str, runtime: str) -> tuple[str, str | None]:
+    """The device and the card of a single worker, whatever its runtime can use.
+
+    Args:
+        wanted: as `parse_device` takes it, but for "auto".
+        runtime: its name.
+
+    Returns:
+        "cpu" or "cuda", and what CUDA_VISIBLE_DEVICES is for the worker.
+
+    Raises:
+        UsageError: the card that is wanted is not there, or cannot be used.
+    """
+    if wanted == "cpu":
+        return "cpu", None
+    there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if runtime == "fake" and not there:
+        return "cuda", None
+    return "cuda", _wanted(wanted, there).visible_as
+
+
 def ask(uses: Sequence[Use], card: Card) -> dict[Use, str | None]:
     """Why each runtime cannot use a card, in words with what to install; None for those that can.
 
@@ -148,11 +173,16 @@ def ask(uses: Sequence[Use], card: Card) -> dict[Use, str | None]:
     # Formats that share a package share the answer.
     asked = {(RUNTIMES[use.runtime].package, use.python): use for use in uses}
     with ThreadPoolExecutor(max_workers=len(asked) or 1) as pool:
-        found = dict(zip(asked, pool.map(lambda use: _ask(use, card), asked.values()), strict=True))
+        found = dict(
+            zip(
+                asked, pool.map(lambda use: _ask(use, card.visible_as), asked.values()), strict=True
+            )
+        )
     return {use: found[RUNTIMES[use.runtime].package, use.python] for use in uses}
 
 
-def _ask(use: Use, card: Card) -> str | None:
+@cache
+def _ask(use: Use, card: str) -> str | None:
     runtime = RUNTIMES[use.runtime]
     if runtime.package is None:
         return None
@@ -166,7 +196,7 @@ def _ask(use: Use, card: Card) -> str | None:
             with WorkerProcess(
                 nothing,
                 device="cuda",
-                card=card.visible_as,
+                card=card,
                 threads=1,
                 scratch=folder / "worker",
                 log=folder / "worker.log",
@@ -202,8 +232,10 @@ def _wanted(wanted: str, there: Sequence[Card]) -> Card:
     """The card of "cuda", "cuda:N" or "cuda:UUID"."""
     if not there:
         hidden = _or_hidden()
-        why = "" if hidden else f" ({nvml.why_none()})"
-        raise UsageError(f"--device {wanted}: there is no NVIDIA card here{why}{hidden}")
+        why = f": {nvml.problem()}" if nvml.problem() else ""
+        raise UsageError(
+            f"--device {wanted}: the driver knows of no NVIDIA card here{hidden or why}"
+        )
     name = wanted.partition(":")[2]
     if name.isdigit():
         card = there[int(name)] if int(name) < len(there) else None

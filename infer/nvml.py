@@ -294,13 +294,21 @@ def _instances(card: Card) -> list[Card]:
     return found
 
 
-def why_none() -> str:
-    """Why there are no cards, in the words of the library."""
+def problem() -> str | None:
+    """Why the library of a driver that is there does not start; None where all is well.
+
+    None too where there is no driver: most machines have none.
+    """
     try:
         pynvml.nvmlInit()
     except (pynvml.NVMLError, OSError) as error:
-        return f"the driver's library says: {error}"
-    return "the driver knows of none"
+        absent = (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
+        return (
+            None
+            if getattr(error, "value", None) in absent
+            else f"NVIDIA's driver says: {str(error).rstrip('.')}"
+        )
+    return None
 
 
 def burst(before: Sample, after: Sample) -> dict[str, Any]:

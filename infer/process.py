@@ -335,6 +335,8 @@ def _environment(
         environment["CUDA_VISIBLE_DEVICES"] = "-1"
     elif card is not None:
         environment["CUDA_VISIBLE_DEVICES"] = card
+        # A card without a UUID is known by its number, as nvidia-smi counts.
+        environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     allocator = ALLOCATOR.bare if setup.get("bare") else ALLOCATOR.tuned
     if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
         environment = _KEEP_MEMORY | environment  # what the user has set stands

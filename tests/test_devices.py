@@ -5,14 +5,18 @@ import json
 import time
 from types import SimpleNamespace
 
+import psutil
 import pynvml
 import pytest
 from nvml_double import Device, Nvml, divided_card
 from rich.console import Console
 
-from infer import cli, devices, exchange, html_report, markdown, nvml, terminal
+import infer
+from infer import cli, devices, doctor_command, exchange, html_report, markdown, nvml, terminal
+from infer.comparison import compare_runs
 from infer.devices import Use, choose, parse_device, visible
 from infer.judgement import measured
+from infer.outcome import Failure, Outcome
 from infer.recorded import read_run
 from infer.usage import UsageError
 
@@ -42,7 +46,7 @@ def runtimes(monkeypatch):
         asked = []
 
         def ask(use, card):
-            asked.append((use.runtime, card.visible_as))
+            asked.append((use.runtime, card))
             return problems.get(use.runtime)
 
         monkeypatch.setattr(devices, "_ask", ask)
@@ -69,7 +73,7 @@ def command(tmp_path, monkeypatch, capsys, fake_artifact, inputs_file):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(nvml, "LEAST_ENERGY_S", 0.0)
     for name in ("a", "b"):
-        fake_artifact(tmp_path, name, call_s=0.002)
+        fake_artifact(tmp_path, name, call_s=0.002, gpu_bytes=3)
     inputs_file(tmp_path / "inputs.npz")
 
     def call(*arguments):
@@ -206,6 +210,30 @@ def test_auto_takes_the_cpu_where_no_runtime_can_use_the_card(driver, runtimes):
     assert "is a build without CUDA; LiteRT runs on the CPU" in notice
 
 
+def test_a_driver_that_does_not_start_is_said(driver):
+    driver(Device(), starts=pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
+
+    found = choose("auto", FAKE)
+
+    assert (found.device, found.card) == ("cpu", None)
+    assert "NO CARD IS USED" in found.notices[0]
+    assert "version mismatch" in found.notices[0]
+    with pytest.raises(UsageError, match="version mismatch"):
+        choose("cuda", {"a": Use("onnx")})
+
+
+def test_a_runtime_that_does_not_answer_cannot_use_the_card(driver, monkeypatch):
+    driver(Device())
+
+    def crash(*arguments, **options):
+        raise Failure(Outcome.CRASH, "the process killed by SIGSEGV, asked to 'start'")
+
+    monkeypatch.setattr(devices, "WorkerProcess", crash)
+
+    found = choose("cuda", {"a": Use("torchscript", "/a/python/of/its/own")})
+    assert found.unsupported == {"a": "the process killed by SIGSEGV, asked to 'start'"}
+
+
 def test_cuda_is_taken_where_no_runtime_can_use_it_and_each_says_so(driver, runtimes):
     driver(Device(uuid=ONE))
     runtimes(onnx="no CUDA here")
@@ -334,6 +362,7 @@ def test_a_run_on_a_card(driver, command, tmp_path):
     assert {tuple(record["gpu"]["sm_mhz"]) for record in bursts} == {(1980, 1980)}
     surveys = [record for record in records if record["kind"] == "survey"]
     assert {record["gpu_device_bytes"] for record in surveys} == {0}
+    assert {record["gpu_runtime_peak_bytes"] for record in surveys} == {3}
     assert any("CLOCKS OF THE USER" in notice for notice in summary.notices)
     for row in summary.rows:
         timing = row.timings["batch 128"]
@@ -380,15 +409,71 @@ def test_a_run_goes_on_with_its_card_and_no_other(driver, command, tmp_path):
     )
 
 
+def test_a_card_that_no_runtime_can_use_is_said_at_once_and_in_the_report(
+    driver, runtimes, command
+):
+    driver(Device())
+    runtimes(fake="the fake runtime is built for the CPU: install another")
+
+    done = command("run", "a", *SMALL, "--out", "runs", "--json", "-")
+
+    said = json.loads(done.out)
+    notice = said["notices"][0]
+    assert said["run"]["device"] == "cpu"
+    assert notice.startswith("THE CARD IS NOT USED: NVIDIA H100")
+    assert "is built for the CPU: install another" in notice
+    assert done.err.startswith(notice)
+
+
+def test_a_model_is_loaded_on_a_card(driver, command, tmp_path):
+    driver(Device(uuid=ONE), Device(uuid=TWO))
+
+    with infer.load("a", device="cuda:1") as model:
+        assert psutil.Process(model._worker.pid).environ()["CUDA_VISIBLE_DEVICES"] == TWO
+    for device in ("cuda:2", "auto", "gpu"):
+        with pytest.raises(UsageError, match=device):
+            infer.load("a", device=device)
+
+
+def test_doctor_says_which_runtimes_can_use_the_card(driver, command, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(doctor_command, "_DOCUMENTED", ["onnx"])
+    exclusive = pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS
+    driver(Device(mode=exclusive, clocks=(1980, 1200)), divided_card(), Device(mig=True))
+
+    done = command("doctor", ".")
+
+    assert (
+        f"GPU 0: NVIDIA H100 80GB HBM3, {ONE}, 80 GiB, driver 580.65.06, CUDA 13.0, compute mode "
+        "exclusive process, clocks set by the user\n"
+    ) in done.out
+    assert "GPU 1: NVIDIA H100 80GB HBM3 MIG 1g.10gb, MIG-aaaaaaaa" in done.out
+    assert "MIG mode without an instance" in done.out
+    (row,) = [line for line in done.out.splitlines() if line.startswith("onnx ")]
+    assert " no " in row
+    assert "is a build without CUDA: pip" in done.out
+    # What loads on the CPU is not blamed for the card.
+    assert done.status == 0
+
+
+def test_two_runs_on_one_card_are_of_one_machine(driver, command, tmp_path):
+    idle = Device(uuid=ONE)
+    driver(idle)
+    command("run", "a", "--device", "cuda", *SMALL, "--out", "runs")
+    idle.clocks, idle.reasons = (1980, 1200), 1
+    command("run", "a", "--device", "cuda", *SMALL, "--out", "runs")
+
+    found = compare_runs(*map(read_run, sorted((tmp_path / "runs").iterdir())))
+
+    assert not {one.what for one in found.environment} & {"gpus", "card", "device"}
+
+
 def test_cuda_without_a_driver(driver, command, tmp_path):
     driver(starts=pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     (tmp_path / "model.onnx").write_bytes(b"")
 
     done = command("run", "model.onnx", "--device", "cuda", *SMALL, "--out", "runs")
-    assert (
-        "there is no NVIDIA card here (the driver's library says: NVML Shared Library"
-        in line_of(done)
-    )
+    assert "the driver knows of no NVIDIA card here" in line_of(done)
     # The fake runtime stands for one that has a card.
     assert command("run", "a", "--device", "cuda", *SMALL, "--out", "runs").status != 2
 

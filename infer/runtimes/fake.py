@@ -12,6 +12,7 @@ Its payload is a JSON file of:
     noise         largest random number that is added to every output of every call
     takes         samples that it takes in a call; an error for any other number
     device        where it says that it ran (default: where it was asked to)
+    gpu_bytes     what it says that it held on a card at most
     balloon_mb    memory that a call takes and keeps
     early         answers before it is finished: "run" returns outputs that are filled in later,
                   "sync" does not wait for what `fetch` then waits for
@@ -148,6 +149,11 @@ class Fake:
     def bare(self, inputs: Arrays) -> Callable[[], object]:
         """There is no shorter way."""
         return lambda: self._run(inputs)
+
+    def gpu_peak_bytes(self) -> int | None:
+        """What it was told to say."""
+        peak: int | None = self._settings.get("gpu_bytes")
+        return peak
 
     def placement(self) -> dict[str, Any]:
         """What it was told to say."""
