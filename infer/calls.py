@@ -26,6 +26,9 @@ class Split:
         self._size = size
         self._whole = whole
         self.signature = model.signature
+        events = getattr(model, "event_seconds", None)
+        if events:
+            self.event_seconds = lambda staged: sum(map(events, staged[0]))
 
     def _parts(self, inputs: Arrays) -> tuple[list[Arrays], int]:
         count = next(len(array) for name, array in inputs.items() if name not in self._whole)
@@ -97,6 +100,8 @@ class Whole:
         self.signature = model.signature
         self.stage, self.run_staged, self.sync = model.stage, model.run_staged, model.sync
         self.bare, self.placement = model.bare, model.placement
+        if hasattr(model, "event_seconds"):
+            self.event_seconds = model.event_seconds
 
     def run(self, inputs: Arrays) -> Arrays:
         """The outputs, as the row of the one sample."""

@@ -27,6 +27,7 @@ from infer.artifact import (
 from infer.bench import Bench
 from infer.generation import Generation
 from infer.gpu_memory import GpuMemory
+from infer.grouping import CARD_SHARE, HOST_SHARE, grouped, needs
 from infer.inputs import InputError
 from infer.judging import Judge
 from infer.operations import flops_per_sample
@@ -40,10 +41,9 @@ from infer.results import Store
 from infer.runtimes import RUNTIMES, takers
 from infer.summary import resolution, summarize
 from infer.trust import admit
+from infer.warming import SPIN_UP_LIMIT_S, SPIN_UP_S, WARM_UP_S, Clock, warmed_up
 
 _CEILING = Path(__file__).with_name("ceiling.py")
-# Of the memory that is free when a run starts, the share that workers may fill together.
-_MEMORY_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,10 @@ class Run:
         self._before_s = 0.0  # spent by the parts of a run that is resumed
         self._free = psutil.virtual_memory().available
         self._card = nvml.find(plan.card) if plan.device == "cuda" else None
+        memory = self._card.memory() if self._card else None
+        self._free_on_card = memory.free if memory else None
+        # The fake runtime stands for a card where there is none.
+        self._clock: Clock | None = self._sm_mhz if plan.device == "cuda" else None
 
     def run(self, command: list[str]) -> None:
         """Open, survey, measure and compare all artifacts.
@@ -284,11 +288,18 @@ class Run:
                     Outcome.PARITY_FAIL,
                     f"returns before it is finished: {record['check']['unfinished']}",
                 )
-            record["warm_up"] = worker.ask("warm_up", batch=batch, limit_s=limit_s)
+            record["warm_up"] = self._warm(worker, Point(batch))
             memory.look(worker)
             record |= memory.record(worker)
+            if self._bench.plan.device == "cuda":
+                batches = [batch] if record["inputs"]["only_batch"] else [batch, 1]
+                record["device_time"] = worker.ask("device_time", batches=batches)
             if "sweep" in protocol.scenarios and not record["inputs"]["only_batch"]:
-                record["sweep"] = worker.ask("sweep", limit_s=limit_s)
+                patience_s = self._bench.plan.timeout_s / 2
+                record["sweep"] = worker.ask("sweep", limit_s=limit_s, patience_s=patience_s)
+                memory.look(worker)
+                held = memory.record(worker).values()
+                record["gpu_swept_bytes"] = max(filter(None, held), default=None)
             record["footprint"] = worker.ask("footprint")
         if self._bench.artifacts[label].format == "onnx":
             record["flops_per_sample"] = flops_per_sample(
@@ -380,24 +391,16 @@ class Run:
             if label in surveys:
                 families.setdefault(references[label], []).append(label)
 
-        def need(label: str) -> int:
-            return surveys[label]["predict"]["peak_rss_bytes"] or 0
-
-        groups: list[list[str]] = []
-        for reference, labels in families.items():
-            if reference not in labels:
-                reference = labels[0]
-            room = left = self._free * _MEMORY_SHARE - need(reference)
-            groups.append([reference])
-            for label in labels:
-                if label == reference:
-                    continue
-                if need(label) > left and len(groups[-1]) > 1:
-                    groups.append([reference])
-                    left = room
-                groups[-1].append(label)
-                left -= need(label)
-        return groups
+        room = (self._free * HOST_SHARE, self._free_on_card and self._free_on_card * CARD_SHARE)
+        need = {label: needs(survey) for label, survey in surveys.items()}
+        apart = self._bench.of_kind("apart").keys()
+        return [
+            group
+            for reference, labels in families.items()
+            for group in grouped(
+                labels, reference if reference in labels else labels[0], need, room, apart
+            )
+        ]
 
     def _generation(self, labels: list[str]) -> None:
         index = 1 + max(
@@ -410,7 +413,8 @@ class Run:
             points,
             seed=self._bench.plan.seed,
             add=self._bench.store.add,
-            fail=self._bench.fail,
+            fail=partial(self._fail_beside, len(labels)),
+            warm=self._warm,
         ) as generation:
             for label in labels:
                 self._say(f"starting {label}")
@@ -421,6 +425,32 @@ class Run:
                 )
             generation.turns(partial(self._burst, index))
 
+    def _fail_beside(self, alive: int, label: str, failure: Failure) -> None:
+        """Take note of an artifact that failed with so many alive; or measure it apart from now.
+
+        Those that are stopped keep what they hold on the card. What had enough there alone, in the
+        survey, is tried again with nothing but the reference beside it.
+        """
+        beside = failure.outcome == Outcome.OUT_OF_MEMORY and self._bench.plan.device == "cuda"
+        if beside and alive > 2 and label not in self._bench.of_kind("apart"):
+            self._bench.store.add("apart", artifact=label, reason=failure.reason)
+            return
+        if beside and alive > 1:
+            failure = Failure(
+                failure.outcome,
+                f"{failure.reason} (beside {alive - 1} other; alone it had enough, in the survey)",
+            )
+        self._bench.fail(label, failure)
+
+    def _sm_mhz(self) -> float | None:
+        return self._card.sm_mhz if self._card else None
+
+    def _warm(self, worker: WorkerProcess, point: Point) -> dict[str, Any]:
+        """Have a worker warmed up for a kind of call."""
+        least_s = WARM_UP_S if self._clock else 0.0
+        limit_s = self._bench.protocol.warm_up_limit_s
+        return warmed_up(worker, point.call, limit_s, least_s=least_s, clock=self._clock)
+
     def _points(self, label: str) -> tuple[Point, ...]:
         survey = self._bench.of_kind("survey")[label]
         only = survey["inputs"]["only_batch"]
@@ -428,7 +458,13 @@ class Run:
             return tuple(
                 dict.fromkeys(replace(p, batch=only) for p in self._bench.plan.protocol.points)
             )
-        swept = [Point(int(batch)) for batch in survey.get("sweep", {}).get("samples_per_s", ())]
+        sweep = survey.get("sweep", {})
+        batches = list(map(int, sweep.get("samples_per_s", ())))
+        if self._bench.plan.device == "cuda" and sweep.get("no_memory"):
+            # Half of the batch that there was no memory for may take more than half of the card,
+            # and the reference is there too.
+            batches = [batch for batch in batches if batch <= sweep["no_memory"] // 4]
+        swept = map(Point, batches)
         return tuple(dict.fromkeys((*self._bench.plan.protocol.points, *swept)))
 
     def _burst(
@@ -445,6 +481,11 @@ class Run:
         folder = self._bench.folder(label) / "timed"
         if last:
             folder.mkdir(exist_ok=True)
+        spin_up = None
+        if self._clock and not point.gap_s:  # a service that waits between calls finds it so
+            spin_up = warmed_up(
+                worker, point.call, SPIN_UP_LIMIT_S, least_s=SPIN_UP_S, clock=self._clock
+            )
         # The worker waits for what it is asked while the card is read.
         before = self._card.sample() if self._card else None
         answer = worker.ask(
@@ -461,6 +502,8 @@ class Run:
         if last:
             worker.stop()
             answer["difference"] = self._judge.timed_difference(label, answer.pop("rows"), folder)
+        if spin_up:
+            answer["spin_up"] = spin_up
         return answer | {"elapsed_s": self._elapsed()}
 
     def _say(self, doing: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import statistics
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -28,6 +27,7 @@ class Generation:
         seed: of the order within each turn.
         add: keeps a record, given its kind and values.
         fail: is told of a worker that failed.
+        warm: has a worker warmed up for a kind of call.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Generation:
         seed: int,
         add: Callable[..., Any],
         fail: Callable[[str, Failure], None],
+        warm: Callable[[WorkerProcess, Point], Record],
     ) -> None:
         self.index = index
         self._protocol = protocol
@@ -46,6 +47,7 @@ class Generation:
         self._seed = seed
         self._add = add
         self._fail = fail
+        self._warm = warm
         self._workers: dict[str, WorkerProcess] = {}
         self._calls: dict[tuple[str, Point], int | None] = {}
         self._stack = ExitStack()
@@ -65,18 +67,13 @@ class Generation:
             record["inputs"] = worker.ask("inputs", **inputs)
             points = self._points[label]
             record["first_call"] = worker.ask("first_call", batch=points[0].batch)
-            record["warm_up"] = {
-                point.name: worker.ask(
-                    "warm_up", **_call(point), limit_s=self._protocol.warm_up_limit_s
-                )
-                for point in points
-            }
+            record["warm_up"] = {point.name: self._warm(worker, point) for point in points}
             worker.stop()
         except Failure as failure:
             self._fail(label, failure)
             return
         for number, point in enumerate(points):
-            steady = statistics.median(record["warm_up"][point.name]["seconds"][-3:])
+            steady = record["warm_up"][point.name]["call_s"]
             whole = self._protocol.whole_passes and number == 0
             self._calls[label, point] = None if whole else _calls(self._protocol, point, steady)
         self._workers[label] = worker
@@ -128,10 +125,6 @@ class Generation:
     def last_turn(self) -> int:
         """Number of the last turn."""
         return self._protocol.bursts - 1
-
-
-def _call(point: Point) -> Record:
-    return {"batch": point.batch, "gap_s": point.gap_s, "boundary": point.boundary}
 
 
 def _calls(protocol: Protocol, point: Point, steady_s: float) -> int:

@@ -201,6 +201,12 @@ class Card:
         ]
         return sum(held) if held else None
 
+    @property
+    def sm_mhz(self) -> int | None:
+        """The clock of its multiprocessors now."""
+        clock: int | None = _tell("nvmlDeviceGetClockInfo", self._parent, pynvml.NVML_CLOCK_SM)
+        return clock
+
     def sample(self) -> Sample:
         """Read clocks, power, temperature, energy and reasons of throttling; some ms.
 

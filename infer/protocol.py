@@ -8,6 +8,7 @@ all but one stopped, that take turns in short bursts of calls. docs/measurement.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 END_TO_END, DEVICE_RESIDENT = "end_to_end", "device_resident"
 
@@ -33,6 +34,11 @@ class Point:
         gap = f", every {self.gap_s * 1e3:g} ms" if self.gap_s else ""
         resident = ", on the device" if self.boundary == DEVICE_RESIDENT else ""
         return f"batch {self.batch}{gap}{resident}"
+
+    @property
+    def call(self) -> dict[str, Any]:
+        """As a worker's `warm_up` takes it."""
+        return {"batch": self.batch, "gap_s": self.gap_s, "boundary": self.boundary}
 
 
 def points_of(scenario: str, batch: int) -> tuple[Point, ...]:

@@ -634,8 +634,8 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
         "import_s": median([record["start"]["spawn_to_ready_s"] for record in processes]),
         "load_s": median([record["load"]["seconds"] for record in processes]),
         "first_call_s": median([record["first_call"]["seconds"] for record in processes]),
-        "until_steady_s": sum(survey["warm_up"]["seconds"]),
-        "until_steady_calls": len(survey["warm_up"]["seconds"]),
+        "until_steady_s": survey["warm_up"]["total_s"],
+        "until_steady_calls": survey["warm_up"]["calls"],
         "best_batch": int(max(rates, key=rates.get)) if rates else None,
         "sweep_ended": survey.get("sweep", {}).get("ended"),
         "peak_rss_bytes": peak,
@@ -679,6 +679,7 @@ def _timing(label: str, point: str, found: _Found) -> Timing:
         generations=len(generations),
         steady=all(
             record["warm_up"][point]["steady"]
+            and record["warm_up"][point].get("clock_steady") is not False
             for record in found.starts.get(label, [])
             if point in record["warm_up"]
         ),

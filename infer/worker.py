@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from infer import device_time
 from infer.bytecode import uncompiled
 from infer.calls import Split, Whole, next_state
 from infer.differences import differences
@@ -37,16 +38,21 @@ from infer.outputs import UnevenError, write_arrays, write_outputs
 from infer.protocol import DEVICE_RESIDENT, END_TO_END
 from infer.runtimes import RUNTIMES, takers
 from infer.runtimes.base import Arrays, Model, Options
+from infer.steadiness import Steadiness
 
 _PR_SET_PDEATHSIG = 1
-# Calls are steady when the median of one window is within this share of the one before.
-_STEADY_SHARE = 0.05
-_STEADY_WINDOW = 3
+# Blocks of calls in the least time that a card is warmed up.
+_BLOCKS = 12
 _CHECKED_CALLS = 3
 # What a call that answers too early must hide to be told from noise, and the wait that shows it.
 _LEAST_HIDDEN_S = 1e-3
 _LEAST_WAIT_S = 0.02
-_LARGEST_BATCH = 1024
+_LARGEST_BATCH = {"cpu": 1024, "cuda": 16384}
+_LARGEST_BATCH_BYTES = 2 << 30
+# How long a card is called before a batch of a sweep is timed: it idles while others are compiled.
+_READY_S = 0.05
+# Times the largest batch, a call that keeps the device busy for longer than it takes to enqueue.
+_BUSY = 8
 # Throughput that grows by less than this share over two doublings of the batch is at its end.
 _GROWTH = 0.03
 
@@ -297,23 +303,74 @@ class Worker:
         return None
 
     def warm_up(
-        self, batch: int, limit_s: float, gap_s: float = 0.0, boundary: str = END_TO_END
+        self,
+        batch: int,
+        limit_s: float,
+        gap_s: float = 0.0,
+        boundary: str = END_TO_END,
+        least_s: float = 0.0,
     ) -> Answer:
-        """Call until the calls are steady, or the limit is reached; answer with every call."""
+        """Call until the calls are steady, or the limit is reached.
+
+        Args:
+            batch: samples a call.
+            limit_s: seconds, without those of the first call, which may compile.
+            gap_s: pause before each call.
+            boundary: "end_to_end" or "device_resident".
+            least_s: seconds that it takes at least; calls are then looked at in blocks.
+
+        Returns:
+            `calls`, `total_s` of them, `call_s` at last, and whether they were `steady`.
+        """
         call = self._caller(boundary, self._batches(batch).full(0))
-        seconds: list[float] = []
-        begin = time.perf_counter()
-        steady = False
-        while not steady and time.perf_counter() - begin < limit_s:
+        state = Steadiness(least_s / _BLOCKS)
+        calls, total_s = 0, 0.0
+        begin: float | None = None
+        while True:
             if gap_s:
                 time.sleep(gap_s)
-            seconds.append(call())
-            recent = seconds[-2 * _STEADY_WINDOW :]
-            if len(recent) == 2 * _STEADY_WINDOW:
-                before = statistics.median(recent[:_STEADY_WINDOW])
-                after = statistics.median(recent[_STEADY_WINDOW:])
-                steady = abs(after - before) <= _STEADY_SHARE * before
-        return {"seconds": seconds, "steady": steady}
+            seconds = call()
+            now = time.perf_counter()
+            begin = begin or now
+            calls, total_s = calls + 1, total_s + seconds
+            state.add(seconds, now)
+            spent_s = now - begin
+            if spent_s >= limit_s or (state.steady and spent_s >= least_s):
+                return {
+                    "calls": calls,
+                    "total_s": total_s,
+                    "call_s": state.call_s,
+                    "steady": state.steady,
+                }
+
+    def device_time(self, batches: list[int]) -> Answer:
+        """What calls take on the device itself, by the samples in them: see infer.device_time."""
+        found: dict[int, Answer] = {}
+        failed = None
+        early = False
+        # The last is tried only where it cannot yet be told whether the runtime waits.
+        for batch in dict.fromkeys([*batches, _BUSY * max(batches)]):
+            if early and batch not in batches:
+                break
+            inputs = self._batches(batch).full(0)
+            if batch not in batches and _bytes(inputs) > _LARGEST_BATCH_BYTES:
+                break
+            try:
+                one = device_time.device_time(self.model, inputs)
+            except Exception as error:  # beside what is measured for certain, and never needed
+                failed = failed or (_line(error) if batch in batches else None)
+                continue
+            early |= device_time.returns_early(one)
+            if batch in batches:
+                found[batch] = one
+        return {
+            "batches": {
+                batch: one | {"bound": device_time.bound(one, early=early)}
+                for batch, one in found.items()
+            },
+            "returns_early": early,
+            "failed": failed,
+        }
 
     def predict(
         self, batch: int, outputs: str, samples: int | None = None, skip: int = 0
@@ -352,24 +409,42 @@ class Worker:
             "bare_rss_bytes": self._bare_rss,
         }
 
-    def sweep(self, limit_s: float) -> Answer:
-        """Double the batch until throughput no longer grows, or memory or time ends."""
+    def sweep(self, limit_s: float, patience_s: float) -> Answer:
+        """Double the batch until throughput no longer grows, or memory or time ends.
+
+        Args:
+            limit_s: seconds that timed calls may take together; the first call of each batch, which
+                may compile, is not among them.
+            patience_s: seconds for all.
+        """
         rates: dict[int, float] = {}
-        begin = time.perf_counter()
-        ended = f"batches above {_LARGEST_BATCH} are not tried"
+        device, no_memory = self.spec["device"], None
+        begin, timed_s = time.perf_counter(), 0.0
+        ended = f"batches above {_LARGEST_BATCH[device]} are not tried"
         batch = 1
-        while batch <= _LARGEST_BATCH:
-            if time.perf_counter() - begin > limit_s:
+        while batch <= _LARGEST_BATCH[device]:
+            if timed_s > limit_s:
                 ended = f"{limit_s:g} s were over"
                 break
+            if time.perf_counter() - begin > patience_s:
+                ended = f"{patience_s:g} s were over, most of them before calls could be timed"
+                break
             try:
-                call = self._caller(END_TO_END, self._batches(batch).full(0))
+                inputs = self._batches(batch).full(0)
+                if _bytes(inputs) > _LARGEST_BATCH_BYTES:
+                    ended = f"a batch of {batch} is larger than {_LARGEST_BATCH_BYTES >> 30} GiB"
+                    break
+                call = self._caller(END_TO_END, inputs)
                 call()
+                ready = time.perf_counter()
+                while device == "cuda" and time.perf_counter() - ready < _READY_S:
+                    call()
                 seconds = min(call() for _ in range(_CHECKED_CALLS))
+                timed_s += time.perf_counter() - ready
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                ended = f"no memory for a batch of {batch}"
+                ended, no_memory = f"no memory for a batch of {batch}", batch
                 break
             rates[batch] = batch / seconds
             recent = list(rates.values())[-3:]
@@ -377,7 +452,7 @@ class Worker:
                 ended = "throughput no longer grew"
                 break
             batch *= 2
-        return {"samples_per_s": rates, "ended": ended}
+        return {"samples_per_s": rates, "ended": ended, "no_memory": no_memory}
 
     def burst(
         self,
@@ -545,6 +620,10 @@ def main(started_ns: int, isolation: dict[str, str | None]) -> None:
             traceback.print_exc()
             answer = {"outcome": _blame(error, Outcome.CRASH), "reason": _line(error)}
         answers.write(json.dumps(answer) + "\n")
+
+
+def _bytes(arrays: Arrays) -> int:
+    return sum(array.nbytes for array in arrays.values())
 
 
 def _blame(error: Exception, otherwise: Outcome) -> Outcome:

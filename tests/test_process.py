@@ -20,6 +20,7 @@ from infer.generation import Generation
 from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 from infer.protocol import Point, Protocol
+from infer.warming import warmed_up
 
 FOREVER_S = 600
 # How long anything may take that should happen at once, on a busy machine.
@@ -208,7 +209,15 @@ def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file
         taken.append((label, point, turn))
         return process.ask("burst", batch=point.batch, calls=calls, first=0)
 
-    with Generation(0, protocol, points, seed=0, add=add, fail=failures.__setitem__) as generation:
+    with Generation(
+        0,
+        protocol,
+        points,
+        seed=0,
+        add=add,
+        fail=failures.__setitem__,
+        warm=lambda process, point: warmed_up(process, point.call, protocol.warm_up_limit_s),
+    ) as generation:
         for label in points:
             generation.start(label, partial(worker, name=label), {"path": str(inputs)})
         generation.turns(take)

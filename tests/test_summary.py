@@ -71,7 +71,7 @@ def survey(name, *, samples=1000, batch=32, **values):
         "artifact": name,
         **process(),
         "check": {"seconds": {"1": 0.001, str(batch): 0.002}, "unfinished": None},
-        "warm_up": {"seconds": [0.3, 0.1, 0.1], "steady": True},
+        "warm_up": {"calls": 3, "total_s": 0.5, "call_s": 0.1, "steady": True},
         "predict": {
             "seconds": 1.0,
             "samples": samples,
@@ -92,7 +92,12 @@ def start(name, generation, *, unsteady=(), **costs):
         "generation": generation,
         **process(**costs),
         "warm_up": {
-            point: {"seconds": [0.2], "steady": point not in unsteady}
+            point: {
+                "calls": 1,
+                "total_s": 0.2,
+                "call_s": 0.2,
+                "steady": point not in unsteady,
+            }
             for point in ("batch 32", "batch 1")
         },
     }

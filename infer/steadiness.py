@@ -1,0 +1,48 @@
+"""Whether calls have become steady: no longer faster, nor slower, than those before."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+
+# Calls are steady when the median of one window is within this share of the one before.
+_SHARE = 0.05
+_WINDOW = 3  # blocks
+
+
+class Steadiness:
+    """Looks at calls as they come, in blocks of so many seconds, of at least one call each.
+
+    On a processor a block is a call. A card that has been idle takes tens of milliseconds to reach
+    its clock, in which it may make a hundred calls that are all alike: there a block lasts.
+    """
+
+    def __init__(self, block_s: float = 0.0) -> None:
+        self._block_s = block_s
+        self._block: list[float] = []
+        self._began: float | None = None
+        self._medians: deque[float] = deque(maxlen=2 * _WINDOW)
+
+    def add(self, seconds: float, now: float) -> None:
+        """Take a call of so many seconds that has ended now, by any clock."""
+        if self._began is None:
+            self._began = now - seconds
+        self._block.append(seconds)
+        if now - self._began >= self._block_s:
+            self._medians.append(statistics.median(self._block))
+            self._block, self._began = [], now
+
+    @property
+    def steady(self) -> bool:
+        """Whether the last two windows of three blocks are alike."""
+        if len(self._medians) < 2 * _WINDOW:
+            return False
+        medians = list(self._medians)
+        before, after = map(statistics.median, (medians[:_WINDOW], medians[_WINDOW:]))
+        return abs(after - before) <= _SHARE * before
+
+    @property
+    def call_s(self) -> float:
+        """Seconds of a call, as it was at last; 0 where there was none."""
+        last = [*self._medians, *([statistics.median(self._block)] if self._block else [])]
+        return statistics.median(last[-_WINDOW:]) if last else 0.0
