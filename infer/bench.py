@@ -66,20 +66,23 @@ class Bench:
         """The same, as a failure says."""
         self.end(label, failure.outcome, failure.reason)
 
-    def process(self, label: str, stage: str, threads: int | None = None) -> WorkerProcess:
+    def process(
+        self, label: str, stage: str, threads: int | None = None, device: str | None = None
+    ) -> WorkerProcess:
         """A fresh worker for an artifact.
 
         Args:
             label: of the artifact.
             stage: that its log is named after.
             threads: instead of the plan's.
+            device: instead of the plan's.
 
         Raises:
             OSError: its folders cannot be made.
         """
         return WorkerProcess(
             self.artifacts[label],
-            device=self.plan.device,
+            device=device or self.plan.device,
             card=self.plan.card,
             threads=threads or self.plan.threads,
             scratch=self.folder(label),
@@ -102,14 +105,18 @@ class Bench:
             "label": label,
         }
 
-    def outputs(self, label: str) -> Outputs:
+    def outputs(self, label: str, run: str = "") -> Outputs:
         """What the survey left of an artifact, less what the user wants ignored.
+
+        Args:
+            label: of the artifact.
+            run: folder of another run of it than the survey.
 
         Raises:
             Failure: nothing is left.
         """
         try:
-            outputs = read_outputs(self.folder(label))
+            outputs = read_outputs(self.folder(label) / run)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             # The artifact's own program may have written to the folder.
             raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None

@@ -123,8 +123,10 @@ class Run:
             outcome, reason = Outcome.OK, ""
             if not judged[label]["passed"]:
                 outcome = Outcome.PARITY_FAIL
+                anchor = judged[label].get("anchor")
+                standard = f"{anchor} on the CPU" if anchor else judged[label]["reference"]
                 reason = (
-                    f"differs from {judged[label]['reference']} by "
+                    f"differs from {standard} by "
                     f"{judged[label]['largest_difference']:.2g}, more than "
                     f"{judged[label]['tolerance']:g}"
                 )

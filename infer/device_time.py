@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from infer.runtimes.base import Arrays, Model
@@ -25,6 +25,52 @@ _QUEUES = 3
 _LEFT_SHARE, _LEFT_S = 0.25, 5e-5
 # The device waits for the host if enqueueing takes so much of what queued calls take.
 _LAUNCH_SHARE = 0.8
+# Times the largest batch: a call that keeps a device busy for longer than it takes to enqueue.
+_BUSY = 8
+_LARGEST_BYTES = 2 << 30
+
+
+def device_times(
+    model: Model, batches: Sequence[int], inputs_of: Callable[[int], Arrays]
+) -> dict[str, Any]:
+    """Time calls of several sizes, and say what sets their pace.
+
+    Args:
+        model: that has been called.
+        batches: samples a call.
+        inputs_of: makes the inputs of so many.
+
+    Returns:
+        `batches`: by size what `device_time` finds, and `bound`. `returns_early`: whether the
+        runtime was seen to return before the device was done. `failed`: why one of the sizes could
+        not be timed: that is beside what is measured for certain, and ends nothing.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    failed = None
+    early = False
+    # The last is tried only where it cannot yet be told whether the runtime waits.
+    for batch in dict.fromkeys([*batches, _BUSY * max(batches)]):
+        wanted = batch in batches
+        if early and not wanted:
+            break
+        try:
+            inputs = inputs_of(batch)
+            if not wanted and _bytes(inputs) > _LARGEST_BYTES:
+                break
+            one = device_time(model, inputs)
+        except Exception as error:
+            failed = failed or (f"{type(error).__name__}: {error}"[:300] if wanted else None)
+            continue
+        early |= returns_early(one)
+        if wanted:
+            found[batch] = one
+    return {
+        "batches": {
+            batch: one | {"bound": bound(one, early=early)} for batch, one in found.items()
+        },
+        "returns_early": early,
+        "failed": failed,
+    }
 
 
 def device_time(model: Model, inputs: Arrays) -> dict[str, Any]:
@@ -66,9 +112,9 @@ def device_time(model: Model, inputs: Arrays) -> dict[str, Any]:
         "queued_calls": calls,
         "event_s": statistics.median(events(staged) for _ in range(calls)) if events else None,
         "copy_in_s": statistics.median(copies_in),
-        "copy_in_bytes": sum(array.nbytes for array in inputs.values()),
+        "copy_in_bytes": _bytes(inputs),
         "copy_out_s": statistics.median(copies_out),
-        "copy_out_bytes": sum(array.nbytes for array in outputs.values()),
+        "copy_out_bytes": _bytes(outputs),
     }
 
 
@@ -90,6 +136,10 @@ def bound(found: dict[str, Any], *, early: bool) -> str | None:
         return None
     # The time to enqueue is that into an empty queue: into a full one the host waits for room.
     return "launches" if found["enqueue_s"] >= _LAUNCH_SHARE * found["queued_s"] else "device"
+
+
+def _bytes(arrays: Arrays) -> int:
+    return sum(array.nbytes for array in arrays.values())
 
 
 def _call(model: Model, staged: Any) -> tuple[float, float]:

@@ -69,6 +69,7 @@ class Section:
     speeds: list[tuple[DotPlot | None, Table]]
     batches: LinePlot | None
     sweep: Table | None
+    device: list[Table]
     cost: Table | None
     agreement: Table | None
     differing: list[Differing]
@@ -144,7 +145,7 @@ def _page(run: RecordedRun) -> Page:
 
 def _section(run: RecordedRun, title: str, rows: list[Row]) -> Section:
     summary = run.summary
-    speeds, sweep, cost, agreement = [], None, None, None
+    speeds, device, sweep, cost, agreement = [], [], None, None, None
     ordered = tables.by_speed(rows, summary)
     for columns in tables.tables_of(rows, summary):
         titles = [column.title(summary) for column in columns]
@@ -154,6 +155,9 @@ def _section(run: RecordedRun, title: str, rows: list[Row]) -> Section:
             point = titles[1]
             table = _table(f"Speed, {point}", columns, ordered, summary)
             speeds.append((plots.ratios(point, _by_ratio(ordered, point), summary), table))
+        elif "bound by" in titles:
+            caption = f"{tables.ON_DEVICE}, {titles[1].removeprefix('queued, ')}"
+            device.append(_table(caption, columns, ordered, summary))
         elif "outcome" in titles:
             agreement = _table("Outputs beside the reference's", columns, ordered, summary)
         else:
@@ -169,6 +173,7 @@ def _section(run: RecordedRun, title: str, rows: list[Row]) -> Section:
         speeds,
         _batch_plot(ordered, summary),
         sweep,
+        device,
         cost,
         agreement,
         _differing(rows, evidence),

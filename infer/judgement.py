@@ -221,7 +221,7 @@ def _facts(
             for point in dict.fromkeys((*points, *row.timings))
             if point in row.timings
         },
-        reference=row.reference,
+        reference=f"{row.anchor} on the CPU" if row.anchor else row.reference,
         difference=row.largest_difference,
         tolerance=parity.get("tolerance"),
         equal_labels=row.equal_labels,

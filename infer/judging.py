@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,37 @@ from infer.differences import differences, finite
 from infer.mapping import MapError, rules_for
 from infer.outcome import Failure, Outcome
 from infer.outputs import Outputs, read_outputs, without_rows
+
+# What the folder and the log of a run on the CPU are called.
+_ANCHOR = "anchor"
+
+
+@dataclass(frozen=True)
+class _Standard:
+    """What the members of a group are judged against.
+
+    Attributes:
+        reference: label of the artifact that the group is named after.
+        outputs: that all are compared with.
+        noise: by how much their artifact differs from itself, run otherwise, by output.
+        anchor: label of the artifact whose outputs on the CPU these are; None if they are those of
+            the reference on the device that is measured.
+    """
+
+    reference: str
+    outputs: Outputs
+    noise: Mapping[str, float]
+    anchor: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """Label of the artifact whose outputs these are."""
+        return self.anchor or self.reference
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.anchor} on the CPU" if self.anchor else self.reference
 
 
 class Judge:
@@ -39,19 +70,18 @@ class Judge:
                 group = label if label in former else self._bench.artifacts[label].weights
                 groups.setdefault(group, []).append(label)
         judged = self._bench.of_kind("parity")
-        for members in groups.values():
+        for key, members in groups.items():
             waiting = [label for label in members if label not in judged]
             if not waiting:
                 continue
             # If judging was cut off, it goes on with the reference that it began with.
             before = [judged[label]["reference"] for label in members if label in judged]
             reference = before[0] if before else self._reference(members)
-            expected = self._bench.outputs(reference)
-            noise = self._noise(reference, expected) if len(members) > 1 else {}
+            standard = self._standard(reference, members, former=key in former)
             # The reference last: what others share with it excuses what is not finite in it.
             for label in sorted(waiting, key=lambda label: label == reference):
                 try:
-                    self._judge_one(label, reference, expected, noise)
+                    self._judge_one(label, standard)
                 except Failure as failure:
                     self._bench.fail(label, failure)
         self._compare_pairs()
@@ -99,51 +129,116 @@ class Judge:
         signature = self._bench.of_kind("survey")[label]["load"]["signature"]
         return [spec["dtype"] for side in signature.values() for spec in side]
 
-    def _noise(self, reference: str, expected: Outputs) -> dict[str, float]:
-        """By how much the reference differs from itself, in a fresh process, run otherwise.
+    # What is judged against
+
+    def _standard(self, reference: str, members: list[str], *, former: bool) -> _Standard:
+        """The outputs that the members of a group are judged against.
+
+        On a card those of the reference on the CPU, or of another member if it cannot run there: an
+        error of the card's own arithmetic, which all share, would not show otherwise.
+        """
+        if self._bench.plan.device != "cpu" and not former:
+            for label in sorted(members, key=lambda label: label != reference):
+                anchor = self._anchor(label, reference)
+                if anchor["failed"] is None:
+                    outputs = self._bench.outputs(label, _ANCHOR)
+                    noise = self._noise(label, outputs, "cpu")
+                    return _Standard(reference, outputs, noise, label)
+                if anchor["outcome"] == Outcome.HANG:  # what takes too long does so in all formats
+                    break
+        expected = self._bench.outputs(reference)
+        noise = {}
+        if len(members) > 1:
+            noise = self._noise(reference, expected, self._bench.plan.device)
+        return _Standard(reference, expected, noise)
+
+    def _anchor(self, label: str, reference: str) -> dict[str, Any]:
+        """Run an artifact on the CPU, with the same inputs and batch; its record, once a run."""
+        known = self._bench.of_kind("anchor").get(label)
+        if known is not None:
+            return known
+        try:
+            found = self._run_on_cpu(label) | {"outcome": Outcome.OK, "failed": None}
+        except Failure as failure:
+            found = {"outcome": failure.outcome, "failed": failure.reason}
+        return self._bench.store.add("anchor", artifact=label, reference=reference, **found)
+
+    def _run_on_cpu(self, label: str) -> dict[str, Any]:
+        survey = self._bench.of_kind("survey")[label]
+        batch = survey["inputs"]["only_batch"] or self._bench.protocol.batch
+        with self._bench.process(label, _ANCHOR, device="cpu") as worker:
+            worker.start()
+            worker.ask("load")
+            worker.ask("inputs", **self._bench.inputs_of(label))
+            folder = self._emptied(label, _ANCHOR)
+            answer = worker.ask("predict", batch=batch, outputs=str(folder.resolve()))
+        if answer["placement"]["device"] != "cpu":
+            raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
+        outputs, on_card = self._bench.outputs(label, _ANCHOR), self._bench.outputs(label)
+        parity.check_outputs(outputs, answer["samples"], None, without_rows(folder))
+        if self._is_finite(label):
+            parity.check_finite(outputs)
+        return {
+            "seconds": answer["seconds"],
+            "threads": self._bench.plan.threads,
+            "batch": batch,
+            "samples": answer["samples"],
+            "differences": {
+                name: _largest_difference(on_card.get(name), array)
+                for name, array in outputs.items()
+            },
+        }
+
+    def _emptied(self, label: str, name: str) -> Path:
+        folder = self._bench.folder(label) / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def _noise(self, label: str, expected: Outputs, device: str) -> dict[str, float]:
+        """By how much an artifact differs from itself, in a fresh process, run otherwise.
 
         Fewer samples a call and one thread have the same sums added in another order. It is
         measured once a run, and not where the user gives a tolerance.
+
+        Args:
+            label: of what others are judged against.
+            expected: its outputs on the device.
+            device: that it is run on again.
         """
         if self._bench.plan.tolerance is not None:
             return {}
-        known = self._bench.of_kind("noise").get(reference)
+        known = self._bench.of_kind("noise").get(label)
         if known is None:
             try:
-                found = self._run_otherwise(reference, expected)
+                found = self._run_otherwise(label, expected, device)
             except Failure as failure:
                 found = {"differences": {}, "failed": failure.reason}
-            known = self._bench.store.add("noise", artifact=reference, **found)
+            known = self._bench.store.add("noise", artifact=label, device=device, **found)
         return {k: v for k, v in known["differences"].items() if v is not None}
 
-    def _run_otherwise(self, reference: str, expected: Outputs) -> dict[str, Any]:
-        survey = self._bench.of_kind("survey")[reference]
+    def _run_otherwise(self, label: str, expected: Outputs, device: str) -> dict[str, Any]:
+        survey = self._bench.of_kind("survey")[label]
         only = survey["inputs"]["only_batch"]
         samples = survey["predict"]["samples"]
         batch = only or min(self._bench.protocol.batch, samples)
         # Where state is kept, calls of another size would be another sequence.
-        split = batch if only or self._repeats(reference) else max(1, batch // 2)
+        split = batch if only or self._repeats(label) else max(1, batch // 2)
         count = samples if only else min(samples, 4 * batch)
-        folder = self._bench.folder(reference) / "noise"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        with self._bench.process(reference, "noise", threads=1) as worker:
+        with self._bench.process(label, "noise", threads=1, device=device) as worker:
             worker.start()
             worker.ask("load")
-            worker.ask("inputs", **self._bench.inputs_of(reference))
+            worker.ask("inputs", **self._bench.inputs_of(label))
+            folder = self._emptied(label, "noise")
             worker.ask("predict", batch=split, outputs=str(folder.resolve()), samples=count)
         again = read_outputs(folder)
-        uneven = without_rows(folder) | without_rows(self._bench.folder(reference))
+        uneven = without_rows(folder) | without_rows(self._bench.folder(label))
         found: dict[str, float | None] = {}
         for name, array in expected.items():
             if name in uneven and (split != batch or count != samples):
                 continue
             first = array if name in uneven else array[:count]
-            if name not in again or again[name].shape != first.shape:
-                found[name] = None
-                continue
-            largest = float(differences(again[name], first).max(initial=0.0))
-            found[name] = largest if np.isfinite(largest) else None
+            found[name] = _largest_difference(again.get(name), first)
         return {"differences": found, "batch": split, "threads": 1, "samples": count}
 
     def _tolerances(
@@ -164,22 +259,26 @@ class Judge:
             if changed[name] is None or changed[name] > limits[name].value
         }
 
-    def _judge_one(
-        self, label: str, reference: str, expected: Outputs, noise: Mapping[str, float]
-    ) -> None:
-        outputs, notes = expected, list(self._bench.of_kind("survey")[label]["inputs"]["notes"])
-        if label != reference:
-            outputs, paired = self._paired(label, reference, expected)
+    def _judge_one(self, label: str, standard: _Standard) -> None:
+        expected, reference, owner = standard.outputs, standard.reference, standard.owner
+        notes = list(self._bench.of_kind("survey")[label]["inputs"]["notes"])
+        outputs = self._bench.outputs(label)
+        if label != owner:
+            outputs, paired = self._paired(label, owner, expected)
             notes += paired
+        elif standard.anchor:
+            notes.append(self._anchor_note(label))
+        if label != owner or standard.anchor:
             parity.check_finite(outputs, expected)
-            parity.check_as_finite(outputs, expected, reference)
-        elif not any(r["reference"] == reference for r in self._bench.of_kind("parity").values()):
+            parity.check_as_finite(outputs, expected, standard.title)
+        confirmed = any(r["reference"] == reference for r in self._bench.of_kind("parity").values())
+        if label == reference and not confirmed:
             parity.check_finite(outputs)
-        classes = self._classes(label) or self._classes(reference)
+        classes = self._classes(label) or self._classes(owner)
         result = parity.compare(
             outputs,
             expected,
-            self._tolerances(label, reference, expected, noise),
+            self._tolerances(label, owner, expected, standard.noise),
             absolute=self._bench.plan.absolute,
             classes=classes,
         )
@@ -201,6 +300,7 @@ class Judge:
             "parity",
             artifact=label,
             reference=reference,
+            anchor=standard.anchor,
             **result,
             metrics=metrics,
             correct=correct,
@@ -224,6 +324,13 @@ class Judge:
         return paired, [
             f"{one.name}: compared with '{one.other}' ({one.note})" for one in pairs if one.note
         ]
+
+    def _anchor_note(self, label: str) -> str:
+        anchor = self._bench.of_kind("anchor")[label]
+        return (
+            f"was run on the CPU too ({anchor['samples']:,} samples in {anchor['seconds']:.3g} s "
+            f"with {anchor['threads']} threads): outputs are judged against its outputs there"
+        )
 
     def _classes(self, label: str) -> tuple[str, ...]:
         manifest = self._bench.artifacts[label].manifest
@@ -258,6 +365,14 @@ class Judge:
                 f"{result['largest_difference']:.2g}",
             )
         return float(result["largest_difference"])
+
+
+def _largest_difference(array: np.ndarray | None, expected: np.ndarray) -> float | None:
+    """None where the shapes differ, or one is not finite where the other is."""
+    if array is None or array.shape != expected.shape:
+        return None
+    largest = float(differences(array, expected).max(initial=0.0))
+    return largest if np.isfinite(largest) else None
 
 
 def _repeat_note(changed: Mapping[str, float | None]) -> str:

@@ -65,7 +65,10 @@ class Row:
     process (`gpu_bytes`), by what is in use on the whole card (`gpu_device_bytes`) and by the
     runtime (`gpu_runtime_peak_bytes`). `environment` is that of its worker: the version of
     Python and the interpreter's path. `placement` says where it ran, and with which settings.
-    `executes_code` is whether the manifest says that loading it can execute code.
+    `executes_code` is whether the manifest says that loading it can execute code. `anchor` is the
+    artifact whose outputs on the CPU it was judged against, in place of the reference's on the
+    device. `device_time` is what calls take on a card itself, by the samples in them, as
+    `infer.device_time` has it.
     """
 
     artifact: str
@@ -94,9 +97,11 @@ class Row:
     gpu_bytes: int | None = None
     gpu_device_bytes: int | None = None
     gpu_runtime_peak_bytes: int | None = None
+    device_time: dict[int, dict[str, Any]] = field(default_factory=dict)
     installed_bytes: int | None = None
     grows_with_batch: bool | None = None
     reference: str | None = None
+    anchor: str | None = None
     largest_difference: float | None = None
     equal_labels: float | None = None
     unequal_samples: list[int] | None = None
@@ -216,7 +221,7 @@ def summarize(records: list[Record]) -> Summary:
             if notice not in notices:
                 notices.append(notice)
     notices += found.probe_notices() + found.unused(run) + found.unrest()
-    notices += found.isolation_notices() + found.clock_notices(run)
+    notices += found.anchor_notices() + found.isolation_notices() + found.clock_notices(run)
     if found.interrupted:
         notices.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
@@ -310,6 +315,7 @@ class _Found:
         self.random: Record | None = None
         self.seed: int | None = None
         self.noises: dict[str, Record] = {}
+        self.anchors: dict[str, Record] = {}
         self.interrupted = True
         self.ended: str | None = None
         self.sought = False  # whether it goes on until its intervals are narrow
@@ -319,6 +325,7 @@ class _Found:
             "outcome": self.outcomes,
             "parity": self.parities,
             "noise": self.noises,
+            "anchor": self.anchors,
         }
         for record in records:
             kind = record["kind"]
@@ -385,7 +392,8 @@ class _Found:
             )
         for label, parity in self.parities.items():
             compared = any(
-                own["reference"] == label and name != label for name, own in self.parities.items()
+                own["reference"] == label and (name != label or own.get("anchor"))
+                for name, own in self.parities.items()
             )
             for doubt in parity.get("doubts", []) if compared else []:
                 notices.append(
@@ -404,6 +412,30 @@ class _Found:
                     f"UNSTEADY REFERENCE: '{unlike[0]}' of {label} is of another shape, or not "
                     "finite elsewhere, when it is run once more."
                 )
+        return notices
+
+    def anchor_notices(self) -> list[str]:
+        """That the reference could not be run on the CPU, and what was done in place of it."""
+        notices = []
+        for label, anchor in self.anchors.items():
+            if anchor["failed"] is None or label != anchor["reference"]:
+                continue
+            others = [
+                name
+                for name, other in self.anchors.items()
+                if other["reference"] == label and other["failed"] is None
+            ]
+            if others:
+                against = f"outputs are judged against those of {others[0]} there"
+            else:
+                against = (
+                    "outputs are judged against its own on the card, so that an error that all "
+                    "share there would not show"
+                )
+            notices.append(
+                f"REFERENCE NOT ON THE CPU: {label} could not be run there ({anchor['failed']}); "
+                f"{against}."
+            )
         return notices
 
     def isolation_notices(self) -> list[str]:
@@ -605,13 +637,15 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
     if survey:
         values |= _costs(survey, found.starts.get(label, []), run)
         values["notes"] = survey["load"].get("notes", [])
+        if failed := survey.get("device_time", {}).get("failed"):
+            values["notes"] = [*values["notes"], f"not timed on the device itself: {failed}"]
     values["timings"] = {
         point: _timing(label, point, found) for point in found.bursts.get(label, {})
     }
     parity = found.parities.get(label)
     if parity:
         names = ("reference", "largest_difference", "equal_labels", "unequal_samples", "metrics")
-        values |= {name: parity.get(name) for name in (*names, "accuracy_difference")}
+        values |= {name: parity.get(name) for name in (*names, "anchor", "accuracy_difference")}
         values["differing"] = parity.get("differing", [])
         values["notes"] = values.get("notes", []) + parity.get("notes", [])
         values |= {"tolerance": parity.get("tolerance"), "tolerance_how": parity.get("how")}
@@ -643,6 +677,10 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
         "gpu_bytes": survey["gpu_bytes"],
         "gpu_device_bytes": survey["gpu_device_bytes"],
         "gpu_runtime_peak_bytes": survey["gpu_runtime_peak_bytes"],
+        "device_time": {
+            int(batch): own
+            for batch, own in survey.get("device_time", {}).get("batches", {}).items()
+        },
         "installed_bytes": survey["footprint"]["bytes"],
         "grows_with_batch": (
             check[str(batch)] > check["1"] if batch > 1 and str(batch) in check else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from infer.statistics import CONFIDENCE, Ratio
 from infer.summary import Row, Summary, Timing
@@ -188,13 +189,21 @@ SWEEP = [
     Column(lambda s: "ended since", lambda row, s: row.sweep_ended or "-", left=True),
 ]
 
+# Bytes from which on the rate of a copy is more than the time to start it.
+_LEAST_COPY = 1 << 20
+
 # Shares of the reference's accuracy that MLPerf asks for, the higher first.
 _MARGINS = (("99.9%", 0.999), ("99%", 0.99))
 
 
+def _is_yardstick(row: Row) -> bool:
+    """Whether an artifact's outputs are those that it would be compared with."""
+    return row.artifact == row.reference and row.anchor is None
+
+
 def _accuracy_difference(row: Row) -> str:
     found = row.accuracy_difference
-    if not found or row.artifact == row.reference:
+    if not found or _is_yardstick(row):
         return "-"
     return f"{found['value']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
 
@@ -202,13 +211,41 @@ def _accuracy_difference(row: Row) -> str:
 def _kept(row: Row) -> str:
     """The largest of the margins that the accuracy is surely within."""
     found = row.accuracy_difference
-    if not found or not row.metrics or row.artifact == row.reference:
+    if not found or not row.metrics or _is_yardstick(row):
         return "-"
     before = row.metrics["accuracy"] - found["value"]
     for name, share in _MARGINS:
         if found["low"] >= -(1 - share) * before:
             return name
     return "neither"
+
+
+ON_DEVICE = "On the device itself"
+
+
+def _copy(seconds_taken: float, size: int) -> str:
+    """The time of a copy, and its rate where that says something."""
+    rate = f" ({size / seconds_taken / 1e9:.3g} GB/s)" if size >= _LEAST_COPY else ""
+    return seconds(seconds_taken) + rate
+
+
+def on_device(batch: int) -> list[Column]:
+    """The columns for what calls of so many samples take on a card itself."""
+
+    def cell(shown: Callable[[dict[str, Any]], str]) -> Callable[[Row, Summary], str]:
+        return lambda row, s: shown(row.device_time[batch]) if batch in row.device_time else "-"
+
+    return [
+        _ARTIFACT,
+        Column(lambda s: f"queued, batch {batch}", cell(lambda t: seconds(t["queued_s"]))),
+        Column(lambda s: "queued samples/s", cell(lambda t: f"{batch / t['queued_s']:,.0f}")),
+        Column(lambda s: "one call", cell(lambda t: seconds(t["call_s"]))),
+        Column(lambda s: "by events", cell(lambda t: seconds(t["event_s"]))),
+        Column(lambda s: "to enqueue", cell(lambda t: seconds(t["enqueue_s"]))),
+        Column(lambda s: "copy in", cell(lambda t: _copy(t["copy_in_s"], t["copy_in_bytes"]))),
+        Column(lambda s: "copy out", cell(lambda t: _copy(t["copy_out_s"], t["copy_out_bytes"]))),
+        Column(lambda s: "bound by", cell(lambda t: t["bound"] or "cannot tell"), left=True),
+    ]
 
 
 AGREEMENT = [
@@ -220,7 +257,7 @@ AGREEMENT = [
             "-"
             if row.largest_difference is None
             else "reference"
-            if row.artifact == row.reference
+            if _is_yardstick(row)
             else f"{row.largest_difference:.1e}"
         ),
     ),
@@ -246,10 +283,13 @@ def tables_of(rows: list[Row], summary: Summary) -> list[list[Column]]:
     result = [speed(point, summary) for point in planned]
     if any(row.best_batch for row in rows):
         result.append(SWEEP)
+    batches = sorted({batch for row in rows for batch in row.device_time}, reverse=True)
+    for columns in map(on_device, batches):
+        result.append([one for one in columns if any(one.cell(r, summary) != "-" for r in rows)])
     if any(row.import_s is not None for row in rows):
         costs = [column for column in COST if any(column.cell(r, summary) != "-" for r in rows)]
         agreement = AGREEMENT
-        if not any(row.accuracy_difference and row.artifact != row.reference for row in rows):
+        if not any(row.accuracy_difference and not _is_yardstick(row) for row in rows):
             agreement = [
                 column
                 for column in AGREEMENT
@@ -296,8 +336,9 @@ def notes(rows: list[Row]) -> list[str]:
             said.setdefault(note, []).append(row.artifact)
     allowed: dict[str, list[str]] = {}
     for row in rows:
-        if row.tolerance is not None and row.artifact != row.reference:
-            text = f"differences up to {row.tolerance:.2g} pass: {row.tolerance_how}"
+        if row.tolerance is not None and not _is_yardstick(row):
+            where = f" from {row.anchor} on the CPU" if row.anchor else ""
+            text = f"differences{where} up to {row.tolerance:.2g} pass: {row.tolerance_how}"
             allowed.setdefault(text, []).append(row.artifact)
     return [f"{', '.join(own)}: {text}" for text, own in (said | allowed).items()]
 
@@ -396,6 +437,7 @@ def legend(summary: Summary) -> list[str]:
         "have shown in this run.",
         *_ceiling(summary),
         *_of_card(summary),
+        *_on_device(summary),
         "start: interpreter and import. until steady: warm-up, with its calls. memory: resident "
         "at its peak, above the bare interpreter. installed: the runtime with what it needs.",
     ]
@@ -419,6 +461,24 @@ def _of_card(summary: Summary) -> list[str]:
     ):
         lines.append(
             "energy a sample: of the whole card, by its counter, pauses between calls included."
+        )
+    return lines
+
+
+def _on_device(summary: Summary) -> list[str]:
+    """How to read the tables that only a card has."""
+    lines = []
+    if any(row.device_time for row in summary.rows):
+        lines.append(
+            "queued: calls with their input on the device, enqueued one after the other with one "
+            "wait at the end. one call: such a call with a wait of its own. by events: the "
+            "device's own time of it. to enqueue: what the host needs for it. bound by launches: "
+            "the device waits for the host. copy in, copy out: of pageable memory."
+        )
+    if any(row.anchor for row in summary.rows):
+        lines.append(
+            "largest difference, equal labels, accuracy less the reference's: beside the outputs "
+            "of the reference on the CPU."
         )
     return lines
 

@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from infer import device_time
 from infer.bytecode import uncompiled
 from infer.calls import Split, Whole, next_state
+from infer.device_time import device_times
 from infer.differences import differences
 from infer.inputs import Batcher, Fitted, InputError, Wishes, fit_inputs, looped, sized
 from infer.mapping import rules_for
@@ -51,8 +51,6 @@ _LARGEST_BATCH = {"cpu": 1024, "cuda": 16384}
 _LARGEST_BATCH_BYTES = 2 << 30
 # How long a card is called before a batch of a sweep is timed: it idles while others are compiled.
 _READY_S = 0.05
-# Times the largest batch, a call that keeps the device busy for longer than it takes to enqueue.
-_BUSY = 8
 # Throughput that grows by less than this share over two doublings of the batch is at its end.
 _GROWTH = 0.03
 
@@ -345,32 +343,7 @@ class Worker:
 
     def device_time(self, batches: list[int]) -> Answer:
         """What calls take on the device itself, by the samples in them: see infer.device_time."""
-        found: dict[int, Answer] = {}
-        failed = None
-        early = False
-        # The last is tried only where it cannot yet be told whether the runtime waits.
-        for batch in dict.fromkeys([*batches, _BUSY * max(batches)]):
-            if early and batch not in batches:
-                break
-            inputs = self._batches(batch).full(0)
-            if batch not in batches and _bytes(inputs) > _LARGEST_BATCH_BYTES:
-                break
-            try:
-                one = device_time.device_time(self.model, inputs)
-            except Exception as error:  # beside what is measured for certain, and never needed
-                failed = failed or (_line(error) if batch in batches else None)
-                continue
-            early |= device_time.returns_early(one)
-            if batch in batches:
-                found[batch] = one
-        return {
-            "batches": {
-                batch: one | {"bound": device_time.bound(one, early=early)}
-                for batch, one in found.items()
-            },
-            "returns_early": early,
-            "failed": failed,
-        }
+        return device_times(self.model, batches, lambda batch: self._batches(batch).full(0))
 
     def predict(
         self, batch: int, outputs: str, samples: int | None = None, skip: int = 0

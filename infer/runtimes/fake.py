@@ -6,6 +6,7 @@ Its payload is a JSON file of:
     load_s        seconds that loading takes
     call_s        seconds that a call takes, whatever the batch
     sample_s      seconds that every sample of a batch adds
+    compile_s     seconds that the first call with so many samples adds
     drift         share by which each call is slower than the one before
     bias          added to every output
     state         added to every output times the number of the call: it remembers
@@ -60,6 +61,7 @@ class Fake:
         self._threads = options.threads
         self._calls = 0
         self._kept: list[bytearray] = []
+        self._compiled: set[int] = set()
         self._device_thread = ThreadPoolExecutor(max_workers=1)
         time.sleep(self._settings.get("load_s", 0))
         self._fault("load")
@@ -94,6 +96,9 @@ class Fake:
             raise ValueError(f"takes {self._settings['takes']} samples, not {batch}")
         seconds = self._settings.get("call_s", 0) + batch * self._settings.get("sample_s", 0)
         seconds *= (1 + self._settings.get("drift", 0)) ** self._calls
+        if batch not in self._compiled:
+            self._compiled.add(batch)
+            seconds += self._settings.get("compile_s", 0)
         if self._settings.get("balloon_mb"):
             self._kept.append(bytearray(os.urandom(1024)) * (self._settings["balloon_mb"] * 1024))
         means = np.mean([a.reshape(batch, -1).mean(axis=1) for a in inputs.values()], axis=0)

@@ -1,0 +1,326 @@
+"""On a card: warm-up until it is at its clock, memory shared by stopped workers, its own time."""
+
+import itertools
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+
+from infer import device_time
+from infer.artifact import open_artifact
+from infer.calls import Split, Whole
+from infer.grouping import grouped, needs
+from infer.process import WorkerProcess
+from infer.steadiness import Steadiness
+from infer.warming import warmed_up
+
+GIB = 1 << 30
+
+
+# Warm-up
+
+
+def idle_card(now_s):
+    """Seconds of a call on a card that needs 200 ms to get from a sixth of its clock to the whole.
+
+    For the first 60 ms it stays where it was.
+    """
+    return 1e-4 / min(1.0, max(1 / 6, (now_s - 0.06) / 0.14))
+
+
+def called(block_s, least_s):
+    """Call such a card until that is steady; the seconds of a call at the end."""
+    state, now = Steadiness(block_s), 0.0
+    while not (state.steady and now >= least_s):
+        seconds = idle_card(now)
+        now += seconds
+        state.add(seconds, now)
+    return state.call_s
+
+
+def test_calls_of_an_idle_card_are_steady_long_before_it_is_at_its_clock():
+    assert called(0.0, 0.0) == pytest.approx(6e-4)  # the former rule
+    assert called(0.5 / 12, 0.5) == pytest.approx(1e-4)
+
+
+def test_half_a_second_is_not_enough_while_calls_still_change():
+    state, now = Steadiness(0.04), 0.0
+    for _ in range(100):
+        seconds = 0.01 * math.exp(-now)
+        now += seconds
+        state.add(seconds, now)
+
+    assert now > 0.5
+    assert not state.steady
+
+
+class Warmed:
+    """A worker whose rounds of warm-up are what is said."""
+
+    def __init__(self, *steady):
+        self.answers = list(steady)
+        self.asked = []
+
+    def ask(self, action, **arguments):
+        assert action == "warm_up"
+        self.asked.append(arguments)
+        steady = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return {"calls": 10, "total_s": 0.5, "call_s": 0.05, "steady": steady}
+
+
+@pytest.mark.parametrize(
+    ("clocks", "rounds", "steady"),
+    [
+        ([345, 1980, 1980], 2, True),
+        ([1980, 1965], 1, True),
+        ([None, None], 1, None),
+        ([345, 1200, 1700, 1980, 1965], 4, True),
+    ],
+)
+def test_warm_up_is_repeated_until_the_clock_is_steady(clocks, rounds, steady):
+    worker, left = Warmed(True), list(clocks)
+
+    found = warmed_up(
+        worker, {"batch": 4}, 10.0, least_s=0.5, clock=lambda: left.pop(0) if left else None
+    )
+
+    assert len(worker.asked) == rounds
+    assert found["clock_mhz"] == clocks
+    assert found["clock_steady"] is steady
+    assert (found["calls"], found["total_s"]) == (10 * rounds, 0.5 * rounds)
+
+
+def test_a_clock_that_never_rests_ends_at_the_limit():
+    clocks = itertools.cycle([600, 1200])
+
+    found = warmed_up(Warmed(True), {"batch": 4}, 0.05, clock=lambda: next(clocks))
+
+    assert found["clock_steady"] is False
+
+
+def test_on_a_processor_there_is_one_round_and_no_clock():
+    worker = Warmed(False)
+
+    assert warmed_up(worker, {"batch": 4}, 10.0).keys() == {"calls", "total_s", "call_s", "steady"}
+    assert worker.asked == [{"batch": 4, "limit_s": 10.0, "least_s": 0.0}]
+
+
+@pytest.fixture
+def on_card(tmp_path, fake_artifact, inputs_file):
+    """Starts a worker for the fake runtime in the place of a card's, with its inputs."""
+
+    def start(device="cuda", **settings):
+        process = WorkerProcess(
+            open_artifact(fake_artifact(tmp_path, "artifact", **settings)),
+            device=device,
+            threads=1,
+            scratch=tmp_path / "scratch",
+            log=tmp_path / "worker.log",
+            timeout_s=60,
+        )
+        process.start()
+        process.ask("load")
+        process.ask("inputs", path=str(inputs_file(tmp_path / "inputs.npz")))
+        return process
+
+    return start
+
+
+def test_a_worker_warms_up_for_as_long_as_it_is_told(on_card):
+    with on_card(call_s=1e-4) as process:
+        begin = time.perf_counter()
+        found = process.ask("warm_up", batch=1, limit_s=10, least_s=0.3)
+        took_s = time.perf_counter() - begin
+
+    assert took_s >= 0.3
+    assert found["calls"] > 100
+    assert len(json.dumps(found)) < 200  # and not every call
+
+
+def test_a_sweep_goes_further_on_a_card_and_compiling_does_not_end_it(on_card):
+    # All batches take longer to compile than calls may take; throughput grows up to the end.
+    with on_card(call_s=2e-3, compile_s=0.12) as process:
+        found = process.ask("sweep", limit_s=1.5, patience_s=50)
+
+    assert list(map(int, found["samples_per_s"])) == [1 << power for power in range(15)]
+    assert "above 16384 are not tried" in found["ended"]
+
+
+def test_a_sweep_ends_before_compiling_is_taken_for_a_hang(on_card):
+    with on_card(device="cpu", call_s=1e-3, compile_s=0.2) as process:
+        found = process.ask("sweep", limit_s=10, patience_s=0.5)
+
+    assert 2 <= len(found["samples_per_s"]) <= 4
+    assert "0.5 s were over, most of them before calls could be timed" in found["ended"]
+
+
+# Memory of the card
+
+
+def test_the_most_that_is_known_of_a_need_counts():
+    record = {
+        "predict": {"peak_rss_bytes": 3 * GIB},
+        "gpu_bytes": None,
+        "gpu_device_bytes": 2 * GIB,
+        "gpu_runtime_peak_bytes": 1 * GIB,
+    }
+
+    assert needs(record) == (3 * GIB, 2 * GIB)
+    assert needs({"predict": {"peak_rss_bytes": None}, "gpu_bytes": None}) == (0, 0)
+
+
+NEEDS = {"a": (1, 30), "b": (1, 30), "c": (1, 30), "d": (50, 1)}
+
+
+@pytest.mark.parametrize(
+    ("room", "apart", "groups"),
+    [
+        # Host, card.
+        ((100, None), (), ["abcd"]),
+        ((100, 95), (), ["abcd"]),
+        ((100, 70), (), ["ab", "acd"]),
+        ((100, 40), (), ["ab", "ac", "ad"]),
+        ((51, None), (), ["abc", "ad"]),
+        ((100, None), ("b",), ["ab", "acd"]),
+        ((100, None), ("c",), ["ab", "ac", "ad"]),
+        ((100, None), ("a",), ["ab", "ac", "ad"]),
+    ],
+)
+def test_those_are_alive_together_that_fit_into_both_memories(room, apart, groups):
+    assert grouped(list(NEEDS), "a", NEEDS, room, apart) == [list(group) for group in groups]
+
+
+def test_one_artifact_is_a_group():
+    assert grouped(["a"], "a", NEEDS, (10, 10)) == [["a"]]
+
+
+# The device's own time
+
+
+class Card:
+    """A model on a card, by a clock of its own: what is enqueued is done in its order.
+
+    Args:
+        launch_s: that the host needs for the launches of a call.
+        sample_s: that the device needs for a sample.
+        blocks: whether the runtime waits for the device before a call returns.
+        copy_s: of each copy.
+        refuses: batches that there is no memory for.
+    """
+
+    signature = run = bare = placement = None
+
+    def __init__(self, *, launch_s, sample_s, blocks=False, copy_s=0.0, refuses=()):
+        self.now = self.done = 0.0
+        self._launch_s, self._sample_s = launch_s, sample_s
+        self._blocks, self._copy_s, self._refuses = blocks, copy_s, refuses
+
+    def stage(self, inputs):
+        self.now += self._copy_s
+        return len(inputs["image"])
+
+    def run_staged(self, samples):
+        if samples in self._refuses:
+            raise RuntimeError("CUDA out of memory.")
+        begin = max(self.now, self.done)
+        self.now += self._launch_s
+        # Its last launch is done after the host's.
+        self.done = max(begin + samples * self._sample_s, self.now)
+        if self._blocks:
+            self.now = self.done
+        return samples
+
+    def sync(self, result):
+        self.now = max(self.now, self.done) + 5e-6
+
+    def fetch(self, result):
+        self.now = max(self.now, self.done) + self._copy_s
+        return {"scores": np.zeros((result, 3), np.float32)}
+
+
+class WithEvents(Card):
+    """One that has events."""
+
+    def event_seconds(self, samples):
+        return samples * self._sample_s
+
+
+def timed(monkeypatch, card, *batches):
+    """What is found of it, by its own clock."""
+    monkeypatch.setattr(device_time.time, "perf_counter", lambda: card.now)
+    return device_time.device_times(card, batches, lambda n: {"image": np.ones((n, 4), np.float32)})
+
+
+def bounds(found):
+    return {batch: one["bound"] for batch, one in found["batches"].items()}
+
+
+def test_a_call_whose_launches_take_longer_than_the_device_is_bound_by_them(monkeypatch):
+    found = timed(monkeypatch, Card(launch_s=3e-4, sample_s=2e-5), 128, 1)
+
+    assert bounds(found) == {128: "device", 1: "launches"}
+    full, single = found["batches"][128], found["batches"][1]
+    assert full["queued_s"] == pytest.approx(128 * 2e-5, rel=0.01)
+    assert single["queued_s"] == pytest.approx(3e-4, rel=0.01)
+    assert full["enqueue_s"] == pytest.approx(3e-4)
+    assert single["enqueue_s"] == pytest.approx(3e-4)
+
+
+def test_a_runtime_that_may_wait_for_the_device_itself_is_not_called_bound(monkeypatch):
+    found = timed(monkeypatch, Card(launch_s=3e-4, sample_s=2e-5, blocks=True), 128, 1)
+
+    assert bounds(found) == {128: None, 1: None}
+    assert not found["returns_early"]
+
+
+def test_a_larger_batch_shows_that_a_runtime_does_not_wait(monkeypatch):
+    found = timed(monkeypatch, Card(launch_s=3e-4, sample_s=1e-4), 1)
+
+    assert bounds(found) == {1: "launches"}
+
+
+def test_the_wait_itself_is_not_taken_for_work_that_was_left(monkeypatch):
+    found = timed(monkeypatch, Card(launch_s=1e-5, sample_s=1e-7, blocks=True), 8, 1)
+
+    assert not found["returns_early"]
+
+
+def test_what_fails_on_the_device_alone_ends_nothing(monkeypatch):
+    found = timed(monkeypatch, Card(launch_s=1e-4, sample_s=1e-5, refuses=(128,)), 128, 1)
+
+    assert list(found["batches"]) == [1]
+    assert "out of memory" in found["failed"]
+
+
+def test_copies_and_events_have_their_own_times(monkeypatch):
+    card = WithEvents(launch_s=1e-4, sample_s=1e-5, copy_s=2e-3)
+
+    (one,) = timed(monkeypatch, card, 64)["batches"].values()
+
+    assert one["copy_in_s"] == pytest.approx(2e-3)
+    assert one["copy_out_s"] == pytest.approx(2e-3)
+    assert (one["copy_in_bytes"], one["copy_out_bytes"]) == (64 * 4 * 4, 64 * 3 * 4)
+    assert one["event_s"] == pytest.approx(64e-5)
+
+
+def test_models_that_are_called_otherwise_have_the_events_of_theirs():
+    model, plain = (kind(launch_s=1e-4, sample_s=1e-3) for kind in (WithEvents, Card))
+    split = Split(model, 2, frozenset())
+
+    staged = split.stage({"image": np.ones((8, 4), np.float32)})
+    assert split.event_seconds(staged) == pytest.approx(8e-3)
+    for kind in (lambda one: Split(one, 2, frozenset()), Whole):
+        assert hasattr(kind(model), "event_seconds")
+        assert not hasattr(kind(plain), "event_seconds")
+
+
+def test_a_worker_finds_it_of_the_fake_runtime(on_card):
+    with on_card(call_s=1e-3, enqueue_s=1e-3, copy_s=1e-3, events=True) as process:
+        found = process.ask("device_time", batches=[4, 1])
+
+    assert found["failed"] is None
+    assert list(found["batches"]) == ["4", "1"]
+    assert all(one["event_s"] >= 1e-3 for one in found["batches"].values())
+    assert all(one["copy_in_s"] >= 1e-3 for one in found["batches"].values())
