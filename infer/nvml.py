@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pynvml
@@ -29,9 +30,10 @@ _THROTTLE = {
     "hw_thermal": pynvml.nvmlClocksEventReasonHwThermalSlowdown,
     "hw_power_brake": pynvml.nvmlClocksEventReasonHwPowerBrakeSlowdown,
 }
-_USER_CLOCKS = pynvml.nvmlClocksEventReasonApplicationsClocksSetting
+_SETTING = pynvml.nvmlClocksEventReasonApplicationsClocksSetting
 # Nanoseconds that a card has throttled since the driver was loaded; by the numbers of nvml.h, since
-# not every pynvml names them all.
+# not every pynvml names them all. Under the last three, drivers before 570 have settings, which
+# do not grow.
 _COUNTERS = {
     "sw_power_cap": 74,
     "sync_boost": 76,
@@ -67,6 +69,7 @@ class Sample:
         power_w: drawn by the whole card, over the last second on most.
         temperature_c: of the chip.
         reasons: bits of what keeps the clocks from being higher (nvmlClocksEventReason).
+        user_clocks: whether that is a setting of the user's.
         throttled_ns: time that it has been throttled so far, by reason; those that are told.
         energy_j: used since the driver was loaded.
         read_s: seconds that this reading took.
@@ -78,6 +81,7 @@ class Sample:
     power_w: float | None
     temperature_c: int | None
     reasons: int | None
+    user_clocks: bool | None
     throttled_ns: Mapping[str, int]
     energy_j: float | None
     read_s: float
@@ -177,10 +181,24 @@ class Card:
             now = _tell("nvmlDeviceGetApplicationsClock", self._parent, clock)
             if own is not None and now is not None:
                 told.append(own != now)
-        reasons = self._reasons()
-        if reasons is not None:
-            told.append(bool(reasons & _USER_CLOCKS))
-        return any(told) if told else None
+        told.append(self._keep_to_setting(self._reasons()))
+        known = [one for one in told if one is not None]
+        return any(known) if known else None
+
+    def _keep_to_setting(self, reasons: int | None) -> bool | None:
+        """Whether the reasons say that a setting of the user's holds the clocks down."""
+        return None if reasons is None or not self._settings_are_told else bool(reasons & _SETTING)
+
+    @cached_property
+    def _settings_are_told(self) -> bool:
+        """Whether clocks that keep to a setting keep to one of the user's.
+
+        Not so where application clocks are below the card's highest as it comes (V100).
+        """
+        sm = pynvml.NVML_CLOCK_SM
+        own = _tell("nvmlDeviceGetDefaultApplicationsClock", self._parent, sm)
+        most = _tell("nvmlDeviceGetMaxClockInfo", self._parent, sm)
+        return own is None or most is None or own >= most
 
     def memory(self) -> Memory | None:
         """Its memory now. What the driver keeps for itself is neither used nor free."""
@@ -215,13 +233,14 @@ class Card:
         """
         begin = time.perf_counter()
         parent = self._parent
-        power = _tell("nvmlDeviceGetPowerUsage", parent)
+        power, reasons = _tell("nvmlDeviceGetPowerUsage", parent), self._reasons()
         values: dict[str, Any] = {
             "sm_mhz": _tell("nvmlDeviceGetClockInfo", parent, pynvml.NVML_CLOCK_SM),
             "memory_mhz": _tell("nvmlDeviceGetClockInfo", parent, pynvml.NVML_CLOCK_MEM),
             "power_w": power / 1000 if power is not None else None,
             "temperature_c": _tell("nvmlDeviceGetTemperature", parent, pynvml.NVML_TEMPERATURE_GPU),
-            "reasons": self._reasons(),
+            "reasons": reasons,
+            "user_clocks": self._keep_to_setting(reasons),
             "throttled_ns": self._throttled_ns(),
         }
         energy = None if self.mig else _tell("nvmlDeviceGetTotalEnergyConsumption", parent)
@@ -322,12 +341,14 @@ def burst(before: Sample, after: Sample) -> dict[str, Any]:
 
     Returns:
         sm_mhz: before and after; memory_mhz, power_w, temperature_c: after. throttle: names of the
-        reasons that slowed it, [] where there was none and None where that is not told.
+        reasons that slowed it, as they were before or after or as the card's counters of time grew
+        between; [] where there was none and None where that is not told.
         user_clocks: whether clocks kept to a setting of the user's. energy_j: of the whole card,
         None also for a burst that is too short to tell. read_s: what both readings took.
     """
     lasted_s = after.at_s - before.at_s
     both = [sample.reasons for sample in (before, after) if sample.reasons is not None]
+    kept = [sample.user_clocks for sample in (before, after) if sample.user_clocks is not None]
     reasons = 0
     for own in both:
         reasons |= own
@@ -336,12 +357,10 @@ def burst(before: Sample, after: Sample) -> dict[str, Any]:
         for name, then in before.throttled_ns.items()
         if name in after.throttled_ns
     }
-    throttle = []
-    for name, bit in _THROTTLE.items():
-        # What a counter tells is of all of the burst, and of nothing else.
-        slowed_ns = grown.get(name)
-        if reasons & bit if slowed_ns is None else slowed_ns > _LEAST_THROTTLED * lasted_s * 1e9:
-            throttle.append(name)
+    least_ns = _LEAST_THROTTLED * lasted_s * 1e9
+    throttle = [
+        name for name, bit in _THROTTLE.items() if reasons & bit or grown.get(name, 0) > least_ns
+    ]
     energy = None
     if before.energy_j is not None and after.energy_j is not None and lasted_s >= LEAST_ENERGY_S:
         energy = after.energy_j - before.energy_j
@@ -351,7 +370,7 @@ def burst(before: Sample, after: Sample) -> dict[str, Any]:
         "power_w": after.power_w,
         "temperature_c": after.temperature_c,
         "throttle": throttle if both or grown else None,
-        "user_clocks": bool(reasons & _USER_CLOCKS) if both else None,
+        "user_clocks": any(kept) if kept else None,
         "energy_j": energy,
         "read_s": before.read_s + after.read_s,
     }

@@ -377,8 +377,8 @@ class _Found:
         if not (self.user_clocks or card.get("user_clocks")):
             return []
         return [
-            f"CLOCKS OF THE USER: the clocks of {card.get('name', 'the card')} have been set by "
-            "hand; as it comes, it may be faster or slower."
+            f"CLOCKS OF THE USER: the clocks of {card.get('name', 'the card')} keep to a setting "
+            "(nvidia-smi -q -d CLOCK); as it comes, it may be faster or slower."
         ]
 
     def probe_notices(self) -> list[str]:
