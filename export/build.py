@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +18,13 @@ from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
 from export.one import CHECKED_BATCHES
 from export.weights_at_hand import Source
 from infer.artifact import Artifact, Manifest, Signature, TensorSpec, write_manifest
+from infer.interpreters import python_with
 from infer.outcome import Failure
 from infer.parity import compare, read_outputs
-from infer.process import WorkerProcess
+from infer.process import WITHOUT_CUDA, WorkerProcess
+from infer.runtimes import RUNTIMES, takers
 from infer.trust import remember
+from infer.usage import UsageError
 from train.record import PROFILE_NOTICES
 
 PRECISION = "float32"
@@ -53,15 +54,13 @@ def build(source: Source, name: str, out: Path, evaluation: Evaluation) -> Built
             does not load or does not predict what the framework does.
     """
     exporter = EXPORTERS[name]
-    for package in exporter.needs:
-        if importlib.util.find_spec(package) is None:
-            raise ExportError(f"{package} is not installed: pip install '.[{exporter.extras}]'")
+    python = _python(exporter)
     final = out / source.name / name
     partial = out / source.name / f".{name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        result = _export(source, name, partial, evaluation)
+        result = _export(source, name, partial, evaluation, python)
         manifest = _manifest(source, name, exporter, result, evaluation, final)
         artifact = Artifact(name, partial, exporter.format, partial / exporter.payload, manifest)
         differences = _verify(artifact, partial)
@@ -81,7 +80,31 @@ def build(source: Source, name: str, out: Path, evaluation: Evaluation) -> Built
     return Built(final, max(differences.values()))
 
 
-def _export(source: Source, name: str, folder: Path, evaluation: Evaluation) -> dict[str, Any]:
+def _python(exporter: Exporter) -> str:
+    """The interpreter that has all that an exporter needs, and whether its check can run.
+
+    Raises:
+        ExportError: there is none.
+    """
+    runtime = RUNTIMES[takers(exporter.format)[0]]
+    try:
+        python = python_with(exporter.needs)
+        for package in (*exporter.needs, runtime.package):
+            if package and python_with([package]) is None:
+                raise ExportError(f"{package} is not installed: pip install '.[{exporter.extras}]'")
+    except UsageError as error:
+        raise ExportError(str(error)) from None
+    if python is None:
+        raise ExportError(
+            f"no environment has {' and '.join(exporter.needs)} together: "
+            f"pip install '.[{exporter.extras}]'"
+        )
+    return python
+
+
+def _export(
+    source: Source, name: str, folder: Path, evaluation: Evaluation, python: str
+) -> dict[str, Any]:
     job = folder / "job.json"
     images = folder / "images.npy"
     np.save(images, evaluation.images(max(CHECKED_BATCHES)))
@@ -96,10 +119,10 @@ def _export(source: Source, name: str, folder: Path, evaluation: Evaluation) -> 
             }
         )
     )
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    environment = os.environ | WITHOUT_CUDA | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "export.one", str(job)],
+            [python, "-m", "export.one", str(job)],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,

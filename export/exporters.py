@@ -35,7 +35,8 @@ class Exporter:
         framework: the framework that the network is written in.
         native: whether this is the framework's own deployment format.
         payload: name of the file or folder.
-        needs: packages that must be importable.
+        needs: packages that must be importable together; the check of the artifact has its
+            runtime from where it is.
         extras: of this project, that install them.
         distributions: whose versions are recorded.
         executes_code: whether loading or running the artifact can do more than arithmetic.
@@ -116,7 +117,7 @@ EXPORTERS = {
         "keras",
         False,
         "model.onnx",
-        ("tensorflow", "tf2onnx", "onnxruntime"),
+        ("tensorflow", "tf2onnx"),
         "train,tensorflow,onnx",
         ("keras", "tensorflow", "tf2onnx", "onnx"),
     ),
@@ -126,7 +127,7 @@ EXPORTERS = {
         "torch",
         False,
         "model.onnx",
-        ("torch", "onnxscript", "onnxruntime"),
+        ("torch", "onnxscript"),
         "train,torch,onnx",
         ("torch", "onnxscript", "onnx"),
     ),
@@ -137,7 +138,7 @@ EXPORTERS = {
         False,
         "model.onnx",
         ("jax", "jax2onnx", "onnxruntime"),
-        "train,jax,onnx",
+        "train,jax,onnx,jax2onnx",
         ("jax", "jaxlib", "flax", "jax2onnx", "onnx"),
     ),
 }

@@ -118,6 +118,12 @@ def python_of(runtime: str, device: str = "cpu") -> str | None:
     return able[0] if able else None
 
 
+def variables() -> dict[str, str]:
+    """The environment of a process in another interpreter, which looks into this one too."""
+    named = os.environ.get(VARIABLE, "")
+    return os.environ | {VARIABLE: os.pathsep.join([sys.executable, *filter(None, [named])])}
+
+
 def versions(runtime: str) -> dict[str, str]:
     """The distributions of a runtime, where it is installed, and their versions; empty if nowhere.
 

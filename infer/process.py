@@ -41,6 +41,8 @@ _KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
+# JAX's plugin for CUDA raises where all cards are hidden, unless JAX is told to leave it alone.
+WITHOUT_CUDA = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # How often memory is looked at while a limit is set; each look costs the controller 30 µs.
 _LOOK_S = 0.1
@@ -332,7 +334,7 @@ def _environment(
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     if device == "cpu":
-        environment["CUDA_VISIBLE_DEVICES"] = "-1"
+        environment |= WITHOUT_CUDA
     elif card is not None:
         environment["CUDA_VISIBLE_DEVICES"] = card
         # A card without a UUID is known by its number, as nvidia-smi counts.

@@ -685,7 +685,7 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
         "grows_with_batch": (
             check[str(batch)] > check["1"] if batch > 1 and str(batch) in check else None
         ),
-        "versions": survey["start"]["versions"],
+        "versions": survey["start"]["versions"] | survey["footprint"].get("cuda", {}),
         "placement": survey["predict"].get("placement"),
         "environment": {
             name: survey["start"][name]

@@ -494,15 +494,25 @@ class Worker:
         return {"harness_s": harness_s, "bare_s": bare_s, "calls": calls}
 
     def footprint(self) -> Answer:
-        """Bytes that are installed for the runtime, with what it needs."""
+        """Bytes that are installed for the runtime, with what it needs and, on cuda, has loaded.
+
+        Returns:
+            `bytes`, and by distribution; the versions of CUDA's libraries that are loaded.
+        """
         # After the measurement, so that what it imports is not in the runtime's memory.
         try:
+            from infer.cuda_libraries import cuda_versions, mapped, of_cuda
             from infer.footprint import installed_bytes
         except ImportError:  # another interpreter need not have what that takes
-            return {"bytes": None, "distributions": {}}
+            return {"bytes": None, "distributions": {}, "cuda": {}}
 
-        found = installed_bytes(self.runtime.distributions)
-        return {"bytes": sum(found.values()), "distributions": found}
+        libraries = mapped() if self.spec["device"] == "cuda" else []
+        found = installed_bytes(self.runtime.distributions, libraries)
+        return {
+            "bytes": sum(found.values()),
+            "distributions": found,
+            "cuda": cuda_versions(of_cuda(libraries)),
+        }
 
     def _batches(self, batch: int, samples: int | None = None, skip: int = 0) -> Batcher:
         rows = slice(skip, None if samples is None else skip + samples)

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from study.setup import BATCH
-from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
+from train.card import use_card
+from train.quiet import quiet_stderr
 
 # Images, float32 N x H x W x 3 in 0..1, to what a call returns, finished.
 Call = Callable[[np.ndarray], Any]
@@ -28,7 +29,7 @@ Call = Callable[[np.ndarray], Any]
 def main(job: dict[str, Any]) -> None:
     """Predict and print."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    without_gpu_hide_gpu_search()
+    use_card()
     images = _images(Path(job["images"]))
     with quiet_stderr():
         if job["artifact"]:

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
+from train.card import use_card
+from train.quiet import quiet_stderr
 
 _WARM_UP, _CALLS = 10, 20
 
@@ -35,7 +36,7 @@ Times = dict[str, float]
 def main(job: dict[str, Any]) -> None:
     """Profile and print."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    without_gpu_hide_gpu_search()
+    use_card()
     with np.load(job["images"], allow_pickle=False) as arrays:
         image = arrays["image"][: job["batch"]].astype(np.float32) / np.float32(255)
     with quiet_stderr():

@@ -334,7 +334,7 @@ def test_a_framework_that_is_missing_is_named_with_the_remedy(
 ) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        build_module.importlib.util,
+        importlib.util,
         "find_spec",
         lambda wanted, *rest: None if wanted == package else find_spec(wanted, *rest),
     )

@@ -13,10 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from infer.interpreters import python_with, variables
+from infer.usage import UsageError
+from train.card import use_card
 from train.data import DATASETS, ROOT_VARIABLE, DataError, Dataset, load_dataset, training_batches
 from train.metrics import calibration, confusion, seven_metrics
 from train.option_types import at_least
-from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
+from train.quiet import quiet_stderr
 from train.recipe import FRAMEWORKS, PROFILES, SIZES, Recipe
 from train.record import PROFILE_NOTICES, environment, write_record
 from train.watch import Watch
@@ -37,11 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
             known = ", ".join(FRAMEWORKS)
             print(f"error: unknown framework {framework!r}: choose from {known}", file=sys.stderr)
             return 2
-    if len(frameworks) > 1:
-        return _each_in_its_own_process(frameworks, arguments)
     try:
+        pythons = {name: _python(name) for name in frameworks}
+        if options.only is None and list(pythons.values()) != [sys.executable]:
+            return _each_in_its_own_process(pythons, arguments)
         return _train(frameworks[0], options)
-    except (DataError, WeightsError) as error:
+    except (DataError, UsageError, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -88,12 +92,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _each_in_its_own_process(frameworks: list[str], arguments: list[str]) -> int:
+def _python(framework: str) -> str:
+    """The interpreter that has a framework; this one, which says what is missing, if none has."""
+    return python_with(_NEEDS[framework]) or sys.executable
+
+
+def _each_in_its_own_process(pythons: dict[str, str], arguments: list[str]) -> int:
     # Frameworks share threads, memory and signal handlers badly; and one that is missing
     # or fails leaves the others to train.
     worst = 0
-    for framework in frameworks:
-        process = subprocess.Popen([sys.executable, "-m", "train", *arguments, "--only", framework])
+    for framework, python in pythons.items():
+        command = [python, "-m", "train", *arguments, "--only", framework]
+        process = subprocess.Popen(command, env=variables())
         interrupted = False
         while True:
             try:
@@ -123,7 +133,7 @@ def _train(framework: str, options: argparse.Namespace) -> int:
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    without_gpu_hide_gpu_search()
+    use_card()
     with quiet_stderr():
         script: Any = importlib.import_module(f"train.train_{framework}")
     if options.evaluate:

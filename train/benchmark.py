@@ -22,9 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from train import synthetic
+from train.card import use_card
 from train.data import COUNTS, Dataset, Split
 from train.option_types import at_least
-from train.quiet import quiet_stderr, without_gpu_hide_gpu_search
+from train.quiet import quiet_stderr
 from train.recipe import SIZES, Recipe
 from train.record import environment
 from train.watch import Watch
@@ -180,7 +181,7 @@ def measure(framework: str, variant: str, images: int) -> float:
     val = Split(*synthetic.draw(8, 28, 1))
     data = Dataset("synthetic", 28, synthetic.CLASS_NAMES, train_split, val, val)
     recipe = Recipe(epochs=3)
-    without_gpu_hide_gpu_search()
+    use_card()
     with quiet_stderr(), tempfile.TemporaryDirectory() as folder:
         train = VARIANTS[framework][variant]
         if train is None:
@@ -201,7 +202,7 @@ def peak_memory(framework: str, images: int) -> float:
     few = Split(splits[1].images[:16], splits[1].labels[:16])
     data = Dataset("synthetic", size, synthetic.CLASS_NAMES, splits[0], few, splits[2])
     recipe = Recipe(size=size, epochs=1, train_images=128)
-    without_gpu_hide_gpu_search()
+    use_card()
     with quiet_stderr(), tempfile.TemporaryDirectory() as folder:
         train = importlib.import_module(f"train.train_{framework}").train
         with Watch("", 1, 1, Path(folder) / "weights.safetensors") as watch:

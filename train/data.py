@@ -6,9 +6,8 @@ Images stay uint8 in memory and are scaled to float32 in 0..1 a batch at a time.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import json
 import os
-import runpy
 import subprocess
 import sys
 import zipfile
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from infer.interpreters import python_with
 from train import synthetic
 from train.recipe import CLASSES, Recipe
 
@@ -33,7 +33,13 @@ SYNTHETIC_NOTICE = (
 COUNTS = {"train": 11959, "val": 1712, "test": 3421}
 
 # Importing medmnist imports PyTorch, which has no place in the process that trains in
-# another framework; so the download is left to a process of its own.
+# another framework, and cannot share an environment with TensorFlow's CUDA; so what it knows and
+# the download are asked of a process of its own.
+_INFO = """
+import importlib.util, json, pathlib, runpy
+path = pathlib.Path(importlib.util.find_spec("medmnist").origin).with_name("info.py")
+print(json.dumps(runpy.run_path(str(path))["INFO"]["bloodmnist"]))
+"""
 _DOWNLOAD = """
 import sys
 try:
@@ -204,22 +210,32 @@ def _synthetic(size: int) -> Dataset:
 
 
 def _info() -> dict[str, Any]:
-    spec = importlib.util.find_spec("medmnist")
-    if spec is None or spec.origin is None:
+    command = [_medmnist(), "-c", _INFO]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise DataError(f"medmnist does not say what its data are: {last}")
+    info: dict[str, Any] = json.loads(done.stdout)
+    return info
+
+
+def _medmnist() -> str:
+    """The interpreter that has medmnist."""
+    python = python_with(["medmnist"])
+    if python is None:
         raise DataError("medmnist is not installed: pip install '.[train]'")
-    info: dict[str, Any] = runpy.run_path(str(Path(spec.origin).with_name("info.py")))
-    return info["INFO"]["bloodmnist"]  # type: ignore[no-any-return]
+    return python
 
 
 def _download(root: Path, size: int) -> str | None:
     """Fetch the file with medmnist, which shows its progress; return what went wrong."""
-    _info()
+    python = _medmnist()
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{root}: cannot be made ({error.strerror})") from None
     print(f"Downloading BloodMNIST at {size} pixels to {root}", file=sys.stderr)
-    command = [sys.executable, "-c", _DOWNLOAD, str(root), str(size)]
+    command = [python, "-c", _DOWNLOAD, str(root), str(size)]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if done.returncode == 0:
         return None

@@ -46,7 +46,7 @@ def read_record(weights: Path) -> dict[str, Any] | None:
 
 def environment(framework: str) -> dict[str, Any]:
     """Where a training ran: machine, system and versions."""
-    packages = (*_PACKAGES[framework], "numpy", "medmnist")
+    packages = (*_PACKAGES[framework], "numpy")
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0))

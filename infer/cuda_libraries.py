@@ -1,0 +1,56 @@
+"""The shared libraries that this process has mapped, and the versions of CUDA's among them."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+# The driver's own (libcuda, libnvidia-*) are the system's, and no runtime brings them.
+_OF_CUDA = re.compile(
+    r"lib(cudart|cudnn|cublas|cufft|cufile|cupti|curand|cusolver|cusparse|nccl|nvinfer|nvJitLink|nvToolsExt"
+    r"|nvrtc|nvshmem)[\w.-]*\.so"
+)
+
+
+def mapped() -> list[Path]:
+    """Every shared library once, by the path that all links to it lead to."""
+    found = set()
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        path = line[line.find("/") :] if "/" in line else ""
+        if ".so" in path and not path.endswith(" (deleted)"):
+            found.add(Path(path))
+    return sorted(found)
+
+
+def of_cuda(libraries: Iterable[Path]) -> list[Path]:
+    """Those that belong to CUDA and are not the driver's."""
+    return [path for path in libraries if _OF_CUDA.match(path.name)]
+
+
+def cuda_versions(libraries: Iterable[Path]) -> dict[str, str]:
+    """Versions of CUDA's runtime and of cuDNN, as the loaded libraries themselves tell them.
+
+    Runtimes that have CUDA's runtime compiled into them load none, and then it is not told.
+    """
+    found = {}
+    for path in libraries:
+        try:
+            if path.name.startswith("libcudart."):
+                value = ctypes.c_int()
+                ctypes.CDLL(str(path)).cudaRuntimeGetVersion(ctypes.byref(value))
+                found["CUDA"] = f"{value.value // 1000}.{value.value % 1000 // 10}"
+            elif path.name.startswith("libcudnn."):
+                tell = ctypes.CDLL(str(path)).cudnnGetVersion
+                tell.restype = ctypes.c_size_t
+                found["cuDNN"] = _cudnn(tell())
+        except (OSError, AttributeError):
+            continue  # not what its name says
+    return found
+
+
+def _cudnn(number: int) -> str:
+    """The version that CUDNN_VERSION stands for; its scale has changed with version 9."""
+    scale = 10_000 if number >= 90_000 else 1_000
+    return f"{number // scale}.{number % scale // 100}.{number % 100}"

@@ -1,0 +1,121 @@
+"""Resolves what each environment holds, without installing it.
+
+`python tools/lock.py` says whether every environment's packages resolve with its lock file, and
+that each of them is in it; `python tools/lock.py --renew NAME` writes the lock file NAME anew, with
+the newest versions. Downloads metadata alone, since version 23.3 of pip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+from environments import ENVIRONMENTS, ROOT, Environment
+
+_PIP = "pip>=23.3"
+_PROJECT = "exportbench"
+# Builds of one package that overwrite each other's files.
+_BUILDS = ({"onnxruntime", "onnxruntime-gpu"}, {"tensorflow", "tensorflow-cpu"})
+
+
+class LockError(Exception):
+    """The packages of an environment do not resolve, or not to what its lock says."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check the lock files, or renew one; return the exit status."""
+    by_lock = {one.lock: one for several in ENVIRONMENTS.values() for one in several}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("locks", nargs="*", metavar="NAME", help="lock files (default: all)")
+    parser.add_argument("--renew", action="store_true", help="write them anew")
+    options = parser.parse_args(arguments)
+    unknown = set(options.locks) - by_lock.keys()
+    if unknown:
+        print(f"error: {min(unknown)}: choose of {', '.join(by_lock)}", file=sys.stderr)
+        return 2
+    status = 0
+    with tempfile.TemporaryDirectory() as folder:
+        python = _pip_in(Path(folder))
+        for lock in options.locks or by_lock:
+            try:
+                found = _resolved(python, by_lock[lock], locked=not options.renew)
+                if options.renew:
+                    _write(by_lock[lock].lock_file, found)
+                else:
+                    _compare(by_lock[lock].lock_file, found)
+            except LockError as error:
+                print(f"{lock}: {error}", file=sys.stderr)
+                status = 1
+            else:
+                print(f"{lock}: {len(found)} packages, {_cuda(found)}", flush=True)
+    return status
+
+
+def _pip_in(folder: Path) -> Path:
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--upgrade", _PIP], check=True)
+    return python
+
+
+def _resolved(python: Path, environment: Environment, *, locked: bool) -> dict[str, str]:
+    """The versions of all packages of an environment, by name.
+
+    Raises:
+        LockError: there are none that go together.
+    """
+    command = [str(python), "-m", "pip", "install", "--dry-run", "--ignore-installed"]
+    command += ["--quiet", "--only-binary", ":all:", "--report", "-"]
+    command += ["--constraint", str(environment.lock_file)] if locked else []
+    done = subprocess.run(
+        [*command, f"{ROOT}[{environment.extras}]"], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise LockError("does not resolve:\n" + done.stderr.strip())
+    found = {
+        entry["metadata"]["name"]: entry["metadata"]["version"]
+        for entry in json.loads(done.stdout)["install"]
+    }
+    found.pop(_PROJECT, None)
+    for builds in _BUILDS:
+        if builds <= found.keys():
+            raise LockError(f"has {' and '.join(sorted(builds))}, which overwrite each other")
+    return found
+
+
+def _cuda(found: dict[str, str]) -> str:
+    for name in ("nvidia-cuda-runtime", "nvidia-cuda-runtime-cu12"):
+        if name in found:
+            return f"CUDA {found[name]}"
+    return "no CUDA"
+
+
+def _lines(found: dict[str, str]) -> list[str]:
+    return [
+        # Arbitrary equality: PyPI's build, which has CUDA, and none with a label such as "+cpu".
+        f"{name}{'===' if name == 'torch' and _has_cuda(found) else '=='}{version.split('+')[0]}"
+        for name, version in sorted(found.items(), key=lambda item: item[0].lower())
+    ]
+
+
+def _has_cuda(found: dict[str, str]) -> bool:
+    return any(name.startswith("nvidia-c") for name in found)
+
+
+def _write(lock: Path, found: dict[str, str]) -> None:
+    lock.write_text("\n".join(_lines(found)) + "\n")
+
+
+def _compare(lock: Path, found: dict[str, str]) -> None:
+    missing = sorted(set(_lines(found)) - set(lock.read_text().split()))
+    if missing:
+        raise LockError(f"does not have {', '.join(missing)}: renew it")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
