@@ -45,7 +45,8 @@ class Facts:
         inputs: SHA-256 of the inputs.
         bytes: of the payload's files.
         memory: bytes resident at the peak, above the bare interpreter.
-        gpu_memory: bytes held on GPUs.
+        gpu_memory: bytes held on the card.
+        gpu_memory_by: who says so: "process", "card" or "runtime" (infer.summary).
         call_s: seconds of a call, by kind of calls.
         reference: label of the artifact that outputs were compared with in the run.
         difference: the largest from it.
@@ -65,6 +66,7 @@ class Facts:
     bytes: int | None = None
     memory: int | None = None
     gpu_memory: int | None = None
+    gpu_memory_by: str | None = None
     call_s: Mapping[str, float] = field(default_factory=dict)
     reference: str | None = None
     difference: float | None = None
@@ -98,6 +100,7 @@ class Facts:
             "bytes": self.bytes,
             "memory_bytes": self.memory,
             "gpu_memory_bytes": self.gpu_memory,
+            "gpu_memory_by": self.gpu_memory_by,
             "call_s": {name: _rounded(seconds) for name, seconds in self.call_s.items()},
             "parity": {k: v for k, v in parity.items() if v is not None},
             "accuracy": accuracy,
@@ -128,6 +131,7 @@ class Facts:
             bytes=_number(value.get("bytes")),
             memory=_number(value.get("memory_bytes")),
             gpu_memory=_number(value.get("gpu_memory_bytes")),
+            gpu_memory_by=value.get("gpu_memory_by"),
             call_s={str(k): float(v) for k, v in value.get("call_s", {}).items()},
             reference=parity.get("reference"),
             difference=_maybe(parity.get("largest_difference")),

@@ -216,6 +216,7 @@ def _facts(
         bytes=row.bytes,
         memory=row.runtime_rss_bytes,
         gpu_memory=row.gpu_memory[0] if row.gpu_memory else None,
+        gpu_memory_by=row.gpu_memory[1] if row.gpu_memory else None,
         call_s={
             point: row.timings[point].call_s
             for point in dict.fromkeys((*points, *row.timings))
@@ -681,6 +682,13 @@ class _Case:
                     f"the baseline was measured on {card or 'a card that is not named'}",
                     "measure on the same model, or give the former artifacts with --against",
                 )
+        if key == "gpu_memory" and old and self.new.gpu_memory_by != old.gpu_memory_by:
+            return self._unknown(
+                name,
+                f"is told by the {self.new.gpu_memory_by} here, and was by the "
+                f"{old.gpu_memory_by} before: the driver tells less in containers",
+                "measure both in the same surroundings",
+            )
         share = self.margins.memory
         limit = max(before * (1 + share), before + LEAST_MEMORY)
         where = "of the former artifact in this run" if beside else "in the baseline"

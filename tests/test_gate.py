@@ -56,6 +56,34 @@ def verdicts(now, *, baseline=BASELINE, pair=None, margins=None, label="m", **fo
     return {check.name: check for check in judgement.checks}
 
 
+ON_CARD = SETUP | {"device": "cuda", "card": "NVIDIA Made Up 9000"}
+CARD_GOOD = replace(GOOD, gpu_memory=500 * MIB, gpu_memory_by="process")
+
+
+@pytest.mark.parametrize(
+    ("changes", "setup", "verdict", "said"),
+    [
+        ({}, {}, "passed", ""),
+        ({"gpu_memory": 900 * MIB}, {}, "failed", "900.0 MiB, 500.0 MiB in the baseline"),
+        ({}, {"card": "Another"}, "not judged", "was measured on NVIDIA Made Up 9000"),
+        ({}, {"device": "cpu"}, "not judged", "measured otherwise, with device cuda"),
+        ({"gpu_memory_by": "card"}, {}, "not judged", "told by the card here, and was by the proc"),
+    ],
+)
+def test_memory_of_a_card_is_compared_with_what_was_told_alike(changes, setup, verdict, said):
+    written = Baseline({"m": CARD_GOOD}, ON_CARD)
+    again = Facts.of(json.loads(json.dumps(written.artifacts["m"].to_json())))
+
+    found = verdicts(
+        replace(CARD_GOOD, **changes),
+        baseline=Baseline({"m": again}, ON_CARD),
+        setup=ON_CARD | setup,
+    )["GPU memory"]
+
+    assert found.verdict == verdict
+    assert said in found.detail
+
+
 def beside(low, value, high, **facts):
     """A former artifact that took so much less time."""
     return Pair(replace(GOOD, **facts), ratios={"batch 8": Ratio(value, low, high, 10)})
