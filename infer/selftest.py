@@ -17,18 +17,22 @@ import numpy as np
 import scipy
 
 from infer import schedule
+from infer.card_simulation import Card, simulate_card
+from infer.clocks import Clock, undisturbed
 from infer.controller import Progress, Run
 from infer.plan import Plan
 from infer.protocol import UNTIL, Point
 from infer.results import Store
 from infer.selftest_artifacts import ADDED, COPIES, Named, copy_name, more_name
 from infer.simulation import Noise, simulate
-from infer.statistics import Bursts, Ratio, calm, paired_differences, ratio_of
+from infer.statistics import Bursts, Ratio, Turn, paired_differences, ratio_of
 from infer.trust import EVERYTHING
 
 # In a trial: what a short run has, and what ten minutes have, where turns in which the machine was
 # slower are left out.
 TRIALS = (6, 12)
+# Of a simulated burst on a card, where calls are short.
+_CARD_CALLS = 20
 # Where a simulated run ends that has not come to its resolution before.
 _MOST_GENERATIONS = 40
 
@@ -106,6 +110,8 @@ def simulated(
     seed: int = 0,
     *,
     noise: Noise | None = None,
+    card: Card | None = None,
+    device: str | None = None,
     resolve: float | None = None,
     generations: int = TRIALS[0],
 ) -> Verdicts:
@@ -115,56 +121,72 @@ def simulated(
         runs: how many.
         seed: of the noise.
         noise: that the measurements have.
+        card: that they are made on, instead of a processor with `noise`.
+        device: whose rule they are judged by, where it is not that which they are made on.
         resolve: end each comparison as `--resolve` ends a run, instead of after `generations`.
         generations: of a run.
     """
     random = np.random.default_rng(seed)
     noise = noise or Noise()
+    made_on = "cuda" if card else "cpu"
     truths = [1.0, *(1 + added for added in ADDED)]
+    size = {
+        "generations": generations if resolve is None else _MOST_GENERATIONS,
+        "turns": UNTIL.bursts,
+        "calls": _CARD_CALLS if card else 10,
+    }
 
     def each() -> Iterable[Compared]:
         for _ in range(runs):
-            base, *others = simulate(
-                [1.0, *truths],
-                generations=generations if resolve is None else _MOST_GENERATIONS,
-                turns=UNTIL.bursts,
-                calls=10,
-                noise=noise,
-                random=random,
-            )
-            for truth, other in zip(truths, others, strict=True):
+            clocks: list[dict[Turn, Clock]] = []
+            if card:
+                bursts, clocks = simulate_card([1.0, *truths], **size, card=card, random=random)
+            else:
+                bursts = simulate([1.0, *truths], **size, noise=noise, random=random)
+            for number, truth in enumerate(truths, 1):
+                told = {name: clocks[i] for name, i in enumerate((0, number)) if clocks}
+                find = _Finder((bursts[0], bursts[number]), told, device or made_on)
                 if resolve is None:
-                    yield Compared(_ratio([base, other], generations), truth)
+                    yield Compared(find.ratio(generations), truth)
                 else:
-                    yield Compared(_resolved([base, other], resolve), truth)
+                    yield Compared(find.resolved(resolve), truth)
 
     machine = ", two states" if noise.slow else ""
+    machine = " card" if card else machine
+    machine += f", judged as on a {device}" if device else ""
     end = f"{generations} generations" if resolve is None else f"until {resolve:.1%}"
     return judge(f"simulated{machine}, {end}", each())
 
 
-def _resolved(pair: Sequence[Bursts], resolve: float) -> Ratio:
-    """What a run of two artifacts with `--resolve` comes to."""
-    protocol = replace(UNTIL, generations=_MOST_GENERATIONS, resolve=resolve)
-    for count in range(schedule.LEAST_TO_RESOLVE, _MOST_GENERATIONS + 1):
-        ratio = _ratio(pair, count, sought=True)
-        if schedule.ended(protocol, schedule.Standing(count, 0.0, 0.0, 1, ratio.resolution)):
-            break
-    return ratio
+@dataclass(frozen=True)
+class _Finder:
+    """Judges a made-up run of two artifacts: the second to the first."""
 
+    pair: tuple[Bursts, Bursts]
+    clocks: Mapping[int, Mapping[Turn, Clock]]
+    device: str
 
-def _ratio(pair: Sequence[Bursts], generations: int, *, sought: bool = False) -> Ratio:
-    """Of the second to the first, after the first generations."""
-    run = {
-        name: {generation: own[generation] for generation in range(generations)}
-        for name, own in enumerate(pair)
-    }
-    left = calm(run)
-    return ratio_of(paired_differences(left[1], left[0]), sought=sought)
+    def resolved(self, resolve: float) -> Ratio:
+        """What a run with `--resolve` comes to."""
+        protocol = replace(UNTIL, generations=_MOST_GENERATIONS, resolve=resolve)
+        for count in range(schedule.LEAST_TO_RESOLVE, _MOST_GENERATIONS + 1):
+            ratio = self.ratio(count, sought=True)
+            if schedule.ended(protocol, schedule.Standing(count, 0.0, 0.0, 1, ratio.resolution)):
+                break
+        return ratio
+
+    def ratio(self, generations: int, *, sought: bool = False) -> Ratio:
+        """What it comes to after the first generations."""
+        run = {
+            name: {generation: own[generation] for generation in range(generations)}
+            for name, own in enumerate(self.pair)
+        }
+        left = undisturbed(run, self.device, self.clocks)
+        return ratio_of(paired_differences(left[1], left[0], self.device), sought=sought)
 
 
 def of_records(
-    of: str, records: Iterable[Mapping[str, Any]], point: str, generations: int
+    of: str, records: Sequence[Mapping[str, Any]], point: str, generations: int
 ) -> Verdicts:
     """Judge a run of the artifacts of `selftest_artifacts`.
 
@@ -174,26 +196,32 @@ def of_records(
         point: that was measured.
         generations: so many consecutive ones are a trial.
     """
+    device = next(record["device"] for record in records if record["kind"] == "run")
     bursts: dict[str, dict[int, dict[int, list[float]]]] = {}
+    clocks: dict[str, dict[Turn, Clock]] = {}
     for record in records:
         if record["kind"] == "burst" and record["point"] == point:
-            own = bursts.setdefault(record["artifact"], {}).setdefault(record["generation"], {})
-            own[record["turn"]] = record["seconds"]
+            label, turn = record["artifact"], (record["generation"], record["turn"])
+            bursts.setdefault(label, {}).setdefault(turn[0], {})[turn[1]] = record["seconds"]
+            clocks.setdefault(label, {})[turn] = Clock.of(record)
     count = min((len(own) for own in bursts.values()), default=0)
 
     def each() -> Iterable[Compared]:
         for first in range(0, count - generations + 1, generations):
-            trial = calm(
+            trial = undisturbed(
                 {
                     name: {g: own[g] for g in range(first, first + generations) if g in own}
                     for name, own in bursts.items()
-                }
+                },
+                device,
+                clocks,
             )
             for mine, theirs, truth in pairs():
                 if mine not in trial or theirs not in trial:
                     continue
-                differences = paired_differences(trial[mine], trial[theirs])
-                yield Compared(ratio_of(differences), truth)
+                differences = paired_differences(trial[mine], trial[theirs], device)
+                if len(differences) > 1:
+                    yield Compared(ratio_of(differences), truth)
 
     return judge(f"{of}, {generations} generations", each())
 
@@ -220,8 +248,11 @@ def measured(
     turns: int,
     threads: int,
     tell: Callable[[Progress], None],
+    device: str = "cpu",
+    card: str | None = None,
+    trials: Sequence[int] = TRIALS,
 ) -> list[Verdicts]:
-    """Measure artifacts of known differences in a run of its own, and judge it as all `TRIALS`.
+    """Measure artifacts of known differences in a run of its own, and judge it.
 
     Args:
         of: what they are, for the report.
@@ -233,6 +264,9 @@ def measured(
         turns: bursts of each in a generation.
         threads: for each worker.
         tell: is told of the progress.
+        device: "cpu" or "cuda".
+        card: that the workers see, as `Plan.card`.
+        trials: generations of a trial, for each verdict.
 
     Raises:
         OSError: the results cannot be written.
@@ -243,7 +277,7 @@ def measured(
         tuple(artifacts),
         inputs,
         protocol,
-        "cpu",
+        device,
         threads,
         timeout_s=120.0,
         trusted=(EVERYTHING,),  # they are ours, or copies of one that was let in
@@ -255,4 +289,4 @@ def measured(
         store.close()
     if store.records[-1]["interrupted"]:
         raise KeyboardInterrupt
-    return [of_records(of, store.records, Point(batch).name, count) for count in TRIALS]
+    return [of_records(of, store.records, Point(batch).name, count) for count in trials]

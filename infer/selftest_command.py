@@ -15,6 +15,7 @@ from rich.table import Table
 from infer import schedule, trust
 from infer import selftest_artifacts as known
 from infer.artifact import ArtifactError, check_files, open_artifact
+from infer.card_simulation import Card
 from infer.console import give, progress, try_json
 from infer.controller import Progress
 from infer.option_types import given, positive
@@ -104,6 +105,8 @@ def verdicts(
         {"resolve": _SIMULATED_RESOLVE},
         {"noise": SPELLS, "generations": TRIALS[1]},
         {"noise": SPELLS, "resolve": _SPELLS_RESOLVE},
+        *({"card": Card(), "generations": count} for count in TRIALS),
+        {"card": Card(), "generations": TRIALS[1], "device": "cpu"},
     ]
     result = []
     for number, kind in enumerate(kinds):

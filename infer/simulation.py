@@ -77,8 +77,8 @@ def simulate(
     )
     if noise.slow:
         minds = 1 + _MORE_SLOWER * (np.asarray(ratios) - 1)
-        spells = _spells(generations * turns, noise.slow, random).reshape(generations, turns, 1)
-        level += np.log(_SLOWER) * spells * minds
+        slow = spells(generations * turns, noise.slow, random).reshape(generations, turns, 1)
+        level += np.log(_SLOWER) * slow * minds
     if noise.odd:
         level += np.log(_ODD_BY) * (random.random((generations, 1, count)) < noise.odd)
     disturbed = random.random((generations, turns, count)) < noise.disturbed
@@ -92,7 +92,7 @@ def simulate(
     ]
 
 
-def _spells(turns: int, share: float, random: np.random.Generator) -> np.ndarray:
+def spells(turns: int, share: float, random: np.random.Generator) -> np.ndarray:
     """In which turns the machine is slow: spells of `_SPELL_TURNS` turns, on average."""
     ends = 1 / _SPELL_TURNS
     begins = ends * share / (1 - share)

@@ -8,7 +8,7 @@ artifact differ by more than their calls do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 from typing import TypeVar
@@ -17,7 +17,14 @@ import numpy as np
 import scipy
 
 CONFIDENCE = 0.95
-UNDISTURBED = 0.1
+# Which of an artifact's calls in a generation stands for an undisturbed one, by device: a quantile.
+# What else runs on a machine makes calls slower and never faster, so that on a processor a low one
+# passes over it. The clock of a card makes some calls faster, too, when it has idled or its power
+# is not limited yet: a low quantile would be that of a lucky clock, and the median is that of the
+# usual one. docs/measurement.md has the simulations.
+UNDISTURBED = {"cpu": 0.1, "cuda": 0.5}
+# The share of a burst's calls that come before the clock of the device has settled.
+_SETTLING = {"cpu": 0.0, "cuda": 0.5}
 # A run that ends when its intervals are narrow ends where they happen to be. 93 to 95 % of them
 # held the truth in 20,000 simulated runs, and with this factor 95.4 to 96.5 %.
 _SOUGHT_WIDER = 1.1
@@ -43,6 +50,8 @@ Name = TypeVar("Name", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
 # Seconds of every call of each burst: of the generations, of their bursts.
 Bursts = Mapping[int, Mapping[int, Sequence[float]]]
+# Of a run: the number of the generation, and of the turn in it.
+Turn = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -77,20 +86,23 @@ class Ratio:
         return float(np.sqrt(self.high / self.low) - 1)
 
 
-def level(seconds: Sequence[float]) -> float:
+def level(bursts: Iterable[Sequence[float]], device: str) -> float:
     """The logarithm of the time of an undisturbed call, in log seconds.
 
-    It is the tenth percentile of the calls: what else runs on the machine makes calls slower and
-    never faster, and does so to some artifacts more than to others.
+    Args:
+        bursts: seconds of the calls of each.
+        device: "cpu" or "cuda": on the latter it is the median of the calls in the second half of
+            each burst, on the former the tenth percentile of all.
     """
-    return float(_quantiles([seconds])[0])
+    return _levels({0: bursts}, device)[0]
 
 
-def unrest(bursts: Iterable[Bursts]) -> float:
+def unrest(bursts: Iterable[Bursts], device: str) -> float:
     """How much longer undisturbed calls took in the slowest generation than in the fastest.
 
     Args:
         bursts: of each artifact; those of one generation say nothing.
+        device: that they ran on.
 
     Returns:
         The median over the artifacts, as a share: what differs between processes of one of them
@@ -98,74 +110,98 @@ def unrest(bursts: Iterable[Bursts]) -> float:
     """
     spreads = []
     for own in bursts:
-        levels = [level([s for turn in turns.values() for s in turn]) for turns in own.values()]
+        levels = [level(turns.values(), device) for turns in own.values()]
         if len(levels) > 1:
             spreads.append(max(levels) - min(levels))
     return float(np.exp(np.median(spreads)) - 1) if spreads else 0.0
 
 
-def calm(bursts: Mapping[Name, Bursts]) -> dict[Name, Bursts]:
+def calm(bursts: Mapping[Name, Bursts], device: str) -> dict[Name, Bursts]:
     """Leave out the turns in which the machine was slower for most artifacts at once.
-
-    That a turn is left out depends on all artifacts alike, so that it favours none. A generation
-    that has only one other turn is left out as a whole.
 
     Args:
         bursts: of every artifact of a run, of calls of one kind.
+        device: that they ran on.
 
     Returns:
         The same where nothing was disturbed, or too much to leave it out.
     """
-    shifts: dict[tuple[int, int], list[float]] = {}
+    shifts: dict[Turn, list[float]] = {}
     for own in bursts.values():
-        levels = _levels({(g, t): s for g, turns in own.items() for t, s in turns.items()})
+        levels = _levels(
+            {(g, t): [s] for g, turns in own.items() for t, s in turns.items()}, device
+        )
         usual = np.quantile(list(levels.values()), 0.25) if levels else 0.0
         for turn, value in levels.items():
             shifts.setdefault(turn, []).append(value - usual)
     disturbed = {turn for turn, own in shifts.items() if median_low(own) > DISTURBED}
-    all_turns = Counter(generation for generation, _ in shifts)
-    lost = Counter(generation for generation, _ in disturbed)
-    gone = {g for g, turns in all_turns.items() if turns - lost[g] < min(turns, _LEAST_TURNS)}
-    if len(all_turns) < _LEAST_GENERATIONS or len(gone) > _MOST_LEFT_OUT * len(all_turns):
+    if len({generation for generation, _ in shifts}) < _LEAST_GENERATIONS:
         return dict(bursts)
+    return without(bursts, disturbed) or dict(bursts)
+
+
+def without(bursts: Mapping[Name, Bursts], turns: Collection[Turn]) -> dict[Name, Bursts] | None:
+    """Leave turns out for all artifacts alike, so that none is favoured.
+
+    A generation that has only one other turn is left out as a whole.
+
+    Returns:
+        What is left; None where this would cost over half of the generations.
+    """
+    every = turns_of(bursts)
+    all_turns = Counter(generation for generation, _ in every)
+    lost = Counter(generation for generation, _ in every.intersection(turns))
+    gone = {g for g, count in all_turns.items() if count - lost[g] < min(count, _LEAST_TURNS)}
+    if len(gone) > _MOST_LEFT_OUT * len(all_turns):
+        return None
     return {
         name: {
-            g: {t: s for t, s in turns.items() if (g, t) not in disturbed}
-            for g, turns in own.items()
+            g: {t: s for t, s in known.items() if (g, t) not in turns}
+            for g, known in own.items()
             if g not in gone
         }
         for name, own in bursts.items()
     }
 
 
-def paired_differences(mine: Bursts, theirs: Bursts) -> list[float]:
+def turns_of(bursts: Mapping[Name, Bursts]) -> set[Turn]:
+    """The turns that any artifact has."""
+    return {(g, t) for own in bursts.values() for g, turns in own.items() for t in turns}
+
+
+def paired_differences(mine: Bursts, theirs: Bursts, device: str) -> list[float]:
     """The difference of two artifacts in log time, one a generation.
 
     In a generation both took the same turns within a minute, so that drift of the machine
     cancels; turns that only one of them has are left out.
+
+    Args:
+        mine, theirs: the bursts of each.
+        device: that they ran on.
     """
     both = {g: sorted(mine[g].keys() & theirs[g].keys()) for g in mine.keys() & theirs.keys()}
     own, other = (
-        _levels({g: [s for t in turns for s in side[g][t]] for g, turns in both.items() if turns})
+        _levels({g: [side[g][t] for t in turns] for g, turns in both.items() if turns}, device)
         for side in (mine, theirs)
     )
     return [own[g] - other[g] for g in sorted(own)]
 
 
-def _levels(calls: Mapping[Key, Sequence[float]]) -> dict[Key, float]:
+def _levels(bursts: Mapping[Key, Iterable[Sequence[float]]], device: str) -> dict[Key, float]:
     """`level` of each; those of the same number of calls in one go, which is many times faster."""
-    alike: dict[int, dict[Key, Sequence[float]]] = {}
-    for key, seconds in calls.items():
+    alike: dict[int, dict[Key, list[float]]] = {}
+    for key, own in bursts.items():
+        seconds = [s for burst in own for s in burst[int(_SETTLING[device] * len(burst)) :]]
         alike.setdefault(len(seconds), {})[key] = seconds
     return {
         key: float(value)
         for group in alike.values()
-        for key, value in zip(group, _quantiles(list(group.values())), strict=True)
+        for key, value in zip(
+            group,
+            np.quantile(np.log(list(group.values())), UNDISTURBED[device], axis=-1),
+            strict=True,
+        )
     }
-
-
-def _quantiles(seconds: Sequence[Sequence[float]]) -> np.ndarray:
-    return np.quantile(np.log(seconds), UNDISTURBED, axis=-1)
 
 
 def ratio_of(differences: Sequence[float], comparisons: int = 1, *, sought: bool = False) -> Ratio:

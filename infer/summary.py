@@ -8,6 +8,8 @@ import statistics
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from infer import clocks
+from infer.clocks import Clock
 from infer.inputs import Wishes
 from infer.mapping import EVERY, Rule
 from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol
@@ -17,9 +19,10 @@ from infer.statistics import (
     UNREST,
     Bursts,
     Ratio,
-    calm,
+    Turn,
     paired_differences,
     ratio_of,
+    turns_of,
     unrest,
 )
 
@@ -142,6 +145,7 @@ class Summary:
         rows: in the order of the artifacts.
         notices: what no reader may overlook.
         ceilings: what the machine could do at best, at the start of the run and at its end.
+        clock: of the card while calls were timed, in words; empty where there is none.
         interrupted: whether it was cut off.
         ended: why it ended where it did.
     """
@@ -151,6 +155,7 @@ class Summary:
     rows: list[Row]
     notices: list[str]
     ceilings: list[Record]
+    clock: str
     interrupted: bool
     ended: str | None
 
@@ -222,13 +227,21 @@ def summarize(records: list[Record]) -> Summary:
                 notices.append(notice)
     notices += found.probe_notices() + found.unused(run) + found.unrest()
     notices += found.anchor_notices() + found.isolation_notices() + found.clock_notices(run)
+    notices += found.turn_notices()
     if found.interrupted:
         notices.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
             "It goes on with --resume."
         )
     return Summary(
-        run, found.speed_references(), rows, notices, found.ceilings, found.interrupted, found.ended
+        run,
+        found.speed_references(),
+        rows,
+        notices,
+        found.ceilings,
+        clocks.described(found.every_clock()),
+        found.interrupted,
+        found.ended,
     )
 
 
@@ -265,8 +278,8 @@ def sample_differences(
         As `infer.statistics.ratio_of` takes them; empty where the two have no generation in common.
     """
     found = _Found(records)
-    bursts = [found.calm(point).get(label, {}) for label, point in (mine, theirs)]
-    differences = paired_differences(*bursts)
+    own, other = (found.calm(point).get(label, {}) for label, point in (mine, theirs))
+    differences = paired_differences(own, other, found.device)
     if not differences:
         return []
     samples = math.log(found.per_call[theirs[1]] / found.per_call[mine[1]])
@@ -305,6 +318,9 @@ class _Found:
         self.starts: dict[str, list[Record]] = {}
         # Seconds of the calls: by artifact, point, generation and turn.
         self.bursts: dict[str, dict[str, dict[int, dict[int, list[float]]]]] = {}
+        # Of a card at the same bursts, by point, artifact and turn.
+        self.clocks: dict[str, dict[str, dict[Turn, Clock]]] = {}
+        self.device = "cpu"
         self._calm: dict[str, dict[str, Bursts]] = {}  # by point
         self.energies: dict[tuple[str, str], list[tuple[float, int]]] = {}  # joules and samples
         self.user_clocks = False
@@ -336,6 +352,7 @@ class _Found:
             elif kind == "start":
                 self.starts.setdefault(record["artifact"], []).append(record)
             elif kind == "run":
+                self.device = record["device"]
                 self.pairs = record.get("pairs", {})
                 self.seed = (record.get("random") or {}).get("seed")
             elif kind == "random":
@@ -361,10 +378,13 @@ class _Found:
     def _take_card(self, burst: Record) -> None:
         """What a burst says of the card."""
         gpu = burst.get("gpu") or {}
+        if self.device == "cuda":
+            own = self.clocks.setdefault(burst["point"], {}).setdefault(burst["artifact"], {})
+            own[burst["generation"], burst["turn"]] = Clock.of(burst)
         self.user_clocks |= bool(gpu.get("user_clocks"))
         if gpu.get("energy_j") is not None:
-            own = self.energies.setdefault((burst["artifact"], burst["point"]), [])
-            own.append((gpu["energy_j"], burst["samples"]))
+            energies = self.energies.setdefault((burst["artifact"], burst["point"]), [])
+            energies.append((gpu["energy_j"], burst["samples"]))
 
     def joules_per_sample(self, label: str, point: str) -> float | None:
         """Energy that the card took, over all bursts that tell."""
@@ -490,11 +510,24 @@ class _Found:
     def calm(self, point: str) -> dict[str, Bursts]:
         """The bursts of one kind that ratios are taken of, by artifact."""
         if point not in self._calm:
-            self._calm[point] = calm(self._of_kind(point))
+            self._calm[point] = clocks.undisturbed(
+                self._of_kind(point), self.device, self.clocks.get(point)
+            )
         return self._calm[point]
 
     def _of_kind(self, point: str) -> dict[str, Bursts]:
         return {label: points[point] for label, points in self.bursts.items() if point in points}
+
+    def every_clock(self) -> list[Clock]:
+        """Of a card, at every burst."""
+        return [c for own in self.clocks.values() for turns in own.values() for c in turns.values()]
+
+    def turn_notices(self) -> list[str]:
+        """That a card was not the same in all turns, or that nobody can tell."""
+        notices = clocks.untold(self.every_clock())
+        for point in self.per_call:
+            notices += clocks.notices(self._of_kind(point), self.clocks.get(point, {}), point)
+        return notices
 
     def unrest(self) -> list[str]:
         """That the machine was not the same all the time, if so."""
@@ -502,8 +535,9 @@ class _Found:
         notices = []
         for point in self.per_call:
             left = self.calm(point)
-            worst = max(worst, unrest(left.values()))
-            all_turns, kept = _turns(self._of_kind(point)), _turns(left)
+            worst = max(worst, unrest(left.values(), self.device))
+            bursts = clocks.steady(self._of_kind(point), self.clocks.get(point, {}))
+            all_turns, kept = turns_of(bursts), turns_of(left)
             if kept != all_turns:
                 notices.append(
                     f"BUSY AT TIMES: in {len(all_turns - kept)} of {len(all_turns)} turns most "
@@ -594,7 +628,7 @@ class _Found:
         mine = self.calm(point).get(label)
         if label == reference or not theirs or not mine:
             return None
-        differences = paired_differences(mine, theirs)
+        differences = paired_differences(mine, theirs, self.device)
         compared = [
             name
             for name, points in self.bursts.items()
@@ -605,10 +639,6 @@ class _Found:
         if not differences:
             return None
         return ratio_of(differences, len(compared), sought=self.sought)
-
-
-def _turns(bursts: dict[str, Bursts]) -> set[tuple[int, int]]:
-    return {(g, turn) for own in bursts.values() for g, turns in own.items() for turn in turns}
 
 
 def _row(artifact: Record, found: _Found, run: Record) -> Row:
