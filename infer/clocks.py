@@ -77,7 +77,10 @@ def steady(bursts: Mapping[Name, Bursts], clocks: Clocks[Name]) -> dict[Name, Bu
     Where this would cost over half of the generations only the former are left out, and where
     these alone would, none.
     """
-    for turns in (throttled(clocks) | unusual(clocks), throttled(clocks)):
+    slowed = throttled(clocks)
+    for turns in (slowed | unusual(clocks), slowed):
+        if not turns:
+            break
         left = without(bursts, turns)
         if left is not None:
             return left

@@ -419,8 +419,16 @@ def conditions(summary: Summary) -> str:
         f"{run['threads']} threads; {summary.generations} generations of processes, "
         f"{run['protocol']['bursts']} turns in each; load at start "
         f"{machine['load_average'][0]:.1f}"
+        + (f"; {summary.clock}" if summary.clock else "")
         + (f"; ended since {summary.ended}" if summary.ended else "")
     )
+
+
+# What `infer.statistics.level` takes, by device.
+_UNDISTURBED = {
+    "cpu": "the tenth percentile of those",
+    "cuda": "the median of those in the second halves of bursts",
+}
 
 
 def legend(summary: Summary) -> list[str]:
@@ -429,8 +437,8 @@ def legend(summary: Summary) -> list[str]:
     if not references:
         return []
     return [
-        "ratio: time of an undisturbed call (the tenth percentile of those in a generation of "
-        f"processes) over that of {' or '.join(references)}, "
+        f"ratio: time of an undisturbed call ({_UNDISTURBED[summary.run['device']]} in a "
+        f"generation of processes) over that of {' or '.join(references)}, "
         f"below 1 is faster; in brackets its {CONFIDENCE:.0%} interval, corrected for the number "
         "of artifacts.",
         "could have seen: half the width of that interval, the smallest difference that would "

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from infer.card_simulation import Card
 from infer.selftest import TRIALS, Compared, judge, pairs, simulated
 from infer.selftest_artifacts import ADDED
 from infer.simulation import SPELLS, Noise, simulate
@@ -40,6 +41,16 @@ def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_littl
     assert calm.half_width < spells.half_width < 1.6 * calm.half_width
 
 
+def test_a_card_whose_clock_moves_is_no_reason_for_false_alarms():
+    found = simulated(RUNS // 4, 1, card=Card(), generations=12)
+    as_on_a_processor = simulated(RUNS // 40, 1, card=Card(), generations=12, device="cpu")
+
+    assert at_most(found.false_alarms, found.comparisons, 0.05)
+    assert at_most(found.intervals - found.covered, found.intervals, 0.05)
+    assert abs(found.bias) < 0.005
+    assert not at_most(as_on_a_processor.false_alarms, as_on_a_processor.comparisons, 0.5)
+
+
 def test_large_differences_are_found_more_often_than_small_ones():
     power = [found / of for found, of in simulated(RUNS, 2).power.values()]
 
@@ -55,7 +66,11 @@ def test_calls_taken_for_independent_would_be_wrong_far_more_often():
         one, other = simulate(
             [1.0, 1.0], generations=TRIALS[0], turns=8, calls=10, noise=Noise(), random=random
         )
-        bursts = [level(one[g][t]) - level(other[g][t]) for g in range(6) for t in range(8)]
+        bursts = [
+            level([one[g][t]], "cpu") - level([other[g][t]], "cpu")
+            for g in range(6)
+            for t in range(8)
+        ]
         ratio = ratio_of(bursts)
         alarms += ratio.high < 1 or ratio.low > 1
 
@@ -72,7 +87,7 @@ def test_drift_and_disturbed_bursts_hardly_widen_the_interval():
             one, other = simulate(
                 [1.0, 1.0], generations=8, turns=8, calls=10, noise=noise, random=random
             )
-            found.append(ratio_of(paired_differences(one, other)).resolution)
+            found.append(ratio_of(paired_differences(one, other, "cpu")).resolution)
         widths.append(np.median(found))
 
     assert widths[1] < 1.3 * widths[0]

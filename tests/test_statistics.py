@@ -29,7 +29,7 @@ def bursts(*generations: list[float]) -> Bursts:
 
 
 def compared(mine: Bursts, theirs: Bursts, comparisons: int = 1) -> Ratio:
-    return ratio_of(paired_differences(mine, theirs), comparisons)
+    return ratio_of(paired_differences(mine, theirs, "cpu"), comparisons)
 
 
 def by_generation(*seconds: float) -> Bursts:
@@ -38,8 +38,18 @@ def by_generation(*seconds: float) -> Bursts:
 
 
 def test_level_is_that_of_the_tenth_percentile():
-    assert level([2.0, 3.0, *[1000.0] * 9]) == pytest.approx(math.log(3))
-    assert level([3.0]) == pytest.approx(math.log(3))
+    assert level([[2.0, 3.0], [1000.0] * 9], "cpu") == pytest.approx(math.log(3))
+    assert level([[3.0]], "cpu") == pytest.approx(math.log(3))
+
+
+def test_level_on_a_card_is_that_of_the_usual_clock():
+    """Neither the calls before its power is limited nor the slow ones count."""
+    burst = [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]
+    assert level([burst, burst, [2.0, 9.0]], "cuda") == pytest.approx(math.log(2))
+    assert level([burst], "cpu") == pytest.approx(0)
+    assert level([[3.0], [4.0]], "cuda") == pytest.approx(math.log(12) / 2)
+    reference = {0: {0: [2.0] * 7}}
+    assert paired_differences({0: {0: burst}}, reference, "cuda") == pytest.approx([0])
 
 
 def test_difference_of_a_generation_is_that_of_all_its_calls():
@@ -47,8 +57,8 @@ def test_difference_of_a_generation_is_that_of_all_its_calls():
     theirs = {0: {0: [1.0] * 5, 1: [2.0] * 5}, 1: {0: [1.0], 1: [1.0]}}
 
     # Of the logs, so that an artifact and its reference can change places.
-    assert paired_differences(mine, theirs) == pytest.approx([math.log(4), math.log(3)])
-    assert paired_differences(theirs, mine) == pytest.approx([-math.log(4), -math.log(3)])
+    assert paired_differences(mine, theirs, "cpu") == pytest.approx([math.log(4), math.log(3)])
+    assert paired_differences(theirs, mine, "cpu") == pytest.approx([-math.log(4), -math.log(3)])
 
 
 def test_slow_calls_and_bursts_change_nothing():
@@ -56,21 +66,23 @@ def test_slow_calls_and_bursts_change_nothing():
     disturbed = {0: {0: [2.0, 900.0, 2.0], 1: [70.0, 80.0, 90.0]}}
     reference = {0: {0: [1.0, 1.0, 1.0], 1: [1.0, 1.0, 1.0]}}
 
-    assert paired_differences(disturbed, reference) == paired_differences(calm, reference)
+    assert paired_differences(disturbed, reference, "cpu") == paired_differences(
+        calm, reference, "cpu"
+    )
 
 
 def test_generations_are_paired_whatever_their_order():
     mine = {1: {1: [8.0], 0: [8.0]}, 0: {0: [20.0]}}
     theirs = {0: {0: [10.0]}, 1: {0: [4.0], 1: [4.0]}}
 
-    assert paired_differences(mine, theirs) == pytest.approx([math.log(2)] * 2)
+    assert paired_differences(mine, theirs, "cpu") == pytest.approx([math.log(2)] * 2)
 
 
 def test_only_turns_that_both_have_are_paired():
     mine = {0: {0: [2.0], 2: [700.0]}}
     theirs = {0: {0: [1.0], 1: [500.0]}}
 
-    assert paired_differences(mine, theirs) == pytest.approx([math.log(2)])
+    assert paired_differences(mine, theirs, "cpu") == pytest.approx([math.log(2)])
 
 
 def test_only_generations_that_both_have_are_paired():
@@ -78,12 +90,12 @@ def test_only_generations_that_both_have_are_paired():
     theirs = {0: {0: [1.0]}, 2: {0: [500.0]}, 3: {0: [2.0]}, 4: {0: [9.0]}}
 
     # Of the last one they have no turn in common.
-    assert paired_differences(mine, theirs) == pytest.approx([math.log(2), math.log(3)])
+    assert paired_differences(mine, theirs, "cpu") == pytest.approx([math.log(2), math.log(3)])
 
 
 @pytest.mark.parametrize("theirs", [{}, {1: {0: [1.0]}}, {0: {}}, {0: {1: [1.0]}}])
 def test_nothing_to_pair_gives_no_difference(theirs):
-    assert paired_differences({0: {0: [2.0]}}, theirs) == []
+    assert paired_differences({0: {0: [2.0]}}, theirs, "cpu") == []
 
 
 def test_ratio_is_the_geometric_mean_of_the_generations():
@@ -260,10 +272,10 @@ def test_a_difference_is_found_though_turns_drift_by_as_much():
 def test_unrest_is_what_the_machine_does_to_most_artifacts():
     slow_at_times: Bursts = {0: {0: [1.0, 1.0]}, 1: {0: [1.2, 1.2]}, 2: {0: [1.1, 1.1]}}
     even: Bursts = {g: {0: [3.0, 3.0]} for g in range(3)}
-    assert unrest([slow_at_times]) == pytest.approx(0.2)
-    assert unrest([slow_at_times, slow_at_times, even]) == pytest.approx(0.2)
-    assert unrest([slow_at_times, even, even]) == pytest.approx(0)
-    assert unrest([{0: {0: [1.0]}}, {}]) == 0  # one generation says nothing
+    assert unrest([slow_at_times], "cpu") == pytest.approx(0.2)
+    assert unrest([slow_at_times, slow_at_times, even], "cpu") == pytest.approx(0.2)
+    assert unrest([slow_at_times, even, even], "cpu") == pytest.approx(0)
+    assert unrest([{0: {0: [1.0]}}, {}], "cpu") == 0  # one generation says nothing
 
 
 def spells(
@@ -280,7 +292,7 @@ def spells(
 
 
 def test_turns_in_which_the_machine_was_slower_are_left_out():
-    found = calm(spells({(2, 1), (3, 0), (3, 1), (3, 2)}, a=1.0, b=2.0, c=3.0))
+    found = calm(spells({(2, 1), (3, 0), (3, 1), (3, 2)}, a=1.0, b=2.0, c=3.0), "cpu")
     for call_s, own in zip((1.0, 2.0, 3.0), found.values(), strict=True):
         assert sorted(own) == [0, 1, 2, *range(4, 12)]  # one turn alone says too little
         assert sorted(own[2]) == [0, 2, 3]
@@ -291,10 +303,10 @@ def test_turns_in_which_the_machine_was_slower_are_left_out():
 
 def test_what_is_slower_alone_is_not_the_machine():
     bursts = spells(set(), a=1.0, b=2.0, c=3.0) | spells({(2, 1), (3, 0)}, d=1.0)
-    assert calm(bursts) == bursts
+    assert calm(bursts, "cpu") == bursts
     # Nor is one of two.
     two = spells(set(), a=1.0) | spells({(2, 1)}, b=1.0)
-    assert calm(two) == two
+    assert calm(two, "cpu") == two
 
 
 @pytest.mark.parametrize(
@@ -307,12 +319,12 @@ def test_what_is_slower_alone_is_not_the_machine():
 )
 def test_nothing_is_left_out_where_too_little_would_be_left(slow, generations):
     bursts = spells(slow, generations, a=1.0, b=2.0)
-    assert calm(bursts) == bursts
+    assert calm(bursts, "cpu") == bursts
 
 
 def test_nothing_to_leave_out():
-    assert calm({}) == {}
-    assert calm({"a": {}}) == {"a": {}}
+    assert calm({}, "cpu") == {}
+    assert calm({"a": {}}, "cpu") == {"a": {}}
 
 
 def test_one_slow_process_does_not_move_the_ratio_of_many_generations():
