@@ -289,7 +289,7 @@ def _sizes_of_runs(runs: Sequence[RecordedRun]) -> LinePlot | None:
         return (
             machine["processor"],
             machine["cores"],
-            run.summary.device,
+            str(stated.get("card") or stated["device"]),
             stated["threads"],
             stated["protocol"]["batch"],
             tuple(run.summary.points[:1]),
@@ -306,7 +306,8 @@ def _environment(summary: Summary) -> list[tuple[str, str]]:
     run = summary.run
     machine, protocol = run["environment"], run["protocol"]
     gpus = [
-        f"{gpu['name']}, {tables.mebibytes(gpu['memory_bytes'])}, driver {gpu['driver']}"
+        f"{gpu['name']} ({gpu['uuid']}), {tables.mebibytes(gpu['memory_bytes'])}, driver "
+        f"{gpu['driver']}"
         for gpu in machine["gpus"]
     ]
     return [

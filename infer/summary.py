@@ -161,9 +161,8 @@ class Summary:
 
     @property
     def device(self) -> str:
-        """What was measured on: "cpu", or "cuda" with the card's name and UUID."""
-        card = self.card
-        return f"cuda, {card['name']} ({card['uuid']})" if card else str(self.run["device"])
+        """What was measured on: "cpu", or "cuda" with the card's name."""
+        return f"cuda, {self.card['name']}" if self.card else str(self.run["device"])
 
     @property
     def card(self) -> dict[str, Any] | None:
@@ -384,7 +383,7 @@ class _Found:
         self.user_clocks |= bool(gpu.get("user_clocks"))
         if gpu.get("energy_j") is not None:
             energies = self.energies.setdefault((burst["artifact"], burst["point"]), [])
-            energies.append((gpu["energy_j"], burst["samples"]))
+            energies.append((gpu["energy_j"], burst["samples"] + burst["untimed_samples"]))
 
     def joules_per_sample(self, label: str, point: str) -> float | None:
         """Energy that the card took, over all bursts that tell."""

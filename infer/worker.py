@@ -466,6 +466,7 @@ class Worker:
             "seconds": seconds,
             "cpu_s": cpu_s,
             "samples": sum(counts),
+            "untimed_samples": sum(set(counts)),
         }
         if outputs:
             last = counts[-1]

@@ -12,7 +12,17 @@ from nvml_double import Device, Nvml, divided_card
 from rich.console import Console
 
 import infer
-from infer import cli, devices, doctor_command, exchange, html_report, markdown, nvml, terminal
+from infer import (
+    cli,
+    devices,
+    doctor_command,
+    exchange,
+    html_report,
+    markdown,
+    nvml,
+    tables,
+    terminal,
+)
 from infer.comparison import compare_runs
 from infer.devices import Use, choose, parse_device, visible
 from infer.judgement import measured
@@ -371,7 +381,7 @@ def test_a_run_on_a_card(driver, command, tmp_path):
         # Another card would be another measurement.
         assert f"--device cuda:{TWO}" in row.command
     assert measured(run.records).setup["card"] == "NVIDIA Made Up 9000"
-    _check_every_table(run, f"on cuda, NVIDIA Made Up 9000 ({TWO})")
+    _check_every_table(run, "on cuda, NVIDIA Made Up 9000")
 
 
 def _check_every_table(run, where):
@@ -381,6 +391,7 @@ def _check_every_table(run, where):
 
     terminal.show(summary, console)
 
+    assert f"; {where} ({TWO}, one of 2 GPUs) with 1 threads" in tables.conditions(summary)
     title = f"Same weights: made up, trained in none, {where}"
     assert title in console.export_text()
     report = markdown.render(summary)
