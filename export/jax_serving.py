@@ -16,11 +16,20 @@ PLATFORMS = ("cpu", "cuda")
 
 
 def serving_function(weights: Mapping[str, np.ndarray]) -> Callable[[jax.Array], jax.Array]:
-    """A function from images, N x size x size x 3, to probabilities, N x 8."""
+    """A function from images, N x size x size x 3, to probabilities, N x 8.
+
+    Its products ask for float32: the precision is fixed in what is exported, and XLA takes TF32 on
+    a GPU where none is asked for (docs.jax.dev, "jax.default_matmul_precision").
+    """
     model = ResNet(nnx.Rngs(0))
     set_weights(model, weights)
     model.eval()
-    return lambda image: nnx.softmax(model(image))
+
+    def serve(image: jax.Array) -> jax.Array:
+        with jax.default_matmul_precision("highest"):
+            return nnx.softmax(model(image))
+
+    return serve
 
 
 def predictor(function: Callable[[jax.Array], jax.Array]) -> Predict:

@@ -8,6 +8,7 @@ and a line in the registry of `infer.runtimes`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,39 +54,65 @@ class Setting:
         tuned: the value that is used.
         bare: the value that one has without choosing.
         others: values that can be tried.
+        device: the only one that it means something on; None for all.
     """
 
     name: str
     tuned: str
     bare: str
     others: tuple[str, ...] = ()
+    device: str | None = None
 
 
 # Of every runtime: whether memory that a call gives back stays with the process, in large pages.
 # The controller sets it, since the C library looks once, when the process starts.
 ALLOCATOR = Setting("allocator", "kept", "own")
+# Of the runtimes that can be told at load; the option --tf32 turns "off" to "on".
+TF32 = Setting("tf32", "off", "own", ("on",), "cuda")
+# Set to 0, it keeps NVIDIA's libraries from TF32 whatever a program asks of them.
+TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 
 
 def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
-    """The value of every setting, that of the allocator too.
+    """The value of every setting that means something on the device, that of the allocator too.
 
     Raises:
-        ValueError: a setting or value that there is none of.
+        ValueError: a setting or value that there is none of, on this device.
     """
-    settings = (ALLOCATOR, *settings)
+    elsewhere = {one.name: one.device for one in settings if one.device not in (None, options.device)}
+    settings = (ALLOCATOR, *(one for one in settings if one.device in (None, options.device)))
     unknown = options.settings.keys() - {setting.name for setting in settings}
     if unknown:
+        name = min(unknown)
+        if name in elsewhere:
+            raise ValueError(
+                f"the setting '{name}' is one for {elsewhere[name]}, this is on {options.device}"
+            )
         names = ", ".join(setting.name for setting in settings)
-        raise ValueError(f"no setting '{min(unknown)}' (there are: {names})")
+        raise ValueError(f"no setting '{name}' (there are: {names})")
     values = {}
     for setting in settings:
         value = setting.bare if options.bare else setting.tuned
+        if setting == TF32 and options.tf32 and not options.bare:
+            value = "on"
         value = options.settings.get(setting.name, value)
         known = dict.fromkeys((setting.tuned, setting.bare, *setting.others))
         if value not in known:
             raise ValueError(f"{setting.name}={value}: choose one of {', '.join(known)}")
         values[setting.name] = value
     return values
+
+
+def tf32_used(allowed: bool | None, options: Options) -> bool | None:
+    """Whether products of float32 may be calculated in TF32; None where it cannot be told.
+
+    Args:
+        allowed: what the runtime says of itself, or the program of what it asks for.
+        options: as the runtime is set up.
+    """
+    if options.device == "cpu" or os.environ.get(TF32_OVERRIDE) == "0":
+        return False
+    return allowed
 
 
 def choose(names: Sequence[str], wanted: str | None) -> str:
@@ -105,12 +132,15 @@ def choose(names: Sequence[str], wanted: str | None) -> str:
 class Model(Protocol):
     """A loaded artifact.
 
-    It may have more: `notes`, what a reader of its times should know; `optional`, names of inputs
-    that a call may leave out; and `settle()`, which finds out what takes calls to find out, after
-    loading and untimed.
+    It may have more:
 
-    On cuda it may have `gpu_peak_bytes()`: the most that the runtime has held on the card at a time
-    so far, as it counts itself; None where it does not.
+    - `notes`, what a reader of its times should know;
+    - `optional`, names of inputs that a call may leave out;
+    - `settle()`, which finds out what takes calls to find out, after loading and untimed;
+    - `event_seconds(staged) -> float`, on a GPU: the device's own time of one `run_staged`,
+      between two events in its queue, in seconds; it returns when the call is finished;
+    - `gpu_peak_bytes() -> int | None`, on a GPU: the most that the runtime has held on the card at
+      a time so far, as it counts itself; None where it does not.
     """
 
     signature: Signature
@@ -134,7 +164,14 @@ class Model(Protocol):
         """The shortest code for what `run` does, to measure what the harness adds to it."""
 
     def placement(self) -> dict[str, Any]:
-        """Where it really ran: `device` ("cpu" or "cuda"), threads, precision, providers."""
+        """Where it really ran, asked after a call.
+
+        `device` ("cpu" or "cuda") and `devices` in the runtime's words, `threads`, `settings`;
+        `tf32`, read back: whether products of float32 may be calculated in TF32, None where it
+        cannot be told; where a graph may be spread, `nodes`, the number of its operators by
+        device, and on a GPU `on_cpu`, those that are not there, by kind. What it says on a GPU
+        may take another call of a model that keeps no state.
+        """
 
 
 class Loader(Protocol):

@@ -16,18 +16,35 @@ from jax import export
 
 from infer.artifact import Signature, TensorSpec
 from infer.readers.jax_export import leaf_names
-from infer.runtimes.base import Arrays, Options, Setting, chosen
+from infer.runtimes.base import (
+    TF32_OVERRIDE,
+    Arrays,
+    Options,
+    Setting,
+    chosen,
+    tf32_used,
+)
+from infer.runtimes.jax_precision import Products, products_of
 
 SETTINGS = (
     # XLA's libraries for convolutions and matrix products on a CPU.
-    Setting("onednn", "off", "off", ("on",)),
-    Setting("xnnpack", "off", "off", ("on",)),
-    Setting("thunks", "on", "on", ("off",)),
+    Setting("onednn", "off", "off", ("on",), "cpu"),
+    Setting("xnnpack", "off", "off", ("on",), "cpu"),
+    Setting("thunks", "on", "on", ("off",), "cpu"),
+    # Whether XLA tries the algorithms of cuDNN and cuBLAS, and its own tilings, as it compiles.
+    Setting("autotune", "on", "on", ("off",), "cuda"),
+    # What is launched together: XLA records its "command buffers" as CUDA graphs by itself.
+    Setting("cuda-graphs", "on", "on", ("off",), "cuda"),
+    # XLA's own matrix products beside those of cuBLAS; they do not heed NVIDIA_TF32_OVERRIDE.
+    Setting("triton", "on", "on", ("off",), "cuda"),
 )
 _FLAGS = {
-    "onednn": "--xla_cpu_use_onednn",
-    "xnnpack": "--xla_cpu_use_xnnpack",
-    "thunks": "--xla_cpu_use_thunk_runtime",
+    ("onednn", "on"): "--xla_cpu_use_onednn=true",
+    ("xnnpack", "on"): "--xla_cpu_use_xnnpack=true",
+    ("thunks", "off"): "--xla_cpu_use_thunk_runtime=false",
+    ("autotune", "off"): "--xla_gpu_autotune_level=0",
+    ("cuda-graphs", "off"): "--xla_gpu_enable_command_buffer=",
+    ("triton", "off"): "--xla_gpu_enable_triton_gemm=false",
 }
 
 
@@ -39,16 +56,17 @@ class JaxExport:
 
     def __init__(self, path: Path, options: Options) -> None:
         self._settings = chosen(SETTINGS, options)
-        # XLA reads them when the first device is asked for.
-        flags = [
-            f"{_FLAGS[setting.name]}={str(self._settings[setting.name] == 'on').lower()}"
-            for setting in SETTINGS
-            if self._settings[setting.name] != setting.bare
-        ]
+        # XLA reads them when the first device is asked for; of two the later counts.
+        flags = [_FLAGS[item] for item in self._settings.items() if item in _FLAGS]
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
-        jax.config.update("jax_platforms", "cuda" if options.device == "cuda" else "cpu")
-        jax.config.update("jax_default_matmul_precision", "float32")
+        if options.device == "cpu":
+            jax.config.update("jax_platforms", "cpu")
+        elif problem := has_cuda():
+            raise NotImplementedError(problem)
+        self._options = options
         self._threads = options.threads
+        self.notes: list[str] = []
+        self._products: Products | None = None
         self._exported = exported = export.deserialize(bytearray(path.read_bytes()))
         if options.device not in exported.platforms:
             raise NotImplementedError(
@@ -74,6 +92,34 @@ class JaxExport:
 
         self._call = jax.jit(call)
         self._last: Any = ()
+
+    def settle(self) -> None:
+        """Find out what the program asks for, where that decides how it is calculated.
+
+        XLA takes precision from the program alone, and none of JAX's options reaches what is
+        exported already.
+        """
+        if self._options.device == "cpu":
+            return
+        found = self._products = products_of(self._exported.mlir_module_serialized)
+        allowed = found.dots + found.convolutions
+        if allowed:
+            self.notes.append(_precision_note(found, self._tf32()))
+        if found.exact and self._options.tf32:
+            self.notes.append(
+                f"--tf32 does not reach it: {found.exact} of its {allowed + found.exact} products "
+                "of float32 ask for float32 in the program"
+            )
+
+    def _tf32(self) -> bool | None:
+        """Whether it may calculate in TF32: the program may ask for it, the libraries refuse."""
+        found = self._products
+        if found is None or self._options.device == "cpu":
+            return tf32_used(None, self._options)
+        if os.environ.get(TF32_OVERRIDE) == "0":
+            # Matrix products that XLA compiles itself are not NVIDIA's libraries'.
+            return None if found.dots and self._settings["triton"] == "on" else False
+        return bool(found.dots or found.convolutions)
 
     def _find_places(self) -> list[Any]:
         """Where each input goes: a device, or how it is spread over several."""
@@ -159,9 +205,16 @@ class JaxExport:
             "devices": sorted(ran_on),
             "threads": self._threads,
             "platforms": list(self._exported.platforms),
-            "matmul_precision": "float32",
+            "precision_asked": self._products.asks if self._products else None,
+            "tf32": self._tf32(),
             "settings": self._settings,
         }
+
+    def memory(self) -> dict[str, int]:
+        """What its allocator says of the device."""
+        stats = jax.devices()[0].memory_stats() or {}
+        names = {"peak_bytes_in_use": "peak_bytes", "peak_pool_bytes": "reserved_bytes"}
+        return {names[name]: int(stats[name]) for name in names if name in stats}
 
 
 def _mesh(exported: export.Exported, devices: list[Any]) -> jax.sharding.Mesh:
@@ -205,6 +258,23 @@ def _spec(name: str, value: Any) -> TensorSpec:
     return TensorSpec(name, shape, str(value.dtype))
 
 
+def _precision_note(found: Products, tf32: bool | None) -> str:
+    """What is to be known of a program that does not ask for float32 throughout."""
+    allowed = found.dots + found.convolutions
+    text = (
+        f"the program leaves the precision of {allowed} of its {allowed + found.exact} products "
+        "of float32 to XLA, which takes TF32 on a GPU"
+    )
+    if tf32 is False:
+        return f"{text}; {TF32_OVERRIDE}=0 keeps NVIDIA's libraries from it here"
+    if tf32 is None:
+        return (
+            f"{text}; {TF32_OVERRIDE}=0 keeps NVIDIA's libraries from it here, not what XLA "
+            "compiles itself (see --try jax-export:triton=off)"
+        )
+    return f'{text}; export it with jax.default_matmul_precision("highest") to have float32'
+
+
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
@@ -216,9 +286,12 @@ def devices() -> list[str]:
 
 def has_cuda() -> str | None:
     """Why JAX cannot run on a GPU here; None if it can."""
+    before = jax.config.jax_platforms
+    jax.config.update("jax_platforms", "cuda")  # whatever JAX_PLATFORMS says
     try:
         jax.devices("cuda")
     except RuntimeError as error:
+        jax.config.update("jax_platforms", before)
         return (
             f"JAX {jax.__version__} sees no GPU ({_line(error)}): pip install 'jax[cuda13]', or "
             "'jax[cuda12]' for a driver of CUDA 12"
