@@ -27,7 +27,8 @@ def serving_function(weights: Mapping[str, np.ndarray]) -> Callable[[jax.Array],
 
     def serve(image: jax.Array) -> jax.Array:
         with jax.default_matmul_precision("highest"):
-            return nnx.softmax(model(image))
+            probabilities: jax.Array = nnx.softmax(model(image))
+        return probabilities
 
     return serve
 

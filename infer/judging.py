@@ -122,12 +122,19 @@ class Judge:
         return all(finite(array).all() for array in self._bench.outputs(label).values())
 
     def _precisions(self, label: str) -> list[str]:
-        """Of an artifact: what its manifest says, or the types of its inputs and outputs."""
+        """Of an artifact: what its manifest says, or the types of its inputs and outputs.
+
+        And TF32, where that may have been used or cannot be ruled out.
+        """
         manifest = self._bench.artifacts[label].manifest
+        survey = self._bench.of_kind("survey")[label]
+        tf32 = survey["predict"]["placement"].get("tf32", False) is not False
         if manifest and parity.step_of(manifest.precision) is not None:
-            return [manifest.precision]
-        signature = self._bench.of_kind("survey")[label]["load"]["signature"]
-        return [spec["dtype"] for side in signature.values() for spec in side]
+            found = [manifest.precision]
+        else:
+            sides = survey["load"]["signature"].values()
+            found = [spec["dtype"] for side in sides for spec in side]
+        return [*found, "tf32"] if tf32 else found
 
     # What is judged against
 

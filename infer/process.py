@@ -27,7 +27,8 @@ from infer.isolation import HOME
 from infer.memory_errors import says_out_of_memory
 from infer.outcome import Failure, Outcome
 from infer.runtimes import RUNTIMES, takers
-from infer.runtimes.base import ALLOCATOR
+from infer.runtimes.base import ALLOCATOR, TF32_OVERRIDE
+from infer.variables import heeded, keeps_float32
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -88,7 +89,7 @@ class WorkerProcess:
         # Said by an argument, since the worker must know it before it reads any setting.
         self._command = [self._python, "-I", str(_BOOTSTRAP)]
         self._command += ["--cuda"] if device == "cuda" else []
-        self._environment = _environment(device, threads, setup, card)
+        self._environment = _environment(device, threads, setup, card, tf32=tf32)
         self._cuda: dict[str, Any] | None = None
         if device == "cuda":  # before the worker gives up its rights to devices that are not there
             with log.open("ab") as errors:
@@ -153,7 +154,8 @@ class WorkerProcess:
             answer = self.ask("start", **self._spec)
             ready_s = time.perf_counter() - self.started
         cuda = {"cuda": self._cuda} if self._cuda else {}
-        return answer | cuda | {"spawn_to_ready_s": ready_s}
+        own = {"spawn_to_ready_s": ready_s, "variables": heeded(self._environment)}
+        return answer | cuda | own
 
     def _have_compiled(self) -> bool:
         """See to it once that Python keeps the modules compiled; whether that took a new start."""
@@ -328,7 +330,7 @@ def _spoken(manifest: Manifest) -> dict[str, Any]:
 
 
 def _environment(
-    device: str, threads: int, setup: Mapping[str, Any], card: str | None
+    device: str, threads: int, setup: Mapping[str, Any], card: str | None, *, tf32: bool
 ) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
@@ -339,6 +341,8 @@ def _environment(
         environment["CUDA_VISIBLE_DEVICES"] = card
         # A card without a UUID is known by its number, as nvidia-smi counts.
         environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    if device == "cuda" and keeps_float32(tf32, setup):
+        environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
     allocator = ALLOCATOR.bare if setup.get("bare") else ALLOCATOR.tuned
     if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
         environment = _KEEP_MEMORY | environment  # what the user has set stands

@@ -25,6 +25,7 @@ from infer.statistics import (
     turns_of,
     unrest,
 )
+from infer.variables import precision_notes
 
 # Calls that must stand behind a percentile: MLPerf's early-stopping floors
 # (MLPerf inference policies, "Early Stopping Criterion").
@@ -665,7 +666,7 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
     survey = found.surveys.get(label)
     if survey:
         values |= _costs(survey, found.starts.get(label, []), run)
-        values["notes"] = survey["load"].get("notes", [])
+        values["notes"] = survey["load"].get("notes", []) + _device_notes(label, survey, run)
         if failed := survey.get("device_time", {}).get("failed"):
             values["notes"] = [*values["notes"], f"not timed on the device itself: {failed}"]
     values["timings"] = {
@@ -679,6 +680,21 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
         values["notes"] = values.get("notes", []) + parity.get("notes", [])
         values |= {"tolerance": parity.get("tolerance"), "tolerance_how": parity.get("how")}
     return Row(**values)
+
+
+def _device_notes(label: str, survey: Record, run: Record) -> list[str]:
+    """What of where and in which precision it ran is no matter of course."""
+    placement, setup = survey["predict"].get("placement") or {}, run["setups"].get(label, {})
+    tf32, notes = run.get("tf32", False), []
+    if placement.get("on_cpu"):
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in placement["on_cpu"].items())
+        total = sum(placement["nodes"].values())
+        notes.append(
+            f"{sum(placement['on_cpu'].values())} of its {total} operators ran on the CPU: {kinds}"
+        )
+    if placement.get("tf32") and not tf32:
+        notes.append("its products of float32 may be calculated in TF32")
+    return notes + precision_notes(survey["start"].get("variables", {}), tf32, setup)
 
 
 def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
@@ -762,6 +778,7 @@ def _command(artifact: Record, run: Record) -> str:
     command = ["python", "-m", "infer", "run", artifact["path"]]
     command += ["--protocol", protocol["name"]] if protocol["budget_s"] is None else []
     command += ["--defaults"] if setup.get("bare") else []
+    command += ["--tf32"] if run.get("tf32") else []
     if "python" in setup:
         name = f"{artifact['format']}:{setup['interpreter']}"
         command += ["--python", f"{name}={setup['python']}"]

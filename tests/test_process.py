@@ -69,6 +69,7 @@ def test_worker_answers_and_is_gone_after_its_context(worker):
         assert alive(process.pid)
 
     assert started["spawn_to_ready_s"] >= started["seconds"] > 0
+    assert started["variables"]["CUDA_VISIBLE_DEVICES"] == "-1"
     assert loaded["signature"]["inputs"][0]["name"] == "image"
     assert not psutil.pid_exists(process.pid)
 

@@ -79,7 +79,7 @@ def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
     Raises:
         ValueError: a setting or value that there is none of, on this device.
     """
-    elsewhere = {one.name: one.device for one in settings if one.device not in (None, options.device)}
+    elsewhere = {one.name: one.device for one in settings}
     settings = (ALLOCATOR, *(one for one in settings if one.device in (None, options.device)))
     unknown = options.settings.keys() - {setting.name for setting in settings}
     if unknown:

@@ -210,12 +210,6 @@ class JaxExport:
             "settings": self._settings,
         }
 
-    def memory(self) -> dict[str, int]:
-        """What its allocator says of the device."""
-        stats = jax.devices()[0].memory_stats() or {}
-        names = {"peak_bytes_in_use": "peak_bytes", "peak_pool_bytes": "reserved_bytes"}
-        return {names[name]: int(stats[name]) for name in names if name in stats}
-
 
 def _mesh(exported: export.Exported, devices: list[Any]) -> jax.sharding.Mesh:
     """The devices, arranged as those were that the function was made on."""
@@ -286,7 +280,7 @@ def devices() -> list[str]:
 
 def has_cuda() -> str | None:
     """Why JAX cannot run on a GPU here; None if it can."""
-    before = jax.config.jax_platforms
+    before = jax.config.jax_platforms  # type: ignore[attr-defined]
     jax.config.update("jax_platforms", "cuda")  # whatever JAX_PLATFORMS says
     try:
         jax.devices("cuda")

@@ -17,6 +17,7 @@ from torch.export.passes import move_to_device_pass
 from torch.utils import _pytree
 
 from infer.artifact import Signature, TensorSpec
+from infer.runtimes import torch_model
 from infer.runtimes.base import Arrays, Options, Setting, chosen
 from infer.runtimes.torch_model import Staged, TorchModel
 from infer.runtimes.torch_model import devices as devices
@@ -26,9 +27,7 @@ from infer.runtimes.torch_values import devices_of, leaves
 SETTINGS = (
     # Called operator by operator, or compiled by Inductor, which takes a C++ compiler.
     Setting("compile", "off", "off", ("on",)),
-    # The autograd that one has without choosing keeps what a backward pass would need.
-    Setting("autograd", "off", "on"),
-    Setting("threads", "given", "own"),
+    *torch_model.SETTINGS,
 )
 
 
@@ -45,9 +44,10 @@ class TorchExport(TorchModel):
         self._arguments: list[tuple[str | None, Any]] = []
         self.signature = self._signature(program, options.manifest.get("signature"))
         self._outputs = [spec.name for spec in self.signature.outputs]
-        self._call = program.module()
+        self._call = self._laid_out(program.module())
         if self._settings["compile"] == "on":
             self._call = torch.compile(self._call, dynamic=True)
+        self._call = self._graphed(self._call)
 
     def _signature(self, program: torch.export.ExportedProgram, stated: Any) -> Signature:
         """Names and shapes as the graph has them, or as the manifest calls them."""

@@ -8,8 +8,24 @@ from typing import Any
 import torch
 
 from infer.artifact import Signature
-from infer.runtimes.base import Arrays, Options
+from infer.runtimes.base import TF32, Arrays, Options, Setting, tf32_used
+from infer.runtimes.torch_graphs import Graphed
 from infer.runtimes.torch_values import Value, devices_of, leaves, on_host
+
+# Of all formats.
+SETTINGS = (
+    # The autograd that one has without choosing keeps what a backward pass would need.
+    Setting("autograd", "off", "on"),
+    Setting("threads", "given", "own"),
+    TF32,
+    # Whether cuDNN times its algorithms for every new shape, as other runtimes do, or guesses.
+    Setting("cudnn-benchmark", "on", "off", (), "cuda"),
+    # The memory format of the weights that convolutions have: as stored, or changed after loading.
+    # cuDNN calculates in channels-last if either the weights or the values come so.
+    Setting("layout", "own", "own", ("nchw", "nhwc"), "cuda"),
+    Setting("cuda-graphs", "off", "off", ("on",), "cuda"),
+)
+_LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 # Positional and keyword arguments.
 Staged = tuple[tuple[Any, ...], dict[str, Any]]
@@ -25,14 +41,25 @@ class TorchModel:
         self._settings = settings
         if settings["threads"] == "given":
             torch.set_num_threads(options.threads)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
-        if options.device == "cuda" and not torch.cuda.is_available():
-            raise NotImplementedError(has_cuda())
+        self._options = options
+        if options.device == "cuda":
+            if problem := has_cuda():
+                raise NotImplementedError(problem)
+            _set_up_cuda(settings)
+            self.event_seconds = self._event_seconds
         self._device = torch.device(options.device)
         self.notes: list[str] = []
         self._outputs: list[str] | None = None  # as the results call themselves
         self._last: list[Value] = []
+
+    def _laid_out(self, module: Any) -> Any:
+        """The module with its weights in the layout that is asked for."""
+        layout = self._settings.get("layout", "own")
+        return module.to(memory_format=_LAYOUTS[layout]) if layout in _LAYOUTS else module
+
+    def _graphed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The module's call, as CUDA graphs where that is asked for."""
+        return Graphed(call) if self._settings.get("cuda-graphs") == "on" else call
 
     def _put(self, inputs: Arrays) -> Staged:
         """Arguments on the device; on the CPU they share the arrays' memory."""
@@ -65,6 +92,15 @@ class TorchModel:
         self._last = [value for _, value in named]
         names = self._outputs or [name for name, _ in named]
         return {name: on_host(value) for name, value in zip(names, self._last, strict=True)}
+
+    def _event_seconds(self, staged: Staged) -> float:
+        """The device's own time of a call."""
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        self.run_staged(staged)
+        end.record()
+        end.synchronize()
+        return float(begin.elapsed_time(end)) / 1e3  # it gives milliseconds
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
         """The module on tensors of the arrays; on arguments made beforehand if some are none."""
@@ -106,9 +142,31 @@ class TorchModel:
             "device": "cuda" if ran_on == {"cuda"} else "cpu",
             "devices": sorted(ran_on),
             "threads": torch.get_num_threads(),
-            "tf32": False,
+            "tf32": tf32_used(tf32_allowed(), self._options),
             "settings": self._settings,
         }
+
+
+def _set_up_cuda(settings: dict[str, str]) -> None:
+    """What holds for the whole process.
+
+    The older names of the switches for TF32 are used: they set all of the newer ones alike, and
+    can be read back, while PyTorch refuses to read the older ones once a newer one was set, as
+    its own compiler does.
+    """
+    if settings["tf32"] != TF32.bare:
+        allowed = settings["tf32"] == "on"
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+        torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cudnn.benchmark = settings["cudnn-benchmark"] == "on"
+
+
+def tf32_allowed() -> bool | None:
+    """Whether PyTorch lets cuBLAS or cuDNN take TF32; None where it does not tell."""
+    try:
+        return bool(torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
+    except RuntimeError:  # set by older and by newer names, which the artifact may have done
+        return None
 
 
 def has_cuda() -> str | None:

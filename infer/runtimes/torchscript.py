@@ -13,6 +13,7 @@ import torch
 
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
+from infer.runtimes import torch_model
 from infer.runtimes.base import Arrays, Options, Setting, chosen
 from infer.runtimes.torch_model import Staged, TorchModel
 from infer.runtimes.torch_model import devices as devices
@@ -20,10 +21,11 @@ from infer.runtimes.torch_model import has_cuda as has_cuda
 
 SETTINGS = (
     # "frozen" takes the weights into the graph; "optimized" then folds and fuses for oneDNN too.
-    Setting("graph", "optimized", "loaded", ("frozen",)),
-    # The autograd that one has without choosing keeps what a backward pass would need.
-    Setting("autograd", "off", "on"),
-    Setting("threads", "given", "own"),
+    Setting("graph", "optimized", "loaded", ("frozen",), "cpu"),
+    # On a GPU optimizing fuses into convolutions with bias and activation that cuDNN has no
+    # algorithm for in some layouts, or a slow one, and that fails only when it is called.
+    Setting("graph", "frozen", "loaded", (), "cuda"),
+    *torch_model.SETTINGS,
 )
 _FORWARD = "forward"
 # A number that is no tensor, as the program declares it: the type to read it in, and to give it.
@@ -45,11 +47,10 @@ class TorchScript(TorchModel):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             module = torch.jit.load(str(path), map_location=self._device).eval()
+            module = self._laid_out(module)
             schema = _schema(module, method)
             prepared = self._prepared(module, method)
-        self._call = getattr(prepared, method)
-        if method == _FORWARD:
-            self._call = prepared
+        self._call = self._graphed(prepared if method == _FORWARD else getattr(prepared, method))
         # Names, order and shapes of tensors are not in the file.
         stated = options.manifest.get("signature")
         self._arguments = self._chosen(schema, Signature.of(stated) if stated else None)
