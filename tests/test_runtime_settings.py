@@ -152,7 +152,7 @@ class TestTorch:
 
         if torch_model.has_cuda() is None:
             pytest.skip("there is a card")
-        with pytest.raises(NotImplementedError, match="PyTorch .*CUDA"):
+        with pytest.raises(NotImplementedError, match=r"PyTorch .*CUDA"):
             torch_model.TorchModel(Options("cuda"), {"threads": "own"})
 
     def test_layout_is_that_of_the_weights(self, torch):
