@@ -45,7 +45,7 @@ def grouped(
     """
     groups: list[list[str]] = []
     left: list[float | None] = []
-    for label in labels:
+    for label in sorted(labels, key=lambda label: label in apart):
         if label == reference:
             continue
         alone = label in apart or reference in apart

@@ -11,8 +11,13 @@ import pytest
 from infer import device_time
 from infer.artifact import open_artifact
 from infer.calls import Split, Whole
+from infer.controller import Run
 from infer.grouping import grouped, needs
+from infer.outcome import Failure, Outcome
+from infer.plan import Plan
 from infer.process import WorkerProcess
+from infer.protocol import Protocol
+from infer.results import Store
 from infer.steadiness import Steadiness
 from infer.warming import warmed_up
 
@@ -183,8 +188,8 @@ NEEDS = {"a": (1, 30), "b": (1, 30), "c": (1, 30), "d": (50, 1)}
         ((100, 70), (), ["ab", "acd"]),
         ((100, 40), (), ["ab", "ac", "ad"]),
         ((51, None), (), ["abc", "ad"]),
-        ((100, None), ("b",), ["ab", "acd"]),
-        ((100, None), ("c",), ["ab", "ac", "ad"]),
+        ((100, None), ("b", "d"), ["ac", "ab", "ad"]),
+        ((100, None), ("c",), ["abd", "ac"]),
         ((100, None), ("a",), ["ab", "ac", "ad"]),
     ],
 )
@@ -324,3 +329,48 @@ def test_a_worker_finds_it_of_the_fake_runtime(on_card):
     assert list(found["batches"]) == ["4", "1"]
     assert all(one["event_s"] >= 1e-3 for one in found["batches"].values())
     assert all(one["copy_in_s"] >= 1e-3 for one in found["batches"].values())
+
+
+# Artifacts that are alive together
+
+
+@pytest.fixture
+def surveyed(tmp_path, fake_artifact, inputs_file, monkeypatch):
+    """A run of four artifacts on a card, surveyed, that each hold 30 GiB of it."""
+    held = {"gpu_bytes": 20 * GIB, "gpu_device_bytes": 30 * GIB, "gpu_runtime_peak_bytes": None}
+    monkeypatch.setattr("infer.controller.WARM_UP_S", 0.0)
+    monkeypatch.setattr("infer.gpu_memory.GpuMemory.record", lambda memory, worker: held)
+    plan = Plan(
+        artifacts=tuple((name, fake_artifact(tmp_path, name)) for name in "abcd"),
+        inputs=inputs_file(tmp_path / "inputs.npz"),
+        protocol=Protocol("test", generations=0, batch=2, scenarios=("single",)),
+        device="cuda",
+        threads=1,
+        timeout_s=60,
+    )
+    run = Run(plan, Store(tmp_path / "run"), lambda progress: None)
+    run.run([])
+    return run
+
+
+def test_stopped_workers_share_the_memory_of_the_card(surveyed):
+    assert surveyed._together() == [["a", "b", "c", "d"]]  # where it is not known how much is free
+
+    surveyed._free_on_card = 101 * GIB
+    assert surveyed._together() == [["a", "b", "c"], ["a", "d"]]
+
+
+def test_what_has_no_memory_beside_others_is_tried_with_the_reference_alone(surveyed):
+    short = Failure(Outcome.OUT_OF_MEMORY, "CUDA out of memory.")
+
+    surveyed._fail_beside(4, "c", short)
+    assert surveyed._together() == [["a", "b", "d"], ["a", "c"]]
+    assert surveyed._bench.ended == set()
+
+    surveyed._fail_beside(2, "c", short)
+    assert surveyed._bench.ended == {"c"}
+    reason = surveyed._bench.of_kind("outcome")["c"]["reason"]
+    assert reason == "CUDA out of memory. (beside 1 other; alone it had enough, in the survey)"
+
+    surveyed._fail_beside(3, "d", Failure(Outcome.CRASH, "the process was killed"))
+    assert surveyed._bench.ended == {"c", "d"}
