@@ -135,7 +135,8 @@ def bound(found: dict[str, Any], *, early: bool) -> str | None:
     if not early:
         return None
     # The time to enqueue is that into an empty queue: into a full one the host waits for room.
-    return "launches" if found["enqueue_s"] >= _LAUNCH_SHARE * found["queued_s"] else "device"
+    pace_s = min(found["queued_s"], found["call_s"])
+    return "launches" if found["enqueue_s"] >= _LAUNCH_SHARE * pace_s else "device"
 
 
 def _bytes(arrays: Arrays) -> int:
