@@ -233,12 +233,19 @@ class Card:
         """
         begin = time.perf_counter()
         parent = self._parent
-        power, reasons = _tell("nvmlDeviceGetPowerUsage", parent), self._reasons()
+        # In the order in which they change when calls end.
+        sm_mhz, reasons = self.sm_mhz, self._reasons()
+        power = _tell("nvmlDeviceGetPowerUsage", parent)
+        celsius = pynvml.NVML_TEMPERATURE_GPU
         values: dict[str, Any] = {
-            "sm_mhz": _tell("nvmlDeviceGetClockInfo", parent, pynvml.NVML_CLOCK_SM),
+            "sm_mhz": sm_mhz,
             "memory_mhz": _tell("nvmlDeviceGetClockInfo", parent, pynvml.NVML_CLOCK_MEM),
             "power_w": power / 1000 if power is not None else None,
-            "temperature_c": _tell("nvmlDeviceGetTemperature", parent, pynvml.NVML_TEMPERATURE_GPU),
+            "temperature_c": _first(
+                _tell("nvmlDeviceGetTemperature", parent, celsius),
+                # What is to take its place from CUDA 13 on.
+                lambda: _tell("nvmlDeviceGetTemperatureV", parent, celsius),
+            ),
             "reasons": reasons,
             "user_clocks": self._keep_to_setting(reasons),
             "throttled_ns": self._throttled_ns(),

@@ -150,6 +150,9 @@ class Nvml:
     def _nvmlDeviceGetTemperature(self, handle: Device, sensor: int) -> int:
         return 41
 
+    def _nvmlDeviceGetTemperatureV(self, handle: Device, sensor: int) -> int:
+        return 41
+
     def _nvmlDeviceGetClockInfo(self, handle: Device, clock: int) -> int:
         return {pynvml.NVML_CLOCK_SM: handle.sm_mhz, pynvml.NVML_CLOCK_MEM: 2619}[clock]
 

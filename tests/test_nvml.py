@@ -204,13 +204,18 @@ def test_clocks_of_the_user_may_not_be_told(driver):
     assert nvml.cards()[0].describe()["user_clocks"] is None
 
 
-def test_reasons_have_another_name_in_older_drivers(driver):
-    driver(
-        Device(reasons=0x40),
-        errors={"nvmlDeviceGetCurrentClocksEventReasons": pynvml.NVML_ERROR_FUNCTION_NOT_FOUND},
-    )
+@pytest.mark.parametrize(
+    ("gone", "field", "told"),
+    [
+        ("CurrentClocksEventReasons", "reasons", 0x40),  # before driver 535
+        ("Temperature", "temperature_c", 41),
+    ],
+)
+def test_functions_have_other_names_in_other_drivers(driver, gone, field, told):
+    missing = pynvml.NVML_ERROR_FUNCTION_NOT_FOUND
+    driver(Device(reasons=0x40), errors={f"nvmlDeviceGet{gone}": missing})
 
-    assert nvml.cards()[0].sample().reasons == 0x40
+    assert vars(nvml.cards()[0].sample())[field] == told
 
 
 def _burst(device, seconds, **changes):
