@@ -17,7 +17,13 @@ from pathlib import Path
 
 _started = time.perf_counter_ns()
 _CUDA = "--cuda"
-_OPEN_NO_ARTIFACT = ("infer.bytecode", "infer.cuda_start", "infer.cuda_layers")
+_OPEN_NO_ARTIFACT = (
+    "infer.bytecode",
+    "infer.card_ceiling",
+    "infer.cpu_ceiling",
+    "infer.cuda_layers",
+    "infer.cuda_start",
+)
 
 
 def _package(folder: str) -> None:

@@ -1,60 +1,58 @@
-"""What this machine could do at best: `python ceiling.py THREADS`, in a process of its own.
+"""What the device of a run could do at best, measured in a process of its own."""
 
-Prints as JSON the rate of a float32 matrix product of NumPy's BLAS, which no network exceeds by
-much, and the rate at which arrays larger than any cache are copied, read and written bytes
-counted. After Williams, Waterman and Patterson, "Roofline" (2009).
-"""
+from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-SIDE = 1536
-COPIED_BYTES = 2**28
-SECONDS = 0.6
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
-def best(call: Callable[[], object], seconds: float = SECONDS) -> float:
-    """The shortest time of a call, in seconds, over as many as fit into a time, after one more."""
-    call()
-    shortest = float("inf")
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        begin = time.perf_counter()
-        call()
-        shortest = min(shortest, time.perf_counter() - begin)
-    return shortest
+def measure(
+    device: str,
+    *,
+    threads: int,
+    card: str | None = None,
+    pythons: Sequence[str] = (),
+    timeout_s: float = 120.0,
+) -> dict[str, Any]:
+    """Measure the rates that bound a call.
 
+    Args:
+        device: "cpu" or "cuda".
+        threads: for the arithmetic of the CPU.
+        card: what CUDA_VISIBLE_DEVICES is; None leaves it as it is.
+        pythons: interpreters whose installed libraries may be taken, beside this one's.
+        timeout_s: seconds after which the process is ended.
 
-def main(threads: int) -> None:
-    """Measure and print."""
-    # Before NumPy, whose BLAS reads it when it is loaded.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
-    # Set on some machines for versions of OpenBLAS that are faulty there; it slows a current one.
-    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-        os.environ.pop(name, None)
-    import numpy as np
-
-    a, b = np.ones((2, SIDE, SIDE), np.float32)
-    product = np.empty((SIDE, SIDE), np.float32)
-    source, target = np.ones((2, COPIED_BYTES // 8), np.float64)
-    parts = [
-        slice(i * len(source) // threads, (i + 1) * len(source) // threads) for i in range(threads)
-    ]
-    with ThreadPoolExecutor(threads) as pool:
-        product_s = best(lambda: np.matmul(a, b, out=product))
-        copy_s = best(
-            lambda: list(pool.map(lambda part: np.copyto(target[part], source[part]), parts))
+    Returns:
+        `device`; `flops_per_s` and `bytes_per_s`, of a float32 matrix product and of a copy, read
+        and written bytes counted; on cuda also `tf32_flops_per_s` and, for copies between host and
+        card, `to_device_bytes_per_s`, `from_device_bytes_per_s` and the same with `pinned_` before
+        `bytes`. What could not be measured is None, and `failed` says why, by name.
+    """
+    command = [sys.executable, "-I", str(_BOOTSTRAP)]
+    command += ["infer.card_ceiling", *pythons] if device == "cuda" else ["infer.cpu_ceiling"]
+    command += [] if device == "cuda" else [str(threads)]
+    environment = dict(os.environ)
+    if card is not None:
+        environment |= {"CUDA_VISIBLE_DEVICES": card, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    found: dict[str, Any] = {"device": device, "flops_per_s": None, "bytes_per_s": None}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, env=environment
         )
-    print(
-        json.dumps(
-            {"flops_per_s": 2 * SIDE**3 / product_s, "bytes_per_s": 2 * COPIED_BYTES / copy_s}
-        )
-    )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+        if done.returncode == 0:
+            return found | {"failed": {}} | dict(json.loads(done.stdout))
+        said = done.stderr.strip().splitlines()
+        reason = said[-1] if said else f"its process ended with status {done.returncode}"
+    except subprocess.TimeoutExpired:
+        reason = f"it took over {timeout_s:g} s"
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    return found | {"failed": {"flops_per_s": reason, "bytes_per_s": reason}}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from infer import environment, nvml, parity, random_inputs, schedule
+from infer import ceiling, environment, nvml, parity, random_inputs, schedule
 from infer.artifact import (
     Artifact,
     ArtifactError,
@@ -42,8 +39,6 @@ from infer.runtimes import RUNTIMES, takers
 from infer.summary import resolution, summarize
 from infer.trust import admit
 from infer.warming import SPIN_UP_LIMIT_S, SPIN_UP_S, WARM_UP_S, Clock, warmed_up
-
-_CEILING = Path(__file__).with_name("ceiling.py")
 
 
 @dataclass(frozen=True)
@@ -218,25 +213,19 @@ class Run:
         return path
 
     def _measure_ceiling(self) -> None:
-        """Measure what the processor could do at best; a run goes on without it."""
+        """Measure what the device could do at best; a run goes on without it."""
         # It is compared with arithmetic that only the graphs of ONNX tell.
-        counted = any(
-            self._bench.artifacts[label].format == "onnx" for label in self._bench.alive()
+        if not any(self._bench.artifacts[label].format == "onnx" for label in self._bench.alive()):
+            return
+        plan = self._bench.plan
+        found = ceiling.measure(
+            plan.device,
+            threads=plan.threads,
+            card=plan.card,
+            pythons=sorted({s["python"] for s in plan.setups.values() if "python" in s}),
+            timeout_s=plan.timeout_s,
         )
-        if not counted or self._bench.plan.device != "cpu":
-            return
-        command = [sys.executable, "-I", str(_CEILING), str(self._bench.plan.threads)]
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=self._bench.plan.timeout_s,
-                check=True,
-            )
-        except subprocess.SubprocessError:
-            return
-        self._bench.store.add("ceiling", **json.loads(done.stdout))
+        self._bench.store.add("ceiling", **found)
 
     # The survey
 

@@ -46,13 +46,13 @@ class Driver:
     def version(self) -> str:
         """Of CUDA, that the driver has, such as "13.0"."""
         number = ctypes.c_int()
-        self._call("cuDriverGetVersion", ctypes.byref(number))
+        self.call("cuDriverGetVersion", ctypes.byref(number))
         return f"{number.value // 1000}.{number.value % 1000 // 10}"
 
     def devices(self) -> int:
         """How many cards this process sees."""
         count = ctypes.c_int()
-        self._call("cuDeviceGetCount", ctypes.byref(count))
+        self.call("cuDeviceGetCount", ctypes.byref(count))
         return count.value
 
     def try_context(self) -> None:
@@ -63,23 +63,28 @@ class Driver:
             ValueError: what came back is not what was sent.
         """
         device, context, memory = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_uint64()
-        self._call("cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
-        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+        self.call("cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
+        self.call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
         try:
-            self._call("cuCtxSetCurrent", context)
+            self.call("cuCtxSetCurrent", context)
             size = ctypes.c_size_t(_COPIED_BYTES)
-            self._call("cuMemAlloc_v2", ctypes.byref(memory), ctypes.c_size_t(_ALLOCATED_BYTES))
+            self.call("cuMemAlloc_v2", ctypes.byref(memory), ctypes.c_size_t(_ALLOCATED_BYTES))
             sent = bytes(range(256)) * (_COPIED_BYTES // 256)
             back = ctypes.create_string_buffer(_COPIED_BYTES)
-            self._call("cuMemcpyHtoD_v2", memory, sent, size)
-            self._call("cuMemcpyDtoH_v2", back, memory, size)
-            self._call("cuMemFree_v2", memory)
+            self.call("cuMemcpyHtoD_v2", memory, sent, size)
+            self.call("cuMemcpyDtoH_v2", back, memory, size)
+            self.call("cuMemFree_v2", memory)
         finally:
-            self._call("cuDevicePrimaryCtxRelease_v2", device)
+            self.call("cuDevicePrimaryCtxRelease_v2", device)
         if back.raw != sent:
             raise ValueError("what was copied to the card did not come back the same")
 
-    def _call(self, function: str, *arguments: Any) -> None:
+    def call(self, function: str, *arguments: Any) -> None:
+        """Call a function of the library.
+
+        Raises:
+            CudaError: it says that it failed.
+        """
         code = int(getattr(self._library, function)(*arguments))
         if code != 0:
             raise CudaError(function, code, self.name(code))

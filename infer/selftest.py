@@ -281,6 +281,7 @@ def measured(
         threads,
         timeout_s=120.0,
         trusted=(EVERYTHING,),  # they are ours, or copies of one that was let in
+        card=card,
     )
     store = Store(folder)
     try:

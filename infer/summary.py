@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import shlex
 import statistics
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from infer import clocks
 from infer.clocks import Clock
 from infer.inputs import Wishes
 from infer.mapping import EVERY, Rule
-from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol
+from infer.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S, NOTICES, Protocol, is_resident
 from infer.results import Record
 from infer.statistics import (
     DISTURBED,
@@ -321,6 +324,7 @@ class _Found:
         # Of a card at the same bursts, by point, artifact and turn.
         self.clocks: dict[str, dict[str, dict[Turn, Clock]]] = {}
         self.device = "cpu"
+        self.tf32 = False
         self._calm: dict[str, dict[str, Bursts]] = {}  # by point
         self.energies: dict[tuple[str, str], list[tuple[float, int]]] = {}  # joules and samples
         self.user_clocks = False
@@ -352,7 +356,7 @@ class _Found:
             elif kind == "start":
                 self.starts.setdefault(record["artifact"], []).append(record)
             elif kind == "run":
-                self.device = record["device"]
+                self.device, self.tf32 = record["device"], record.get("tf32", False)
                 self.pairs = record.get("pairs", {})
                 self.seed = (record.get("random") or {}).get("seed")
             elif kind == "random":
@@ -600,15 +604,44 @@ class _Found:
         ]
         return own or min(same, default=None)
 
-    def least_s(self, label: str, batch: int) -> float | None:
-        """The least time for a call that the machine allows: of its arithmetic and its memory."""
-        flops = self.flops(label)
-        if flops is None or not self.ceilings:
+    def least_s(self, label: str, point: str) -> float | None:
+        """The least time for a call that the machine allows.
+
+        It is that of its arithmetic or of reading its weights, whichever is more. A call of a card
+        from host to host cannot begin before its inputs are there, nor end before its outputs are
+        back: these copies come on top, as far as their sizes are known.
+        """
+        flops, rates = self.flops(label), highest(self.ceilings)
+        arithmetic = rates.get(self._arithmetic(label, rates))
+        if flops is None or arithmetic is None or "bytes_per_s" not in rates:
             return None
-        arithmetic = batch * flops / max(record["flops_per_s"] for record in self.ceilings)
+        samples = self.per_call[point]
         # The weights are read at least once a call.
-        rate = max(record["bytes_per_s"] for record in self.ceilings)
-        return float(max(arithmetic, self.artifacts[label]["bytes"] / rate))
+        weights_s = self.artifacts[label]["bytes"] / rates["bytes_per_s"]
+        least_s = max(samples * flops / arithmetic, weights_s)
+        if self.device == "cuda" and not is_resident(point):
+            survey = self.surveys[label]
+            sides = {
+                "to_device": survey.get("inputs", {}).get("inputs", ()),
+                "from_device": survey["load"]["signature"].get("outputs", ()),
+            }
+            for way, specs in sides.items():
+                rate = max(rates.get(f"{way}_{kind}bytes_per_s", 0.0) for kind in ("", "pinned_"))
+                if rate:
+                    least_s += samples * _sample_bytes(specs) / rate
+        return float(least_s)
+
+    def _arithmetic(self, label: str, rates: Mapping[str, float]) -> str:
+        """The name of the rate of the arithmetic that an artifact was allowed."""
+        if self.device != "cuda":
+            return "flops_per_s"
+        precision = (self.artifacts[label].get("manifest") or {}).get("precision", "float32")
+        if precision != "float32":
+            return f"{precision}_flops_per_s"  # which is not measured
+        placement = self.surveys.get(label, {}).get("predict", {}).get("placement") or {}
+        tf32 = placement.get("tf32")
+        tf32 = self.tf32 if tf32 is None else tf32
+        return "tf32_flops_per_s" if tf32 and "tf32_flops_per_s" in rates else "flops_per_s"
 
     def shapes(self, label: str) -> str:
         """The shapes of an artifact's inputs beside the batch, where they are known."""
@@ -639,6 +672,29 @@ class _Found:
         if not differences:
             return None
         return ratio_of(differences, len(compared), sought=self.sought)
+
+
+def highest(ceilings: Iterable[Record]) -> dict[str, float]:
+    """The highest of each rate that was measured, by name."""
+    rates: dict[str, float] = {}
+    for record in ceilings:
+        for name, value in record.items():
+            if name.endswith("_per_s") and value is not None:
+                rates[name] = max(value, rates.get(name, 0.0))
+    return rates
+
+
+def _sample_bytes(specs: Iterable[Mapping[str, Any]]) -> int:
+    """Bytes of a sample of tensors, of those whose shapes and types tell."""
+    total = 0
+    for spec in specs:
+        sizes = spec["shape"][1:] if spec["shape"] else ()
+        if all(isinstance(size, int) for size in sizes):
+            try:
+                total += math.prod(sizes) * np.dtype(spec["dtype"]).itemsize
+            except TypeError:  # text, or a type that NumPy has none of
+                continue
+    return total
 
 
 def _row(artifact: Record, found: _Found, run: Record) -> Row:
@@ -748,7 +804,7 @@ def _timing(label: str, point: str, found: _Found) -> Timing:
     ]
     calls = sorted(s for turns in generations.values() for own in turns.values() for s in own)
     call_s = float(statistics.median(medians))
-    least_s = found.least_s(label, found.per_call[point])
+    least_s = found.least_s(label, point)
     return Timing(
         call_s=call_s,
         samples_per_s=found.per_call[point] / call_s,

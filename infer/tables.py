@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infer.statistics import CONFIDENCE, Ratio
-from infer.summary import Row, Summary, Timing
+from infer.summary import Row, Summary, Timing, highest
 
 
 @dataclass(frozen=True)
@@ -498,15 +498,55 @@ def _on_device(summary: Summary) -> list[str]:
 
 
 def _ceiling(summary: Summary) -> list[str]:
-    if not summary.ceilings:
-        return []
-    rates = [f"{record['flops_per_s'] / 1e9:,.0f}" for record in summary.ceilings]
-    copied = [f"{record['bytes_per_s'] / 1e9:,.0f}" for record in summary.ceilings]
-    return [
-        "of ceiling: the least time that the arithmetic allows at the rate of NumPy's matrix "
-        f"product ({' and '.join(rates)} GFLOP/s at the start and end of this run), or reading "
-        f"the weights at that of a copy ({' and '.join(copied)} GB/s), over the time taken."
+    """What "of ceiling" is, with the rates behind it; and what could not be measured."""
+    lines = []
+    if "flops_per_s" in highest(summary.ceilings) and "bytes_per_s" in highest(summary.ceilings):
+        arithmetic = _rates(summary, "flops_per_s", 1e9, "GFLOP/s")
+        copied = _rates(summary, "bytes_per_s", 1e9, "GB/s")
+        product, where, more = "NumPy's matrix product", "", ""
+        if summary.run["device"] == "cuda":
+            product, where = "cuBLAS's matrix product", " on the card"
+            tf32 = _rates(summary, "tf32_flops_per_s", 1e9, "GFLOP/s")
+            arithmetic += f", and {tf32} in TF32" if tf32 else ""
+            more = _copies(summary)
+        lines.append(
+            f"of ceiling: the least time that the arithmetic allows at the rate of {product} "
+            f"({arithmetic} at the start and end of this run), or reading the weights at that of "
+            f"a copy{where} ({copied}){more}, over the time taken."
+        )
+    reasons: dict[str, list[str]] = {}
+    for record in summary.ceilings:
+        for name, reason in record.get("failed", {}).items():
+            if name not in reasons.setdefault(reason, []):
+                reasons[reason].append(name)
+    for reason, names in reasons.items():
+        what = ", ".join(name.removesuffix("_per_s").replace("_", " ") for name in names)
+        lines.append(f"of ceiling: not measured ({what}): {reason}.")
+    return lines
+
+
+def _rates(summary: Summary, name: str, unit: float, called: str) -> str:
+    """A rate at the start of a run and at its end; empty where it was not measured."""
+    found = [record.get(name) for record in summary.ceilings]
+    known = [f"{value / unit:,.0f}" for value in found if value is not None]
+    return f"{' and '.join(known)} {called}" if known else ""
+
+
+def _copies(summary: Summary) -> str:
+    """How copies between host and card count."""
+    rates = highest(summary.ceilings)
+    told = [
+        f"{rates[f'{way}_device_{kind}bytes_per_s'] / 1e9:,.0f}"
+        for way in ("to", "from")
+        for kind in ("", "pinned_")
+        if f"{way}_device_{kind}bytes_per_s" in rates
     ]
+    if len(told) < 4:
+        return ""
+    return (
+        ", and for calls from host to host that of copying inputs and outputs at the best rate "
+        f"(to the card {told[0]} GB/s, pinned {told[1]}; from it {told[2]}, pinned {told[3]})"
+    )
 
 
 def warnings(rows: list[Row], summary: Summary) -> list[str]:

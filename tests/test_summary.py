@@ -734,6 +734,74 @@ def below_ceiling(*ceilings, surveys, weights=None):
     ]
 
 
+CARD = {
+    "flops_per_s": 1e9,
+    "tf32_flops_per_s": 8e9,
+    "bytes_per_s": 1e9,
+    "to_device_bytes_per_s": 1e6,
+    "to_device_pinned_bytes_per_s": 4e6,
+    "from_device_bytes_per_s": 2e6,
+    "from_device_pinned_bytes_per_s": None,
+}
+COPIED = {
+    "load": {
+        "seconds": 0.1,
+        "signature": {
+            "inputs": [IMAGE],
+            "outputs": [{"name": "scores", "shape": ["batch", 8], "dtype": "float32"}],
+        },
+    },
+    "inputs": {"inputs": [IMAGE]},
+}
+
+
+def on_a_card(tf32=False, placed=None, rates=CARD, **manifest):
+    """Records of an artifact on a card; calls of one kind find their inputs there already."""
+    found = survey("one", flops_per_sample=1e6, **COPIED)
+    found["predict"]["placement"] = {"device": "cuda", "tf32": placed}
+    resident = burst("one", 0, [1.0]) | {"point": "batch 32, on the device"}
+    own = artifact("one", **manifest)
+    end = {"kind": "ceiling", "device": "cuda", "failed": {"x_per_s": "no driver"}, **rates}
+    device = run() | {"device": "cuda", "tf32": tf32}
+    return [device, own, found, burst("one", 0, [1.0]), resident, end, END]
+
+
+def test_ceiling_of_a_card_has_the_copies_that_a_call_from_host_to_host_waits_for():
+    records = on_a_card()
+
+    arithmetic = 32 * 1e6 / 1e9
+    # The best rate of either kind of memory; the other way only one was measured.
+    copies = 32 * 28 * 28 * 3 * 4 / 4e6 + 32 * 8 * 4 / 2e6
+    assert share(records, "one", "batch 32, on the device") == pytest.approx(arithmetic)
+    assert share(records, "one", "batch 32") == pytest.approx(arithmetic + copies)
+    legend = "".join(tables.legend(summarize(records)))
+    assert "cuBLAS's matrix product (1 GFLOP/s, and 8 GFLOP/s in TF32 at the start" in legend
+    assert "not measured (x): no driver" in legend
+
+
+@pytest.mark.parametrize(
+    ("tf32", "placed", "rate"),
+    [
+        (False, None, 1e9),
+        (True, None, 8e9),
+        (True, False, 1e9),  # what the runtime says of itself goes first
+        (False, True, 8e9),
+    ],
+)
+def test_ceiling_of_a_card_is_that_of_the_arithmetic_that_was_allowed(tf32, placed, rate):
+    records = on_a_card(tf32, placed)
+    least = max(32 * 1e6 / rate, 3 * MIB / 1e9)
+    assert share(records, "one", "batch 32, on the device") == pytest.approx(least)
+
+
+def test_nothing_is_said_of_arithmetic_whose_rate_was_not_measured():
+    point = "batch 32, on the device"
+    assert share(on_a_card(precision="float16"), "one", point) is None
+    assert share(on_a_card(rates=CARD | {"flops_per_s": None}), "one", point) is None
+    without_tf32 = on_a_card(True, rates=CARD | {"tf32_flops_per_s": None})
+    assert share(without_tf32, "one", point) == pytest.approx(32 * 1e6 / 1e9)
+
+
 def share(records, name, point):
     return timing_of(records, name, point).ceiling_share
 
