@@ -292,12 +292,19 @@ class Worker:
             self.model.fetch(result)
             return (time.perf_counter_ns() - fetched) / 1e9, (synced - begin) / 1e9
 
-        at_once_s = statistics.median(fetch_s(0)[0] for _ in range(_CHECKED_CALLS))
-        later_s, synced_s = fetch_s(wait_s)
-        # What is left to do after sync would show as a fetch that takes less when it has waited.
-        hidden_s = at_once_s - later_s
-        if hidden_s > max(_LEAST_HIDDEN_S, 0.5 * (synced_s + hidden_s)):
-            return f"the device was busy for {hidden_s:.2g} s after sync had returned"
+        def hidden_s() -> float:
+            """What was left to do after sync: a fetch takes less when it has waited."""
+            at_once_s = statistics.median(fetch_s(0)[0] for _ in range(_CHECKED_CALLS))
+            later_s, synced_s = fetch_s(wait_s)
+            hidden_s = at_once_s - later_s
+            return hidden_s if hidden_s > max(_LEAST_HIDDEN_S, 0.5 * (synced_s + hidden_s)) else 0.0
+
+        # On a busy machine a fetch may take long by chance, but not each time.
+        found = [hidden_s()]
+        while found[-1] and len(found) < _CHECKED_CALLS:
+            found.append(hidden_s())
+        if found[-1]:
+            return f"the device was busy for {min(found):.2g} s after sync had returned"
         return None
 
     def warm_up(
