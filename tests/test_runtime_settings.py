@@ -121,6 +121,16 @@ class TestTorch:
         backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, _ = before
         backends.cudnn.benchmark = before[2]
 
+    @pytest.mark.parametrize(("device", "peak"), [("cuda", 7), ("cpu", None)])
+    def test_memory_on_a_card_is_what_pytorch_counts(self, torch, monkeypatch, device, peak):
+        from infer.runtimes.torch_model import TorchModel
+
+        monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 7)
+        model = TorchModel.__new__(TorchModel)
+        model._device = torch.device(device)
+
+        assert model.gpu_peak_bytes() == peak
+
     @pytest.mark.parametrize(
         ("options", "allowed"),
         [
