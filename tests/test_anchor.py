@@ -6,6 +6,7 @@ import pytest
 from runs import outcomes_of
 
 from infer.controller import Run
+from infer.judgement import measured
 from infer.markdown import render
 from infer.plan import Plan
 from infer.protocol import Protocol
@@ -102,6 +103,14 @@ def test_where_none_does_it_is_said_that_the_card_judges_itself(judged):
     assert judged.anchors["alone"]["outcome"] == "out_of_memory"
     assert judged.parity["alone"]["anchor"] is None
     assert judged.outcomes["alone"] == "ok"
+
+
+def test_a_baseline_of_a_card_knows_what_outputs_were_judged_against(judged):
+    facts = measured(judged.records).facts
+
+    assert facts["one"].reference == facts["two"].reference == "one on the CPU"
+    assert facts["one"].difference == pytest.approx(0.01, rel=0.01)
+    assert facts["alone"].reference == "alone"
 
 
 def test_the_report_says_what_was_judged_against(judged):

@@ -375,6 +375,12 @@ def test_a_run_on_a_card(driver, command, tmp_path):
     bursts = [record for record in records if record["kind"] == "burst"]
     assert {tuple(record["gpu"]["throttle"]) for record in bursts} == {("sw_power_cap",)}
     assert {tuple(record["gpu"]["sm_mhz"]) for record in bursts} == {(1980, 1980)}
+    # Between the bursts of two processes the card is brought to its clock again.
+    assert {tuple(record["spin_up"]["clock_mhz"]) for record in bursts} == {(1980, 1980)}
+    starts = [record for record in records if record["kind"] == "start"]
+    warm_ups = [one for record in starts for one in record["warm_up"].values()]
+    assert all(one["clock_steady"] for one in warm_ups)
+    assert all(one["calls"] * one["call_s"] > 0.2 for one in warm_ups)
     surveys = [record for record in records if record["kind"] == "survey"]
     assert {record["gpu_device_bytes"] for record in surveys} == {0}
     assert {record["gpu_runtime_peak_bytes"] for record in surveys} == {3}
@@ -403,6 +409,7 @@ def _check_every_table(run, where):
     report = markdown.render(summary)
     assert f"## {title}" in report
     assert "energy a sample" in report
+    assert "| artifact | queued, batch 128 | queued samples/s | one call | to enqueue |" in report
     assert "GPU memory: (card): by how much" in report
     assert f"<h2>{title}</h2>" in html_report.render([run])
     latex = exchange.as_latex(summary)

@@ -334,29 +334,31 @@ def test_a_worker_finds_it_of_the_fake_runtime(on_card):
 # Artifacts that are alive together
 
 
-@pytest.fixture
-def surveyed(tmp_path, fake_artifact, inputs_file, monkeypatch):
+@pytest.fixture(scope="module")
+def surveyed(tmp_path_factory, fake_artifact, inputs_file):
     """A run of four artifacts on a card, surveyed, that each hold 30 GiB of it."""
+    folder = tmp_path_factory.mktemp("surveyed")
     held = {"gpu_bytes": 20 * GIB, "gpu_device_bytes": 30 * GIB, "gpu_runtime_peak_bytes": None}
-    monkeypatch.setattr("infer.controller.WARM_UP_S", 0.0)
-    monkeypatch.setattr("infer.gpu_memory.GpuMemory.record", lambda memory, worker: held)
     plan = Plan(
-        artifacts=tuple((name, fake_artifact(tmp_path, name)) for name in "abcd"),
-        inputs=inputs_file(tmp_path / "inputs.npz"),
+        artifacts=tuple((name, fake_artifact(folder, name)) for name in "abcd"),
+        inputs=inputs_file(folder / "inputs.npz"),
         protocol=Protocol("test", generations=0, batch=2, scenarios=("single",)),
         device="cuda",
         threads=1,
         timeout_s=60,
     )
-    run = Run(plan, Store(tmp_path / "run"), lambda progress: None)
-    run.run([])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("infer.controller.WARM_UP_S", 0.0)
+        patch.setattr("infer.gpu_memory.GpuMemory.record", lambda memory, worker: held)
+        run = Run(plan, Store(folder / "run"), lambda progress: None)
+        run.run([])
     return run
 
 
-def test_stopped_workers_share_the_memory_of_the_card(surveyed):
+def test_stopped_workers_share_the_memory_of_the_card(surveyed, monkeypatch):
     assert surveyed._together() == [["a", "b", "c", "d"]]  # where it is not known how much is free
 
-    surveyed._free_on_card = 101 * GIB
+    monkeypatch.setattr(surveyed, "_free_on_card", 101 * GIB)
     assert surveyed._together() == [["a", "b", "c"], ["a", "d"]]
 
 
