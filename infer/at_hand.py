@@ -32,10 +32,17 @@ def at_hand(packages: list[str], distributions: list[str], files: str = "") -> d
             continue
     return {
         "python": list(sys.version_info[:2]),
-        "missing": [name for name in packages if importlib.util.find_spec(name) is None],
+        "missing": [name for name in packages if not is_here(name)],
         "versions": versions,
         "files": bool(files) and any(any(Path(folder).glob(files)) for folder in sys.path),
     }
+
+
+def is_here(package: str) -> bool:
+    """Whether a package is installed, or a module of that name at hand."""
+    # Without an origin it is any folder of that name, such as one of the user's artifacts.
+    spec = importlib.util.find_spec(package)
+    return spec is not None and spec.origin is not None
 
 
 if __name__ == "__main__":

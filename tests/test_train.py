@@ -23,8 +23,8 @@ from commands import FRAMEWORKS, LIMIT_S, ROOT, Trained, command, environment
 from safetensors.numpy import save_file
 
 import train.__main__ as command_line
+from train import card, synthetic
 from train import data as data_module
-from train import synthetic
 from train.data import (
     ROOT_VARIABLE,
     SYMMETRIES,
@@ -906,9 +906,11 @@ class _Started:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, status: int = 0) -> None:
         self.commands: list[list[str]] = []
+        self.environments: list[dict[str, str]] = []
 
         def popen(arguments: list[str], **options: Any) -> types.SimpleNamespace:
             self.commands.append(arguments)
+            self.environments.append(options["env"])
             return types.SimpleNamespace(wait=lambda: status)
 
         monkeypatch.setattr(subprocess, "Popen", popen)
@@ -938,6 +940,49 @@ def test_each_of_several_frameworks_has_the_same_options(
         parsed = command_line._parser().parse_args(arguments[arguments.index("train") + 1 :])
         assert parsed.out == Path("torch")
         assert parsed.dataset == "synthetic"
+
+
+def test_a_framework_is_trained_by_the_interpreter_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = _Started(monkeypatch)
+    beside = "/beside/bin/python"
+    monkeypatch.setattr(
+        command_line,
+        "python_with",
+        lambda packages: beside if "tensorflow" in packages else sys.executable,
+    )
+    monkeypatch.setenv("EXPORTBENCH_PYTHONS", beside)
+    for named in ([], ["keras"]):
+        started.commands.clear()
+        assert _main(*named, "--dataset", "synthetic") == 0
+        by_name = {arguments[-1]: arguments[0] for arguments in started.commands}
+        assert by_name.pop("keras") == beside
+        assert set(by_name.values()) <= {sys.executable}
+    # The data are read and downloaded with a package that is here and need not be there.
+    assert started.environments[-1]["EXPORTBENCH_PYTHONS"] == f"{sys.executable}:{beside}"
+
+
+def test_what_hides_all_cards_keeps_jax_from_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "TF_FORCE_GPU_ALLOW_GROWTH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(card, "_DEVICES", (str(tmp_path / "none"),))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    card.use_card()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert "JAX_PLATFORMS" not in os.environ  # there may be another accelerator
+    monkeypatch.setattr(card, "_DEVICES", (str(tmp_path),))
+    os.environ.pop("CUDA_VISIBLE_DEVICES")
+    card.use_card()
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    assert "JAX_PLATFORMS" not in os.environ
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    card.use_card()
+    assert os.environ["JAX_PLATFORMS"] == "cpu"
 
 
 def test_a_framework_that_fails_leaves_the_others_to_train(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,10 @@ from pathlib import Path
 from environments import ENVIRONMENTS, ROOT, Environment
 
 _PIP = "pip>=23.3"
-_PROJECT = "exportbench"
+# The project itself, and what an environment is made with: not locked.
+_NOT_LOCKED = ("exportbench", "pip", "setuptools", "wheel")
+# PyTorch's CUDA build brings these, pinned by itself; the lock without CUDA is for both builds.
+_OF_CUDA = re.compile(r"nvidia-(?!ml-)|cuda-|triton")
 # Builds of one package that overwrite each other's files.
 _BUILDS = ({"onnxruntime", "onnxruntime-gpu"}, {"tensorflow", "tensorflow-cpu"})
 
@@ -81,7 +85,10 @@ def _resolved(python: Path, environment: Environment, *, locked: bool) -> dict[s
         entry["metadata"]["name"]: entry["metadata"]["version"]
         for entry in json.loads(done.stdout)["install"]
     }
-    found.pop(_PROJECT, None)
+    for name in _NOT_LOCKED:
+        found.pop(name, None)
+    if environment in ENVIRONMENTS["cpu"]:
+        found = {name: version for name, version in found.items() if not _OF_CUDA.match(name)}
     for builds in _BUILDS:
         if builds <= found.keys():
             raise LockError(f"has {' and '.join(sorted(builds))}, which overwrite each other")

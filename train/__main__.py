@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from infer.at_hand import is_here
 from infer.interpreters import python_with, variables
 from infer.usage import UsageError
 from train.card import use_card
@@ -119,7 +119,7 @@ def _each_in_its_own_process(pythons: dict[str, str], arguments: list[str]) -> i
 
 def _train(framework: str, options: argparse.Namespace) -> int:
     for package in _NEEDS[framework]:
-        if importlib.util.find_spec(package) is None:
+        if not is_here(package):
             remedy = f"pip install '.[train,{_EXTRAS[framework]}]'"
             print(f"error: {package} is not installed: {remedy}", file=sys.stderr)
             return 2
