@@ -29,6 +29,9 @@ class Split:
         events = getattr(model, "event_seconds", None)
         if events:
             self.event_seconds = lambda staged: sum(map(events, staged[0]))
+        enqueue = getattr(model, "enqueue", None)
+        if enqueue:
+            self.enqueue = lambda staged: ([enqueue(part) for part in staged[0]], staged[1])
 
     def _parts(self, inputs: Arrays) -> tuple[list[Arrays], int]:
         count = next(len(array) for name, array in inputs.items() if name not in self._whole)
@@ -100,8 +103,9 @@ class Whole:
         self.signature = model.signature
         self.stage, self.run_staged, self.sync = model.stage, model.run_staged, model.sync
         self.bare, self.placement = model.bare, model.placement
-        if hasattr(model, "event_seconds"):
-            self.event_seconds = model.event_seconds
+        for name in ("event_seconds", "enqueue"):
+            if hasattr(model, name):
+                setattr(self, name, getattr(model, name))
 
     def run(self, inputs: Arrays) -> Arrays:
         """The outputs, as the row of the one sample."""

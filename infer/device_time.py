@@ -23,6 +23,8 @@ _QUEUES = 5
 # A runtime has returned before the device was done if it left so much of a call to wait for. Less
 # seconds may be the sync's own.
 _LEFT_SHARE, _LEFT_S = 0.25, 5e-5
+# Calls that do not wait must take so much of those that do, or the sync does not wait for them.
+_WAITED_SHARE = 0.5
 # The device waits for the host if enqueueing takes so much of what queued calls take.
 _LAUNCH_SHARE = 0.8
 # Times the largest batch: a call that keeps a device busy for longer than it takes to enqueue.
@@ -88,13 +90,15 @@ def device_time(model: Model, inputs: Arrays) -> dict[str, Any]:
         `copy_out_s` with `copy_in_bytes` and `copy_out_bytes`.
     """
     staged = model.stage(inputs)
+    run: Callable[[Any], Any] = model.run_staged
     begin = time.perf_counter()
-    ready = [sum(_call(model, staged))]
+    ready = [sum(_call(model, run, staged))]
     while time.perf_counter() - begin < _READY_S:
-        ready.append(sum(_call(model, staged)))
+        ready.append(sum(_call(model, run, staged)))
     ready_s = max(statistics.median(ready), 1e-6)
     calls = min(max(math.ceil(_FIGURE_S / ready_s), _LEAST_CALLS), _MOST_CALLS)
-    single = [_call(model, staged) for _ in range(calls)]
+    run = _not_waiting(model, staged, ready_s)
+    single = [_call(model, run, staged) for _ in range(calls)]
     call_s = statistics.median(enqueue + rest for enqueue, rest in single)
     enqueue_s = statistics.median(enqueue for enqueue, _ in single)
     events = getattr(model, "event_seconds", None)
@@ -109,7 +113,7 @@ def device_time(model: Model, inputs: Arrays) -> dict[str, Any]:
     return {
         "call_s": call_s,
         "enqueue_s": enqueue_s,
-        "queued_s": statistics.median(_queued(model, staged, calls) for _ in range(_QUEUES)),
+        "queued_s": statistics.median(_queued(model, run, staged, calls) for _ in range(_QUEUES)),
         "queued_calls": calls,
         "event_s": statistics.median(events(staged) for _ in range(calls)) if events else None,
         "copy_in_s": statistics.median(copies_in),
@@ -144,19 +148,35 @@ def _bytes(arrays: Arrays) -> int:
     return sum(array.nbytes for array in arrays.values())
 
 
-def _call(model: Model, staged: Any) -> tuple[float, float]:
+def _not_waiting(model: Model, staged: Any, call_s: float) -> Callable[[Any], Any]:
+    """What enqueues a call: `enqueue` where a runtime has it, if the sync waits for it then.
+
+    Args:
+        model: that is called.
+        staged: inputs.
+        call_s: seconds of a call that waits.
+    """
+    enqueue: Callable[[Any], Any] | None = getattr(model, "enqueue", None)
+    if enqueue is None:
+        return model.run_staged
+    taken_s = statistics.median(sum(_call(model, enqueue, staged)) for _ in range(_LEAST_CALLS))
+    model.fetch(model.run_staged(staged))  # which waits for all that is left
+    return enqueue if taken_s >= _WAITED_SHARE * call_s else model.run_staged
+
+
+def _call(model: Model, run: Callable[[Any], Any], staged: Any) -> tuple[float, float]:
     begin = time.perf_counter()
-    result = model.run_staged(staged)
+    result = run(staged)
     enqueued = time.perf_counter()
     model.sync(result)
     return enqueued - begin, time.perf_counter() - enqueued
 
 
-def _queued(model: Model, staged: Any, calls: int) -> float:
+def _queued(model: Model, run: Callable[[Any], Any], staged: Any, calls: int) -> float:
     """Seconds a call. Only the last result is kept: a device finishes in the order of calls."""
     begin = time.perf_counter()
     for _ in range(calls):
-        result = model.run_staged(staged)
+        result = run(staged)
     model.sync(result)
     return (time.perf_counter() - begin) / calls
 

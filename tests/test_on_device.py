@@ -291,6 +291,22 @@ class WithEvents(Card):
         return samples * self._sample_s
 
 
+class Enqueuing(Card):
+    """One that waits, unless it is asked not to; then its sync may not wait either."""
+
+    def __init__(self, *, waits, **values):
+        super().__init__(**values, blocks=True)
+        self._waits = waits
+
+    def enqueue(self, samples):
+        self._blocks = False
+        result = self.run_staged(samples)
+        self._blocks = True
+        if not self._waits:
+            self.done = self.now
+        return result
+
+
 def timed(monkeypatch, card, *batches):
     """What is found of it, by its own clock."""
     monkeypatch.setattr(device_time.time, "perf_counter", lambda: card.now)
@@ -317,6 +333,14 @@ def test_a_runtime_that_may_wait_for_the_device_itself_is_not_called_bound(monke
 
     assert bounds(found) == {128: None, 1: None}
     assert not found["returns_early"]
+
+
+@pytest.mark.parametrize(("waits", "bound"), [(True, "device"), (False, None)])
+def test_a_runtime_may_be_asked_not_to_wait(monkeypatch, waits, bound):
+    found = timed(monkeypatch, Enqueuing(launch_s=3e-4, sample_s=2e-5, waits=waits), 128)
+
+    assert bounds(found) == {128: bound}
+    assert found["batches"][128]["call_s"] == pytest.approx(128 * 2e-5, rel=0.01)
 
 
 def test_a_larger_batch_shows_that_a_runtime_does_not_wait(monkeypatch):
