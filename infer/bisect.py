@@ -20,6 +20,7 @@ from infer.mapping import MapError, layouts, rules_for
 from infer.onnx_tensors import Graph, Tensor, with_all_outputs
 from infer.outcome import Failure
 from infer.outputs import Outputs, read_outputs
+from infer.placement import check_device
 from infer.process import WorkerProcess
 from infer.random_inputs import Random
 
@@ -105,6 +106,8 @@ class Setup:
         wishes: of the user.
         tolerance: given by the user; None goes by precision.
         threads, timeout_s: for each worker.
+        devices: "cpu" or "cuda", for either artifact.
+        card: that workers on cuda see, as `infer.devices.Choice` has it.
     """
 
     inputs: Path | None
@@ -115,6 +118,13 @@ class Setup:
     tolerance: float | None
     threads: int
     timeout_s: float
+    devices: tuple[str, str] = ("cpu", "cpu")
+    card: str | None = None
+
+    def name(self, artifact: Artifact, side: int) -> str:
+        """What an artifact is called beside the other one, 0 or 1, which may be the same."""
+        here, there = self.devices[side], self.devices[1 - side]
+        return artifact.label if here == there else f"{artifact.label} ({here})"
 
 
 @dataclass(frozen=True)
@@ -140,8 +150,8 @@ def bisect(a: Artifact, b: Artifact, setup: Setup) -> Found:
         folder = Path(temporary)
         setup, notes = _with_inputs(a, setup, folder)
         sides = [
-            _run(artifact, setup, folder / f"{side}-whole")
-            for side, artifact in (("a", a), ("b", b))
+            _run(artifact, setup, folder / f"{side}-whole", side)
+            for side, artifact in enumerate((a, b))
         ]
         if sides[0].samples < sides[0].of:
             notes.append(
@@ -149,19 +159,21 @@ def bisect(a: Artifact, b: Artifact, setup: Setup) -> Found:
                 f"{setup.skip} on; others may differ (--samples, --skip)"
             )
         outputs = _compare_outputs(a, b, sides, setup)
-        found = Found(a.label, b.label, a.format == b.format == "onnx", outputs, notes=notes)
+        found = Found(
+            setup.name(a, 0), setup.name(b, 1), a.format == b.format == "onnx", outputs, notes=notes
+        )
         if not found.graphs:
             named = next(one for one in (a, b) if one.format != "onnx")
             notes.append(f"only outputs are compared: {named.label} is no ONNX but {named.format}")
             return found
         graphs, inside = [], []
-        for side, artifact in (("a", a), ("b", b)):
+        for side, artifact in enumerate((a, b)):
             copies = folder / f"{side}-model"
             copies.mkdir()
             graph, copy = with_all_outputs(_model_file(artifact), copies)
             graphs.append(graph)
             everything = replace(artifact, payload=copy)
-            inside.append(_run(everything, setup, folder / f"{side}-tensors").outputs)
+            inside.append(_run(everything, setup, folder / f"{side}-tensors", side).outputs)
         return _look_inside(found, graphs, inside, setup)
 
 
@@ -178,7 +190,7 @@ def _with_inputs(a: Artifact, setup: Setup, folder: Path) -> tuple[Setup, list[s
     """The setup with a file of inputs; made up from the signature of a where there is none."""
     if setup.random is None:
         return setup, []
-    with _worker(a, setup, folder / "signature") as worker:
+    with _worker(a, setup, folder / "signature", setup.devices[0]) as worker:
         worker.start()
         signature = Signature.of(worker.ask("load")["signature"])
     stated = asdict(a.manifest.signature) if a.manifest else None
@@ -189,10 +201,11 @@ def _with_inputs(a: Artifact, setup: Setup, folder: Path) -> tuple[Setup, list[s
     return replace(setup, inputs=path), notes
 
 
-def _worker(artifact: Artifact, setup: Setup, folder: Path) -> WorkerProcess:
+def _worker(artifact: Artifact, setup: Setup, folder: Path, device: str) -> WorkerProcess:
     return WorkerProcess(
         artifact,
-        device="cpu",
+        device=device,
+        card=setup.card if device == "cuda" else None,
         threads=setup.threads,
         scratch=folder,
         log=folder / "log",
@@ -200,13 +213,13 @@ def _worker(artifact: Artifact, setup: Setup, folder: Path) -> WorkerProcess:
     )
 
 
-def _run(artifact: Artifact, setup: Setup, folder: Path) -> _Side:
+def _run(artifact: Artifact, setup: Setup, folder: Path, side: int) -> _Side:
     """Run an artifact in a process of its own."""
     assert setup.inputs
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
     try:
-        with _worker(artifact, setup, folder) as worker:
+        with _worker(artifact, setup, folder, setup.devices[side]) as worker:
             worker.start()
             signature = Signature.of(worker.ask("load")["signature"])
             read = worker.ask(
@@ -221,15 +234,18 @@ def _run(artifact: Artifact, setup: Setup, folder: Path) -> _Side:
                     f"--skip {setup.skip}: {setup.inputs} has {read['samples']} samples"
                 )
             samples = min(setup.samples, left)
-            worker.ask(
+            predicted = worker.ask(
                 "predict",
                 batch=read["only_batch"] or samples,
                 outputs=str(outputs.resolve()),
                 samples=samples,
                 skip=setup.skip,
             )
+            check_device(predicted["placement"], setup.devices[side])
     except Failure as failure:
-        reason = f"{artifact.label}: {failure.reason}".replace(str(folder), "(temporary folder)")
+        reason = f"{setup.name(artifact, side)}: {failure.reason}".replace(
+            str(folder), "(temporary folder)"
+        )
         raise Failure(failure.outcome, reason) from None
     return _Side(signature, read_outputs(outputs), samples, read["samples"])
 

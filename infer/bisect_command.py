@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from infer import environment, input_options, trust
+from infer import devices, environment, input_options, trust
 from infer.artifact import Artifact, ArtifactError, check_files, label_paths, open_artifact
 from infer.bisect import Compared, Found, Setup, bisect
 from infer.console import give
 from infer.inputs import InputError, read_inputs
 from infer.option_types import positive, whole
 from infer.outcome import Failure, Outcome
+from infer.planning import uses_of
 from infer.usage import FAILED, NOT_MEASURED, OK, WRONG_USAGE
 
 _SAMPLES = 4
@@ -31,12 +32,19 @@ def add(actions: Any) -> None:
         help="find where two ONNX graphs first part",
         description="Run two artifacts on the same inputs, with all tensors inside given out, and "
         "find the earliest whose difference is beyond tolerance. Of other formats than ONNX only "
-        "outputs are compared. Exit status: 0 they agree, 1 they part, 2 wrong usage or input, 3 "
+        "outputs are compared. One artifact alone is compared with itself, on the CPU and on a "
+        "card. Exit status: 0 they agree, 1 they part, 2 wrong usage or input, 3 "
         "one could not be run.",
         epilog="example: exportbench bisect good.onnx bad.onnx --inputs test.npz",
     )
     parser.add_argument("a", type=Path, metavar="A", help="the one that is right")
-    parser.add_argument("b", type=Path, metavar="B", help="the one that is in doubt")
+    parser.add_argument(
+        "b",
+        type=Path,
+        nargs="?",
+        metavar="B",
+        help="the one that is in doubt (default: A, on the card of --device)",
+    )
     parser.add_argument("--inputs", type=Path, metavar="FILE", help=".npz or .npy, as for run")
     input_options.add(parser)
     trust.add(parser)
@@ -50,6 +58,7 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--tolerance", type=float, help="largest difference that passes (default: by precision)"
     )
+    devices.add(parser)
     parser.add_argument("--threads", type=positive, help="for each artifact (default: all cores)")
     parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
     parser.set_defaults(command=run)
@@ -61,9 +70,25 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         InputError: wrong usage or input.
     """
-    labels = [label for _, label in label_paths([options.a, options.b])]
-    if options.a.resolve() == options.b.resolve():
-        raise InputError(f"{options.a}: both artifacts are this one")
+    paths = [options.a, options.b] if options.b else [options.a]
+    labels = [label for _, label in label_paths(paths)]
+    if options.b and options.a.resolve() == options.b.resolve():
+        raise InputError(
+            f"{options.a}: both artifacts are this one; to compare it on the CPU and on a card, "
+            "name it once and say --device cuda"
+        )
+    choice = devices.choose(options.device, uses_of(tuple(zip(labels, paths, strict=True)), {}))
+    for label, problem in choice.unsupported.items():
+        raise InputError(f"{label}: {problem}")
+    places = choice.device, choice.device
+    if not options.b:
+        if choice.device == "cpu":
+            raise InputError(
+                "bisect: name a second artifact; one alone is compared on the CPU and on a card, "
+                "and there is none to be used" + "".join(f" ({n})" for n in choice.notices)
+            )
+        places = "cpu", "cuda"
+        paths, labels = paths * 2, labels * 2
     if options.inputs is None and options.random is None:
         raise InputError("bisect: give inputs with --inputs FILE, or have them made up: --random 0")
     wanted = options.samples
@@ -82,10 +107,12 @@ def run(options: argparse.Namespace) -> int:
         options.tolerance,
         options.threads or environment.cores(),
         _TIMEOUT_S,
+        places,
+        choice.card,
     )
     trusted = trust.read(options.trust, labels)
     try:
-        found = bisect(*_open(options, labels, trusted), setup)
+        found = bisect(*_open(paths, labels, trusted), setup)
     except Failure as failure:
         print(f"error: {failure.outcome}: {failure.reason}", file=sys.stderr)
         return WRONG_USAGE if failure.outcome == Outcome.BAD_INPUT else NOT_MEASURED
@@ -94,10 +121,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _open(
-    options: argparse.Namespace, labels: list[str], trusted: tuple[str, ...]
+    paths: list[Path], labels: list[str], trusted: tuple[str, ...]
 ) -> tuple[Artifact, Artifact]:
     try:
-        a, b = open_artifact(options.a, labels[0]), open_artifact(options.b, labels[1])
+        a, b = (open_artifact(path, label) for path, label in zip(paths, labels, strict=True))
         check_files(a)
         check_files(b)
         trust.admit(a, trusted)

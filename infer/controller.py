@@ -30,6 +30,7 @@ from infer.judging import Judge
 from infer.operations import flops_per_sample
 from infer.outcome import Failure, Outcome
 from infer.outputs import without_rows
+from infer.placement import check_device
 from infer.plan import Plan
 from infer.process import WorkerProcess
 from infer.protocol import Point
@@ -266,11 +267,11 @@ class Run:
             record["inputs"] = worker.ask("inputs", **self._bench.inputs_of(label))
             batch = record["inputs"]["only_batch"] or protocol.batch
             record["first_call"] = worker.ask("first_call", batch=batch)
-            self._check_device(record["first_call"]["placement"])
+            check_device(record["first_call"]["placement"], self._bench.plan.device)
             memory.look(worker)
             folder = str(self._bench.folder(label).resolve())
             record["predict"] = worker.ask("predict", batch=batch, outputs=folder)
-            self._check_device(record["predict"]["placement"])
+            check_device(record["predict"]["placement"], self._bench.plan.device)
             memory.look(worker)
             record["repeat"] = worker.ask("repeat", batch=batch)
             record["check"] = worker.ask("check", batch=batch)
@@ -298,15 +299,6 @@ class Run:
             )
         self._check_outputs(label, record["predict"]["samples"])
         self._bench.store.add("survey", artifact=label, elapsed_s=self._elapsed(), **record)
-
-    def _check_device(self, placement: dict[str, Any]) -> None:
-        wanted = self._bench.plan.device
-        if placement["device"] != wanted:
-            where = ", ".join(placement.get("devices", [])) or placement["device"]
-            raise Failure(
-                Outcome.WRONG_DEVICE,
-                f"asked to run on {wanted}, ran on {placement['device']} ({where})",
-            )
 
     def _make_up_inputs(self, label: str, signature: Signature) -> None:
         """Draw the random inputs of the run from the first signature that tells enough."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from infer import nvml
 from infer.artifact import Artifact
 from infer.nvml import Card
+from infer.option_types import given
 from infer.outcome import Failure
 from infer.process import WorkerProcess
 from infer.runtimes import RUNTIMES
@@ -65,6 +67,18 @@ def parse_device(text: str) -> str:
             "cuda:UUID"
         )
     return text
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the option to those of a command."""
+    parser.add_argument(
+        "--device",
+        type=given(parse_device),
+        default="auto",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:N for the card of that number among the visible ones, or cuda:UUID "
+        "(default: auto, a card where a runtime of the artifacts can use one)",
+    )
 
 
 def visible(cards: Sequence[Card], variable: str | None) -> list[Card]:

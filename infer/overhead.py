@@ -10,6 +10,7 @@ import numpy as np
 import scipy
 
 from infer.artifact import Artifact
+from infer.placement import check_device
 from infer.process import WorkerProcess
 
 # What is allowed: so many seconds a call or so large a share of it, whichever is more.
@@ -43,11 +44,27 @@ class Overhead:
 
 
 def measure(
-    artifact: Artifact, inputs: Path, batch: int, threads: int, rounds: int = ROUNDS
+    artifact: Artifact,
+    inputs: Path,
+    batch: int,
+    threads: int,
+    rounds: int = ROUNDS,
+    *,
+    device: str = "cpu",
+    card: str | None = None,
 ) -> Overhead:
     """Time the harness and a bare loop in turn, in one process.
 
     The artifact is one that may be opened (infer.trust).
+
+    Args:
+        artifact: what to call.
+        inputs: file for it.
+        batch: samples a call.
+        threads: for the arithmetic of a call.
+        rounds: how often either has its turn.
+        device: "cpu" or "cuda"; on a card, too, a bare call has host arrays on either side.
+        card: that the process sees, as `infer.devices.Choice` has it.
 
     Raises:
         Failure: the artifact cannot be run.
@@ -56,7 +73,8 @@ def measure(
         tempfile.TemporaryDirectory(prefix="exportbench-") as folder,
         WorkerProcess(
             artifact,
-            device="cpu",
+            device=device,
+            card=card,
             threads=threads,
             scratch=Path(folder),
             log=Path(folder) / "log",
@@ -66,6 +84,7 @@ def measure(
         worker.start()
         worker.ask("load")
         worker.ask("inputs", path=str(inputs.resolve()))
+        check_device(worker.ask("first_call", batch=batch)["placement"], device)
         worker.ask("warm_up", batch=batch, limit_s=10.0)
         found = worker.ask("overhead", batch=batch, rounds=rounds, burst_s=_BURST_S)
     bare = np.asarray(found["bare_s"])

@@ -10,15 +10,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infer import trust
+from infer import devices, trust
 from infer.artifact import ArtifactError, check_files, open_artifact
 from infer.console import give, progress, try_json
 from infer.controller import Progress
+from infer.devices import Choice
 from infer.inputs import read_inputs
 from infer.option_types import positive
 from infer.outcome import Failure, Outcome
 from infer.overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
-from infer.planning import artifacts_of, threads_of
+from infer.planning import artifacts_of, threads_of, uses_of
 from infer.usage import FAILED, NOT_MEASURED, OK
 
 
@@ -38,6 +39,7 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--batch", type=positive, nargs="+", default=[1, 128], help="default: 1 128"
     )
+    devices.add(parser)
     parser.add_argument("--rounds", type=positive, default=ROUNDS)
     parser.add_argument("--threads", type=positive, help="default: all cores")
     parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
@@ -57,11 +59,14 @@ def run(options: argparse.Namespace) -> int:
     with progress() as tell:
         artifacts = artifacts_of(options.artifacts)
         trusted = trust.read(options.trust, [label for label, _ in artifacts])
+        choice = devices.choose(options.device, uses_of(artifacts, {}))
         for number, (label, path) in enumerate(artifacts):
             try:
                 artifact = open_artifact(path, label)
                 check_files(artifact)
                 trust.admit(artifact, trusted)
+                if label in choice.unsupported:
+                    raise Failure(Outcome.UNSUPPORTED, choice.unsupported[label])
             except Failure as failure:
                 failures[label] = failure
                 continue
@@ -73,14 +78,20 @@ def run(options: argparse.Namespace) -> int:
                 try:
                     found.append(
                         measure(
-                            artifact, options.inputs, batch, threads_of(options), options.rounds
+                            artifact,
+                            options.inputs,
+                            batch,
+                            threads_of(options),
+                            options.rounds,
+                            device=choice.device,
+                            card=choice.card,
                         )
                     )
                 except Failure as failure:
                     failures[label] = failure
     give(
         [asdict(one) | {"allowed_s": one.allowed_s} for one in found],
-        lambda console: show(found, failures, console),
+        lambda console: show(found, failures, choice, console),
         options.json,
     )
     if any(one.low_s > one.allowed_s for one in found):
@@ -88,7 +99,9 @@ def run(options: argparse.Namespace) -> int:
     return NOT_MEASURED if failures else OK
 
 
-def show(found: list[Overhead], failures: dict[str, Failure], console: Console) -> None:
+def show(
+    found: list[Overhead], failures: dict[str, Failure], choice: Choice, console: Console
+) -> None:
     """Print a table, and what could not be measured."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("artifact", "batch", "bare call", "harness adds", "95 % interval", "allowed"):
@@ -103,5 +116,8 @@ def show(found: list[Overhead], failures: dict[str, Failure], console: Console) 
             f"{one.allowed_s * 1e6:,.0f} µs",
         )
     console.print(table)
+    console.print(f"on {choice.device}", style="dim")
+    for notice in choice.notices:
+        console.print(notice, markup=False)
     for label, failure in failures.items():
         console.print(f"{label}: {failure.outcome}: {failure.reason}", markup=False)

@@ -46,7 +46,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     stated = input_options.read(options, labels)
     protocol = _protocol(PROTOCOLS[options.protocol], options)
     threads = threads_of(options)
-    choice = devices.choose(options.device, _uses(artifacts, setups))
+    choice = devices.choose(options.device, uses_of(artifacts, setups))
     return Plan(
         artifacts=artifacts,
         inputs=options.inputs,
@@ -158,7 +158,7 @@ def _with_variants(
     return tuple(result), setups
 
 
-def _uses(
+def uses_of(
     artifacts: tuple[tuple[str, Path], ...], setups: dict[str, dict[str, Any]]
 ) -> dict[str, devices.Use]:
     """The runtime of each artifact that has one, and the interpreter that it is in."""

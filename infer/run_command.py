@@ -101,14 +101,7 @@ def options_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--batch", type=positive, default=128, help="samples in a batch (default: 128)"
     )
-    run.add_argument(
-        "--device",
-        type=given(devices.parse_device),
-        default="auto",
-        metavar="DEVICE",
-        help="cpu, cuda, cuda:N for the card of that number among the visible ones, or cuda:UUID "
-        "(default: auto, a card where a runtime of the artifacts can use one)",
-    )
+    devices.add(run)
     run.add_argument(
         "--tf32",
         action="store_true",

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infer import schedule, trust
+from infer import devices, schedule, trust
 from infer import selftest_artifacts as known
 from infer.artifact import ArtifactError, check_files, open_artifact
 from infer.card_simulation import Card
@@ -20,7 +20,7 @@ from infer.console import give, progress, try_json
 from infer.controller import Progress
 from infer.option_types import given, positive
 from infer.outcome import Failure
-from infer.planning import threads_of
+from infer.planning import threads_of, uses_of
 from infer.protocol import UNTIL
 from infer.selftest import TRIALS, Verdicts, measured, simulated
 from infer.simulation import SPELLS
@@ -66,6 +66,7 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--simulated", type=positive, default=2000, help="simulated runs (default: 2000)"
     )
+    devices.add(parser)
     parser.add_argument("--threads", type=positive, help="for each (default: all cores)")
     parser.add_argument("--seed", type=int, default=0, help="of the simulation")
     parser.add_argument(
@@ -108,18 +109,21 @@ def verdicts(
         *({"card": Card(), "generations": count} for count in TRIALS),
         {"card": Card(), "generations": TRIALS[1], "device": "cpu"},
     ]
-    result = []
-    for number, kind in enumerate(kinds):
-        tell(Progress(f"simulation {number + 1} of {len(kinds)}", number / len(kinds)))
-        result.append(simulated(options.simulated, options.seed, **kind))
     with tempfile.TemporaryDirectory(prefix="exportbench-") as temporary:
         folder = Path(temporary)
         made = _made(options, folder)
+        choice = _choose(options.device, made)
+        where = "" if choice.device == "cpu" else f" on {choice.device}"
+        result = []
+        for number, kind in enumerate(kinds):
+            tell(Progress(f"simulation {number + 1} of {len(kinds)}", number / len(kinds)))
+            result.append(simulated(options.simulated, options.seed, **kind))
         for number, (of, artifacts, inputs) in enumerate(made):
             for batch in options.batch:
-                tell(Progress(f"{of}, batch {batch}", number / len(made)))
+                what = f"{of}{where}, batch {batch}"
+                tell(Progress(what, number / len(made)))
                 result += measured(
-                    f"{of}, batch {batch}",
+                    what,
                     artifacts,
                     inputs,
                     folder / f"run-{number}-{batch}",
@@ -127,9 +131,25 @@ def verdicts(
                     batch=batch,
                     turns=options.turns,
                     threads=threads,
+                    device=choice.device,
+                    card=choice.card,
                     tell=tell,
                 )
     return result
+
+
+def _choose(device: str, made: list[Made]) -> devices.Choice:
+    """Where to measure; the fake runtime, which can be anywhere, has no say beside another.
+
+    Raises:
+        UsageError: an artifact cannot run there.
+    """
+    uses = uses_of(tuple((of, artifacts[0][1]) for of, artifacts, _ in made), {})
+    real = {of: use for of, use in uses.items() if use.runtime != "fake"}
+    choice = devices.choose(device, real or uses)
+    for of, problem in choice.unsupported.items():
+        raise UsageError(f"{of}: {problem}")
+    return choice
 
 
 def _made(options: argparse.Namespace, folder: Path) -> list[Made]:
