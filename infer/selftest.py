@@ -153,7 +153,7 @@ def simulated(
 
     machine = ", two states" if noise.slow else ""
     machine = " card" if card else machine
-    machine += f", judged as on a {device}" if device else ""
+    machine += f", as on a {device}" if device else ""
     end = f"{generations} generations" if resolve is None else f"until {resolve:.1%}"
     return judge(f"simulated{machine}, {end}", each())
 
