@@ -12,6 +12,7 @@ import scipy
 from infer.artifact import Artifact
 from infer.placement import check_device
 from infer.process import WorkerProcess
+from infer.warming import WARM_UP_S
 
 # What is allowed: so many seconds a call or so large a share of it, whichever is more.
 LIMIT_S, LIMIT_SHARE = 10e-6, 0.01
@@ -85,7 +86,8 @@ def measure(
         worker.ask("load")
         worker.ask("inputs", path=str(inputs.resolve()))
         check_device(worker.ask("first_call", batch=batch)["placement"], device)
-        worker.ask("warm_up", batch=batch, limit_s=10.0)
+        least_s = WARM_UP_S if device == "cuda" else 0.0
+        worker.ask("warm_up", batch=batch, limit_s=10.0, least_s=least_s)
         found = worker.ask("overhead", batch=batch, rounds=rounds, burst_s=_BURST_S)
     bare = np.asarray(found["bare_s"])
     added = np.asarray(found["harness_s"]) - bare
