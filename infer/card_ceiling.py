@@ -12,6 +12,7 @@ import ctypes
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -153,9 +154,7 @@ def copies(card: Card, count: int, seconds: float) -> Iterator[tuple[str, Callab
             card.copy(other, there, count)
         card.wait()
 
-    def between(source: Callable[[], np.ndarray], *, back: bool) -> float:
-        array = source()
-
+    def between(array: np.ndarray, *, back: bool) -> float:
         def once() -> None:
             if back:
                 card.bring(array, there)
@@ -165,11 +164,12 @@ def copies(card: Card, count: int, seconds: float) -> Iterator[tuple[str, Callab
 
         return count / best(once, seconds)
 
+    pinned = cache(partial(card.pinned, count))
     yield "bytes_per_s", lambda: 2 * _COPIES * count / best(on_card, seconds)
-    yield "to_device_bytes_per_s", lambda: between(lambda: pageable, back=False)
-    yield "from_device_bytes_per_s", lambda: between(lambda: pageable, back=True)
-    yield "to_device_pinned_bytes_per_s", lambda: between(lambda: card.pinned(count), back=False)
-    yield "from_device_pinned_bytes_per_s", lambda: between(lambda: card.pinned(count), back=True)
+    yield "to_device_bytes_per_s", lambda: between(pageable, back=False)
+    yield "from_device_bytes_per_s", lambda: between(pageable, back=True)
+    yield "to_device_pinned_bytes_per_s", lambda: between(pinned(), back=False)
+    yield "from_device_pinned_bytes_per_s", lambda: between(pinned(), back=True)
 
 
 def arithmetic(card: Card, blas: Blas, mode: int, side: int, seconds: float) -> float:
@@ -183,11 +183,12 @@ def arithmetic(card: Card, blas: Blas, mode: int, side: int, seconds: float) -> 
     """
     if mode == _TF32 and card.capability()[0] < _TF32_SINCE:
         raise ValueError("the card has none (compute capability {}.{})".format(*card.capability()))
-    block = np.random.default_rng(0).standard_normal(2**20, np.float32)
-    values = [np.resize(np.roll(block, shift), side * side) for shift in (0, 7)]
+    # A length that divides no side, so that no column is like another; one array at a time, for
+    # the host may have less memory than the card.
+    blocks = np.random.default_rng(0).standard_normal((2, 1_000_003), np.float32)
     places = [card.memory(4 * side * side) for _ in range(3)]
-    for place, array in zip(places, values, strict=False):
-        card.send(place, array)
+    for place, block in zip(places, blocks, strict=False):
+        card.send(place, np.resize(block, side * side))
     blas.set_mode(mode)
 
     def once() -> None:
@@ -197,7 +198,8 @@ def arithmetic(card: Card, blas: Blas, mode: int, side: int, seconds: float) -> 
     shortest = best(once, seconds)
     first = np.zeros(1, np.float32)
     card.bring(first, places[2])
-    expected = float(values[0][::side] @ values[1][:side])
+    row, column = np.arange(side) * side, np.arange(side)
+    expected = float(np.take(blocks[0], row, mode="wrap") @ np.take(blocks[1], column, mode="wrap"))
     for place in places:
         card.free(place)
     if abs(float(first[0]) - expected) > 0.01 * side**0.5:
