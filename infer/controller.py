@@ -432,7 +432,9 @@ class Run:
         """Have a worker warmed up for a kind of call."""
         least_s = WARM_UP_S if self._clock else 0.0
         limit_s = self._bench.protocol.warm_up_limit_s
-        return warmed_up(worker, point.call, limit_s, least_s=least_s, clock=self._clock)
+        # With pauses between calls a clock may never rest.
+        clock = None if point.gap_s else self._clock
+        return warmed_up(worker, point.call, limit_s, least_s=least_s, clock=clock)
 
     def _points(self, label: str) -> tuple[Point, ...]:
         survey = self._bench.of_kind("survey")[label]

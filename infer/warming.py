@@ -12,9 +12,10 @@ from infer.process import WorkerProcess
 # it; until then calls can be steady and slow. This much is called before calls are looked at.
 WARM_UP_S = 0.5
 # Between two bursts a card waits for some milliseconds, in which its clock hardly falls, but its
-# caches and the queue are another process's. Calls of a tenth of a warm-up, untimed, end that.
+# caches and the queue are another process's. Calls of a tenth of a warm-up, untimed, end that. Slow
+# calls, of which few fit into the limit, raise the clock while the first of them lasts.
 SPIN_UP_S = 0.05
-SPIN_UP_LIMIT_S = 1.0
+SPIN_UP_LIMIT_S = 0.5
 # Clocks of a card go in steps of 15 MHz, and at the limit of its power move by one or two: they are
 # the same if they are within this share.
 _SAME_CLOCK = 0.03
