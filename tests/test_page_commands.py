@@ -21,6 +21,7 @@ from pages import COMMANDS, GIT, PROGRAM, TOX, of_tox, words_of
 NOT_RUN = {
     "python -m train --profile paper --size 64": "downloads the official images of 64 pixels",
     "python -m study": "takes hours, and half an hour at its shortest",
+    "python tools/lock.py": "resolves hundreds of packages, which takes minutes",
     "python -m pytest": "is what runs this test",
     "ruff": "is run by tox beside the tests",
     "mypy": "is run by tox beside the tests",
