@@ -151,8 +151,10 @@ class Run:
 
     def _open(self, label: str, path: Path) -> None:
         known = self._bench.of_kind("artifact").get(label)
+        told = {}
         try:
             artifact = open_artifact(path, label)
+            told = {"format": artifact.format}
             if not takers(artifact.format):
                 raise ArtifactError(
                     f"{path}: no runtime for the format '{artifact.format}' "
@@ -164,7 +166,9 @@ class Run:
                 raise ArtifactError(f"{path}: altered since the run began; start a new one")
         except (ArtifactError, Failure) as error:
             if not known:
-                self._bench.store.add("artifact", artifact=label, path=str(path), sha256=None)
+                self._bench.store.add(
+                    "artifact", artifact=label, path=str(path), sha256=None, **told
+                )
             self._bench.end(label, Outcome.LOAD_ERROR, str(error))
             return
         manifest = asdict(artifact.manifest) if artifact.manifest else None
