@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ class TorchExport(TorchModel):
         self._outputs = [spec.name for spec in self.signature.outputs]
         self._call = self._laid_out(program.module())
         if self._settings["compile"] == "on":
+            _prepare_to_compile()
             self._call = torch.compile(self._call, dynamic=True)
         self._call = self._graphed(self._call)
 
@@ -95,6 +99,29 @@ class TorchExport(TorchModel):
         ]
         args, kwargs = _pytree.tree_unflatten(flat, self._in_spec)
         return args, kwargs
+
+
+def _prepare_to_compile() -> None:
+    """Have Inductor keep what it makes where the worker may write, and start no helpers.
+
+    The user's own caches may not be written, and would let one artifact leave code to another.
+    Processes that compile at the same time would stay, beside what is timed.
+
+    Raises:
+        NotImplementedError: there is no C++ compiler.
+    """
+    caches = Path(tempfile.gettempdir()) / "compiled"
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(caches)
+    os.environ["TRITON_CACHE_DIR"] = str(caches / "triton")
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise NotImplementedError(
+            f"compile=on takes a C++ compiler, and '{compiler}' is not here: install g++, or name "
+            "one in CXX"
+        )
+    from torch._inductor import config
+
+    config.compile_threads = 1
 
 
 class _PickleError(Exception):
