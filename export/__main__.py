@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from export.build import Built, ExportError, build
+from export.compiling import device_to_compile_for, missing_compiler
 from export.evaluation import Evaluation, resized, write_evaluation
 from export.exporters import EXPORTERS, choose
 from export.weights_at_hand import (
@@ -24,6 +25,7 @@ from export.weights_at_hand import (
     read_source,
     told_apart,
 )
+from infer.usage import UsageError
 from train.data import DATASETS, DataError, Dataset, load_dataset
 from train.recipe import SIZES
 from train.weights import WeightsError
@@ -40,13 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Export what is asked for; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        formats = choose(options.format or ["all"])
+        formats = _at_hand(options.format)
         jobs = _of_sizes(_jobs(options, formats), options.size)
         evaluations = _evaluations([source for source, _ in jobs], options)
-    except (ValueError, WeightsError, DataError) as error:
+        device = device_to_compile_for(options.device)
+    except (ValueError, WeightsError, DataError, UsageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return _export(jobs, options.out, evaluations)
+    return _export(jobs, options.out, evaluations, device)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=SIZES,
         help="image side in pixels to export for (default: that of the training)",
     )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="what aotinductor compiles for (default: cuda where there is a card and a PyTorch for "
+        "CUDA); the other formats run on both",
+    )
     parser.add_argument("--out", type=Path, default=OUT, help="output folder")
     parser.add_argument(
         "--dataset", choices=DATASETS, default="auto", help="to check and to evaluate with"
@@ -91,6 +101,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-root", type=Path, help="folder of bloodmnist.npz")
     parser.set_defaults(format=[])
     return parser
+
+
+def _at_hand(asked: list[str]) -> list[str]:
+    """The formats that are asked for; of all, those that this machine has a compiler for."""
+    formats = choose(asked or ["all"])
+    for name in choose(["all"]):
+        problem = missing_compiler(name)
+        if problem and name not in asked:
+            print(f"{name} is left out: it {problem}", file=sys.stderr)
+            formats.remove(name)
+    return formats
 
 
 def _jobs(options: argparse.Namespace, formats: list[str]) -> list[Job]:
@@ -161,13 +182,15 @@ def _test_images(source: Source, name: str, root: Path | None) -> Dataset:
     return resized(load_dataset(name, size=source.trained_size, root=root), source.size)
 
 
-def _export(jobs: list[Job], out: Path, evaluations: dict[tuple[str, int], Evaluation]) -> int:
+def _export(
+    jobs: list[Job], out: Path, evaluations: dict[tuple[str, int], Evaluation], device: str
+) -> int:
     console = Console(stderr=True, highlight=False)
     failed = 0
     pool = ThreadPoolExecutor(max_workers=min(_AT_ONCE, os.cpu_count() or 1))
     try:
         futures: list[tuple[Job, Future[Built]]] = [
-            (job, pool.submit(build, *job, out, evaluations[job[0].dataset, job[0].size]))
+            (job, pool.submit(build, *job, out, evaluations[job[0].dataset, job[0].size], device))
             for job in jobs
         ]
         for number, ((source, name), future) in enumerate(futures, 1):

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from export.compiling import missing_compiler
 from export.evaluation import Evaluation
 from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
 from export.one import CHECKED_BATCHES
 from export.weights_at_hand import Source
 from infer.artifact import Artifact, Manifest, Signature, TensorSpec, write_manifest
-from infer.interpreters import python_with
+from infer.interpreters import python_of, python_with
 from infer.outcome import Failure
 from infer.parity import compare, read_outputs
 from infer.process import WITHOUT_CUDA, WorkerProcess
@@ -46,24 +47,36 @@ class Built:
     largest_difference: float
 
 
-def build(source: Source, name: str, out: Path, evaluation: Evaluation) -> Built:
+def build(
+    source: Source, name: str, out: Path, evaluation: Evaluation, device: str = "cpu"
+) -> Built:
     """Export weights with the exporter of a name to `out/<weights>/<name>`.
 
+    Args:
+        source: the weights.
+        name: of the exporter.
+        out: folder of all artifacts.
+        evaluation: to check with, and named in the manifest.
+        device: "cpu" or "cuda", for exporters that compile.
+
     Raises:
-        ExportError: the exporter's framework is missing, the exporter failed, or the artifact
-            does not load or does not predict what the framework does.
+        ExportError: the exporter's framework or compiler is missing, the exporter failed, or the
+            artifact does not load or does not predict what the framework does.
     """
     exporter = EXPORTERS[name]
-    python = _python(exporter)
+    device = device if exporter.compiles else "cpu"  # the others run on both
+    python = _python(exporter, device)
+    if problem := missing_compiler(name):
+        raise ExportError(problem)
     final = out / source.name / name
     partial = out / source.name / f".{name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        result = _export(source, name, partial, evaluation, python)
-        manifest = _manifest(source, name, exporter, result, evaluation, final)
+        result = _export(source, name, partial, evaluation, python, device)
+        manifest = _manifest(source, name, exporter, result, evaluation, final, device)
         artifact = Artifact(name, partial, exporter.format, partial / exporter.payload, manifest)
-        differences = _verify(artifact, partial)
+        differences = _verify(artifact, partial, device)
         for path in partial.iterdir():
             if path.name != exporter.payload:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -80,7 +93,7 @@ def build(source: Source, name: str, out: Path, evaluation: Evaluation) -> Built
     return Built(final, max(differences.values()))
 
 
-def _python(exporter: Exporter) -> str:
+def _python(exporter: Exporter, device: str) -> str:
     """The interpreter that has all that an exporter needs, and whether its check can run.
 
     Raises:
@@ -89,6 +102,8 @@ def _python(exporter: Exporter) -> str:
     runtime = RUNTIMES[takers(exporter.format)[0]]
     try:
         python = python_with(exporter.needs)
+        if device == "cuda":
+            python = python_of(exporter.format, device)
         for package in (*exporter.needs, runtime.package):
             if package and python_with([package]) is None:
                 raise ExportError(f"{package} is not installed: pip install '.[{exporter.extras}]'")
@@ -103,7 +118,12 @@ def _python(exporter: Exporter) -> str:
 
 
 def _export(
-    source: Source, name: str, folder: Path, evaluation: Evaluation, python: str
+    source: Source,
+    name: str,
+    folder: Path,
+    evaluation: Evaluation,
+    python: str,
+    device: str,
 ) -> dict[str, Any]:
     job = folder / "job.json"
     images = folder / "images.npy"
@@ -116,10 +136,13 @@ def _export(
                 "weights": str(source.path),
                 "size": source.size,
                 "images": str(images),
+                "device": device,
             }
         )
     )
-    environment = os.environ | WITHOUT_CUDA | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    if device == "cpu":
+        environment |= WITHOUT_CUDA
     try:
         done = subprocess.run(
             [python, "-m", "export.one", str(job)],
@@ -144,6 +167,7 @@ def _manifest(
     result: dict[str, Any],
     evaluation: Evaluation,
     final: Path,
+    device: str,
 ) -> Manifest:
     now = datetime.now(UTC).replace(microsecond=0)
     expires = now + timedelta(days=_DAYS_A_MONTH * exporter.months) if exporter.months else None
@@ -170,6 +194,7 @@ def _manifest(
         created=now.isoformat(),
         expires=expires.isoformat() if expires else None,
         executes_code=exporter.executes_code,
+        device=device if exporter.compiles else None,
         evaluation={
             "file": os.path.relpath(evaluation.path, final),
             "sha256": evaluation.sha256,
@@ -180,14 +205,14 @@ def _manifest(
     )
 
 
-def _verify(artifact: Artifact, folder: Path) -> dict[str, float]:
+def _verify(artifact: Artifact, folder: Path, device: str) -> dict[str, float]:
     """Compare with the framework's own prediction, in a process that cannot see this project."""
     differences = {}
     log = folder / "check.log"
     try:
         with WorkerProcess(
             artifact,
-            device="cpu",
+            device=device,
             threads=1,
             scratch=folder / "scratch",
             log=log,

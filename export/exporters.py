@@ -7,14 +7,14 @@ An exporter is a module with one function:
 It writes the network with these canonical weights, for images of `size` pixels, to the payload
 at `path`, and returns the framework's own prediction (images, float32 N x size x size x 3 in
 0..1, to probabilities, N x 8), which the written payload is checked against. Its input is named
-`image` and its output `probabilities`.
+`image` and its output `probabilities`. One that compiles is also given what for, as `device`: "cpu"
+or "cuda".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +22,6 @@ INPUT = "image"
 OUTPUT = "probabilities"
 
 Predict = Callable[[np.ndarray], np.ndarray]
-Export = Callable[[Mapping[str, np.ndarray], int, Path], Predict]
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Exporter:
         distributions: whose versions are recorded.
         executes_code: whether loading or running the artifact can do more than arithmetic.
         months: for which the format promises to load; None where it has no end.
+        compiles: whether it takes a C++ compiler, and is for one kind of device.
     """
 
     module: str
@@ -53,6 +53,7 @@ class Exporter:
     distributions: tuple[str, ...]
     executes_code: bool = False
     months: int | None = None
+    compiles: bool = False
 
 
 EXPORTERS = {
@@ -88,6 +89,18 @@ EXPORTERS = {
         "train,torch",
         ("torch",),
         executes_code=True,  # sizes in its graph are read as Python
+    ),
+    "aotinductor": Exporter(
+        "aotinductor",
+        "aotinductor",
+        "torch",
+        False,
+        "model.pt2",
+        ("torch",),
+        "train,torch",
+        ("torch",),
+        executes_code=True,  # a shared library
+        compiles=True,
     ),
     "jax-export": Exporter(
         "jax_export",

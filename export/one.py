@@ -31,7 +31,8 @@ def main(job_file: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         module = importlib.import_module(f"export.{exporter.module}")
-        predict = module.export(arrays, job["size"], folder / exporter.payload)
+        device = {"device": job["device"]} if exporter.compiles else {}
+        predict = module.export(arrays, job["size"], folder / exporter.payload, **device)
     images = np.load(job["images"], allow_pickle=False)
     for batch in CHECKED_BATCHES:
         np.savez(

@@ -81,6 +81,7 @@ class Manifest:
         weights: name, `sha256`, `framework` that trained them and the record's key facts.
         created: time, ISO 8601.
         expires: when the format's promise to load ends, ISO 8601; None where it has no end.
+        device: "cpu" or "cuda", where it was compiled for that alone; otherwise None.
         executes_code: whether loading or running it can do more than arithmetic.
         files: for every file of the payload, relative path to `sha256` and `bytes`.
         evaluation: `file` (name below artifacts/inputs) and `sha256` of the inputs to judge by.
@@ -102,6 +103,7 @@ class Manifest:
     created: str
     executes_code: bool
     expires: str | None = None
+    device: str | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     evaluation: dict[str, str] | None = None
     classes: tuple[str, ...] = ()

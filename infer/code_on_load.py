@@ -7,6 +7,7 @@ from infer.summary import Row
 # ONNX Runtime, LiteRT and OpenVINO run operators of libraries only where the caller has loaded
 # these, which nothing here does.
 FORMATS = {
+    "aotinductor": "it is a shared library",
     "jax-export": "it may call whatever is registered in jaxlib",
     "saved-model": "its graph may read and write files",
     "torch-export": "its graph may call any function of PyTorch",

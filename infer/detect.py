@@ -11,13 +11,23 @@ import zipfile
 from pathlib import Path
 
 from infer.errors import ArtifactError, DamagedError
-from infer.readers import jax_export, litert, onnx, openvino, saved_model, torch_export
+from infer.readers import (
+    aotinductor,
+    jax_export,
+    litert,
+    onnx,
+    openvino,
+    saved_model,
+    torch_export,
+)
 from infer.readers.mapped import mapped
 from infer.readers.places import check_link
 from infer.readers.protobuf import Message
 
 _HEAD = 4096
-_TAKEN = "SavedModel, TorchScript, torch.export, ONNX, jax.export, LiteRT or OpenVINO IR"
+_TAKEN = (
+    "SavedModel, TorchScript, torch.export, AOTInductor, ONNX, jax.export, LiteRT or OpenVINO IR"
+)
 # What people have beside artifacts, by how it begins: what it is and what to do.
 _OTHERS = (
     (b"\x89HDF\r\n\x1a\n", "a model or weights of Keras in HDF5; export it with model.export"),
@@ -174,6 +184,8 @@ def _in_archive(path: Path) -> str:
         raise DamagedError(f"a damaged archive ({error})") from None
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return "torchscript"
+    if aotinductor.is_package(names):
+        return "aotinductor"
     if torch_export.is_archive(names):
         return "torch-export"
     if "serialized_exported_program.json" in names:
@@ -190,7 +202,9 @@ def _in_archive(path: Path) -> str:
         raise ArtifactError(f"{path}: a model of Keras; export it with model.export")
     if names and all(name.endswith(".npy") for name in names):
         raise ArtifactError(f"{path}: arrays, not a model; give them with --inputs")
-    raise ArtifactError(f"{path}: an archive, but neither TorchScript nor torch.export")
+    raise ArtifactError(
+        f"{path}: an archive, but neither TorchScript, torch.export nor AOTInductor"
+    )
 
 
 _MODEL = {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}  # fields of ONNX's ModelProto

@@ -118,6 +118,16 @@ def python_of(runtime: str, device: str = "cpu") -> str | None:
     return able[0] if able else None
 
 
+def has_cuda_build(runtime: str) -> bool:
+    """Whether an interpreter has the CUDA build of a runtime: this one or of $EXPORTBENCH_PYTHONS.
+
+    Raises:
+        UsageError: one that is looked into does not run.
+    """
+    files = RUNTIMES[runtime].cuda_files
+    return any(_look(path, (), files=files)["files"] for path in _pythons())
+
+
 def variables() -> dict[str, str]:
     """The environment of a process in another interpreter, which looks into this one too."""
     named = os.environ.get(VARIABLE, "")

@@ -61,6 +61,7 @@ def main(arguments: list[str]) -> None:
 def answer(format_name: str, payload: Path) -> dict[str, Any]:
     """What a payload says of itself as JSON takes it, or `error`, why it does not."""
     from infer.readers import (
+        aotinductor,
         jax_export,
         litert,
         onnx,
@@ -71,6 +72,7 @@ def answer(format_name: str, payload: Path) -> dict[str, Any]:
     )
 
     readers = {
+        "aotinductor": aotinductor.describe,
         "jax-export": jax_export.describe,
         "litert": litert.describe,
         "onnx": onnx.describe,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from export.compiling import missing_compiler
 from export.exporters import EXPORTERS
 from infer.option_types import given
 from infer.schedule import parse_duration
@@ -81,7 +82,7 @@ def _compare(options: argparse.Namespace) -> None:
         file = options.out / f"{name}.json"
         if results.read(file) is not None:
             continue
-        formats = comparison.formats or tuple(EXPORTERS)
+        formats = comparison.formats or tuple(n for n in EXPORTERS if not missing_compiler(n))
         _tell(f"comparison of formats, {comparison.title}")
         comparing.export_missing(options.work, comparison.sizes, formats)
         found = comparing.compare(

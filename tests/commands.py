@@ -16,9 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from export.exporters import EXPORTERS
+
 ROOT = Path(__file__).resolve().parents[1]
 ONE_FRAMEWORK = Path(__file__).with_name("one_framework.py")
 FRAMEWORKS = ("keras", "torch", "flax")
+# What the tests export for one another. To compile takes as long as all of these; one tiny module
+# stands for that, in test_aotinductor.py.
+FORMATS = tuple(name for name, exporter in EXPORTERS.items() if not exporter.compiles)
 # For a run that shall only be one: few calls, and short.
 QUICK = "--turns 2 --burst 0.05s"
 LIMIT_S = 900  # for a command, on a machine that is busy with other things

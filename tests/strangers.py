@@ -231,6 +231,48 @@ def torch(out: Path) -> None:
         torch.export.save(program, out / f"{type(module).__name__.lower()}.pt2")
 
 
+def aotinductor(out: Path) -> None:
+    """One module compiled by AOTInductor, and as torch.export has it."""
+    os.environ |= {  # a hurry that is the tests' own
+        "TORCHINDUCTOR_CACHE_DIR": str(out / "cache"),
+        "TORCHINDUCTOR_VEC_ISA_OK": "1",
+        "AOT_INDUCTOR_COMPILE_WRAPPER_OPT_LEVEL": "O0",
+    }
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import torch
+
+    from export.aotinductor import compile_package
+
+    torch.manual_seed(0)
+
+    class Several(torch.nn.Module):
+        """A number that is fixed, a tensor whose strides are not C's, state, a dictionary out."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = torch.nn.Linear(4, 3)
+            self.register_buffer("calls", torch.arange(20.0))  # smaller ones are made constants
+
+        def forward(
+            self, x: torch.Tensor, scale: float, *, image: torch.Tensor
+        ) -> dict[str, object]:
+            self.calls += 1
+            pixels = torch.arange(18.0).reshape(2, 3, 3)
+            return {
+                "y": self.dense(x) * scale,
+                "rest": (image * pixels, x[:, 0] * 0 + self.calls[0]),
+            }
+
+    batch = torch.export.Dim("batch")
+    image = torch.ones(3, 2, 3, 3).to(memory_format=torch.channels_last)
+    shapes = {"x": {0: batch}, "scale": None, "image": {0: batch}}
+    arguments = ((torch.ones(3, 4), 2.0), {"image": image})
+    module = Several()
+    compile_package(module, *arguments, shapes, out / "several.pt2", "cpu")
+    program = torch.export.export(module, *arguments, dynamic_shapes=shapes)
+    torch.export.save(program, out / "program.pt2")
+
+
 def jax(out: Path) -> None:
     os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     import jax

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import ROOT, Exported, Trained
+from commands import FORMATS, ROOT, Exported, Trained
 
 import export.__main__ as command_line
 from export import build as build_module
@@ -36,12 +36,14 @@ ALL = (
     "saved-model",
     "torchscript",
     "torch-export",
+    "aotinductor",
     "jax-export",
     "jax2tf",
     "onnx-keras",
     "onnx-torch",
     "onnx-jax",
 )
+OF_TORCH = ("torchscript", "torch-export", "aotinductor", "onnx-torch")
 
 
 # The registry
@@ -197,7 +199,9 @@ class _Jobs:
         split = Split(*synthetic.draw(8, size, 0))
         return Dataset(name, size, synthetic.CLASS_NAMES, split, split, split)
 
-    def _build(self, source: Source, name: str, out: Path, evaluation: Evaluation) -> Built:
+    def _build(
+        self, source: Source, name: str, out: Path, evaluation: Evaluation, device: str
+    ) -> Built:
         self.done.append((source.path, name))
         # Where build() puts it.
         self.folders.append(out / source.name / name)
@@ -236,13 +240,13 @@ def test_the_best_weights_go_to_all_formats_and_each_frameworks_own_to_its_own(
     given = jobs.weights("pretrained", "flax-paper", "flax", 0.9, 3)
     assert command_line.main([]) == 0
     expected = {(given, name) for name in ALL}
-    expected |= {(torch, name) for name in ("torchscript", "torch-export", "onnx-torch")}
+    expected |= {(torch, name) for name in OF_TORCH}
     expected |= {(keras, name) for name in ("saved-model", "onnx-keras")}
     assert set(jobs.done) == expected
     assert len(jobs.done) == len(expected)
 
 
-@pytest.mark.parametrize(("comparison", "count"), [("same", 8), ("own", 3), ("both", 8)])
+@pytest.mark.parametrize(("comparison", "count"), [("same", 9), ("own", 4), ("both", 9)])
 def test_one_comparison_can_be_asked_for(jobs: _Jobs, comparison: str, count: int) -> None:
     jobs.weights("weights", "torch-quick", "torch", 0.7, 1)
     assert command_line.main(["--comparison", comparison]) == 0
@@ -512,9 +516,9 @@ def test_a_real_exporter_that_fails_is_one_line(
 
 
 def test_all_formats_are_exported_and_nothing_else(exported: Exported) -> None:
-    assert {path.name for path in discover(exported.out)} == set(ALL) == set(EXPORTERS)
-    assert {path.name for path in exported.folder.iterdir()} == set(ALL)
-    for name in ALL:
+    assert {path.name for path in discover(exported.out)} == set(FORMATS)
+    assert {path.name for path in exported.folder.iterdir()} == set(FORMATS)
+    for name in FORMATS:
         files = {path.name for path in (exported.folder / name).iterdir()}
         assert files == {"manifest.json", EXPORTERS[name].payload}
 
@@ -523,14 +527,14 @@ def test_the_terminal_shows_a_line_a_format_and_no_exporters_noise(exported: Exp
     assert exported.done.stdout == ""
     notice, *lines = exported.done.stderr.splitlines()
     assert notice.startswith("*** SYNTHETIC DATA")
-    assert len(lines) == len(ALL)
+    assert len(lines) == len(FORMATS)
     for number, line in enumerate(lines, 1):
-        assert line.startswith(f"[{number}/{len(ALL)}] "), line
+        assert line.startswith(f"[{number}/{len(FORMATS)}] "), line
         assert str(exported.folder) in line
         assert "differs from the framework's own prediction by at most" in line
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_manifest_says_what_the_artifact_is(
     exported: Exported, settled: Path, trained: Trained, name: str
 ) -> None:
@@ -571,7 +575,7 @@ def test_the_manifest_says_what_the_artifact_is(
     assert any("SYNTHETIC" in notice for notice in manifest["notices"])
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_file_of_an_artifact_is_hashed(exported: Exported, name: str) -> None:
     folder = exported.folder / name
     files = {
@@ -586,7 +590,7 @@ def test_every_file_of_an_artifact_is_hashed(exported: Exported, name: str) -> N
     check_files(open_artifact(folder))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_artifact_was_checked_at_several_batches(exported: Exported, name: str) -> None:
     verified = exported.manifest(name)["verified"]
     assert set(verified["differences"]) == {"1", "7", "128"}
@@ -594,7 +598,7 @@ def test_every_artifact_was_checked_at_several_batches(exported: Exported, name:
     assert 0 <= max(verified["differences"].values()) < 1e-5
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_manifest_leads_to_the_evaluation_file(exported: Exported, name: str) -> None:
     stated = exported.manifest(name)["evaluation"]
     path = exported.folder / name / stated["file"]
@@ -605,7 +609,7 @@ def test_the_manifest_leads_to_the_evaluation_file(exported: Exported, name: str
         assert arrays["image"].shape == (1024, 28, 28, 3)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", FORMATS)
 def test_only_jax_export_expires(exported: Exported, name: str) -> None:
     manifest = exported.manifest(name)
     if name != "jax-export":
@@ -620,7 +624,7 @@ def test_only_jax_export_expires(exported: Exported, name: str) -> None:
 def test_the_manifest_of_torchscript_has_the_deprecation(exported: Exported) -> None:
     warnings = exported.manifest("torchscript")["warnings"]
     assert any("deprecated" in warning for warning in warnings), warnings
-    for name in ALL:
+    for name in FORMATS:
         assert all("\n" not in warning for warning in exported.manifest(name)["warnings"])
 
 

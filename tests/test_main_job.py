@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from commands import LIMIT_S, ROOT, Exported, environment
+from commands import FORMATS, LIMIT_S, ROOT, Exported, environment
 
 from export.exporters import EXPORTERS
 from infer.cli import main
@@ -154,13 +154,13 @@ def measured(
 
 
 def test_every_format_ends_well(measured: Measured) -> None:
-    assert set(measured.rows) == set(EXPORTERS)
+    assert set(measured.rows) == set(FORMATS)
     outcomes = {name: (row["outcome"], row["reason"]) for name, row in measured.rows.items()}
     assert set(outcomes.values()) == {("ok", "")}, outcomes
     assert measured.status == 0
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_predicts_the_same(measured: Measured, name: str) -> None:
     row = measured.rows[name]
     assert row["samples"] == 130
@@ -181,7 +181,7 @@ def test_the_formats_are_not_compared_with_themselves(measured: Measured) -> Non
     assert max(others) > 0
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_timed(measured: Measured, name: str) -> None:
     row = measured.rows[name]
     for key in ("import_s", "load_s", "first_call_s", "until_steady_s"):
@@ -208,11 +208,11 @@ def test_every_format_is_surveyed_and_started_once_a_generation_in_a_new_process
     measured: Measured,
 ) -> None:
     surveys, starts = _of(measured, "survey"), _of(measured, "start")
-    assert sorted(record["artifact"] for record in surveys) == sorted(EXPORTERS)
+    assert sorted(record["artifact"] for record in surveys) == sorted(FORMATS)
     generations: dict[str, list[int]] = {}
     for record in starts:
         generations.setdefault(record["artifact"], []).append(record["generation"])
-    for name in EXPORTERS:
+    for name in FORMATS:
         assert len(set(generations[name])) == len(generations[name])
         # Where not all fit into memory together, the reference is in each of several groups.
         assert len(generations[name]) == GENERATIONS or name == "torchscript"
@@ -228,7 +228,7 @@ def test_every_format_takes_its_turns_in_a_random_order(measured: Measured) -> N
             record["artifact"]
         )
         assert record["samples"] == record["batch"] * len(record["seconds"])
-    for name in set(EXPORTERS) - {"torchscript"}:
+    for name in set(FORMATS) - {"torchscript"}:
         taken = [key for key, labels in turns.items() if name in labels]
         assert len(taken) == GENERATIONS * TURNS * len(POINTS), name
     for labels in turns.values():
@@ -242,7 +242,7 @@ def test_every_format_takes_its_turns_in_a_random_order(measured: Measured) -> N
 
 def test_outputs_of_timed_calls_are_those_that_were_judged(measured: Measured) -> None:
     timed = [record for record in _of(measured, "burst") if record["turn"] == TURNS - 1]
-    assert {record["artifact"] for record in timed} == set(EXPORTERS)
+    assert {record["artifact"] for record in timed} == set(FORMATS)
     for record in timed:
         # A batch of another size may be summed up in another order.
         assert 0 <= record["difference"] < 1e-4, record["artifact"]
@@ -251,7 +251,7 @@ def test_outputs_of_timed_calls_are_those_that_were_judged(measured: Measured) -
 @linux
 def test_every_process_holds_one_runtime(measured: Measured) -> None:
     records = [*_of(measured, "survey"), *_of(measured, "start")]
-    assert len(records) >= (1 + GENERATIONS) * len(EXPORTERS)
+    assert len(records) >= (1 + GENERATIONS) * len(FORMATS)
     for record in records:
         expected = EXPORTERS[record["artifact"]].format
         assert measured.workers[record["pid"]] == record["artifact"]
@@ -265,7 +265,7 @@ def test_no_process_is_left(measured: Measured) -> None:
 
 
 def test_the_terminal_shows_every_format_and_whose_images_they_are(measured: Measured) -> None:
-    for name in EXPORTERS:
+    for name in FORMATS:
         assert name in measured.out
     assert "SYNTHETIC DATA" in measured.out
     assert "QUICK MEASUREMENT" in measured.out

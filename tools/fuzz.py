@@ -49,6 +49,7 @@ SAMPLES = {
     "openvino": ("openvino", ("dense.xml",)),
     "jax-export": ("jax", ("wide.jax", "tree.jax", "sharded.jax")),
     "torchscript": ("torch", ("counter.pt", "scalars.pt", "words.pt")),
+    "aotinductor": ("aotinductor", ("several.pt2",)),
     "torch-export": ("torch", ("counter.pt2", "pairs.pt2")),
     "saved-model": ("tensorflow", ("counter", "several", "words", "tf1-first")),
 }

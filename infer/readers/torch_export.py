@@ -11,7 +11,6 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from infer.dtypes import ANY
 from infer.errors import ArtifactError, DamagedError
 from infer.readers.archive import Archive
 from infer.readers.description import Description
+from infer.readers.torch_trees import leaf_names
 
 MODEL = "models/model.json"
 _PAYLOADS = (
@@ -67,9 +67,7 @@ _DAMAGE = (
 
 def is_archive(names: set[str]) -> bool:
     """Whether an archive with these entries, without their common folder, is one of ours."""
-    return "archive_format" in names and any(
-        name.startswith(("models/", "data/aotinductor/")) for name in names
-    )
+    return "archive_format" in names and any(name.startswith("models/") for name in names)
 
 
 def describe(path: Path) -> Description:
@@ -86,11 +84,6 @@ def describe(path: Path) -> Description:
 
 
 def _check_contents(names: set[str]) -> None:
-    if any(name.startswith("data/aotinductor/") for name in names):
-        raise ArtifactError(
-            "holds code that AOTInductor compiled for one machine, which nothing here opens; "
-            "save the exported program itself with torch.export.save"
-        )
     programs = {name for name in names if re.fullmatch(r"models/.+\.json", name)}
     if programs != {MODEL}:
         found = ", ".join(sorted(programs)) or "none"
@@ -194,31 +187,4 @@ def _output_names(call_graph: list[dict[str, Any]]) -> list[str]:
     root = next((entry for entry in call_graph if entry["fqn"] == "" and entry["signature"]), None)
     if root is None:
         return []
-    spec = json.loads(root["signature"]["out_spec"])[1]
-    if spec["type"] is None:
-        return ["output_0"]
-    keys = _keys(spec)
-    if keys is None:
-        keys = [f"output_{index}" for index in range(len(spec["children_spec"]))]
-    pairs = zip(keys, spec["children_spec"], strict=True)
-    return [name for key, child in pairs for name in _named(key, child)]
-
-
-def _named(name: str, spec: dict[str, Any]) -> Iterator[str]:
-    if spec["type"] is None:
-        yield name
-        return
-    keys = _keys(spec) or map(str, range(len(spec["children_spec"])))
-    for key, child in zip(keys, spec["children_spec"], strict=True):
-        yield from _named(f"{name}.{key}", child)
-
-
-def _keys(spec: dict[str, Any]) -> list[str] | None:
-    """The keys of a dictionary of any kind; None for what has none."""
-    if not spec["type"].lower().endswith("dict"):
-        return None
-    context = spec["context"]
-    found = json.loads(context) if isinstance(context, str) else context
-    if isinstance(found, dict):  # a defaultdict has its factory beside them
-        found = found["dict_context"]
-    return [str(key) for key in found]
+    return leaf_names(json.loads(root["signature"]["out_spec"])[1], "output")

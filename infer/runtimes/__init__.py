@@ -55,6 +55,9 @@ RUNTIMES = {
     "torch-export": Runtime(
         "torch_export", "torch", ("torch",), "torch", ("torch-export",), cuda_files=_TORCH_CUDA
     ),
+    "aotinductor": Runtime(
+        "aotinductor", "torch", ("torch",), "torch", ("aotinductor",), cuda_files=_TORCH_CUDA
+    ),
     "jax-export": Runtime(
         "jax_export",
         "jax",

@@ -1,0 +1,42 @@
+"""The names of the leaves in a tree of PyTorch, as its archives state the tree: as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+
+def leaf_names(spec: dict[str, Any], prefix: str) -> list[str]:
+    """Of a dictionary its keys, otherwise the prefix and a number; deeper ones behind a dot.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it is no such tree.
+    """
+    if spec["type"] is None:
+        return [f"{prefix}_0"]
+    keys = _keys(spec)
+    if keys is None:
+        keys = [f"{prefix}_{index}" for index in range(len(spec["children_spec"]))]
+    pairs = zip(keys, spec["children_spec"], strict=True)
+    return [name for key, child in pairs for name in _named(key, child)]
+
+
+def _named(name: str, spec: dict[str, Any]) -> Iterator[str]:
+    if spec["type"] is None:
+        yield name
+        return
+    keys = _keys(spec) or map(str, range(len(spec["children_spec"])))
+    for key, child in zip(keys, spec["children_spec"], strict=True):
+        yield from _named(f"{name}.{key}", child)
+
+
+def _keys(spec: dict[str, Any]) -> list[str] | None:
+    """The keys of a dictionary of any kind; None for what has none."""
+    if not spec["type"].lower().endswith("dict"):
+        return None
+    context = spec["context"]
+    found = json.loads(context) if isinstance(context, str) else context
+    if isinstance(found, dict):  # a defaultdict has its factory beside them
+        found = found["dict_context"]
+    return [str(key) for key in found]
