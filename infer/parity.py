@@ -19,10 +19,10 @@ from infer.outputs import read_outputs as read_outputs  # where people look for 
 # Errors of many roundings grow as the square root of their number (Higham and Mary, 2019):
 # 1,000 is that of 20,000 products in a sum, in each of 50 layers, all rounded in that precision.
 # In the halves sums are kept in float32 and rounded once a layer: 10 is the root of 100 layers.
-# In TF32 only the two factors of a product are rounded, to 10 bits; sums and all else are float32.
-# A rounding is off by a step / sqrt(12) in the root mean square, two of them by 0.41 of a step a
-# layer: 4 in 100 layers.
-ROUNDINGS = {"float64": 1000, "float32": 1000, "tf32": 4, "float16": 10, "bfloat16": 10, "int8": 10}
+# In TF32 only the two factors of a product are taken to 10 bits; sums and all else are float32.
+# Tensor cores may cut off what is beyond: that is off by 0.58 of a step in the root mean square,
+# two by 0.82 a layer, so it is 8 in 100 layers (4, if they are rounded before).
+ROUNDINGS = {"float64": 1000, "float32": 1000, "tf32": 8, "float16": 10, "bfloat16": 10, "int8": 10}
 # Steps of what is no type of NumPy's: of 8 bits, symmetric; of 10 bits after the point.
 _STEPS = {"int8": 1 / 128, "tf32": 2.0**-10}
 # The reference differs from itself by its noise; another runtime may by some times that.

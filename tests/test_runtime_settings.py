@@ -184,7 +184,7 @@ class TestParity:
             for other in ("float32", "tf32", "float16")
         ]
         assert values == sorted(values) and len(set(values)) == 3
-        assert values[1] == pytest.approx(4 * 2**-10)
+        assert values[1] == pytest.approx(8 * 2**-10)
 
 
 class _Stream:
@@ -280,3 +280,97 @@ class TestCudaGraphs:
         for shape, times in ((2, 2), (3, 2), (2, 2), (2, 7)):
             assert call(torch.ones(shape), times=times)["y"].tolist() == [times] * shape
         assert [graph.replays for graph in cuda_graphs] == [2, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory):
+    """An ONNX file of one matrix product, `b x 2` to `b x 3`."""
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")],
+        "graph",
+        [helper.make_tensor_value_info("x", 1, ["b", 2])],
+        [helper.make_tensor_value_info("y", 1, ["b", 3])],
+        [helper.make_tensor("w", 1, [2, 3], [1, 2, 3, 4, 5, 6])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+class TestOnnx:
+    @pytest.fixture(autouse=True)
+    def runtime(self):
+        pytest.importorskip("onnxruntime")
+
+    def test_provider_is_set_up_as_asked(self):
+        from infer.runtimes import onnx
+
+        def of(**given):
+            return onnx._cuda_options(chosen(onnx.SETTINGS, Options("cuda", **given)))
+
+        assert of() == {"cudnn_conv_algo_search": "EXHAUSTIVE", "use_tf32": "0"}
+        assert of(tf32=True)["use_tf32"] == "1"
+        assert "use_tf32" not in of(bare=True)
+        tried = {"layout": "nhwc", "cuda-graphs": "on", "conv-search": "heuristic"}
+        assert of(settings=tried) == {
+            "cudnn_conv_algo_search": "HEURISTIC",
+            "use_tf32": "0",
+            "prefer_nhwc": "1",
+            "enable_cuda_graph": "1",
+        }
+
+    def test_nodes_are_read_from_the_session(self, product):
+        from infer.runtimes import onnx
+
+        model = onnx.load(product, Options())
+        assert model.placement()["nodes"] == {"cpu": 1}
+        assert onnx._taken(model._session) == {"CPUExecutionProvider": {"MatMul": 1}}
+
+    def test_one_node_on_the_cpu_is_named(self, product, monkeypatch):
+        from infer.runtimes import onnx
+
+        model = onnx.load(product, Options())
+        model._device = "cuda"
+        taken = {
+            "CUDAExecutionProvider": onnx.Counter({"Conv": 20}),
+            "CPUExecutionProvider": onnx.Counter({"NonZero": 1}),
+        }
+        monkeypatch.setattr(onnx, "_taken", lambda session: taken)
+        found = model.placement()
+        assert found["device"] == "cuda"
+        assert found["nodes"] == {"cuda": 20, "cpu": 1}
+        assert found["on_cpu"] == {"NonZero": 1}
+        del taken["CUDAExecutionProvider"]
+        assert model.placement()["device"] == "cpu"
+
+    def test_a_failing_card_is_not_replaced_by_the_cpu(self, product):
+        from infer.runtimes import onnx
+
+        assert onnx.load(product, Options())._session._enable_fallback is False
+
+    def test_without_a_card_it_says_what_to_install(self, product):
+        from infer.runtimes import onnx
+
+        if onnx.has_cuda() is None:
+            pytest.skip("there is a card")
+        with pytest.raises(NotImplementedError, match="onnxruntime-gpu"):
+            onnx.load(product, Options("cuda"))
+
+    def test_captured_calls_keep_their_memory_for_each_shape(self, product):
+        from infer.runtimes import onnx
+        from infer.runtimes.onnx_graphs import Captured
+
+        session = onnx.load(product, Options())._session
+        captured = Captured(session, ["y"], "cpu")
+        weights = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+        inputs = [{"x": np.full((n, 2), v, np.float32)} for n, v in ((2, 1), (3, 2), (2, 5))]
+        staged = [captured.stage(one) for one in inputs]
+        assert len({one.bound for one in staged}) == 2
+        for one, given in zip(staged, inputs, strict=True):  # the first's memory has the third
+            found = captured.fetch(captured.run(one))
+            assert (found["y"] == given["x"] @ weights).all()
+        numbers = {one.bound.options.get_run_config_entry("gpu_graph_id") for one in staged}
+        assert numbers == {"0", "1"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import Arrays, Options, Setting, chosen
+from infer.runtimes.base import TF32, Arrays, Options, Setting, chosen, tf32_used
+from infer.runtimes.onnx_graphs import Captured
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # The others are called as in NumPy.
 _DTYPES = {"float": "float32", "double": "float64", "string": "string"}
 
+_RECORD_NODES = "session.record_ep_graph_assignment_info"
 _LEVELS = {
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
     "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
@@ -32,6 +35,14 @@ SETTINGS = (
     Setting("memory-pattern", "on", "on", ("off",)),
     # As many as it is given; by itself it takes one for every physical core.
     Setting("threads", "given", "own"),
+    TF32,
+    # How it chooses among cuDNN's algorithms: by timing them all, or by cuDNN's own guess.
+    Setting("conv-search", "exhaustive", "exhaustive", ("heuristic", "default"), "cuda"),
+    Setting("layout", "nchw", "nchw", ("nhwc",), "cuda"),
+    # Whether a graph may load of which a node would run on the CPU. That refuses the arithmetic on
+    # shapes too, which it puts there on purpose; so what is there is rather read and named.
+    Setting("fallback", "on", "on", ("off",), "cuda"),
+    Setting("cuda-graphs", "off", "off", ("on",), "cuda"),
 )
 
 
@@ -52,15 +63,24 @@ class Onnx:
         spinning = "1" if self._settings["spinning"] == "on" else "0"
         settings.add_session_config_entry("session.intra_op.allow_spinning", spinning)
         settings.log_severity_level = 3
+        settings.add_session_config_entry(_RECORD_NODES, "1")
         provider: Any = _PROVIDERS[options.device]
         if options.device == "cuda":
-            provider = (provider, {"use_tf32": "0"})
+            if self._settings["fallback"] == "off":
+                settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+            provider = (provider, _cuda_options(self._settings))
+        self._options = options
         self._threads = options.threads
         self._device = options.device
         try:
-            self._session = ort.InferenceSession(str(path), settings, providers=[provider])
+            # By itself it would go on with the CPU when the GPU fails, at load and at any call.
+            self._session = ort.InferenceSession(
+                str(path), settings, providers=[provider], enable_fallback=0
+            )
         except state.NotImplemented as error:
             raise NotImplementedError(str(error)) from None
+        if _PROVIDERS[options.device] not in self._session.get_providers():
+            raise NotImplementedError(has_cuda() or "ONNX Runtime did not take its CUDA provider")
         self.signature = Signature(
             tuple(_spec(value) for value in self._session.get_inputs()),
             tuple(_spec(value) for value in self._session.get_outputs()),
@@ -69,6 +89,11 @@ class Onnx:
         values = (*self._session.get_inputs(), *self._session.get_outputs())
         # Numbers stay on the device between calls; text and sequences are the host's.
         self._stays = all(re.fullmatch(r"tensor\((?!string).*\)", v.type) for v in values)
+        self._captured: Captured | None = None
+        if self._settings.get("cuda-graphs") == "on":
+            if not self._stays:
+                raise NotImplementedError("CUDA graphs take numbers only, no text or sequences")
+            self._captured = Captured(self._session, self._outputs, self._device)
         self._sequences = {
             value.name for value in self._session.get_inputs() if "seq(" in value.type
         }
@@ -83,6 +108,8 @@ class Onnx:
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
+        if self._captured:
+            return self._captured.fetch(self._captured.run(self._captured.stage(inputs)))
         if self._stays:
             return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
         return self._flat(self._session.run(None, self._fed(inputs)))
@@ -108,6 +135,8 @@ class Onnx:
 
     def stage(self, inputs: Arrays) -> Any:
         """Bind the inputs, copied to the device, and let the outputs stay there."""
+        if self._captured:
+            return self._captured.stage(inputs)
         if not self._stays:
             return self._fed(inputs)
         binding = self._session.io_binding()
@@ -121,6 +150,8 @@ class Onnx:
 
     def run_staged(self, staged: Any) -> Any:
         """Run on what is bound."""
+        if self._captured:
+            return self._captured.run(staged)
         if not self._stays:
             return self._session.run(None, staged)
         self._session.run_with_iobinding(staged)
@@ -133,25 +164,68 @@ class Onnx:
 
     def fetch(self, result: Any) -> Arrays:
         """Copy the outputs to the host."""
+        if self._captured:
+            return self._captured.fetch(result)
         if not self._stays:
             return self._flat(result)
         return dict(zip(self._outputs, result.copy_outputs_to_cpu(), strict=True))
 
     def bare(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the session."""
+        if self._captured:
+            return lambda: self.run(inputs)
         fed = inputs if self._stays else self._fed(inputs)
         return lambda: self._session.run(None, fed)
 
     def placement(self) -> dict[str, Any]:
-        """The providers that the session really has; the first takes what it can."""
+        """The providers that the session has, and which of them took each node."""
         providers = self._session.get_providers()
-        return {
-            "device": "cuda" if providers[0] == _PROVIDERS["cuda"] else "cpu",
+        cuda = _PROVIDERS["cuda"]
+        taken = _taken(self._session)
+        found: dict[str, Any] = {
+            "device": "cuda" if cuda in (taken or providers) else "cpu",
             "devices": providers,
             "threads": self._threads,
-            "tf32": False,
+            "tf32": tf32_used(_allows_tf32(self._session), self._options),
             "settings": self._settings,
         }
+        if taken is not None:
+            names = {provider: device for device, provider in _PROVIDERS.items()}
+            found["nodes"] = {names.get(name, name): sum(taken[name].values()) for name in taken}
+            if self._device == "cuda":
+                found["on_cpu"] = dict(taken.get(_PROVIDERS["cpu"], {}))
+        return found
+
+
+def _cuda_options(settings: dict[str, str]) -> dict[str, str]:
+    """The CUDA provider's options; what is left as it comes is not named."""
+    options = {"cudnn_conv_algo_search": settings["conv-search"].upper()}
+    if settings["tf32"] != TF32.bare:
+        options["use_tf32"] = "1" if settings["tf32"] == "on" else "0"
+    if settings["layout"] == "nhwc":
+        options["prefer_nhwc"] = "1"
+    if settings["cuda-graphs"] == "on":
+        options["enable_cuda_graph"] = "1"
+    return options
+
+
+def _allows_tf32(session: Any) -> bool | None:
+    """What the CUDA provider says of itself; None where it does not."""
+    value = session.get_provider_options().get(_PROVIDERS["cuda"], {}).get("use_tf32")
+    return None if value is None else value.lower() in ("1", "true")
+
+
+def _taken(session: Any) -> dict[str, Counter[str]] | None:
+    """How many nodes of each kind each provider took; None before ONNX Runtime told."""
+    try:
+        parts = session.get_provider_graph_assignment_info()
+    except (AttributeError, RuntimeError, state.Fail):
+        return None
+    taken: dict[str, Counter[str]] = {}
+    for part in parts:
+        kinds = taken.setdefault(part.ep_name, Counter())
+        kinds.update(node.op_type for node in part.get_nodes())
+    return taken
 
 
 def _arrays(name: str, value: Any) -> Arrays:
