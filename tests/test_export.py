@@ -24,6 +24,7 @@ from export.evaluation import Evaluation, write_evaluation
 from export.exporters import EXPORTERS, choose
 from export.weights_at_hand import Source, best, find_sources, own_training, read_source
 from infer.artifact import check_files, discover, open_artifact
+from infer.readers.protobuf import Message
 from infer.runtimes import RUNTIMES
 from train import synthetic
 from train.data import Dataset, Split
@@ -630,3 +631,36 @@ def test_the_manifest_of_torchscript_has_the_deprecation(exported: Exported) -> 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_products_of_jax_ask_for_float32_in_what_is_exported(exported: Exported) -> None:
+    pytest.importorskip("jax")
+    from jax import export
+
+    from infer.runtimes.jax_precision import products_of
+
+    payload = exported.folder / "jax-export" / "model.jax"
+    program = export.deserialize(bytearray(payload.read_bytes()))
+    assert program.platforms == ("cpu", "cuda")
+    lines = [line for line in program.mlir_module().splitlines() if " stablehlo." in line]
+    for kind in ("convolution", "dot_general"):
+        products = [line for line in lines if f"stablehlo.{kind}" in line]
+        assert products and all(line.count("HIGHEST") == 2 for line in products)
+    modules = [program.mlir_module_serialized, *_xla_modules(exported.folder / "jax2tf")]
+    assert len(modules) > 1
+    assert {products_of(module).asks for module in modules} == {"highest"}
+
+
+def _xla_modules(artifact: Path) -> list[bytes]:
+    """What the operators XlaCallModule of a SavedModel run (saved_model.proto, graph.proto)."""
+    file = Message(memoryview((artifact / "saved_model" / "saved_model.pb").read_bytes()))
+    library = file.message(2).message(2).message(2)
+    nodes = [node for function in library.messages(1) for node in function.messages(3)]
+    attributes = [
+        attribute
+        for node in nodes
+        if node.string(2) == "XlaCallModule"
+        for attribute in node.messages(5)
+        if attribute.string(1) == "module"
+    ]
+    return [bytes(attribute.message(2).raw(2)[0]) for attribute in attributes]

@@ -106,10 +106,8 @@ class JaxExport:
         if allowed:
             self.notes.append(_precision_note(found, self._tf32()))
         if found.exact and self._options.tf32:
-            self.notes.append(
-                f"--tf32 does not reach it: {found.exact} of its {allowed + found.exact} products "
-                "of float32 ask for float32 in the program"
-            )
+            what = "its products" if not allowed else "some of its products"
+            self.notes.append(f"--tf32 does not reach it: {what} ask for float32 themselves")
 
     def _tf32(self) -> bool | None:
         """Whether it may calculate in TF32: the program may ask for it, the libraries refuse."""
@@ -254,11 +252,8 @@ def _spec(name: str, value: Any) -> TensorSpec:
 
 def _precision_note(found: Products, tf32: bool | None) -> str:
     """What is to be known of a program that does not ask for float32 throughout."""
-    allowed = found.dots + found.convolutions
-    text = (
-        f"the program leaves the precision of {allowed} of its {allowed + found.exact} products "
-        "of float32 to XLA, which takes TF32 on a GPU"
-    )
+    what = "some of its products" if found.exact else "its products"
+    text = f"the program leaves the precision of {what} to XLA, which takes TF32 on a GPU"
     if tf32 is False:
         return f"{text}; {TF32_OVERRIDE}=0 keeps NVIDIA's libraries from it here"
     if tf32 is None:

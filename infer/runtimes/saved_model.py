@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,17 @@ from tensorflow.python.framework.convert_to_constants import (  # noqa: E402
 
 from infer.artifact import Signature, TensorSpec  # noqa: E402
 from infer.readers.saved_model import tags_of  # noqa: E402
-from infer.runtimes.base import Arrays, Model, Options, Setting, choose, chosen  # noqa: E402
+from infer.runtimes import tf_placement  # noqa: E402
+from infer.runtimes.base import (  # noqa: E402
+    TF32,
+    Arrays,
+    Model,
+    Options,
+    Setting,
+    choose,
+    chosen,
+    tf32_used,
+)
 from infer.runtimes.saved_model_session import SessionModel, dtype_name  # noqa: E402
 
 SETTINGS = (
@@ -26,6 +37,7 @@ SETTINGS = (
     Setting("graph", "frozen", "loaded"),
     Setting("xla", "off", "off", ("on",)),
     Setting("threads", "given", "own"),
+    TF32,
 )
 # What a call changes or looks up cannot be made a constant.
 _KEPT = ("Assign", "ResourceApply", "ResourceScatter", "Lookup", "HashTable", "MutableHash")
@@ -36,8 +48,11 @@ class SavedModel:
 
     def __init__(self, model: Any, options: Options, settings: dict[str, str], device: str) -> None:
         self._settings = settings
+        self._options = options
         self._threads = options.threads
         self._device = device
+        self._nodes: dict[str, Counter[str]] | None = None
+        self._staged: dict[str, tf.Tensor] = {}
         self._model = model  # the signatures live as long as it does
         self.notes: list[str] = []
         self._function = model.signatures[choose(list(model.signatures), options.signature)]
@@ -106,6 +121,7 @@ class SavedModel:
 
     def run_staged(self, staged: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Call the signature; on a GPU the result may be unfinished."""
+        self._staged = staged
         return self._call(staged)
 
     def sync(self, result: dict[str, tf.Tensor]) -> None:
@@ -136,18 +152,41 @@ class SavedModel:
         return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
     def placement(self) -> dict[str, Any]:
-        """Where the last outputs were."""
+        """Where the last outputs were, and on a GPU each operator too.
+
+        TensorFlow puts on the CPU what it has no kernel for on the GPU, and says nothing; the
+        outputs may be on the GPU all the same.
+        """
         ran_on = {value.device for value in self._last.values()}
         # Text is always in the host's memory.
         numbers = {value.device for value in self._last.values() if value.dtype != tf.string}
         on_gpu = bool(numbers) and all("GPU" in name for name in numbers)
-        return {
+        found: dict[str, Any] = {
             "device": "cuda" if on_gpu else "cpu",
             "devices": sorted(ran_on),
             "threads": self._threads,
-            "tf32": False,
+            "tf32": tf32_used(tf32_allowed(), self._options),
             "settings": self._settings,
         }
+        if self._options.device == "cuda" and self._staged and not self._keeps_state():
+            self._nodes = self._nodes or self._where()
+            found |= tf_placement.described(self._nodes)
+            if not self._nodes.get("cuda"):
+                found["device"] = "cpu"
+        return found
+
+    def _keeps_state(self) -> bool:
+        return any(kind.startswith(_KEPT) for kind in _operators(self._function))
+
+    def _where(self) -> dict[str, Counter[str]]:
+        """Where each operator runs, found by one more call."""
+        nodes = tf_placement.nodes_of_function(self._call, self._staged)
+        return tf_placement.by_device(nodes)
+
+
+def tf32_allowed() -> bool:
+    """Whether TensorFlow lets cuBLAS, cuDNN and XLA take TF32."""
+    return bool(tf.config.experimental.tensor_float_32_execution_enabled())
 
 
 def _host(value: tf.Tensor) -> Any:
@@ -193,17 +232,21 @@ def has_cuda() -> str | None:
 
 def load(path: Path, options: Options) -> Model:
     """Load a SavedModel folder, with TensorFlow 1's loader where the present one refuses."""
-    gpus = tf.config.list_physical_devices("GPU")
+    settings = chosen(SETTINGS, options)
+    device = "/CPU:0"
     if options.device == "cpu":
         tf.config.set_visible_devices([], "GPU")
-    for gpu in gpus if options.device == "cuda" else []:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    settings = chosen(SETTINGS, options)
+    else:
+        if problem := has_cuda():
+            raise NotImplementedError(problem)
+        device = "/GPU:0"
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        if settings["tf32"] != TF32.bare:
+            tf.config.experimental.enable_tensor_float_32_execution(settings["tf32"] == "on")
     if settings["threads"] == "given":
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    device = "/GPU:0" if options.device == "cuda" and gpus else "/CPU:0"
     tags = tags_of(path)
     try:
         model = tf.saved_model.load(str(path), tags=tags)

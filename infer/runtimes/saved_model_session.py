@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import Arrays, Options, choose
+from infer.runtimes import tf_placement
+from infer.runtimes.base import Arrays, Options, choose, tf32_used
 
+# Operators that a call changes something with.
+CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "Apply", "Scatter", "Queue", "Stack")
 _INITIALIZER = "__saved_model_init_op"
 
 
@@ -28,13 +32,15 @@ class SessionModel:
         v1 = tf.compat.v1
         self._settings = settings
         self._threads = options.threads
-        self._cuda = options.device == "cuda" and bool(tf.config.list_physical_devices("GPU"))
+        self._options = options
+        self._nodes: dict[str, Counter[str]] | None = None
+        self._last: Arrays = {}
         config = v1.ConfigProto()
         if settings["threads"] == "given":
             config.intra_op_parallelism_threads = options.threads
             config.inter_op_parallelism_threads = 1
         config.gpu_options.allow_growth = True
-        if not self._cuda:
+        if options.device == "cpu":
             config.device_count["GPU"] = 0
         if settings["xla"] == "on":
             config.graph_options.optimizer_options.global_jit_level = v1.OptimizerOptions.ON_1
@@ -56,13 +62,14 @@ class SessionModel:
         self.notes = [why]
         self._inputs = [name for name, _ in inputs]
         self._outputs = [name for name, _ in outputs]
-        self._call = self._session.make_callable(
-            [self._session.graph.get_tensor_by_name(info.name) for _, info in outputs],
-            [self._session.graph.get_tensor_by_name(info.name) for _, info in inputs],
-        )
+        tensor = self._session.graph.get_tensor_by_name
+        self._fetches = [tensor(info.name) for _, info in outputs]
+        self._feeds = [tensor(info.name) for _, info in inputs]
+        self._call = self._session.make_callable(self._fetches, self._feeds)
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
+        self._last = inputs
         values = self._call(*(inputs[name] for name in self._inputs))
         return {name: np.asarray(v) for name, v in zip(self._outputs, values, strict=True)}
 
@@ -87,14 +94,52 @@ class SessionModel:
         return lambda: call(*arrays)
 
     def placement(self) -> dict[str, Any]:
-        """Where the session runs; it places operators on the GPU where it has one."""
-        return {
-            "device": "cuda" if self._cuda else "cpu",
+        """Where the session ran its operators, as the graphs of one more call say.
+
+        A graph that changes its variables is not called again: where it ran cannot be told then,
+        but by the devices that the session has.
+        """
+        found: dict[str, Any] = {
+            "device": "cpu",
             "devices": [device.name for device in self._session.list_devices()],
             "threads": self._threads,
-            "tf32": False,
+            "tf32": tf32_used(
+                bool(tf.config.experimental.tensor_float_32_execution_enabled()), self._options
+            ),
             "settings": self._settings,
         }
+        if self._options.device == "cpu":
+            return found
+        if self._last and not self._keeps_state():
+            self._nodes = self._nodes or self._where()
+            found |= tf_placement.described(self._nodes)
+            found["device"] = "cuda" if self._nodes.get("cuda") else "cpu"
+        elif any("GPU" in name for name in found["devices"]):
+            found["device"] = "cuda"
+        return found
+
+    def _keeps_state(self) -> bool:
+        """Whether a call may change what the next one finds."""
+        reached = tf.compat.v1.graph_util.extract_sub_graph(
+            self._session.graph.as_graph_def(), [tensor.op.name for tensor in self._fetches]
+        )
+        return any(node.op.startswith(CHANGES) for node in reached.node)
+
+    def _where(self) -> dict[str, Counter[str]]:
+        """Where each operator runs, found by one more call."""
+        v1 = tf.compat.v1
+        metadata = v1.RunMetadata()
+        fed = {
+            tensor: self._last[name] for tensor, name in zip(self._feeds, self._inputs, strict=True)
+        }
+        self._session.run(
+            self._fetches,
+            fed,
+            options=v1.RunOptions(output_partition_graphs=True),
+            run_metadata=metadata,
+        )
+        nodes = tf_placement.nodes_of_graphs(metadata.partition_graphs)
+        return tf_placement.by_device(nodes)
 
 
 def dtype_name(name: str, dtype: Any) -> str:

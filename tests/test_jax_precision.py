@@ -1,0 +1,105 @@
+"""In which precision exported JAX functions ask for their products."""
+
+from __future__ import annotations
+
+import pytest
+
+jax = pytest.importorskip("jax")
+
+import jax.numpy as jnp  # noqa: E402
+
+from infer.runtimes.base import Options  # noqa: E402
+
+KERNEL = jnp.ones((3, 3, 3, 4))
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def network(image, dots="default", convolutions="default"):
+    """A convolution and a matrix product."""
+    y = jax.lax.conv_general_dilated(
+        image, KERNEL, (1, 1), "SAME", dimension_numbers=DIMENSIONS, precision=convolutions
+    )
+    return {"y": jnp.matmul(y.mean((1, 2)), jnp.ones((4, 2)), precision=dots)}
+
+
+def exported(tmp_path, function=network, dtype=jnp.float32):
+    """A file of the function."""
+    image = jax.ShapeDtypeStruct((2, 8, 8, 3), dtype)
+    path = tmp_path / "model.jax"
+    made = jax.export.export(jax.jit(function), platforms=("cpu", "cuda"))(image)
+    path.write_bytes(made.serialize())
+    return path
+
+
+@pytest.fixture
+def loaded(tmp_path, monkeypatch):
+    """Loads a file on the CPU as if it were to run on a card."""
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+
+    def load(path, **given):
+        from infer.runtimes import jax_export
+
+        model = jax_export.load(path, Options())
+        model._options = Options("cuda", **given)
+        model._settings = {"triton": "on"} | dict(given.get("settings", {}))
+        model.settle()
+        return model
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("dots", "convolutions", "asks", "tf32"),
+    [
+        ("highest", "highest", "highest", False),
+        ("default", "default", "default", True),
+        ("high", "high", "default", True),  # a card takes TF32 for these too
+        ("highest", "default", "mixed", True),
+        ("default", "highest", "mixed", True),
+        ("F32_F32_F32", "highest", "highest", False),
+        ("BF16_BF16_F32", "highest", "mixed", True),
+    ],
+)
+def test_program_is_told_by_what_it_asks_for(tmp_path, loaded, dots, convolutions, asks, tf32):
+    if "_" in dots:
+        dots = jax.lax.DotAlgorithmPreset[dots]
+    model = loaded(exported(tmp_path, lambda image: network(image, dots, convolutions)))
+    placement = model.placement()
+    assert placement["precision_asked"] == asks
+    assert placement["tf32"] is tf32
+    assert bool(model.notes) is tf32
+    if tf32:
+        assert "leaves the precision of" in model.notes[0]
+
+
+def test_half_precision_is_no_tf32(tmp_path, loaded):
+    def halves(image):
+        y = jax.lax.conv_general_dilated(
+            image, KERNEL.astype(image.dtype), (1, 1), "SAME", dimension_numbers=DIMENSIONS
+        )
+        return {"y": y}
+
+    assert loaded(exported(tmp_path, halves, jnp.float16)).placement()["tf32"] is False
+
+
+@pytest.mark.parametrize(
+    ("dots", "convolutions", "settings", "tf32"),
+    [
+        ("highest", "default", {}, False),  # cuDNN's are all NVIDIA's libraries'
+        ("default", "highest", {}, None),  # XLA may compile these itself
+        ("default", "highest", {"triton": "off"}, False),
+    ],
+)
+def test_libraries_that_are_kept_from_tf32(
+    tmp_path, loaded, monkeypatch, dots, convolutions, settings, tf32
+):
+    path = exported(tmp_path, lambda image: network(image, dots, convolutions))
+    model = loaded(path, settings=settings)
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    assert model._tf32() is tf32
+
+
+def test_option_that_the_program_overrules_is_said(tmp_path, loaded):
+    path = exported(tmp_path, lambda image: network(image, "highest", "highest"))
+    model = loaded(path, tf32=True)
+    assert model.notes == ["--tf32 does not reach it: its products ask for float32 themselves"]
