@@ -123,7 +123,14 @@ class SessionModel:
         reached = tf.compat.v1.graph_util.extract_sub_graph(
             self._session.graph.as_graph_def(), [tensor.op.name for tensor in self._fetches]
         )
-        return any(node.op.startswith(CHANGES) for node in reached.node)
+        functions = {one.signature.name: one.node_def for one in reached.library.function}
+        waiting, nodes = list(reached.node), []
+        while waiting:
+            nodes.append(waiting.pop())
+            for value in nodes[-1].attr.values():
+                for called in (value.func, *value.list.func):
+                    waiting += functions.pop(called.name, ())
+        return any(node.op.startswith(CHANGES) for node in nodes)
 
     def _where(self) -> dict[str, Counter[str]]:
         """Where each operator runs, found by one more call."""
