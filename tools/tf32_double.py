@@ -1,8 +1,8 @@
 """What TF32 would do to the pretrained network, shown on the CPU.
 
-The factors of every product, weights and what comes in, are taken to the 10 bits of TF32, rounded or
-cut off as a tensor core may do; the products are then calculated in float32. float16 is shown beside,
-with every layer's output rounded too.
+The factors of every product, weights and what comes in, are taken to the 10 bits of TF32, rounded
+or cut off as a tensor core may do; the products are then calculated in float32. float16 is shown
+beside, with every layer's output rounded too.
 
     python tools/tf32_double.py --images 256
 
