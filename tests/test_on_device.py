@@ -439,3 +439,26 @@ def test_what_has_no_memory_beside_others_is_tried_with_the_reference_alone(surv
 
     surveyed._fail_beside(3, "d", Failure(Outcome.CRASH, "the process was killed"))
     assert surveyed._bench.ended == {"c", "d"}
+
+
+def test_onnx_runtime_can_be_asked_not_to_wait(tmp_path):
+    from onnx import TensorProto, helper
+
+    from infer.runtimes.base import Options
+    from infer.runtimes.onnx import Onnx
+
+    image, scores = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4])
+        for name in ("image", "scores")
+    )
+    node = helper.make_node("Relu", ["image"], ["scores"])
+    model = helper.make_model(helper.make_graph([node], "one", [image], [scores]), ir_version=10)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    onnx, batch = Onnx(path, Options()), {"image": np.full((3, 4), 2, np.float32)}
+
+    result = onnx._enqueue(onnx.stage(batch))
+    onnx.sync(result)
+
+    assert (onnx.fetch(result)["scores"] == batch["image"]).all()
+    assert not hasattr(onnx, "enqueue")  # on a processor a call is finished when it returns

@@ -140,7 +140,7 @@ class Model(Protocol):
     - `event_seconds(staged) -> float`, on a GPU: the device's own time of one `run_staged`,
       between two events in its queue, in seconds; it returns when the call is finished;
     - `enqueue(staged)`, on a GPU: `run_staged` without the wait for the device, where that waits;
-      `sync` and `fetch` take its result;
+      `sync` waits for its result;
     - `gpu_peak_bytes() -> int | None`, on a GPU: the most that the runtime has held on the card at
       a time so far, as it counts itself; None where it does not.
     """

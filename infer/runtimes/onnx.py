@@ -21,6 +21,9 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # The others are called as in NumPy.
 _DTYPES = {"float": "float32", "double": "float64", "string": "string"}
 
+# A call that returns when all is enqueued. By itself it waits for the device at its end.
+_NOT_WAITING = ort.RunOptions()
+_NOT_WAITING.add_run_config_entry("disable_synchronize_execution_providers", "1")
 _RECORD_NODES = "session.record_ep_graph_assignment_info"
 _LEVELS = {
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
@@ -106,6 +109,9 @@ class Onnx:
             for name in sorted(self._sequences)
         ]
 
+        if self._device == "cuda" and self._stays and not self._captured:
+            self.enqueue = self._enqueue
+
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
         if self._captured:
@@ -155,6 +161,11 @@ class Onnx:
         if not self._stays:
             return self._session.run(None, staged)
         self._session.run_with_iobinding(staged)
+        return staged
+
+    def _enqueue(self, staged: Any) -> Any:
+        """As `run_staged`, without the wait: the binding waits for all of the device's work."""
+        self._session.run_with_iobinding(staged, _NOT_WAITING)
         return staged
 
     def sync(self, result: Any) -> None:
