@@ -25,6 +25,7 @@ from safetensors.numpy import save_file
 import train.__main__ as command_line
 from train import card, synthetic
 from train import data as data_module
+from train import frameworks as frameworks_module
 from train.data import (
     ROOT_VARIABLE,
     SYMMETRIES,
@@ -948,7 +949,7 @@ def test_a_framework_is_trained_by_the_interpreter_that_has_it(
     started = _Started(monkeypatch)
     beside = "/beside/bin/python"
     monkeypatch.setattr(
-        command_line,
+        frameworks_module,
         "python_with",
         lambda packages: beside if "tensorflow" in packages else sys.executable,
     )

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from infer.at_hand import is_here
-from infer.interpreters import python_with, variables
+from infer.interpreters import variables
 from infer.usage import UsageError
 from train.card import use_card
 from train.data import DATASETS, ROOT_VARIABLE, DataError, Dataset, load_dataset, training_batches
+from train.frameworks import EXTRAS, NEEDS, python_of
 from train.metrics import calibration, confusion, seven_metrics
 from train.option_types import at_least
 from train.quiet import quiet_stderr
@@ -25,8 +26,6 @@ from train.record import PROFILE_NOTICES, environment, write_record
 from train.watch import Watch
 from train.weights import WeightsError, load_weights
 
-_NEEDS = {"keras": ("tensorflow", "keras"), "torch": ("torch",), "flax": ("jax", "flax", "optax")}
-_EXTRAS = {"keras": "tensorflow", "torch": "torch", "flax": "jax"}
 INTERRUPTED = 130
 
 
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"error: unknown framework {framework!r}: choose from {known}", file=sys.stderr)
             return 2
     try:
-        pythons = {name: _python(name) for name in frameworks}
+        pythons = {name: python_of(name) for name in frameworks}
         if options.only is None and list(pythons.values()) != [sys.executable]:
             return _each_in_its_own_process(pythons, arguments)
         return _train(frameworks[0], options)
@@ -92,11 +91,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _python(framework: str) -> str:
-    """The interpreter that has a framework; this one, which says what is missing, if none has."""
-    return python_with(_NEEDS[framework]) or sys.executable
-
-
 def _each_in_its_own_process(pythons: dict[str, str], arguments: list[str]) -> int:
     # Frameworks share threads, memory and signal handlers badly; and one that is missing
     # or fails leaves the others to train.
@@ -118,9 +112,9 @@ def _each_in_its_own_process(pythons: dict[str, str], arguments: list[str]) -> i
 
 
 def _train(framework: str, options: argparse.Namespace) -> int:
-    for package in _NEEDS[framework]:
+    for package in NEEDS[framework]:
         if not is_here(package):
-            remedy = f"pip install '.[train,{_EXTRAS[framework]}]'"
+            remedy = f"pip install '.[train,{EXTRAS[framework]}]'"
             print(f"error: {package} is not installed: {remedy}", file=sys.stderr)
             return 2
     recipe = Recipe.of(options.profile, size=options.size, seed=options.seed).changed(

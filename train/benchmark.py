@@ -24,10 +24,11 @@ import numpy as np
 from train import synthetic
 from train.card import use_card
 from train.data import COUNTS, Dataset, Split
+from train.frameworks import python_of
 from train.option_types import at_least
 from train.quiet import quiet_stderr
 from train.recipe import SIZES, Recipe
-from train.record import environment
+from train.record import machine
 from train.watch import Watch
 from train.weights import Weights
 
@@ -225,8 +226,8 @@ def main(arguments: list[str] | None = None) -> None:
         for framework in frameworks:
             subprocess.run(_command(framework, images, "--memory"), check=True)
         return
-    machine = environment(frameworks[0])
-    print(f"{machine['processor']}, {machine['cores']} cores; {options.rounds} rounds\n")
+    here = machine()
+    print(f"{here['processor']}, {here['cores']} cores; {options.rounds} rounds\n")
     print(f"| framework | loop | s / {images:,} images | ratio to ours, by round |")
     print("| --- | --- | ---: | --- |")
     for framework in frameworks:
@@ -271,7 +272,7 @@ def _framework(text: str) -> str:
 
 def _command(framework: str, images: int, *more: str) -> list[str]:
     own = ["--images", str(images), *more]
-    return [sys.executable, "-m", "train.benchmark", framework, *own]
+    return [python_of(framework), "-m", "train.benchmark", framework, *own]
 
 
 def _compare(framework: str, rounds: int, images: int) -> list[str]:

@@ -47,6 +47,13 @@ def read_record(weights: Path) -> dict[str, Any] | None:
 def environment(framework: str) -> dict[str, Any]:
     """Where a training ran: machine, system and versions."""
     packages = (*_PACKAGES[framework], "numpy")
+    return machine() | {
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+    }
+
+
+def machine() -> dict[str, Any]:
+    """The machine and its system."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0))
@@ -54,7 +61,6 @@ def environment(framework: str) -> dict[str, Any]:
         else os.cpu_count(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in packages},
     }
 
 
