@@ -374,3 +374,33 @@ class TestOnnx:
             assert (found["y"] == given["x"] @ weights).all()
         numbers = {one.bound.options.get_run_config_entry("gpu_graph_id") for one in staged}
         assert numbers == {"0", "1"}
+
+
+class TestEvents:
+    def test_time_of_the_device_is_that_between_two_events(self, monkeypatch):
+        torch = pytest.importorskip("torch")
+        from infer.runtimes.torch_model import TorchModel
+
+        said: list[str] = []
+
+        class Event:
+            """Stands for one in the queue of a card."""
+
+            def __init__(self, *, enable_timing: bool) -> None:
+                assert enable_timing
+
+            def record(self) -> None:
+                said.append("event")
+
+            def synchronize(self) -> None:
+                said.append("waited")
+
+            def elapsed_time(self, end: Event) -> float:
+                return 2.5  # milliseconds
+
+        monkeypatch.setattr(torch.cuda, "Event", Event)
+        model = TorchModel(Options(), {"threads": "own", "autograd": "off"})
+        assert not hasattr(model, "event_seconds")  # there is none on a CPU
+        model._call = lambda: said.append("call")
+        assert model._event_seconds(((), {})) == pytest.approx(2.5e-3)
+        assert said == ["event", "call", "event", "waited"]
