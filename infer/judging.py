@@ -249,9 +249,19 @@ class Judge:
         return {"differences": found, "batch": split, "threads": 1, "samples": count}
 
     def _tolerances(
-        self, label: str, reference: str, expected: Outputs, noise: Mapping[str, float]
+        self,
+        label: str,
+        reference: str,
+        expected: Outputs,
+        noise: Mapping[str, float],
+        *,
+        on_cpu: bool = False,
     ) -> dict[str, parity.Tolerance]:
-        precisions = [*self._precisions(label), *self._precisions(reference)]
+        """What may differ between an artifact and another, which may have been run on the CPU."""
+        theirs = self._precisions(reference)
+        if on_cpu:  # where there is no TF32, whatever it takes on the card
+            theirs = [precision for precision in theirs if precision != "tf32"]
+        precisions = [*self._precisions(label), *theirs]
         given = self._bench.plan.tolerance
         return parity.tolerances(expected, precisions, given=given, noise=noise)
 
@@ -285,7 +295,9 @@ class Judge:
         result = parity.compare(
             outputs,
             expected,
-            self._tolerances(label, owner, expected, standard.noise),
+            self._tolerances(
+                label, owner, expected, standard.noise, on_cpu=standard.anchor is not None
+            ),
             absolute=self._bench.plan.absolute,
             classes=classes,
         )

@@ -27,6 +27,10 @@ GROUPS = {
         "noisy": {"on_cuda": {"noise": 0.001}},
         "biased": {"bias": 0.005},
     },
+    "the reference takes TF32 there": {
+        "coarse": {"on_cuda": {"bias": 0.001, "tf32": True}},
+        "fine": {"on_cuda": {"bias": 0.001, "tf32": False}},
+    },
     "no reference on the CPU": {
         "card only": {"fault": {"at": "load", "kind": "error"}, "on_cuda": {"fault": None}},
         "anywhere": {},
@@ -91,6 +95,11 @@ def test_what_is_noisy_on_the_card_excuses_nothing(judged):
     assert noise["device"] == "cpu"
     assert noise["differences"]["probabilities"] < 1e-6
     assert judged.outcomes["noisy"] == judged.outcomes["biased"] == "parity_fail"
+
+
+def test_tf32_of_the_reference_on_the_card_excuses_itself_and_no_other(judged):
+    assert judged.outcomes["coarse"] == "ok"
+    assert judged.outcomes["fine"] == "parity_fail"
 
 
 def test_where_the_reference_does_not_run_on_the_cpu_another_is_taken(judged):

@@ -12,6 +12,7 @@ Its payload is a JSON file of:
     state         added to every output times the number of the call: it remembers
     noise         largest random number that is added to every output of every call
     takes         samples that it takes in a call; an error for any other number
+    tf32          what it says of TF32
     device        where it says that it ran (default: where it was asked to)
     gpu_bytes     what it says that it held on a card at most
     balloon_mb    memory that a call takes and keeps
@@ -162,7 +163,10 @@ class Fake:
 
     def placement(self) -> dict[str, Any]:
         """What it was told to say."""
-        return {"device": self._device, "threads": self._threads}
+        found: dict[str, Any] = {"device": self._device, "threads": self._threads}
+        if "tf32" in self._settings:
+            found["tf32"] = self._settings["tf32"]
+        return found
 
     def _fault(self, at: str) -> str | None:
         fault = self._settings.get("fault") or {}
