@@ -13,6 +13,7 @@ from infer import (
     compare_command,
     doctor_command,
     gate_command,
+    gpu_check_command,
     inspect_command,
     overhead_command,
     report_command,
@@ -38,6 +39,7 @@ _COMMANDS = (
     bisect_command,
     selftest_command,
     overhead_command,
+    gpu_check_command,
 )
 
 

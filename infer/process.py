@@ -60,6 +60,9 @@ class WorkerProcess:
     It may write below `scratch` only, where the system can see to that (infer.isolation). On cuda
     it sees the one card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the
     variable as it is.
+
+    Attributes:
+        timeout_s: for each answer; it may be changed in between.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class WorkerProcess:
         self._log = log
         self._scratch = scratch
         self._folders = (scratch, log.parent)
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._memory_limit = memory_limit
         self._buffer = b""
         setup = dict(setup or {})
@@ -175,7 +178,7 @@ class WorkerProcess:
                 stdout=errors,
                 stderr=errors,
                 env=self._environment,
-                timeout=self._timeout_s,
+                timeout=self.timeout_s,
             )
         self._spawn()
         return True
@@ -249,7 +252,7 @@ class WorkerProcess:
         return answer
 
     def _read_line(self, action: str) -> bytes:
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + self.timeout_s
         while b"\n" not in self._buffer:
             left = max(0.0, deadline - time.monotonic())
             if not self._selector.select(min(left, _LOOK_S) if self._memory_limit else left):
@@ -258,7 +261,7 @@ class WorkerProcess:
                     continue
                 raise Failure(
                     Outcome.HANG,
-                    f"no answer to '{action}' within {self._timeout_s:g} s (see --timeout)",
+                    f"no answer to '{action}' within {self.timeout_s:g} s (see --timeout)",
                 )
             assert self._process.stdout
             data = os.read(self._process.stdout.fileno(), 1 << 16)

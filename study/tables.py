@@ -181,8 +181,8 @@ def table_2(predictions: dict[int, dict[str, Any]], runs: dict[str, dict[str, An
                 [
                     f"{NAMES[framework]} over PyTorch, {size} pixels",
                     f"{theirs[framework] / theirs['torch']:.2f}",
-                    _interval(own.get(f"{framework} over torch: predict")),
-                    _interval(_ratio(runs.get(str(size)), NATIVE[framework], "batch 128")),
+                    interval_text(own.get(f"{framework} over torch: predict")),
+                    interval_text(_ratio(runs.get(str(size)), NATIVE[framework], "batch 128")),
                 ]
             )
     titles = ["", "paper, Tesla T4", "own predict, this CPU", "native artifact, this CPU"]
@@ -198,7 +198,7 @@ def own_predict(predictions: dict[int, dict[str, Any]]) -> str:
             lines.append(
                 [
                     f"{NAMES[framework]}, {size} pixels",
-                    _interval(ratio),
+                    interval_text(ratio),
                     _first_pass(sides["predict"]),
                     _first_pass(sides["artifact"]),
                     f"{compile_share(sides['predict']):+.1%}",
@@ -303,7 +303,7 @@ def _ratio(run: dict[str, Any] | None, artifact: str, point: str) -> dict[str, A
     return None
 
 
-def _interval(ratio: dict[str, Any] | None) -> str:
+def interval_text(ratio: dict[str, Any] | None) -> str:
     if ratio is None:
         return "-"
     if ratio["low"] is None:

@@ -1,0 +1,25 @@
+"""One stage in a process of its own: `python -m infer.gpu_check.one STAGE SETTING RESULT`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+
+from infer.gpu_check.setting import Setting
+from infer.gpu_check.stages import STAGES
+
+
+def main(name: str, setting: str, result: Path) -> None:
+    """Write what the stage found, or why it came to nothing, as JSON."""
+    try:
+        found = {"result": STAGES[name].call(Setting.from_json(setting))}
+    except Exception as error:
+        traceback.print_exc()
+        found = {"error": f"{type(error).__name__}: {error}"}
+    result.write_text(json.dumps(found, indent=1, default=str))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

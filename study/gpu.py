@@ -1,0 +1,167 @@
+"""A page of what `exportbench gpu-check` found: `python -m study.gpu FOLDER`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from study.paper import TABLE_2
+from study.setup import NAMES, NATIVE
+from study.tables import TEST_IMAGES, interval_text, table
+
+PAGE = "README.md"
+_BATCH = "batch 128"
+_SINGLE = "batch 1"
+
+Record = dict[str, Any]
+
+
+def main(folder: Path) -> None:
+    """Write the page into the folder of the results."""
+    (folder / PAGE).write_text(text(folder))
+
+
+def text(folder: Path) -> str:
+    """The page, from the files of the stages that came to a result."""
+    stages = json.loads((folder / "gpu-check.json").read_text())
+    found = {
+        stage["name"]: json.loads((folder / stage["file"]).read_text())["result"]
+        for stage in stages
+        if stage["file"]
+    }
+    runs = {name.partition(" ")[2]: one for name, one in found.items() if name.startswith("measure")}
+    parts = ["# What a check of this machine's card found", _machine(found), _stages(stages)]
+    if "sandbox" in found:
+        parts += ["## Starting CUDA in the sandbox", _layers(found["sandbox"]["layers"])]
+    if runs:
+        parts += ["## Table 2: time for the test images", _table_2(runs)]
+    for group, run in runs.items():
+        parts += [f"## Every format: {group}", _formats(run)]
+    if "tf32" in found:
+        parts += ["## With TF32 allowed", _formats(found["tf32"])]
+    if "self-test" in found:
+        parts += ["## Equal artifacts", _self_test(found["self-test"])]
+    if "failures" in found:
+        parts += ["## Failures that were provoked", _failures(found["failures"])]
+    if "ceiling" in found:
+        parts += ["## What the machine could do at best", _ceiling(found["ceiling"])]
+    return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
+
+
+def _machine(found: dict[str, Record]) -> str:
+    if "machine" not in found:
+        return ""
+    machine = found["machine"]["environment"]
+    cards = [f"{gpu['name']}, driver {gpu['driver']}" for gpu in machine["gpus"]]
+    return (
+        f"Written by `exportbench gpu-check`. {'; '.join(cards) or 'No card'}; "
+        f"{machine['processor']}, {machine['cores']} cores, "
+        f"{found['machine']['memory']['total_bytes'] / 2**30:.0f} GiB of memory; "
+        f"Python {machine['python']}."
+    )
+
+
+def _stages(stages: list[Record]) -> str:
+    lines = [
+        [one["name"], one["status"].replace("_", " "), f"{one['seconds']:.0f} s", one["reason"]]
+        for one in stages
+    ]
+    return table(["stage", "came to", "took", "why"], lines)
+
+
+def _layers(layers: list[Record]) -> str:
+    lines = [
+        [one["layer"], one["name"] or "-", "yes" if one["context"] else "no", one["error"] or ""]
+        for one in layers
+    ]
+    return table(["closed", "cuInit", "memory copied there and back", "why not"], lines)
+
+
+def _rows(run: Record) -> dict[str, Record]:
+    """The rows of a run by the exporter's name."""
+    return {row["artifact"].rpartition("/")[2]: row for row in run["summary"]["rows"]}
+
+
+def _table_2(runs: dict[str, Record]) -> str:
+    """The paper's seconds on a T4 beside those of the native formats here, and both ratios."""
+    lines = []
+    for run in runs.values():
+        rows = _rows(run)
+        size = _side(rows)
+        for framework, artifact in NATIVE.items():
+            if size not in TABLE_2 or artifact not in rows:
+                continue
+            timing = rows[artifact]["timings"].get(_BATCH)
+            theirs = TABLE_2[size]
+            lines.append(
+                [
+                    f"{NAMES[framework]}, {size} pixels",
+                    f"{theirs[framework]:.4f} s",
+                    f"{TEST_IMAGES / timing['samples_per_s']:.4f} s" if timing else "-",
+                    f"{theirs[framework] / theirs['torch']:.2f}",
+                    interval_text(timing["ratio"]) if timing and timing["ratio"] else "-",
+                ]
+            )
+    titles = ["", "paper, Tesla T4", "here", "paper, over PyTorch", "here, over PyTorch"]
+    return table(titles, lines)
+
+
+def _side(rows: dict[str, Record]) -> int:
+    """The image side in pixels that artifacts take."""
+    sizes = {int(part) for row in rows.values() for part in row["shapes"].split(" x ") if part.isdigit()}
+    return max(sizes, default=0)
+
+
+def _formats(run: Record) -> str:
+    rows = _rows(run)
+    device = run["summary"]["run"]["device"]
+    lines = []
+    for name, row in rows.items():
+        cells = [name, row["outcome"] + (f": {row['reason']}" if row["reason"] else "")]
+        for point in (_BATCH, f"{_BATCH}, on the device", _SINGLE, f"{_SINGLE}, on the device"):
+            timing = row["timings"].get(point)
+            cells.append(f"{timing['call_s'] * 1e3:.3g} ms" if timing else "-")
+        difference = row["largest_difference"]
+        placement = row["placement"] or {}
+        tf32 = placement.get("tf32")
+        cells.append("-" if difference is None else f"{difference:.1e}")
+        cells.append({True: "on", False: "off", None: "not told"}[tf32])
+        lines.append(cells)
+    titles = ["artifact", "outcome", _BATCH, "on the device", _SINGLE, "on the device"]
+    titles += ["largest difference", "TF32"]
+    return f"Measured on {device}.\n\n" + table(titles, lines)
+
+
+def _self_test(found: Record) -> str:
+    lines = [
+        [
+            one["of"],
+            f"{one['false_alarms']} of {one['comparisons']}",
+            f"{one['half_width']:.2%}" if one["intervals"] else "-",
+        ]
+        for one in found["verdicts"]
+    ]
+    return table(["byte copies", "false alarms", "resolution"], lines)
+
+
+def _failures(found: Record) -> str:
+    lines = [
+        [name, one["expected"], one["outcome"], one["reason"]] for name, one in found.items()
+    ]
+    return table(["what", "expected", "came to", "reason"], lines)
+
+
+def _ceiling(found: Record) -> str:
+    units = {"flops_per_s": ("GFLOP/s", 1e9), "bytes_per_s": ("GB/s", 1e9)}
+    lines = []
+    for name, value in found.items():
+        unit = next((units[end] for end in units if name.endswith(end)), None)
+        if unit and value is not None:
+            lines.append([name.replace("_", " "), f"{value / unit[1]:,.0f} {unit[0]}"])
+    return table(["rate", "measured"], lines)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
