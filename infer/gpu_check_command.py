@@ -14,16 +14,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from infer import nvml, schedule, trust
-from infer.artifact import check_files, open_artifact
+from infer import devices, nvml, schedule, trust
+from infer.artifact import Artifact, check_files, open_artifact
 from infer.console import give, progress
 from infer.controller import Progress
 from infer.gpu_check.clocks import ClockLog
 from infer.gpu_check.runner import INTERRUPTED, Check, Done
 from infer.gpu_check.setting import Setting
-from infer.option_types import given, parse_bytes
+from infer.option_types import given, parse_bytes, positive
 from infer.outcome import Failure
-from infer.planning import artifacts_of, device_of, threads_of
+from infer.planning import artifacts_of, threads_of
+from infer.runtimes import RUNTIMES, takers
 from infer.usage import INTERRUPTED as STATUS_INTERRUPTED
 from infer.usage import NOT_MEASURED, OK, UsageError
 
@@ -56,8 +57,14 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--data-root", type=Path, help="folder of bloodmnist.npz, for the exporters to check with"
     )
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="as of run (default: auto)")
-    parser.add_argument("--threads", type=int, help="for each artifact (default: all cores)")
+    parser.add_argument(
+        "--device",
+        type=given(devices.parse_device),
+        default="auto",
+        metavar="DEVICE",
+        help="as of run (default: auto, a card where a runtime can use one)",
+    )
+    parser.add_argument("--threads", type=positive, help="for each artifact (default: all cores)")
     parser.add_argument(
         "--memory-limit",
         type=given(parse_bytes),
@@ -83,35 +90,39 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: one line for the user.
     """
-    given_artifacts = [path for _, path in artifacts_of(options.artifacts)] if options.artifacts else []
-    _admit(given_artifacts, options)
-    device, card = device_of(options.device)
+    paths = [path for _, path in artifacts_of(options.artifacts)] if options.artifacts else []
+    opened = _admitted(paths, options)
+    choice = devices.choose(options.device, _uses(opened))
+    for notice in choice.notices:
+        print(notice, file=sys.stderr)
     setting = Setting(
         out=_folder(options.out),
-        wanted=options.device if device == "cuda" else device,
-        device=device,
-        card=card,
+        wanted=options.device if options.device.startswith("cuda") else choice.device,
+        device=choice.device,
+        card=choice.card,
         threads=threads_of(options),
         seconds=options.budget,
         inputs=options.inputs and options.inputs.resolve(),
         data_root=options.data_root and options.data_root.resolve(),
         memory_limit=options.memory_limit,
     )
-    watched = nvml.card(card) if device == "cuda" else None
-    with progress() as tell, ClockLog(watched, setting.out / CLOCKS):
-        check = Check(setting, given_artifacts, lambda doing, share: tell(Progress(doing, share)))
+    card = nvml.find(setting.card) if setting.card else None
+    with progress() as tell, ClockLog(card, setting.out / CLOCKS):
+        check = Check(setting, paths, lambda doing, share: tell(Progress(doing, share)))
         check.run()
-    page = _write_page(setting.out)
-    give([asdict(one) for one in check.done], lambda console: show(check.done, console), options.json)
-    print(f"results: {setting.out}{page}", file=sys.stderr)
+    _write_page(setting.out)
+    give(
+        [asdict(one) for one in check.done], lambda console: show(check.done, console), options.json
+    )
+    print(f"results: {setting.out}", file=sys.stderr)
     statuses = {one.status for one in check.done}
     if INTERRUPTED in statuses:
         return STATUS_INTERRUPTED
     return OK if statuses <= {"ok", "left_out"} else NOT_MEASURED
 
 
-def _admit(paths: list[Path], options: argparse.Namespace) -> None:
-    """See that artifacts that were named may be opened, before anything is done."""
+def _admitted(paths: list[Path], options: argparse.Namespace) -> list[Artifact]:
+    """The artifacts that were named, if they may be opened."""
     opened = [open_artifact(path) for path in paths]
     trusted = trust.read(options.trust, [artifact.label for artifact in opened])
     for artifact in opened:
@@ -120,6 +131,14 @@ def _admit(paths: list[Path], options: argparse.Namespace) -> None:
             trust.admit(artifact, trusted)
         except Failure as failure:
             raise UsageError(f"{artifact.path}: {failure.reason}") from None
+    return opened
+
+
+def _uses(artifacts: list[Artifact]) -> dict[str, devices.Use]:
+    """The runtimes of the artifacts; of all formats where none are named."""
+    names = [takers(artifact.format)[0] for artifact in artifacts if takers(artifact.format)]
+    names = names or [name for name in RUNTIMES if name != "fake"]
+    return {name: devices.Use(name) for name in names}
 
 
 def _folder(out: Path) -> Path:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,8 @@ def write_inputs(path: Path, samples: int = 256) -> None:
     np.savez(path, **{INPUT: images})  # type: ignore[arg-type]
 
 
-def write_fake(folder: Path, call_s: float = 0.003) -> Named:
-    """Artifacts of the fake runtime, which sleeps for a known time."""
+def write_fake(folder: Path, call_s: float = 0.003, **behaviour: Any) -> Named:
+    """Artifacts of the fake runtime, which sleeps for a known time; it may behave in other ways."""
     signature = Signature(
         (TensorSpec(INPUT, (None, *SHAPE), "float32"),),
         (TensorSpec(OUTPUT, (None, 4), "float32"),),
@@ -47,7 +48,7 @@ def write_fake(folder: Path, call_s: float = 0.003) -> Named:
 
     def write(path: Path, added: float) -> None:
         path.mkdir(parents=True)
-        settings = {"signature": asdict(signature), "call_s": call_s * (1 + added)}
+        settings = {"signature": asdict(signature), "call_s": call_s * (1 + added)} | behaviour
         (path / "model.json").write_text(json.dumps(settings))
         manifest = Manifest(
             name=path.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
@@ -41,4 +42,4 @@ class ClockLog:
         assert self._card
         with self._file.open("a", buffering=1) as file:
             while not self._over.wait(_EVERY_S):
-                file.write(json.dumps({"time": time.time(), **self._card.sample()}) + "\n")
+                file.write(json.dumps({"time": time.time(), **asdict(self._card.sample())}) + "\n")

@@ -7,14 +7,16 @@ import sys
 import traceback
 from pathlib import Path
 
+from infer.gpu_check.checks import CHECKS
 from infer.gpu_check.setting import Setting
-from infer.gpu_check.stages import STAGES
 
 
 def main(name: str, setting: str, result: Path) -> None:
     """Write what the stage found, or why it came to nothing, as JSON."""
     try:
-        found = {"result": STAGES[name].call(Setting.from_json(setting))}
+        found = {"result": CHECKS[name](Setting.from_json(setting))}
+    except KeyboardInterrupt:  # its time was over
+        return
     except Exception as error:
         traceback.print_exc()
         found = {"error": f"{type(error).__name__}: {error}"}

@@ -15,8 +15,8 @@ from typing import Any
 
 from infer import isolation
 from infer.artifact import Artifact, ArtifactError, discover, open_artifact
-from infer.gpu_check.setting import Setting
-from infer.gpu_check.stages import EXPORTED, STAGES
+from infer.gpu_check.setting import EXPORTED, Setting
+from infer.gpu_check.stages import STAGES
 
 INDEX = "gpu-check.json"
 NO_CARD = "it takes a card, and there is none here"
@@ -24,6 +24,7 @@ INTERRUPTED = "interrupted"
 # A stage may take so much longer than planned before it is ended: what it began is worth more.
 _LONGER, _LONGER_S = 2.0, 30.0
 _TO_END_S = 20.0
+_LEAST_S = 2.0
 
 Job = tuple[str, list[Path]]  # name of a group, its artifacts
 
@@ -92,7 +93,7 @@ class Check:
         """Do a stage in its share of the time that is left."""
         stage = STAGES[name]
         weights = sum(STAGES[other].weight for other in left)
-        seconds = max(self._end - time.monotonic(), 0) * stage.weight / weights
+        seconds = max((self._end - time.monotonic()) * stage.weight / weights, _LEAST_S)
         for group, artifacts in jobs:
             if self.done and self.done[-1].status == INTERRUPTED:
                 return
@@ -104,7 +105,7 @@ class Check:
     def _jobs(self, name: str) -> Iterator[Job]:
         """What a stage is done with: name and artifacts of each group."""
         if not STAGES[name].of_artifacts:
-            yield "", []
+            yield "", self._given
             return
         groups: dict[str, list[Artifact]] = {}
         for artifact in self._artifacts():

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+EXPORTED = "exported"  # folder of what a check exports, below that of its results
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -1,301 +1,35 @@
-"""The stages of a check: each finds out one thing, in a process of its own, and returns it for JSON."""
+"""The stages of a check, in the order that they are done in: what others need comes first."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
-
-from infer import cli, cuda_layers, environment, trust
-from infer.artifact import check_files, discover, open_artifact
-from infer.doctor_command import runtime_state
-from infer.gpu_check.setting import Setting, StageError
-from infer.nvml import free_memory
-from infer.outcome import Failure
-from infer.process import WorkerProcess
-from infer.results import read_records
-from infer.runtimes import RUNTIMES
-from infer.selftest import on_copies
-from infer.selftest_artifacts import write_fake, write_inputs
-from infer.usage import NOT_MEASURED, WRONG_USAGE
-
-Result = dict[str, Any]
-EXPORTED, RUNS = "exported", "runs"
-SIZES = (28, 64)
-PRETRAINED = "artifacts/pretrained"
-_HOLDER = Path(__file__).with_name("hold_memory.py")
-# What is left free of the card's memory, that no runtime fits into.
-_LEFT_BYTES = 64 << 20
-# A card's memory that comes back when a process has been ended may lack so much: others use it too.
-_SLACK_BYTES = 64 << 20
-_SOON_S = 3.0
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One thing to find out.
+    """One thing to find out; `infer.gpu_check.checks` has the function that does.
 
     Attributes:
         what: is found out, in words.
-        call: finds it out.
         weight: share of the time that it gets, relative to the other stages.
         needs_card: whether it means nothing without one.
         of_artifacts: whether it is done with artifacts.
     """
 
     what: str
-    call: Callable[[Setting], Result]
     weight: float
     needs_card: bool = False
     of_artifacts: bool = False
 
 
-def machine(setting: Setting) -> Result:
-    """The machine, its memory as it is now, and what of the environment matters."""
-    names = ("CUDA", "NVIDIA", "XLA", "TF_", "TORCH", "JAX", "EXPORTBENCH")
-    return {
-        "environment": environment.describe(),
-        "memory": _memory(),
-        "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(names)},
-    }
-
-
-def _memory() -> dict[str, int]:
-    import psutil
-
-    memory = psutil.virtual_memory()
-    return {"total_bytes": memory.total, "available_bytes": memory.available}
-
-
-def sandbox(setting: Setting) -> Result:
-    """Which layer of the sandbox, if any, keeps CUDA from starting."""
-    return {"layers": cuda_layers.try_layers(card=setting.card)}
-
-
-def export(setting: Setting) -> Result:
-    """Export the pretrained weights by all exporters whose frameworks are installed."""
-    found = importlib.util.find_spec("export")
-    if found is None or not found.origin:
-        raise StageError("the exporters are not at hand: run it in a clone, or name artifacts")
-    root = Path(found.origin).resolve().parents[1]
-    weights = sorted((root / PRETRAINED).glob("*.safetensors"))
-    command = [sys.executable, "-m", "export", *map(str, weights), "--size", *map(str, SIZES)]
-    command += ["--out", str(setting.out / EXPORTED)]
-    if setting.data_root:
-        command += ["--data-root", str(setting.data_root)]
-    done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL)
-    made = discover(setting.out / EXPORTED)
-    if not made:
-        raise StageError(f"no artifact could be exported (status {done.returncode})")
-    return {"status": done.returncode, "artifacts": [str(path) for path in made]}
-
-
-def runtimes(setting: Setting) -> Result:
-    """Every runtime: its versions, what it can run on here, or why not."""
-    with tempfile.TemporaryDirectory(prefix="exportbench-") as scratch:
-        return {
-            name: asdict(runtime_state(name, Path(scratch))) for name in RUNTIMES if name != "fake"
-        }
-
-
-def measure(setting: Setting) -> Result:
-    """Time and compare artifacts: a batch and single calls, both boundaries, growing batches."""
-    scenarios = ("batch", "single", "resident", "sweep")
-    return _run(setting, "--scenario", *scenarios, "--budget", f"{setting.seconds:.0f}s")
-
-
-def tf32(setting: Setting) -> Result:
-    """The same with TF32 allowed: what it brings, and how far outputs then differ."""
-    options = ("--tf32", "--scenario", "batch", "--turns", "3")
-    return _run(setting, *options, "--budget", f"{setting.seconds:.0f}s")
-
-
-def _run(setting: Setting, *options: str) -> Result:
-    """A run of the runner: its summary, and what the summary leaves out."""
-    summary = setting.out / RUNS / "summary.json"
-    summary.parent.mkdir(parents=True, exist_ok=True)
-    common = [*map(str, setting.artifacts), "--trust", "--device", setting.wanted]
-    common += ["--threads", str(setting.threads), "--out", str(setting.out / RUNS)]
-    if setting.inputs:
-        common += ["--inputs", str(setting.inputs)]
-    if setting.memory_limit:
-        common += ["--memory-limit", str(setting.memory_limit)]
-    before = set((setting.out / RUNS).iterdir())
-    status = cli.main(["run", *common, *options, "--json", str(summary)])
-    made = [path for path in (setting.out / RUNS).iterdir() if path.is_dir() and path not in before]
-    if status == WRONG_USAGE or not made:
-        raise StageError(f"nothing was measured (status {status})")
-    records = read_records(made[0])
-    return {
-        "status": status,
-        "run": made[0].name,
-        "summary": json.loads(summary.read_text() or "null"),
-        "surveys": {
-            record["artifact"]: {k: v for k, v in record.items() if k not in ("kind", "schema")}
-            for record in records
-            if record["kind"] == "survey"
-        },
-        "clocks": [
-            {name: record.get(name) for name in ("artifact", "point", "elapsed_s", "gpu")}
-            for record in records
-            if record["kind"] == "burst" and record.get("gpu")
-        ],
-    }
-
-
-def self_test(setting: Setting) -> Result:
-    """Compare byte copies of an artifact with each other: false alarms and resolution."""
-    artifact = setting.artifacts[0]
-    found = on_copies(
-        artifact,
-        _inputs_of(artifact, setting),
-        setting.out / RUNS / f"self-test-{int(time.time())}",
-        budget_s=setting.seconds,
-        device=setting.device,
-        card=setting.card,
-        threads=setting.threads,
-    )
-    return {"artifact": str(artifact), "verdicts": [asdict(one) for one in found]}
-
-
-def failures(setting: Setting) -> Result:
-    """Provoke failures: each must come to its outcome, and leave the machine as it was."""
-    first = setting.artifacts[0]
-    found: Result = {
-        f"{first.name} killed": _provoked(setting, first, signal.SIGKILL, "crash"),
-        f"{first.name} stopped": _provoked(setting, first, signal.SIGSTOP, "hang"),
-    }
-    found["a model that answers from the CPU"] = _wrong_device(setting)
-    if setting.device == "cuda":
-        with _memory_held(_LEFT_BYTES) as held:
-            for path in setting.artifacts:
-                came = _outcome(setting, path, lambda worker: None)
-                found[f"{path.name} without memory"] = {"expected": "out_of_memory"} | came | held
-    for one in found.values():
-        one["as_expected"] = one["outcome"] == one["expected"]
-    return found
-
-
-def _provoked(setting: Setting, path: Path, number: signal.Signals, expected: str) -> Result:
-    """Send a signal to a worker in the middle of its calls."""
-    before = free_memory(setting.card)
-
-    def later(worker: WorkerProcess) -> None:
-        threading.Timer(0.5, lambda: os.killpg(worker.pid, number)).start()
-
-    found = {"expected": expected, **_outcome(setting, path, later, timeout_s=_SOON_S)}
-    again = _outcome(setting, path, lambda worker: None)
-    after = free_memory(setting.card)
-    if before is not None and after is not None:
-        found["memory_came_back"] = after >= before - _SLACK_BYTES
-    return found | {"next_process": again["outcome"]}
-
-
-def _outcome(
-    setting: Setting,
-    path: Path,
-    disturb: Callable[[WorkerProcess], None],
-    timeout_s: float = 120.0,
-) -> Result:
-    """What comes of loading an artifact and calling it for two seconds, disturbed."""
-    artifact = open_artifact(path)
-    check_files(artifact)
-    trust.admit(artifact, (trust.EVERYTHING,))
-    with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
-        try:
-            with WorkerProcess(
-                artifact,
-                device=setting.device,
-                card=setting.card,
-                threads=setting.threads,
-                scratch=Path(folder) / "scratch",
-                log=Path(folder) / "log",
-                timeout_s=120.0,
-            ) as worker:
-                worker.start()
-                worker.ask("load")
-                worker.ask("inputs", path=str(_inputs_of(path, setting).resolve()))
-                worker.ask("first_call", batch=32)
-                worker.timeout_s = timeout_s
-                disturb(worker)
-                worker.ask("sweep", limit_s=2.0)
-        except Failure as failure:
-            return {"outcome": failure.outcome, "reason": failure.reason}
-    return {"outcome": "ok", "reason": ""}
-
-
-def _inputs_of(path: Path, setting: Setting) -> Path:
-    if setting.inputs:
-        return setting.inputs
-    manifest = open_artifact(path).manifest
-    if manifest is None or manifest.evaluation is None:
-        raise StageError(f"{path}: names no inputs; give some with --inputs")
-    return (path / manifest.evaluation["file"]).resolve()
-
-
-def _wrong_device(setting: Setting) -> Result:
-    """A model that says that it ran elsewhere, as one does whose runtime falls back to the CPU."""
-    elsewhere = "cpu" if setting.device == "cuda" else "cuda"
-    with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
-        here = Path(folder)
-        write_inputs(here / "inputs.npz")
-        (_, made), *_ = write_fake(here / "fake", device=elsewhere)
-        arguments = ["run", str(made), "--inputs", str(here / "inputs.npz")]
-        arguments += ["--device", setting.wanted, "--out", str(here / RUNS)]
-        status = cli.main([*arguments, "--json", str(here / "out.json")])
-        (row,) = json.loads((here / "out.json").read_text())["rows"]
-        assert status == NOT_MEASURED
-    return {"expected": "wrong_device", "outcome": row["outcome"], "reason": row["reason"]}
-
-
-@contextlib.contextmanager
-def _memory_held(left: int) -> Iterator[dict[str, int]]:
-    """Have another process hold all of the card's memory but for so many bytes."""
-    holder = subprocess.Popen(
-        [sys.executable, "-I", str(_HOLDER), str(left)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert holder.stdout and holder.stderr
-        line = holder.stdout.readline()
-        if not line:
-            raise StageError(f"the card's memory cannot be held: {holder.stderr.read().strip()}")
-        yield json.loads(line)
-    finally:
-        holder.kill()
-        holder.wait()
-
-
-def ceiling(setting: Setting) -> Result:
-    """What the machine could do at best: arithmetic, copies on the card, to it and from it."""
-    from infer.ceiling import measure as measure_ceiling
-
-    return measure_ceiling(setting.device, setting.card, setting.threads)
-
-
-# In the order that they are done in: what the others need comes first.
 STAGES = {
-    "machine": Stage("the machine, its cards and its memory", machine, 0.2),
-    "sandbox": Stage("which layer of the sandbox keeps CUDA from starting", sandbox, 0.5, True),
-    "export": Stage("the pretrained weights in every format", export, 3.0),
-    "runtimes": Stage("what each runtime can run on", runtimes, 0.7),
-    "measure": Stage("times and agreement", measure, 4.0, of_artifacts=True),
-    "tf32": Stage("the same with TF32 allowed", tf32, 1.5, True, of_artifacts=True),
-    "self-test": Stage("how often equal artifacts are told apart", self_test, 2.0, of_artifacts=True),
-    "failures": Stage("whether failures come to their outcome", failures, 1.5, of_artifacts=True),
-    "ceiling": Stage("what the machine could do at best", ceiling, 0.5),
+    "machine": Stage("the machine, its cards and its memory", 0.2),
+    "sandbox": Stage("which layer of the sandbox keeps CUDA from starting", 0.5, needs_card=True),
+    "export": Stage("the pretrained weights in every format", 3.0),
+    "runtimes": Stage("what each runtime can run on", 0.7),
+    "measure": Stage("times and agreement", 4.0, of_artifacts=True),
+    "tf32": Stage("the same with TF32 allowed", 1.5, needs_card=True, of_artifacts=True),
+    "self-test": Stage("how often equal artifacts are told apart", 2.0, of_artifacts=True),
+    "failures": Stage("whether failures come to their outcome", 1.5, of_artifacts=True),
+    "ceiling": Stage("what the machine could do at best", 0.5),
 }

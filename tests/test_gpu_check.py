@@ -1,0 +1,199 @@
+"""What `gpu-check` finds out, without a card: all that needs none, and what it says of the rest."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from runs import wait_until
+
+from infer.cli import main
+from infer.gpu_check import runner
+from infer.gpu_check.checks import CHECKS
+from infer.gpu_check.setting import Setting
+from infer.gpu_check.stages import STAGES
+from study import gpu
+
+
+@pytest.fixture
+def folder(tmp_path, fake_artifact, inputs_file):
+    inputs_file(tmp_path / "inputs.npz")
+    for name in ("one", "two"):
+        fake_artifact(tmp_path / "made", name, call_s=0.0005)
+    return tmp_path
+
+
+def arguments(folder, *options):
+    return [
+        *("gpu-check", str(folder / "made"), "--inputs", str(folder / "inputs.npz")),
+        *("--device", "cpu", "--threads", "1", "--out", str(folder / "out"), *options),
+    ]
+
+
+def test_every_stage_has_its_function():
+    assert list(CHECKS) == list(STAGES)
+
+
+def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
+    status = main(arguments(folder, "--budget", "15s", "--json", str(folder / "out.json")))
+
+    done = {one["name"]: one for one in json.loads((folder / "out.json").read_text())}
+    assert status == 0, done
+    assert list(done) == [
+        *("machine", "sandbox", "export", "runtimes", "measure made", "tf32"),
+        *("self-test", "failures", "ceiling"),
+    ]
+    for name in ("sandbox", "tf32"):
+        assert done[name]["status"] == "left_out"
+        assert done[name]["reason"] == "it takes a card, and there is none here"
+        assert done[name]["file"] is None
+    assert done["export"]["reason"] == "artifacts were given"
+    results = {
+        name: json.loads((folder / "out" / one["file"]).read_text())["result"]
+        for name, one in done.items()
+        if one["status"] == "ok"
+    }
+    assert results["machine"]["memory"]["total_bytes"] > 0
+    rows = results["measure made"]["summary"]["rows"]
+    assert {row["artifact"]: row["outcome"] for row in rows} == {"one": "ok", "two": "ok"}
+    assert {"batch 128", "batch 1", "batch 128, on the device"} <= rows[0]["timings"].keys()
+    assert results["measure made"]["surveys"]["one"]["sweep"]["samples_per_s"]
+    (verdicts,) = results["self-test"]["verdicts"]
+    assert verdicts["comparisons"] > 0
+    assert {name: one["outcome"] for name, one in results["failures"].items()} == {
+        "one killed": "crash",
+        "one stopped": "hang",
+        "a model that answers from the CPU": "wrong_device",
+    }
+    assert all(one["as_expected"] for one in results["failures"].values())
+    assert results["failures"]["one killed"]["next_process"] == "ok"
+    assert results["ceiling"]["flops_per_s"] > 0
+
+    page = (folder / "out" / "README.md").read_text()
+    assert "| sandbox | left out | 0 s | it takes a card, and there is none here |" in page
+    assert "| one | ok |" in page
+    assert str(folder) not in page
+
+
+def test_stage_that_fails_or_has_no_end_stops_no_other(folder, monkeypatch):
+    monkeypatch.setattr(runner, "_LONGER", 0.0)
+    monkeypatch.setattr(runner, "_LONGER_S", 0.2)
+    out = folder / "out"
+    out.mkdir()
+    seen = []
+    check = runner.Check(
+        Setting(out, "cpu", "cpu", None, 1, seconds=1.0, inputs=folder / "missing.npz"),
+        [folder / "made" / "one"],
+        lambda doing, share: seen.append((doing, share, (out / runner.INDEX).exists())),
+    )
+    check.run()
+
+    statuses = {one.name: one.status for one in check.done}
+    assert statuses["machine"] == "timed_out"
+    assert statuses["ceiling"] == "timed_out"
+    assert len(check.done) == len(STAGES)
+    assert [entry["status"] for entry in json.loads((out / runner.INDEX).read_text())] == list(
+        statuses.values()
+    )
+    assert [kept for _, _, kept in seen] == [False, *[True] * (len(seen) - 1)]
+
+
+def test_ctrl_c_keeps_what_is_done_and_leaves_out_the_rest(folder, start_cli):
+    process = start_cli(*arguments(folder), cwd=folder)
+    index = folder / "out" / runner.INDEX
+    wait_until(lambda: index.exists() and "machine" in index.read_text(), 60)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    statuses = [entry["status"] for entry in json.loads(index.read_text())]
+    assert statuses[0] == "ok"
+    assert "interrupted" in statuses
+    assert set(statuses[statuses.index("interrupted") + 1 :]) == {"left_out"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--device", "cuda"], "error: "),
+        (["--threads", "0"], "not a positive number"),
+        (["--out", "inputs.npz/below"], "--out"),
+    ],
+)
+def test_wrong_usage_is_said_in_a_line(folder, monkeypatch, capsys, options, said):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    with_real = ["gpu-check", *options]
+    try:
+        status = main(with_real)
+    except SystemExit as end:
+        status = end.code
+
+    assert status == 2
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert len(errors.splitlines()) == 1
+
+
+def layer(name, *, starts):
+    error = None if starts else "cuInit: 304"
+    return {"layer": name, "name": "CUDA_SUCCESS", "context": starts, "error": error}
+
+
+@pytest.mark.parametrize(
+    ("starts", "variables"),
+    [
+        ({"none": True, "seccomp": False, "all": False}, {"EXPORTBENCH_ISOLATION": "off"}),
+        ({"none": True, "seccomp": True, "all": True}, {}),
+        ({"none": False, "seccomp": False, "all": False}, {}),
+    ],
+)
+def test_sandbox_is_switched_off_only_if_it_alone_keeps_cuda_from_starting(
+    tmp_path, starts, variables
+):
+    layers = [layer(name, starts=own) for name, own in starts.items()]
+    (tmp_path / "sandbox.json").write_text(json.dumps({"result": {"layers": layers}}))
+    check = runner.Check(Setting(tmp_path, "cuda", "cuda", None, 1), [], lambda *_: None)
+    check.done.append(runner.Done("sandbox", "", "ok", file="sandbox.json"))
+    check._without_sandbox()
+
+    assert check._variables == variables
+
+
+def timing(call_s, ratio):
+    return {
+        "call_s": call_s,
+        "samples_per_s": 128 / call_s,
+        "ratio": ratio and {"value": ratio, "low": ratio - 0.01, "high": ratio + 0.01},
+    }
+
+
+def test_page_puts_the_card_beside_the_papers(tmp_path):
+    def row(artifact, call_s, ratio):
+        return {
+            "artifact": f"weights/{artifact}",
+            "shapes": "28 x 28 x 3",
+            "outcome": "ok",
+            "reason": "",
+            "timings": {"batch 128": timing(call_s, ratio)},
+            "largest_difference": 1e-6,
+            "placement": {"tf32": False},
+        }
+
+    rows = [row("torchscript", 0.001, None), row("jax-export", 0.002, 2.0)]
+    run = {"summary": {"rows": rows, "run": {"device": "cuda"}}}
+    (tmp_path / "measure-weights.json").write_text(json.dumps({"result": run}))
+    stages = [
+        {"name": "measure weights", "status": "ok", "seconds": 9.0, "reason": "", "file": "measure-weights.json"}
+    ]
+    (tmp_path / "gpu-check.json").write_text(json.dumps(stages))
+
+    subprocess.run([sys.executable, "-m", "study.gpu", str(tmp_path)], check=True)
+    text = (tmp_path / gpu.PAGE).read_text()
+    assert "| PyTorch, 28 pixels | 0.3032 s | 0.0267 s | 1.00 | - |" in text
+    assert "| JAX, 28 pixels | 0.3620 s | 0.0535 s | 1.19 | 2.00 [1.99, 2.01] |" in text
+    assert "| jax-export | ok | 2 ms |" in text
