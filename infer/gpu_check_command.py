@@ -80,7 +80,9 @@ def add(actions: Any) -> None:
         help="for all stages together, about (default: 5m)",
     )
     parser.add_argument("--out", type=Path, default=OUT, help=f"folder of the results ({OUT})")
-    parser.add_argument("--json", metavar="FILE", help="what came of each stage; - for the terminal")
+    parser.add_argument(
+        "--json", metavar="FILE", help="what came of each stage; - for the terminal"
+    )
     parser.set_defaults(command=run)
 
 

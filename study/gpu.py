@@ -31,7 +31,9 @@ def text(folder: Path) -> str:
         for stage in stages
         if stage["file"]
     }
-    runs = {name.partition(" ")[2]: one for name, one in found.items() if name.startswith("measure")}
+    runs = {
+        name.partition(" ")[2]: one for name, one in found.items() if name.startswith("measure")
+    }
     parts = ["# What a check of this machine's card found", _machine(found), _stages(stages)]
     if "sandbox" in found:
         parts += ["## Starting CUDA in the sandbox", _layers(found["sandbox"]["layers"])]
@@ -110,7 +112,9 @@ def _table_2(runs: dict[str, Record]) -> str:
 
 def _side(rows: dict[str, Record]) -> int:
     """The image side in pixels that artifacts take."""
-    sizes = {int(part) for row in rows.values() for part in row["shapes"].split(" x ") if part.isdigit()}
+    sizes = {
+        int(part) for row in rows.values() for part in row["shapes"].split(" x ") if part.isdigit()
+    }
     return max(sizes, default=0)
 
 
@@ -147,9 +151,7 @@ def _self_test(found: Record) -> str:
 
 
 def _failures(found: Record) -> str:
-    lines = [
-        [name, one["expected"], one["outcome"], one["reason"]] for name, one in found.items()
-    ]
+    lines = [[name, one["expected"], one["outcome"], one["reason"]] for name, one in found.items()]
     return table(["what", "expected", "came to", "reason"], lines)
 
 

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -188,11 +186,17 @@ def test_page_puts_the_card_beside_the_papers(tmp_path):
     run = {"summary": {"rows": rows, "run": {"device": "cuda"}}}
     (tmp_path / "measure-weights.json").write_text(json.dumps({"result": run}))
     stages = [
-        {"name": "measure weights", "status": "ok", "seconds": 9.0, "reason": "", "file": "measure-weights.json"}
+        {
+            "name": "measure weights",
+            "status": "ok",
+            "seconds": 9.0,
+            "reason": "",
+            "file": "measure-weights.json",
+        }
     ]
     (tmp_path / "gpu-check.json").write_text(json.dumps(stages))
 
-    subprocess.run([sys.executable, "-m", "study.gpu", str(tmp_path)], check=True)
+    gpu.main(tmp_path)
     text = (tmp_path / gpu.PAGE).read_text()
     assert "| PyTorch, 28 pixels | 0.3032 s | 0.0267 s | 1.00 | - |" in text
     assert "| JAX, 28 pixels | 0.3620 s | 0.0535 s | 1.19 | 2.00 [1.99, 2.01] |" in text

@@ -91,7 +91,9 @@ def runtimes(setting: Setting) -> Result:
         tempfile.TemporaryDirectory(prefix="exportbench-") as scratch,
         ThreadPoolExecutor(max_workers=setting.threads) as pool,
     ):
-        states = list(pool.map(lambda name: runtime_state(name, Path(scratch) / name, setting.card), names))
+        states = list(
+            pool.map(lambda name: runtime_state(name, Path(scratch) / name, setting.card), names)
+        )
     return {state.name: asdict(state) for state in states}
 
 

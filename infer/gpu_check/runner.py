@@ -80,8 +80,12 @@ class Check:
             else:
                 self._stage(name, jobs, names[number:])
 
+    @property
+    def _interrupted(self) -> bool:
+        return any(one.status == INTERRUPTED for one in self.done)
+
     def _why_left_out(self, name: str, jobs: list[Job]) -> str:
-        if self.done and self.done[-1].status == INTERRUPTED:
+        if self._interrupted:
             return "it was interrupted before"
         if STAGES[name].needs_card and self._setting.device != "cuda":
             return NO_CARD
@@ -95,7 +99,7 @@ class Check:
         weights = sum(STAGES[other].weight for other in left)
         seconds = max((self._end - time.monotonic()) * stage.weight / weights, _LEAST_S)
         for group, artifacts in jobs:
-            if self.done and self.done[-1].status == INTERRUPTED:
+            if self._interrupted:
                 return
             own = replace(self._setting, seconds=seconds / len(jobs), artifacts=tuple(artifacts))
             self._add(self._process(name, group, own))
