@@ -304,6 +304,7 @@ def _ratio(run: dict[str, Any] | None, artifact: str, point: str) -> dict[str, A
 
 
 def interval_text(ratio: dict[str, Any] | None) -> str:
+    """A ratio with its interval in brackets."""
     if ratio is None:
         return "-"
     if ratio["low"] is None:

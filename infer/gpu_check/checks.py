@@ -27,7 +27,7 @@ from infer.process import WorkerProcess
 from infer.results import read_records
 from infer.runtimes import RUNTIMES, takers
 from infer.selftest import measured
-from infer.selftest_artifacts import write_fake, write_inputs
+from infer.selftest_artifacts import copy_artifact, write_fake, write_inputs
 from infer.usage import NOT_MEASURED, WRONG_USAGE
 
 Result = dict[str, Any]
@@ -40,6 +40,8 @@ _LEFT_BYTES = 64 << 20
 # A card's memory that comes back when a process has been ended may lack so much: others use it too.
 _SLACK_BYTES = 64 << 20
 _SOON_S = 3.0
+# Of byte copies: two pairs; what a short run has of turns and generations.
+_COPIES, _TURNS, _TRIAL = 4, 3, 3
 
 
 def machine(setting: Setting) -> Result:
@@ -144,17 +146,24 @@ def _run(setting: Setting, *options: str) -> Result:
 
 def self_test(setting: Setting) -> Result:
     """Compare byte copies of an artifact with each other: false alarms and resolution."""
-    artifact = setting.artifacts[0]
-    found = on_copies(
-        artifact,
-        _inputs_of(artifact, setting),
-        setting.out / RUNS / f"self-test-{int(time.time())}",
-        budget_s=setting.seconds,
-        device=setting.device,
-        card=setting.card,
-        threads=setting.threads,
-    )
-    return {"artifact": str(artifact), "verdicts": [asdict(one) for one in found]}
+    (artifact,) = setting.artifacts
+    with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
+        copies = copy_artifact(artifact, Path(folder))[:_COPIES]
+        found = measured(
+            f"copies of {artifact.name}",
+            copies,
+            _inputs_of(artifact, setting),
+            setting.out / RUNS / time.strftime("self-test-%Y%m%d-%H%M%S"),
+            budget_s=setting.seconds,
+            batch=1,
+            turns=_TURNS,
+            threads=setting.threads,
+            tell=lambda progress: None,
+            device=setting.device,
+            card=setting.card,
+            trials=(_TRIAL,),
+        )
+    return {"verdicts": [asdict(one) for one in found]}
 
 
 def failures(setting: Setting) -> Result:

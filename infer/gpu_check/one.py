@@ -6,6 +6,7 @@ import json
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from infer.gpu_check.checks import CHECKS
 from infer.gpu_check.setting import Setting
@@ -13,6 +14,7 @@ from infer.gpu_check.setting import Setting
 
 def main(name: str, setting: str, result: Path) -> None:
     """Write what the stage found, or why it came to nothing, as JSON."""
+    found: dict[str, Any]
     try:
         found = {"result": CHECKS[name](Setting.from_json(setting))}
     except KeyboardInterrupt:  # its time was over

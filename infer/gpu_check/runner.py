@@ -1,4 +1,4 @@
-"""A check, stage after stage: each in a process of its own, within its time, its result kept at once."""
+"""A check, stage after stage: each in a process of its own, and its result kept at once."""
 
 from __future__ import annotations
 
