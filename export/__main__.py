@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from export.build import Built, ExportError, build
@@ -25,6 +26,7 @@ from export.weights_at_hand import (
     read_source,
     told_apart,
 )
+from infer.environment import cores
 from infer.usage import UsageError
 from train.data import DATASETS, DataError, Dataset, load_dataset
 from train.recipe import SIZES
@@ -32,8 +34,8 @@ from train.weights import WeightsError
 
 OUT = Path("artifacts/exported")
 INPUTS = Path("artifacts/inputs")
-# An exporter keeps about one core busy and takes about 2 GB.
-_AT_ONCE = 2
+# An exporter keeps about one core busy and takes about so much memory.
+_EXPORTER_BYTES = 2 << 30
 
 Job = tuple[Source, str]
 
@@ -187,7 +189,8 @@ def _export(
 ) -> int:
     console = Console(stderr=True, highlight=False)
     failed = 0
-    pool = ThreadPoolExecutor(max_workers=min(_AT_ONCE, os.cpu_count() or 1))
+    fitting = psutil.virtual_memory().available // _EXPORTER_BYTES
+    pool = ThreadPoolExecutor(max_workers=max(1, min(fitting, cores())))
     try:
         futures: list[tuple[Job, Future[Built]]] = [
             (job, pool.submit(build, *job, out, evaluations[job[0].dataset, job[0].size], device))

@@ -40,8 +40,10 @@ _LEFT_BYTES = 64 << 20
 # A card's memory that comes back when a process has been ended may lack so much: others use it too.
 _SLACK_BYTES = 64 << 20
 _SOON_S = 3.0
-# Of byte copies: two pairs; what a short run has of turns and generations.
-_COPIES, _TURNS, _TRIAL = 4, 3, 3
+# Few turns leave time for generations, which intervals stand on.
+_TURNS = 3
+# Byte copies, two pairs, and generations of a trial.
+_COPIES, _TRIAL = 4, 3
 
 
 def machine(setting: Setting) -> Result:
@@ -102,13 +104,12 @@ def runtimes(setting: Setting) -> Result:
 def measure(setting: Setting) -> Result:
     """Time and compare artifacts: a batch and single calls, both boundaries, growing batches."""
     scenarios = ("batch", "single", "resident", "sweep")
-    return _run(setting, "--scenario", *scenarios, "--budget", f"{setting.seconds:.0f}s")
+    return _run(setting, "--scenario", *scenarios)
 
 
 def tf32(setting: Setting) -> Result:
     """The same with TF32 allowed: what it brings, and how far outputs then differ."""
-    options = ("--tf32", "--scenario", "batch", "--turns", "3")
-    return _run(setting, *options, "--budget", f"{setting.seconds:.0f}s")
+    return _run(setting, "--tf32", "--scenario", "batch")
 
 
 def _run(setting: Setting, *options: str) -> Result:
@@ -117,6 +118,7 @@ def _run(setting: Setting, *options: str) -> Result:
     summary.parent.mkdir(parents=True, exist_ok=True)
     common = [*map(str, setting.artifacts), "--trust", "--device", setting.wanted]
     common += ["--threads", str(setting.threads), "--out", str(setting.out / RUNS)]
+    common += ["--turns", str(_TURNS), "--budget", f"{setting.seconds:.0f}s"]
     if setting.inputs:
         common += ["--inputs", str(setting.inputs)]
     if setting.memory_limit:
