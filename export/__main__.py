@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
