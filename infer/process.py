@@ -227,7 +227,7 @@ class WorkerProcess:
             return None
         why = cuda_start.failure(self._cuda)
         if why is None and self._cuda["cuinit"] == 0:
-            why = cuda_layers.sandbox_failure(self._python, self._environment, self._timeout_s)
+            why = cuda_layers.sandbox_failure(self._python, self._environment, self.timeout_s)
         return why
 
     def _ask(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:

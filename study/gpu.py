@@ -40,13 +40,13 @@ def text(folder: Path) -> str:
     if runs:
         parts += ["## Table 2: time for the test images", _table_2(runs)]
     for group, run in runs.items():
-        parts += [f"## Every format: {group}", _formats(run)]
+        parts += [f"## Every format: {group}", _formats(run, f"measure-{group}.md")]
     if "tf32" in found:
-        parts += ["## With TF32 allowed", _formats(found["tf32"])]
+        parts += ["## With TF32 allowed", _formats(found["tf32"], "tf32.md")]
     if "self-test" in found:
         parts += ["## Equal artifacts", _self_test(found["self-test"])]
     if "failures" in found:
-        parts += ["## Failures that were provoked", _failures(found["failures"])]
+        parts += ["## Failures that were provoked", _failures(found["failures"]["provoked"])]
     if "ceiling" in found:
         parts += ["## What the machine could do at best", _ceiling(found["ceiling"])]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
@@ -118,7 +118,7 @@ def _side(rows: dict[str, Record]) -> int:
     return max(sizes, default=0)
 
 
-def _formats(run: Record) -> str:
+def _formats(run: Record, report: str) -> str:
     rows = _rows(run)
     device = run["summary"]["run"]["device"]
     lines = []
@@ -135,7 +135,7 @@ def _formats(run: Record) -> str:
         lines.append(cells)
     titles = ["artifact", "outcome", _BATCH, "on the device", _SINGLE, "on the device"]
     titles += ["largest difference", "TF32"]
-    return f"Measured on {device}.\n\n" + table(titles, lines)
+    return f"Measured on {device}; all of it: [{report}]({report}).\n\n" + table(titles, lines)
 
 
 def _self_test(found: Record) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +21,10 @@ from typing import Any
 
 from infer import cli, cuda_layers, environment, nvml, trust
 from infer.artifact import check_files, discover, open_artifact
+from infer.ceiling import measure as measure_ceiling
 from infer.doctor_command import runtime_state
-from infer.gpu_check.setting import EXPORTED, Setting, StageError
-from infer.outcome import Failure
+from infer.gpu_check.setting import EXPORTED, PROBLEM, Setting, StageError
+from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 from infer.results import read_records
 from infer.runtimes import RUNTIMES, takers
@@ -39,7 +41,8 @@ _HOLDER = Path(__file__).with_name("hold_memory.py")
 _LEFT_BYTES = 64 << 20
 # A card's memory that comes back when a process has been ended may lack so much: others use it too.
 _SLACK_BYTES = 64 << 20
-_SOON_S = 3.0
+# How long a worker calls that is disturbed, and may take to answer.
+_CALLS_S, _SOON_S = 2.0, 4.0
 # Few turns leave time for generations, which intervals stand on.
 _TURNS = 3
 # Byte copies, two pairs, and generations of a trial.
@@ -65,7 +68,10 @@ def _memory() -> dict[str, int]:
 
 def sandbox(setting: Setting) -> Result:
     """Which layer of the sandbox, if any, keeps CUDA from starting."""
-    return {"layers": cuda_layers.cuda_by_layer()}
+    layers = cuda_layers.cuda_by_layer()
+    closed = next(one for one in layers if one["layer"] == "all")
+    problem = "" if closed["context"] else f"CUDA does not start in the sandbox: {closed['error']}"
+    return {"layers": layers, PROBLEM: problem}
 
 
 def export(setting: Setting) -> Result:
@@ -83,7 +89,8 @@ def export(setting: Setting) -> Result:
     made = discover(setting.out / EXPORTED)
     if not made:
         raise StageError(f"no artifact could be exported (status {done.returncode})")
-    return {"status": done.returncode, "artifacts": [str(path) for path in made]}
+    problem = f"some could not be exported (status {done.returncode})" if done.returncode else ""
+    return {"artifacts": [str(path) for path in made], PROBLEM: problem}
 
 
 def runtimes(setting: Setting) -> Result:
@@ -128,11 +135,14 @@ def _run(setting: Setting, *options: str) -> Result:
     made = [path for path in (setting.out / RUNS).iterdir() if path.is_dir() and path not in before]
     if status == WRONG_USAGE or not made:
         raise StageError(f"nothing was measured (status {status})")
+    shutil.copy(made[0] / "report.md", setting.out / f"{setting.name}.md")
     records = read_records(made[0])
+    found = json.loads(summary.read_text() or "null")
+    bad = [row for row in found["rows"] if row["outcome"] != Outcome.OK] if found else []
     return {
-        "status": status,
+        PROBLEM: "; ".join(f"{row['artifact']}: {row['outcome']}: {row['reason']}" for row in bad),
         "run": made[0].name,
-        "summary": json.loads(summary.read_text() or "null"),
+        "summary": found,
         "surveys": {
             record["artifact"]: {k: v for k, v in record.items() if k not in ("kind", "schema")}
             for record in records
@@ -181,9 +191,15 @@ def failures(setting: Setting) -> Result:
             for path in setting.artifacts:
                 came = _outcome(setting, path, lambda worker: None)
                 found[f"{path.name} without memory"] = {"expected": "out_of_memory"} | came | held
-    for one in found.values():
-        one["as_expected"] = one["outcome"] == one["expected"]
-    return found
+    unlike = [name for name, one in found.items() if not _as_expected(one)]
+    problem = f"not as expected: {', '.join(unlike)}" if unlike else ""
+    return {"provoked": found, PROBLEM: problem}
+
+
+def _as_expected(one: Result) -> bool:
+    """Whether a failure came to its outcome and left the machine as it was."""
+    again, memory = one.get("next_process", Outcome.OK), one.get("memory_came_back", True)
+    return (one["outcome"], again, memory) == (one["expected"], Outcome.OK, True)
 
 
 def _provoked(setting: Setting, path: Path, number: signal.Signals, expected: str) -> Result:
@@ -235,7 +251,7 @@ def _outcome(
                 worker.ask("first_call", batch=32)
                 worker.timeout_s = timeout_s
                 disturb(worker)
-                worker.ask("sweep", limit_s=2.0)
+                worker.ask("warm_up", batch=32, limit_s=_CALLS_S, least_s=_CALLS_S)
         except Failure as failure:
             return {"outcome": failure.outcome, "reason": failure.reason}
     return {"outcome": "ok", "reason": ""}
@@ -288,9 +304,7 @@ def _memory_held(left: int) -> Iterator[dict[str, int]]:
 
 def ceiling(setting: Setting) -> Result:
     """What the machine could do at best: arithmetic, copies on the card, to it and from it."""
-    from infer.ceiling import measure as measure_ceiling
-
-    return measure_ceiling(setting.device, setting.card, setting.threads)
+    return measure_ceiling(setting.device, threads=setting.threads, card=setting.card)
 
 
 # By the stage that each is of.

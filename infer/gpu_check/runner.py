@@ -15,14 +15,14 @@ from typing import Any
 
 from infer import isolation
 from infer.artifact import Artifact, ArtifactError, discover, open_artifact
-from infer.gpu_check.setting import EXPORTED, Setting
+from infer.gpu_check.setting import EXPORTED, PROBLEM, Setting
 from infer.gpu_check.stages import STAGES
 
 INDEX = "gpu-check.json"
 NO_CARD = "it takes a card, and there is none here"
 INTERRUPTED = "interrupted"
 # A stage may take so much longer than planned before it is ended: what it began is worth more.
-_LONGER, _LONGER_S = 2.0, 30.0
+_LONGER, _LONGER_S = 2.0, 60.0
 _TO_END_S = 20.0
 _LEAST_S = 2.0
 
@@ -143,8 +143,9 @@ class Check:
 
     def _process(self, name: str, group: str, setting: Setting) -> Done:
         called = f"{name} {group}".strip()
+        setting = replace(setting, name=called.replace(" ", "-"))
         self._tell(called, 1 - max(self._end - time.monotonic(), 0) / self._setting.seconds)
-        file = setting.out / f"{called.replace(' ', '-')}.json"
+        file = setting.out / f"{setting.name}.json"
         file.unlink(missing_ok=True)
         begin = time.monotonic()
         with file.with_suffix(".log").open("wb") as log:
@@ -167,6 +168,8 @@ class Check:
                 status = "failed"
                 reason = result.get("error") or f"ended with status {process.returncode}"
                 reason += f" ({file.with_suffix('.log').name})"
+            elif result["result"].get(PROBLEM):
+                status, reason = "failed", result["result"][PROBLEM]
         written = file.name if "result" in result else None
         if not written:
             file.unlink(missing_ok=True)

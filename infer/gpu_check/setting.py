@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+# Key of what is wrong, in words, in the result of a stage.
+PROBLEM = "problem"
 EXPORTED = "exported"  # folder of what a check exports, below that of its results
 
 
@@ -24,7 +26,7 @@ class Setting:
         inputs: file of test inputs for all artifacts; None takes what each artifact names.
         data_root: folder of the images that exporters evaluate with.
         memory_limit: bytes that a worker may hold; None for nine tenths of what is free.
-        group: name of the artifacts to measure, of a stage that measures.
+        name: that the stage's files in `out` have.
         artifacts: those that the stage is about.
     """
 
@@ -37,7 +39,7 @@ class Setting:
     inputs: Path | None = None
     data_root: Path | None = None
     memory_limit: int | None = None
-    group: str = ""
+    name: str = ""
     artifacts: tuple[Path, ...] = ()
 
     def to_json(self) -> str:
