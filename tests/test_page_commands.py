@@ -23,6 +23,7 @@ NOT_RUN = {
     "python -m study": "takes hours, and half an hour at its shortest",
     "python tools/lock.py": "resolves hundreds of packages, which takes minutes",
     "python -m pytest": "is what runs this test",
+    "exportbench gpu-check": "takes minutes; test_gpu_check.py runs it on small artifacts",
     "ruff": "is run by tox beside the tests",
     "mypy": "is run by tox beside the tests",
 }
