@@ -130,7 +130,8 @@ def test_the_driver_is_started_once_before_the_workers(with_driver, on_cuda, mon
         assert answer["cuda"]["cuinit"] == 0
         assert answer["cuda"]["version"] == "13.0"
 
-    assert len(runs) == 1
+    # Modules may be compiled meanwhile, which is another process.
+    assert sum("infer.cuda_start" in command for (command,) in runs) == 1
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def self_test(setting: Setting) -> Result:
     """Compare byte copies of an artifact with each other: false alarms and resolution."""
     (artifact,) = setting.artifacts
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
-        copies = copy_artifact(artifact, Path(folder))[:_COPIES]
+        copies = copy_artifact(artifact, Path(folder), _COPIES)
         found = measured(
             f"copies of {artifact.name}",
             copies,
