@@ -61,5 +61,5 @@ def test_exports_and_workers_on_the_cpu_are_started_so(tmp_path, monkeypatch):
     monkeypatch.setattr(build.subprocess, "run", run)
     source = SimpleNamespace(path=tmp_path, size=28)
     evaluation = SimpleNamespace(images=lambda count: [0.0])
-    found = build._export(source, "jax-export", tmp_path, evaluation, sys.executable)
+    found = build._export(source, "jax-export", tmp_path, evaluation, sys.executable, "cpu")
     assert found.items() >= WITHOUT_CUDA.items()
