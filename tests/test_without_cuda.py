@@ -51,8 +51,8 @@ def test_jax_calculates_and_exports_for_cuda_without_the_plugin(tmp_path):
 
 def test_exports_and_workers_on_the_cpu_are_started_so(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    assert _environment("cpu", 1, {}, None).items() >= WITHOUT_CUDA.items()
-    assert _environment("cuda", 1, {}, "GPU-1")["JAX_PLATFORMS"] == "cuda"
+    assert _environment("cpu", 1, {}, None, tf32=False).items() >= WITHOUT_CUDA.items()
+    assert _environment("cuda", 1, {}, "GPU-1", tf32=False)["JAX_PLATFORMS"] == "cuda"
 
     def run(command, env, **_):
         (tmp_path / "result.json").write_text(json.dumps(env))
