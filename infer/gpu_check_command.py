@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from infer.controller import Progress
 from infer.gpu_check.clocks import ClockLog
 from infer.gpu_check.runner import INTERRUPTED, Check, Done
 from infer.gpu_check.setting import Setting
+from infer.inputs import read_inputs
 from infer.option_types import given, parse_bytes, positive
 from infer.outcome import Failure
 from infer.planning import artifacts_of, threads_of
@@ -53,9 +55,13 @@ def add(actions: Any) -> None:
         help="to measure in place of the pretrained weights in every format",
     )
     trust.add(parser)
-    parser.add_argument("--inputs", type=Path, metavar="FILE.npz", help="test inputs for all")
     parser.add_argument(
-        "--data-root", type=Path, help="folder of bloodmnist.npz, for the exporters to check with"
+        "--inputs", type=Path, metavar="FILE.npz", help="test inputs for all that they fit"
+    )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        help="folder of bloodmnist.npz, to export with real images in place of drawn ones",
     )
     parser.add_argument(
         "--device",
@@ -94,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
     """
     paths = [path for _, path in artifacts_of(options.artifacts)] if options.artifacts else []
     opened = _admitted(paths, options)
+    if options.inputs:
+        read_inputs(options.inputs)
     choice = devices.choose(options.device, _uses(opened))
     for notice in choice.notices:
         print(notice, file=sys.stderr)
@@ -105,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
         threads=threads_of(options),
         seconds=options.budget,
         inputs=options.inputs and options.inputs.resolve(),
-        data_root=options.data_root and options.data_root.resolve(),
+        data_root=_data_root(options.data_root),
         memory_limit=options.memory_limit,
     )
     card = nvml.find(setting.card) if setting.card else None
@@ -141,6 +149,12 @@ def _uses(artifacts: list[Artifact]) -> dict[str, devices.Use]:
     names = [takers(artifact.format)[0] for artifact in artifacts if takers(artifact.format)]
     names = names or [name for name in RUNTIMES if name != "fake"]
     return {name: devices.Use(name) for name in names}
+
+
+def _data_root(given_root: Path | None) -> Path | None:
+    """The folder that is named by the option, or by the variable of training and exporting."""
+    root = given_root or os.environ.get("EXPORTBENCH_DATA_ROOT")
+    return Path(root).resolve() if root else None
 
 
 def _folder(out: Path) -> Path:

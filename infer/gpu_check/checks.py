@@ -24,6 +24,7 @@ from infer.artifact import check_files, discover, open_artifact
 from infer.ceiling import measure as measure_ceiling
 from infer.doctor_command import runtime_state
 from infer.gpu_check.setting import EXPORTED, PROBLEM, Setting, StageError
+from infer.inputs import read_inputs
 from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 from infer.results import read_records
@@ -85,6 +86,8 @@ def export(setting: Setting) -> Result:
     command += ["--out", str(setting.out / EXPORTED)]
     if setting.data_root:
         command += ["--data-root", str(setting.data_root)]
+    else:
+        command += ["--dataset", "synthetic"]  # which takes no download
     done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL)
     made = discover(setting.out / EXPORTED)
     if not made:
@@ -126,7 +129,7 @@ def _run(setting: Setting, *options: str) -> Result:
     common = [*map(str, setting.artifacts), "--trust", "--device", setting.wanted]
     common += ["--threads", str(setting.threads), "--out", str(setting.out / RUNS)]
     common += ["--turns", str(_TURNS), "--budget", f"{setting.seconds:.0f}s"]
-    if setting.inputs:
+    if setting.inputs and all(_fits(setting.inputs, path) for path in setting.artifacts):
         common += ["--inputs", str(setting.inputs)]
     if setting.memory_limit:
         common += ["--memory-limit", str(setting.memory_limit)]
@@ -257,8 +260,25 @@ def _outcome(
     return {"outcome": "ok", "reason": ""}
 
 
+def _fits(inputs: Path, path: Path) -> bool:
+    """Whether inputs are of the shapes that an artifact states, if it states any."""
+    manifest = open_artifact(path).manifest
+    if manifest is None:
+        return True
+    shapes = {name: array.shape for name, array in read_inputs(inputs).items()}
+    return all(
+        len(shapes.get(spec.name, ())) == len(spec.shape)
+        and all(
+            size == wanted
+            for size, wanted in zip(shapes[spec.name], spec.shape, strict=True)
+            if isinstance(wanted, int)
+        )
+        for spec in manifest.signature.inputs
+    )
+
+
 def _inputs_of(path: Path, setting: Setting) -> Path:
-    if setting.inputs:
+    if setting.inputs and _fits(setting.inputs, path):
         return setting.inputs
     manifest = open_artifact(path).manifest
     if manifest is None or manifest.evaluation is None:
