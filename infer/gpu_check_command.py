@@ -22,6 +22,7 @@ from infer.controller import Progress
 from infer.gpu_check.clocks import ClockLog
 from infer.gpu_check.runner import INTERRUPTED, Check, Done
 from infer.gpu_check.setting import Setting
+from infer.gpu_check.stages import STAGES
 from infer.inputs import read_inputs
 from infer.option_types import given, parse_bytes, positive
 from infer.outcome import Failure
@@ -85,6 +86,14 @@ def add(actions: Any) -> None:
         metavar="TIME",
         help="for all stages together, about (default: 5m)",
     )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        action="extend",
+        choices=STAGES,
+        metavar="STAGE",
+        help=f"the stages to do, of {', '.join(STAGES)} (default: all)",
+    )
     parser.add_argument("--out", type=Path, default=OUT, help=f"folder of the results ({OUT})")
     parser.add_argument(
         "--json", metavar="FILE", help="what came of each stage; - for the terminal"
@@ -118,7 +127,9 @@ def run(options: argparse.Namespace) -> int:
     )
     card = nvml.find(setting.card) if setting.card else None
     with progress() as tell, ClockLog(card, setting.out / CLOCKS):
-        check = Check(setting, paths, lambda doing, share: tell(Progress(doing, share)))
+        check = Check(
+            setting, paths, lambda doing, share: tell(Progress(doing, share)), options.only
+        )
         check.run()
     _write_page(setting.out)
     give(

@@ -112,9 +112,8 @@ def runtimes(setting: Setting) -> Result:
 
 
 def measure(setting: Setting) -> Result:
-    """Time and compare artifacts: a batch and single calls, both boundaries, growing batches."""
-    scenarios = ("batch", "single", "resident", "sweep")
-    return _run(setting, "--scenario", *scenarios)
+    """Time and compare artifacts: a batch and single calls, from the host and on the device."""
+    return _run(setting, "--scenario", "batch", "single", "resident")
 
 
 def tf32(setting: Setting) -> Result:
@@ -157,6 +156,11 @@ def _run(setting: Setting, *options: str) -> Result:
             if record["kind"] == "burst" and record.get("gpu")
         ],
     }
+
+
+def sweep(setting: Setting) -> Result:
+    """Time growing batches until throughput no longer grows."""
+    return _run(setting, "--scenario", "sweep", "--burst", "0.05s")
 
 
 def self_test(setting: Setting) -> Result:
@@ -337,5 +341,6 @@ CHECKS: dict[str, Callable[[Setting], Result]] = {
     "tf32": tf32,
     "self-test": self_test,
     "failures": failures,
+    "sweep": sweep,
     "ceiling": ceiling,
 }

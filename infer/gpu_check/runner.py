@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,14 +57,20 @@ class Check:
         setting: for all of them; its `seconds` are for the whole check.
         given: artifacts to measure in place of those that the check exports.
         tell: is told of the progress: what is done now, and the share that is over.
+        only: the stages to do; None for all.
     """
 
     def __init__(
-        self, setting: Setting, given: list[Path], tell: Callable[[str, float], None]
+        self,
+        setting: Setting,
+        given: list[Path],
+        tell: Callable[[str, float], None],
+        only: Collection[str] | None = None,
     ) -> None:
         self.done: list[Done] = []
         self._setting = setting
         self._given = given
+        self._only = STAGES.keys() if only is None else only
         self._tell = tell
         self._variables: dict[str, str] = {}  # that later stages have beside their own
         self._end = time.monotonic() + setting.seconds
@@ -87,6 +93,8 @@ class Check:
     def _why_left_out(self, name: str, jobs: list[Job]) -> str:
         if self._interrupted:
             return "it was interrupted before"
+        if name not in self._only:
+            return "it was not asked for"
         if STAGES[name].needs_card and self._setting.device != "cuda":
             return NO_CARD
         if name == "export" and self._given:
@@ -96,7 +104,7 @@ class Check:
     def _stage(self, name: str, jobs: list[Job], left: list[str]) -> None:
         """Do a stage in its share of the time that is left."""
         stage = STAGES[name]
-        weights = sum(STAGES[other].weight for other in left)
+        weights = sum(STAGES[other].weight for other in left if other in self._only)
         seconds = max((self._end - time.monotonic()) * stage.weight / weights, _LEAST_S)
         for group, artifacts in jobs:
             if self._interrupted:
