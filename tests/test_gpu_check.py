@@ -70,6 +70,12 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     assert provoked["one killed"]["next_process"] == "ok"
     assert results["ceiling"]["flops_per_s"] > 0
 
+    # What is not asked for stays as it was.
+    again = main(arguments(folder, "--only", "machine", "--json", str(folder / "again.json")))
+    assert again == 0
+    kept = json.loads((folder / "again.json").read_text())
+    assert [one for one in kept if one["name"] != "machine"] == [*done.values()][1:]
+
     page = (folder / "out" / "README.md").read_text()
     assert "| sandbox | left out | 0 s | it takes a card, and there is none here |" in page
     assert "| one | ok |" in page

@@ -49,6 +49,11 @@ class Done:
     seconds: float = 0.0
     file: str | None = None
 
+    @property
+    def stage(self) -> str:
+        """Name of the stage alone."""
+        return self.name.partition(" ")[0]
+
 
 class Check:
     """The stages in their order, and what came of them.
@@ -72,6 +77,11 @@ class Check:
         self._given = given
         self._only = STAGES.keys() if only is None else only
         self._tell = tell
+        index = setting.out / INDEX
+        # Of a check into the same folder, which stays where a stage is not asked for.
+        self._before = (
+            [Done(**one) for one in json.loads(index.read_text())] if index.exists() else []
+        )
         self._variables: dict[str, str] = {}  # that later stages have beside their own
         self._end = time.monotonic() + setting.seconds
 
@@ -81,7 +91,11 @@ class Check:
         for number, name in enumerate(names):
             jobs = list(self._jobs(name))
             reason = self._why_left_out(name, jobs)
-            if reason:
+            before = [one for one in self._before if one.stage == name]
+            if name not in self._only and before:
+                for one in before:
+                    self._add(one)
+            elif reason:
                 self._add(Done(name, STAGES[name].what, "left_out", reason))
             else:
                 self._stage(name, jobs, names[number:])
@@ -189,7 +203,10 @@ class Check:
         """Keep what came of a stage, on disk too."""
         self.done.append(done)
         text = json.dumps([asdict(one) for one in self.done], indent=1)
-        (self._setting.out / INDEX).write_text(text + "\n")
+        index = self._setting.out / INDEX
+        half = index.with_suffix(".partial")
+        half.write_text(text + "\n")
+        half.replace(index)
 
     def _without_sandbox(self) -> None:
         """Go on without the sandbox if that alone keeps CUDA from starting."""
