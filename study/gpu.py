@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def text(folder: Path) -> str:
         parts += [f"## Every format: {group}", _formats(run, f"measure-{group}.md")]
     if "tf32" in found:
         parts += ["## With TF32 allowed", _formats(found["tf32"], "tf32.md")]
+    if "sweep" in found:
+        parts += ["## Growing batches", "In [sweep.md](sweep.md)."]
     if "self-test" in found:
         parts += ["## Equal artifacts", _self_test(found["self-test"])]
     if "failures" in found:
@@ -70,7 +73,7 @@ def _stages(stages: list[Record]) -> str:
         [one["name"], one["status"].replace("_", " "), f"{one['seconds']:.0f} s", one["reason"]]
         for one in stages
     ]
-    return table(["stage", "came to", "took", "why"], lines)
+    return table(["stage", "came to", "took", "why"], lines, ("came to", "why"))
 
 
 def _layers(layers: list[Record]) -> str:
@@ -78,7 +81,8 @@ def _layers(layers: list[Record]) -> str:
         [one["layer"], one["name"] or "-", "yes" if one["context"] else "no", one["error"] or ""]
         for one in layers
     ]
-    return table(["closed", "cuInit", "memory copied there and back", "why not"], lines)
+    titles = ["closed", "cuInit", "memory copied there and back", "why not"]
+    return table(titles, lines, titles)
 
 
 def _rows(run: Record) -> dict[str, Record]:
@@ -129,13 +133,15 @@ def _formats(run: Record, report: str) -> str:
             cells.append(f"{timing['call_s'] * 1e3:.3g} ms" if timing else "-")
         difference = row["largest_difference"]
         placement = row["placement"] or {}
-        tf32 = placement.get("tf32")
         cells.append("-" if difference is None else f"{difference:.1e}")
-        cells.append({True: "on", False: "off", None: "not told"}[tf32])
+        told = {True: "on", False: "off", None: "not told"}
+        cells.append(told[placement.get("tf32")] if placement else "-")
         lines.append(cells)
     titles = ["artifact", "outcome", _BATCH, "on the device", _SINGLE, "on the device"]
     titles += ["largest difference", "TF32"]
-    return f"Measured on {device}; all of it: [{report}]({report}).\n\n" + table(titles, lines)
+    return f"Measured on {device}; all of it: [{report}]({report}).\n\n" + table(
+        titles, lines, ("outcome", "TF32")
+    )
 
 
 def _self_test(found: Record) -> str:
@@ -151,17 +157,34 @@ def _self_test(found: Record) -> str:
 
 
 def _failures(found: Record) -> str:
-    lines = [[name, one["expected"], one["outcome"], one["reason"]] for name, one in found.items()]
-    return table(["what", "expected", "came to", "reason"], lines)
+    lines = [
+        [name, one["expected"], one["outcome"], re.sub(r" \(log: [^)]*\)", "", one["reason"])]
+        for name, one in found.items()
+    ]
+    titles = ["what", "expected", "came to", "reason"]
+    return table(titles, lines, titles)
+
+
+# What a rate is of, and its unit.
+_FLOPS, _BYTES = ("GFLOP/s", 1e9), ("GB/s", 1e9)
+_RATES = {
+    "flops_per_s": ("matrix product in float32", _FLOPS),
+    "tf32_flops_per_s": ("matrix product in TF32", _FLOPS),
+    "bytes_per_s": ("copy in the device's memory, read and written", _BYTES),
+    "to_device_bytes_per_s": ("copy to the device, pageable", _BYTES),
+    "to_device_pinned_bytes_per_s": ("copy to the device, pinned", _BYTES),
+    "from_device_bytes_per_s": ("copy from the device, pageable", _BYTES),
+    "from_device_pinned_bytes_per_s": ("copy from the device, pinned", _BYTES),
+}
 
 
 def _ceiling(found: Record) -> str:
-    units = {"flops_per_s": ("GFLOP/s", 1e9), "bytes_per_s": ("GB/s", 1e9)}
     lines = []
-    for name, value in found.items():
-        unit = next((units[end] for end in units if name.endswith(end)), None)
-        if unit and value is not None:
-            lines.append([name.replace("_", " "), f"{value / unit[1]:,.0f} {unit[0]}"])
+    for name, (what, (unit, scale)) in _RATES.items():
+        if found.get(name) is not None:
+            lines.append([what, f"{found[name] / scale:,.1f} {unit}"])
+        elif name in found:
+            lines.append([what, f"not measured: {found['failed'].get(name, 'no reason is told')}"])
     return table(["rate", "measured"], lines)
 
 

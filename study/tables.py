@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,13 @@ Record = dict[str, Any]
 TEST_IMAGES = 3421
 
 
-def table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are of numbers."""
-    rows = [titles, ["---", *["---:"] * (len(titles) - 1)], *lines]
+def table(
+    titles: Sequence[str], lines: Sequence[Sequence[str]], words: Collection[str] = ()
+) -> str:
+    """A Markdown table; all columns are of numbers but the first, and those of words."""
+    first, *others = titles
+    marks = ["---", *("---" if title in words else "---:" for title in others)]
+    rows = [[first, *others], marks, *lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
