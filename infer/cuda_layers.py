@@ -51,20 +51,24 @@ def cuda_by_layer(timeout_s: float = 60.0, python: str = sys.executable) -> list
     return [_try(name, layers, timeout_s, python, os.environ) for name, layers in _CASES.items()]
 
 
-def sandbox_failure(python: str, environment: Mapping[str, str], timeout_s: float) -> str | None:
-    """Why CUDA, which starts outside, does not start in a worker, in a line; None if it does.
+def failure(python: str, environment: Mapping[str, str], timeout_s: float) -> str | None:
+    """Why the card cannot be used although the driver starts, in a line; None if it can.
 
-    Tried once for the same cards.
+    Whether the sandbox is to blame is tried once for the same cards, and only where the card can
+    be used outside: another process may hold its memory, or have it for itself.
 
     Args:
         python: the interpreter of the worker.
         environment: its environment variables.
-        timeout_s: seconds that the try may take.
+        timeout_s: seconds that each try may take.
     """
-    if environment.get(VARIABLE) == "off":
-        return None
     cards = environment.get("CUDA_VISIBLE_DEVICES")
     with _trying:
+        outside = _try("none", (), timeout_s, python, environment)["error"]
+        if outside is not None:
+            return f"the card cannot be used, outside of the sandbox either: {outside}"
+        if environment.get(VARIABLE) == "off":
+            return None
         if cards not in _isolated:
             _isolated[cards] = _try("all", LAYERS, timeout_s, python, environment)["error"]
     if _isolated[cards] is None:

@@ -209,7 +209,11 @@ class WorkerProcess:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
             if action in ("start", "load") and (why := self._why_no_cuda()):
                 reason = f"{why}; the runtime said: {failed.reason}"
-                raise Failure(failed.outcome, reason) from None
+                outcome = failed.outcome
+                # JAX says no more than that it finds no device.
+                if outcome == Outcome.UNSUPPORTED and says_out_of_memory(why):
+                    outcome = Outcome.OUT_OF_MEMORY
+                raise Failure(outcome, reason) from None
             raise
 
     def has_cuda(self) -> str | None:
@@ -222,12 +226,12 @@ class WorkerProcess:
         return (problem and self._why_no_cuda()) or problem
 
     def _why_no_cuda(self) -> str | None:
-        """What keeps the CUDA driver from starting, asked after a failure; None for nothing."""
+        """What keeps CUDA from the card, asked after a failure; None for nothing."""
         if self._cuda is None:
             return None
         why = cuda_start.failure(self._cuda)
         if why is None and self._cuda["cuinit"] == 0:
-            why = cuda_layers.sandbox_failure(self._python, self._environment, self.timeout_s)
+            why = cuda_layers.failure(self._python, self._environment, self.timeout_s)
         return why
 
     def _ask(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import ctypes.util
 import shutil
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 from conftest import ROOT
 
 from infer.artifact import open_artifact
 from infer.cuda_layers import cuda_by_layer
-from infer.outcome import Failure
+from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this sandbox")
@@ -163,6 +164,30 @@ def test_a_sandbox_that_keeps_cuda_from_starting_is_named_too(on_cuda):
         "the CUDA driver starts on this machine, but not in the sandbox: cuInit"
     )
     assert "304 (CUDA_ERROR_OPERATING_SYSTEM); EXPORTBENCH_ISOLATION=off measures " in reason
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        (Outcome.UNSUPPORTED, Outcome.OUT_OF_MEMORY),  # as JAX, which "sees no GPU" then
+        (Outcome.LOAD_ERROR, Outcome.LOAD_ERROR),
+    ],
+)
+def test_a_full_card_is_not_blamed_on_the_sandbox(with_driver, on_cuda, said, outcome):
+    with on_cuda() as process:
+        process.start()
+        with_driver.setitem(process._environment, "CUDA_STAND_IN", "has no memory")
+        with_driver.setattr(process, "_ask", Mock(side_effect=Failure(said, "it sees no GPU")))
+        with pytest.raises(Failure, match="CUDA_ERROR_OUT_OF_MEMORY.*it sees no GPU") as caught:
+            process.ask("load")
+        assert caught.value.outcome == outcome
+        assert "sandbox either" in caught.value.reason
+
+        # Nor is it remembered: the memory comes back.
+        with_driver.setitem(process._environment, "CUDA_STAND_IN", "")
+        with pytest.raises(Failure) as caught:
+            process.ask("load")
+        assert caught.value.reason == "it sees no GPU"
 
 
 def test_where_cuda_starts_a_failure_is_the_runtimes_own(with_driver, on_cuda):
