@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from infer.cuda_start import seeing
+
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
@@ -39,9 +41,7 @@ def measure(
     command = [sys.executable, "-I", str(_BOOTSTRAP)]
     command += ["infer.card_ceiling", *pythons] if device == "cuda" else ["infer.cpu_ceiling"]
     command += [] if device == "cuda" else [str(threads)]
-    environment = dict(os.environ)
-    if card is not None:
-        environment |= {"CUDA_VISIBLE_DEVICES": card, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    environment = os.environ | seeing(card)
     found: dict[str, Any] = {"device": device, "flops_per_s": None, "bytes_per_s": None}
     try:
         done = subprocess.run(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from infer.cuda_driver import CudaError, start
-from infer.cuda_start import last_line
+from infer.cuda_start import last_line, seeing
 from infer.isolation import LAYERS, VARIABLE, isolate
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
@@ -31,12 +31,15 @@ _isolated: dict[str | None, str | None] = {}
 _trying = threading.Lock()  # workers may fail in several threads
 
 
-def cuda_by_layer(timeout_s: float = 60.0, python: str = sys.executable) -> list[dict[str, Any]]:
+def cuda_by_layer(
+    timeout_s: float = 60.0, python: str = sys.executable, card: str | None = None
+) -> list[dict[str, Any]]:
     """Start CUDA with no layer of a cuda worker's sandbox, with each alone, and with all.
 
     Args:
         timeout_s: seconds that each may take.
         python: the interpreter of the processes.
+        card: what CUDA_VISIBLE_DEVICES is for them; None leaves it as it is.
 
     Returns:
         For each, in that order: "layer": "none", "landlock", "seccomp", "capabilities" or "all";
@@ -48,7 +51,8 @@ def cuda_by_layer(timeout_s: float = 60.0, python: str = sys.executable) -> list
         layer that was asked for could not be closed here; "seconds" that the process took; "error"
         in words, or None.
     """
-    return [_try(name, layers, timeout_s, python, os.environ) for name, layers in _CASES.items()]
+    environment = os.environ | seeing(card)
+    return [_try(name, layers, timeout_s, python, environment) for name, layers in _CASES.items()]
 
 
 def failure(python: str, environment: Mapping[str, str], timeout_s: float) -> str | None:

@@ -5,8 +5,12 @@ No more than the standard library: workers import it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
+
+_LAST_BYTES = 8192  # of what a process has printed
 
 # Python's own, PyTorch's and TensorFlow's.
 _TYPES = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
@@ -48,6 +52,18 @@ def is_out_of_memory(error: BaseException) -> bool:
 def says_out_of_memory(text: str) -> bool:
     """Whether a message says so, of the host's memory or a card's."""
     return bool(_WORDS.search(text)) and not _OTHERWISE.search(text)
+
+
+def last_words(log: Path) -> str | None:
+    """The line at the end of what a process has printed that says that memory was short.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    return next((" ".join(s.split())[:300] for s in lines if says_out_of_memory(s)), None)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -24,7 +24,7 @@ from infer import cuda_layers, cuda_start
 from infer.artifact import Artifact, Manifest
 from infer.interpreters import python_of
 from infer.isolation import HOME
-from infer.memory_errors import says_out_of_memory
+from infer.memory_errors import last_words, says_out_of_memory
 from infer.outcome import Failure, Outcome
 from infer.runtimes import RUNTIMES, takers
 from infer.runtimes.base import ALLOCATOR, TF32_OVERRIDE
@@ -48,8 +48,6 @@ _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # How often memory is looked at while a limit is set; each look costs the controller 30 µs.
 _LOOK_S = 0.1
 _LONGEST_ANSWER = 256 << 20  # bytes
-# Of the log, that a process wrote before it gave itself up.
-_LAST_WORDS = 8192  # bytes
 # Interpreters and runtimes whose modules were looked at, whether Python keeps them compiled.
 _compiled: set[tuple[str, str]] = set()
 
@@ -313,10 +311,8 @@ class WorkerProcess:
 
         C++ ends a process that throws what nobody catches, and frameworks one whose checks fail.
         """
-        with contextlib.suppress(OSError), self._log.open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST_WORDS))
-            lines = log.read().decode(errors="replace").splitlines()
-            return next((" ".join(s.split())[:300] for s in lines if says_out_of_memory(s)), None)
+        with contextlib.suppress(OSError):
+            return last_words(self._log)
         return None
 
     def _end(self) -> None:
@@ -344,10 +340,8 @@ def _environment(
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     if device == "cpu":
         environment |= WITHOUT_CUDA
-    elif card is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = card
-        # A card without a UUID is known by its number, as nvidia-smi counts.
-        environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    else:
+        environment |= cuda_start.seeing(card)
     if device == "cuda" and keeps_float32(tf32, setup):
         environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
     allocator = ALLOCATOR.bare if setup.get("bare") else ALLOCATOR.tuned

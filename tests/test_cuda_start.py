@@ -178,7 +178,7 @@ def test_a_full_card_is_not_blamed_on_the_sandbox(with_driver, on_cuda, said, ou
         process.start()
         with_driver.setitem(process._environment, "CUDA_STAND_IN", "has no memory")
         with_driver.setattr(process, "_ask", Mock(side_effect=Failure(said, "it sees no GPU")))
-        with pytest.raises(Failure, match="CUDA_ERROR_OUT_OF_MEMORY.*it sees no GPU") as caught:
+        with pytest.raises(Failure, match=r"CUDA_ERROR_OUT_OF_MEMORY.*it sees no GPU") as caught:
             process.ask("load")
         assert caught.value.outcome == outcome
         assert "sandbox either" in caught.value.reason

@@ -8,7 +8,7 @@ import pytest
 from runs import wait_until
 
 from infer.cli import main
-from infer.gpu_check import runner
+from infer.gpu_check import checks, runner
 from infer.gpu_check.checks import CHECKS
 from infer.gpu_check.setting import Setting
 from infer.gpu_check.stages import STAGES
@@ -209,3 +209,37 @@ def test_page_puts_the_card_beside_the_papers(tmp_path):
     assert "| PyTorch, 28 pixels | 0.3032 s | 0.0267 s | 1.00 | - |" in text
     assert "| JAX, 28 pixels | 0.3620 s | 0.0535 s | 1.19 | 2.00 [1.99, 2.01] |" in text
     assert "| jax-export | ok | 2 ms |" in text
+
+
+def test_memory_is_held_on_the_card_that_is_checked(tmp_path, monkeypatch):
+    holder = tmp_path / "holder.py"
+    holder.write_text("import json, os; print(json.dumps(dict(os.environ)), flush=True); input()")
+    monkeypatch.setattr(checks, "_HOLDER", holder)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+
+    with checks._memory_held("GPU-1234", 0) as seen:
+        assert seen["CUDA_VISIBLE_DEVICES"] == "GPU-1234"
+        assert seen["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+
+
+@pytest.mark.parametrize(
+    ("starts", "problem"),
+    [
+        ({"none": True, "all": True}, ""),
+        ({"none": True, "all": False}, "CUDA does not start in the sandbox: "),
+        ({"none": False, "all": False}, "CUDA does not start, outside of the sandbox either: "),
+    ],
+)
+def test_the_sandbox_is_tried_on_the_card_that_is_checked(tmp_path, monkeypatch, starts, problem):
+    asked = []
+
+    def tried(**options):
+        asked.append(options["card"])
+        return [layer(name, starts=own) for name, own in starts.items()]
+
+    monkeypatch.setattr("infer.cuda_layers.cuda_by_layer", tried)
+    found = checks.sandbox(Setting(tmp_path, "cuda:1", "cuda", "GPU-1234", 1))
+
+    assert asked == ["GPU-1234"]
+    assert found["problem"].startswith(problem)
+    assert bool(found["problem"]) == bool(problem)

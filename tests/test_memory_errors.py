@@ -1,6 +1,10 @@
 """Errors for want of memory, in the words of those who raise them."""
 
+import subprocess
+import sys
+
 import pytest
+from conftest import ROOT
 
 from infer.memory_errors import is_out_of_memory, says_out_of_memory
 
@@ -97,3 +101,32 @@ def test_the_type_tells_too_and_what_an_error_came_from():
     except ValueError as error:
         assert is_out_of_memory(error)
     assert not is_out_of_memory(ValueError("the module failed"))
+
+
+def test_compiled_code_of_pytorch_only_prints_that_memory_was_short(tmp_path):
+    program = """
+import os, sys
+from infer.memory_errors import is_out_of_memory
+from infer.runtimes.aotinductor import _called
+
+def run(printed):
+    os.ftruncate(2, 0)
+    print(printed, file=sys.stderr, flush=True)
+    raise RuntimeError("run_func_(...) API call failed at model_container_runner.cpp, line 144")
+
+for printed in sys.argv[1:]:
+    try:
+        _called(run, printed)
+    except RuntimeError as error:
+        print(is_out_of_memory(error))
+"""
+    printed = {
+        "[E205 c_shim_cuda.cpp:776] Exception in aoti_torch: CUDA out of memory. Tried to": True,
+        "Error: CUDA error: out of memory": True,
+        "Exception in aoti_torch: mat1 and mat2 shapes cannot be multiplied": False,
+    }
+    with (tmp_path / "log").open("ab") as log:
+        done = subprocess.run(
+            [sys.executable, "-c", program, *printed], stdout=subprocess.PIPE, stderr=log, cwd=ROOT
+        )
+    assert done.stdout.decode().split() == [str(known) for known in printed.values()]

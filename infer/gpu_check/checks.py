@@ -22,6 +22,7 @@ from typing import Any
 from infer import cli, cuda_layers, environment, nvml, trust
 from infer.artifact import check_files, discover, open_artifact
 from infer.ceiling import measure as measure_ceiling
+from infer.cuda_start import seeing
 from infer.doctor_command import runtime_state
 from infer.gpu_check.setting import EXPORTED, PROBLEM, Setting, StageError
 from infer.inputs import read_inputs
@@ -69,9 +70,13 @@ def _memory() -> dict[str, int]:
 
 def sandbox(setting: Setting) -> Result:
     """Which layer of the sandbox, if any, keeps CUDA from starting."""
-    layers = cuda_layers.cuda_by_layer()
-    closed = next(one for one in layers if one["layer"] == "all")
-    problem = "" if closed["context"] else f"CUDA does not start in the sandbox: {closed['error']}"
+    layers = cuda_layers.cuda_by_layer(card=setting.card)
+    cases = {one["layer"]: one for one in layers}
+    problem = ""
+    if not cases["none"]["context"]:
+        problem = f"CUDA does not start, outside of the sandbox either: {cases['none']['error']}"
+    elif not cases["all"]["context"]:
+        problem = f"CUDA does not start in the sandbox: {cases['all']['error']}"
     return {"layers": layers, PROBLEM: problem}
 
 
@@ -194,7 +199,7 @@ def failures(setting: Setting) -> Result:
     }
     found["a model that answers from the CPU"] = _wrong_device(setting)
     if setting.device == "cuda":
-        with _memory_held(_LEFT_BYTES) as held:
+        with _memory_held(setting.card, _LEFT_BYTES) as held:
             for path in setting.artifacts:
                 came = _outcome(setting, path, lambda worker: None)
                 found[f"{path.name} without memory"] = {"expected": "out_of_memory"} | came | held
@@ -306,14 +311,15 @@ def _wrong_device(setting: Setting) -> Result:
 
 
 @contextlib.contextmanager
-def _memory_held(left: int) -> Iterator[dict[str, int]]:
-    """Have another process hold all of the card's memory but for so many bytes."""
+def _memory_held(card: str | None, left: int) -> Iterator[dict[str, int]]:
+    """Have another process hold all of a card's memory but for so many bytes."""
     holder = subprocess.Popen(
         [sys.executable, "-I", str(_HOLDER), str(left)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=os.environ | seeing(card),
     )
     try:
         assert holder.stdout and holder.stderr

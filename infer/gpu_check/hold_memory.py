@@ -8,7 +8,8 @@ import ctypes
 import json
 import sys
 
-_PIECE = 256 << 20
+# What is taken at once, and the least that there is: where one does not fit, half of it may.
+_PIECE, _LEAST = 256 << 20, 2 << 20
 
 
 def main(left: int) -> None:
@@ -26,13 +27,16 @@ def main(left: int) -> None:
     call("cuDeviceGet", ctypes.byref(device), 0)
     call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
     call("cuCtxSetCurrent", context)
-    held = 0
-    while True:
+    held, piece = 0, _PIECE
+    while piece >= _LEAST:
         call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
-        size = min(_PIECE, free.value - left)
-        if size <= 0 or cuda.cuMemAlloc_v2(ctypes.byref(place), ctypes.c_size_t(size)):
+        size = min(piece, free.value - left)
+        if size <= 0:
             break
-        held += size
+        if cuda.cuMemAlloc_v2(ctypes.byref(place), ctypes.c_size_t(size)):
+            piece //= 2
+        else:
+            held += size
     call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
     print(json.dumps({"held_bytes": held, "free_bytes": free.value}), flush=True)
     sys.stdin.read()

@@ -7,8 +7,11 @@ library is given to what that loader gives it to.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import platform
 import shutil
+import stat
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -19,6 +22,7 @@ import torch
 
 from infer.artifact import Signature
 from infer.isolation import HOME
+from infer.memory_errors import last_words
 from infer.readers.aotinductor import Package, look, unfit
 from infer.runtimes import torch_model
 from infer.runtimes.base import Arrays, Options, chosen
@@ -28,6 +32,9 @@ from infer.runtimes.torch_model import has_cuda as has_cuda
 
 # The layout of the weights is compiled, and the code has a lock that CUDA graphs do not take.
 SETTINGS = tuple(one for one in torch_model.SETTINGS if one.name not in ("layout", "cuda-graphs"))
+# All that Python is told of an error in compiled code: which call it was in.
+_NO_MORE = "API call failed"
+_STDERR = 2  # of a worker, its log
 _PROCESSOR_HAS = {
     "AVX2": "_is_avx2_supported",
     "AVX512": "_is_avx512_supported",
@@ -45,10 +52,10 @@ class AOTInductor(TorchModel):
             _check_fit(package, options.device)
             super().__init__(options, chosen(SETTINGS, options))
             folder = _unpack(archive, package)
-        runner = _runner(package, folder, options.device)
+        runner = _called(_runner, package, folder, options.device)
         if options.device == "cpu":
             shutil.rmtree(folder)  # the library stays mapped; kernels of a GPU are read later
-        self._call: Callable[..., Any] = lambda *tensors: runner.run(list(tensors))
+        self._call: Callable[..., Any] = lambda *tensors: _called(runner.run, list(tensors))
         self.notes += package.notes
         self.signature = _signature(package, options.manifest.get("signature"))
         self._outputs = [spec.name for spec in self.signature.outputs] or None
@@ -105,6 +112,22 @@ def _runner(package: Package, folder: Path, device: str) -> Any:
     if device == "cpu":
         return found.AOTIModelContainerRunnerCpu(library, 1)
     return found.AOTIModelContainerRunnerCuda(library, 1, device, str(folder))
+
+
+def _called(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call what ends in compiled code.
+
+    Raises:
+        torch.OutOfMemoryError: memory was short: PyTorch only prints what an error there was.
+    """
+    try:
+        return call(*arguments)
+    except RuntimeError as error:
+        if _NO_MORE in str(error) and stat.S_ISREG(os.fstat(_STDERR).st_mode):
+            with contextlib.suppress(OSError):
+                if said := last_words(Path(f"/proc/self/fd/{_STDERR}")):
+                    raise torch.OutOfMemoryError(said) from error
+        raise
 
 
 def _signature(package: Package, stated: Any) -> Signature:
