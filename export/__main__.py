@@ -43,10 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Export what is asked for; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        formats = _at_hand(options.format)
+        device = device_to_compile_for(options.device)
+        formats = _at_hand(options.format, device)
         jobs = _of_sizes(_jobs(options, formats), options.size)
         evaluations = _evaluations([source for source, _ in jobs], options)
-        device = device_to_compile_for(options.device)
     except (ValueError, WeightsError, DataError, UsageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -104,11 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _at_hand(asked: list[str]) -> list[str]:
-    """The formats that are asked for; of all, those that this machine has a compiler for."""
+def _at_hand(asked: list[str], device: str) -> list[str]:
+    """The formats that are asked for; of all, those that this machine can compile for a device."""
     formats = choose(asked or ["all"])
     for name in choose(["all"]):
-        problem = missing_compiler(name)
+        problem = missing_compiler(name, device)
         if problem and name not in asked:
             print(f"{name} is left out: it {problem}", file=sys.stderr)
             formats.remove(name)

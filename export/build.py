@@ -66,7 +66,7 @@ def build(
     exporter = EXPORTERS[name]
     device = device if exporter.compiles else "cpu"  # the others run on both
     python = _python(exporter, device)
-    if problem := missing_compiler(name):
+    if problem := missing_compiler(name, device):
         raise ExportError(problem)
     final = out / source.name / name
     partial = out / source.name / f".{name}.partial"

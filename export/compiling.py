@@ -1,9 +1,10 @@
-"""What exporters that compile need of this machine: a C++ compiler, and a device."""
+"""What exporters that compile need of this machine: a C++ compiler, a device, CUDA's headers."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 from export.exporters import EXPORTERS
 from infer import nvml
@@ -16,11 +17,29 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "g++"))
 
 
-def missing_compiler(name: str) -> str | None:
-    """Why an exporter cannot compile here; None if it can, or need not."""
-    if not EXPORTERS[name].compiles or compiler():
+def toolkit() -> Path | None:
+    """The folder of the CUDA toolkit that PyTorch would look for headers in; None without them.
+
+    PyTorch's packages bring libraries, but not all headers that its compiled code includes.
+    """
+    named = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
+    nvcc = shutil.which("nvcc")
+    found = Path(named or (Path(nvcc).parent.parent if nvcc else "/usr/local/cuda"))
+    return found if (found / "include" / "cuda_runtime.h").is_file() else None
+
+
+def missing_compiler(name: str, device: str = "cpu") -> str | None:
+    """Why an exporter cannot compile for a device here; None if it can, or need not."""
+    if not EXPORTERS[name].compiles:
         return None
-    return "takes a C++ compiler, and there is none here: install g++, or name one in CXX"
+    if compiler() is None:
+        return "takes a C++ compiler, and there is none here: install g++, or name one in CXX"
+    if device == "cuda" and toolkit() is None:
+        return (
+            "takes CUDA's headers to compile for a card, and there are none here: install the CUDA "
+            "toolkit, or name its folder in CUDA_HOME (--device cpu compiles for the CPU)"
+        )
+    return None
 
 
 def device_to_compile_for(wanted: str) -> str:

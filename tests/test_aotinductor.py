@@ -275,3 +275,21 @@ def test_the_device_to_compile_for_is_a_card_that_pytorch_can_use(
     monkeypatch.setattr(compiling, "visible", lambda all_cards, variable: cards)
     monkeypatch.setattr(compiling, "has_cuda_build", lambda runtime: build)
     assert compiling.device_to_compile_for(wanted) == device
+
+
+@pytest.mark.parametrize("variable", ["CUDA_HOME", "CUDA_PATH"])
+def test_a_package_for_a_card_takes_the_headers_of_the_toolkit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Without them PyTorch fails when it compiles, minutes later."""
+    for name in ("CUDA_HOME", "CUDA_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+
+    assert "CUDA_HOME" in str(compiling.missing_compiler("aotinductor", "cuda"))
+    assert compiling.missing_compiler("aotinductor", "cpu") is None
+    assert compiling.missing_compiler("onnx-torch", "cuda") is None
+
+    (tmp_path / "include").mkdir()
+    (tmp_path / "include" / "cuda_runtime.h").touch()
+    assert compiling.missing_compiler("aotinductor", "cuda") is None
