@@ -2,8 +2,11 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 from runs import wait_until
 
@@ -104,6 +107,23 @@ def test_stage_that_fails_or_has_no_end_stops_no_other(folder, monkeypatch):
         statuses.values()
     )
     assert [kept for _, _, kept in seen] == [False, *[True] * (len(seen) - 1)]
+
+
+def test_what_a_stage_started_ends_with_it(tmp_path):
+    """As exporters that an exporter's process started, which is killed as its caller ends."""
+    grandchild = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
+    stage = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", stage],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    pid = int(process.stdout.readline())
+    assert runner._wait(process, 0.1)[0] == "timed_out"
+    process.stdout.close()
+    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", 5)
 
 
 def test_ctrl_c_keeps_what_is_done_and_leaves_out_the_rest(folder, start_cli):

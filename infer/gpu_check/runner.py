@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -177,6 +178,8 @@ class Check:
                 stdout=log,
                 stderr=log,
                 env=os.environ | self._variables,
+                # Ctrl-C reaches it from here alone: a second one would end it without its result.
+                start_new_session=True,
             )
             limit = setting.seconds * _LONGER + _LONGER_S
             status, reason = _wait(process, limit)
@@ -219,10 +222,17 @@ class Check:
             self._variables[isolation.VARIABLE] = "off"
 
 
+def _signal_all(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a stage and the processes of its session that are still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
 def _wait(process: subprocess.Popen[bytes], limit_s: float) -> tuple[str, str]:
     """Wait for a stage; status and reason if it did not end by itself.
 
-    A stage that is interrupted still writes what a run has measured.
+    A stage that is interrupted still writes what a run has measured. What it started ends with it:
+    an exporter that went on would be in the way of what is measured next.
     """
     try:
         process.wait(limit_s)
@@ -231,10 +241,9 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float) -> tuple[str, str]:
         status, reason = "timed_out", f"it had no end after {limit_s:.0f} s"
     except KeyboardInterrupt:
         status, reason = INTERRUPTED, "by Ctrl-C"
-    process.send_signal(signal.SIGINT)
-    try:
+    _signal_all(process, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_TO_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    _signal_all(process, signal.SIGKILL)
+    process.wait()
     return status, reason
