@@ -121,6 +121,32 @@ class TestTorch:
         backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, _ = before
         backends.cudnn.benchmark = before[2]
 
+    @pytest.mark.parametrize(
+        ("capability", "built", "fits"),
+        [
+            ((9, 0), "sm_80 sm_90", True),
+            ((8, 9), "sm_75 sm_86", True),  # of the same major version, and no lower minor one
+            ((8, 0), "sm_75 sm_86", False),
+            ((6, 1), "sm_75 sm_80 sm_90 compute_120", False),
+            ((12, 0), "sm_80 compute_90", True),  # compiled as it is loaded
+            ((12, 0), "sm_90a", False),
+            ((9, 0), "sm_90a", True),
+        ],
+    )
+    def test_a_card_that_the_build_has_no_kernels_for_is_known_before_a_call(
+        self, torch, monkeypatch, capability, built, fits
+    ):
+        from infer.runtimes import torch_model
+
+        monkeypatch.setattr(torch.version, "cuda", "13.0")
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+        monkeypatch.setattr(torch.cuda, "get_arch_list", built.split)
+
+        problem = torch_model.has_cuda()
+        assert (problem is None) == fits
+        assert fits or ".".join(map(str, capability)) in problem
+
     @pytest.mark.parametrize(("device", "peak"), [("cuda", 7), ("cpu", None)])
     def test_memory_on_a_card_is_what_pytorch_counts(self, torch, monkeypatch, device, peak):
         from infer.runtimes.torch_model import TorchModel

@@ -182,7 +182,29 @@ def has_cuda() -> str | None:
             "look at nvidia-smi and CUDA_VISIBLE_DEVICES; the driver must be new enough for "
             f"CUDA {torch.version.cuda}"
         )
+    capability, built = torch.cuda.get_device_capability(), torch.cuda.get_arch_list()
+    if built and not any(_runs_on(capability, one) for one in built):
+        return (
+            f"PyTorch {torch.__version__} has no kernels for a card of compute capability "
+            f"{'.'.join(map(str, capability))}, only {', '.join(built)}: install a build for "
+            "another CUDA (pytorch.org, Get Started)"
+        )
     return None
+
+
+def _runs_on(capability: tuple[int, int], built: str) -> bool:
+    """Whether what was built for "sm_86" or "compute_90" runs on a card.
+
+    Machine code runs on cards of the same major version and no lower minor one, but for that of an
+    "a", which runs on its own alone; "compute" is compiled for any later card as it is loaded
+    (CUDA C++ Programming Guide, "Compute Capabilities").
+    """
+    kind, _, number = built.partition("_")
+    digits = number.rstrip("af")
+    version = int(digits[:-1]), int(digits[-1])
+    if number.endswith("a"):
+        return capability == version
+    return capability >= version and (kind == "compute" or capability[0] == version[0])
 
 
 def devices() -> list[str]:
