@@ -422,9 +422,12 @@ class Worker:
                 seconds = min(call() for _ in range(_CHECKED_CALLS))
                 timed_s += time.perf_counter() - ready
             except Exception as error:
-                if not is_out_of_memory(error):
+                if is_out_of_memory(error):
+                    ended, no_memory = f"no memory for a batch of {batch}", batch
+                elif rates:  # libraries count in 32 bits, here and there
+                    ended = f"a batch of {batch} failed: {_line(error)}"
+                else:
                     raise
-                ended, no_memory = f"no memory for a batch of {batch}", batch
                 break
             rates[batch] = batch / seconds
             recent = list(rates.values())[-3:]

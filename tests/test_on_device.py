@@ -148,15 +148,16 @@ def test_a_worker_warms_up_for_as_long_as_it_is_told(on_card):
 class Compiling:
     """A model that compiles for each size of a batch, by a clock of its own."""
 
-    def __init__(self, *, compile_s, call_s, most=1 << 30):
+    def __init__(self, *, compile_s, call_s, most=1 << 30, error=None):
         self.now = 0.0
+        self._error = error or RuntimeError("CUDA out of memory.")
         self._compile_s, self._call_s, self._most = compile_s, call_s, most
         self._known = set()
 
     def run(self, inputs):
         batch = len(inputs["image"])
         if batch > self._most:
-            raise RuntimeError("CUDA out of memory.")
+            raise self._error
         self.now += self._call_s + (0 if batch in self._known else self._compile_s)
         self._known.add(batch)
 
@@ -198,6 +199,18 @@ def test_a_sweep_ends_where_memory_or_its_time_does(monkeypatch):
     assert (max(found["samples_per_s"]), found["no_memory"]) == (256, 512)
     assert found["ended"] == "no memory for a batch of 512"
     assert swept(monkeypatch, "cuda", slow, limit_s=10, patience_s=50)["ended"] == "10 s were over"
+
+
+def test_a_batch_that_is_too_large_for_a_library_ends_a_sweep_and_no_artifact(monkeypatch):
+    error = RuntimeError("CUDNN_STATUS_NOT_SUPPORTED: 32-bit indices")
+    model = Compiling(compile_s=0, call_s=1e-3, most=256, error=error)
+    found = swept(monkeypatch, "cuda", model, limit_s=10, patience_s=50)
+    assert (max(found["samples_per_s"]), found["no_memory"]) == (256, None)
+    assert found["ended"] == f"a batch of 512 failed: RuntimeError: {error}"
+
+    model = Compiling(compile_s=0, call_s=1e-3, most=0, error=error)
+    with pytest.raises(RuntimeError):
+        swept(monkeypatch, "cuda", model, limit_s=10, patience_s=50)
 
 
 # Memory of the card
