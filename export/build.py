@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from export.compiling import missing_compiler
+from export.compiling import card_to_compile_for, missing_compiler
 from export.evaluation import Evaluation
 from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
 from export.one import CHECKED_BATCHES
 from export.weights_at_hand import Source
 from infer.artifact import Artifact, Manifest, Signature, TensorSpec, write_manifest
+from infer.cuda_start import seeing
 from infer.interpreters import python_of, python_with
 from infer.outcome import Failure
 from infer.parity import compare, read_outputs
@@ -141,8 +142,7 @@ def _export(
         )
     )
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    if device == "cpu":
-        environment |= WITHOUT_CUDA
+    environment |= WITHOUT_CUDA if device == "cpu" else seeing(card_to_compile_for())
     try:
         done = subprocess.run(
             [python, "-m", "export.one", str(job)],
@@ -213,6 +213,7 @@ def _verify(artifact: Artifact, folder: Path, device: str) -> dict[str, float]:
         with WorkerProcess(
             artifact,
             device=device,
+            card=card_to_compile_for() if device == "cuda" else None,
             threads=1,
             scratch=folder / "scratch",
             log=log,

@@ -42,6 +42,15 @@ def missing_compiler(name: str, device: str = "cpu") -> str | None:
     return None
 
 
+def card_to_compile_for() -> str | None:
+    """What CUDA_VISIBLE_DEVICES is to be; the card that a run takes, where there are several kinds.
+
+    None leaves it as it is.
+    """
+    cards = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return next((card.visible_as for card in cards if not card.unusable), None)
+
+
 def device_to_compile_for(wanted: str) -> str:
     """What "auto" is: "cuda" where there is a card and a PyTorch for CUDA, otherwise "cpu".
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from export import build
+from export import build, compiling
 from infer.process import WITHOUT_CUDA, _environment
 
 # As JAX's own plugin on such a machine: it finds no device where all are hidden, and JAX is not to
@@ -63,3 +63,10 @@ def test_exports_and_workers_on_the_cpu_are_started_so(tmp_path, monkeypatch):
     evaluation = SimpleNamespace(images=lambda count: [0.0])
     found = build._export(source, "jax-export", tmp_path, evaluation, sys.executable, "cpu")
     assert found.items() >= WITHOUT_CUDA.items()
+
+    # A package for a card is compiled for the one that a run takes, not CUDA's fastest.
+    cards = [SimpleNamespace(unusable="prohibited"), SimpleNamespace(unusable=None)]
+    cards[1].visible_as = "GPU-1"
+    monkeypatch.setattr(compiling, "visible", lambda *_: cards)
+    found = build._export(source, "aotinductor", tmp_path, evaluation, sys.executable, "cuda")
+    assert found["CUDA_VISIBLE_DEVICES"] == "GPU-1"
