@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from export.build import Built, ExportError, build
+from export.build import Built, ExportError, build, not_installed
 from export.compiling import device_to_compile_for, missing_compiler
 from export.evaluation import Evaluation, resized, write_evaluation
 from export.exporters import EXPORTERS, choose
@@ -33,6 +33,7 @@ from train.weights import WeightsError
 
 OUT = Path("artifacts/exported")
 INPUTS = Path("artifacts/inputs")
+INSTALLED = "installed"
 # An exporter keeps about one core busy and takes about so much memory.
 _EXPORTER_BYTES = 2 << 30
 
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         action="extend",
         metavar="NAME",
-        help=f"all (default), onnx, {', '.join(EXPORTERS)}",
+        help=f"all (default), installed (those whose frameworks are), onnx, {', '.join(EXPORTERS)}",
     )
     parser.add_argument(
         "--comparison",
@@ -105,13 +106,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _at_hand(asked: list[str], device: str) -> list[str]:
-    """The formats that are asked for; of all, those that this machine can compile for a device."""
-    formats = choose(asked or ["all"])
-    for name in choose(["all"]):
+    """The formats that are asked for; of all, those that this machine can compile for a device.
+
+    Of those that are installed, all whose frameworks are; what is left out is said.
+    """
+    formats = choose(["all" if name == INSTALLED else name for name in asked or ["all"]])
+    for name in [name for name in formats if name not in asked]:
         problem = missing_compiler(name, device)
-        if problem and name not in asked:
-            print(f"{name} is left out: it {problem}", file=sys.stderr)
+        reason = f"it {problem}" if problem else ""
+        if INSTALLED in asked and not problem:
+            reason = not_installed(name, device)
+        if reason:
+            print(f"{name} is left out: {reason}", file=sys.stderr)
             formats.remove(name)
+    if not formats:
+        raise ValueError("no framework is installed that something could be exported with")
     return formats
 
 

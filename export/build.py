@@ -94,6 +94,16 @@ def build(
     return Built(final, max(differences.values()))
 
 
+def not_installed(name: str, device: str) -> str:
+    """What an exporter lacks here, and how to install it; empty if it lacks nothing."""
+    exporter = EXPORTERS[name]
+    try:
+        _python(exporter, device if exporter.compiles else "cpu")
+    except ExportError as error:
+        return str(error)
+    return ""
+
+
 def _python(exporter: Exporter, device: str) -> str:
     """The interpreter that has all that an exporter needs, and whether its check can run.
 

@@ -76,6 +76,36 @@ def test_an_unknown_format_is_named_with_those_that_there_are(name: str) -> None
         assert known in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        (["installed"], ["torchscript", "torch-export", "onnx-torch"]),
+        (["jax-export", "installed"], ["jax-export", "torchscript", "torch-export", "onnx-torch"]),
+        (["torchscript"], ["torchscript"]),
+        (["aotinductor"], ["aotinductor"]),  # what is named fails by name
+        (["all"], [name for name in ALL if name != "aotinductor"]),
+    ],
+)
+def test_formats_that_cannot_be_made_here_are_left_out_by_name(
+    asked: list[str],
+    chosen: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On a machine with PyTorch alone, and no compiler."""
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    look = build_module.python_with
+
+    def only_torch(packages: Any) -> str | None:
+        return None if {"tensorflow", "jax"} & {*packages} else look(["numpy"])
+
+    monkeypatch.setattr(build_module, "python_with", only_torch)
+    assert command_line._at_hand(asked, "cpu") == chosen
+    said = capsys.readouterr().err
+    assert ("aotinductor is left out" in said) == (asked[-1] in ("installed", "all"))
+    assert ("saved-model is left out: tensorflow" in said) == ("installed" in asked)
+
+
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_the_registry_fits_the_code(name: str) -> None:
     exporter = EXPORTERS[name]

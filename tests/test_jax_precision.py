@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 jax = pytest.importorskip("jax")
@@ -103,3 +105,24 @@ def test_option_that_the_program_overrules_is_said(tmp_path, loaded):
     path = exported(tmp_path, lambda image: network(image, "highest", "highest"))
     model = loaded(path, tf32=True)
     assert model.notes == ["--tf32 does not reach it: its products ask for float32 themselves"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Unknown backend cuda"), AssertionError()])
+def test_jax_without_a_card_says_so_and_goes_on(monkeypatch, error):
+    """JAX 0.11 asserts where no file of /dev is of a card."""
+    from infer.runtimes import jax_export
+
+    def devices(platform):
+        raise error
+
+    before = jax.config.jax_platforms
+    monkeypatch.setattr(jax_export.jax, "devices", devices)
+    assert "sees no GPU (" in jax_export.has_cuda()
+    assert "()" not in jax_export.has_cuda()
+    assert jax.config.jax_platforms == before
+
+
+def test_jax_set_up_as_it_comes_sets_no_flags(tmp_path, loaded, monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    loaded(exported(tmp_path))
+    assert "XLA_FLAGS" not in os.environ

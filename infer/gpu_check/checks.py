@@ -88,7 +88,7 @@ def export(setting: Setting) -> Result:
     root = Path(found.origin).resolve().parents[1]
     weights = sorted((root / PRETRAINED).glob("*.safetensors"))
     command = [sys.executable, "-m", "export", *map(str, weights), "--size", *map(str, SIZES)]
-    command += ["--out", str(setting.out / EXPORTED)]
+    command += ["--out", str(setting.out / EXPORTED), "--format", "installed"]
     if setting.data_root:
         command += ["--data-root", str(setting.data_root)]
     else:

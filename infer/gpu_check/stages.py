@@ -27,10 +27,10 @@ STAGES = {
     "sandbox": Stage("which layer of the sandbox keeps CUDA from starting", 0.5, needs_card=True),
     "export": Stage("the pretrained weights in every format", 3.0),
     "runtimes": Stage("what each runtime can run on", 0.7),
-    "measure": Stage("times and agreement", 4.0, of_artifacts=True),
-    "tf32": Stage("the same with TF32 allowed", 1.5, needs_card=True, of_artifacts=True),
+    "measure": Stage("times and agreement", 6.0, of_artifacts=True),
+    "tf32": Stage("the same with TF32 allowed", 2.0, needs_card=True, of_artifacts=True),
     "self-test": Stage("how often equal artifacts are told apart", 2.0, of_artifacts=True),
     "failures": Stage("whether failures come to their outcome", 1.5, of_artifacts=True),
-    "sweep": Stage("how throughput grows with the batch", 1.5, of_artifacts=True),
+    "sweep": Stage("how throughput grows with the batch", 2.0, of_artifacts=True),
     "ceiling": Stage("what the machine could do at best", 0.5),
 }

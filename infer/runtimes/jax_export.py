@@ -58,7 +58,8 @@ class JaxExport:
         self._settings = chosen(SETTINGS, options)
         # XLA reads them when the first device is asked for; of two the later counts.
         flags = [_FLAGS[item] for item in self._settings.items() if item in _FLAGS]
-        os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
+        if flags:
+            os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
         if options.device == "cpu":
             jax.config.update("jax_platforms", "cpu")
         elif problem := has_cuda():
@@ -279,10 +280,11 @@ def has_cuda() -> str | None:
     jax.config.update("jax_platforms", "cuda")  # whatever JAX_PLATFORMS says
     try:
         jax.devices("cuda")
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # the latter where there is no /dev/nvidia0
         jax.config.update("jax_platforms", before)
+        why = _line(error) or "no file of /dev is of one"
         return (
-            f"JAX {jax.__version__} sees no GPU ({_line(error)}): pip install 'jax[cuda13]', or "
+            f"JAX {jax.__version__} sees no GPU ({why}): pip install 'jax[cuda13]', or "
             "'jax[cuda12]' for a driver of CUDA 12"
         )
     return None
