@@ -290,19 +290,26 @@ class Run:
             if self._bench.plan.device == "cuda":
                 batches = [batch] if record["inputs"]["only_batch"] else [batch, 1]
                 record["device_time"] = worker.ask("device_time", batches=batches)
-            if "sweep" in protocol.scenarios and not record["inputs"]["only_batch"]:
-                patience_s = self._bench.plan.timeout_s / 2
-                record["sweep"] = worker.ask("sweep", limit_s=limit_s, patience_s=patience_s)
-                memory.look(worker)
-                held = memory.record(worker).values()
-                record["gpu_swept_bytes"] = max(filter(None, held), default=None)
             record["footprint"] = worker.ask("footprint")
+            if "sweep" in protocol.scenarios and not record["inputs"]["only_batch"]:
+                record |= self._sweep(worker, memory, limit_s)
         if self._bench.artifacts[label].format == "onnx":
             record["flops_per_sample"] = flops_per_sample(
                 self._bench.artifacts[label].payload, record["load"]["signature"]["inputs"]
             )
         self._check_outputs(label, record["predict"]["samples"])
         self._bench.store.add("survey", artifact=label, elapsed_s=self._elapsed(), **record)
+
+    def _sweep(self, worker: WorkerProcess, memory: GpuMemory, limit_s: float) -> dict[str, Any]:
+        """Have growing batches timed, after all else: one that is too large may end the process."""
+        patience_s = self._bench.plan.timeout_s / 2
+        try:
+            found = worker.ask("sweep", limit_s=limit_s, patience_s=patience_s)
+            memory.look(worker)
+            held = memory.record(worker).values()
+        except Failure as failure:
+            return {"sweep": {"samples_per_s": {}, "ended": failure.reason, "no_memory": None}}
+        return {"sweep": found, "gpu_swept_bytes": max(filter(None, held), default=None)}
 
     def _make_up_inputs(self, label: str, signature: Signature) -> None:
         """Draw the random inputs of the run from the first signature that tells enough."""
@@ -453,8 +460,9 @@ class Run:
             # Half of the batch that there was no memory for may take more than half of the card,
             # and the reference is there too.
             batches = [batch for batch in batches if batch <= sweep["no_memory"] // 4]
-        swept = map(Point, batches)
-        return tuple(dict.fromkeys((*self._bench.plan.protocol.points, *swept)))
+        points = tuple(dict.fromkeys((*self._bench.plan.protocol.points, *map(Point, batches))))
+        # A sweep alone, of which nothing is left.
+        return points or (Point(self._bench.protocol.batch),)
 
     def _burst(
         self,

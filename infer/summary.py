@@ -725,6 +725,8 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
         values["notes"] = survey["load"].get("notes", []) + _device_notes(label, survey, run)
         if failed := survey.get("device_time", {}).get("failed"):
             values["notes"] = [*values["notes"], f"not timed on the device itself: {failed}"]
+        if (sweep := survey.get("sweep")) and not sweep["samples_per_s"]:
+            values["notes"] = [*values["notes"], f"the sweep came to nothing: {sweep['ended']}"]
     values["timings"] = {
         point: _timing(label, point, found) for point in found.bursts.get(label, {})
     }

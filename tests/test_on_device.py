@@ -3,6 +3,8 @@
 import itertools
 import json
 import math
+import os
+import signal
 import time
 
 import numpy as np
@@ -19,6 +21,7 @@ from infer.process import WorkerProcess
 from infer.protocol import Protocol
 from infer.results import Store
 from infer.steadiness import Steadiness
+from infer.summary import summarize
 from infer.warming import warmed_up
 from infer.worker import Worker
 
@@ -211,6 +214,31 @@ def test_a_batch_that_is_too_large_for_a_library_ends_a_sweep_and_no_artifact(mo
     model = Compiling(compile_s=0, call_s=1e-3, most=0, error=error)
     with pytest.raises(RuntimeError):
         swept(monkeypatch, "cuda", model, limit_s=10, patience_s=50)
+
+
+def test_a_sweep_that_ends_the_process_leaves_what_was_measured_before(
+    tmp_path, fake_artifact, inputs_file, monkeypatch
+):
+    """A library that gives up on a batch it cannot hold says nothing of those that it can."""
+    ask = WorkerProcess.ask
+
+    def killed(self, action, **arguments):
+        if action == "sweep":
+            os.kill(self.pid, signal.SIGKILL)
+        return ask(self, action, **arguments)
+
+    monkeypatch.setattr(WorkerProcess, "ask", killed)
+    protocol = Protocol("quick", generations=1, bursts=1, batch=4, scenarios=("sweep",))
+    inputs = inputs_file(tmp_path / "inputs.npz")
+    artifacts = (("a", fake_artifact(tmp_path, "a")),)
+    plan = Plan(artifacts, inputs, protocol, device="cpu", threads=1, timeout_s=60)
+    store = Store(tmp_path / "run")
+    Run(plan, store, lambda progress: None).run([])
+    store.close()
+
+    (row,) = summarize(store.records).rows
+    assert (row.outcome, list(row.timings)) == ("ok", ["batch 4"])
+    assert "SIGKILL" in row.notes[-1]
 
 
 # Memory of the card
