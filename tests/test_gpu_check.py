@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import psutil
 import pytest
@@ -124,6 +125,25 @@ def test_what_a_stage_started_ends_with_it(tmp_path):
     assert runner._wait(process, 0.1)[0] == "timed_out"
     process.stdout.close()
     wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", 5)
+
+
+def test_check_goes_on_from_one_before_that_was_cut_off(tmp_path):
+    """Its sandbox is as it was found to be, and what is asked for now is done."""
+    layers = [{"layer": "none", "context": True}, {"layer": "all", "context": False}]
+    (tmp_path / "sandbox.json").write_text(json.dumps({"result": {"layers": layers}}))
+    before = [
+        runner.Done("sandbox", "", "failed", file="sandbox.json"),
+        runner.Done("export", "", "interrupted"),
+    ]
+    (tmp_path / runner.INDEX).write_text(json.dumps([asdict(one) for one in before]))
+    setting = Setting(tmp_path, "cpu", "cpu", None, 1, seconds=30.0)
+    check = runner.Check(setting, [], lambda doing, share: None, ["ceiling"])
+    check.run()
+
+    done = {one.name: one for one in check.done}
+    assert done["export"].status == "interrupted"
+    assert done["ceiling"].status == "ok"
+    assert done["ceiling"].reason == "with the sandbox switched off"
 
 
 def test_ctrl_c_keeps_what_is_done_and_leaves_out_the_rest(folder, start_cli):

@@ -83,6 +83,7 @@ class Check:
         self._before = (
             [Done(**one) for one in json.loads(index.read_text())] if index.exists() else []
         )
+        self._interrupted = False
         self._variables: dict[str, str] = {}  # that later stages have beside their own
         self._end = time.monotonic() + setting.seconds
 
@@ -96,14 +97,12 @@ class Check:
             if name not in self._only and before:
                 for one in before:
                     self._add(one)
+                if name == "sandbox":
+                    self._without_sandbox()
             elif reason:
                 self._add(Done(name, STAGES[name].what, "left_out", reason))
             else:
                 self._stage(name, jobs, names[number:])
-
-    @property
-    def _interrupted(self) -> bool:
-        return any(one.status == INTERRUPTED for one in self.done)
 
     def _why_left_out(self, name: str, jobs: list[Job]) -> str:
         if self._interrupted:
@@ -125,7 +124,9 @@ class Check:
             if self._interrupted:
                 return
             own = replace(self._setting, seconds=seconds / len(jobs), artifacts=tuple(artifacts))
-            self._add(self._process(name, group, own))
+            done = self._process(name, group, own)
+            self._interrupted = done.status == INTERRUPTED
+            self._add(done)
         if name == "sandbox":
             self._without_sandbox()
 
