@@ -29,7 +29,7 @@ STAGES = {
     "runtimes": Stage("what each runtime can run on", 0.7),
     "measure": Stage("times and agreement", 6.0, of_artifacts=True),
     "tf32": Stage("the same with TF32 allowed", 2.0, needs_card=True, of_artifacts=True),
-    "self-test": Stage("how often equal artifacts are told apart", 2.0, of_artifacts=True),
+    "self-test": Stage("how often equal artifacts are told apart", 4.0, of_artifacts=True),
     "failures": Stage("whether failures come to their outcome", 1.5, of_artifacts=True),
     "sweep": Stage("how throughput grows with the batch", 2.0, of_artifacts=True),
     "ceiling": Stage("what the machine could do at best", 0.5),
