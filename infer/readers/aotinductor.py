@@ -11,7 +11,6 @@ import json
 import os
 import re
 import zipfile
-import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
 from infer.errors import ArtifactError, DamagedError
-from infer.readers.archive import Archive
+from infer.readers.archive import DAMAGE, Archive
 from infer.readers.description import Description
 from infer.readers.torch_trees import leaf_names
 
@@ -39,17 +38,6 @@ _DTYPE = re.compile(r"_expected_dtype = aoti_torch_dtype_(\w+)\(\)")
 _PLACE = re.compile(r"(?:(\d+) != )?\w+_(size|stride)\[(\d+)\]")
 _WRITTEN = re.compile(r"\((?!const )[\w:]+\*\)\((\w+)\.data_ptr\(\)\)")
 _FIXED_THREADS = re.compile(r"omp parallel num_threads\((\d+)\)")
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-)
 
 
 @dataclass(frozen=True)
@@ -101,7 +89,7 @@ def describe(path: Path) -> Description:
     try:
         with zipfile.ZipFile(path) as archive:
             package = look(archive)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DamagedError(f"a damaged archive ({type(error).__name__}: {error})") from None
     notes = [*package.notes, package.problem or ""]
     if package.device == "cpu":

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 
 from infer.errors import ArtifactError, DamagedError
+
+# What reading a damaged archive, or what lies in it, ends in.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+)
 
 
 class Archive:

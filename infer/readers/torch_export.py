@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from infer.artifact import Signature, TensorSpec
 from infer.dtypes import ANY
 from infer.errors import ArtifactError, DamagedError
-from infer.readers.archive import Archive
+from infer.readers.archive import DAMAGE, Archive
 from infer.readers.description import Description
 from infer.readers.torch_trees import leaf_names
 
@@ -52,17 +51,6 @@ _VIEWS = re.compile(
     r"aten\.(alias|detach|expand|narrow|permute|select|slice|squeeze|t|transpose|unsqueeze|view)\."
 )
 _IN_PLACE = re.compile(r"\.\w*[a-z0-9]_\.")
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-)
 
 
 def is_archive(names: set[str]) -> bool:
@@ -79,7 +67,7 @@ def describe(path: Path) -> Description:
     try:
         with zipfile.ZipFile(path) as archive:
             return _describe(Archive(archive, _MOST_JSON))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DamagedError(f"a damaged archive ({type(error).__name__}: {error})") from None
 
 
