@@ -68,7 +68,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     assert {name: one["outcome"] for name, one in provoked.items()} == {
         "one killed": "crash",
         "one stopped": "hang",
-        "a model that answers from the CPU": "wrong_device",
+        "a model that answers from a card": "wrong_device",
     }
     assert provoked["one killed"]["reason"].startswith("the process killed by SIGKILL")
     assert provoked["one killed"]["next_process"] == "ok"
@@ -183,6 +183,19 @@ def test_wrong_usage_is_said_in_a_line(folder, monkeypatch, capsys, options, sai
     errors = capsys.readouterr().err
     assert said in errors
     assert len(errors.splitlines()) == 1
+
+
+def test_program_that_calculates_on_the_cpu_is_caught_by_what_pytorch_says(tmp_path):
+    """As on a card, with the CPU's answer to where the outputs are."""
+    path = tmp_path / "on-cpu.pt"
+    code = (
+        "import sys, torch; program = torch.jit.load(sys.argv[1]); "
+        "print(program(torch.ones(2, 3)).device, 'aten::cpu' in str(program.inlined_graph))"
+    )
+    for arguments in ([str(checks._ON_CPU), str(path)], ["-c", code, str(path)]):
+        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["cpu", "True"]
 
 
 def layer(name, *, starts):

@@ -32,17 +32,19 @@ from infer.results import read_records
 from infer.runtimes import RUNTIMES, takers
 from infer.selftest import measured
 from infer.selftest_artifacts import copy_artifact, write_fake, write_inputs
-from infer.usage import NOT_MEASURED, WRONG_USAGE
+from infer.usage import WRONG_USAGE
 
 Result = dict[str, Any]
 RUNS = "runs"
 SIZES = (28, 64)
 PRETRAINED = "artifacts/pretrained"
+_ON_CPU = Path(__file__).with_name("torch_on_cpu.py")
 _HOLDER = Path(__file__).with_name("hold_memory.py")
 # What is left free of the card's memory, that no runtime fits into.
 _LEFT_BYTES = 64 << 20
 # A card's memory that comes back when a process has been ended may lack so much: others use it too.
 _SLACK_BYTES = 64 << 20
+_CALLED = {"cpu": "the CPU", "cuda": "a card"}
 # How long a worker calls that is disturbed, and may take to answer.
 _CALLS_S, _SOON_S = 2.0, 4.0
 # Few turns leave time for generations, which intervals stand on.
@@ -197,7 +199,7 @@ def failures(setting: Setting) -> Result:
         f"{first.name} killed": _provoked(setting, first, signal.SIGKILL, "crash"),
         f"{first.name} stopped": _provoked(setting, first, signal.SIGSTOP, "hang"),
     }
-    found["a model that answers from the CPU"] = _wrong_device(setting)
+    found |= _wrong_device(setting)
     if setting.device == "cuda":
         with _memory_held(setting.card, _LEFT_BYTES) as held:
             for path in setting.artifacts:
@@ -295,18 +297,26 @@ def _inputs_of(path: Path, setting: Setting) -> Path:
     return (path / manifest.evaluation["file"]).resolve()
 
 
-def _wrong_device(setting: Setting) -> Result:
-    """A model that says that it ran elsewhere, as one does whose runtime falls back to the CPU."""
+def _wrong_device(setting: Setting) -> dict[str, Result]:
+    """Models that run elsewhere than they are asked to, and say so."""
     elsewhere = "cpu" if setting.device == "cuda" else "cuda"
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
         here = Path(folder)
-        write_inputs(here / "inputs.npz")
-        (_, made), *_ = write_fake(here / "fake", device=elsewhere)
-        arguments = ["run", str(made), "--inputs", str(here / "inputs.npz")]
-        arguments += ["--device", setting.wanted, "--out", str(here / RUNS)]
-        status = cli.main([*arguments, "--json", str(here / "out.json")])
-        (row,) = json.loads((here / "out.json").read_text())["rows"]
-        assert status == NOT_MEASURED
+        (_, fake), *_ = write_fake(here / "fake", device=elsewhere)
+        made = {f"a model that answers from {_CALLED[elsewhere]}": fake}
+        if setting.device == "cuda" and importlib.util.find_spec("torch") is not None:
+            path = here / "on-cpu.pt"
+            subprocess.run([sys.executable, str(_ON_CPU), str(path)], check=True)
+            made["a TorchScript program that calculates on the CPU"] = path
+        return {what: _run_elsewhere(path, here, setting) for what, path in made.items()}
+
+
+def _run_elsewhere(path: Path, folder: Path, setting: Setting) -> Result:
+    inputs, summary = folder / "inputs.npz", folder / "summary.json"
+    write_inputs(inputs)
+    arguments = ["run", str(path), "--inputs", str(inputs), "--device", setting.wanted, "--trust"]
+    cli.main([*arguments, "--out", str(folder / RUNS), "--json", str(summary)])
+    (row,) = json.loads(summary.read_text())["rows"]
     return {"expected": "wrong_device", "outcome": row["outcome"], "reason": row["reason"]}
 
 
