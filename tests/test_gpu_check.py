@@ -42,7 +42,10 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     status = main(arguments(folder, "--budget", "8s", "--json", str(folder / "out.json")))
 
     done = {one["name"]: one for one in json.loads((folder / "out.json").read_text())}
-    assert status == 0, done
+    # On a busy machine so short a time may not do for byte copies, which is then said.
+    short = done["self-test"]["status"] == "failed"
+    assert status == (3 if short else 0), done
+    assert not short or done["self-test"]["reason"] == "its time was too short for 3 generations"
     assert list(done) == [
         *("machine", "sandbox", "export", "runtimes", "measure made", "tf32"),
         *("self-test", "failures", "sweep", "ceiling"),
@@ -55,7 +58,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     results = {
         name: json.loads((folder / "out" / one["file"]).read_text())["result"]
         for name, one in done.items()
-        if one["status"] == "ok"
+        if one["file"]
     }
     assert results["machine"]["memory"]["total_bytes"] > 0
     rows = results["measure made"]["summary"]["rows"]

@@ -189,7 +189,8 @@ def self_test(setting: Setting) -> Result:
             card=setting.card,
             trials=(_TRIAL,),
         )
-    return {"verdicts": [asdict(one) for one in found]}
+    problem = "" if found[0].comparisons else f"its time was too short for {_TRIAL} generations"
+    return {"verdicts": [asdict(one) for one in found], PROBLEM: problem}
 
 
 def failures(setting: Setting) -> Result:

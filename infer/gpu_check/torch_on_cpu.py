@@ -12,6 +12,7 @@ class OnCpu(torch.nn.Module):
     """Means of images, N x anything."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """On the CPU."""
         return image.cpu().flatten(1).mean(1, keepdim=True)
 
 
