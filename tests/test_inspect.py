@@ -373,7 +373,7 @@ class TestDoctor:
         found = json.loads(done.stdout)
         runtimes = {one["name"]: one for one in found["runtimes"]}
         assert set(runtimes) == {
-            *("saved-model", "torchscript", "torch-export", "jax-export"),
+            *("saved-model", "torchscript", "torch-export", "aotinductor", "jax-export"),
             *("onnx", "litert", "openvino"),
         }
         for runtime in runtimes.values():

@@ -441,6 +441,7 @@ def test_worker_sees_one_card_or_none(monkeypatch, tmp_path, fake_artifact, devi
         log=tmp_path / "log",
         timeout_s=60,
     ) as worker:
+        worker.start()  # before, the process may not be the worker yet
         environment = psutil.Process(worker.pid).environ()
 
     assert environment["CUDA_VISIBLE_DEVICES"] == seen
