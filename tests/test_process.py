@@ -21,6 +21,7 @@ from infer.outcome import Failure, Outcome
 from infer.process import WorkerProcess
 from infer.protocol import Point, Protocol
 from infer.warming import warmed_up
+from infer.worker import Worker
 
 FOREVER_S = 600
 # How long anything may take that should happen at once, on a busy machine.
@@ -467,3 +468,15 @@ def test_controller_imports_no_framework(root):
     assert not imported & (HEAVY | {"train", "export"})
     # What takes a second to import is imported where it is used: help and errors come at once.
     assert not {"scipy.stats", "scipy.special", "sklearn", "pandas"} & set(done.stdout.split())
+
+
+def test_time_grows_with_the_batch_though_single_calls_are_disturbed(monkeypatch):
+    worker = Worker.__new__(Worker)
+    # Before anything is timed, then single and full in turn.
+    taken = iter([0.5, 0.5, 0.02, 0.001, 0.5, 0.5, 0.02])
+    batches = type("Batches", (list,), {"full": lambda self, index: {}})([{}])
+    monkeypatch.setattr(worker, "_batches", lambda batch: batches, raising=False)
+    monkeypatch.setattr(worker, "_timed", lambda inputs: (next(taken), {}), raising=False)
+    monkeypatch.setattr(worker, "_unfinished", lambda inputs, call_s: None, raising=False)
+
+    assert worker.check(32)["seconds"] == {1: 0.001, 32: 0.02}
