@@ -45,7 +45,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     # On a busy machine so short a time may not do for byte copies, which is then said.
     short = done["self-test"]["status"] == "failed"
     assert status == (3 if short else 0), done
-    assert not short or done["self-test"]["reason"] == "its time was too short for 3 generations"
+    assert not short or "its time was too short" in done["self-test"]["reason"]
     assert list(done) == [
         *("machine", "sandbox", "export", "runtimes", "measure made", "tf32"),
         *("self-test", "failures", "sweep", "ceiling"),

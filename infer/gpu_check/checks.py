@@ -189,7 +189,11 @@ def self_test(setting: Setting) -> Result:
             card=setting.card,
             trials=(_TRIAL,),
         )
-    problem = "" if found[0].comparisons else f"its time was too short for {_TRIAL} generations"
+    problem = (
+        ""
+        if found[0].comparisons
+        else f"its time was too short for {_TRIAL} generations; give a longer --budget"
+    )
     return {"verdicts": [asdict(one) for one in found], PROBLEM: problem}
 
 

@@ -239,7 +239,10 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float) -> tuple[str, str]:
         process.wait(limit_s)
         return "", ""
     except subprocess.TimeoutExpired:
-        status, reason = "timed_out", f"it had no end after {limit_s:.0f} s"
+        status, reason = (
+            "timed_out",
+            f"it had no end after {limit_s:.0f} s; a longer --budget gives it more",
+        )
     except KeyboardInterrupt:
         status, reason = INTERRUPTED, "by Ctrl-C"
     _signal_all(process, signal.SIGINT)
