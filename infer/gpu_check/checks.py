@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -135,7 +135,7 @@ def _run(setting: Setting, *options: str) -> Result:
     common = [*map(str, setting.artifacts), "--trust", "--device", setting.wanted]
     common += ["--threads", str(setting.threads), "--out", str(setting.out / RUNS)]
     common += ["--turns", str(_TURNS), "--budget", f"{setting.seconds:.0f}s"]
-    if setting.inputs and all(_fits(setting.inputs, path) for path in setting.artifacts):
+    if setting.inputs and _fits(setting.inputs, setting.artifacts):
         common += ["--inputs", str(setting.inputs)]
     if setting.memory_limit:
         common += ["--memory-limit", str(setting.memory_limit)]
@@ -276,12 +276,10 @@ def _outcome(
     return {"outcome": "ok", "reason": ""}
 
 
-def _fits(inputs: Path, path: Path) -> bool:
-    """Whether inputs are of the shapes that an artifact states, if it states any."""
-    manifest = open_artifact(path).manifest
-    if manifest is None:
-        return True
+def _fits(inputs: Path, paths: Sequence[Path]) -> bool:
+    """Whether inputs are of the shapes that artifacts state; one that states none takes any."""
     shapes = {name: array.shape for name, array in read_inputs(inputs).items()}
+    manifests = [open_artifact(path).manifest for path in paths]
     return all(
         len(shapes.get(spec.name, ())) == len(spec.shape)
         and all(
@@ -289,12 +287,14 @@ def _fits(inputs: Path, path: Path) -> bool:
             for size, wanted in zip(shapes[spec.name], spec.shape, strict=True)
             if isinstance(wanted, int)
         )
+        for manifest in manifests
+        if manifest is not None
         for spec in manifest.signature.inputs
     )
 
 
 def _inputs_of(path: Path, setting: Setting) -> Path:
-    if setting.inputs and _fits(setting.inputs, path):
+    if setting.inputs and _fits(setting.inputs, [path]):
         return setting.inputs
     manifest = open_artifact(path).manifest
     if manifest is None or manifest.evaluation is None:
