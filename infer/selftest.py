@@ -244,6 +244,7 @@ def measured(
     folder: Path,
     *,
     budget_s: float,
+    generations: int | None = None,
     batch: int,
     turns: int,
     threads: int,
@@ -260,6 +261,7 @@ def measured(
         inputs: for all of them.
         folder: of the run.
         budget_s: seconds for it.
+        generations: where it ends before the budget does.
         batch: samples a call.
         turns: bursts of each in a generation.
         threads: for each worker.
@@ -272,7 +274,14 @@ def measured(
         OSError: the results cannot be written.
     """
     scenario = "single" if batch == 1 else "batch"
-    protocol = replace(UNTIL, budget_s=budget_s, bursts=turns, batch=batch, scenarios=(scenario,))
+    protocol = replace(
+        UNTIL,
+        budget_s=budget_s,
+        generations=generations,
+        bursts=turns,
+        batch=batch,
+        scenarios=(scenario,),
+    )
     plan = Plan(
         tuple(artifacts),
         inputs,

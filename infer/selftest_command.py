@@ -54,6 +54,12 @@ def add(actions: Any) -> None:
         help="for all of the measuring (default: 10m)",
     )
     parser.add_argument(
+        "--generations",
+        type=positive,
+        metavar="N",
+        help="end each measuring after N processes of each artifact, within the budget",
+    )
+    parser.add_argument(
         "--batch", type=positive, nargs="+", default=[1], help="samples a call (default: 1)"
     )
     parser.add_argument(
@@ -128,6 +134,7 @@ def verdicts(
                     inputs,
                     folder / f"run-{number}-{batch}",
                     budget_s=options.budget / len(made) / len(options.batch),
+                    generations=options.generations,
                     batch=batch,
                     turns=options.turns,
                     threads=threads,

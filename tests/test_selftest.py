@@ -117,7 +117,7 @@ def test_no_copy_is_in_two_equal_pairs():
 
 def test_short_form_on_this_machine(tmp_path, run_cli):
     done = run_cli(
-        *("self-test", "--budget", "80s", "--simulated", "20", "--json", "-"),
+        *("self-test", "--generations", "6", "--budget", "20m", "--simulated", "20", "--json", "-"),
         *("--threads", "1", "--turns", "1"),
         cwd=tmp_path,
     )
