@@ -25,8 +25,8 @@ from export.weights_at_hand import (
     read_source,
     told_apart,
 )
-from infer.environment import cores
-from infer.usage import UsageError
+from infer.errors import UsageError
+from infer.system.machine import cores
 from train.data import DATASETS, DataError, Dataset, load_dataset
 from train.recipe import SIZES
 from train.weights import WeightsError

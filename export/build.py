@@ -18,20 +18,23 @@ from export.evaluation import Evaluation
 from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
 from export.one import CHECKED_BATCHES
 from export.weights_at_hand import Source
-from infer.artifact import Artifact, Manifest, Signature, TensorSpec, write_manifest
-from infer.cuda_start import seeing
-from infer.interpreters import python_of, python_with
+from infer.artifacts.artifact import Artifact
+from infer.artifacts.manifest import Manifest, write_manifest
+from infer.errors import UsageError
 from infer.outcome import Failure
-from infer.parity import compare, read_outputs
-from infer.process import WITHOUT_CUDA, WorkerProcess
-from infer.runtimes import RUNTIMES, takers
-from infer.trust import remember
-from infer.usage import UsageError
+from infer.parity.comparing import compare
+from infer.runtimes.registry import RUNTIMES, takers
+from infer.sandbox.cuda_start import seeing
+from infer.sandbox.trust import remember
+from infer.system.interpreters import python_of, python_with
+from infer.tensors.outputs import read_outputs
+from infer.tensors.signature import Signature, TensorSpec
+from infer.worker.client import WITHOUT_CUDA, WorkerProcess
 from train.record import PROFILE_NOTICES
 
 PRECISION = "float32"
 _TIMEOUT_S = 900
-# Largest difference of a probability: a thousand roundings of float32 (infer.parity).
+# Largest difference of a probability: a thousand roundings of float32 (infer.parity.comparing).
 _TOLERANCE = 1e-4
 _DAYS_A_MONTH = 30
 

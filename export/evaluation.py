@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from export.exporters import INPUT
-from infer.artifact import sha256_of
+from infer.artifacts.files import sha256_of
 from train.data import Dataset, Split
 
 # As many as a worker holds in 0.3 GB at 224 pixels; accuracy is not what they are for.

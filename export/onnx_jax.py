@@ -18,8 +18,8 @@ from export.jax_serving import predictor, serving_function
 from export.onnx_file import OPSET, write_onnx
 
 # Where a strided convolution follows, this pass of jax2onnx 0.17.1 drops transposes that are
-# needed, and ONNX Runtime refuses the graph. tests/test_export_onnx_jax.py fails when a new
-# version no longer has the fault: then `_without` goes.
+# needed, and ONNX Runtime refuses the graph. tests/frameworks/test_export_onnx_jax.py fails when a
+# new version no longer has the fault: then `_without` goes.
 BROKEN_STEP = "remove_redundant_transpose_pairs"
 
 

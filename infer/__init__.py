@@ -12,7 +12,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # without the import of typing: every worker imports this
 if TYPE_CHECKING:
-    from infer.api import LoadedModel, compare, gate, load, run
+    from .api import LoadedModel, compare, gate, load, run
 
 __version__ = "0.1.0"
 __all__ = ["LoadedModel", "compare", "gate", "load", "run"]
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'infer' has no attribute '{name}'")
     import importlib
 
-    return getattr(importlib.import_module("infer.api"), name)
+    return getattr(importlib.import_module(".api", __name__), name)
 
 
 def __dir__() -> list[str]:

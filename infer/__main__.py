@@ -7,7 +7,7 @@ import signal
 import sys
 from types import FrameType
 
-_INTERRUPTED = 130  # infer.usage has it too; an interrupt may come while that is imported
+_INTERRUPTED = 130  # infer.exit_status has it too; an interrupt may come while that is imported
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
     with contextlib.suppress(KeyboardInterrupt):
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _Interrupts())
-        from infer.cli import main as run
+        from .cli.main import main as run
 
         status = run()
     with contextlib.suppress(KeyboardInterrupt):

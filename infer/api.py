@@ -2,11 +2,11 @@
 
 They raise, with one line for the user:
 
-    infer.usage.UsageError           a wrong option, or nothing to measure
-    infer.usage.MeasurementError     a run that came to no end
-    infer.artifact.ArtifactError     an artifact that is missing, altered or not understood
-    infer.inputs.InputError          inputs that cannot be read or do not fit
-    infer.baseline.BaselineError     a baseline that is missing or damaged
+    infer.errors.UsageError           a wrong option, or nothing to measure
+    infer.errors.MeasurementError     a run that came to no end
+    infer.errors.ArtifactError     an artifact that is missing, altered or not understood
+    infer.errors.InputError          inputs that cannot be read or do not fit
+    infer.errors.BaselineError     a baseline that is missing or damaged
     infer.outcome.Failure            an artifact that failed: `outcome` and `reason`
 """
 
@@ -23,19 +23,23 @@ from typing import Any
 
 import numpy as np
 
-from infer import devices, environment, parity
-from infer import trust as trusting
-from infer.artifact import Artifact, ArtifactError, Signature, check_files, open_artifact
-from infer.inputs import InputError
-from infer.interpreters import parse_interpreters
-from infer.judgement import Judgement
-from infer.outcome import Failure, Outcome
-from infer.outputs import read_outputs
-from infer.process import WorkerProcess
-from infer.protocol import DEFAULT_TIMEOUT_S
-from infer.runtimes import RUNTIMES, takers
-from infer.summary import Summary, summarize
-from infer.usage import UsageError
+from .artifacts.artifact import Artifact, open_artifact
+from .artifacts.integrity import check_files
+from .errors import ArtifactError, InputError, UsageError
+from .gate.evaluation import Judgement
+from .measure import devices
+from .outcome import Failure, Outcome
+from .parity import comparing
+from .records.protocol import DEFAULT_TIMEOUT_S
+from .results.summarizing import summarize
+from .results.summary import Summary
+from .runtimes.registry import RUNTIMES, takers
+from .sandbox import trust as trusting
+from .system import machine
+from .system.interpreters import parse_interpreters
+from .tensors.outputs import read_outputs
+from .tensors.signature import Signature
+from .worker.client import WorkerProcess
 
 PathLike = str | Path
 Arrays = Mapping[str, np.ndarray] | np.ndarray
@@ -184,7 +188,7 @@ def load(
         artifact,
         device=place,
         card=card,
-        threads=threads or environment.cores(),
+        threads=threads or machine.cores(),
         timeout_s=timeout_s,
         memory_limit=memory_limit,
         setup=setup,
@@ -229,11 +233,11 @@ def run(
         UsageError: there is no such option, or its value is none.
         MeasurementError: the run came to no end.
     """
-    from infer import cli
-    from infer.run_command import measure_options
+    from .cli import main
+    from .cli.run import measure_options
 
     namespace = _options(
-        cli.options_of("run"),
+        main.options_of("run"),
         artifacts=artifacts,
         inputs=inputs,
         budget=budget,
@@ -267,7 +271,7 @@ def compare(outputs: Arrays, reference: Arrays, *, tolerance: float = 1e-4) -> d
         dict(value) if isinstance(value, Mapping) else {"output": value}
         for value in (outputs, reference)
     )
-    return parity.compare(mine, theirs, tolerance)
+    return comparing.compare(mine, theirs, tolerance)
 
 
 def gate(
@@ -294,10 +298,10 @@ def gate(
     Returns:
         The checks; its `verdict` is "passed", "failed" or "not sure".
     """
-    from infer import cli, gate_command
+    from .cli import gate, main
 
     namespace = _options(
-        cli.options_of("gate", "--baseline", str(baseline)),
+        main.options_of("gate", "--baseline", str(baseline)),
         artifacts=artifacts,
         against=against,
         margins=[f"{name}={text}" for name, text in (margins or {}).items()],
@@ -306,15 +310,15 @@ def gate(
         **options,
     )
     namespace.command_line = ["infer.gate"]
-    return gate_command.judged(namespace)
+    return gate.judged(namespace)
 
 
 def _options(defaults: argparse.Namespace, **given: Any) -> argparse.Namespace:
     """Options of a command, as its parser would have made them."""
-    from infer import cli
+    from .cli import main
 
     values = dict(vars(defaults))
-    known = cli.parsed_options(defaults.action)
+    known = main.parsed_options(defaults.action)
     for name, value in given.items():
         if name not in values or name not in known:
             raise UsageError(f"there is no option '{name}'")

@@ -19,8 +19,8 @@ import pytest
 if TYPE_CHECKING:
     import argparse
 
-    from infer.api import LoadedModel
-    from infer.judgement import Check, Judgement, Verdict
+    from .api import LoadedModel
+    from .gate.evaluation import Check, Judgement, Verdict
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,7 +73,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     gate = config.stash.get(_GATE, None)
     if gate is None or gate.judgement is None:
         return
-    from infer import gate_report
+    from .gate import report as gate_report
 
     terminalreporter.section("exported models")
     terminalreporter.line(gate_report.headline(gate.judgement))
@@ -110,8 +110,9 @@ class _Gate:
 
     def checks(self, artifact: str, kind: str) -> list[Check]:
         """What the gate came to."""
-        from infer import gate_command
-        from infer.usage import INTERRUPTED, MeasurementError
+        from .cli import gate as gate_command
+        from .errors import MeasurementError
+        from .exit_status import INTERRUPTED
 
         if self._error:
             raise self._error
@@ -132,8 +133,8 @@ class _Gate:
 
     def _labels(self) -> list[str]:
         """Labels of the artifacts that there are and that the baseline has."""
-        from infer.baseline import read_baseline
-        from infer.planning import plan_of
+        from .cli.planning import plan_of
+        from .gate.baseline import read_baseline
 
         try:
             there = [label for label, _ in plan_of(self.options).artifacts]
@@ -147,7 +148,7 @@ _GATE = pytest.StashKey[_Gate]()
 
 
 def _options(config: pytest.Config, folders: list[str]) -> argparse.Namespace:
-    from infer import cli
+    from .cli import main
 
     text = config.getoption("artifact_options")
     if text is None:
@@ -155,7 +156,7 @@ def _options(config: pytest.Config, folders: list[str]) -> argparse.Namespace:
     own = ["--baseline", config.getoption("artifact_baseline")]
     try:
         # The folders stand first: options such as --against take all that follows.
-        options = cli.options_of("gate", *folders, *own, *shlex.split(text))
+        options = main.options_of("gate", *folders, *own, *shlex.split(text))
     except (SystemExit, ValueError):
         raise pytest.UsageError(
             f"--artifact-options {text!r}: not options of exportbench gate"
@@ -165,9 +166,7 @@ def _options(config: pytest.Config, folders: list[str]) -> argparse.Namespace:
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
-    from infer.baseline import BaselineError
-    from infer.inputs import InputError
-    from infer.usage import UsageError
+    from .errors import BaselineError, InputError, UsageError
 
     return UsageError, BaselineError, InputError, OSError
 
@@ -185,7 +184,7 @@ class _Artifacts(pytest.Collector):
 
     def collect(self) -> list[pytest.Item]:
         """A test for each artifact and each kind of check."""
-        from infer.margins import DEFAULTS
+        from .gate.margins import DEFAULTS
 
         artifacts = [_Artifact.from_parent(self, name=name) for name in self._gate.names]
         return [
@@ -212,7 +211,7 @@ class _CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail or skip as the gate judged."""
-        from infer.judgement import Verdict
+        from .gate.evaluation import Verdict
 
         assert self.parent
         checks = self._gate.checks(self.parent.name, self.name)

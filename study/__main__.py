@@ -10,8 +10,8 @@ from rich.console import Console
 
 from export.compiling import missing_compiler
 from export.exporters import EXPORTERS
-from infer.option_types import given
-from infer.schedule import parse_duration
+from infer.cli.option_types import given
+from infer.quantities import parse_duration
 from study import comparing, pages, prediction, profiles, results, training
 from study.results import StudyError
 from study.setup import COMPARISONS, OUT

@@ -69,8 +69,8 @@ def _pass(call: Call, images: np.ndarray, size: int) -> list[float]:
 
 
 def _artifact(format_name: str, payload: Path, threads: int) -> Call:
-    from infer.runtimes import RUNTIMES
     from infer.runtimes.base import Options
+    from infer.runtimes.registry import RUNTIMES
 
     runtime = importlib.import_module(f"infer.runtimes.{RUNTIMES[format_name].module}")
     model = runtime.load(payload, Options(threads=threads))

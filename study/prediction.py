@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from export.exporters import EXPORTERS
-from infer import environment
-from infer.statistics import ratio_of
+from infer.stats.ratios import ratio_of
+from infer.system import machine
 from study.jobs import ask
 from study.setup import BATCH, NATIVE, SAME_WEIGHTS
 from train.recipe import FRAMEWORKS
@@ -73,7 +73,7 @@ def measure(
         for name, (mine, other) in pairs.items()
     }
     return {
-        "environment": environment.describe(),
+        "environment": machine.describe(),
         "size": size,
         "batch": BATCH,
         "passes": PASSES,
@@ -96,7 +96,7 @@ def _once(framework: str, artifact: Path | None, images: Path) -> dict[str, Any]
         "artifact": str(artifact / exporter.payload) if artifact else None,
         "weights": str(SAME_WEIGHTS),
         "images": str(images),
-        "threads": environment.cores(),
+        "threads": machine.cores(),
         "passes": PASSES,
     }
     return ask("study.predict_once", job)

@@ -40,8 +40,8 @@ def main(job: dict[str, Any]) -> None:
     with np.load(job["images"], allow_pickle=False) as arrays:
         image = arrays["image"][: job["batch"]].astype(np.float32) / np.float32(255)
     with quiet_stderr():
-        from infer.runtimes import RUNTIMES
         from infer.runtimes.base import Options
+        from infer.runtimes.registry import RUNTIMES
 
         runtime = importlib.import_module(f"infer.runtimes.{RUNTIMES[job['format']].module}")
         options = Options(threads=job["threads"], settings=_SETTINGS.get(job["format"], {}))

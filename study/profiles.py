@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from export.exporters import EXPORTERS
-from infer import environment
+from infer.system import machine
 from study.jobs import ask
 from study.setup import NATIVE
 
@@ -37,7 +37,7 @@ def measure(exported: Path, images: Path, tell: Callable[[str], None]) -> dict[s
                 "artifact": str(exported / name / exporter.payload),
                 "images": str(images),
                 "batch": batch,
-                "threads": environment.cores(),
+                "threads": machine.cores(),
             }
             found[name][str(batch)] = ask("study.profile_once", job)
-    return {"environment": environment.describe(), "artifacts": found}
+    return {"environment": machine.describe(), "artifacts": found}

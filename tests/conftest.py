@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infer.artifact import Manifest, Signature, TensorSpec, write_manifest
+from infer.artifacts.manifest import Manifest, write_manifest
+from infer.tensors.signature import Signature, TensorSpec
 
 ROOT = Path(__file__).resolve().parents[1]
-# Not the user's list of what was exported here (infer.trust).
+# Not the user's list of what was exported here (infer.sandbox.trust).
 _STATE = tempfile.TemporaryDirectory(prefix="exportbench-tests-")
 os.environ["XDG_STATE_HOME"] = _STATE.name
 CLASSES = ("first", "second", "third")
@@ -168,7 +169,7 @@ def stand_in(tmp_path_factory):
     if compiler is None:
         pytest.skip("there is no C compiler to build what stands for the CUDA driver")
     folder = tmp_path_factory.mktemp("libcuda")
-    source = ROOT / "tests" / "cuda_stand_in.c"
+    source = ROOT / "tests" / "support" / "cuda_stand_in.c"
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-o", folder / "libcuda.so.1", source, "-lpthread"],
         check=True,
@@ -180,6 +181,6 @@ def stand_in(tmp_path_factory):
 def with_driver(stand_in, monkeypatch):
     """This process's children find the stand-in, and no start is remembered."""
     monkeypatch.setenv("LD_LIBRARY_PATH", str(stand_in))
-    monkeypatch.setattr("infer.cuda_start._started", {})
-    monkeypatch.setattr("infer.cuda_layers._isolated", {})
+    monkeypatch.setattr("infer.sandbox.cuda_start._started", {})
+    monkeypatch.setattr("infer.sandbox.cuda_layers._isolated", {})
     return monkeypatch

@@ -32,10 +32,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from infer.artifact import Artifact
+from infer.artifacts.artifact import Artifact
 from infer.outcome import Failure, Outcome
-from infer.outputs import read_outputs
-from infer.process import WorkerProcess
+from infer.tensors.outputs import read_outputs
+from infer.worker.client import WorkerProcess
 
 Arrays = dict[str, np.ndarray]
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")

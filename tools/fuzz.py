@@ -38,10 +38,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from infer.cli import main as command_line  # noqa: E402
+from infer.cli.main import main as command_line  # noqa: E402
 from infer.outcome import Outcome  # noqa: E402
 
-MAKER = ROOT / "tests" / "strangers.py"
+MAKER = ROOT / "tests" / "support" / "strangers.py"
 # By format: the framework that makes the files, and what to give the commands. The first is run.
 SAMPLES = {
     "onnx": ("onnx", ("outside.onnx", "plain", "branches.onnx", "sequences.onnx", "words.onnx")),
@@ -268,7 +268,8 @@ class Fuzzer:
 
     def _with_manifest(self, folder: Path, sample: str, format_name: str) -> Path:
         """An artifact folder."""
-        from infer.artifact import Manifest, Signature, TensorSpec, write_manifest
+        from infer.artifacts.manifest import Manifest, write_manifest
+        from infer.tensors.signature import Signature, TensorSpec
 
         spec = TensorSpec("x", (None, 4), "float32", (0.0, 1.0))
         manifest = Manifest(

@@ -36,9 +36,9 @@ from scipy import stats
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from infer.artifact import Artifact, open_artifact  # noqa: E402
-from infer.process import WorkerProcess, _environment, _spoken  # noqa: E402
-from infer.statistics import ratio_of  # noqa: E402
+from infer.artifacts.artifact import Artifact, open_artifact  # noqa: E402
+from infer.stats.ratios import ratio_of  # noqa: E402
+from infer.worker.client import WorkerProcess, _environment, _spoken  # noqa: E402
 
 BATCHES = (1, 128)
 BURST_S = {1: 0.06, 128: 0.2}
@@ -49,7 +49,7 @@ COPIES = 6
 SERVER = """
 import importlib, json, os, sys
 sys.path.insert(0, sys.argv[1])
-import infer.worker
+import infer.worker.server
 from infer.runtimes import RUNTIMES
 importlib.import_module(f"infer.runtimes.{RUNTIMES[sys.argv[2]].module}")
 import time
@@ -63,7 +63,7 @@ for line in sys.stdin:
         for number, path, flags in ((0, job["in"], os.O_RDONLY), (1, job["out"], os.O_WRONLY)):
             os.dup2(os.open(path, flags), number)
         sys.stdin = os.fdopen(0, "r")
-        infer.worker.main(time.perf_counter_ns(), {})
+        infer.worker.server.main(time.perf_counter_ns(), {})
         os._exit(0)
     print(pid, flush=True)
 """

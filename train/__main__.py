@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from infer.at_hand import is_here
-from infer.interpreters import variables
-from infer.usage import UsageError
+from infer.errors import UsageError
+from infer.system.interpreter_probe import is_here
+from infer.system.interpreters import variables
 from train.card import use_card
 from train.data import DATASETS, ROOT_VARIABLE, DataError, Dataset, load_dataset, training_batches
 from train.frameworks import EXTRAS, NEEDS, python_of

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from infer.interpreters import python_with
+from infer.system.interpreters import python_with
 from train import synthetic
 from train.recipe import CLASSES, Recipe
 

@@ -20,15 +20,15 @@ from typing import Any
 
 import torch
 
-from infer.artifact import Signature
-from infer.isolation import HOME
-from infer.memory_errors import last_words
-from infer.readers.aotinductor import Package, look, unfit
-from infer.runtimes import torch_model
-from infer.runtimes.base import Arrays, Options, chosen
-from infer.runtimes.torch_model import Staged, TorchModel
-from infer.runtimes.torch_model import devices as devices
-from infer.runtimes.torch_model import has_cuda as has_cuda
+from ..formats.aotinductor.reader import Package, look, unfit
+from ..sandbox.isolation import HOME
+from ..tensors.signature import Signature
+from . import torch_model
+from .base import Arrays, Options, chosen
+from .memory_errors import last_words
+from .torch_model import Staged, TorchModel
+from .torch_model import devices as devices
+from .torch_model import has_cuda as has_cuda
 
 # The layout of the weights is compiled, and the code has a lock that CUDA graphs do not take.
 SETTINGS = tuple(one for one in torch_model.SETTINGS if one.name not in ("layout", "cuda-graphs"))

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from infer.artifact import Signature
-from infer.runtimes import SERVING
+from ..tensors.signature import Signature
+from .registry import SERVING
 
 Arrays = dict[str, np.ndarray]
 

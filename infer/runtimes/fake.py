@@ -44,8 +44,8 @@ from typing import Any
 
 import numpy as np
 
-from infer.artifact import Signature
-from infer.runtimes.base import Arrays, Options
+from ..tensors.signature import Signature
+from .base import Arrays, Options
 
 # A sleeper wakes up late by up to a tenth of a millisecond; the last of a call is not slept.
 _AWAKE_S = 5e-4

@@ -14,17 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from infer.artifact import Signature, TensorSpec
-from infer.readers.jax_export import leaf_names
-from infer.runtimes.base import (
-    TF32_OVERRIDE,
-    Arrays,
-    Options,
-    Setting,
-    chosen,
-    tf32_used,
-)
-from infer.runtimes.jax_precision import Products, products_of
+from ..formats.jax_export.reader import leaf_names
+from ..tensors.signature import Signature, TensorSpec
+from .base import TF32_OVERRIDE, Arrays, Options, Setting, chosen, tf32_used
+from .jax_precision import Products, products_of
 
 SETTINGS = (
     # XLA's libraries for convolutions and matrix products on a CPU.

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import Arrays, Options, Setting, choose, chosen
+from ..tensors.signature import Signature, TensorSpec
+from .base import Arrays, Options, Setting, choose, chosen
 
 SETTINGS = (
     # XNNPACK computes what it can; without it LiteRT's own kernels do.

@@ -13,9 +13,9 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import TF32, Arrays, Options, Setting, chosen, tf32_used
-from infer.runtimes.onnx_graphs import Captured
+from ..tensors.signature import Signature, TensorSpec
+from .base import TF32, Arrays, Options, Setting, chosen, tf32_used
+from .onnx_graphs import Captured
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # The others are called as in NumPy.

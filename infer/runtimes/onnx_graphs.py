@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from infer.runtimes.base import Arrays
+from .base import Arrays
 
 _NUMBER = "gpu_graph_id"
 _NOT_CAPTURED = "-1"

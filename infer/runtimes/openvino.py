@@ -13,8 +13,8 @@ sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 import numpy as np  # noqa: E402
 import openvino as ov  # noqa: E402
 
-from infer.artifact import Signature, TensorSpec  # noqa: E402
-from infer.runtimes.base import Arrays, Options, Setting, chosen  # noqa: E402
+from ..tensors.signature import Signature, TensorSpec  # noqa: E402
+from .base import Arrays, Options, Setting, chosen  # noqa: E402
 
 _CPU = "CPU"
 SETTINGS = (

@@ -17,20 +17,11 @@ from tensorflow.python.framework.convert_to_constants import (  # noqa: E402
     convert_variables_to_constants_v2,
 )
 
-from infer.artifact import Signature, TensorSpec  # noqa: E402
-from infer.readers.saved_model import tags_of  # noqa: E402
-from infer.runtimes import tf_placement  # noqa: E402
-from infer.runtimes.base import (  # noqa: E402
-    TF32,
-    Arrays,
-    Model,
-    Options,
-    Setting,
-    choose,
-    chosen,
-    tf32_used,
-)
-from infer.runtimes.saved_model_session import SessionModel, dtype_name  # noqa: E402
+from ..formats.saved_model.reader import tags_of  # noqa: E402
+from ..tensors.signature import Signature, TensorSpec  # noqa: E402
+from . import tf_placement  # noqa: E402
+from .base import TF32, Arrays, Model, Options, Setting, choose, chosen, tf32_used  # noqa: E402
+from .saved_model_session import SessionModel, dtype_name  # noqa: E402
 
 SETTINGS = (
     # "frozen" turns the variables into constants, which the graph optimizer can then fold.

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from infer.artifact import Signature, TensorSpec
-from infer.runtimes import tf_placement
-from infer.runtimes.base import Arrays, Options, choose, tf32_used
+from ..tensors.signature import Signature, TensorSpec
+from . import tf_placement
+from .base import Arrays, Options, choose, tf32_used
 
 # Operators that a call changes something with.
 CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "Apply", "Scatter", "Queue", "Stack")

@@ -19,13 +19,13 @@ from torch.export.graph_signature import (
 from torch.export.passes import move_to_device_pass
 from torch.utils import _pytree
 
-from infer.artifact import Signature, TensorSpec
-from infer.runtimes import torch_model
-from infer.runtimes.base import Arrays, Options, Setting, chosen
-from infer.runtimes.torch_model import Staged, TorchModel
-from infer.runtimes.torch_model import devices as devices
-from infer.runtimes.torch_model import has_cuda as has_cuda
-from infer.runtimes.torch_values import devices_of, leaves
+from ..tensors.signature import Signature, TensorSpec
+from . import torch_model
+from .base import Arrays, Options, Setting, chosen
+from .torch_model import Staged, TorchModel
+from .torch_model import devices as devices
+from .torch_model import has_cuda as has_cuda
+from .torch_values import devices_of, leaves
 
 SETTINGS = (
     # Called operator by operator, or compiled by Inductor, which takes a C++ compiler.

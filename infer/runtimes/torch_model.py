@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from infer.artifact import Signature
-from infer.runtimes.base import TF32, Arrays, Options, Setting, tf32_used
-from infer.runtimes.torch_graphs import Graphed
-from infer.runtimes.torch_values import Value, devices_of, leaves, on_host
+from ..tensors.signature import Signature
+from .base import TF32, Arrays, Options, Setting, tf32_used
+from .torch_graphs import Graphed
+from .torch_values import Value, devices_of, leaves, on_host
 
 # Of all formats.
 SETTINGS = (

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from infer.artifact import Signature, TensorSpec
-from infer.dtypes import ANY
-from infer.runtimes import torch_model
-from infer.runtimes.base import Arrays, Options, Setting, chosen
-from infer.runtimes.torch_model import Staged, TorchModel
-from infer.runtimes.torch_model import devices as devices
-from infer.runtimes.torch_model import has_cuda as has_cuda
+from ..tensors.dtypes import ANY
+from ..tensors.signature import Signature, TensorSpec
+from . import torch_model
+from .base import Arrays, Options, Setting, chosen
+from .torch_model import Staged, TorchModel
+from .torch_model import devices as devices
+from .torch_model import has_cuda as has_cuda
 
 SETTINGS = (
     # "frozen" takes the weights into the graph; "optimized" then folds and fuses for oneDNN too.

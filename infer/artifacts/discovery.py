@@ -1,0 +1,57 @@
+"""Find artifacts below a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import ArtifactError, DamagedError
+from ..formats.detection import detect
+from .manifest import MANIFEST
+
+
+def find(root: Path) -> Iterator[Path]:
+    """Artifact folders, SavedModels and files of known formats at or below a folder, in order."""
+    if not root.is_dir():
+        if root.exists():
+            yield root
+        return
+    for path, folders, files in os.walk(root):
+        folder = Path(path)
+        folders.sort()
+        if MANIFEST in files or {"saved_model.pb", "saved_model.pbtxt"} & set(files):
+            yield folder
+            folders.clear()
+            continue
+        # Not the results of runs, nor what tools keep for themselves.
+        folders[:] = [f for f in folders if not f.startswith(".") and f not in ("runs", "inputs")]
+        for file in sorted(files):
+            try:
+                detect(folder / file)
+            except DamagedError:
+                pass  # it is of interest
+            except ArtifactError:
+                continue
+            yield folder / file
+
+
+def named(path: Path) -> list[Path]:
+    """The artifacts that a path names: what is below a folder, or else the path itself."""
+    return list(find(path)) or [path]
+
+
+def discover(root: Path) -> list[Path]:
+    """The folders below `root` that hold a manifest, in the order of their paths."""
+    return sorted(path.parent for path in root.rglob(MANIFEST))
+
+
+def label_paths(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    """Give every path the shortest name of its last parts that no other path has."""
+    parts = [path.absolute().parts for path in paths]
+    for path, own in zip(paths, parts, strict=True):
+        for length in range(1, len(own) + 1):
+            label = "/".join(own[-length:])
+            if sum(other[-length:] == own[-length:] for other in parts) == 1:
+                break
+        yield path, label

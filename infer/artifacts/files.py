@@ -1,0 +1,43 @@
+"""The files of a payload, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArtifactError as ArtifactError
+
+
+def files_of(payload: Path) -> list[Path]:
+    """All files of a payload, in the order of their paths: also those of weights beside it.
+
+    Raises:
+        ArtifactError: it is damaged, or names files outside of its folder.
+    """
+    from ..formats.detection import companions, folder_files
+
+    if payload.is_dir():
+        return folder_files(payload)
+    return [payload, *companions(payload)]
+
+
+def hash_files(folder: Path, payload: str) -> dict[str, dict[str, Any]]:
+    """SHA-256 and size of every file of the payload, by path relative to the folder."""
+    return {
+        path.relative_to(folder).as_posix(): {
+            "sha256": sha256_of(path),
+            "bytes": path.stat().st_size,
+        }
+        for path in files_of(folder / payload)
+    }
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,65 @@
+"""Whether the files of an artifact are those that its manifest speaks of."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ..errors import ArtifactError as ArtifactError
+from ..errors import DamagedError
+from ..formats.safe_paths import beside
+from .artifact import Artifact
+from .files import files_of, sha256_of
+from .manifest import MANIFEST
+
+
+def check_files(artifact: Artifact) -> None:
+    """Compare the files with the manifest; a bare payload has nothing to compare with.
+
+    Raises:
+        ArtifactError: a file is missing, too many, truncated or altered.
+    """
+    if artifact.manifest is None:
+        return
+    remedy = "export it again, or take a whole copy"
+    for name, expected in artifact.manifest.files.items():
+        path = beside(artifact.path / MANIFEST, name)
+        if not path.is_file():
+            raise ArtifactError(f"{path}: missing; {remedy}")
+        if path.stat().st_size != expected["bytes"]:
+            raise ArtifactError(
+                f"{path}: has {path.stat().st_size} bytes, the manifest says "
+                f"{expected['bytes']}; {remedy}"
+            )
+        if sha256_of(path) != expected["sha256"]:
+            raise ArtifactError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
+    found = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
+    extra = sorted(found - artifact.manifest.files.keys())
+    if extra:
+        raise ArtifactError(f"{artifact.path / extra[0]}: not in the manifest; {remedy}")
+    _check_format(artifact)
+
+
+def _check_format(artifact: Artifact) -> None:
+    """See that a payload is what its manifest says: by that it is opened, and trusted."""
+    from ..formats.detection import detect
+
+    try:
+        found, _ = detect(artifact.payload)
+    except DamagedError:
+        raise
+    except ArtifactError:
+        found = "fake"  # the one format that has no marks
+    if found != artifact.format:
+        raise ArtifactError(
+            f"{artifact.path / MANIFEST}: says {artifact.format}, but {artifact.payload.name} is "
+            f"{'something else' if found == 'fake' else found}; export it again"
+        )
+
+
+def fingerprint(artifact: Artifact) -> str:
+    """SHA-256 over the payload's files and their paths: whether it is still the same."""
+    digest = hashlib.sha256()
+    for path in files_of(artifact.payload):
+        digest.update(path.relative_to(artifact.payload.parent).as_posix().encode())
+        digest.update(sha256_of(path).encode())
+    return digest.hexdigest()

@@ -1,0 +1,167 @@
+"""The command `exportbench choose`: the artifact of a run that fits."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..exit_status import FAILED, NOT_SURE, OK
+from ..quantities import parse_bytes, parse_duration, parse_share
+from ..results import formatting, recommendation
+from ..results.percentiles import PERCENTILE_FLOORS
+from ..results.ranking import AIMS, INSTALL, MEMORY, SINGLE, Answer
+from ..results.recommendation import Choice, Limits, choose
+from ..results.recorded_run import read_run
+from .console import give
+from .option_types import given
+
+_STYLES = {
+    recommendation.FITS: "green",
+    recommendation.FALLS_OUT: "red",
+    recommendation.UNKNOWN: "yellow",
+}
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "choose",
+        help="name the artifact of a run that meets limits",
+        description="Name the artifact of a run that meets all limits and is best at what is asked "
+        "for, what it is ahead of the next best, and why the others fall out. Exit status: 0 one "
+        "fits, 1 none fits, 2 wrong usage, 4 none surely fits and the run cannot tell of some.",
+        epilog="example: exportbench choose artifacts/runs/20260101-120000 --p95 5ms "
+        "--memory 500MB --install 800MB --no-code-on-load --min-accuracy 0.95",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
+    parser.add_argument(
+        "--for",
+        dest="aim",
+        choices=AIMS,
+        default=SINGLE,
+        help="what the best of those that fit is best at: "
+        + "; ".join(f"{name}: {what}" for name, what in AIMS.items())
+        + f" (default: {SINGLE})",
+    )
+    for percent in PERCENTILE_FLOORS:
+        parser.add_argument(
+            f"--p{percent}",
+            type=given(parse_duration),
+            metavar="TIME",
+            help=f"longest that {percent} of 100 calls may take, as 5ms",
+        )
+    parser.add_argument(
+        "--at",
+        default=Limits.at,
+        metavar="CALLS",
+        help="the kind of calls that these limits are of, as the tables call it (default: "
+        f"'{Limits.at}'; also 'batch 128', 'batch 1, every 10 ms' ...)",
+    )
+    parser.add_argument(
+        "--throughput", type=float, metavar="N", help="samples a second, at the best batch"
+    )
+    for name, what in (
+        ("memory", "resident at its peak, above the bare interpreter"),
+        ("install", "of the runtime with what it needs"),
+        ("size", "of the artifact"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=given(parse_bytes), metavar="SIZE", help=f"{what}, as 500MB"
+        )
+    parser.add_argument(
+        "--start",
+        type=given(parse_duration),
+        metavar="TIME",
+        help="longest that interpreter, import, load and first call may take together",
+    )
+    parser.add_argument(
+        "--no-code-on-load", action="store_true", help="only formats that cannot execute code"
+    )
+    parser.add_argument(
+        "--min-accuracy",
+        type=given(parse_share),
+        metavar="SHARE",
+        help="least accuracy, as 0.95 or 95%%",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Choose, and show what was chosen; return the exit status.
+
+    Raises:
+        UsageError: there is no run.
+    """
+    recorded = read_run(options.run)
+    percentiles = {
+        percent: limit
+        for percent in PERCENTILE_FLOORS
+        if (limit := getattr(options, f"p{percent}")) is not None
+    }
+    limits = Limits(
+        percentiles_s=percentiles,
+        at=options.at,
+        throughput=options.throughput,
+        memory=options.memory,
+        install=options.install,
+        size=options.size,
+        start_s=options.start,
+        no_code_on_load=options.no_code_on_load,
+        accuracy=options.min_accuracy,
+    )
+    found = choose(recorded, limits, options.aim)
+    give(found.describe(), lambda console: show(found, console), options.json)
+    return status(found)
+
+
+def status(found: Choice) -> int:
+    """The exit status of the command."""
+    if found.answer:
+        return OK
+    standings = {verdict.standing for verdict in found.verdicts}
+    return NOT_SURE if recommendation.UNKNOWN in standings else FAILED
+
+
+def _behind(answer: Answer) -> str:
+    """What the next best takes."""
+    taken = "as much" if answer.need in (AIMS[MEMORY], AIMS[INSTALL]) else "as long a sample"
+    return f"{answer.next_best} takes {formatting.interval(answer.cost)} times {taken}"
+
+
+def show(found: Choice, console: Console) -> None:
+    """Print a choice."""
+    for notice in found.notices:
+        console.print(Text(f"*** {notice}", style="bold yellow"))
+    answer = found.answer
+    if answer and answer.best:
+        console.print(Text(f"{answer.best}: {answer.need}, {answer.value}", style="bold green"))
+        console.print(Text(f"  {answer.how_sure}"))
+        if answer.next_best and answer.cost:
+            console.print(Text(f"  next best: {_behind(answer)}"))
+        if found.given_up and found.given_up.cost:
+            console.print(
+                Text(f"  without the limits: {found.given_up.best}; {_behind(found.given_up)}")
+            )
+    elif answer:
+        fitting = [v.artifact for v in found.verdicts if v.standing == recommendation.FITS]
+        console.print(Text(f"these fit: {', '.join(fitting)}", style="bold green"))
+        console.print(Text(f"  which of them is best is not known: {answer.how_sure}"))
+    else:
+        console.print(Text("none fits", style="bold red"))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for verdict in found.verdicts:
+        table.add_row(
+            Text(verdict.artifact),
+            Text(verdict.standing, style=_STYLES[verdict.standing]),
+            Text("; ".join((*verdict.reasons, *verdict.doubts))),
+        )
+    console.print(table)

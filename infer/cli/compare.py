@@ -1,0 +1,96 @@
+"""The command `exportbench compare`: two runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..exit_status import OK
+from ..results import comparison, formatting
+from ..results.comparison import Comparison, Difference, compare_runs
+from ..results.recorded_run import read_run
+from ..stats.ratios import CONFIDENCE
+from .console import give
+
+_STYLES = {comparison.AGREE: "green", comparison.DIFFER: "yellow"}
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "compare",
+        help="put two runs side by side: two machines, two dates, two versions",
+        description="Compare the ratios of the same artifacts to the same reference in two runs, "
+        "and say whether they agree within their intervals and what differs in environment and "
+        "artifacts. Times alone are shown, and not compared. Exit status: 0 compared, 2 wrong "
+        "usage.",
+        epilog="example: exportbench compare artifacts/runs/20260101-120000 "
+        "artifacts/runs/20260201-120000",
+    )
+    parser.add_argument("a", type=Path, metavar="RUN_A", help="folder of the one run")
+    parser.add_argument("b", type=Path, metavar="RUN_B", help="folder of the other")
+    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare two runs, and show the comparison; return the exit status.
+
+    Raises:
+        UsageError: one of them is none.
+    """
+    found = compare_runs(read_run(options.a), read_run(options.b))
+    give(found.describe(), lambda console: show(found, console), options.json)
+    return OK
+
+
+def show(found: Comparison, console: Console) -> None:
+    """Print a comparison."""
+    for notice in found.notices:
+        console.print(Text(f"*** {notice}", style="bold yellow"))
+    for name, folder, conditions in zip("AB", (found.a, found.b), found.conditions, strict=True):
+        console.print(Text(f"{name}: {folder}: {conditions}", style="dim"))
+    for point, reference in dict.fromkeys((one.point, one.reference) for one in found.speeds):
+        console.print()
+        console.print(Text(f"{point}: times over that of {reference}", style="bold"))
+        titles = ("artifact", "A", "B", "B over A", "", "A's time", "B's time")
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title in titles:
+            table.add_column(title, justify="right" if title.endswith("time") else "left")
+        for one in found.speeds:
+            if (one.point, one.reference) == (point, reference):
+                table.add_row(
+                    Text(one.artifact),
+                    formatting.interval(one.a).replace("[", r"\["),
+                    formatting.interval(one.b).replace("[", r"\["),
+                    formatting.interval(one.change).replace("[", r"\["),
+                    Text(one.verdict, style=_STYLES.get(one.verdict, "")),
+                    formatting.seconds(one.a_call_s),
+                    formatting.seconds(one.b_call_s),
+                )
+        console.print(table)
+    _differences("What differs in machine and setup", found.environment, console)
+    _differences("What differs in the artifacts", found.artifacts, console)
+    if found.speeds:
+        text = (
+            f"in brackets {CONFIDENCE:.0%} intervals, corrected for the number of artifacts. "
+            "agree: that of B over A holds 1."
+        )
+        console.print(Text(text, style="dim"))
+
+
+def _differences(title: str, found: tuple[Difference, ...], console: Console) -> None:
+    console.print()
+    console.print(Text(title if found else f"{title}: nothing", style="bold"))
+    if found:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in ("of", "what", "A", "B"):
+            table.add_column(name, overflow="fold")
+        for one in found:
+            table.add_row(Text(one.of), Text(one.what), Text(one.a), Text(one.b))
+        console.print(table)

@@ -1,0 +1,205 @@
+"""The command `exportbench gpu-check`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .. import quantities
+from ..artifacts.artifact import Artifact, open_artifact
+from ..artifacts.integrity import check_files
+from ..diagnostics.gpu_check.clocks import ClockLog
+from ..diagnostics.gpu_check.runner import INTERRUPTED, Check, Done
+from ..diagnostics.gpu_check.setting import Setting
+from ..diagnostics.gpu_check.stages import STAGES
+from ..errors import UsageError
+from ..exit_status import INTERRUPTED as STATUS_INTERRUPTED
+from ..exit_status import NOT_MEASURED, OK
+from ..inputs.loading import read_inputs
+from ..measure import devices
+from ..measure.session import Progress
+from ..outcome import Failure
+from ..quantities import parse_bytes
+from ..runtimes.registry import RUNTIMES, takers
+from ..sandbox import trust
+from ..system import nvml
+from . import trust_option
+from .console import give, progress
+from .option_types import given, positive
+from .planning import artifacts_of, threads_of
+
+OUT = Path("artifacts/gpu-check")
+CLOCKS = "clocks.jsonl"
+_COLOURS = {"ok": "green", "left_out": "yellow"}
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "gpu-check",
+        help="find out all that a machine's card has to tell",
+        description="Look at the card, start CUDA in and outside of the sandbox, export the "
+        "pretrained weights, measure and compare them at 28 and 64 pixels, compare byte copies, "
+        "provoke failures. Each stage has its time, a process of its own and a JSON file; one that "
+        "fails stops no other. Without a card the stages that need none are done. Exit status 3 if "
+        "a stage failed.",
+        epilog="example: exportbench gpu-check --budget 5m --out checked",
+    )
+    parser.add_argument(
+        "artifacts",
+        nargs="*",
+        type=Path,
+        metavar="ARTIFACT",
+        help="to measure in place of the pretrained weights in every format",
+    )
+    trust_option.add(parser)
+    parser.add_argument(
+        "--inputs", type=Path, metavar="FILE.npz", help="test inputs for all that they fit"
+    )
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        help="folder of bloodmnist.npz, to export with real images in place of drawn ones",
+    )
+    parser.add_argument(
+        "--device",
+        type=given(devices.parse_device),
+        default="auto",
+        metavar="DEVICE",
+        help="as of run (default: auto, a card where a runtime can use one)",
+    )
+    parser.add_argument("--threads", type=positive, help="for each artifact (default: all cores)")
+    parser.add_argument(
+        "--memory-limit",
+        type=given(parse_bytes),
+        metavar="SIZE",
+        help="for each artifact's process, as 20GB, on machines whose memory begins small and "
+        "grows (default: nine tenths of what is free)",
+    )
+    parser.add_argument(
+        "--budget",
+        type=given(quantities.parse_duration),
+        default=300.0,
+        metavar="TIME",
+        help="for all stages together, about (default: 5m)",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        action="extend",
+        choices=STAGES,
+        metavar="STAGE",
+        help=f"the stages to do, of {', '.join(STAGES)} (default: all)",
+    )
+    parser.add_argument("--out", type=Path, default=OUT, help=f"folder of the results ({OUT})")
+    parser.add_argument(
+        "--json", metavar="FILE", help="what came of each stage; - for the terminal"
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check, and show what came of it; return the exit status.
+
+    Raises:
+        UsageError: one line for the user.
+    """
+    paths = [path for _, path in artifacts_of(options.artifacts)] if options.artifacts else []
+    opened = _admitted(paths, options)
+    if options.inputs:
+        read_inputs(options.inputs)
+    choice = devices.choose(options.device, _uses(opened))
+    for notice in choice.notices:
+        print(notice, file=sys.stderr)
+    setting = Setting(
+        out=_folder(options.out),
+        wanted=options.device if options.device.startswith("cuda") else choice.device,
+        device=choice.device,
+        card=choice.card,
+        threads=threads_of(options),
+        seconds=options.budget,
+        inputs=options.inputs and options.inputs.resolve(),
+        data_root=_data_root(options.data_root),
+        memory_limit=options.memory_limit,
+    )
+    card = nvml.find(setting.card) if setting.card else None
+    with progress() as tell, ClockLog(card, setting.out / CLOCKS):
+        check = Check(
+            setting, paths, lambda doing, share: tell(Progress(doing, share)), options.only
+        )
+        check.run()
+    _write_page(setting.out)
+    give(
+        [asdict(one) for one in check.done], lambda console: show(check.done, console), options.json
+    )
+    print(f"results: {setting.out}", file=sys.stderr)
+    statuses = {one.status for one in check.done}
+    if INTERRUPTED in statuses:
+        return STATUS_INTERRUPTED
+    return OK if statuses <= {"ok", "left_out"} else NOT_MEASURED
+
+
+def _admitted(paths: list[Path], options: argparse.Namespace) -> list[Artifact]:
+    """The artifacts that were named, if they may be opened."""
+    opened = [open_artifact(path) for path in paths]
+    trusted = trust.read(options.trust, [artifact.label for artifact in opened])
+    for artifact in opened:
+        check_files(artifact)
+        try:
+            trust.admit(artifact, trusted)
+        except Failure as failure:
+            raise UsageError(f"{artifact.path}: {failure.reason}") from None
+    return opened
+
+
+def _uses(artifacts: list[Artifact]) -> dict[str, devices.Use]:
+    """The runtimes of the artifacts; of all formats where none are named."""
+    names = [takers(artifact.format)[0] for artifact in artifacts if takers(artifact.format)]
+    names = names or [name for name in RUNTIMES if name != "fake"]
+    return {name: devices.Use(name) for name in names}
+
+
+def _data_root(given_root: Path | None) -> Path | None:
+    """The folder that is named by the option, or by the variable of training and exporting."""
+    root = given_root or os.environ.get("EXPORTBENCH_DATA_ROOT")
+    return Path(root).resolve() if root else None
+
+
+def _folder(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}") from None
+    return out.resolve()
+
+
+def _write_page(out: Path) -> None:
+    """Have the project's study, where it is at hand, write a page of the results."""
+    if importlib.util.find_spec("study") is not None:
+        subprocess.run([sys.executable, "-m", "study.gpu", str(out)], stdout=subprocess.DEVNULL)
+
+
+def show(done: list[Done], console: Console) -> None:
+    """Print what came of each stage."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("stage", "came to", "took", "what it finds out"):
+        table.add_column(title, justify="right" if title == "took" else "left")
+    for one in done:
+        words = one.status.replace("_", " ")
+        table.add_row(
+            one.name,
+            Text(words, style=_COLOURS.get(one.status, "red")),
+            f"{one.seconds:.0f} s" if one.status != "left_out" else "",
+            Text("\n".join(filter(None, (one.what, one.reason)))),
+        )
+    console.print(table)

@@ -1,0 +1,191 @@
+"""The command `exportbench inspect`: what an artifact is, without loading it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..artifacts.artifact import open_artifact
+from ..artifacts.files import files_of
+from ..artifacts.integrity import check_files, fingerprint
+from ..exit_status import OK
+from ..formats.description import Description
+from ..runtimes.registry import RUNTIMES, takers
+from ..sandbox import reader_process
+from ..system.interpreters import versions
+from ..tensors.signature import Signature, TensorSpec
+from .console import give
+
+_SHOWN_OPERATORS = 12
+_NAMELESS = "(its one function)"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """An artifact as its files and its manifest tell it.
+
+    Attributes:
+        path: as the user gave it.
+        payload: what a runtime would load.
+        sha256: of all its files and their names, as `--trust` takes it.
+        bytes: of all its files.
+        files: how many they are.
+        description: what the payload says of itself.
+        precision: of the weights and the arithmetic.
+        executes_code: why loading or running it may do more than arithmetic; None if it cannot.
+        created: when it was exported, where a manifest says so.
+        expires: when its promise to load ends, where it has an end and a manifest says so.
+        runtimes: those that take it, the default first: `name`, `versions` (empty where it is not
+            installed) and `install`, the command that installs it.
+    """
+
+    path: str
+    payload: str
+    sha256: str
+    bytes: int
+    files: int
+    description: Description
+    precision: str
+    executes_code: str | None
+    created: str | None
+    expires: str | None
+    runtimes: tuple[dict[str, Any], ...]
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        value: dict[str, Any] = asdict(self)
+        description = value.pop("description")
+        del description["executes_code"]
+        return {**description, **value}
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "inspect",
+        help="say what an artifact is, without loading it",
+        description="Say format, signatures, precision, operators, size and producer of an "
+        "artifact, whether loading it can execute code, and what runs it here. The file is read, "
+        "never loaded, in a process with limits. Exit status 2 if it is damaged or unknown.",
+        epilog="example: exportbench inspect model.onnx --json -",
+    )
+    parser.add_argument("artifact", type=Path, metavar="PATH", help="artifact folder or payload")
+    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    parser.set_defaults(command=run)
+
+
+def inspect(path: Path) -> Inspection:
+    """Read what an artifact says of itself.
+
+    Raises:
+        ArtifactError: it is missing, damaged, altered or of no known format.
+    """
+    artifact = open_artifact(path)
+    check_files(artifact)
+    description = reader_process.describe(artifact.format, artifact.payload)
+    manifest = artifact.manifest
+    runtimes = tuple(
+        {"name": name, "versions": versions(name), "install": RUNTIMES[name].install}
+        for name in takers(artifact.format)
+    )
+    return Inspection(
+        path=str(path),
+        payload=str(artifact.payload),
+        sha256=fingerprint(artifact),
+        bytes=artifact.bytes,
+        files=len(files_of(artifact.payload)),
+        description=_named(description, manifest.signature if manifest else None),
+        precision=manifest.precision if manifest else description.precision,
+        executes_code=description.executes_code,
+        created=manifest.created if manifest else None,
+        expires=manifest.expires if manifest else None,
+        runtimes=runtimes,
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, and show what was found; return the exit status.
+
+    Raises:
+        ArtifactError: it is missing, damaged, altered or of no known format.
+    """
+    found = inspect(options.artifact)
+    give(found.describe(), lambda console: show(found, console), options.json)
+    return OK
+
+
+def show(found: Inspection, console: Console) -> None:
+    """Print an inspection."""
+    description = found.description
+    facts = [
+        ("format", f"{description.format}, {description.version}"),
+        ("size", f"{found.bytes:,} bytes in {found.files} file{'s' if found.files > 1 else ''}"),
+        ("sha256", found.sha256),
+        ("producer", description.producer or "not said in the file"),
+        ("precision", found.precision or "not said in the file"),
+        ("weights", ", ".join(f"{n} {size:,} bytes" for n, size in description.weights.items())),
+        ("operators", _operators(description)),
+        ("devices", _devices(description)),
+        ("executes code", f"yes: {found.executes_code}" if found.executes_code else "no"),
+        ("created", found.created or ""),
+        ("loads until", found.expires or ""),
+    ]
+    facts += [("runs here in", _runtime(runtime)) for runtime in found.runtimes]
+    facts += [("note", note) for note in description.notes]
+    console.print(Text(found.path, style="bold"))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for title, value in facts:
+        if value:
+            table.add_row(title, Text(value))
+    console.print(table)
+    for name, signature in description.signatures.items():
+        console.print()
+        console.print(_signature(name, signature, console))
+
+
+def _named(description: Description, stated: Signature | None) -> Description:
+    """The description with the manifest's signature, where the file's own has no names."""
+    if stated is None or set(description.signatures) != {""}:
+        return description
+    return Description(**vars(description) | {"signatures": {"": stated}})
+
+
+def _operators(description: Description) -> str:
+    counts = list(description.operators.items())
+    text = ", ".join(f"{name} {count}" for name, count in counts[:_SHOWN_OPERATORS])
+    left = len(counts) - _SHOWN_OPERATORS
+    return f"{text} and {left} more kinds" if left > 0 else text
+
+
+def _devices(description: Description) -> str:
+    text = ", ".join(description.platforms)
+    return f"{description.devices} of {text}" if description.devices > 1 else text
+
+
+def _runtime(runtime: dict[str, Any]) -> str:
+    if not runtime["versions"]:
+        return f"{runtime['name']}: not installed, {runtime['install']}"
+    return ", ".join(f"{name} {version}" for name, version in runtime["versions"].items())
+
+
+def _signature(name: str, signature: Signature, console: Console) -> Table:
+    table = Table(box=None, pad_edge=False, title=name or _NAMELESS, title_justify="left")
+    for title in ("", "name", "dtype", "shape"):
+        table.add_column(title, style="dim" if not title else None)
+    for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
+        for spec in specs:
+            table.add_row(kind, Text(spec.name), Text(spec.dtype), Text(shape_text(spec)))
+    return table
+
+
+def shape_text(spec: TensorSpec) -> str:
+    """A shape as people write it; a size without a name is a question mark."""
+    return " x ".join("?" if size is None else str(size) for size in spec.shape)

@@ -1,0 +1,93 @@
+"""Command line of the inference runner: `exportbench`, or `python -m infer`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NoReturn
+
+from .. import __version__
+from ..errors import ArtifactError, BaselineError, InputError, MeasurementError, UsageError
+from ..exit_status import INTERRUPTED, NOT_MEASURED, WRONG_USAGE
+from . import (
+    bisect,
+    choose,
+    compare,
+    doctor,
+    gate,
+    gpu_check,
+    inspect,
+    overhead,
+    report,
+    run,
+    self_test,
+    show,
+)
+
+# In the order of the help.
+_COMMANDS = (
+    run,
+    gate,
+    show,
+    report,
+    choose,
+    compare,
+    inspect,
+    doctor,
+    bisect,
+    self_test,
+    overhead,
+    gpu_check,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand; return the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    options.command_line = arguments
+    try:
+        status: int = options.command(options)
+        return status
+    except (UsageError, InputError, ArtifactError, BaselineError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_USAGE
+    except MeasurementError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.status
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_MEASURED
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program."""
+        self.exit(WRONG_USAGE, f"error: {message} (see {self.prog} --help)\n")
+
+
+def options_of(action: str, *arguments: str) -> argparse.Namespace:
+    """The options of a command, those that are not among the arguments as they are by default."""
+    return _parser().parse_args([action, *arguments])
+
+
+def parsed_options(action: str) -> dict[str, argparse.Action]:
+    """What the parser of a command knows of its options, by their names with underscores."""
+    commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return {own.dest: own for own in commands.choices[action]._actions}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="exportbench", description="Compare exported models: speed, agreement and accuracy."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    actions = parser.add_subparsers(dest="action", required=True)
+    for command in _COMMANDS:
+        command.add(actions)
+    return parser

@@ -1,0 +1,77 @@
+"""The command `exportbench report`: a run as a page, or as tables for elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..exit_status import OK
+from ..report import markdown
+from ..results.recorded_run import RecordedRun, read_run
+
+HTML = "html"
+FORMATS = (HTML, "markdown", "csv", "latex")
+NAME = "report.html"
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "report",
+        help="write a run as a page, or as tables",
+        description="Write a run as one HTML file that needs no network, or as tables in "
+        "Markdown, CSV or LaTeX. Of several runs, the page has one after the other, and how the "
+        "cost grows with the size of the inputs where that is what they differ in. Exit status: 0 "
+        "written, 2 wrong usage.",
+        epilog="example: exportbench report artifacts/runs/20260101-120000 --out report.html",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument(
+        "--format", choices=FORMATS, default=HTML, help=f"of the report (default: {HTML})"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help=f"where to write it; - for standard output (default: {NAME} in the folder of the "
+        "first run, and standard output for tables)",
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the report; return the exit status.
+
+    Raises:
+        UsageError: there is no run, or the file cannot be written.
+    """
+    text = render([read_run(folder) for folder in options.runs], options.format)
+    out = options.out or (str(options.runs[0] / NAME) if options.format == HTML else "-")
+    if out == "-":
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        sys.stdout.write(text)
+        return OK
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}") from None
+    print(f"report: {out}", file=sys.stderr)
+    return OK
+
+
+def render(runs: list[RecordedRun], form: str) -> str:
+    """Runs as text of one of `FORMATS`."""
+    if form == HTML:
+        from ..report import html  # Jinja is not needed for anything else
+
+        return html.render(runs)
+    from ..report import csv_and_latex
+
+    if form == "csv":
+        names = [run.name for run in runs]
+        labels = [str(r.folder) if names.count(r.name) > 1 else r.name for r in runs]
+        return csv_and_latex.as_csv({name: r.summary for name, r in zip(labels, runs, strict=True)})
+    each = markdown.render if form == "markdown" else csv_and_latex.as_latex
+    return "\n".join(each(run.summary) for run in runs)

@@ -1,0 +1,39 @@
+"""The command `exportbench show`."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..report import terminal
+from ..results.recorded_run import read_run
+from .console import give
+from .run import status
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "show",
+        help="show a finished run again",
+        description="Show the tables of a run again.",
+        epilog="example: exportbench show artifacts/runs/20260101-120000 --json -",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the results as JSON; - for the terminal"
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show a run again; return the exit status that it had.
+
+    Raises:
+        UsageError: there is none.
+    """
+    summary = read_run(options.run).summary
+    give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
+    return status(summary)

@@ -1,0 +1,29 @@
+"""One stage of a check in a process of its own, run as a module: STAGE SETTING RESULT."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from .checks import CHECKS
+from .setting import Setting
+
+
+def main(name: str, setting: str, result: Path) -> None:
+    """Write what the stage found, or why it came to nothing, as JSON."""
+    found: dict[str, Any]
+    try:
+        found = {"result": CHECKS[name](Setting.from_json(setting))}
+    except KeyboardInterrupt:  # its time was over
+        return
+    except Exception as error:
+        traceback.print_exc()
+        found = {"error": f"{type(error).__name__}: {error}"}
+    result.write_text(json.dumps(found, indent=1, default=str))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -1,0 +1,106 @@
+"""What the harness adds to a call, against a bare loop of the same runtime."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy
+
+from ..artifacts.artifact import Artifact
+from ..measure.placement import check_device
+from ..measure.warm_up import WARM_UP_S
+from ..worker.client import WorkerProcess
+
+# What is allowed: so many seconds a call or so large a share of it, whichever is more.
+LIMIT_S, LIMIT_SHARE = 10e-6, 0.01
+ROUNDS = 30
+_BURST_S = 0.1
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Of one artifact and batch.
+
+    Attributes:
+        artifact, batch: what was called.
+        bare_s: seconds of a call in a bare loop, the median over the rounds.
+        added_s: what the harness's figure is more, the median of the rounds' differences.
+        low_s, high_s: the 95 % interval of that median.
+    """
+
+    artifact: str
+    batch: int
+    bare_s: float
+    added_s: float
+    low_s: float
+    high_s: float
+
+    @property
+    def allowed_s(self) -> float:
+        """What the limit allows for such a call."""
+        return max(LIMIT_S, LIMIT_SHARE * self.bare_s)
+
+
+def measure(
+    artifact: Artifact,
+    inputs: Path,
+    batch: int,
+    threads: int,
+    rounds: int = ROUNDS,
+    *,
+    device: str = "cpu",
+    card: str | None = None,
+) -> Overhead:
+    """Time the harness and a bare loop in turn, in one process.
+
+    The artifact is one that may be opened (infer.sandbox.trust).
+
+    Args:
+        artifact: what to call.
+        inputs: file for it.
+        batch: samples a call.
+        threads: for the arithmetic of a call.
+        rounds: how often either has its turn.
+        device: "cpu" or "cuda"; on a card, too, a bare call has host arrays on either side.
+        card: that the process sees, as `infer.measure.devices.Choice` has it.
+
+    Raises:
+        Failure: the artifact cannot be run.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="exportbench-") as folder,
+        WorkerProcess(
+            artifact,
+            device=device,
+            card=card,
+            threads=threads,
+            scratch=Path(folder),
+            log=Path(folder) / "log",
+            timeout_s=600.0,
+        ) as worker,
+    ):
+        worker.start()
+        worker.ask("load")
+        worker.ask("inputs", path=str(inputs.resolve()))
+        check_device(worker.ask("first_call", batch=batch)["placement"], device)
+        least_s = WARM_UP_S if device == "cuda" else 0.0
+        worker.ask("warm_up", batch=batch, limit_s=10.0, least_s=least_s)
+        found = worker.ask("overhead", batch=batch, rounds=rounds, burst_s=_BURST_S)
+    bare = np.asarray(found["bare_s"])
+    added = np.asarray(found["harness_s"]) - bare
+    low, high = median_interval(added)
+    return Overhead(
+        artifact.label, batch, float(np.median(bare)), float(np.median(added)), low, high
+    )
+
+
+def median_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """An interval for the median by its order statistics, which no outlier moves."""
+    ordered = np.sort(values)
+    rank = int(scipy.stats.binom.ppf((1 - level) / 2, len(ordered), 0.5))
+    return float(ordered[max(rank - 1, 0)]), float(
+        ordered[min(len(ordered) - rank, len(ordered) - 1)]
+    )

@@ -1,0 +1,324 @@
+"""What a package of AOTInductor (.pt2) says of itself.
+
+It holds a shared library, which is not looked into, and beside it the C++ that this was compiled
+from, which says what it takes: that text is searched, never compiled or run. All of this lies in
+one folder of the archive, `data/aotinductor/<name of the model>`, without folders in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...errors import ArtifactError, DamagedError
+from ...tensors.dtypes import ANY
+from ...tensors.signature import Signature, TensorSpec
+from ..archive import DAMAGE, Archive
+from ..description import Description
+from ..torch_trees import leaf_names
+
+FOLDER = "data/aotinductor/"
+LIBRARY = ".so"
+BINARIES = (".cubin", ".fatbin", ".hsaco", ".spv")  # compiled kernels of a GPU
+_MOST_DIMENSIONS = 64  # as in PyTorch
+# A package that says it unpacks to more than this for each of its bytes is none.
+_MOST_TIMES, _LEAST_BYTES = 10, 64 << 20
+_MOST_TEXT = 256 << 20  # bytes; the C++ is some kilobytes for every operator
+_FILE = re.compile(r"[\w+-][\w.+-]*")  # what PyTorch calls the files
+_OPERATOR = re.compile(r"\baoti_torch_(?:cpu|cuda|xpu|mps)_(\w+)\(|^ +((?:cpp|triton)_\w+)\(", re.M)
+_CONSTANT = re.compile(r"constants_info_\[\d+\]\.(name|dtype|data_size) = \"?(\w+)\"?;")
+_CHECK = re.compile(r"static void check_input_(\d+)\(.*?^}", re.M | re.S)
+_DTYPE = re.compile(r"_expected_dtype = aoti_torch_dtype_(\w+)\(\)")
+_PLACE = re.compile(r"(?:(\d+) != )?\w+_(size|stride)\[(\d+)\]")
+_WRITTEN = re.compile(r"\((?!const )[\w:]+\*\)\((\w+)\.data_ptr\(\)\)")
+_FIXED_THREADS = re.compile(r"omp parallel num_threads\((\d+)\)")
+
+
+@dataclass(frozen=True)
+class Package:
+    """What is to be known of a package before it is loaded.
+
+    Attributes:
+        files: the archive's entries that belong to the model, by the name of the file.
+        library: the name of the shared library to load.
+        device: the kind of device that it was compiled for, "cpu" or "cuda".
+        machine: of the processor, as "x86_64"; empty where it is not said, as the next ones.
+        instructions: sets of them that the processor must have, as "AVX512".
+        capability: of the card, as "90".
+        inputs: named by their place among the arguments.
+        strides: of each input, those that the code takes for granted, by dimension.
+        outputs: their names; shapes and dtypes are not told.
+        operators: how often each is called, compiled kernels by their names.
+        weights: bytes of the weights, by dtype.
+        notes: what a user should know.
+        problem: why nothing here can run it; None if something can.
+    """
+
+    files: dict[str, zipfile.ZipInfo]
+    library: str
+    device: str
+    machine: str
+    instructions: tuple[str, ...]
+    capability: str
+    inputs: tuple[TensorSpec, ...]
+    strides: tuple[dict[int, int], ...]
+    outputs: tuple[TensorSpec, ...]
+    operators: Counter[str]
+    weights: Counter[str]
+    notes: tuple[str, ...] = field(default=())
+    problem: str | None = None
+
+
+def is_package(names: set[str]) -> bool:
+    """Whether an archive with these entries, without their common folder, is one of ours."""
+    return any(name.startswith(FOLDER) for name in names)
+
+
+def describe(path: Path) -> Description:
+    """Read what lies beside the shared library.
+
+    Raises:
+        ArtifactError: it is damaged, or holds something else than one compiled model.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            package = look(archive)
+    except DAMAGE as error:
+        raise DamagedError(f"a damaged archive ({type(error).__name__}: {error})") from None
+    notes = [*package.notes, package.problem or ""]
+    if package.device == "cpu":
+        notes.insert(0, f"compiled for processors of one kind: {_processor(package)}")
+    elif package.capability:
+        notes.insert(0, f"compiled for cards of compute capability {package.capability}")
+    return Description(
+        "aotinductor",
+        f"compiled for {package.device}",
+        "torch",
+        {"": Signature(package.inputs, package.outputs)},
+        dict(package.weights.most_common()),
+        dict(package.operators.most_common()),
+        executes_code="loading it runs the shared library that it holds",
+        platforms=(package.device,),
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def look(opened: zipfile.ZipFile) -> Package:
+    """What is to be known of an open package.
+
+    Raises:
+        ArtifactError: it is damaged, or holds something else than one compiled model.
+    """
+    archive = Archive(opened, _MOST_TEXT)
+    if any(name.startswith("models/") for name in archive.entries):
+        raise ArtifactError(
+            "holds an exported program and code that AOTInductor compiled; save each in a file of "
+            "its own"
+        )
+    folder, files = _files(archive)
+    size = sum(info.file_size for info in files.values())
+    packed = os.fstat(opened.fp.fileno()).st_size if opened.fp else 0
+    if size > max(_LEAST_BYTES, _MOST_TIMES * packed):
+        raise ArtifactError(f"its {packed:,} bytes would unpack to {size:,}")
+    metadata = _metadata(archive, folder, files)
+    device = str(metadata.get("AOTI_DEVICE_KEY", ""))
+    if device not in ("cpu", "cuda", "xpu", "mps"):
+        raise DamagedError("it does not say which device it was compiled for")
+    sources = [
+        archive.read(folder + name).decode("utf-8", "replace")
+        for name in files
+        if name.endswith(".cpp")
+    ]
+    wrapper = next((text for text in sources if "in_spec_ = " in text), "")
+    inputs, strides, notes = _inputs(wrapper)
+    weights, names = _constants(wrapper)
+    if names & set(_WRITTEN.findall(wrapper)):
+        notes.append("keeps state from call to call")
+    fixed = {found for text in sources for found in _FIXED_THREADS.findall(text)}
+    if fixed:
+        notes.append(f"its own kernels take {' or '.join(sorted(fixed))} threads, whatever is set")
+    return Package(
+        files=files,
+        library=next(iter(_libraries(files)), ""),
+        device=device,
+        machine=str(metadata.get("AOTI_MACHINE", "")),
+        instructions=tuple(_instructions(metadata)),
+        capability=str(metadata.get("AOTI_COMPUTE_CAPABILITY", "")),
+        inputs=inputs,
+        strides=strides,
+        outputs=_outputs(wrapper),
+        operators=_operators(wrapper, files),
+        weights=weights,
+        notes=tuple(notes),
+        problem=_problem(archive, files),
+    )
+
+
+def unfit(package: Package, device: str, machine: str) -> str | None:
+    """Why a package cannot run on a device of a machine, as its file tells; None if it may.
+
+    Args:
+        package: as it was looked at.
+        device: "cpu" or "cuda".
+        machine: as "x86_64".
+    """
+    if package.problem:
+        return package.problem
+    if package.device != device:
+        return (
+            f"compiled for {package.device}, asked for {device}: use --device {package.device}, "
+            f"or compile it for {device}"
+        )
+    if package.machine and package.machine != machine:
+        return f"compiled for {package.machine}, this machine is {machine}: compile it here"
+    return None
+
+
+def _files(archive: Archive) -> tuple[str, dict[str, zipfile.ZipInfo]]:
+    """The folder of the one model, and its files by name."""
+    found = {name: info for name, info in archive.entries.items() if name.startswith(FOLDER)}
+    models = {name[len(FOLDER) :].partition("/")[0] for name in found}
+    if len(models) != 1:
+        raise ArtifactError(
+            f"holds several compiled models ({', '.join(sorted(models)[:5])}); package each in a "
+            "file of its own"
+        )
+    folder = f"{FOLDER}{models.pop()}/"
+    files = {}
+    for entry, info in found.items():
+        name = entry[len(folder) :]
+        if not _FILE.fullmatch(name):
+            raise DamagedError(f"an archive with the entry '{info.filename[:200]}'")
+        files[name] = info
+    return folder, files
+
+
+def _libraries(files: dict[str, zipfile.ZipInfo]) -> list[str]:
+    """Shared libraries, that of the model first: the others hold kernels of its."""
+    return sorted(
+        (name for name in files if name.endswith(LIBRARY)),
+        key=lambda name: not name.endswith(f".wrapper{LIBRARY}"),
+    )
+
+
+def _metadata(
+    archive: Archive, folder: str, files: dict[str, zipfile.ZipInfo]
+) -> dict[str, object]:
+    beside = [f"{Path(name).with_suffix('')}_metadata.json" for name in _libraries(files)]
+    names = [name for name in beside if name in files] or [
+        name for name in sorted(files) if name.endswith("_metadata.json")
+    ]
+    if not names:
+        raise DamagedError("it does not say which device it was compiled for")
+    metadata = json.loads(archive.read(folder + names[0]))
+    return dict(metadata)
+
+
+def _instructions(metadata: dict[str, object]) -> list[str]:
+    stated = str(metadata.get("AOTI_CPU_ISA", "")).split()
+    return [name for name in stated if re.fullmatch(r"[A-Z]+[A-Z0-9_]*", name)]
+
+
+def _problem(archive: Archive, files: dict[str, zipfile.ZipInfo]) -> str | None:
+    if not _libraries(files):
+        return (
+            "holds its code as C++ only, which is never compiled here; package it without "
+            "aot_inductor.package_cpp_only"
+        )
+    if any(name.endswith((".blob", "weights_config.json")) for name in files):
+        return (
+            "its weights are not in its library; package it with "
+            "aot_inductor.package_constants_in_so"
+        )
+    if any(name.startswith("data/constants/") for name in archive.entries):
+        return "holds custom objects, which are pickles and never opened"
+    return None
+
+
+def _processor(package: Package) -> str:
+    return " ".join((package.machine, *package.instructions)).strip() or "it does not say which"
+
+
+def _inputs(
+    wrapper: str,
+) -> tuple[tuple[TensorSpec, ...], tuple[dict[int, int], ...], list[str]]:
+    """The inputs as the generated checks of them state them.
+
+    The checks name each size and stride that is fixed; a dimension that no check names is free.
+    """
+    specs, strides, notes = [], [], []
+    checks = {int(check[1]): check[0] for check in _CHECK.finditer(wrapper)}
+    names = _argument_names(wrapper)
+    if len(names) != len(checks):
+        if names:
+            notes.append(f"{len(names) - len(checks)} of its arguments were fixed at the export")
+        names = [f"input_{index}" for index in range(len(checks))]
+    for name, (_, check) in zip(names, sorted(checks.items()), strict=True):
+        dtype = _DTYPE.search(check)
+        sizes: dict[int, int | None] = {}
+        steps: dict[int, int] = {}
+        for value, what, dimension in _PLACE.findall(check):
+            if int(dimension) > _MOST_DIMENSIONS:
+                continue
+            sizes.setdefault(int(dimension), None)
+            if value and what == "size":
+                sizes[int(dimension)] = int(value)
+            elif value:
+                steps[int(dimension)] = int(value)
+        shape = tuple(sizes.get(index) for index in range(max(sizes, default=-1) + 1))
+        specs.append(TensorSpec(name, shape, dtype[1] if dtype else ANY))
+        strides.append(steps)
+    return tuple(specs), tuple(strides), notes
+
+
+def _spec(wrapper: str, name: str) -> Any:
+    """A tree that the code states as JSON; None where it states none."""
+    found = re.search(rf'\b{name}_ = R"\((.*?)\)";', wrapper)
+    return json.loads(found[1])[1] if found else None
+
+
+def _argument_names(wrapper: str) -> list[str]:
+    """Positional arguments by their number, keyword arguments by their name."""
+    spec = _spec(wrapper, "in_spec")
+    if spec is None:
+        return []
+    positional, keywords = spec["children_spec"]
+    return [*leaf_names(positional, "input"), *leaf_names(keywords, "input")]
+
+
+def _outputs(wrapper: str) -> tuple[TensorSpec, ...]:
+    spec = _spec(wrapper, "out_spec")
+    names = leaf_names(spec, "output") if spec is not None else []
+    count = len(set(re.findall(r"outputs_info_\[(\d+)\]\.name", wrapper)))
+    if len(names) != count:
+        names = [f"output_{index}" for index in range(count)]
+    return tuple(TensorSpec(name, (), ANY) for name in names)
+
+
+def _constants(wrapper: str) -> tuple[Counter[str], set[str]]:
+    """Bytes of the weights by dtype, and what the code calls them."""
+    weights: Counter[str] = Counter()
+    names, dtype = set(), ""
+    for what, value in _CONSTANT.findall(wrapper):
+        if what == "name":
+            names.add(value)
+        elif what == "dtype":
+            dtype = value.removeprefix("cached_torch_dtype_")
+        elif value.isdecimal():
+            weights[dtype] += int(value)
+    return weights, names
+
+
+def _operators(wrapper: str, files: dict[str, zipfile.ZipInfo]) -> Counter[str]:
+    called = Counter(name or kernel for name, kernel in _OPERATOR.findall(wrapper))
+    for suffix in BINARIES:
+        count = sum(name.endswith(suffix) for name in files)
+        if count:
+            called[f"kernels ({suffix})"] = count
+    return called

@@ -1,0 +1,1 @@
+"""Functions serialized by jax.export."""

@@ -1,0 +1,154 @@
+"""What a LiteRT file (.tflite) says of itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from ...errors import ArtifactError, DamagedError
+from ...tensors.signature import Signature, TensorSpec
+from ..description import Description
+from ..flatbuffer import Table
+from ..mapped import mapped
+from .operators import NAMES
+
+# Numbers of slots, as in LiteRT's schema.fbs.
+_VERSION, _CODES, _SUBGRAPHS, _DESCRIPTION, _BUFFERS, _METADATA, _SIGNATURES = 0, 1, 2, 3, 4, 6, 7
+_OUTSIDE = 8  # names of files that hold weights
+_TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3
+_SHAPE, _TYPE, _BUFFER, _NAME, _QUANTIZATION, _SHAPE_SIGNATURE = 0, 1, 2, 3, 4, 7
+
+IDENTIFIER = b"TFL3"
+_CUSTOM = 32
+# Name and bits of an element, by number.
+_DTYPES = (
+    *(("float32", 32), ("float16", 16), ("int32", 32), ("uint8", 8), ("int64", 64)),
+    *(("string", 0), ("bool", 8), ("int16", 16), ("complex64", 64), ("int8", 8)),
+    *(("float64", 64), ("complex128", 128), ("uint64", 64), ("resource", 0), ("variant", 0)),
+    *(("uint32", 32), ("uint16", 16), ("int4", 4), ("bfloat16", 16), ("int2", 2), ("uint4", 4)),
+)
+
+
+def describe(path: Path) -> Description:
+    """Read the graph of a LiteRT file.
+
+    Raises:
+        ArtifactError: it is damaged.
+    """
+    model = Table.root(mapped(path))
+    graphs = model.tables(_SUBGRAPHS)
+    if model.length(_OUTSIDE):
+        raise ArtifactError(f"{path}: keeps weights in files of their own, which is not taken")
+    if not graphs:
+        raise DamagedError("holds no graph")
+    tensors = [graph.tables(_TENSORS) for graph in graphs]
+    signatures = {}
+    for entry in model.tables(_SIGNATURES):
+        index = entry.number(4, "I")
+        if index >= len(graphs):
+            raise DamagedError("a signature of a graph that is not there")
+        signatures[entry.string(2)] = Signature(
+            *(
+                tuple(
+                    _spec(_at(tensors[index], part.number(1, "I")), part.string(0))
+                    for part in entry.tables(slot)
+                )
+                for slot in (0, 1)
+            )
+        )
+    if not signatures:
+        signatures[""] = Signature(
+            *(
+                tuple(_spec(_at(tensors[0], i)) for i in graphs[0].numbers(slot, "i"))
+                for slot in (_INPUTS, _OUTPUTS)
+            )
+        )
+    operators, custom = _operators(model, graphs)
+    quantised = sum(_is_quantised(tensor) for part in tensors for tensor in part)
+    notes = []
+    if custom:
+        notes.append("operators that need a library of their own: " + ", ".join(custom))
+    if quantised:
+        notes.append(f"{quantised} tensors are quantised")
+    runtime = _metadata(model, "min_runtime_version")
+    return Description(
+        "litert",
+        f"schema {model.number(_VERSION, 'I')}"
+        + (f", runs in {runtime} and newer" if runtime else ""),
+        model.string(_DESCRIPTION),
+        signatures,
+        dict(_weights(model, tensors).most_common()),
+        dict(operators.most_common()),
+        executes_code=(
+            "its operators of TensorFlow (Flex) may read and write files"
+            if any(name.startswith("Flex") for name in custom)
+            else None
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _operators(model: Table, graphs: list[Table]) -> tuple[Counter[str], list[str]]:
+    names = []
+    custom = set()
+    for code in model.tables(_CODES):
+        # The byte is of files that are older than the number.
+        number = max(code.number(0, "b"), code.number(3, "i"))
+        name = NAMES[number] if 0 <= number < len(NAMES) else f"operator {number}"
+        if number == _CUSTOM:
+            name = code.string(1)
+            custom.add(name)
+        names.append(name)
+    counts: Counter[str] = Counter()
+    for graph in graphs:
+        for operator in graph.tables(_OPERATORS):
+            index = operator.number(0, "I")
+            if index >= len(names):
+                raise DamagedError("an operator that is not in the list of operators")
+            counts[names[index]] += 1
+    return counts, sorted(custom)
+
+
+def _weights(model: Table, tensors: list[list[Table]]) -> Counter[str]:
+    """Bytes of constant tensors; a buffer that several share counts once."""
+    sizes = [max(len(buffer.data(0)), buffer.number(2, "Q")) for buffer in model.tables(_BUFFERS)]
+    counts: Counter[str] = Counter()
+    seen = {0}  # the first buffer is that of tensors without one
+    for part in tensors:
+        for tensor in part:
+            index = tensor.number(_BUFFER, "I")
+            if index not in seen and index < len(sizes) and sizes[index]:
+                seen.add(index)
+                counts[_dtype(tensor)[0]] += sizes[index]
+    return counts
+
+
+def _metadata(model: Table, name: str) -> str:
+    buffers = model.tables(_BUFFERS)
+    for entry in model.tables(_METADATA):
+        index = entry.number(1, "I")
+        if entry.string(0) == name and index < len(buffers):
+            return str(buffers[index].data(0), "ascii", "replace").rstrip("\0")
+    return ""
+
+
+def _at(tensors: list[Table], index: int) -> Table:
+    if not 0 <= index < len(tensors):
+        raise DamagedError("a tensor that is not in the list of tensors")
+    return tensors[index]
+
+
+def _dtype(tensor: Table) -> tuple[str, int]:
+    number = tensor.number(_TYPE, "b")
+    return _DTYPES[number] if 0 <= number < len(_DTYPES) else (f"type {number}", 0)
+
+
+def _is_quantised(tensor: Table) -> bool:
+    quantization = tensor.table(_QUANTIZATION)
+    return quantization is not None and quantization.length(2) > 0
+
+
+def _spec(tensor: Table, name: str | None = None) -> TensorSpec:
+    sizes = tensor.numbers(_SHAPE_SIGNATURE, "i") or tensor.numbers(_SHAPE, "i")
+    shape = tuple(None if size < 0 else size for size in sizes)
+    return TensorSpec(name or tensor.string(_NAME), shape, _dtype(tensor)[0])

@@ -1,0 +1,213 @@
+"""What an ONNX file says of itself."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import ArtifactError, DamagedError
+from ...tensors.signature import Signature, TensorSpec
+from ..description import Description
+from ..mapped import mapped
+from ..protobuf import Message
+from ..safe_paths import beside
+
+# Numbers of fields, as in onnx.proto.
+_IR_VERSION, _PRODUCER, _PRODUCER_VERSION, _GRAPH, _OPSETS, _FUNCTIONS = 1, 2, 3, 7, 8, 25
+_NODES, _INITIALIZERS, _INPUTS, _OUTPUTS, _SPARSE = 1, 5, 11, 12, 15
+_OP_TYPE, _ATTRIBUTES, _DOMAIN = 4, 5, 7
+_TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS = 5, 6, 10, 11
+_DIMS, _DTYPE, _NAME, _EXTERNAL, _LOCATION = 1, 2, 8, 13, 14
+_DEEPEST = 64  # graphs in graphs
+
+# Name and bits of an element, by number.
+_DTYPES = {
+    1: ("float32", 32),
+    2: ("uint8", 8),
+    3: ("int8", 8),
+    4: ("uint16", 16),
+    5: ("int16", 16),
+    6: ("int32", 32),
+    7: ("int64", 64),
+    8: ("string", 0),
+    9: ("bool", 8),
+    10: ("float16", 16),
+    11: ("float64", 64),
+    12: ("uint32", 32),
+    13: ("uint64", 64),
+    14: ("complex64", 64),
+    15: ("complex128", 128),
+    16: ("bfloat16", 16),
+    17: ("float8e4m3fn", 8),
+    18: ("float8e4m3fnuz", 8),
+    19: ("float8e5m2", 8),
+    20: ("float8e5m2fnuz", 8),
+    21: ("uint4", 4),
+    22: ("int4", 4),
+    23: ("float4e2m1", 4),
+    24: ("float8e8m0", 8),
+    25: ("uint2", 2),
+    26: ("int2", 2),
+}
+_STANDARD = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training")
+_ORT = "com.microsoft"
+
+
+def describe(path: Path) -> Description:
+    """Read an ONNX file, and of its weights no more than name, type and shape.
+
+    Raises:
+        ArtifactError: it is damaged.
+    """
+    data = mapped(path)
+    if bytes(data[4:8]) == b"ORTM":
+        note = "ONNX Runtime's own form of a graph; only ONNX Runtime reads it"
+        return Description("onnx", "ORT", "", {}, {}, {}, notes=(note,))
+    return _describe(Message(data), path)
+
+
+def external_files(path: Path) -> list[Path]:
+    """The files beside an ONNX file that hold weights of it.
+
+    Raises:
+        ArtifactError: the file is damaged, or names one outside of its folder.
+    """
+    data = mapped(path)
+    if bytes(data[4:8]) == b"ORTM":
+        return []
+    names = {_external(tensor) for tensor in _tensors(Message(data))} - {None}
+    return sorted(_beside(path, name) for name in names if name is not None)
+
+
+def _describe(model: Message, path: Path) -> Description:
+    graph = model.message(_GRAPH)
+    weights: Counter[str] = Counter()
+    missing = set()
+    for tensor in _tensors(model):
+        name, bits = _dtype(tensor.integer(_DTYPE))
+        count = math.prod(tensor.integers(_DIMS))
+        weights[name] += max(0, count) * bits // 8
+        external = _external(tensor)
+        if external is not None and not _beside(path, external).is_file():
+            missing.add(external)
+    operators: Counter[str] = Counter()
+    domains = set()
+    functions = {
+        (function.string(10), function.string(1)) for function in model.messages(_FUNCTIONS)
+    }
+    for nodes in _node_lists(model):
+        for node in nodes:
+            domain, kind = node.string(_DOMAIN), node.string(_OP_TYPE)
+            operators[f"{domain}::{kind}" if domain not in ("", "ai.onnx") else kind] += 1
+            if (domain, kind) not in functions:
+                domains.add(domain)
+    constants = {tensor.string(_NAME) for tensor in graph.messages(_INITIALIZERS)}
+    signature = Signature(
+        tuple(
+            _spec(value) for value in graph.messages(_INPUTS) if value.string(1) not in constants
+        ),
+        tuple(map(_spec, graph.messages(_OUTPUTS))),
+    )
+    opsets = {entry.string(1) or "ai.onnx": entry.integer(2) for entry in model.messages(_OPSETS)}
+    custom = sorted(domains - {*_STANDARD, _ORT})
+    notes = [f"operators of {name}, which need a library of their own" for name in custom]
+    if _ORT in domains:
+        notes.append("operators of com.microsoft, which ONNX Runtime alone has")
+    notes += [f"{name} is missing, which holds weights" for name in sorted(missing)]
+    return Description(
+        "onnx",
+        f"IR {model.integer(_IR_VERSION)}, opset "
+        + ", ".join(
+            f"{version}" if name == "ai.onnx" else f"{name} {version}"
+            for name, version in opsets.items()
+        ),
+        f"{model.string(_PRODUCER)} {model.string(_PRODUCER_VERSION)}".strip(),
+        {"": signature},
+        dict(weights.most_common()),
+        dict(operators.most_common()),
+        notes=tuple(notes),
+    )
+
+
+def _graphs(model: Message) -> Iterator[Message]:
+    """The graph, and those in the attributes of nodes, as branches and bodies of loops."""
+    graph = model.message(_GRAPH)
+    yield graph
+    yield from _inner(graph.messages(_NODES), _DEEPEST)
+    for function in model.messages(_FUNCTIONS):
+        yield from _inner(function.messages(7), _DEEPEST)
+
+
+def _inner(nodes: list[Message], depth: int) -> Iterator[Message]:
+    if depth == 0:
+        raise DamagedError(f"graphs in graphs, more than {_DEEPEST} deep")
+    for node in nodes:
+        for attribute in node.messages(_ATTRIBUTES):
+            for graph in (*attribute.messages(_SUBGRAPH), *attribute.messages(_SUBGRAPHS)):
+                yield graph
+                yield from _inner(graph.messages(_NODES), depth - 1)
+
+
+def _node_lists(model: Message) -> Iterator[list[Message]]:
+    for graph in _graphs(model):
+        yield graph.messages(_NODES)
+    for function in model.messages(_FUNCTIONS):
+        yield function.messages(7)
+
+
+def _tensors(model: Message) -> Iterator[Message]:
+    """All weights: initializers and constants in attributes."""
+    for graph in _graphs(model):
+        yield from graph.messages(_INITIALIZERS)
+        for sparse in graph.messages(_SPARSE):
+            yield from (*sparse.messages(1), *sparse.messages(2))
+    for nodes in _node_lists(model):
+        for node in nodes:
+            for attribute in node.messages(_ATTRIBUTES):
+                yield from (*attribute.messages(_TENSOR), *attribute.messages(_TENSORS))
+
+
+def _external(tensor: Message) -> str | None:
+    if tensor.integer(_LOCATION) != 1:
+        return None
+    entries = {entry.string(1): entry.string(2) for entry in tensor.messages(_EXTERNAL)}
+    return entries.get("location")
+
+
+def _beside(path: Path, name: str) -> Path:
+    if name.startswith("*/_ORT_MEM_ADDR_"):  # ONNX Runtime would read its own memory there
+        raise ArtifactError(f"{path}: names an address in memory as its weights")
+    return beside(path, name)
+
+
+def _dtype(number: int) -> tuple[str, int]:
+    return _DTYPES.get(number, (f"type {number}", 0))
+
+
+def _spec(value: Message) -> TensorSpec:
+    return TensorSpec(value.string(1), *_type(value.message(2), _DEEPEST))
+
+
+def _type(kind: Message, depth: int) -> tuple[tuple[int | str | None, ...], str]:
+    """Shape and type of a value; of what is no tensor, what it is in words."""
+    if depth == 0:
+        raise DamagedError("types in types without end")
+    if 4 in kind:
+        return (), f"sequence of {_type(kind.message(4).message(1), depth - 1)[1]}"
+    if 5 in kind:
+        entry = kind.message(5)
+        value = _type(entry.message(2), depth - 1)[1]
+        return (), f"map of {_dtype(entry.integer(1))[0]} to {value}"
+    if 9 in kind:
+        return (), f"optional {_type(kind.message(9).message(1), depth - 1)[1]}"
+    tensor = kind.message(8 if 8 in kind else 1)
+    shape = tuple(map(_size, tensor.message(2).messages(1)))
+    return shape, _dtype(tensor.integer(1))[0]
+
+
+def _size(dimension: Message) -> int | str | None:
+    if 2 in dimension:
+        return dimension.string(2) or None
+    return dimension.integer(1) if 1 in dimension else None

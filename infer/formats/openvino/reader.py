@@ -1,0 +1,187 @@
+"""What OpenVINO's intermediate representation (.xml beside .bin) says of itself."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+from ...errors import ArtifactError, DamagedError
+from ...tensors.signature import Signature, TensorSpec
+from ..description import Description
+from ..safe_paths import beside
+
+_DTYPES = {
+    "f16": "float16",
+    "f32": "float32",
+    "f64": "float64",
+    "bf16": "bfloat16",
+    "boolean": "bool",
+    "string": "string",
+    "i4": "int4",
+    "i8": "int8",
+    "i16": "int16",
+    "i32": "int32",
+    "i64": "int64",
+    "u1": "uint1",
+    "u4": "uint4",
+    "u8": "uint8",
+    "u16": "uint16",
+    "u32": "uint32",
+    "u64": "uint64",
+}
+# The same types as the ports of a layer name them.
+_PRECISIONS = {
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BF16": "bfloat16",
+    "BOOL": "bool",
+    "BOOLEAN": "bool",
+    "STRING": "string",
+} | {
+    f"{letter}{bits}": f"{kind}{bits}"
+    for letter, kind in (("I", "int"), ("U", "uint"))
+    for bits in (4, 8, 16, 32, 64)
+}
+_INPUT, _OUTPUT, _CONSTANT = "Parameter", "Result", "Const"
+_HEAD = 4096
+_OLDEST = 10
+
+
+def weights_of(path: Path) -> Path:
+    """The file of the weights that belongs to an .xml.
+
+    Raises:
+        ArtifactError: it is a link that leads out of the folder.
+    """
+    return beside(path, path.with_suffix(".bin").name)
+
+
+def version_of(head: bytes) -> int | None:
+    """The version of the IR that a file begins with; None if it is something else."""
+    text = head[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
+    match = re.match(
+        rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<net\b[^>]*?\bversion=[\"'](\d{1,6})[\"']",
+        text,
+        re.S,
+    )
+    return int(match[1]) if match else None
+
+
+def describe(path: Path) -> Description:
+    """Read the graph of an IR.
+
+    Raises:
+        ArtifactError: it is damaged, or its weights are missing.
+    """
+    text = path.read_bytes()
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise ArtifactError(f"{path}: declares entities, which no IR does")
+    try:
+        net = ET.fromstring(text)  # noqa: S314 - entities were refused, and expat limits the rest
+    except ET.ParseError as error:
+        raise DamagedError(f"not whole XML ({error})") from None
+    try:
+        return _describe(net, path)
+    except (ValueError, KeyError, AttributeError) as error:
+        raise DamagedError(f"a layer that cannot be read ({error})") from None
+
+
+def _describe(net: ET.Element, path: Path) -> Description:
+    version = int(net.get("version", "0"))
+    layers = {layer.get("id", ""): layer for layer in net.findall("layers/layer")}
+    operators: Counter[str] = Counter()
+    weights: Counter[str] = Counter()
+    custom = set()
+    for layer in net.iter("layer"):  # those of bodies too
+        kind, data = layer.get("type", ""), layer.find("data")
+        if kind == _CONSTANT and data is not None:
+            dtype = _dtype(data.get("element_type", ""))
+            weights[dtype] += int(data.get("size", "0"))
+        elif kind not in (_INPUT, _OUTPUT):
+            operators[kind] += 1
+        if not re.fullmatch(r"opset\d+|ie_internal_opset|", layer.get("version", "")):
+            custom.add(layer.get("version", ""))
+    sources = {
+        (edge.get("to-layer", ""), edge.get("to-port", "")): (
+            edge.get("from-layer", ""),
+            edge.get("from-port", ""),
+        )
+        for edge in net.findall("edges/edge")
+    }
+    inputs, outputs = [], []
+    for number, layer in layers.items():
+        if layer.get("type") == _INPUT:
+            data = layer.find("data")
+            inputs.append(_input(layer, {} if data is None else dict(data.attrib)))
+        elif layer.get("type") == _OUTPUT:
+            outputs.append(_output(number, layers, sources))
+    notes = []
+    if not weights_of(path).is_file():
+        notes.append(f"{weights_of(path).name} is missing, which holds the weights")
+    if version < _OLDEST:
+        notes.append(f"IR {version} is older than what OpenVINO still takes ({_OLDEST})")
+    notes += [f"operators of {name}, which need a library of their own" for name in sorted(custom)]
+    return Description(
+        "openvino",
+        f"IR {version}",
+        _producer(net),
+        {"": Signature(tuple(inputs), tuple(outputs))},
+        dict(weights.most_common()),
+        dict(operators.most_common()),
+        notes=tuple(notes),
+    )
+
+
+def _producer(net: ET.Element) -> str:
+    for name in ("Runtime_version", "MO_version"):
+        found = net.find(f".//{name}")
+        if found is not None:
+            return f"openvino {found.get('value', '')}".strip()
+    return ""
+
+
+def _input(layer: ET.Element, data: dict[str, str]) -> TensorSpec:
+    shape = tuple(_size(part) for part in data.get("shape", "").split(",") if part.strip())
+    port = layer.find("output/port")
+    return TensorSpec(_port_name(port, layer), shape, _dtype(data.get("element_type", "")))
+
+
+def _output(
+    number: str,
+    layers: dict[str, ET.Element],
+    sources: dict[tuple[str, str], tuple[str, str]],
+) -> TensorSpec:
+    """What flows into a result, called as the port that it comes from."""
+    layer = layers[number]
+    entry = layer.find("input/port")
+    if entry is None:
+        raise DamagedError(f"the output {layer.get('name')} is not connected")
+    from_layer, from_port = sources[number, entry.get("id", "")]
+    source = layers[from_layer]
+    for port in source.findall("output/port"):
+        if port.get("id") == from_port:
+            shape = tuple(_size(part.text or "") for part in port.findall("dim"))
+            precision = port.get("precision", "")
+            name = _port_name(port, layer)
+            return TensorSpec(name, shape, _PRECISIONS.get(precision, precision.lower()))
+    raise DamagedError(f"the output {layer.get('name')} comes from no port")
+
+
+def _port_name(port: ET.Element | None, layer: ET.Element) -> str:
+    """The first name of a port; a comma within a name is escaped."""
+    names = port.get("names", "") if port is not None else ""
+    first = re.split(r"(?<!\\),", names)[0].replace("\\,", ",")
+    return first or layer.get("name", "")
+
+
+def _size(text: str) -> int | None:
+    """A size; "?", "-1" and ranges such as "1..8" are free."""
+    text = text.strip()
+    return int(text) if re.fullmatch(r"\d{1,18}", text) else None
+
+
+def _dtype(name: str) -> str:
+    return _DTYPES.get(name, name)

@@ -1,0 +1,129 @@
+"""Protobuf messages read lazily, without their schema's code and without a framework.
+
+A message's fields are listed when it is opened; what is inside of them is not looked at before
+somebody asks. So a file of gigabytes costs no more than the part that is of interest, and
+a damaged one an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import DamagedError
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_LONGEST_VARINT = 10
+
+Value = int | memoryview
+
+
+class Message:
+    """The fields of one message, by number.
+
+    Args:
+        data: the message's bytes, and no more.
+
+    Raises:
+        DamagedError: they are no message.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        self._fields: dict[int, list[Value]] = {}
+        for number, value in _fields(data):
+            self._fields.setdefault(number, []).append(value)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._fields
+
+    def numbers(self) -> set[int]:
+        """The numbers of the fields that are there."""
+        return set(self._fields)
+
+    def raw(self, number: int) -> list[memoryview]:
+        """The bytes of each value of a field of bytes, strings or messages."""
+        found = [value for value in self._fields.get(number, ()) if isinstance(value, memoryview)]
+        if len(found) != len(self._fields.get(number, ())):
+            raise DamagedError(f"field {number} is a number, not bytes")
+        return found
+
+    def messages(self, number: int) -> list[Message]:
+        """The values of a field of messages."""
+        return [Message(value) for value in self.raw(number)]
+
+    def message(self, number: int) -> Message:
+        """The one value of a field of messages; an empty message where there is none.
+
+        Where it is written in several parts they are one message, as every parser takes them.
+        """
+        found = self.raw(number)
+        return Message(found[0] if len(found) == 1 else memoryview(b"".join(found)))
+
+    def strings(self, number: int) -> list[str]:
+        """The values of a field of strings; what is not UTF-8 is replaced."""
+        return [str(value, "utf-8", "replace") for value in self.raw(number)]
+
+    def string(self, number: int) -> str:
+        """The last value of a field of strings; an empty one where there is none."""
+        found = self.strings(number)
+        return found[-1] if found else ""
+
+    def integers(self, number: int) -> list[int]:
+        """The values of a field of int32, int64 or an enumeration, packed or not."""
+        found: list[int] = []
+        for value in self._fields.get(number, ()):
+            if isinstance(value, int):
+                found.append(_signed(value))
+            else:
+                position = 0
+                while position < len(value):
+                    item, position = _varint(value, position)
+                    found.append(_signed(item))
+        return found
+
+    def integer(self, number: int) -> int:
+        """The last value of such a field; 0 where there is none."""
+        found = self.integers(number)
+        return found[-1] if found else 0
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, Value]]:
+    position, end = 0, len(data)
+    while position < end:
+        key, position = _varint(data, position)
+        number, kind = key >> 3, key & 7
+        if number == 0:
+            raise DamagedError(f"a field without a number at byte {position}")
+        if kind == _VARINT:
+            value, position = _varint(data, position)
+            yield number, value
+            continue
+        if kind == _BYTES:
+            size, position = _varint(data, position)
+        elif kind in (_FIXED32, _FIXED64):
+            size = 4 if kind == _FIXED32 else 8
+        else:
+            raise DamagedError(f"a field of unknown kind {kind} at byte {position}")
+        if size > end - position:
+            raise DamagedError(
+                f"truncated: a field of {size:,} bytes begins {end - position:,} before the end"
+            )
+        part = data[position : position + size]
+        position += size
+        yield number, part if kind == _BYTES else int.from_bytes(part, "little")
+
+
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    for index in range(position, min(position + _LONGEST_VARINT, len(data))):
+        byte = data[index]
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, index + 1
+    raise DamagedError(f"no whole number at byte {position}")
+
+
+def _signed(value: int) -> int:
+    """A negative int32 or int64 is written as the 64-bit number that is its complement."""
+    value &= (1 << 64) - 1
+    return value - (1 << 64) if value >= 1 << 63 else value

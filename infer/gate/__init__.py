@@ -1,0 +1,1 @@
+"""Whether artifacts are as good as their baseline."""

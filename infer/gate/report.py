@@ -1,0 +1,168 @@
+"""A gate's judgement for a terminal, a pull request, and tools that read JUnit's XML."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .evaluation import Check, Judgement, Verdict
+
+_STYLES = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "bold red",
+    Verdict.NOT_SURE: "yellow",
+    Verdict.NOT_JUDGED: "dim",
+}
+_MARKS = {
+    Verdict.PASSED: "✓",
+    Verdict.FAILED: "✗",
+    Verdict.NOT_SURE: "?",
+    Verdict.NOT_JUDGED: "",
+}
+# Failures first; what passed needs no words.
+_TOLD = (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED)
+
+
+def headline(judgement: Judgement) -> str:
+    """The whole judgement in a line."""
+    counts = [
+        f"{sum(check.verdict == verdict for check in judgement.checks)} {verdict}"
+        for verdict in Verdict
+        if any(check.verdict == verdict for check in judgement.checks)
+    ]
+    return f"Gate {judgement.verdict}: {', '.join(counts) or 'nothing to judge'}"
+
+
+def show(judgement: Judgement, console: Console, *, remedies: bool = True) -> None:
+    """Print a judgement, and what to do unless it has been done."""
+    names, rows = _grid(judgement)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("artifact", *names):
+        table.add_column(title)
+    for artifact, checks in rows:
+        cells = [
+            Text(_cell(check), style=_STYLES[check.verdict]) if check else Text("")
+            for check in checks
+        ]
+        table.add_row(Text(artifact), *cells)
+    console.print(Text(headline(judgement), style=_STYLES[judgement.verdict]))
+    console.print(table)
+    for check in _told(judgement):
+        line = f"{check.artifact}, {check.name}: {check.verdict}: {check.detail}"
+        console.print(Text(line, style=_STYLES[check.verdict]))
+    for notice in judgement.notices:
+        console.print(Text(f"*** {notice}", style="bold yellow"))
+    if not remedies or not judgement.remedies:
+        return
+    console.print(Text("What to do:", style="bold"))
+    for remedy in judgement.remedies:
+        console.print(Text(f"  {remedy}"), soft_wrap=True)
+
+
+def as_json(judgement: Judgement) -> dict[str, Any]:
+    """A judgement as JSON takes it."""
+    return {
+        "verdict": judgement.verdict,
+        "checks": [asdict(check) for check in judgement.checks],
+        "what_to_do": judgement.remedies,
+        "notices": list(judgement.notices),
+        "setup": dict(judgement.setup),
+    }
+
+
+def as_markdown(judgement: Judgement) -> str:
+    """A judgement for a pull request."""
+    names, rows = _grid(judgement)
+    mark = {Verdict.PASSED: "✅", Verdict.FAILED: "❌"}.get(judgement.verdict, "❔")
+    lines = [f"## {mark} {headline(judgement)}", ""]
+    lines += [f"> **{_escaped(notice)}**\n" for notice in judgement.notices]
+    lines += [_line(["artifact", *names]), _line([":---"] * (len(names) + 1))]
+    for artifact, checks in rows:
+        cells = [
+            f"**{_cell(check)}**" if check and check.verdict == Verdict.FAILED else _cell(check)
+            for check in checks
+        ]
+        lines.append(_line([artifact, *cells]))
+    lines.append("")
+    lines += [
+        f"- **{_escaped(check.artifact)}, {check.name}: {check.verdict}**: {_escaped(check.detail)}"
+        for check in _told(judgement)
+    ]
+    if judgement.remedies:
+        lines += ["", "What to do:", ""]
+        lines += [f"- {_escaped(remedy)}" for remedy in judgement.remedies]
+    setup = judgement.setup
+    if setup:
+        lines += [
+            "",
+            f"Measured on {setup['processor']}, {setup.get('card') or setup['device']} with "
+            f"{setup['threads']} threads. "
+            "x: time over the former artifact's, measured in turn, with its 95 % interval.",
+        ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def as_junit(judgement: Judgement) -> str:
+    """A judgement as JUnit's XML: a test case a check; what was not judged is skipped."""
+    verdicts = [check.verdict for check in judgement.checks]
+    totals = {
+        "tests": str(len(verdicts)),
+        "failures": str(sum(verdict in judgement.failures for verdict in verdicts)),
+        "errors": "0",
+        "skipped": str(0 if judgement.strict else verdicts.count(Verdict.NOT_JUDGED)),
+    }
+    root = ElementTree.Element("testsuites", {"name": "exportbench"} | totals)
+    suite = ElementTree.SubElement(root, "testsuite", {"name": "exportbench gate"} | totals)
+    for check in judgement.checks:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=_clean(check.artifact), name=check.name
+        )
+        text = _clean(check.detail + (f"\nWhat to do: {check.remedy}" if check.remedy else ""))
+        if check.verdict == Verdict.NOT_JUDGED and not judgement.strict:
+            ElementTree.SubElement(case, "skipped", message=_clean(check.detail))
+        elif check.verdict == Verdict.PASSED:
+            ElementTree.SubElement(case, "system-out").text = text
+        else:
+            failure = ElementTree.SubElement(
+                case, "failure", type=check.verdict, message=_clean(check.detail)
+            )
+            failure.text = text
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _grid(judgement: Judgement) -> tuple[list[str], list[tuple[str, list[Check | None]]]]:
+    """The kinds of checks, and for each artifact its checks in that order."""
+    names = list(dict.fromkeys(check.name for check in judgement.checks))
+    by_artifact: dict[str, dict[str, Check]] = {}
+    for check in judgement.checks:
+        by_artifact.setdefault(check.artifact, {})[check.name] = check
+    return names, [
+        (artifact, [own.get(name) for name in names]) for artifact, own in by_artifact.items()
+    ]
+
+
+def _cell(check: Check | None) -> str:
+    return f"{_MARKS[check.verdict]} {check.figure}".strip() if check else ""
+
+
+def _told(judgement: Judgement) -> list[Check]:
+    return [c for verdict in _TOLD for c in judgement.checks if c.verdict == verdict]
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(map(_escaped, cells)) + " |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def _clean(text: str) -> str:
+    """Without the control characters that XML cannot hold."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,55 @@
+"""A batch of the inputs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+class Batcher:
+    """Successive batches of arrays that share their first dimension; the last may be smaller.
+
+    Args:
+        arrays: by name.
+        size: samples in a batch.
+        whole: names of arrays that are in every batch as they are.
+    """
+
+    def __init__(
+        self, arrays: dict[str, np.ndarray], size: int, whole: frozenset[str] = frozenset()
+    ) -> None:
+        self.arrays = arrays
+        self.whole = whole
+        self.total = next((len(a) for name, a in arrays.items() if name not in whole), 1)
+        self.size = size
+
+    def __len__(self) -> int:
+        return -(-self.total // self.size)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        return self._part(slice(index * self.size, (index + 1) * self.size))
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        return (self[index] for index in range(len(self)))
+
+    def samples(self, index: int) -> int:
+        """How many samples a batch holds."""
+        return min(self.size, self.total - index * self.size)
+
+    def full(self, index: int) -> dict[str, np.ndarray]:
+        """A batch that is never smaller: after the last sample comes the first again."""
+        rows = self.rows(index)
+        if rows[-1] - rows[0] == self.size - 1:
+            return self._part(slice(rows[0], rows[-1] + 1))
+        return self._part(rows)
+
+    def rows(self, index: int) -> np.ndarray:
+        """The numbers of the samples in a full batch."""
+        return (index * self.size + np.arange(self.size)) % self.total
+
+    def _part(self, rows: slice | np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            name: array if name in self.whole else array[rows]
+            for name, array in self.arrays.items()
+        }

@@ -1,0 +1,64 @@
+"""Read inputs and labels from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+
+LABELS = "labels"
+
+
+def read_inputs(path: Path, *, none_is_well: bool = False) -> dict[str, np.ndarray]:
+    """Read the arrays of an `.npz` file, or the one of an `.npy` file, called by the file's name.
+
+    Args:
+        path: of the file.
+        none_is_well: whether a file without inputs will do, for models that take none.
+
+    Raises:
+        InputError: the file is missing, damaged or empty, or its labels are of other samples.
+    """
+    kind = ".npz"
+    try:
+        with path.open("rb") as opened:
+            is_npy = opened.read(6) == b"\x93NUMPY"
+        if is_npy:
+            kind = ".npy"
+            arrays = {path.stem: np.load(path, allow_pickle=False)}
+        else:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except MemoryError:
+        raise InputError(f"{path}: says that it holds more than fits into memory") from None
+    except Exception as error:  # whatever the damage makes NumPy and zipfile stumble over
+        raise InputError(f"{path}: not a whole {kind} file ({error})") from None
+    names = [name for name in arrays if name != LABELS]
+    if not names and not none_is_well:
+        raise InputError(f"{path}: holds no inputs beside '{LABELS}'")
+    if any(array.ndim and not len(array) for array in arrays.values()):
+        raise InputError(f"{path}: holds no samples")
+    lengths = {name: len(array) for name, array in arrays.items() if array.ndim}
+    if LABELS in lengths and names and lengths[LABELS] not in [lengths.get(n) for n in names]:
+        raise InputError(f"{path}: arrays of different lengths, {lengths}")
+    return arrays
+
+
+def read_labels(path: Path) -> np.ndarray | None:
+    """The true classes, int64 N, where the file has them.
+
+    Raises:
+        InputError: as `read_inputs`, or the labels are not whole numbers, one a sample.
+    """
+    labels = read_inputs(path, none_is_well=True).get(LABELS)
+    if labels is None:
+        return None
+    if not labels.ndim or labels.size != len(labels) or labels.dtype.kind not in "iu":
+        raise InputError(f"{path}: '{LABELS}' is {labels.dtype} {labels.shape}, not one class each")
+    if labels.min() < 0:
+        raise InputError(f"{path}: '{LABELS}' holds negative values, which are no classes")
+    return labels.reshape(-1).astype(np.int64)

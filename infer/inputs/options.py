@@ -1,0 +1,116 @@
+"""What the user says of inputs: sizes, ranges, loops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..tensors.rules import EVERY, Rule, scoped
+
+
+@dataclass(frozen=True)
+class Loop:
+    """An output that an input takes in the next call.
+
+    Attributes:
+        output: its name, or what a rule calls it.
+        taker: the input's.
+        artifact: the label of the one that is meant, or EVERY for all that have such a state.
+    """
+
+    output: str
+    taker: str
+    artifact: str = EVERY
+
+    @property
+    def text(self) -> str:
+        """As the user writes it."""
+        return (f"{self.artifact}:" if self.artifact != EVERY else "") + (
+            f"{self.output}={self.taker}"
+        )
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user says of the inputs of all artifacts.
+
+    Attributes:
+        rules: which tensor is which.
+        dims: sizes of free dimensions, by name, or by INPUT.AXIS where they have none.
+        ranges: smallest and largest value that an input is made for, by name.
+        loops: inputs that take an output of the call before.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    dims: Mapping[str, int] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    loops: tuple[Loop, ...] = ()
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Wishes:
+        """Read back what `asdict` and JSON made of wishes."""
+        return cls(
+            tuple(map(Rule.of, value.get("rules", ()))),
+            dict(value.get("dims", {})),
+            {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()},
+            tuple(Loop(**loop) for loop in value.get("loops", ())),
+        )
+
+
+def parse_dims(texts: Sequence[str]) -> dict[str, int]:
+    """Sizes of `--dim`, by name.
+
+    Raises:
+        InputError: one is not NAME=SIZE.
+    """
+    dims = {}
+    for text in texts:
+        match = re.fullmatch(r"(.+)=(\d{1,9})", text, re.ASCII)
+        if not match:
+            raise InputError(f"--dim {text}: say NAME=SIZE, as height=224, or INPUT.AXIS=SIZE")
+        dims[match[1]] = int(match[2])
+    return dims
+
+
+def parse_ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Ranges of `--range`, by the name of the input.
+
+    Raises:
+        InputError: one is not NAME=LOW:HIGH.
+    """
+    ranges = {}
+    for text in texts:
+        name, _, limits = text.rpartition("=")
+        try:
+            low, high = map(float, limits.split(":"))
+        except ValueError:
+            low, high = 0.0, -1.0
+        if not name or not np.isfinite([low, high]).all() or low > high:
+            raise InputError(f"--range {text}: say INPUT=LOW:HIGH, as image=0:1")
+        ranges[name] = low, high
+    return ranges
+
+
+def parse_loops(texts: Sequence[str], labels: Sequence[str] = ()) -> tuple[Loop, ...]:
+    """Loops of `--loop`.
+
+    Args:
+        texts: `[ARTIFACT:]OUTPUT=INPUT`.
+        labels: of the artifacts; a prefix that is none of them is a part of the name.
+
+    Raises:
+        InputError: one is not that, or an input takes two outputs.
+    """
+    loops: dict[tuple[str, str], Loop] = {}
+    for text in texts:
+        artifact, rest = scoped(text, labels)
+        output, _, taker = rest.partition("=")
+        if not output or not taker or (artifact, taker) in loops:
+            raise InputError(f"--loop {text}: say [ARTIFACT:]OUTPUT=INPUT, every input once")
+        loops[artifact, taker] = Loop(output, taker, artifact)
+    return tuple(loops.values())

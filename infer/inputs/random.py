@@ -1,0 +1,159 @@
+"""Inputs made up from a signature: random, the same for all artifacts of a run."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of
+from ..tensors.rules import EVERY
+from ..tensors.signature import Signature, TensorSpec
+from .fitting import dim_name, sized
+from .options import Wishes
+
+SAMPLES = 128
+# Whole numbers where no range is stated: small ones, since they may be indices of a table.
+_INDICES = (0, 9)
+_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+
+
+class NotTold(InputError):  # noqa: N818 - it is no fault of the inputs'
+    """A signature that does not tell enough to make inputs up; that of another artifact may."""
+
+
+@dataclass(frozen=True)
+class Random:
+    """What to draw.
+
+    Attributes:
+        seed: of the numbers.
+        samples: how many.
+    """
+
+    seed: int
+    samples: int = SAMPLES
+
+
+def generate(
+    random: Random,
+    signature: Signature,
+    stated: Mapping[str, Any] | None,
+    wishes: Wishes,
+    label: str,
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Draw inputs for a signature, and say how.
+
+    Every input has a sequence of its own, which depends on the seed and its name only. Floating
+    point is drawn from a normal distribution, or evenly from its range where one is stated;
+    whole numbers evenly from their range, all of it in 8 bits, 0..9 otherwise.
+
+    Args:
+        random: what to draw.
+        signature: of an artifact.
+        stated: the manifest's signature, where there is one.
+        wishes: sizes and ranges that the user has set; states of a loop are left out.
+        label: of the artifact.
+
+    Returns:
+        Arrays by the artifact's names, as an `.npz` file can hold them, and a note each.
+
+    Raises:
+        NotTold: a shape is not known.
+        InputError: a range is none for the type.
+    """
+    signature = sized(signature, wishes.dims)
+    unknown = wishes.ranges.keys() - {spec.name for spec in signature.inputs}
+    if unknown:
+        raise NotTold(
+            f"--range {min(unknown)}: {label} has no such input (there are: "
+            f"{', '.join(spec.name for spec in signature.inputs) or 'none'})"
+        )
+    ranges = {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
+    arrays: dict[str, np.ndarray] = {}
+    notes = []
+    states = {loop.taker for loop in wishes.loops if loop.artifact in (EVERY, label)}
+    for spec in signature.inputs:
+        if spec.name in states:
+            continue
+        shape = _shape(spec, random.samples, label, single=_is_whole(spec, signature.inputs))
+        limits = wishes.ranges.get(spec.name) or ranges.get(spec.name) or spec.range
+        sequence = np.random.default_rng([random.seed, zlib.crc32(spec.name.encode())])
+        arrays[spec.name], how = _draw(sequence, spec, shape, limits)
+        notes.append(f"{spec.name} {how}")
+    return arrays, notes
+
+
+def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep inputs as an `.npz` file."""
+    np.savez(path, allow_pickle=False, **dict(arrays))
+
+
+def _is_whole(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:
+    """Whether every call gets this input as it is: others have a free number of samples."""
+    free = any(s.shape and not isinstance(s.shape[0], int) for s in specs)
+    fixed = {s.shape[0] for s in specs if s.shape and isinstance(s.shape[0], int)}
+    return bool(spec.shape) and isinstance(spec.shape[0], int) and (free or len(fixed) > 1)
+
+
+def _shape(spec: TensorSpec, samples: int, label: str, *, single: bool) -> tuple[int, ...]:
+    if spec.dtype == ANY:
+        raise NotTold(
+            f"{label} does not tell shape and type of '{spec.name}', so none can be made up; "
+            "give an artifact whose signature is known beside it, a manifest, or --inputs FILE.npz"
+        )
+    if not spec.shape:
+        return ()
+    rest = []
+    for axis, size in enumerate(spec.shape[1:], 1):
+        if not isinstance(size, int):
+            raise NotTold(
+                f"{label}: dimension {axis} of '{spec.name}' is free; set it with --dim "
+                f"{dim_name(spec, axis)}=SIZE"
+            )
+        rest.append(size)
+    first = spec.shape[0]
+    return (first if single and isinstance(first, int) else samples, *rest)
+
+
+def _draw(
+    sequence: np.random.Generator,
+    spec: TensorSpec,
+    shape: tuple[int, ...],
+    limits: tuple[float, float] | None,
+) -> tuple[np.ndarray, str]:
+    if is_text(spec.dtype):
+        return sequence.choice(_WORDS, shape), "of short words"
+    dtype = dtype_of(spec.dtype)
+    kind = kind_of(dtype)
+    if kind == "bool":
+        return sequence.random(shape) < 0.5, "true or false"
+    if kind == "int":
+        info = np.iinfo(dtype) if dtype.kind in "iu" else None
+        bits = dtype.itemsize * 8
+        if limits is None:
+            limits = (info.min, info.max) if info and bits == 8 else _INDICES
+            if info is None:  # four bits or fewer
+                limits = (0, 1)
+        low, high = (int(np.ceil(limits[0])), int(np.floor(limits[1])))
+        if low > high or (info and not info.min <= low <= high <= info.max):
+            raise InputError(f"'{spec.name}' is {dtype}: no values from {low} to {high}")
+        whole = sequence.integers(low, high, shape, np.int64, endpoint=True)
+        return whole.astype(dtype if info else np.int8), f"in {low}..{high}"
+    if kind not in ("float", "complex"):
+        raise InputError(f"'{spec.name}' is {dtype}: no random values of this type")
+
+    def draw() -> np.ndarray:
+        if limits is None:
+            return sequence.standard_normal(shape)
+        return sequence.uniform(limits[0], limits[1], shape)
+
+    values = draw() + 1j * draw() if kind == "complex" else draw()
+    how = "normal" if limits is None else f"in {limits[0]:g}..{limits[1]:g}"
+    # Types that a file cannot hold are converted where they are read.
+    return np.asarray(values).astype(dtype if dtype.kind in "fc" else np.float32), how

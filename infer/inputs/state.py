@@ -1,0 +1,48 @@
+"""Inputs that take the state that a model gave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..errors import MapError
+from ..tensors.rules import EVERY, Rule
+from .options import Wishes
+
+
+def looped(
+    wishes: Wishes,
+    rules: Mapping[str, Rule],
+    output_rules: Mapping[str, Rule],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    label: str,
+) -> dict[str, str]:
+    """The artifact's own names of `--loop`: output by input.
+
+    A loop of its own goes before one for all. One for all whose input and output it has neither
+    of is not its: it may keep its state inside.
+
+    Raises:
+        MapError: it has no such input or output.
+    """
+
+    def own(name: str, names: Sequence[str], stated: Mapping[str, Rule]) -> str | None:
+        aliases = [rule.name for rule in stated.values() if rule.other == name]
+        return name if name in names else next(iter(aliases), None)
+
+    found: dict[str, str] = {}
+    for loop in sorted(wishes.loops, key=lambda loop: loop.artifact != EVERY):
+        if loop.artifact not in (EVERY, label):
+            continue
+        taker = own(loop.taker, inputs, rules)
+        output = own(loop.output, outputs, output_rules)
+        if taker and output:
+            found[taker] = output
+        elif taker or output or loop.artifact != EVERY:
+            what, name, names = (
+                ("output", loop.output, outputs) if taker else ("input", loop.taker, inputs)
+            )
+            raise MapError(
+                f"--loop: {label} has no {what} '{name}' (there are: {', '.join(names) or 'none'})"
+            )
+    return found

@@ -1,0 +1,1 @@
+"""A run: its plan, its processes and when it ends."""

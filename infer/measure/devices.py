@@ -1,0 +1,269 @@
+"""Which device a run is on: the CPU, or one card that its runtimes can use."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from ..artifacts.artifact import Artifact
+from ..errors import UsageError
+from ..outcome import Failure
+from ..runtimes.registry import RUNTIMES
+from ..system import nvml
+from ..system.nvml import Card
+from ..worker.client import WorkerProcess
+
+_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Use:
+    """A runtime, and the interpreter that it is in.
+
+    Attributes:
+        runtime: its name.
+        python: path of the interpreter that the user names; None for the one that has the runtime.
+    """
+
+    runtime: str
+    python: str | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The device of a run.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        card: what CUDA_VISIBLE_DEVICES is for the workers; None for the CPU, and where no card is
+            needed.
+        unsupported: why an artifact's runtime cannot use the card, by label.
+        notices: what no reader of the results may overlook.
+    """
+
+    device: str
+    card: str | None = None
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+def parse_device(text: str) -> str:
+    """A device of the command line.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda|cuda:(\d{1,3}|(GPU|MIG)-[\w/-]+)", text, re.ASCII):
+        raise ValueError(
+            f"{text} is no device: say auto, cpu, cuda, cuda:N for a card by its number, or "
+            "cuda:UUID"
+        )
+    return text
+
+
+def visible(cards: Sequence[Card], variable: str | None) -> list[Card]:
+    """The cards that CUDA_VISIBLE_DEVICES leaves, in its order.
+
+    Numbers count cards as nvidia-smi does, by the PCI bus. (CUDA itself counts the fastest first
+    unless CUDA_DEVICE_ORDER is PCI_BUS_ID, which is the same where all cards are of one model.) A
+    card in MIG mode stands for its first instance, of which a process can have one only.
+
+    Args:
+        cards: of the machine.
+        variable: its value; None where it is not set.
+    """
+    if variable is None:
+        return list(cards)
+    found: list[Card] = []
+    for entry in map(str.strip, variable.split(",")):
+        card = _named(cards, entry)
+        # As CUDA does: what names no card hides all that comes after it.
+        if card is None:
+            break
+        if card in found:
+            return []  # as CUDA does too
+        found.append(card)
+    return found
+
+
+def _named(cards: Sequence[Card], entry: str) -> Card | None:
+    """The card of a number, a UUID, or the beginning of one that no other has."""
+    if entry.startswith(("GPU-", "MIG-")):
+        exact = [card for card in cards if entry in (card.uuid, *card.aliases)]
+        alike = [card for card in cards if card.uuid and card.uuid.startswith(entry)]
+        # Several are exact where a card in MIG mode is named: its first instance is meant.
+        return exact[0] if exact else alike[0] if len(alike) == 1 else None
+    # As strtol reads it: "1gpu" is 1, "-1" and "" name no card.
+    number = re.match(r"\+?(\d+)", entry, re.ASCII)
+    indices = list(dict.fromkeys(card.index for card in cards))
+    if number is None or int(number[1]) >= len(indices):
+        return None
+    return next(card for card in cards if card.index == indices[int(number[1])])
+
+
+def choose(wanted: str, uses: Mapping[str, Use]) -> Choice:
+    """Decide where a run is: a card is taken only where a runtime at hand can use it.
+
+    The runtimes are asked in short processes of their own, and only where there is a card.
+
+    Args:
+        wanted: as `parse_device` takes it.
+        uses: by the labels of the artifacts; of those that can be opened.
+
+    Raises:
+        UsageError: the card that is wanted is not there, or cannot be used so.
+    """
+    if wanted == "cpu":
+        return Choice("cpu")
+    there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if wanted == "auto":
+        if not there:
+            problem = nvml.problem()
+            return Choice("cpu", notices=(f"NO CARD IS USED: {problem}.",) if problem else ())
+        if not uses:
+            return Choice("cpu")
+        card = next((card for card in there if not card.unusable), None)
+        if card is None:
+            return Choice("cpu", notices=(f"THE CARD IS NOT USED: {there[0].unusable}.",))
+    elif not there and uses and all(use.runtime == "fake" for use in uses.values()):
+        return Choice("cuda")  # which needs none: it stands for a card in tests
+    else:
+        card = _wanted(wanted, there)
+    _check_shared(card, wanted, len(uses))
+    problems = ask(list(dict.fromkeys(uses.values())), card)
+    unsupported = {label: problem for label, use in uses.items() if (problem := problems[use])}
+    if wanted == "auto" and len(unsupported) == len(uses):
+        why = "; ".join(dict.fromkeys(unsupported.values()))
+        return Choice("cpu", notices=(f"THE CARD IS NOT USED: {card.title} is here, but {why}.",))
+    return Choice("cuda", card.visible_as, unsupported)
+
+
+def place(wanted: str, runtime: str) -> tuple[str, str | None]:
+    """The device and the card of a single worker, whatever its runtime can use.
+
+    Args:
+        wanted: as `parse_device` takes it, but for "auto".
+        runtime: its name.
+
+    Returns:
+        "cpu" or "cuda", and what CUDA_VISIBLE_DEVICES is for the worker.
+
+    Raises:
+        UsageError: the card that is wanted is not there, or cannot be used.
+    """
+    if wanted == "cpu":
+        return "cpu", None
+    there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if runtime == "fake" and not there:
+        return "cuda", None
+    return "cuda", _wanted(wanted, there).visible_as
+
+
+def ask(uses: Sequence[Use], card: Card) -> dict[Use, str | None]:
+    """Why each runtime cannot use a card, in words with what to install; None for those that can.
+
+    Each is imported in a process of its own, several at a time.
+    """
+    # Formats that share a package share the answer.
+    asked = {(RUNTIMES[use.runtime].package, use.python): use for use in uses}
+    with ThreadPoolExecutor(max_workers=len(asked) or 1) as pool:
+        found = dict(
+            zip(
+                asked, pool.map(lambda use: _ask(use, card.visible_as), asked.values()), strict=True
+            )
+        )
+    return {use: found[RUNTIMES[use.runtime].package, use.python] for use in uses}
+
+
+@cache
+def _ask(use: Use, card: str) -> str | None:
+    runtime = RUNTIMES[use.runtime]
+    if runtime.package is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="exportbench-") as name:
+        folder = Path(name)
+        nothing = Artifact(use.runtime, folder, runtime.formats[0], folder)
+        setup = {"runtime": use.runtime}
+        if use.python:
+            setup |= {"python": use.python, "interpreter": use.python}
+        try:
+            with WorkerProcess(
+                nothing,
+                device="cuda",
+                card=card,
+                threads=1,
+                scratch=folder / "worker",
+                log=folder / "worker.log",
+                timeout_s=_TIMEOUT_S,
+                setup=setup,
+            ) as worker:
+                worker.start()
+                return worker.has_cuda()
+        except (Failure, OSError) as failure:
+            return str(failure)
+
+
+def check_there(card: str | None) -> None:
+    """See that a card that a run has begun on can be used.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if card is None:
+        return
+    there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    found = next((one for one in there if one.visible_as == card), None)
+    if found is None:
+        raise UsageError(
+            f"--resume: the run is on the card {card}, which is not here"
+            f"{_or_hidden()}; start a new run"
+        )
+    if found.unusable:
+        raise UsageError(f"--resume: {found.unusable}")
+
+
+def _wanted(wanted: str, there: Sequence[Card]) -> Card:
+    """The card of "cuda", "cuda:N" or "cuda:UUID"."""
+    if not there:
+        hidden = _or_hidden()
+        why = f": {nvml.problem()}" if nvml.problem() else ""
+        raise UsageError(
+            f"--device {wanted}: the driver knows of no NVIDIA card here{hidden or why}"
+        )
+    name = wanted.partition(":")[2]
+    if name.isdigit():
+        card = there[int(name)] if int(name) < len(there) else None
+    else:
+        card = _named(there, name) if name else there[0]
+    if card is None:
+        listed = ", ".join(f"cuda:{number} {one.title}" for number, one in enumerate(there))
+        raise UsageError(f"--device {wanted}: there is no such card: choose one of {listed}")
+    if card.unusable:
+        raise UsageError(f"--device {wanted}: {card.unusable}")
+    return card
+
+
+def _or_hidden() -> str:
+    value = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return "" if value is None else f", or CUDA_VISIBLE_DEVICES='{value}' hides it"
+
+
+def _check_shared(card: Card, wanted: str, artifacts: int) -> None:
+    """See that several processes can use a card, where there will be several at a time.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if artifacts > 1 and card.compute_mode == "exclusive process":
+        raise UsageError(
+            f"--device {wanted}: {card.title} is in compute mode exclusive process, and artifacts "
+            "that are compared are live on it together: share it with "
+            f"nvidia-smi -i {card.index} -c DEFAULT, as root, or take --device cpu, or one "
+            "artifact a run"
+        )

@@ -1,0 +1,404 @@
+"""Parity within a run: who is compared with whom, by what tolerance, and what that comes to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MapError
+from ..outcome import Failure, Outcome
+from ..parity import comparing, predictions
+from ..stats.accuracy import paired_difference
+from ..tensors.differences import differences, finite
+from ..tensors.outputs import Outputs, read_outputs, without_rows
+from ..tensors.rules import rules_for
+from ..tensors.signature import Signature
+from .run_context import Bench
+
+# What the folder and the log of a run on the CPU are called.
+_ANCHOR = "anchor"
+
+
+@dataclass(frozen=True)
+class _Standard:
+    """What the members of a group are judged against.
+
+    Attributes:
+        reference: label of the artifact that the group is named after.
+        outputs: that all are compared with.
+        noise: by how much their artifact differs from itself, run otherwise, by output.
+        anchor: label of the artifact whose outputs on the CPU these are; None if they are those of
+            the reference on the device that is measured.
+    """
+
+    reference: str
+    outputs: Outputs
+    noise: Mapping[str, float]
+    anchor: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """Label of the artifact whose outputs these are."""
+        return self.anchor or self.reference
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.anchor} on the CPU" if self.anchor else self.reference
+
+
+class Judge:
+    """Compares the outputs that the survey left."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def judge(self) -> None:
+        """Judge parity within each group of artifacts that hold the same weights.
+
+        One that fails is measured all the same: how fast it is may be why it was chosen.
+        """
+        groups: dict[object, list[str]] = {}
+        former = set(self._bench.plan.pairs.values())
+        for label in self._bench.alive():
+            if self._bench.surveyed(label):
+                # A former artifact is what others are compared with, whatever it holds.
+                group = label if label in former else self._bench.artifacts[label].weights
+                groups.setdefault(group, []).append(label)
+        judged = self._bench.of_kind("parity")
+        for key, members in groups.items():
+            waiting = [label for label in members if label not in judged]
+            if not waiting:
+                continue
+            # If judging was cut off, it goes on with the reference that it began with.
+            before = [judged[label]["reference"] for label in members if label in judged]
+            reference = before[0] if before else self._reference(members)
+            standard = self._standard(reference, members, former=key in former)
+            # The reference last: what others share with it excuses what is not finite in it.
+            for label in sorted(waiting, key=lambda label: label == reference):
+                try:
+                    self._judge_one(label, standard)
+                except Failure as failure:
+                    self._bench.fail(label, failure)
+        self._compare_pairs()
+
+    def _compare_pairs(self) -> None:
+        """Compare the outputs of artifacts with those of the former ones; that ends none."""
+        compared = self._bench.of_kind("pair")
+        for label, former in self._bench.plan.pairs.items():
+            if label in compared or not {label, former} <= set(
+                filter(self._bench.surveyed, self._bench.alive())
+            ):
+                continue
+            expected = self._bench.outputs(former)
+            try:
+                outputs, _ = self._paired(label, former, expected)
+                limits = self._tolerances(label, former, expected, {})
+                absolute = self._bench.plan.absolute
+                result = comparing.compare(outputs, expected, limits, absolute=absolute)
+            except Failure as failure:
+                result = {"passed": False, "reason": failure.reason}
+            self._bench.store.add("pair", artifact=label, former=former, **result)
+
+    def _reference(self, members: list[str]) -> str:
+        """The user's choice, or the training's own format; rather one that is finite."""
+        if self._bench.plan.reference in members:
+            return str(self._bench.plan.reference)
+        order = sorted(members, key=lambda label: not self._is_native(label))
+        well = (label for label in order if self._is_finite(label))
+        return next(well, order[0])
+
+    def _is_native(self, label: str) -> bool:
+        manifest = self._bench.artifacts[label].manifest
+        return bool(
+            manifest and manifest.native and manifest.framework == manifest.weights.get("framework")
+        )
+
+    def _is_finite(self, label: str) -> bool:
+        return all(finite(array).all() for array in self._bench.outputs(label).values())
+
+    def _precisions(self, label: str) -> list[str]:
+        """Of an artifact: what its manifest says, or the types of its inputs and outputs.
+
+        And TF32, where that may have been used or cannot be ruled out.
+        """
+        manifest = self._bench.artifacts[label].manifest
+        survey = self._bench.of_kind("survey")[label]
+        tf32 = survey["predict"]["placement"].get("tf32", False) is not False
+        if manifest and comparing.step_of(manifest.precision) is not None:
+            found = [manifest.precision]
+        else:
+            sides = survey["load"]["signature"].values()
+            found = [spec["dtype"] for side in sides for spec in side]
+        return [*found, "tf32"] if tf32 else found
+
+    # What is judged against
+
+    def _standard(self, reference: str, members: list[str], *, former: bool) -> _Standard:
+        """The outputs that the members of a group are judged against.
+
+        On a card those of the reference on the CPU, or of another member if it cannot run there: an
+        error of the card's own arithmetic, which all share, would not show otherwise.
+        """
+        if self._bench.plan.device != "cpu" and not former:
+            for label in sorted(members, key=lambda label: label != reference):
+                anchor = self._anchor(label, reference)
+                if anchor["failed"] is None:
+                    outputs = self._bench.outputs(label, _ANCHOR)
+                    noise = self._noise(label, outputs, "cpu")
+                    return _Standard(reference, outputs, noise, label)
+                if anchor["outcome"] == Outcome.HANG:  # what takes too long does so in all formats
+                    break
+        expected = self._bench.outputs(reference)
+        noise = {}
+        if len(members) > 1:
+            noise = self._noise(reference, expected, self._bench.plan.device)
+        return _Standard(reference, expected, noise)
+
+    def _anchor(self, label: str, reference: str) -> dict[str, Any]:
+        """Run an artifact on the CPU, with the same inputs and batch; its record, once a run."""
+        known = self._bench.of_kind("anchor").get(label)
+        if known is not None:
+            return known
+        try:
+            found = self._run_on_cpu(label) | {"outcome": Outcome.OK, "failed": None}
+        except Failure as failure:
+            found = {"outcome": failure.outcome, "failed": failure.reason}
+        return self._bench.store.add("anchor", artifact=label, reference=reference, **found)
+
+    def _run_on_cpu(self, label: str) -> dict[str, Any]:
+        survey = self._bench.of_kind("survey")[label]
+        batch = survey["inputs"]["only_batch"] or self._bench.protocol.batch
+        with self._bench.process(label, _ANCHOR, device="cpu") as worker:
+            worker.start()
+            worker.ask("load")
+            worker.ask("inputs", **self._bench.inputs_of(label))
+            folder = self._emptied(label, _ANCHOR)
+            answer = worker.ask("predict", batch=batch, outputs=str(folder.resolve()))
+        if answer["placement"]["device"] != "cpu":
+            raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
+        outputs, on_card = self._bench.outputs(label, _ANCHOR), self._bench.outputs(label)
+        comparing.check_outputs(outputs, answer["samples"], None, without_rows(folder))
+        if self._is_finite(label):
+            comparing.check_finite(outputs)
+        return {
+            "seconds": answer["seconds"],
+            "threads": self._bench.plan.threads,
+            "batch": batch,
+            "samples": answer["samples"],
+            "differences": {
+                name: _largest_difference(on_card.get(name), array)
+                for name, array in outputs.items()
+            },
+        }
+
+    def _emptied(self, label: str, name: str) -> Path:
+        folder = self._bench.folder(label) / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def _noise(self, label: str, expected: Outputs, device: str) -> dict[str, float]:
+        """By how much an artifact differs from itself, in a fresh process, run otherwise.
+
+        Fewer samples a call and one thread have the same sums added in another order. It is
+        measured once a run, and not where the user gives a tolerance.
+
+        Args:
+            label: of what others are judged against.
+            expected: its outputs on the device.
+            device: that it is run on again.
+        """
+        if self._bench.plan.tolerance is not None:
+            return {}
+        known = self._bench.of_kind("noise").get(label)
+        if known is None:
+            try:
+                found = self._run_otherwise(label, expected, device)
+            except Failure as failure:
+                found = {"differences": {}, "failed": failure.reason}
+            known = self._bench.store.add("noise", artifact=label, device=device, **found)
+        return {k: v for k, v in known["differences"].items() if v is not None}
+
+    def _run_otherwise(self, label: str, expected: Outputs, device: str) -> dict[str, Any]:
+        survey = self._bench.of_kind("survey")[label]
+        only = survey["inputs"]["only_batch"]
+        samples = survey["predict"]["samples"]
+        batch = only or min(self._bench.protocol.batch, samples)
+        # Where state is kept, calls of another size would be another sequence.
+        split = batch if only or self._repeats(label) else max(1, batch // 2)
+        count = samples if only else min(samples, 4 * batch)
+        with self._bench.process(label, "noise", threads=1, device=device) as worker:
+            worker.start()
+            worker.ask("load")
+            worker.ask("inputs", **self._bench.inputs_of(label))
+            folder = self._emptied(label, "noise")
+            worker.ask("predict", batch=split, outputs=str(folder.resolve()), samples=count)
+        again = read_outputs(folder)
+        uneven = without_rows(folder) | without_rows(self._bench.folder(label))
+        found: dict[str, float | None] = {}
+        for name, array in expected.items():
+            if name in uneven and (split != batch or count != samples):
+                continue
+            first = array if name in uneven else array[:count]
+            found[name] = _largest_difference(again.get(name), first)
+        return {"differences": found, "batch": split, "threads": 1, "samples": count}
+
+    def _tolerances(
+        self,
+        label: str,
+        reference: str,
+        expected: Outputs,
+        noise: Mapping[str, float],
+        *,
+        on_cpu: bool = False,
+    ) -> dict[str, comparing.Tolerance]:
+        """What may differ between an artifact and another, which may have been run on the CPU."""
+        theirs = self._precisions(reference)
+        if on_cpu:  # where there is no TF32, whatever it takes on the card
+            theirs = [precision for precision in theirs if precision != "tf32"]
+        precisions = [*self._precisions(label), *theirs]
+        given = self._bench.plan.tolerance
+        return comparing.tolerances(expected, precisions, given=given, noise=noise)
+
+    def _repeats(self, label: str) -> dict[str, float | None]:
+        """The outputs that a second call on the same inputs changed, and by how much."""
+        outputs = self._bench.outputs(label)
+        limits = self._tolerances(label, label, outputs, {})
+        changed = self._bench.of_kind("survey")[label]["repeat"]["differences"]
+        return {
+            name: changed[name]
+            for name in outputs
+            if changed[name] is None or changed[name] > limits[name].value
+        }
+
+    def _judge_one(self, label: str, standard: _Standard) -> None:
+        expected, reference, owner = standard.outputs, standard.reference, standard.owner
+        notes = list(self._bench.of_kind("survey")[label]["inputs"]["notes"])
+        outputs = self._bench.outputs(label)
+        if label != owner:
+            outputs, paired = self._paired(label, owner, expected)
+            notes += paired
+        elif standard.anchor:
+            notes.append(self._anchor_note(label))
+        if label != owner or standard.anchor:
+            comparing.check_finite(outputs, expected)
+            comparing.check_as_finite(outputs, expected, standard.title)
+        confirmed = any(r["reference"] == reference for r in self._bench.of_kind("parity").values())
+        if label == reference and not confirmed:
+            comparing.check_finite(outputs)
+        classes = self._classes(label) or self._classes(owner)
+        result = comparing.compare(
+            outputs,
+            expected,
+            self._tolerances(
+                label, owner, expected, standard.noise, on_cpu=standard.anchor is not None
+            ),
+            absolute=self._bench.plan.absolute,
+            classes=classes,
+        )
+        changed = self._repeats(label)
+        if changed:
+            notes.append(_repeat_note(changed))
+        labels = self._bench.labels(label)
+        scores = comparing.scores_of(expected, len(classes) or None)
+        metrics = correct = difference = None
+        if labels is not None and scores and len(labels) == len(expected[scores]):
+            metrics = comparing.seven_metrics(outputs[scores], labels)
+            right, wanted = (a[scores].argmax(axis=1) == labels for a in (outputs, expected))
+            correct = predictions.pack(right)
+            difference = asdict(paired_difference(right, wanted))
+            for one in result["differing"]:
+                true = int(labels[one["sample"]])
+                one["true"] = classes[true] if true < len(classes) else str(true)
+        self._bench.store.add(
+            "parity",
+            artifact=label,
+            reference=reference,
+            anchor=standard.anchor,
+            **result,
+            metrics=metrics,
+            correct=correct,
+            probe=predictions.probe(outputs),
+            accuracy_difference=difference,
+            notes=notes,
+            repeats=not changed,
+            doubts=comparing.doubts(expected) if label == reference else [],
+        )
+
+    def _paired(self, label: str, reference: str, expected: Outputs) -> tuple[Outputs, list[str]]:
+        """The outputs as the reference calls them, and notes of what was not said by names."""
+        outputs = self._bench.outputs(label)
+        signature = Signature.of(self._bench.of_kind("survey")[label]["load"]["signature"])
+        inputs = [spec.name for spec in signature.inputs]
+        try:
+            _, rules = rules_for(self._bench.plan.wishes.rules, label, inputs, list(outputs))
+        except MapError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
+        paired, pairs = comparing.pair_outputs(outputs, expected, rules, label, reference)
+        return paired, [
+            f"{one.name}: compared with '{one.other}' ({one.note})" for one in pairs if one.note
+        ]
+
+    def _anchor_note(self, label: str) -> str:
+        anchor = self._bench.of_kind("anchor")[label]
+        return (
+            f"was run on the CPU too ({anchor['samples']:,} samples in {anchor['seconds']:.3g} s "
+            f"with {anchor['threads']} threads): outputs are judged against its outputs there"
+        )
+
+    def _classes(self, label: str) -> tuple[str, ...]:
+        manifest = self._bench.artifacts[label].manifest
+        return manifest.classes if manifest else ()
+
+    def timed_difference(self, label: str, rows: list[int], folder: Path) -> float | None:
+        """The largest difference of a timed call's outputs from those of the survey.
+
+        None where they cannot be the same: the model keeps a state, or outputs have no samples.
+
+        Raises:
+            Failure: it is not what the survey was judged by.
+        """
+        if self._bench.of_kind("survey")[label]["inputs"]["looped"] or self._repeats(label):
+            return None
+        first = self._bench.folder(label)
+        left_out = without_rows(folder) | without_rows(first) | {*self._bench.plan.ignored}
+        timed, surveyed = (
+            {name: array for name, array in read_outputs(where).items() if name not in left_out}
+            for where in (folder, first)
+        )
+        if not timed:
+            return None
+        surveyed = comparing.take(surveyed, rows)
+        comparing.check_outputs(timed, len(rows), None)
+        comparing.check_finite(timed, surveyed)
+        result = comparing.compare(timed, surveyed, self._tolerances(label, label, surveyed, {}))
+        if not result["passed"]:
+            raise Failure(
+                Outcome.PARITY_FAIL,
+                "the outputs of a timed call differ from those of the survey by "
+                f"{result['largest_difference']:.2g}",
+            )
+        return float(result["largest_difference"])
+
+
+def _largest_difference(array: np.ndarray | None, expected: np.ndarray) -> float | None:
+    """None where the shapes differ, or one is not finite where the other is."""
+    if array is None or array.shape != expected.shape:
+        return None
+    largest = float(differences(array, expected).max(initial=0.0))
+    return largest if np.isfinite(largest) else None
+
+
+def _repeat_note(changed: Mapping[str, float | None]) -> str:
+    """What is said of a model that does not repeat itself."""
+    by = [f"'{name}'" + (f" by {v:.2g}" if v is not None else "") for name, v in changed.items()]
+    return (
+        f"a second call on the same inputs gave other outputs ({', '.join(by)}): it keeps a state "
+        "or draws random numbers; what is compared is what it gave first, from a fresh load"
+    )

@@ -1,0 +1,137 @@
+"""What the parts of a run share: its plan and records, the artifacts, and processes for them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..artifacts.artifact import Artifact
+from ..errors import InputError
+from ..inputs.loading import read_labels
+from ..outcome import Failure, Outcome
+from ..records.paths import file_name
+from ..records.protocol import Protocol
+from ..records.store import Store
+from ..tensors.outputs import Outputs, read_outputs
+from ..worker.client import WorkerProcess
+from .plan import Plan
+
+
+class Bench:
+    """Where artifacts are measured.
+
+    Attributes:
+        plan: what is to be measured.
+        store: the records.
+        artifacts: that could be opened, by label.
+        inputs: the file for each.
+        ended: labels of those that have their outcome early.
+    """
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan = plan
+        self.store = store
+        self.artifacts: dict[str, Artifact] = {}
+        self.inputs: dict[str, Path] = {}
+        self.ended: set[str] = set()
+
+    @property
+    def protocol(self) -> Protocol:
+        """The plan's; a warm-up must end before it is taken for one that hangs."""
+        protocol = self.plan.protocol
+        limit_s = min(protocol.warm_up_limit_s, self.plan.timeout_s / 2)
+        return replace(protocol, warm_up_limit_s=limit_s)
+
+    def of_kind(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The latest record of a kind, by artifact."""
+        return {r["artifact"]: r for r in self.store.records if r["kind"] == kind}
+
+    def surveyed(self, label: str) -> bool:
+        """Whether the survey of an artifact was finished."""
+        return label in self.of_kind("survey")
+
+    def alive(self) -> list[str]:
+        """The artifacts that have not failed."""
+        return [label for label in self.artifacts if label not in self.ended]
+
+    def end(self, label: str, outcome: Outcome, reason: str = "") -> None:
+        """Give an artifact its outcome before it is measured to the end."""
+        self.ended.add(label)
+        self.store.add("outcome", artifact=label, outcome=outcome, reason=reason, early=True)
+
+    def fail(self, label: str, failure: Failure) -> None:
+        """The same, as a failure says."""
+        self.end(label, failure.outcome, failure.reason)
+
+    def process(
+        self, label: str, stage: str, threads: int | None = None, device: str | None = None
+    ) -> WorkerProcess:
+        """A fresh worker for an artifact.
+
+        Args:
+            label: of the artifact.
+            stage: that its log is named after.
+            threads: instead of the plan's.
+            device: instead of the plan's.
+
+        Raises:
+            OSError: its folders cannot be made.
+        """
+        return WorkerProcess(
+            self.artifacts[label],
+            device=device or self.plan.device,
+            card=self.plan.card,
+            threads=threads or self.plan.threads,
+            scratch=self.folder(label),
+            log=self.store.folder / "logs" / f"{file_name(label)}-{stage}.log",
+            timeout_s=self.plan.timeout_s,
+            memory_limit=self.plan.memory_limit,
+            tf32=self.plan.tf32,
+            setup=self.plan.setups.get(label),
+        )
+
+    def folder(self, label: str) -> Path:
+        """Where the outputs of an artifact are."""
+        return self.store.folder / "outputs" / file_name(label)
+
+    def inputs_of(self, label: str) -> dict[str, Any]:
+        """What a worker is to be asked, to read its inputs."""
+        return {
+            "path": str(self.inputs[label].resolve()),
+            "wishes": asdict(self.plan.wishes),
+            "label": label,
+        }
+
+    def outputs(self, label: str, run: str = "") -> Outputs:
+        """What the survey left of an artifact, less what the user wants ignored.
+
+        Args:
+            label: of the artifact.
+            run: folder of another run of it than the survey.
+
+        Raises:
+            Failure: nothing is left.
+        """
+        try:
+            outputs = read_outputs(self.folder(label) / run)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # The artifact's own program may have written to the folder.
+            raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
+        left = {name: a for name, a in outputs.items() if name not in self.plan.ignored}
+        if not left:
+            raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")
+        return left
+
+    def labels(self, label: str) -> np.ndarray | None:
+        """The true classes, int64 N, where the inputs of an artifact have them.
+
+        Raises:
+            Failure: the inputs cannot be read, or the labels are no classes.
+        """
+        try:
+            return read_labels(self.inputs[label])
+        except InputError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None

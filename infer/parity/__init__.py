@@ -1,0 +1,1 @@
+"""Whether two artifacts agree: pure functions over arrays."""

@@ -1,0 +1,1 @@
+"""What a run writes down: the store and its records."""

@@ -1,0 +1,91 @@
+"""How much is measured: the kinds of calls, and how often each is repeated.
+
+A run begins with a survey: every artifact once, alone in a fresh process, for its outputs and
+for what is paid once. Then come generations: a fresh process for every artifact, all alive and
+all but one stopped, that take turns in short bursts of calls. docs/measurement.md has the reasons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..workload import DEVICE_RESIDENT, Point
+
+
+def points_of(scenario: str, batch: int) -> tuple[Point, ...]:
+    """The points of a scenario that are the same for every artifact.
+
+    Args:
+        scenario: one of `SCENARIOS`.
+        batch: samples a call where the scenario leaves that open.
+    """
+    return {
+        "batch": (Point(batch),),
+        "single": (Point(1),),
+        "resident": (Point(batch, 0.0, DEVICE_RESIDENT), Point(1, 0.0, DEVICE_RESIDENT)),
+        "paced": (Point(1, 0.01), Point(1, 0.1)),
+        "sweep": (),  # the survey of each artifact finds where its throughput ends to grow
+    }[scenario]
+
+
+SCENARIOS = {
+    "batch": "successive batches (--batch), host to host",
+    "single": "one sample a call, host to host",
+    "resident": "both again with the input on the device already",
+    "paced": "one sample every 10 and every 100 ms, as a quiet service sees them",
+    "sweep": "batches of 1, 2, 4 ... until throughput no longer grows",
+}
+DEFAULT_SCENARIOS = ("batch", "single")
+DEFAULT_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Repetitions of a run.
+
+    Attributes:
+        name: as on the command line.
+        generations: how many sets of fresh processes; None for as many as it takes.
+        bursts: of each point, for each process.
+        burst_s: seconds that the calls of a burst should take together.
+        whole_passes: a burst of the first point is a pass over all samples.
+        batch: samples a call.
+        scenarios: what is measured.
+        warm_up_limit_s: the longest that calls may take to become steady.
+        budget_s: seconds that the run may take; None for no limit.
+        resolve: half-width of the widest interval at which the run ends, as a share; None for
+            no such end.
+    """
+
+    name: str
+    generations: int | None = None
+    bursts: int = 8
+    burst_s: float = 0.1
+    whole_passes: bool = False
+    batch: int = 128
+    scenarios: tuple[str, ...] = DEFAULT_SCENARIOS
+    warm_up_limit_s: float = 10.0
+    budget_s: float | None = None
+    resolve: float | None = None
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """What is measured of every artifact, in the order of the reports."""
+        return tuple(
+            dict.fromkeys(p for name in self.scenarios for p in points_of(name, self.batch))
+        )
+
+
+# The paper predicts the test set ten times: here two passes in each of five processes, since
+# processes differ more than passes do.
+PROTOCOLS = {
+    "quick": Protocol("quick", generations=3, bursts=4, warm_up_limit_s=5.0),
+    "paper": Protocol("paper", generations=5, bursts=2, whole_passes=True),
+}
+# What --budget and --resolve repeat, in place of the quick protocol. Five turns leave time for more
+# generations than ten do, and intervals stand on generations (docs/measurement.md).
+UNTIL = Protocol("until", bursts=5, burst_s=0.15)
+NOTICES = {
+    "quick": "QUICK MEASUREMENT: three generations of processes; small differences need more "
+    "(--budget 10m, or --resolve 3%).",
+}

@@ -1,0 +1,139 @@
+"""The store of a run: `results.jsonl`, one record a line, appended and flushed as it comes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+
+SCHEMA_VERSION = 2
+RESULTS = "results.jsonl"
+
+Record = dict[str, Any]
+
+
+class Store:
+    """Appends records to a run's file: each has a `kind` and, of an artifact, its `artifact`.
+
+    The file is locked as long as the store is open, so that no two programs write one run.
+    """
+
+    def __init__(self, folder: Path, *, resume: bool = False) -> None:
+        """Open the store of a new run or, to resume, of one that there is.
+
+        Raises:
+            FileExistsError: there is a run, and it is not to be resumed.
+            StoreError: it is in use, or holds no run.
+            OSError: it cannot be written.
+        """
+        self.folder = folder
+        self.records: list[Record] = []
+        if resume:
+            try:
+                self.records = read_records(folder)
+            except ValueError as error:
+                raise StoreError(str(error)) from None
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+        # Without a buffer, which would try again to write what a full disk has refused.
+        self._file = (folder / RESULTS).open("r+b" if resume else "xb", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise StoreError(f"{folder}: another program writes to this run") from None
+        if resume:
+            self.records = read_records(folder)  # what came until it was locked, too
+            self._end_whole()
+
+    def _end_whole(self) -> None:
+        """Cut off a last line that is not whole, so that the next record has a line of its own."""
+        data = self._file.read()
+        whole = data.rfind(b"\n") + 1
+        try:
+            json.loads(data[whole:] or b"null")
+        except ValueError:
+            self._file.truncate(whole)
+            self._file.seek(whole)
+            return
+        if data[whole:]:
+            self._file.write(b"\n")
+
+    def add(self, kind: str, **values: Any) -> Record:
+        """Write a record so that it outlives this process and, once on disk, the machine.
+
+        Raises:
+            OSError: it cannot be written; the file is as it was before.
+        """
+        record = {"schema": SCHEMA_VERSION, "kind": kind, **values}
+        left = json.dumps(record).encode() + b"\n"
+        with _whole():
+            before = self._file.tell()
+            try:
+                while left:
+                    left = left[self._file.write(left) :]
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                with suppress(OSError):
+                    self._file.truncate(before)
+                    self._file.seek(before)
+                raise OSError(error.errno, error.strerror, str(self.folder / RESULTS)) from None
+            self.records.append(record)
+        return record
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Has Ctrl-C wait until the block is done."""
+    if threading.current_thread() is not threading.main_thread():  # Ctrl-C goes to that one
+        yield
+        return
+    came = []
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came and callable(before):
+        before(signal.SIGINT, None)
+
+
+def read_records(folder: Path) -> list[Record]:
+    """The records of a run; a last line that was cut off is left out.
+
+    Raises:
+        ValueError: the folder holds no run, or one of another schema.
+    """
+    path = folder / RESULTS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            if number == len(lines):
+                break
+            raise ValueError(f"{path}: line {number} is not JSON") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"{path}: line {number} is not a record")
+        if record.get("schema") != SCHEMA_VERSION:
+            raise ValueError(
+                f"{path}: schema {record.get('schema')}, this program reads {SCHEMA_VERSION}"
+            )
+        records.append(record)
+    return records

@@ -1,0 +1,190 @@
+"""Where the marks of a plot stand. Lengths are shares of the plot's width or height, in per cent.
+
+Text and marks keep their size whatever the width of the page, since only their places scale.
+Artifacts are told apart by shape and dashes as well as by colour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..results import formatting
+from ..results.summary import Row, Summary
+from ..stats.ratios import CONFIDENCE, Ratio
+
+SHAPES = ("circle", "square", "diamond", "triangle", "cross")
+DASHES = ("", "6 3", "2 3", "8 3 2 3")
+_COLOURS = 8
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A value that is marked on an axis."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """A ratio and its interval.
+
+    Attributes:
+        name: the artifact.
+        at, low, high: places; no interval where `low` is None.
+        verdict: "faster", "slower", "reference" or "unsure", which the shape stands for.
+        text: the figures.
+    """
+
+    name: str
+    at: float
+    low: float | None
+    high: float | None
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True)
+class DotPlot:
+    """Ratios with their intervals on a logarithmic axis; `one` is where 1 stands."""
+
+    title: str
+    whiskers: list[Whisker]
+    ticks: list[Tick]
+    one: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve: places from the left and from the top, and how it is drawn."""
+
+    name: str
+    points: list[tuple[float, float]]
+    texts: list[str]
+    colour: int
+    shape: str
+    dash: str
+
+
+@dataclass(frozen=True)
+class LinePlot:
+    """Curves on logarithmic axes."""
+
+    title: str
+    x_title: str
+    y_title: str
+    lines: list[Line]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+
+
+def ratios(point: str, rows: Sequence[Row], summary: Summary) -> DotPlot | None:
+    """The ratios of the calls of one kind; None where there is none to show."""
+    shown: list[tuple[str, Ratio, str]] = []
+    for row in rows:
+        timing = row.timings.get(point)
+        if timing is None:
+            continue
+        if summary.speed_references.get(row.artifact) == row.artifact:
+            shown.append((row.artifact, Ratio(1.0, None, None, 0), "reference"))
+        elif timing.ratio:
+            shown.append((row.artifact, timing.ratio, _verdict(timing.ratio)))
+    if all(verdict == "reference" for *_, verdict in shown):
+        return None
+    values = [v for _, r, _ in shown for v in (r.value, r.low, r.high) if v]
+    axis = _Axis(min(values), max(values))
+    whiskers = [
+        Whisker(
+            name,
+            axis.place(ratio.value),
+            axis.place(ratio.low) if ratio.low else None,
+            axis.place(ratio.high) if ratio.high else None,
+            verdict,
+            "1 (reference)" if verdict == "reference" else formatting.interval(ratio),
+        )
+        for name, ratio, verdict in shown
+    ]
+    references = sorted(
+        {summary.speed_references[row.artifact] for row in rows if point in row.timings}
+    )
+    title = f"{point}: time over that of {' or '.join(references)}, {CONFIDENCE:.0%} intervals"
+    ticks = [Tick(axis.place(value), f"{value:g}") for value in axis.ticks()]
+    return DotPlot(title, whiskers, ticks, axis.place(1.0))
+
+
+def _verdict(ratio: Ratio) -> str:
+    if ratio.low is None or ratio.high is None:
+        return "unsure"
+    return "faster" if ratio.high < 1 else "slower" if ratio.low > 1 else "unsure"
+
+
+def curves(
+    title: str,
+    x_title: str,
+    y_title: str,
+    series: Mapping[str, Mapping[float, float]],
+    x_texts: Mapping[float, str],
+) -> LinePlot | None:
+    """Curves through values that are above zero; None where none has two.
+
+    Args:
+        title, x_title, y_title: in words.
+        series: by name, the values by their place on the horizontal axis.
+        x_texts: what is written at these places.
+    """
+    series = {name: own for name, own in series.items() if len(own) > 1}
+    if not series:
+        return None
+    xs = sorted({x for own in series.values() for x in own})
+    ys = [y for own in series.values() for y in own.values()]
+    across, up = _Axis(xs[0], xs[-1]), _Axis(min(ys), max(ys))
+    lines = [
+        Line(
+            name,
+            [(across.place(x), 100 - up.place(own[x])) for x in sorted(own)],
+            [f"{name}, {x_texts[x]}: {own[x]:,.4g}" for x in sorted(own)],
+            index % _COLOURS,
+            SHAPES[index % len(SHAPES)],
+            DASHES[index % len(DASHES)],
+        )
+        for index, (name, own) in enumerate(series.items())
+    ]
+    return LinePlot(
+        title,
+        x_title,
+        y_title,
+        lines,
+        [Tick(across.place(x), x_texts[x]) for x in xs],
+        [Tick(100 - up.place(y), f"{y:,.6g}") for y in up.ticks()],
+    )
+
+
+class _Axis:
+    """A logarithmic axis with some room at both ends."""
+
+    def __init__(self, low: float, high: float) -> None:
+        room = max(math.log(high / low) * 0.06, 0.02)
+        self._low, self._high = math.log(low) - room, math.log(high) + room
+
+    def place(self, value: float) -> float:
+        """In per cent from the low end."""
+        return round(100 * (math.log(value) - self._low) / (self._high - self._low), 2)
+
+    def ticks(self) -> list[float]:
+        """Round values on the axis, three to seven."""
+        low, high = math.exp(self._low), math.exp(self._high)
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+            found = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
+            if len(found) >= 3:
+                return found[:: -(-len(found) // 7)]
+        step = 10.0 ** math.floor(math.log10(high - low))
+        for part in (1, 0.5, 0.2, 0.1):
+            width = step * part
+            first, last = math.ceil(low / width), math.floor(high / width)
+            if last - first >= 2:
+                values = [round(width * i, 12) for i in range(first, last + 1)]
+                return values[:: -(-len(values) // 7)]
+        return [low, high]

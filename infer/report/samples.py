@@ -1,0 +1,190 @@
+"""What lies beside the records of a run: inputs as pictures, and accuracy class by class.
+
+Inputs and outputs are used only where they are those that the records speak of.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from ..artifacts.files import sha256_of
+from ..errors import InputError
+from ..inputs.loading import LABELS, read_inputs, read_labels
+from ..parity.comparing import scores_of
+from ..records.paths import file_name
+from ..results.recorded_run import RecordedRun
+from ..results.summary import Row
+from ..tensors.outputs import read_outputs
+
+_LARGEST_PICTURE = 512
+
+
+@dataclass(frozen=True)
+class ClassAccuracy:
+    """The accuracy of a class, artifact by artifact; those of the same figures are together.
+
+    Attributes:
+        titles: of the columns, each the artifacts that it is of.
+        lines: class, its samples, and the share of them that is right, by column.
+    """
+
+    titles: list[str]
+    lines: list[tuple[str, int, list[float]]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found.
+
+    Attributes:
+        pictures: of samples, as data URIs of PNG files, by number.
+        classes: None where labels or outputs are not at hand.
+        missing: why something is not shown, a line each.
+    """
+
+    pictures: dict[int, str] = field(default_factory=dict)
+    classes: ClassAccuracy | None = None
+    missing: list[str] = field(default_factory=list)
+
+
+def find_evidence(run: RecordedRun, rows: Sequence[Row], samples: Sequence[int]) -> Evidence:
+    """Look for what lies beside the records.
+
+    Args:
+        run: as recorded.
+        rows: the artifacts that are looked at.
+        samples: the numbers of those to be shown as pictures.
+    """
+    missing: list[str] = []
+    path = _inputs_of(run, missing)
+    if path is None:
+        return Evidence(missing=missing)
+    try:
+        arrays, labels = read_inputs(path, none_is_well=True), read_labels(path)
+    except InputError as error:
+        return Evidence(missing=[f"No pictures and no figures by class: {error}."])
+    pictures = _pictures(arrays, samples, missing) if samples else {}
+    classes = None if labels is None else _by_class(run, rows, labels, missing)
+    return Evidence(pictures, classes, missing)
+
+
+def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:
+    stated = run.summary.run
+    folder = Path(stated.get("folder", "."))
+    if stated.get("inputs") and stated.get("inputs_sha256"):
+        path, sha256 = folder / stated["inputs"], stated["inputs_sha256"]
+    else:  # those that the first artifact names, if any does
+        own = [record for record in run.records if record["kind"] == "artifact"]
+        named = [(one, (one.get("manifest") or {}).get("evaluation")) for one in own]
+        first = next(((one, evaluation) for one, evaluation in named if evaluation), None)
+        if first is None or stated.get("random"):
+            return None
+        path, sha256 = folder / first[0]["path"] / first[1]["file"], first[1]["sha256"]
+    try:
+        same = sha256_of(path) == sha256
+    except OSError:
+        missing.append("No pictures and no figures by class: the inputs are no longer there.")
+        return None
+    if not same:
+        missing.append("No pictures and no figures by class: the inputs have changed since.")
+        return None
+    return Path(path)
+
+
+def _pictures(
+    arrays: dict[str, np.ndarray], samples: Sequence[int], missing: list[str]
+) -> dict[int, str]:
+    images = [
+        image
+        for name, array in arrays.items()
+        if name != LABELS and (image := _as_images(array)) is not None
+    ]
+    if len(images) != 1:
+        return {}
+    if find_spec("PIL") is None:
+        missing.append("No pictures: Pillow is not installed (pip install '.[report]').")
+        return {}
+    from PIL import Image
+
+    found = {}
+    for sample in samples:
+        if sample < len(images[0]):
+            pixels = images[0][sample]
+            if pixels.dtype != np.uint8:
+                pixels = np.clip(np.nan_to_num(pixels) * 255, 0, 255).astype(np.uint8)
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, "PNG", optimize=True)
+            found[sample] = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return found
+
+
+def _as_images(array: np.ndarray) -> np.ndarray | None:
+    """The array as N x height x width (x 3), if it holds images: bytes, or numbers from 0 to 1."""
+    if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
+        array = np.moveaxis(array, 1, -1)
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] != 3):
+        return None
+    if not all(4 <= size <= _LARGEST_PICTURE for size in array.shape[1:3]):
+        return None
+    if array.dtype == np.uint8:
+        return array
+    first = array[:64]
+    if array.dtype.kind == "f" and first.min() >= 0 and first.max() <= 1:
+        return array
+    return None
+
+
+def _by_class(
+    run: RecordedRun, rows: Sequence[Row], labels: np.ndarray, missing: list[str]
+) -> ClassAccuracy | None:
+    # As in parity.py.
+    from sklearn.metrics import recall_score
+
+    folders = run.folder / "outputs"
+    names = next((row.classes for row in rows if row.classes), ())
+    present = np.unique(labels)
+    groups: dict[tuple[float, ...], list[str]] = {}
+    for row in rows:
+        if row.metrics is None:
+            continue
+        try:
+            outputs = read_outputs(folders / file_name(row.artifact))
+        except (OSError, ValueError, KeyError, TypeError):
+            missing.append(f"{row.artifact}: its outputs are not at hand for figures by class.")
+            continue
+        scores = scores_of(outputs, len(names) or None)
+        if scores is None or len(outputs[scores]) != len(labels):
+            continue
+        predicted = outputs[scores].argmax(axis=1)
+        if abs(float((predicted == labels).mean()) - row.metrics["accuracy"]) > 1e-9:
+            missing.append(f"{row.artifact}: its outputs are not those of the records.")
+            continue
+        recalls = recall_score(labels, predicted, labels=present, average=None, zero_division=0)
+        groups.setdefault(tuple(map(float, recalls)), []).append(row.artifact)
+    if not groups:
+        return None
+    titles = [_title(members, groups) for members in groups.values()]
+    lines = [
+        (
+            names[number] if number < len(names) else str(number),
+            int((labels == number).sum()),
+            [recalls[index] for recalls in groups],
+        )
+        for index, number in enumerate(map(int, present))
+    ]
+    return ClassAccuracy(titles, lines)
+
+
+def _title(members: list[str], groups: dict[tuple[float, ...], list[str]]) -> str:
+    if len(groups) == 1 and len(members) > 1:
+        return f"all {len(members)} artifacts"
+    return ", ".join(members)

@@ -1,0 +1,263 @@
+"""Two runs side by side: ratios of the same artifacts to the same reference.
+
+Times alone are not compared. They are those of a machine in a state, and two runs have two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..records.store import Record
+from ..stats.ratios import Ratio, change_of, ratio_of
+from . import formatting
+from .queries import sample_differences, was_sought
+from .recorded_run import RecordedRun
+from .summary import Row
+
+AGREE, DIFFER, UNSURE = "agree", "differ", "too few generations to say"
+# What is measured once, memory and starts: less than this is not called a change.
+_NOTABLE = 0.05
+
+
+@dataclass(frozen=True)
+class Speed:
+    """An artifact's calls of one kind in both runs.
+
+    Attributes:
+        artifact, reference: labels, the same in both runs.
+        point: the kind of calls.
+        a, b: the ratio to the reference in each run.
+        change: the ratio in the second run over that in the first; its interval is corrected for
+            the number of artifacts.
+        a_call_s, b_call_s: seconds of a call, which are not compared.
+    """
+
+    artifact: str
+    reference: str
+    point: str
+    a: Ratio
+    b: Ratio
+    change: Ratio
+    a_call_s: float
+    b_call_s: float
+
+    @property
+    def verdict(self) -> str:
+        """Whether the two agree within the intervals."""
+        if self.change.low is None or self.change.high is None:
+            return UNSURE
+        return AGREE if self.change.low <= 1 <= self.change.high else DIFFER
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not the same in both runs, in words; "-" where it is absent."""
+
+    of: str
+    what: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side.
+
+    Attributes:
+        a, b: their folders.
+        conditions: machine and setup of each, in a line.
+        environment: what differs in machine and setup.
+        artifacts: what differs in an artifact: its bytes, versions, settings, outcome, costs.
+        speeds: the ratios, by kind of calls.
+        notices: what no reader may overlook.
+    """
+
+    a: str
+    b: str
+    conditions: tuple[str, str]
+    environment: tuple[Difference, ...]
+    artifacts: tuple[Difference, ...]
+    speeds: tuple[Speed, ...]
+    notices: tuple[str, ...]
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON takes it, with the verdicts."""
+        value = asdict(self)
+        value["speeds"] = [asdict(one) | {"verdict": one.verdict} for one in self.speeds]
+        return value
+
+
+def compare_runs(a: RecordedRun, b: RecordedRun) -> Comparison:
+    """Put two runs side by side."""
+    environment = _environment(a.summary.run, b.summary.run)
+    speeds = _speeds(a, b)
+    rows_a, rows_b = ({row.artifact: row for row in run.summary.rows} for run in (a, b))
+    artifacts = [
+        difference
+        for label in rows_a
+        if label in rows_b
+        for difference in _artifact(rows_a[label], rows_b[label])
+    ]
+    only = [("only in A", rows_a, rows_b), ("only in B", rows_b, rows_a)]
+    notices = [
+        f"{where}: {', '.join(name for name in own if name not in other)}"
+        for where, own, other in only
+        if any(name not in other for name in own)
+    ]
+    machine = {"processor", "cores", "gpus", "system"} & {one.what for one in environment}
+    notices.insert(
+        0,
+        "Times alone are not compared: the runs are of "
+        + ("two machines." if machine else "two states of a machine, at two times."),
+    )
+    changed = {one.of for one in artifacts if one.what == "sha256"}
+    for reference in dict.fromkeys(one.reference for one in speeds):
+        if reference in changed:
+            notices.append(
+                f"{reference}, which the ratios are to, is not the same file in both runs."
+            )
+    if not speeds:
+        notices.append("No artifact was timed in both runs beside the same reference.")
+    notices += [f"A: {text}" for text in a.summary.notices]
+    notices += [f"B: {text}" for text in b.summary.notices]
+    return Comparison(
+        str(a.folder),
+        str(b.folder),
+        (formatting.conditions(a.summary), formatting.conditions(b.summary)),
+        tuple(environment),
+        tuple(artifacts),
+        tuple(speeds),
+        tuple(notices),
+    )
+
+
+def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
+    rows_a, rows_b = ({row.artifact: row for row in run.summary.rows} for run in (a, b))
+    sought = was_sought(a.records) or was_sought(b.records)
+    pairs: dict[tuple[str, str], list[tuple[str, list[float], list[float]]]] = {}
+    for label, row in rows_a.items():
+        other = rows_b.get(label)
+        for point in row.timings if other else ():
+            reference = _reference(label, point, a, b)
+            if other is None or point not in other.timings or reference is None:
+                continue
+            mine = label, point
+            theirs = reference, point
+            sides = [sample_differences(run.records, mine, theirs) for run in (a, b)]
+            if all(sides):
+                pairs.setdefault((point, reference), []).append((label, sides[0], sides[1]))
+    return [
+        Speed(
+            label,
+            reference,
+            point,
+            ratio_of(before, len(found), sought=sought),
+            ratio_of(after, len(found), sought=sought),
+            change_of(before, after, len(found), sought=sought),
+            rows_a[label].timings[point].call_s,
+            rows_b[label].timings[point].call_s,
+        )
+        for (point, reference), found in pairs.items()
+        for label, before, after in found
+    ]
+
+
+def _reference(label: str, point: str, a: RecordedRun, b: RecordedRun) -> str | None:
+    """What an artifact can be compared with in both runs: the reference of one of them."""
+    timed = [{row.artifact for row in run.summary.rows if point in row.timings} for run in (a, b)]
+    wished = [run.summary.speed_references.get(label) for run in (a, b)]
+    for name in wished:
+        if name == label:
+            return None
+        if name is not None and all(name in names for names in timed):
+            return name
+    return None
+
+
+def _environment(a: Record, b: Record) -> list[Difference]:
+    machines = a["environment"], b["environment"]
+    names = dict.fromkeys((*machines[0], *machines[1]))
+    values = {name: tuple(machine.get(name) for machine in machines) for name in names}
+    # Other facts of a card change from moment to moment.
+    values["gpus"] = tuple(
+        [f"{gpu['name']} ({gpu['uuid']}, driver {gpu['driver']})" for gpu in machine["gpus"]]
+        for machine in machines
+    )
+    values["card"] = (a.get("card"), b.get("card"))
+    protocols = a["protocol"], b["protocol"]
+    values |= {name: (a.get(name), b.get(name)) for name in ("device", "threads", "inputs_sha256")}
+    values |= {
+        f"protocol: {name}": tuple(protocol.get(name) for protocol in protocols)
+        for name in dict.fromkeys((*protocols[0], *protocols[1]))
+    }
+    return [
+        Difference("run", name, _text(one, name), _text(other, name))
+        for name, (one, other) in values.items()
+        if one != other
+    ]
+
+
+def _text(value: Any, name: str) -> str:
+    if value is None or value == []:
+        return "-"
+    if name == "memory_bytes":
+        return f"{value / 2**30:,.1f} GiB"
+    if name == "load_average":
+        return f"{value[0]:.1f}"
+    if name.endswith("sha256"):
+        return str(value)[:12]
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _artifact(a: Row, b: Row) -> list[Difference]:
+    """What differs of an artifact; costs only by more than they scatter."""
+    facts: list[tuple[str, Any, Any]] = [
+        ("outcome", a.outcome, b.outcome),
+        ("sha256", a.sha256, b.sha256),
+        ("weights", a.weights_sha256, b.weights_sha256),
+        ("python", (a.environment or {}).get("python"), (b.environment or {}).get("python")),
+    ]
+    for what in ("versions", "placement"):
+        mine, theirs = _flat(getattr(a, what)), _flat(getattr(b, what))
+        facts += [
+            (name, mine.get(name), theirs.get(name))
+            for name in dict.fromkeys((*mine, *theirs))
+            if mine and theirs
+        ]
+    accuracy = [row.metrics["accuracy"] if row.metrics else None for row in (a, b)]
+    facts.append(("accuracy", accuracy[0], accuracy[1]))
+    found = [
+        Difference(a.artifact, name, _fact(one, name), _fact(other, name))
+        for name, one, other in facts
+        if one != other
+    ]
+    costs: tuple[tuple[str, float | None, float | None, Callable[[Any], str]], ...] = (
+        ("memory", a.runtime_rss_bytes, b.runtime_rss_bytes, formatting.mebibytes),
+        ("installed", a.installed_bytes, b.installed_bytes, formatting.mebibytes),
+        ("size", a.bytes, b.bytes, formatting.mebibytes),
+    )
+    for name, one, other, shown in costs:
+        if one and other and abs(other / one - 1) > _NOTABLE:
+            change = f"{shown(other)} ({other / one - 1:+.0%})"
+            found.append(Difference(a.artifact, name, shown(one), change))
+    return found
+
+
+def _fact(value: Any, name: str) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return _text(value, "sha256" if name in ("sha256", "weights") else name)
+
+
+def _flat(value: dict[str, Any] | None) -> dict[str, Any]:
+    """Settings inside settings, by names that say where."""
+    flat: dict[str, Any] = {}
+    for name, item in (value or {}).items():
+        flat |= (
+            {f"{name}: {inner}": own for inner, own in _flat(item).items()}
+            if isinstance(item, dict)
+            else {name: item}
+        )
+    return flat

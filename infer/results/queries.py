@@ -1,0 +1,70 @@
+"""What else is asked of a run's records: differences, resolution, percentiles of generations."""
+
+from __future__ import annotations
+
+import math
+
+from ..records.store import Record
+from ..stats.ratios import (
+    paired_differences,
+)
+from .percentiles import percentile
+from .record_index import _Found
+
+
+def resolution(records: list[Record]) -> float | None:
+    """Half-width of the widest interval that a run has so far, as a share.
+
+    None where an artifact has no interval yet, or there is nothing to compare.
+    """
+    found = _Found(records)
+    references, failed = found.speed_references(), found.failed()
+    worst = None
+    for label, points in found.bursts.items():
+        if label == references[label] or label in failed:
+            continue
+        # A sweep may have ended earlier for the reference: there is nothing to compare then.
+        for point in points.keys() & found.bursts.get(references[label], {}).keys():
+            ratio = found.ratio(label, point)
+            if ratio is None or ratio.resolution is None:
+                return None
+            worst = max(worst or 0.0, ratio.resolution)
+    return worst
+
+
+def sample_differences(
+    records: list[Record], mine: tuple[str, str], theirs: tuple[str, str]
+) -> list[float]:
+    """The difference of two artifacts in log time for a sample, one a generation.
+
+    Args:
+        records: of the run.
+        mine, theirs: artifact and kind of calls, which may be calls of other batches.
+
+    Returns:
+        As `infer.stats.ratios.ratio_of` takes them; empty where the two have no generation in
+        common.
+    """
+    found = _Found(records)
+    own, other = (found.calm(point).get(label, {}) for label, point in (mine, theirs))
+    differences = paired_differences(own, other, found.device)
+    if not differences:
+        return []
+    samples = math.log(found.per_call[theirs[1]] / found.per_call[mine[1]])
+    return [difference + samples for difference in differences]
+
+
+def was_sought(records: list[Record]) -> bool:
+    """Whether a run goes on until its intervals are narrow."""
+    return _Found(records).sought
+
+
+def percentiles_by_generation(
+    records: list[Record], label: str, point: str, percent: int
+) -> list[float]:
+    """A percentile of an artifact's calls in each generation of processes, in seconds."""
+    generations = _Found(records).bursts.get(label, {}).get(point, {})
+    return [
+        percentile(sorted(s for own in turns.values() for s in own), percent)
+        for turns in generations.values()
+    ]

@@ -1,0 +1,183 @@
+"""Which artifact is best at what, and how sure that is: pure functions of a run's records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import fmean
+
+from ..outcome import Outcome
+from ..stats.ratios import Ratio, ratio_of
+from . import code_execution, formatting
+from .queries import sample_differences, was_sought
+from .recorded_run import RecordedRun
+from .summary import Row
+
+SINGLE, THROUGHPUT, MEMORY, INSTALL = "single", "throughput", "memory", "install"
+AIMS = {
+    SINGLE: "fastest single sample",
+    THROUGHPUT: "highest throughput",
+    MEMORY: "smallest memory",
+    INSTALL: "smallest install",
+}
+NO_CODE = "no code on load"
+# Memory is measured once: artifacts as close as this are called equal.
+_AS_SMALL = 0.02
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one need.
+
+    Attributes:
+        need: in words.
+        best: the artifact; None where the run cannot tell.
+        value: what it reaches, in words.
+        equals: artifacts that this run cannot tell from the best.
+        next_best: the one after the best, which may be among `equals`; None where there is none.
+        cost: `next_best` over `best`: of the times for a sample, or of the bytes.
+        how_sure: in words.
+    """
+
+    need: str
+    best: str | None
+    value: str
+    equals: tuple[str, ...]
+    next_best: str | None
+    cost: Ratio | None
+    how_sure: str
+
+
+def families(run: RecordedRun) -> list[list[Row]]:
+    """The artifacts that were measured, by what they are compared with; the largest first."""
+    found: dict[str, list[Row]] = {}
+    for row in run.summary.rows:
+        reference = run.summary.speed_references.get(row.artifact)
+        if reference is not None and row.import_s is not None:
+            found.setdefault(reference, []).append(row)
+    return sorted(found.values(), key=len, reverse=True)
+
+
+def answers(run: RecordedRun, rows: list[Row]) -> list[Answer]:
+    """What each need is best served by, of artifacts that take the same inputs and agree."""
+    good = [row for row in rows if row.outcome == Outcome.OK]
+    return [*(best(run, good, aim) for aim in AIMS), _without_code(good)]
+
+
+def best(run: RecordedRun, rows: list[Row], aim: str) -> Answer:
+    """The best of some artifacts at one of `AIMS`."""
+    if aim == MEMORY:
+        return _smallest(
+            AIMS[aim],
+            rows,
+            lambda row: row.runtime_rss_bytes,
+            _AS_SMALL,
+            f"measured in one process each; what is within {_AS_SMALL:.0%} is called equal",
+        )
+    if aim == INSTALL:
+        return _smallest(
+            AIMS[aim],
+            rows,
+            lambda row: row.installed_bytes,
+            0.0,
+            "counted: the runtime with what it needs, in the environment that was measured",
+        )
+    return _fastest(run, rows, aim)
+
+
+def _point(run: RecordedRun, row: Row, aim: str) -> str | None:
+    """The kind of calls that an artifact is judged by: host to host, without pauses."""
+    plain = [p for p in row.timings if p == f"batch {run.summary.batch_of(p)}"]
+    if aim == SINGLE:
+        return next((p for p in plain if run.summary.batch_of(p) == 1), None)
+    return max(plain, key=lambda p: row.timings[p].samples_per_s, default=None)
+
+
+def _fastest(run: RecordedRun, rows: list[Row], aim: str) -> Answer:
+    points = {row.artifact: point for row in rows if (point := _point(run, row, aim))}
+    if not points:
+        missing = "no calls of one sample were" if aim == SINGLE else "nothing was"
+        return Answer(
+            AIMS[aim], None, "-", (), None, None, f"{missing} timed: add --scenario single batch"
+        )
+    anchor = next(iter(points))
+
+    def differences(name: str, other: str) -> list[float]:
+        return sample_differences(run.records, (name, points[name]), (other, points[other]))
+
+    levels = {anchor: 0.0}
+    for name in list(points)[1:]:
+        if own := differences(name, anchor):
+            levels[name] = fmean(own)
+    first = min(levels, key=lambda name: levels[name])
+    # The best is known only afterwards: any two might have been compared.
+    pairs = math.comb(len(levels), 2)
+    sought = was_sought(run.records)
+    behind = {
+        name: ratio_of(own, pairs, sought=sought)
+        for name in sorted(levels, key=lambda name: levels[name])
+        if name != first and (own := differences(name, first))
+    }
+    row = next(row for row in rows if row.artifact == first)
+    timing = row.timings[points[first]]
+    value = (
+        formatting.seconds(timing.call_s)
+        if aim == SINGLE
+        else f"{timing.samples_per_s:,.0f} samples/s at {points[first]}"
+    )
+    equals = tuple(name for name, ratio in behind.items() if not ratio.low or ratio.low <= 1)
+    surely = {name: ratio for name, ratio in behind.items() if name not in equals}
+    after = next(iter(surely), None)
+    second = next(iter(behind), None)
+    cost = behind[second] if second else None
+    return Answer(
+        AIMS[aim], first, value, equals, second, cost, _how_sure(behind, equals, after, surely)
+    )
+
+
+def _how_sure(
+    behind: dict[str, Ratio], equals: tuple[str, ...], after: str | None, surely: dict[str, Ratio]
+) -> str:
+    if not behind:
+        return "nothing to compare it with"
+    if all(ratio.low is None for ratio in behind.values()):
+        return "not sure: too few generations of processes for an interval (--budget 10m)"
+    said = []
+    if equals:
+        widest = max((r.resolution or math.inf for n, r in behind.items() if n in equals))
+        seen = f" (it could have seen {widest:.1%})" if widest < math.inf else ""
+        said.append(f"this run cannot tell it from {', '.join(equals)}{seen}")
+    if after:
+        said.append(
+            f"surely ahead of {after}, which takes {formatting.interval(surely[after])} times as "
+            "long"
+        )
+    return "; ".join(said)
+
+
+def _smallest(
+    need: str, rows: list[Row], of: Callable[[Row], int | None], as_small: float, how: str
+) -> Answer:
+    sizes = {row.artifact: size for row in rows if (size := of(row))}
+    if not sizes:
+        return Answer(need, None, "-", (), None, None, "not measured")
+    order = sorted(sizes, key=lambda name: sizes[name])
+    first, least = order[0], sizes[order[0]]
+    equals = tuple(name for name in order[1:] if sizes[name] <= least * (1 + as_small))
+    after = next((name for name in order[1:] if name not in equals), None)
+    said = f"{after} takes {sizes[after] / least:.2f} times as much; {how}" if after else how
+    second = next(iter(order[1:]), None)
+    cost = Ratio(sizes[second] / least, None, None, 1) if second else None
+    return Answer(need, first, formatting.mebibytes(least), equals, second, cost, said)
+
+
+def _without_code(rows: list[Row]) -> Answer:
+    because = {row.artifact: code_execution.why(row) or code_execution.unknown(row) for row in rows}
+    named = tuple(name for name, why in because.items() if why is None)
+    by_format = {row.format: why for row in rows if (why := because[row.artifact])}
+    said = "; ".join(f"{format_name}: {why}" for format_name, why in by_format.items())
+    how = f"by format, not by what a manifest claims{'; ' + said if said else ''}"
+    if not named:
+        return Answer(NO_CODE, None, "-", (), None, None, how)
+    return Answer(NO_CODE, named[0], f"{len(named)} of {len(rows)}", named[1:], None, None, how)

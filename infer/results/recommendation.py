@@ -1,0 +1,229 @@
+"""The artifact that meets all limits and is best at one aim, and why the others fall out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import scipy
+
+from ..outcome import Outcome
+from ..stats.ratios import CONFIDENCE
+from . import code_execution, formatting, ranking
+from .percentiles import PERCENTILE_FLOORS
+from .queries import percentiles_by_generation
+from .ranking import Answer
+from .recorded_run import RecordedRun
+from .summary import Row
+
+FITS, FALLS_OUT, UNKNOWN = "fits", "falls out", "cannot tell"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is asked of an artifact; None asks nothing.
+
+    Attributes:
+        percentiles_s: longest that the calls of a percentile may take, in seconds, by percent.
+        at: the kind of calls that these are of.
+        throughput: samples a second, at least, at the best batch that was measured.
+        memory, install, size: bytes at most: resident above the bare interpreter, of the runtime
+            with what it needs, of the artifact.
+        start_s: seconds at most from the start of a process to the end of its first call.
+        no_code_on_load: whether loading must not be able to execute code.
+        accuracy: at least.
+    """
+
+    percentiles_s: dict[int, float] = field(default_factory=dict)
+    at: str = "batch 1"
+    throughput: float | None = None
+    memory: int | None = None
+    install: int | None = None
+    size: int | None = None
+    start_s: float | None = None
+    no_code_on_load: bool = False
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an artifact meets the limits.
+
+    Attributes:
+        artifact: its label.
+        standing: "fits", "falls out" or "cannot tell".
+        reasons: why it falls out, or what is not known.
+        doubts: what speaks against a fit, though not enough to fall out.
+        command: that measures it alone.
+    """
+
+    artifact: str
+    standing: str
+    reasons: tuple[str, ...]
+    doubts: tuple[str, ...]
+    command: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be taken, and what became of all.
+
+    Attributes:
+        answer: the best of those that fit; None where none fits.
+        given_up: what would be best without limits, beside the one that was chosen; None where
+            that is the same.
+        verdicts: on every artifact.
+        notices: what no reader may overlook.
+    """
+
+    answer: Answer | None
+    given_up: Answer | None
+    verdicts: tuple[Verdict, ...]
+    notices: tuple[str, ...]
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)
+
+
+def choose(run: RecordedRun, limits: Limits, aim: str) -> Choice:
+    """Hold the artifacts of a run against limits, and name the best that meets them.
+
+    Only artifacts that agree with their reference can fit.
+
+    Args:
+        run: as recorded.
+        limits: that must be met.
+        aim: one of `infer.results.ranking.AIMS`.
+    """
+    verdicts = {row.artifact: _verdict(run, row, limits) for row in run.summary.rows}
+    fitting = [row for row in run.summary.rows if verdicts[row.artifact].standing == FITS]
+    families = {run.summary.speed_references.get(row.artifact) for row in fitting}
+    notices = list(run.summary.notices)
+    if len(families) > 1:
+        notices.append(
+            "The artifacts that fit take inputs of different shapes; their speeds are compared all "
+            "the same, for a sample each."
+        )
+    answer = ranking.best(run, fitting, aim) if fitting else None
+    given_up = _given_up(run, answer, aim) if answer else None
+    return Choice(answer, given_up, tuple(verdicts.values()), tuple(notices))
+
+
+def _given_up(run: RecordedRun, answer: Answer, aim: str) -> Answer | None:
+    good = [row for row in run.summary.rows if row.outcome == Outcome.OK]
+    first = ranking.best(run, good, aim).best
+    if not first or not answer.best or first in (answer.best, *answer.equals):
+        return None
+    return ranking.best(run, [row for row in good if row.artifact in (first, answer.best)], aim)
+
+
+def _verdict(run: RecordedRun, row: Row, limits: Limits) -> Verdict:
+    out: list[str] = []
+    unknown: list[str] = []
+    doubts: list[str] = []
+    if row.outcome != Outcome.OK:
+        out.append(f"{row.outcome}: {row.reason}" if row.reason else row.outcome)
+    else:
+        for percent, limit in limits.percentiles_s.items():
+            _percentile(run, row, percent, limit, limits.at, (out, unknown, doubts))
+        _at_most(row, limits, out, unknown)
+        _throughput(run, row, limits, out, unknown)
+        _accuracy(row, limits, (out, unknown, doubts))
+        if limits.no_code_on_load:
+            if why := code_execution.why(row):
+                out.append(f"loading it can execute code: {why}")
+            elif why := code_execution.unknown(row):
+                unknown.append(f"whether loading it can execute code: {why}")
+    standing = FALLS_OUT if out else UNKNOWN if unknown else FITS
+    return Verdict(
+        row.artifact, standing, tuple(out + unknown), () if out else tuple(doubts), row.command
+    )
+
+
+_Said = tuple[list[str], list[str], list[str]]
+
+
+def _percentile(
+    run: RecordedRun, row: Row, percent: int, limit: float, point: str, said: _Said
+) -> None:
+    out, unknown, doubts = said
+    name = f"p{percent}"
+    timing = row.timings.get(point)
+    if timing is None:
+        unknown.append(f"no {name}: no calls of the kind '{point}' were timed (--scenario)")
+        return
+    value = timing.percentiles_s.get(name)
+    if value is None:
+        unknown.append(
+            f"no {name}: it needs {PERCENTILE_FLOORS[percent]} calls and the run has "
+            f"{timing.calls}; go on with: exportbench run --resume {run.folder} --budget 10m"
+        )
+        return
+    if value > limit:
+        out.append(f"{name} {formatting.seconds(value)}, over {formatting.seconds(limit)}")
+        return
+    each = percentiles_by_generation(run.records, row.artifact, point, percent)
+    over = sum(own > limit for own in each)
+    if over:
+        doubts.append(
+            f"{name} {formatting.seconds(value)} is within {formatting.seconds(limit)}, but was "
+            f"over it in {over} of {len(each)} generations of processes"
+        )
+
+
+def _at_most(row: Row, limits: Limits, out: list[str], unknown: list[str]) -> None:
+    parts = (row.import_s, row.load_s, row.first_call_s)
+    start = None if None in parts else math.fsum(part or 0.0 for part in parts)
+    checks: tuple[tuple[str, Any, Any, Callable[[Any], str]], ...] = (
+        ("memory", row.runtime_rss_bytes, limits.memory, _bytes),
+        ("installed", row.installed_bytes, limits.install, _bytes),
+        ("size", row.bytes, limits.size, _bytes),
+        ("start with the first call", start, limits.start_s, formatting.seconds),
+    )
+    for name, value, limit, shown in checks:
+        if limit is None:
+            continue
+        if value is None:
+            unknown.append(f"{name}: not measured here")
+        elif value > limit:
+            out.append(f"{name} {shown(value)}, over {shown(limit)}")
+
+
+def _bytes(value: int) -> str:
+    """In both units: people give limits in the one, and the tables are in the other."""
+    return f"{value / 1e6:,.0f} MB ({formatting.mebibytes(value)})"
+
+
+def _throughput(
+    run: RecordedRun, row: Row, limits: Limits, out: list[str], unknown: list[str]
+) -> None:
+    if limits.throughput is None:
+        return
+    rates = [t.samples_per_s for name, t in row.timings.items() if "," not in name]
+    if not rates:
+        unknown.append("throughput: no calls were timed")
+    elif max(rates) < limits.throughput:
+        out.append(f"{max(rates):,.0f} samples/s, under {limits.throughput:,.0f}")
+
+
+def _accuracy(row: Row, limits: Limits, said: _Said) -> None:
+    out, unknown, doubts = said
+    if limits.accuracy is None:
+        return
+    if row.metrics is None or row.samples is None:
+        unknown.append("accuracy: the inputs have no 'labels', or the outputs no scores of classes")
+        return
+    value = row.metrics["accuracy"]
+    if value < limits.accuracy:
+        out.append(f"accuracy {value:.4f}, under {limits.accuracy:g}")
+        return
+    right = round(value * row.samples)
+    low = scipy.stats.binomtest(right, row.samples).proportion_ci(CONFIDENCE, method="wilson").low
+    if low < limits.accuracy:
+        doubts.append(
+            f"accuracy {value:.4f} on {row.samples:,} samples could be {low:.4f} on others "
+            f"({CONFIDENCE:.0%} interval), under {limits.accuracy:g}"
+        )

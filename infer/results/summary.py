@@ -1,0 +1,194 @@
+"""What a run came to, as a report shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..records.protocol import Protocol
+from ..records.store import Record
+from ..stats.ratios import (
+    Ratio,
+)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What is known of the calls of one kind.
+
+    Attributes:
+        call_s: seconds of a call, the median over the generations of the medians in each.
+        samples_per_s: samples over seconds, at that time for a call.
+        ratio: to the reference; None for the reference itself.
+        percentiles_s: of all calls, by name ("p95"); those that enough calls stand behind.
+        calls: that were timed.
+        generations: of processes that they were made in.
+        steady: whether the warm-up of every process ended with steady calls.
+        ceiling_share: the least time that the machine's arithmetic and memory allow for such a
+            call, over the time that it took; None where one of these is not known.
+        joules_per_sample: energy that the card took, in the bursts that are long enough to tell
+            (infer.system.nvml); None where there is none.
+    """
+
+    call_s: float
+    samples_per_s: float
+    ratio: Ratio | None
+    percentiles_s: dict[str, float]
+    calls: int
+    generations: int
+    steady: bool
+    ceiling_share: float | None
+    joules_per_sample: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of one artifact. Times are seconds, medians over its processes.
+
+    A value is None where it was not measured. Memory of a card is told by the driver for the
+    process (`gpu_bytes`), by what is in use on the whole card (`gpu_device_bytes`) and by the
+    runtime (`gpu_runtime_peak_bytes`). `environment` is that of its worker: the version of
+    Python and the interpreter's path. `placement` says where it ran, and with which settings.
+    `executes_code` is whether the manifest says that loading it can execute code. `anchor` is the
+    artifact whose outputs on the CPU it was judged against, in place of the reference's on the
+    device. `device_time` is what calls take on a card itself, by the samples in them, as
+    `infer.worker.device_time` has it.
+    """
+
+    artifact: str
+    path: str
+    shapes: str
+    format: str | None
+    framework: str | None
+    weights: str | None
+    weights_sha256: str | None
+    weights_framework: str | None
+    bytes: int | None
+    outcome: str
+    reason: str
+    command: str
+    samples: int | None = None
+    import_s: float | None = None
+    load_s: float | None = None
+    first_call_s: float | None = None
+    until_steady_s: float | None = None
+    until_steady_calls: int | None = None
+    timings: dict[str, Timing] = field(default_factory=dict)
+    best_batch: int | None = None
+    sweep_ended: str | None = None
+    peak_rss_bytes: int | None = None
+    runtime_rss_bytes: int | None = None
+    gpu_bytes: int | None = None
+    gpu_device_bytes: int | None = None
+    gpu_runtime_peak_bytes: int | None = None
+    device_time: dict[int, dict[str, Any]] = field(default_factory=dict)
+    installed_bytes: int | None = None
+    grows_with_batch: bool | None = None
+    reference: str | None = None
+    anchor: str | None = None
+    largest_difference: float | None = None
+    equal_labels: float | None = None
+    unequal_samples: list[int] | None = None
+    differing: list[dict[str, Any]] = field(default_factory=list)
+    tolerance: float | None = None
+    tolerance_how: str | None = None
+    accuracy_difference: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
+    metrics: dict[str, float] | None = None
+    versions: dict[str, str] | None = None
+    environment: dict[str, str] | None = None
+    placement: dict[str, Any] | None = None
+    sha256: str | None = None
+    executes_code: bool | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def gpu_memory(self) -> tuple[int, str] | None:
+        """The best that is known of its memory on the card: bytes, and who says so.
+
+        That is "process", "card" or "runtime".
+        """
+        known = (
+            (self.gpu_bytes, "process"),
+            (self.gpu_device_bytes, "card"),
+            (self.gpu_runtime_peak_bytes, "runtime"),
+        )
+        return next(((value, who) for value, who in known if value is not None), None)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole run.
+
+    Attributes:
+        run: the record of the run itself.
+        speed_references: label of the artifact whose time a ratio is to, by label.
+        rows: in the order of the artifacts.
+        notices: what no reader may overlook.
+        ceilings: what the machine could do at best, at the start of the run and at its end.
+        clock: of the card while calls were timed, in words; empty where there is none.
+        interrupted: whether it was cut off.
+        ended: why it ended where it did.
+    """
+
+    run: Record
+    speed_references: dict[str, str]
+    rows: list[Row]
+    notices: list[str]
+    ceilings: list[Record]
+    clock: str
+    interrupted: bool
+    ended: str | None
+
+    @property
+    def device(self) -> str:
+        """What was measured on: "cpu", or "cuda" with the card's name."""
+        return f"cuda, {self.card['name']}" if self.card else str(self.run["device"])
+
+    @property
+    def card(self) -> dict[str, Any] | None:
+        """The card that was measured on, as `infer.system.nvml` describes it."""
+        return card_of(self.run)
+
+    @property
+    def points(self) -> list[str]:
+        """The kinds of calls that were planned for every artifact."""
+        protocol = self.run["protocol"] | {"scenarios": tuple(self.run["protocol"]["scenarios"])}
+        return [point.name for point in Protocol(**protocol).points]
+
+    @property
+    def generations(self) -> int:
+        """How many sets of processes were measured, the most of any artifact."""
+        counts = [t.generations for row in self.rows for t in row.timings.values()]
+        return max(counts, default=0)
+
+    def batch_of(self, point: str) -> int:
+        """Samples a call, of a kind of calls."""
+        return int(point.removeprefix("batch ").partition(",")[0])
+
+    @property
+    def groups(self) -> list[list[Row]]:
+        """The rows by the weights inside, the largest group first."""
+        groups: dict[tuple[str | None, str | None], list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault((row.weights_sha256, row.weights), []).append(row)
+        return sorted(groups.values(), key=len, reverse=True)
+
+    @property
+    def own_training(self) -> list[Row]:
+        """Each framework's own weights in formats made from that framework: the paper's view.
+
+        Empty where there is only one framework of that kind.
+        """
+        rows = [
+            row for row in self.rows if row.framework and row.framework == row.weights_framework
+        ]
+        several = len({row.framework for row in rows}) > 1
+        return sorted(rows, key=lambda row: str(row.framework)) if several else []
+
+
+def card_of(run: Record) -> dict[str, Any] | None:
+    """The card that a run is on, as `infer.system.nvml` describes it; None where there is none."""
+    wanted = run.get("card")
+    there = run["environment"]["gpus"] if wanted else ()
+    return next((gpu for gpu in there if wanted in (gpu["uuid"], str(gpu["index"]))), None)

@@ -1,0 +1,1 @@
+"""What keeps artifacts from harm: limits of processes, and trust."""

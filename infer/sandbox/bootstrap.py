@@ -1,0 +1,53 @@
+"""Start of a process of ours: makes this package importable, and nothing beside it.
+
+Run as a script, in Python's isolated mode, so that neither the folder of the project nor the
+user's settings are on the import path: an artifact must load without the code that made it.
+
+Before anything is imported the process gives up what an artifact must not do
+(sandbox/isolation.py): without the name of a module it is a worker, which may write in its
+working directory, and behind `--cuda` one that the CUDA driver can start in; other modules may
+write nowhere. Modules that open no artifact stay as they are.
+"""
+
+import importlib.util
+import os
+import sys
+import time
+from pathlib import Path
+
+# As what is installed is called: what a plug-in imports is there by this name.
+_PACKAGE = "exportbench"
+_started = time.perf_counter_ns()
+_CUDA = "--cuda"
+_OPEN_NO_ARTIFACT = (
+    "worker.bytecode",
+    "system.card_roofline",
+    "system.cpu_roofline",
+    "sandbox.cuda_layers",
+    "sandbox.cuda_start",
+)
+
+
+def _package(folder: str) -> None:
+    spec = importlib.util.spec_from_file_location(
+        _PACKAGE, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_PACKAGE] = module
+    spec.loader.exec_module(module)
+
+
+if __name__ == "__main__":
+    _package(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    isolate = importlib.import_module(f"{_PACKAGE}.sandbox.isolation").isolate
+    cuda = sys.argv[1:2] == [_CUDA]
+    arguments = sys.argv[2:] if cuda else sys.argv[1:]
+    if arguments:  # another module than the worker's, and its arguments
+        if arguments[0] not in _OPEN_NO_ARTIFACT:
+            isolate(None, cuda=cuda)
+        importlib.import_module(f"{_PACKAGE}.{arguments[0]}").main(arguments[1:])
+    else:
+        isolation = isolate(Path.cwd(), cuda=cuda)
+        server = importlib.import_module(f"{_PACKAGE}.worker.server")
+        server.main(started_ns=_started, isolation=isolation)

@@ -1,0 +1,128 @@
+"""Which layer of the sandbox, if any, keeps CUDA from starting on this machine."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..system.cuda_driver import CudaError, start
+from .cuda_start import last_line, seeing
+from .isolation import LAYERS, VARIABLE, isolate
+from .launcher import command_of
+
+_NVML = "libnvidia-ml.so.1"
+# By the name that it is told by: none first, which also has the kernel make its devices.
+_CASES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    **{layer: (layer,) for layer in LAYERS},
+    "all": LAYERS,
+}
+# Why it did not start with all layers, by the cards that were to be seen.
+_isolated: dict[str | None, str | None] = {}
+_trying = threading.Lock()  # workers may fail in several threads
+
+
+def cuda_by_layer(
+    timeout_s: float = 60.0, python: str = sys.executable, card: str | None = None
+) -> list[dict[str, Any]]:
+    """Start CUDA with no layer of a cuda worker's sandbox, with each alone, and with all.
+
+    Args:
+        timeout_s: seconds that each may take.
+        python: the interpreter of the processes.
+        card: what CUDA_VISIBLE_DEVICES is for them; None leaves it as it is.
+
+    Returns:
+        For each, in that order: "layer": "none", "landlock", "seccomp", "capabilities" or "all";
+        "cuinit": what the driver came to, 0 for success, None where there is no driver or it did
+        not answer; "name" of that, such as "CUDA_SUCCESS"; "version" of CUDA that the driver has;
+        "devices": how many cards it sees; "context": whether a context could be made, and memory
+        allocated, copied to and back; "nvml": what the library of nvidia-smi came to, which
+        frameworks ask as well, 0 for success, None where there is none; "open": reasons why a
+        layer that was asked for could not be closed here; "seconds" that the process took; "error"
+        in words, or None.
+    """
+    environment = os.environ | seeing(card)
+    return [_try(name, layers, timeout_s, python, environment) for name, layers in _CASES.items()]
+
+
+def failure(python: str, environment: Mapping[str, str], timeout_s: float) -> str | None:
+    """Why the card cannot be used although the driver starts, in a line; None if it can.
+
+    Whether the sandbox is to blame is tried once for the same cards, and only where the card can
+    be used outside: another process may hold its memory, or have it for itself.
+
+    Args:
+        python: the interpreter of the worker.
+        environment: its environment variables.
+        timeout_s: seconds that each try may take.
+    """
+    cards = environment.get("CUDA_VISIBLE_DEVICES")
+    with _trying:
+        outside = _try("none", (), timeout_s, python, environment)["error"]
+        if outside is not None:
+            return f"the card cannot be used, outside of the sandbox either: {outside}"
+        if environment.get(VARIABLE) == "off":
+            return None
+        if cards not in _isolated:
+            _isolated[cards] = _try("all", LAYERS, timeout_s, python, environment)["error"]
+    if _isolated[cards] is None:
+        return None
+    return (
+        f"the CUDA driver starts on this machine, but not in the sandbox: {_isolated[cards]}; "
+        f"{VARIABLE}=off measures without it"
+    )
+
+
+def _try(
+    name: str,
+    layers: tuple[str, ...],
+    timeout_s: float,
+    python: str,
+    environment: Mapping[str, str],
+) -> dict[str, Any]:
+    command = command_of(python, "sandbox.cuda_layers", ",".join(layers))
+    environment = {key: value for key, value in environment.items() if key != VARIABLE}
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
+        said = last_line(command, environment, timeout_s, subprocess.DEVNULL, Path(folder))
+    said.pop("ended", None)
+    seconds = time.perf_counter() - begun
+    return {"layer": name, "context": False, "nvml": None, "open": []} | said | {"seconds": seconds}
+
+
+def main(arguments: list[str]) -> None:
+    """In a process of its own: close the layers, start CUDA, and say how far that came."""
+    layers = [layer for layer in arguments[0].split(",") if layer]
+    asked = {"landlock": "writes", "seccomp": "network"}
+    closed = isolate(Path.cwd(), cuda=True, layers=layers)
+    reasons = [closed[asked[layer]] for layer in layers if layer in asked]
+    driver, said = start()
+    said |= {"context": False, "open": [reason for reason in reasons if reason]}
+    # Each time it came further, since the next step may end the process.
+    print(json.dumps(said), flush=True)
+    said["nvml"] = _nvml()
+    print(json.dumps(said), flush=True)
+    if driver is not None and said["devices"]:
+        try:
+            driver.try_context()
+            said["context"] = True
+        except (CudaError, ValueError) as error:
+            said["error"] = str(error)
+        print(json.dumps(said), flush=True)
+
+
+def _nvml() -> int | None:
+    try:
+        return int(ctypes.CDLL(_NVML).nvmlInit_v2())
+    except OSError:
+        return None

@@ -1,0 +1,131 @@
+"""Which artifacts that can execute code may be opened: those whose hash the user has.
+
+A hash counts if it is not where the artifact came from:
+
+- the user names it, or the artifact, with `--trust`;
+- the baseline that the gate is given names it, which is committed and reviewed;
+- it is in the user's list of the artifacts that this project has exported on this machine.
+
+The hashes in an artifact's own manifest are not among these. They show that nothing was altered
+since the export, and nothing of who made it: whoever makes an artifact writes its manifest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from ..artifacts.artifact import Artifact
+from ..artifacts.integrity import fingerprint
+from ..errors import UsageError
+from ..formats.code_execution import FORMATS
+from ..outcome import Failure, Outcome
+from . import reader_process
+
+EVERYTHING = "*"
+_LEAST_DIGITS = 12
+_HASH = re.compile(rf"[0-9a-f]{{{_LEAST_DIGITS},64}}")
+_FORMER = " (former)"
+# Formats that cannot execute code: ONNX Runtime and OpenVINO run operators of other libraries only
+# where the caller has loaded these, which nothing here does.
+_ARITHMETIC = ("fake", "onnx", "openvino")
+
+
+def read(given: Sequence[str] | None, labels: Collection[str]) -> tuple[str, ...]:
+    """What the option says.
+
+    Args:
+        given: its values; None where it is absent.
+        labels: of the artifacts.
+
+    Raises:
+        UsageError: a value is neither a hash nor one of the artifacts.
+    """
+    if given is None:
+        return ()
+    for text in given:
+        known = text in labels or text.removesuffix(_FORMER) in labels
+        if text != EVERYTHING and not known and not _HASH.fullmatch(text.lower()):
+            raise UsageError(
+                f"--trust {text}: neither {_LEAST_DIGITS} or more digits of a SHA-256 nor one of "
+                f"the artifacts ({', '.join(labels) or 'none is named'}); name them before it"
+            )
+    return tuple(given) or (EVERYTHING,)
+
+
+def from_python(value: bool | str | Sequence[str]) -> list[str] | None:
+    """The option's values for what the functions take: True for all, hashes or labels, False."""
+    if isinstance(value, bool):
+        return [] if value else None
+    return [value] if isinstance(value, str) else list(value)
+
+
+def admit(artifact: Artifact, trusted: Collection[str]) -> str:
+    """Its fingerprint, if the artifact may be opened.
+
+    Args:
+        artifact: whose files have been compared with its manifest.
+        trusted: labels, SHA-256 or their first digits, or `EVERYTHING`.
+
+    Raises:
+        ArtifactError: it cannot be read.
+        Failure: loading it can execute code, and neither was it trusted nor is its hash known.
+    """
+    sha256 = fingerprint(artifact)
+    why = _code(artifact)
+    if why is None or _is_trusted(artifact.label, sha256, trusted) or sha256 in exported():
+        return sha256
+    raise Failure(
+        Outcome.LOAD_ERROR,
+        f"not opened, since loading it can execute code ({why}) and its hash is not known here; if "
+        f"you trust those who made it: --trust {sha256}",
+    )
+
+
+def _code(artifact: Artifact) -> str | None:
+    if artifact.format == "litert":  # it depends on its operators
+        return reader_process.describe(artifact.format, artifact.payload).executes_code
+    if artifact.format in _ARITHMETIC:
+        return None
+    return FORMATS.get(artifact.format, "nobody has said that it cannot")
+
+
+def _is_trusted(label: str, sha256: str, trusted: Collection[str]) -> bool:
+    for text in trusted:
+        # A variant, as "model (defaults)", is the same artifact; the former one is another.
+        variant = label.startswith(f"{text} (") and not label.endswith(_FORMER)
+        by_hash = _HASH.fullmatch(text.lower()) and sha256.startswith(text.lower())
+        if text in (EVERYTHING, label) or variant or by_hash:
+            return True
+    return False
+
+
+def _list() -> Path:
+    state = os.environ.get("XDG_STATE_HOME")
+    return Path(state or Path.home() / ".local" / "state") / "exportbench" / "exported"
+
+
+def exported() -> set[str]:
+    """The fingerprints of the artifacts that were exported here."""
+    try:
+        lines = _list().read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {line.split(" ", 1)[0] for line in lines}
+
+
+def remember(artifact: Artifact) -> None:
+    """Put an artifact that was made here into the list; workers may not write there.
+
+    Raises:
+        OSError: the list cannot be written.
+    """
+    sha256 = fingerprint(artifact)
+    if sha256 in exported():
+        return
+    file = _list()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(f"{sha256} {artifact.label}\n")

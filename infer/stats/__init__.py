@@ -1,0 +1,1 @@
+"""Pure statistics: ratios, intervals, disturbance, simulation."""

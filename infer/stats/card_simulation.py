@@ -1,0 +1,117 @@
+"""A made-up card with known truth: how often the statistics are wrong where clocks move.
+
+A card's clock is highest when it has idled: it falls as the card warms up, and where an artifact
+draws more than the card's power, a little after each burst has begun. At times the card throttles.
+How much of an artifact's time follows the clock is its own: arithmetic does, waiting for memory or
+for the launch of a kernel does not. The true ratio is that at the clocks that they have usually:
+in the turn in the middle of a generation, at the power limit, not throttled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .clocks import Clock
+from .ratios import Bursts, Turn
+from .simulation import spells
+
+_USUAL_MHZ = 1700.0
+_STEP_MHZ = 15.0
+# Turns after which the card is warm, by a factor of e.
+_WARM_TURNS = 1.0
+
+
+@dataclass(frozen=True)
+class Card:
+    """Standard deviations and shifts in log time or log clock, and shares.
+
+    Attributes:
+        process: between processes of one artifact.
+        call: how late calls are, on average.
+        disturbed: share of the bursts that something on the host slows down.
+        by: factor by which it does, at most.
+        step: of the clock, between bursts.
+        boost: how far above that of a warm card the clock begins a generation.
+        uncapped: share of a burst that passes before the power is limited.
+        cap: how far above its usual clock an artifact that draws too much is until then.
+        throttled: share of the turns in which the card throttles, in spells of some turns.
+        throttle: how far it does.
+        told: whether NVML says so.
+    """
+
+    process: float = 0.01
+    call: float = 0.02
+    disturbed: float = 0.03
+    by: float = 2.0
+    step: float = 0.01
+    boost: float = 0.04
+    uncapped: float = 0.2
+    cap: float = 0.10
+    throttled: float = 0.1
+    throttle: float = 0.3
+    told: bool = True
+
+
+def simulate_card(
+    ratios: list[float],
+    *,
+    generations: int,
+    turns: int,
+    calls: int,
+    card: Card,
+    random: np.random.Generator,
+) -> tuple[list[Bursts], list[dict[Turn, Clock]]]:
+    """Bursts of artifacts whose true times stand in given ratios, and what NVML tells of each.
+
+    The first artifact is all arithmetic and draws too much power. The others follow the clock by
+    half and draw less, so that nothing that the card does cancels between them and the first.
+
+    Args:
+        ratios: true time of each artifact, at its usual clock.
+        generations: sets of processes.
+        turns: bursts in each.
+        calls: in each burst.
+        card: what it does.
+        random: where the noise comes from.
+    """
+    count = len(ratios)
+    follows = np.where(np.arange(count) == 0, 1.0, 0.5)
+    hot = np.arange(count) == 0
+    shape = (generations, turns, count)
+    # In a turn the artifacts come in random order, and each finds the card warmer.
+    place = random.permuted(np.broadcast_to(np.arange(count), shape), axis=-1)
+    warmth = (np.arange(turns)[None, :, None] + place / count) / _WARM_TURNS
+    usual = np.exp(-turns / 2 / _WARM_TURNS)
+    throttled = spells(generations * turns, card.throttled, random).reshape(generations, turns, 1)
+    throttled = np.broadcast_to(throttled, shape)
+    clock = (
+        card.boost * (np.exp(-warmth) - usual)
+        + random.normal(0, card.step, shape)
+        - card.throttle * throttled
+    )
+    early = card.cap * (np.arange(calls) < card.uncapped * calls) * hot[:, None]
+    level = (
+        np.log(ratios)
+        + random.normal(0, card.process, (generations, 1, count))
+        + (random.random(shape) < card.disturbed) * np.log(random.uniform(1, card.by, shape))
+    )
+    late = random.exponential(card.call, (*shape, calls))
+    seconds = np.exp(level[..., None] - follows[:, None] * (clock[..., None] + early) + late)
+    mhz = np.round(_USUAL_MHZ * np.exp(clock) / _STEP_MHZ) * _STEP_MHZ
+    bursts: list[Bursts] = [
+        {g: {t: seconds[g, t, a].tolist() for t in range(turns)} for g in range(generations)}
+        for a in range(count)
+    ]
+    clocks = [
+        {
+            (g, t): Clock(float(mhz[g, t, a]), ("sw_thermal",) if throttled[g, t, a] else ())
+            if card.told
+            else Clock(None, None)
+            for g in range(generations)
+            for t in range(turns)
+        }
+        for a in range(count)
+    ]
+    return bursts, clocks

@@ -1,0 +1,163 @@
+"""The clock of a card at every burst, and the turns in which it was unlike the others.
+
+NVML tells the clock of the streaming multiprocessors, and why it is lower than it could be. A turn
+counts for all artifacts or for none, so that what is left out favours none of them.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .ratios import Bursts, Turn, calm, turns_of, without
+
+# Reasons for a low clock that are no property of the artifact: the card is too hot, or its supply
+# fails. Not "sw_power_cap": a loaded card runs at its power limit, and what an artifact that draws
+# more loses by it, it loses in service too.
+SLOWED = frozenset({"hw_slowdown", "hw_thermal", "hw_power_brake", "sw_thermal"})
+# So far from the usual a clock is another one. Steps of a card's clock are under 1 % of it, and at
+# its power limit it moves by some of them all the time.
+UNUSUAL = 0.05
+
+Name = TypeVar("Name")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What NVML told of a burst; None where it did not.
+
+    Attributes:
+        sm_mhz: clock of the multiprocessors at its end.
+        throttle: why that was held low; empty for no reason.
+    """
+
+    sm_mhz: float | None
+    throttle: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, burst: Mapping[str, Any]) -> Clock:
+        """From the record of a burst, which need not have any."""
+        told = burst.get("gpu") or {}
+        clocks, throttle = told.get("sm_mhz"), told.get("throttle")
+        return cls(clocks and clocks[-1], None if throttle is None else tuple(throttle))
+
+
+# Of every artifact: of its bursts of one kind, by turn.
+Clocks = Mapping[Name, Mapping[Turn, Clock]]
+
+
+def throttled(clocks: Clocks[Name]) -> set[Turn]:
+    """The turns in which the card slowed itself down, whichever artifact ran."""
+    return {
+        turn
+        for own in clocks.values()
+        for turn, clock in own.items()
+        if SLOWED.intersection(clock.throttle or ())
+    }
+
+
+def unusual(clocks: Clocks[Name]) -> set[Turn]:
+    """The turns in which an artifact's clock was another than it had usually.
+
+    The usual one is the median of its own: one that draws more power may always have a lower one.
+    """
+    found = set()
+    for own in clocks.values():
+        told = {turn: clock.sm_mhz for turn, clock in own.items() if clock.sm_mhz is not None}
+        usual = statistics.median(told.values()) if told else 0.0
+        found |= {turn for turn, mhz in told.items() if abs(mhz - usual) > UNUSUAL * usual}
+    return found
+
+
+def steady(bursts: Mapping[Name, Bursts], clocks: Clocks[Name]) -> dict[Name, Bursts]:
+    """Leave out the turns in which the card throttled, or its clock was another than usual.
+
+    Where this would cost over half of the generations only the former are left out, and where
+    these alone would, none.
+    """
+    slowed = throttled(clocks)
+    for turns in (slowed | unusual(clocks), slowed):
+        if not turns:
+            break
+        left = without(bursts, turns)
+        if left is not None:
+            return left
+    return dict(bursts)
+
+
+def undisturbed(
+    bursts: Mapping[Name, Bursts], device: str, clocks: Clocks[Name] | None = None
+) -> dict[Name, Bursts]:
+    """The turns that ratios are taken of.
+
+    Args:
+        bursts: of every artifact of a run, of calls of one kind.
+        device: that they ran on.
+        clocks: of the same bursts, where they ran on a card.
+    """
+    return calm(steady(bursts, clocks or {}), device)
+
+
+def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> list[str]:
+    """What a reader must know of the turns of one kind of calls, on a card."""
+    every, kept = turns_of(bursts), turns_of(steady(bursts, clocks))
+    slowed, moved = throttled(clocks), unusual(clocks)
+    reasons = sorted(
+        {reason for own in clocks.values() for c in own.values() for reason in c.throttle or ()}
+        & SLOWED
+    )
+    what = [f"throttled ({', '.join(reasons)})"] if slowed else []
+    what += [f"had a clock over {UNUSUAL:.0%} off an artifact's usual one"] if moved else []
+    said = f"{' or '.join(what)} ({point})"
+    unlike = slowed | moved
+    if not unlike:
+        return []
+    if unlike.isdisjoint(kept):
+        return [
+            f"THROTTLED AT TIMES: in {len(every - kept)} of {len(every)} turns the card {said}; "
+            "the ratios are those of the other turns."
+        ]
+    left_out = (
+        f", and only the {len(every - kept)} in which it throttled were left out"
+        if kept != every
+        else ""
+    )
+    return [
+        f"UNSTEADY CARD: in {len(unlike)} of {len(every)} turns the card {said}. These are too "
+        f"many to leave out{left_out}: the ratios are those of a card in that state."
+    ]
+
+
+def untold(clocks: Iterable[Clock]) -> list[str]:
+    """That throttled turns cannot be told from others, where NVML does not say enough."""
+    known = list(clocks)
+    unknown = {
+        "its clock": all(clock.sm_mhz is None for clock in known),
+        "whether it throttled": all(clock.throttle is None for clock in known),
+    }
+    missing = [name for name, none in unknown.items() if none]
+    if not known or not missing:
+        return []
+    return [
+        f"CLOCK NOT TOLD: NVML does not say of this card {' or '.join(missing)}. Turns in which "
+        "that changed could not be left out."
+    ]
+
+
+def described(clocks: Iterable[Clock]) -> str:
+    """The clock of a run in a few words; empty where nothing was told."""
+    known = list(clocks)
+    mhz = [clock.sm_mhz for clock in known if clock.sm_mhz is not None]
+    told = [clock.throttle for clock in known if clock.throttle is not None]
+    if not mhz:
+        return ""
+    low, high = min(mhz), max(mhz)
+    said = f"SM clock {high:,.0f} MHz at every burst"
+    if low < high:
+        said = f"SM clock {low:,.0f} to {high:,.0f} MHz, usually {statistics.median(mhz):,.0f}"
+    limited = sum("sw_power_cap" in throttle for throttle in told)
+    return said + (
+        f", at the power limit in {limited / len(told):.0%} of bursts" if limited else ""
+    )

@@ -1,0 +1,104 @@
+"""Made-up measurements with known truth: how often the statistics are wrong.
+
+A time is the product of the artifact's true time and of what disturbs it on a real machine: the
+process (each is a little faster or slower for as long as it lives), drift that all share, the turn,
+the single call, and now and then something else on the machine that makes a burst several times
+slower. The sizes are of the kind that docs/measurement.md found on a shared machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .ratios import Bursts
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviations in log time, and how often a burst is disturbed.
+
+    Attributes:
+        process: between processes of one artifact.
+        drift: of the machine, from one turn to the next, as a random walk.
+        turn: between turns of one process.
+        call: between calls of one burst.
+        disturbed: share of the bursts that something slows down.
+        by: factor by which it does, at most.
+        slow: share of the turns in which the machine is a fifth slower, in spells of some turns:
+            for an artifact of ratio 1, and the more so the longer its calls take.
+        odd: share of the processes that are a seventh slower for as long as they live.
+    """
+
+    process: float = 0.05
+    drift: float = 0.02
+    turn: float = 0.02
+    call: float = 0.05
+    disturbed: float = 0.03
+    by: float = 4.0
+    slow: float = 0.0
+    odd: float = 0.0
+
+
+# A machine with two states, as docs/measurement.md found one.
+SPELLS = Noise(process=0.01, drift=0.005, turn=0.01, call=0.03, slow=0.3, odd=0.03)
+_SLOWER, _ODD_BY, _SPELL_TURNS = 1.2, 1 + 1 / 7, 6
+# An artifact of ratio 1.1 is slower by a fifth twice over, as some are in docs/measurement.md.
+_MORE_SLOWER = 10
+
+
+def simulate(
+    ratios: list[float],
+    *,
+    generations: int,
+    turns: int,
+    calls: int,
+    noise: Noise,
+    random: np.random.Generator,
+) -> list[Bursts]:
+    """Bursts of artifacts whose true times stand in given ratios.
+
+    Args:
+        ratios: true time of each artifact, on a machine that nothing slows down.
+        generations: sets of processes.
+        turns: bursts in each.
+        calls: in each burst.
+        noise: what disturbs them.
+        random: where the noise comes from.
+    """
+    count = len(ratios)
+    drift = np.cumsum(random.normal(0, noise.drift, (generations, turns, 1)).reshape(-1))
+    level = (
+        np.log(np.asarray(ratios))[None, None, :]
+        + random.normal(0, noise.process, (generations, 1, count))
+        + drift.reshape(generations, turns, 1)
+        + random.normal(0, noise.turn, (generations, turns, count))
+    )
+    if noise.slow:
+        minds = 1 + _MORE_SLOWER * (np.asarray(ratios) - 1)
+        slow = spells(generations * turns, noise.slow, random).reshape(generations, turns, 1)
+        level += np.log(_SLOWER) * slow * minds
+    if noise.odd:
+        level += np.log(_ODD_BY) * (random.random((generations, 1, count)) < noise.odd)
+    disturbed = random.random((generations, turns, count)) < noise.disturbed
+    level += disturbed * np.log(random.uniform(1, noise.by, disturbed.shape))
+    # Calls are skewed: they can be late, hardly early.
+    late = random.exponential(noise.call, (generations, turns, count, calls))
+    seconds = np.exp(level[..., None] + late)
+    return [
+        {g: {t: seconds[g, t, a].tolist() for t in range(turns)} for g in range(generations)}
+        for a in range(count)
+    ]
+
+
+def spells(turns: int, share: float, random: np.random.Generator) -> np.ndarray:
+    """In which turns the machine is slow: spells of `_SPELL_TURNS` turns, on average."""
+    ends = 1 / _SPELL_TURNS
+    begins = ends * share / (1 - share)
+    slow = np.zeros(turns, bool)
+    now = random.random() < share
+    for turn in range(turns):
+        slow[turn] = now
+        now = random.random() >= ends if now else random.random() < begins
+    return slow

@@ -1,0 +1,1 @@
+"""The machine: processor, cards, interpreters, and what they could do at best."""

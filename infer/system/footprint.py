@@ -1,0 +1,90 @@
+"""What is installed for a runtime: the files of its distributions and of all that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from .mapped_libraries import of_cuda
+
+# A distribution, and the extras of it that are asked for.
+_Wanted = tuple[str, frozenset[str]]
+
+
+def installed_bytes(names: Iterable[str], libraries: Iterable[Path] = ()) -> dict[str, int]:
+    """Bytes on disk of distributions and what they require, by canonical name.
+
+    Names that are not installed are left out: a requirement may be for another system, and of
+    several builds of a runtime there is one.
+
+    Args:
+        names: of distributions.
+        libraries: that a process has mapped. Those of other distributions bring these along, which
+            no requirement tells of a build for CUDA; CUDA's that belong to none, as the system's
+            do, are counted each under the name of its file.
+    """
+    owners = _owners(libraries)
+    found: dict[str, int] = {}
+    seen: set[_Wanted] = set()
+    waiting: list[_Wanted] = [(canonicalize_name(name), frozenset()) for name in names]
+    waiting += [(name, frozenset()) for name in owners.values()]
+    while waiting:
+        wanted = waiting.pop()
+        if wanted in seen:
+            continue
+        seen.add(wanted)
+        try:
+            package = distribution(wanted[0])
+        except PackageNotFoundError:
+            continue
+        if wanted[0] not in found:
+            found[wanted[0]] = sum(_size(path) for path in _files(package))
+        waiting += _needs(package, wanted[1])
+    for path in of_cuda(path for path in libraries if path not in owners):
+        found[path.name] = _size(path)
+    return found
+
+
+def _needs(package: Distribution, extras: frozenset[str]) -> list[_Wanted]:
+    needed: list[_Wanted] = []
+    for text in package.requires or ():
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        marker = requirement.marker
+        # The empty extra: what comes along when nothing more is asked for.
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            needed.append((canonicalize_name(requirement.name), frozenset(requirement.extras)))
+    return needed
+
+
+def _owners(libraries: Iterable[Path]) -> dict[Path, str]:
+    """The distribution of each library that belongs to one."""
+    wanted = set(libraries)
+    names = {path.name for path in wanted}
+    owners: dict[Path, str] = {}
+    for package in distributions() if wanted else ():
+        # The lines of the file: `files` takes seconds for all that is installed.
+        for line in (package.read_text("RECORD") or "").splitlines():
+            file = line.partition(",")[0]
+            if file.rpartition("/")[2] in names:
+                path = Path(str(package.locate_file(file))).resolve()
+                if path in wanted:
+                    owners[path] = canonicalize_name(package.name)
+    return owners
+
+
+def _files(package: Distribution) -> list[Path]:
+    return [Path(str(file.locate())) for file in package.files or ()]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,57 @@
+"""What the device of a run could do at best, measured in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ..sandbox.cuda_start import seeing
+from ..sandbox.launcher import command_of
+
+
+def measure(
+    device: str,
+    *,
+    threads: int,
+    card: str | None = None,
+    pythons: Sequence[str] = (),
+    timeout_s: float = 120.0,
+) -> dict[str, Any]:
+    """Measure the rates that bound a call.
+
+    Args:
+        device: "cpu" or "cuda".
+        threads: for the arithmetic of the CPU.
+        card: what CUDA_VISIBLE_DEVICES is; None leaves it as it is.
+        pythons: interpreters whose installed libraries may be taken, beside this one's.
+        timeout_s: seconds after which the process is ended.
+
+    Returns:
+        `device`; `flops_per_s` and `bytes_per_s`, of a float32 matrix product and of a copy, read
+        and written bytes counted; on cuda also `tf32_flops_per_s` and, for copies between host and
+        card, `to_device_bytes_per_s`, `from_device_bytes_per_s` and the same with `pinned_` before
+        `bytes`. What could not be measured is None, and `failed` says why, by name.
+    """
+    if device == "cuda":
+        command = command_of(sys.executable, "system.card_roofline", *pythons)
+    else:
+        command = command_of(sys.executable, "system.cpu_roofline", str(threads))
+    environment = os.environ | seeing(card)
+    found: dict[str, Any] = {"device": device, "flops_per_s": None, "bytes_per_s": None}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, env=environment
+        )
+        if done.returncode == 0:
+            return found | {"failed": {}} | dict(json.loads(done.stdout))
+        said = done.stderr.strip().splitlines()
+        reason = said[-1] if said else f"its process ended with status {done.returncode}"
+    except subprocess.TimeoutExpired:
+        reason = f"it took over {timeout_s:g} s"
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    return found | {"failed": {"flops_per_s": reason, "bytes_per_s": reason}}

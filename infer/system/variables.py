@@ -1,0 +1,66 @@
+"""Variables of the environment that runtimes and NVIDIA's libraries heed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..runtimes.base import TF32, TF32_OVERRIDE
+
+_PREFIXES = (
+    *("CUDA_", "CUBLAS", "CUDNN_", "NVIDIA_", "TORCH", "PYTORCH_", "TRITON_", "XLA_", "JAX_"),
+    *("TF_", "ORT_", "ONEDNN_", "DNNL_", "OMP_", "MKL_", "KMP_", "OPENBLAS_", "GLIBC_TUNABLES"),
+)
+# Terraform's begin as TensorFlow's do, and may be secret.
+_OTHERS = ("TF_VAR_", "TF_TOKEN_", "TF_CLI_", "TF_HTTP_")
+# What may change the precision of the arithmetic.
+_PRECISION = (
+    TF32_OVERRIDE,
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "TF_ENABLE_CUBLAS_TENSOR_OP_MATH_FP32",
+    "TF_ENABLE_CUDNN_TENSOR_OP_MATH_FP32",
+    "TF_ENABLE_AUTO_MIXED_PRECISION",
+    "XLA_FLAGS",
+    "TF_XLA_FLAGS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+)
+
+
+def heeded(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those that are set, by name: of an allow-list, since others may be secret."""
+    return {
+        name: environment[name]
+        for name in sorted(environment)
+        if name.startswith(_PREFIXES) and not name.startswith(_OTHERS)
+    }
+
+
+def keeps_float32(tf32: bool, setup: Mapping[str, object]) -> bool:
+    """Whether NVIDIA's libraries are to be kept from TF32: no option or setting allows it."""
+    settings = setup.get("settings")
+    chosen = settings.get(TF32.name) if isinstance(settings, Mapping) else None
+    if chosen is not None:
+        return bool(chosen == TF32.tuned)
+    return not (tf32 or setup.get("bare"))
+
+
+def precision_notes(
+    variables: Mapping[str, str], tf32: bool, setup: Mapping[str, object]
+) -> list[str]:
+    """Of the variables of a worker, those that may have changed its precision.
+
+    Args:
+        variables: as `heeded` gave them.
+        tf32: whether the run allows TF32.
+        setup: of the artifact, as the plan has it.
+    """
+    found = [
+        f"{name}={variables[name]}"
+        for name in _PRECISION
+        if name in variables
+        # Zero is what a run sets itself.
+        and not (name == TF32_OVERRIDE and variables[name] == "0" and keeps_float32(tf32, setup))
+    ]
+    return (
+        [f"set in the environment, may change the precision: {', '.join(found)}"] if found else []
+    )

@@ -1,0 +1,1 @@
+"""Tensors without a framework: specifications, types, layouts, matching and differences."""

@@ -1,0 +1,44 @@
+"""By how much two arrays differ, whatever their type. No more than NumPy: workers import it too."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .dtypes import kind_of, widened
+
+
+def finite(array: np.ndarray) -> np.ndarray:
+    """Which elements are finite, as bool; all of what can be nothing else."""
+    if kind_of(array.dtype) not in ("float", "complex"):
+        return np.ones(array.shape, bool)
+    return np.asarray(np.isfinite(widened(array)))
+
+
+def same_non_finite(array: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Where both are NaN, or the same infinity."""
+    if "text" in (kind_of(array.dtype), kind_of(expected.dtype)):
+        return np.zeros(array.shape, bool)
+    a, b = widened(array), widened(expected)
+    return np.asarray((np.isnan(a) & np.isnan(b)) | ((a == b) & ~np.isfinite(a)))
+
+
+def differences(array: np.ndarray, expected: np.ndarray, *, absolute: bool = False) -> np.ndarray:
+    """Absolute differences, element by element, float64; 1 for text that is not the same.
+
+    NaN, or an infinity, differs by nothing from the same, and by NaN from all else.
+
+    Args:
+        array, expected: of one shape.
+        absolute: compare the absolute values.
+    """
+    if "text" in (kind_of(array.dtype), kind_of(expected.dtype)):
+        unequal: np.ndarray = array.astype(np.str_) != expected.astype(np.str_)
+        return unequal.astype(np.float64)
+    a, b = widened(array), widened(expected)
+    if absolute:
+        a, b = np.abs(a), np.abs(b)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(a - b)
+    difference = np.where(np.isfinite(a) & np.isfinite(b), difference, np.nan)
+    result: np.ndarray = np.where(same_non_finite(a, b), 0.0, difference)
+    return result

@@ -1,0 +1,187 @@
+"""Which tensor of an artifact is which of the inputs file or of the reference.
+
+A rule says `NAME=OTHER`: the artifact's NAME is OTHER of the inputs file (for an input) or of the
+reference (for an output). With layouts it is `NAME@NCHW=OTHER@NHWC`. Rules come from `--map`, or
+from a TOML file with a table for every artifact. Where there is no rule, a pair is taken if it is
+the only one that fits, and said; where two fit, the user is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import Ambiguous, MapError
+from .rules import Rule
+
+_SUFFIX = re.compile(r":\d+$")
+# Pairs that a question shows; the others are like them.
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An artifact's tensor and what it is.
+
+    Attributes:
+        name: the artifact's.
+        other: in the inputs file or the reference.
+        axes: to transpose by: an input from the file's layout to the artifact's, an output from the
+            artifact's to the reference's; None for not at all.
+        note: why it was taken, where that was neither the same name nor a rule.
+    """
+
+    name: str
+    other: str
+    axes: tuple[int, ...] | None = None
+    note: str = ""
+
+
+Fits = Callable[[str, str], list[tuple[int, ...] | None]]
+
+
+def pair(
+    names: Sequence[str],
+    others: Sequence[str],
+    rules: Mapping[str, Rule],
+    fits: Fits,
+    *,
+    outputs: bool,
+    label: str,
+) -> list[Pair]:
+    """Pair the tensors of an artifact with others: by rule, by name, or where only one way fits.
+
+    Args:
+        names: of the artifact's inputs or outputs.
+        others: of the file or the reference.
+        rules: of the artifact, by name.
+        fits: the ways (axes, or None for as it is) that a name's tensor could be another's by
+            shape and type; as it is comes first and excludes others.
+        outputs: whether these are outputs.
+        label: of the artifact, for what is said to the user.
+
+    Returns:
+        Pairs, in the order of `names`; what is left over on either side is in none.
+
+    Raises:
+        MapError: a rule names what is not there.
+        Ambiguous: several ways fit.
+    """
+    found: dict[str, Pair] = {}
+    for name, rule in rules.items():
+        if rule.other not in others:
+            where = "the reference has no output" if outputs else "the inputs file has no array"
+            raise MapError(
+                f"--map: {where} '{rule.other}' (there are: {', '.join(others) or 'none'})"
+            )
+        found[name] = Pair(name, rule.other, rule.axes(to_other=outputs))
+    if len({one.other for one in found.values()}) < len(found):
+        raise MapError(f"--map: two tensors of {label} are said to be the same other")
+    # A layout is looked for only once the names are paired: it never decides between names.
+    for key, why in ((lambda text: text, ""), (plain, "the names differ in case or suffix only")):
+        _by_name(names, others, found, key, why)
+    free, open_ = _left(names, others, found)
+    if free and len(free) == len(open_):
+        if len(names) == len(others) == 1:
+            found[free[0]] = Pair(free[0], open_[0], None, "the only one left on either side")
+        else:
+            _by_fit(free, open_, found, fits, label)
+    return [_laid_out(found[name], rules, fits, label) for name in names if name in found]
+
+
+def plain(name: str) -> str:
+    """A name without what formats add to it: case, and a suffix such as ":0"."""
+    return _SUFFIX.sub("", name).casefold()
+
+
+def _left(
+    names: Sequence[str], others: Sequence[str], found: Mapping[str, Pair]
+) -> tuple[list[str], list[str]]:
+    taken = {one.other for one in found.values()}
+    return [n for n in names if n not in found], [o for o in others if o not in taken]
+
+
+def _by_name(
+    names: Sequence[str],
+    others: Sequence[str],
+    found: dict[str, Pair],
+    key: Callable[[str], str],
+    why: str,
+) -> None:
+    free, open_ = _left(names, others, found)
+    mine = [key(name) for name in free]
+    theirs = [key(other) for other in open_]
+    for name, own in zip(free, mine, strict=True):
+        if mine.count(own) == theirs.count(own) == 1:
+            found[name] = Pair(name, open_[theirs.index(own)], None, why)
+
+
+def _by_fit(
+    free: list[str], open_: list[str], found: dict[str, Pair], fits: Fits, label: str
+) -> None:
+    """Pair what is left where shapes and types leave one way.
+
+    A way to pair all is the only one if and only if pairs can be split off, one after the other,
+    of which one side fits nothing else.
+    """
+    choices = {name: [other for other in open_ if fits(name, other)] for name in free}
+    left = dict(choices)
+    while left:
+        single = next((name for name, own in left.items() if len(own) == 1), None)
+        if single is None:
+            for other in {o for own in left.values() for o in own}:
+                takers = [name for name, own in left.items() if other in own]
+                if len(takers) == 1:
+                    single, left[takers[0]] = takers[0], [other]
+                    break
+        if single is None:
+            break
+        (other,) = left.pop(single)
+        found[single] = Pair(single, other, None, "the only one that fits")
+        left = {name: [o for o in own if o != other] for name, own in left.items()}
+    if any(not own for own in left.values()) or not left:
+        return  # something fits nothing: who asks says what is missing
+    raise Ambiguous(question(label, left))
+
+
+def question(label: str, choices: Mapping[str, Sequence[str]]) -> str:
+    """One line: what could be what, and the options that would settle it."""
+    shown = list(choices.items())[:_SHOWN]
+    text = "; ".join(f"'{name}' could be {_either(own)}" for name, own in shown)
+    taken: list[str] = []
+    for _, own in shown:
+        taken.append(next((other for other in own if other not in taken), own[0]))
+    options = " ".join(
+        _quoted(f"{label}:{name}={other}") for (name, _), other in zip(shown, taken, strict=True)
+    )
+    more = len(choices) - len(shown)
+    others = f" (and {more} more like these)" if more else ""
+    return f"{text}{others}; say which, for instance by --map {options}"
+
+
+def _either(names: Sequence[str]) -> str:
+    shown = [f"'{name}'" for name in names[: _SHOWN + 1]]
+    return " or ".join(shown) + (" or others" if len(names) > len(shown) else "")
+
+
+def _quoted(text: str) -> str:
+    return text if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) else f"'{text}'"
+
+
+def _laid_out(one: Pair, rules: Mapping[str, Rule], fits: Fits, label: str) -> Pair:
+    """The pair with the layout that fits, where the shapes leave one."""
+    if one.name in rules and rules[one.name].layout:
+        return one
+    ways = fits(one.name, one.other)
+    if not ways or ways[0] is None:
+        return one  # as it is, or it fits in no way: who asks says so
+    if len(ways) > 1:
+        option = _quoted(f"{label}:{one.name}@NCHW={one.other}@NHWC")
+        raise Ambiguous(
+            f"'{one.name}' could be '{one.other}' in {len(ways)} layouts; say which, "
+            f"for instance by --map {option}"
+        )
+    moved = f"axes {' '.join(map(str, ways[0]))} of '{one.other}'"
+    note = f"{one.note}, with {moved}" if one.note else moved
+    return Pair(one.name, one.other, ways[0], f"{note}, the only layout that fits")

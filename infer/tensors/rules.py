@@ -1,0 +1,180 @@
+"""Rules of the user: which tensor is which, and in which layout."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import MapError
+
+EVERY = "*"
+_SIDE = re.compile(r"(?P<name>.+?)(?:@(?P<layout>[A-Za-z]{1,12}))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One pair that the user has stated.
+
+    Attributes:
+        name, layout: of the artifact.
+        other, other_layout: of the inputs file or the reference.
+        artifact: its label; "*" for every artifact that has the name.
+        kind: "input", "output", or "" for whichever has the name.
+    """
+
+    name: str
+    other: str
+    layout: str | None = None
+    other_layout: str | None = None
+    artifact: str = EVERY
+    kind: str = ""
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Rule:
+        """Read back what `asdict` and JSON made of a rule."""
+        return cls(**value)
+
+    @property
+    def text(self) -> str:
+        """The rule as `--map` takes it."""
+        own = self.name + (f"@{self.layout}" if self.layout else "")
+        other = self.other + (f"@{self.other_layout}" if self.other_layout else "")
+        return (f"{self.artifact}:" if self.artifact != EVERY else "") + f"{own}={other}"
+
+    def axes(self, *, to_other: bool) -> tuple[int, ...] | None:
+        """How to transpose, from the other's layout to the artifact's or back; None for not."""
+        if self.layout is None or self.other_layout is None:
+            return None
+        source, target = self.other_layout.upper(), self.layout.upper()
+        if to_other:
+            source, target = target, source
+        return tuple(source.index(letter) for letter in target)
+
+
+def parse_rules(texts: Iterable[str], labels: Sequence[str]) -> tuple[Rule, ...]:
+    """Rules of `--map`: each a rule, or a TOML file of rules.
+
+    Args:
+        texts: `[ARTIFACT:]NAME[@LAYOUT]=OTHER[@LAYOUT]`, or the path of a `.toml` file.
+        labels: of the artifacts. A prefix that is none of them is a part of the name, as in
+            TensorFlow's "image:0".
+
+    Raises:
+        MapError: one is not that.
+    """
+    rules: list[Rule] = []
+    for text in texts:
+        if text.endswith(".toml") and "=" not in text:
+            rules += _rules_of_file(Path(text), labels)
+        else:
+            rules.append(_parse(text, labels))
+    seen: dict[tuple[str, str, str], Rule] = {}
+    for rule in rules:
+        key = rule.artifact, rule.kind, rule.name
+        if key in seen and seen[key] != rule:
+            raise MapError(
+                f"--map: '{rule.name}' is said to be both '{seen[key].other}' and '{rule.other}'"
+            )
+        seen[key] = rule
+    return tuple(seen.values())
+
+
+def scoped(text: str, labels: Sequence[str]) -> tuple[str, str]:
+    """The label before a colon, or EVERY, and the rest of what the user says."""
+    for label in sorted(labels, key=len, reverse=True):
+        if text.startswith(f"{label}:"):
+            return label, text[len(label) + 1 :]
+    return EVERY, text
+
+
+def _parse(text: str, labels: Sequence[str]) -> Rule:
+    artifact, rest = scoped(text, labels)
+    left, equals, right = rest.partition("=")
+    if not equals or not left or not right:
+        raise MapError(
+            f"--map {text}: say [ARTIFACT:]NAME=OTHER, with layouts as NAME@NCHW=OTHER@NHWC, or "
+            "the path of a .toml file"
+        )
+    return _rule(left, right, artifact, "", f"--map {text}")
+
+
+def _rule(left: str, right: str, artifact: str, kind: str, where: str) -> Rule:
+    own, other = _SIDE.fullmatch(left), _SIDE.fullmatch(right)
+    assert own and other
+    layouts = own["layout"], other["layout"]
+    if (layouts[0] is None) != (layouts[1] is None):
+        raise MapError(f"{where}: one side has a layout, the other none; say both or neither")
+    if layouts[0] and layouts[1]:
+        letters = [sorted(layout.upper()) for layout in layouts if layout]
+        if letters[0] != letters[1] or len(set(letters[0])) != len(letters[0]):
+            raise MapError(
+                f"{where}: the layouts {layouts[0]} and {layouts[1]} are not the same letters, "
+                "each once"
+            )
+    return Rule(own["name"], other["name"], *layouts, artifact, kind)
+
+
+def _rules_of_file(path: Path, labels: Sequence[str]) -> list[Rule]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MapError(f"--map {path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise MapError(f"--map {path}: not TOML ({error})") from None
+    rules = []
+    for label, table in tables.items():
+        if label != EVERY and label not in labels:
+            raise MapError(f"--map {path}: no artifact '{label}' (there are: {', '.join(labels)})")
+        if not isinstance(table, dict) or table.keys() - {"inputs", "outputs"}:
+            raise MapError(f'--map {path}: ["{label}"] may hold the tables inputs and outputs')
+        for kind, pairs in table.items():
+            if not isinstance(pairs, dict):
+                raise MapError(f'--map {path}: ["{label}".{kind}] is not a table')
+            for left, right in pairs.items():
+                if not isinstance(right, str) or not left or not right:
+                    raise MapError(
+                        f"--map {path}: '{left}' must be the name of the other in quotes"
+                    )
+                rules.append(_rule(left, right, label, kind.removesuffix("s"), f"--map {path}"))
+    return rules
+
+
+def rules_for(
+    rules: Iterable[Rule], label: str, inputs: Sequence[str], outputs: Sequence[str]
+) -> tuple[dict[str, Rule], dict[str, Rule]]:
+    """The rules of an artifact, by the names of its inputs and of its outputs.
+
+    A rule of the artifact's own goes before one for all.
+
+    Raises:
+        MapError: a rule of the artifact's names what it has not, or what is both.
+    """
+    found: tuple[dict[str, Rule], dict[str, Rule]] = {}, {}
+    for rule in sorted(rules, key=lambda rule: rule.artifact != EVERY):
+        if rule.artifact not in (EVERY, label):
+            continue
+        places = [
+            side
+            for side, names in ((0, inputs), (1, outputs))
+            if rule.name in names and rule.kind in ("", ("input", "output")[side])
+        ]
+        if len(places) == 2:
+            raise MapError(
+                f"--map: '{rule.name}' is both an input and an output of {label}; say which in a "
+                f'TOML file, as ["{label}".inputs]'
+            )
+        if not places and rule.artifact == label:
+            kinds = ("input", inputs), ("output", outputs)
+            has = "; ".join(
+                f"{kind}s: {', '.join(names) or 'none'}"
+                for kind, names in kinds
+                if rule.kind in ("", kind)
+            )
+            raise MapError(f"--map: {label} has no {rule.kind or 'tensor'} '{rule.name}' ({has})")
+        for side in places:
+            found[side][rule.name] = rule
+    return found

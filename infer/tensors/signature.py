@@ -1,0 +1,51 @@
+"""What a model takes and gives: names, shapes and types of tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ArtifactError as ArtifactError
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output.
+
+    Attributes:
+        name: as in the payload.
+        shape: sizes; a name stands for a size that is free, None for one that has no name.
+        dtype: NumPy's name, as "float32"; "any" where the file does not tell it.
+        range: smallest and largest value that the model was made for, where known.
+    """
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: str
+    range: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> TensorSpec:
+        """Read back what `asdict` and JSON made of a spec."""
+        limits = value.get("range")
+        return cls(
+            value["name"],
+            tuple(value["shape"]),
+            value["dtype"],
+            (float(limits[0]), float(limits[1])) if limits else None,
+        )
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The inputs and outputs, in the payload's own order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> Signature:
+        """Read back what `asdict` and JSON made of a signature."""
+        return cls(
+            tuple(map(TensorSpec.of, value["inputs"])), tuple(map(TensorSpec.of, value["outputs"]))
+        )

@@ -1,0 +1,1 @@
+"""One process for one artifact, and the controller's side of it."""

@@ -1,0 +1,141 @@
+"""Models that take a call otherwise than one batch in, one batch out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..runtimes.base import Arrays, Model
+
+
+class Split:
+    """A model that takes a fixed number of samples: larger batches are several calls.
+
+    The last call is filled up with samples from the start of the batch, whose outputs are left out.
+
+    Args:
+        model: that takes so many.
+        size: samples that it takes in a call.
+        whole: names of inputs that are the same in every call.
+    """
+
+    def __init__(self, model: Model, size: int, whole: frozenset[str]) -> None:
+        self._model = model
+        self._size = size
+        self._whole = whole
+        self.signature = model.signature
+        events = getattr(model, "event_seconds", None)
+        if events:
+            self.event_seconds = lambda staged: sum(map(events, staged[0]))
+        enqueue = getattr(model, "enqueue", None)
+        if enqueue:
+            self.enqueue = lambda staged: ([enqueue(part) for part in staged[0]], staged[1])
+
+    def _parts(self, inputs: Arrays) -> tuple[list[Arrays], int]:
+        count = next(len(array) for name, array in inputs.items() if name not in self._whole)
+        if count == self._size:
+            return [inputs], count
+        parts = []
+        for start in range(0, count, self._size):
+            rows: Any = slice(start, start + self._size)
+            if start + self._size > count:
+                rows = (start + np.arange(self._size)) % count
+            parts.append(
+                {
+                    name: array if name in self._whole else array[rows]
+                    for name, array in inputs.items()
+                }
+            )
+        return parts, count
+
+    def _joined(self, parts: Sequence[Arrays], count: int) -> Arrays:
+        if len(parts) == 1 and count == self._size:
+            return parts[0]
+        return {
+            name: np.concatenate([part[name] for part in parts])[:count]
+            if np.ndim(parts[0][name]) and len(parts[0][name]) == self._size
+            else np.stack([part[name] for part in parts])
+            for name in parts[0]
+        }
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Call after call; the outputs of the samples asked for."""
+        parts, count = self._parts(inputs)
+        return self._joined([self._model.run(part) for part in parts], count)
+
+    def stage(self, inputs: Arrays) -> tuple[list[Any], int]:
+        """Put the inputs of every call where the model runs."""
+        parts, count = self._parts(inputs)
+        return [self._model.stage(part) for part in parts], count
+
+    def run_staged(self, staged: tuple[list[Any], int]) -> tuple[list[Any], int]:
+        """Run every call."""
+        parts, count = staged
+        return [self._model.run_staged(part) for part in parts], count
+
+    def sync(self, result: tuple[list[Any], int]) -> None:
+        """Wait for all calls."""
+        for part in result[0]:
+            self._model.sync(part)
+
+    def fetch(self, result: tuple[list[Any], int]) -> Arrays:
+        """Bring the outputs of all calls to the host."""
+        parts, count = result
+        return self._joined([self._model.fetch(part) for part in parts], count)
+
+    def bare(self, inputs: Arrays) -> Callable[[], object]:
+        """The shortest code for the same calls."""
+        calls = [self._model.bare(part) for part in self._parts(inputs)[0]]
+        return lambda: [call() for call in calls]
+
+    def placement(self) -> dict[str, Any]:
+        """Of the model."""
+        return self._model.placement()
+
+
+class Whole:
+    """A model whose inputs have no samples: a call is one, and its outputs one row."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.signature = model.signature
+        self.stage, self.run_staged, self.sync = model.stage, model.run_staged, model.sync
+        self.bare, self.placement = model.bare, model.placement
+        for name in ("event_seconds", "enqueue"):
+            if hasattr(model, name):
+                setattr(self, name, getattr(model, name))
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """The outputs, as the row of the one sample."""
+        return _rows(self._model.run(inputs))
+
+    def fetch(self, result: Any) -> Arrays:
+        """The outputs, as the row of the one sample."""
+        return _rows(self._model.fetch(result))
+
+
+def _rows(outputs: Arrays) -> Arrays:
+    return {name: np.asarray(array)[None] for name, array in outputs.items()}
+
+
+def next_state(outputs: Arrays, loops: Mapping[str, str], inputs: Arrays) -> Arrays:
+    """The inputs of a call with the state that the call before gave.
+
+    Args:
+        outputs: of the call before.
+        loops: output by the input that takes it.
+        inputs: of this call.
+
+    Raises:
+        ValueError: a state has another shape or type than the input that takes it.
+    """
+    state = {taker: outputs[output] for taker, output in loops.items()}
+    for taker, array in state.items():
+        if array.shape != inputs[taker].shape or array.dtype != inputs[taker].dtype:
+            raise ValueError(
+                f"'{loops[taker]}' is {array.dtype} {array.shape}, '{taker}' takes "
+                f"{inputs[taker].dtype} {inputs[taker].shape}: it cannot be looped"
+            )
+    return inputs | state

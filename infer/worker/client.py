@@ -1,0 +1,351 @@
+"""A worker seen from the controller: started, asked, timed out, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+from ..artifacts.artifact import Artifact
+from ..artifacts.manifest import Manifest
+from ..outcome import Failure, Outcome
+from ..runtimes.base import ALLOCATOR, TF32_OVERRIDE
+from ..runtimes.memory_errors import last_words, says_out_of_memory
+from ..runtimes.registry import RUNTIMES, takers
+from ..sandbox import cuda_layers, cuda_start
+from ..sandbox.isolation import HOME
+from ..sandbox.launcher import command_of
+from ..system.interpreters import python_of
+from ..system.variables import heeded, keeps_float32
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# What has glibc keep memory: no mapping of its own for a large array, nothing given back at the
+# top, one arena for all threads, large pages (mallopt(3), and "Memory Allocation Tunables" in its
+# manual). Else each call of some runtimes maps tens of MB anew, a page fault for every 4 KiB.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+    "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+# JAX's plugin for CUDA raises where all cards are hidden, unless JAX is told to leave it alone.
+WITHOUT_CUDA = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+_ENDED_BY_KERNEL = "; Linux does that when memory runs out"
+# How often memory is looked at while a limit is set; each look costs the controller 30 µs.
+_LOOK_S = 0.1
+_LONGEST_ANSWER = 256 << 20  # bytes
+# Interpreters and runtimes whose modules were looked at, whether Python keeps them compiled.
+_compiled: set[tuple[str, str]] = set()
+
+
+class WorkerProcess:
+    """A context around one worker; its whole process group is ended on the way out.
+
+    It may write below `scratch` only, where the system can see to that (sandbox/isolation.py). On
+    cuda it sees the one card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the
+    variable as it is.
+
+    Attributes:
+        timeout_s: for each answer; it may be changed in between.
+    """
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        device: str,
+        threads: int,
+        scratch: Path,
+        log: Path,
+        timeout_s: float,
+        memory_limit: int | None = None,
+        tf32: bool = False,
+        setup: Mapping[str, Any] | None = None,
+        card: str | None = None,
+    ) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
+        self._scratch = scratch
+        self._folders = (scratch, log.parent)
+        self.timeout_s = timeout_s
+        self._memory_limit = memory_limit
+        self._buffer = b""
+        setup = dict(setup or {})
+        self._python = setup.get("python") or _python_of(artifact.format, device, setup)
+        # Said by an argument, since the worker must know it before it reads any setting.
+        self._command = command_of(self._python)
+        self._command += ["--cuda"] if device == "cuda" else []
+        self._environment = _environment(device, threads, setup, card, tf32=tf32)
+        self._cuda: dict[str, Any] | None = None
+        if device == "cuda":  # before the worker gives up its rights to devices that are not there
+            with log.open("ab") as errors:
+                self._cuda = cuda_start.started(self._python, self._environment, timeout_s, errors)
+        self._spawn()
+        self._spec = {
+            "format": artifact.format,
+            "payload": str(artifact.payload.resolve()),
+            "device": device,
+            "threads": threads,
+            "tf32": tf32,
+            "manifest": _spoken(artifact.manifest) if artifact.manifest else {},
+            **setup,
+        }
+
+    def _spawn(self) -> None:
+        self.started = time.perf_counter()
+        with self._log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=self._scratch,
+                env=self._environment,
+                start_new_session=True,
+            )
+        assert self._process.stdout
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._process.stdout, selectors.EVENT_READ)
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+        self._close()
+        shutil.rmtree(self._scratch / HOME, ignore_errors=True)
+
+    def _close(self) -> None:
+        self._selector.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the worker."""
+        return self._process.pid
+
+    def start(self) -> dict[str, Any]:
+        """Have the runtime imported; the answer has the seconds since the process was started."""
+        answer = self.ask("start", **self._spec)
+        ready_s = time.perf_counter() - self.started
+        if self._have_compiled():
+            answer = self.ask("start", **self._spec)
+            ready_s = time.perf_counter() - self.started
+        cuda = {"cuda": self._cuda} if self._cuda else {}
+        own = {"spawn_to_ready_s": ready_s, "variables": heeded(self._environment)}
+        return answer | cuda | own
+
+    def _have_compiled(self) -> bool:
+        """See to it once that Python keeps the modules compiled; whether that took a new start."""
+        runtime = RUNTIMES[self._spec.get("runtime") or takers(self._spec["format"])[0]]
+        known = self._python, runtime.module
+        if known in _compiled:
+            return False
+        _compiled.add(known)
+        if not self.ask("uncompiled")["modules"]:
+            return False
+        self._end()
+        self._close()
+        with contextlib.suppress(subprocess.SubprocessError), self._log.open("ab") as errors:
+            subprocess.run(
+                command_of(self._python, "worker.bytecode", runtime.module),
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=self._environment,
+                timeout=self.timeout_s,
+            )
+        self._spawn()
+        return True
+
+    def stop(self) -> None:
+        """Keep the worker from running, whatever its threads wait for, until `go`."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def go(self) -> None:
+        """Let a stopped worker run."""
+        os.killpg(self._process.pid, signal.SIGCONT)
+
+    def ask(self, action: str, **arguments: Any) -> dict[str, Any]:
+        """Send a command and wait, blocked, for its answer.
+
+        Raises:
+            Failure: the worker failed, crashed, did not answer in time or holds too much
+                memory. It has been ended: what is measured after it has the machine alone.
+            OSError: it could not write its outputs, or failed where the disk is full: runtimes
+                print and keep files, and are not to blame.
+        """
+        try:
+            return self._ask(action, arguments)
+        except Failure as failed:
+            self._end()
+            for folder in self._folders:
+                if shutil.disk_usage(folder).free == 0:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
+            if action in ("start", "load") and (why := self._why_no_cuda()):
+                reason = f"{why}; the runtime said: {failed.reason}"
+                outcome = failed.outcome
+                # JAX says no more than that it finds no device.
+                if outcome == Outcome.UNSUPPORTED and says_out_of_memory(why):
+                    outcome = Outcome.OUT_OF_MEMORY
+                raise Failure(outcome, reason) from None
+            raise
+
+    def has_cuda(self) -> str | None:
+        """Why the runtime cannot run on the card, in words with what to do; None if it can.
+
+        Raises:
+            Failure: as `ask`.
+        """
+        problem: str | None = self.ask("has_cuda")["problem"]
+        return (problem and self._why_no_cuda()) or problem
+
+    def _why_no_cuda(self) -> str | None:
+        """What keeps CUDA from the card, asked after a failure; None for nothing."""
+        if self._cuda is None:
+            return None
+        why = cuda_start.failure(self._cuda)
+        if why is None and self._cuda["cuinit"] == 0:
+            why = cuda_layers.failure(self._python, self._environment, self.timeout_s)
+        return why
+
+    def _ask(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin
+        line = json.dumps({"do": action, **arguments}) + "\n"
+        try:
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._crashed(action) from None
+        said = self._read_line(action)
+        self._check_memory(action)  # answers may come too fast to be looked at in between
+        try:
+            answer: dict[str, Any] = dict(json.loads(said))
+            if "storage" in answer:
+                raise OSError(str(answer["storage"]))
+            if "outcome" in answer:
+                raise Failure(Outcome(answer["outcome"]), str(answer["reason"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            # The artifact's own program may have written to the pipe.
+            raise Failure(Outcome.CRASH, f"its answer to '{action}' is none") from None
+        return answer
+
+    def _read_line(self, action: str) -> bytes:
+        deadline = time.monotonic() + self.timeout_s
+        while b"\n" not in self._buffer:
+            left = max(0.0, deadline - time.monotonic())
+            if not self._selector.select(min(left, _LOOK_S) if self._memory_limit else left):
+                self._check_memory(action)
+                if time.monotonic() < deadline:
+                    continue
+                raise Failure(
+                    Outcome.HANG,
+                    f"no answer to '{action}' within {self.timeout_s:g} s (see --timeout)",
+                )
+            assert self._process.stdout
+            data = os.read(self._process.stdout.fileno(), 1 << 16)
+            if not data:
+                raise self._crashed(action)
+            self._buffer += data
+            if len(self._buffer) > _LONGEST_ANSWER:
+                raise Failure(Outcome.CRASH, f"its answer to '{action}' has no end")
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _check_memory(self, action: str) -> None:
+        """Whether the worker holds more memory than it may.
+
+        Looked at from outside: a limit on its address space would end runtimes that reserve
+        much of it and use little.
+        """
+        if self._memory_limit is None:
+            return
+        try:
+            held = psutil.Process(self._process.pid).memory_info().rss
+        except psutil.Error:
+            return  # it has ended; the answer that does not come says so
+        if held > self._memory_limit:
+            raise Failure(
+                Outcome.OUT_OF_MEMORY,
+                f"held {held / 2**20:,.0f} MiB, asked to '{action}', more than "
+                f"{self._memory_limit / 2**20:,.0f} MiB (see --memory-limit)",
+            )
+
+    def _crashed(self, action: str) -> Failure:
+        status = self._process.wait()
+        if status < 0:
+            names = {int(known): known.name for known in signal.Signals}
+            if -status == signal.SIGABRT and (said := self._last_words()):
+                return Failure(Outcome.OUT_OF_MEMORY, f"asked to '{action}': {said}")
+            how = f"killed by {names.get(-status, f'signal {-status}')}"
+            how += _ENDED_BY_KERNEL if -status == signal.SIGKILL else ""
+        else:
+            how = f"exited with status {status}"
+        return Failure(Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {self._log})")
+
+    def _last_words(self) -> str | None:
+        """The line that says that memory was short, if the process gave itself up for that.
+
+        C++ ends a process that throws what nobody catches, and frameworks one whose checks fail.
+        """
+        with contextlib.suppress(OSError):
+            return last_words(self._log)
+        return None
+
+    def _end(self) -> None:
+        # The group outlives its leader where the runtime has started processes of its own.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def _python_of(format_name: str, device: str, setup: Mapping[str, Any]) -> str:
+    runtime = setup.get("runtime") or takers(format_name)[0]
+    return python_of(runtime, device) or sys.executable  # which says what is missing
+
+
+def _spoken(manifest: Manifest) -> dict[str, Any]:
+    """The manifest without its list of files, which may be long and is none of the worker's."""
+    return {name: value for name, value in asdict(manifest).items() if name != "files"}
+
+
+def _environment(
+    device: str, threads: int, setup: Mapping[str, Any], card: str | None, *, tf32: bool
+) -> dict[str, str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    if device == "cpu":
+        environment |= WITHOUT_CUDA
+    else:
+        environment |= cuda_start.seeing(card)
+    if device == "cuda" and keeps_float32(tf32, setup):
+        environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
+    allocator = ALLOCATOR.bare if setup.get("bare") else ALLOCATOR.tuned
+    if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
+        environment = _KEEP_MEMORY | environment  # what the user has set stands
+    return environment

@@ -1,0 +1,237 @@
+"""Where two graphs part: found in models that are altered in a known place."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from infer.cli import main
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+RANDOM = np.random.default_rng(0)
+W1, W2, W3 = (RANDOM.normal(size=(8, 8)).astype(np.float32) for _ in range(3))
+X = RANDOM.normal(size=(6, 8)).astype(np.float32)
+OPTIONS = ("--inputs", "in.npz", "--threads", 1)
+
+
+def model(path, *, prefix="", w2=W2, more=(), external=False, fold=True, activation="Relu"):
+    """x -> MatMul -> Relu -> MatMul (with a bias, folded in or not) -> Tanh -> MatMul -> y."""
+    names = [f"{prefix}{name}" for name in ("first", "active", "second", "biased", "tanh")]
+    first, active, second, biased, tanh = names
+    weights = {"w1": W1, "w2": w2, "w3": W3, "scale": np.float32(2), "half": w2 / 2}
+    middle = [helper.make_node("MatMul", [active, "w2"], [biased], name="node-second")]
+    if not fold:
+        middle = [
+            helper.make_node("MatMul", [active, "half"], [second], name="node-half"),
+            helper.make_node("Mul", [second, "scale"], [biased], name="node-scale"),
+        ]
+    nodes = [
+        helper.make_node("MatMul", ["x", "w1"], [first], name="node-first"),
+        helper.make_node(activation, [first], [active]),
+        *middle,
+        helper.make_node("Tanh", [biased], [tanh]),
+        helper.make_node("MatMul", [tanh, "w3"], ["y"], name="node-last"),
+        *more,
+    ]
+    used = {name for node in nodes for name in node.input}
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ("N", 8))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ("N", 8))],
+        [numpy_helper.from_array(np.asarray(a), n) for n, a in weights.items() if n in used],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(
+        made,
+        str(path),
+        save_as_external_data=external,
+        location=f"{path.name}.data" if external else None,
+        size_threshold=0,
+    )
+    return path
+
+
+ALTERED = W2.copy()
+ALTERED[:, 4] += 0.5
+
+
+@pytest.fixture
+def bisect(tmp_path, monkeypatch, capsys):
+    """Runs the command in this process; gives its exit status, JSON and text."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        if not (tmp_path / "in.npz").exists():
+            np.savez(tmp_path / "in.npz", x=X)
+        status = main.main([*map(str, ("bisect", *arguments, "--json", "out.json"))])
+        said = capsys.readouterr()
+        if status > 1:
+            assert said.err.count("\n") == 1, said.err
+            return status, {}, said.err
+        return status, json.loads((tmp_path / "out.json").read_text()), said.out
+
+    return run
+
+
+def test_equal_graphs_agree(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    shutil.copy(tmp_path / "a.onnx", tmp_path / "b.onnx")
+
+    status, found, text = bisect("a.onnx", "b.onnx", *OPTIONS)
+
+    assert status == 0 and found["agree"] and found["first"] is None
+    assert found["paired"] == {"name": 5} and found["tensors"] == 5
+    assert "agree" in text
+
+
+def test_the_altered_operation_is_found(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", w2=ALTERED)
+
+    status, found, text = bisect("a.onnx", "b.onnx", *OPTIONS)
+
+    assert status == 1
+    assert found["first"]["name"] == found["first"]["other"] == "biased"
+    assert found["first"]["node"] == "node-second" and found["first"]["inputs_agree"]
+    assert found["before"]["name"] == "active"
+    assert [one["name"] for one in found["after"]] == ["tanh", "y"]
+    assert "MatMul 'node-second' gives 'biased'" in text
+
+
+def test_it_is_found_where_no_name_is_the_same(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", w2=ALTERED, prefix="other/")
+
+    _, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
+
+    assert (found["first"]["name"], found["first"]["other"]) == ("biased", "other/biased")
+    assert found["first"]["paired"] == "order"
+    assert found["paired"] == {"name": 1, "order": 2, "value": 2}
+
+
+def test_an_operation_that_is_folded_into_another_is_no_difference(tmp_path, bisect):
+    model(tmp_path / "a.onnx", fold=False)
+    model(tmp_path / "b.onnx", prefix="other/")
+
+    status, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
+
+    assert status == 0, found
+    assert found["first"] is None
+
+
+def test_another_operator_is_found(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", activation="Elu")
+
+    _, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
+
+    assert found["first"]["name"] == "active"
+
+
+def test_samples_that_differ_may_be_further_on(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", w2=ALTERED)
+    np.savez(tmp_path / "in.npz", x=np.concatenate([np.zeros((5, 8), np.float32), X]))
+
+    status, _, text = bisect("a.onnx", "b.onnx", *OPTIONS)
+    assert status == 0 and "compared on 4 of 11 samples" in text
+
+    status, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS, "--skip", 5)
+    assert status == 1 and found["first"]["name"] == "biased"
+
+    status, _, text = bisect("a.onnx", "b.onnx", *OPTIONS, "--skip", 11)
+    assert status == 2 and "has 11 samples" in text
+
+
+def test_random_inputs(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", w2=ALTERED)
+
+    _, found, text = bisect("a.onnx", "b.onnx", "--random", 0, "--samples", 2, "--threads", 1)
+
+    assert found["first"]["name"] == "biased" and found["first"]["shape"] == [2, 8]
+    assert "random inputs, seed 0" in text
+
+
+def test_weights_beside_the_file(tmp_path, bisect):
+    model(tmp_path / "a.onnx", external=True)
+    model(tmp_path / "b.onnx", w2=ALTERED, external=True)
+    assert (tmp_path / "a.onnx.data").is_file()
+
+    _, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
+
+    assert found["first"]["name"] == "biased"
+
+
+def test_weights_outside_of_the_folder_are_refused(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", external=True)
+    made = onnx.load(str(tmp_path / "b.onnx"), load_external_data=False)
+    (tmp_path / "b").mkdir()
+    for tensor in made.graph.initializer:
+        tensor.external_data[0].value = "../b.onnx.data"
+    (tmp_path / "b" / "b.onnx").write_bytes(made.SerializeToString())
+
+    status, _, text = bisect("a.onnx", "b/b.onnx", *OPTIONS)
+
+    assert status in (2, 3)
+    assert "b.onnx" in text
+
+
+def test_a_tensor_that_is_not_finite(tmp_path, bisect):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", activation="Log")
+
+    status, found, text = bisect("a.onnx", "b.onnx", *OPTIONS)
+
+    assert status == 1
+    assert found["first"]["name"] == "active"
+    assert found["first"]["largest_difference"] is None
+    assert "not finite" in text
+
+
+def test_another_format_is_compared_by_its_outputs(tmp_path, bisect):
+    torch = pytest.importorskip("torch")
+
+    class Same(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w1, self.w2, self.w3 = (torch.from_numpy(w.copy()) for w in (W1, W2, W3))
+
+        def forward(self, x):
+            return torch.tanh(torch.relu(x @ self.w1) @ self.w2) @ self.w3
+
+    torch.jit.trace(Same(), torch.from_numpy(X)).save(str(tmp_path / "b.pt"))
+    model(tmp_path / "a.onnx", w2=ALTERED)
+
+    status, found, text = bisect("a.onnx", "b.pt", *OPTIONS, "--trust")
+
+    assert status == 1 and not found["graphs"]
+    assert found["outputs"][0]["largest_difference"] > 0.01
+    assert "only outputs are compared" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("a.onnx", "a.onnx", *OPTIONS), "both artifacts are this one"),
+        (("a.onnx", "b.onnx"), "--random 0"),
+        (("a.onnx", "missing.onnx", *OPTIONS), "no such file"),
+        (("a.onnx", "broken.onnx", *OPTIONS), "broken.onnx"),
+        (("a.onnx", "b.onnx", *OPTIONS, "--map", "x=image"), "no array 'image'"),
+        (("a.onnx", "b.onnx", "--inputs", "missing.npz"), "missing.npz"),
+    ],
+)
+def test_wrong_usage(tmp_path, bisect, arguments, said):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx")
+    (tmp_path / "broken.onnx").write_bytes((tmp_path / "a.onnx").read_bytes()[:100])
+
+    status, _, text = bisect(*arguments)
+
+    assert status in (2, 3) and said in text

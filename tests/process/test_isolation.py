@@ -1,0 +1,249 @@
+"""What a worker can no longer do: reach the network, write elsewhere, touch other processes."""
+
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ROOT
+
+from infer.artifacts.artifact import open_artifact
+from infer.outcome import Failure, Outcome
+from infer.worker.client import WorkerProcess
+
+LINUX = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
+
+# A runtime that tries what an artifact should not be able to do, and says what came of it.
+TRIES = """
+import json, os, signal, socket, subprocess, sys
+from pathlib import Path
+
+def load(path, options):
+    job = json.loads(path.read_text())
+    tries = {
+        "own folder": lambda: Path("file").write_text("x"),
+        "below it": lambda: (Path("a/b").mkdir(parents=True), Path("a/b/c").write_text("x")),
+        "temporary": lambda: __import__("tempfile").mkdtemp(),
+        "home": lambda: (Path.home() / "cache").write_text("x"),
+        "null": lambda: Path("/dev/null").write_text("x"),
+        "reads": lambda: Path(job["victim"]).read_text(),
+        "pair": lambda: socket.socketpair(),
+        "overwrites": lambda: Path(job["victim"]).write_text("x"),
+        "appends": lambda: open(job["victim"], "a").write("x"),
+        "truncates": lambda: os.truncate(job["victim"], 0),
+        "removes": lambda: os.remove(job["victim"]),
+        "moves": lambda: os.rename(job["victim"], "mine"),
+        "replaces": lambda: os.rename("file", job["victim"]),
+        "makes": lambda: Path(job["victim"] + "-new").write_text("x"),
+        "makes a folder": lambda: os.mkdir(job["victim"] + "-folder"),
+        "links": lambda: os.symlink("/", job["victim"] + "-link"),
+        "permissions": lambda: os.chmod(job["victim"], 0o777),
+        "a child writes": lambda: subprocess.run(
+            ["sh", "-c", f"echo x > {job['victim']}"], check=True, stderr=subprocess.DEVNULL),
+        "shared memory": lambda: Path("/dev/shm/exportbench-test").write_text("x"),
+        "connects": lambda: socket.create_connection(("127.0.0.1", job["port"]), 1),
+        "sends": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+        "connects here": lambda: socket.socket(socket.AF_UNIX).connect(job["unix"]),
+        "kills": lambda: os.kill(os.getppid(), 0),
+        "memory of others": lambda: open(f"/proc/{os.getppid()}/mem", "rb+"),
+    }
+    found = {}
+    for name, attempt in tries.items():
+        try:
+            attempt()
+            found[name] = "done"
+        except Exception as error:
+            found[name] = type(error).__name__
+    Path("found.json").write_text(json.dumps(found))
+    raise NotImplementedError("looked around")
+"""
+ALLOWED = {"own folder", "below it", "temporary", "home", "null", "reads", "pair"}
+
+
+@pytest.fixture(scope="module")
+def attempts(tmp_path_factory, run_cli, fake_artifact, inputs_file):
+    """What came of each, in a run of the command line, and the run's records."""
+    project = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "infer", project / "infer")
+    (project / "infer" / "runtimes" / "fake.py").write_text(textwrap.dedent(TRIES))
+    inputs_file(project / "inputs.npz")
+    victim = project / "victim"
+    victim.write_text("precious")
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(project / "unix"))
+        unix.listen()
+        job = {
+            "victim": str(victim),
+            "port": server.getsockname()[1],
+            "unix": str(project / "unix"),
+        }
+        fake_artifact(project, "artifact", **job)
+        run_cli(
+            *("run", "artifact", "--inputs", "inputs.npz", "--device", "cpu", "--threads", "1"),
+            *("--out", "runs", "--json", "out.json"),
+            cwd=project,
+            root=project,
+        )
+    (found,) = project.glob("runs/*/outputs/artifact/found.json")
+    return json.loads(found.read_text()), project
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux closes these doors")
+def test_an_artifact_can_do_what_it_needs_and_nothing_else(attempts):
+    found, project = attempts
+
+    assert {name for name, result in found.items() if result == "done"} == ALLOWED
+    assert (project / "victim").read_text() == "precious"
+    assert (project / "victim").stat().st_mode & 0o777 != 0o777
+
+
+def test_what_it_kept_in_its_home_is_gone(attempts):
+    assert not list(attempts[1].rglob(".home"))
+
+
+@pytest.fixture
+def worker(tmp_path, fake_artifact):
+    def make(**settings):
+        return WorkerProcess(
+            open_artifact(fake_artifact(tmp_path, "artifact", **settings)),
+            device="cpu",
+            threads=1,
+            scratch=tmp_path / "scratch",
+            log=tmp_path / "log",
+            timeout_s=60,
+        )
+
+    return make
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux closes these doors")
+def test_an_isolated_worker_is_stopped_looked_at_and_ended_from_outside(worker):
+    with worker() as process:
+        answer = process.start()
+        assert answer["isolation"] == {"network": None, "writes": None}
+        process.ask("load")
+        process.stop()
+        assert psutil.Process(process.pid).memory_info().rss > 1 << 20
+        assert psutil.Process(process.pid).memory_full_info().uss > 1 << 20
+        process.go()
+        process.ask("load")
+        pid = process.pid
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize(
+    "line", [b"garbage", b"\xff", b"[1]", b"7", b"null", b'{"outcome": "splendid"}', b"[" * 10**5]
+)
+def test_an_answer_that_is_none_is_a_crash(worker, line):
+    """The artifact's own program may write to the pipe of the answers."""
+    with worker() as process:
+        process.start()
+        process._read_line = lambda action: line
+        with pytest.raises(Failure, match="its answer to 'load' is none") as caught:
+            process.ask("load")
+
+    assert caught.value.outcome == Outcome.CRASH
+
+
+def test_an_answer_without_end_is_a_crash(worker, monkeypatch):
+    monkeypatch.setattr("infer.worker.client._LONGEST_ANSWER", 1000)
+    with worker() as process:
+        process.start()
+        process._buffer = bytes(2000)
+        with pytest.raises(Failure, match="has no end"):
+            process.ask("load")
+
+
+def test_where_it_is_not_isolated_the_run_says_so_once(
+    tmp_path, run_cli, fake_artifact, inputs_file, monkeypatch
+):
+    monkeypatch.setenv("EXPORTBENCH_ISOLATION", "off")
+    inputs_file(tmp_path / "inputs.npz")
+    for name in ("a", "b"):
+        fake_artifact(tmp_path / "artifacts", name)
+
+    done = run_cli(
+        *("run", "artifacts", "--inputs", "inputs.npz", "--device", "cpu", "--threads", "1"),
+        *("--turns", "1", "--burst", "0.01s", "--out", "runs"),
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("NOT ISOLATED") == 2  # the network, and writing
+    assert "EXPORTBENCH_ISOLATION is off" in done.stdout
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux closes these doors")
+def test_a_kernel_without_landlock_still_has_no_network(tmp_path):
+    """As on a kernel before 5.13, whose system call does not exist."""
+    code = f"""
+import json, socket, sys
+from pathlib import Path
+sys.path.insert(0, {str(ROOT)!r})
+from infer import isolation
+isolation._CREATE_RULESET = 999
+found = isolation.isolate(Path.cwd())
+try:
+    socket.socket()
+except PermissionError:
+    found["socket"] = "refused"
+print(json.dumps(found))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(done.stdout) == {
+        "network": None,
+        "socket": "refused",
+        "writes": "the kernel has no Landlock",
+    }
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux closes these doors")
+def test_a_reader_may_write_nowhere(tmp_path):
+    module = tmp_path / "infer"
+    shutil.copytree(ROOT / "infer", module)
+    (module / "reading.py").write_text(
+        "def main(arguments):\n    open(arguments[0], 'w').write('x')\n"
+    )
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            module / "bootstrap.py",
+            "infer.sandbox.reader_process",
+            tmp_path / "written",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert "PermissionError" in done.stderr
+    assert not (tmp_path / "written").exists()
+
+
+def test_modules_that_were_not_compiled_are_compiled_once(tmp_path, fake_artifact, run_cli):
+    """A worker may not write them, but must not be measured compiling them either."""
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "infer", project / "infer", ignore=shutil.ignore_patterns("__pycache__"))
+    artifact = fake_artifact(tmp_path, "artifact")
+    code = f"from infer.api import load\nfor _ in range(2): load({str(artifact)!r}).close()\n"
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(project)},
+        check=True,
+    )
+
+    kept = {Path(file.name).name.partition(".")[0] for file in project.rglob("*.pyc")}
+    assert {"worker", "fake", "bytecode"} <= kept

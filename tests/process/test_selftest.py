@@ -1,0 +1,137 @@
+"""The tool judges itself: in simulation, and for real in its short form."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from infer.diagnostics.self_test import TRIALS, Compared, judge, pairs, simulated
+from infer.diagnostics.self_test_artifacts import ADDED
+from infer.stats.card_simulation import Card
+from infer.stats.ratios import Ratio, level, paired_differences, ratio_of
+from infer.stats.simulation import SPELLS, Noise, simulate
+
+RUNS = 400
+
+
+def at_most(count: int, of: int, share: float) -> bool:
+    """Whether a count is no proof (at 0.1 %) that the share is larger."""
+    return stats.binomtest(count, of, share, alternative="greater").pvalue > 0.001
+
+
+@pytest.mark.parametrize("resolve", [None, 0.035])
+@pytest.mark.parametrize("noise", [Noise(), Noise(process=0.01, turn=0.04, disturbed=0.1)])
+def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
+    found = simulated(RUNS, 1, noise=noise, resolve=resolve)
+
+    assert at_most(found.false_alarms, found.comparisons, 0.05)
+    assert at_most(found.intervals - found.covered, found.intervals, 0.05)
+    assert abs(found.bias) < 0.01
+
+
+def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_little():
+    calm, spells = (
+        simulated(RUNS // 2, 1, noise=noise, generations=12)
+        for noise in (dataclasses.replace(SPELLS, slow=0, odd=0), SPELLS)
+    )
+    assert at_most(spells.false_alarms, spells.comparisons, 0.05)
+    assert at_most(spells.intervals - spells.covered, spells.intervals, 0.05)
+    assert calm.half_width < spells.half_width < 1.6 * calm.half_width
+
+
+def test_a_card_whose_clock_moves_is_no_reason_for_false_alarms():
+    found = simulated(RUNS // 4, 1, card=Card(), generations=12)
+    as_on_a_processor = simulated(RUNS // 40, 1, card=Card(), generations=12, device="cpu")
+
+    assert at_most(found.false_alarms, found.comparisons, 0.05)
+    assert at_most(found.intervals - found.covered, found.intervals, 0.05)
+    assert abs(found.bias) < 0.005
+    assert not at_most(as_on_a_processor.false_alarms, as_on_a_processor.comparisons, 0.5)
+
+
+def test_large_differences_are_found_more_often_than_small_ones():
+    power = [found / of for found, of in simulated(RUNS, 2).power.values()]
+
+    assert power == sorted(power)
+    assert power[-1] > power[0]
+
+
+def test_calls_taken_for_independent_would_be_wrong_far_more_often():
+    """What the unit of the statistics is for: the same data, judged burst by burst."""
+    random = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(RUNS):
+        one, other = simulate(
+            [1.0, 1.0], generations=TRIALS[0], turns=8, calls=10, noise=Noise(), random=random
+        )
+        bursts = [
+            level([one[g][t]], "cpu") - level([other[g][t]], "cpu")
+            for g in range(6)
+            for t in range(8)
+        ]
+        ratio = ratio_of(bursts)
+        alarms += ratio.high < 1 or ratio.low > 1
+
+    assert not at_most(alarms, RUNS, 0.1)
+
+
+def test_drift_and_disturbed_bursts_hardly_widen_the_interval():
+    """Drift is common to all, and what is slower for a while is passed over."""
+    random = np.random.default_rng(4)
+    widths = []
+    for noise in (Noise(drift=0.0, disturbed=0.0), Noise(drift=0.2, disturbed=0.1)):
+        found = []
+        for _ in range(50):
+            one, other = simulate(
+                [1.0, 1.0], generations=8, turns=8, calls=10, noise=noise, random=random
+            )
+            found.append(ratio_of(paired_differences(one, other, "cpu")).resolution)
+        widths.append(np.median(found))
+
+    assert widths[1] < 1.3 * widths[0]
+
+
+def test_verdicts_are_counted():
+    made = [
+        Compared(Ratio(1.0, 0.9, 1.1, 6), 1.0),
+        Compared(Ratio(1.2, 1.1, 1.3, 6), 1.0),  # a false alarm
+        Compared(Ratio(1.05, 1.01, 1.09, 6), 1.05),
+        Compared(Ratio(1.02, 0.99, 1.04, 6), 1.05),  # not found, not covered
+    ]
+
+    found = judge("made up", made)
+
+    assert (found.comparisons, found.false_alarms) == (2, 1)
+    assert (found.intervals, found.covered) == (4, 2)
+    assert found.power == {"5%": (1, 2)}
+
+
+def test_no_copy_is_in_two_equal_pairs():
+    equal = [name for mine, theirs, truth in pairs() if truth == 1 for name in (mine, theirs)]
+
+    assert len(equal) == len(set(equal)) >= 8
+    assert sorted(truth for *_, truth in pairs() if truth != 1) == [1 + a for a in ADDED]
+
+
+def test_short_form_on_this_machine(tmp_path, run_cli):
+    done = run_cli(
+        *("self-test", "--generations", "6", "--budget", "20m", "--simulated", "20", "--json", "-"),
+        *("--threads", "1", "--turns", "1"),
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 0, done.stderr
+    found = {row["of"]: row for row in json.loads(done.stdout)}
+    assert any(name.startswith("simulated") for name in found)
+    for name in ("fake runtime, batch 1, 6 generations", "ONNX Runtime, batch 1, 6 generations"):
+        assert found[name]["comparisons"] >= 4
+        assert -0.2 < found[name]["bias"] < 0.2
+
+
+def test_artifact_of_ones_own_needs_inputs(tmp_path, run_cli):
+    done = run_cli("self-test", "model.onnx", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: self-test: an ARTIFACT of your own goes with --inputs"

@@ -1,0 +1,552 @@
+"""The gate's judgement, on facts that are made up."""
+
+import json
+import math
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from infer.cli.gate import match_former
+from infer.errors import BaselineError, UsageError
+from infer.gate import report
+from infer.gate.baseline import Baseline, Facts, read_baseline
+from infer.gate.evaluation import Measured, Pair, Verdict, judge, new_baseline
+from infer.gate.margins import DEFAULTS, Margins, check_margin
+from infer.parity import predictions
+from infer.stats.accuracy import paired_difference
+from infer.stats.ratios import Ratio
+
+MIB = 2**20
+RIGHT = np.arange(1000) % 20 != 0  # 95 % of them
+SETUP = {"device": "cpu", "threads": 2, "batch": 8, "processor": "Made up 3000"}
+GOOD = Facts(
+    outcome="ok",
+    format="onnx",
+    sha256="a" * 64,
+    inputs="i" * 64,
+    bytes=1000,
+    memory=100 * MIB,
+    call_s={"batch 8": 0.01},
+    reference="native",
+    difference=1e-6,
+    tolerance=1e-4,
+    correct=RIGHT,
+    probe={"y": ["0.5 0.25", "1 2"]},
+    versions={"onnxruntime": "1.0"},
+)
+BASELINE = Baseline({"m": GOOD}, SETUP)
+
+
+def wrong(count, *, right=RIGHT):
+    """As many of the right ones made wrong."""
+    changed = right.copy()
+    changed[np.flatnonzero(right)[:count]] = False
+    return changed
+
+
+def verdicts(now, *, baseline=BASELINE, pair=None, margins=None, label="m", **found):
+    judgement = judge(
+        Measured({label: now}, {label: pair} if pair else {}, found.pop("setup", SETUP), **found),
+        baseline,
+        margins or {},
+    )
+    return {check.name: check for check in judgement.checks}
+
+
+ON_CARD = SETUP | {"device": "cuda", "card": "NVIDIA Made Up 9000"}
+CARD_GOOD = replace(GOOD, gpu_memory=500 * MIB, gpu_memory_by="process")
+
+
+@pytest.mark.parametrize(
+    ("changes", "setup", "verdict", "said"),
+    [
+        ({}, {}, "passed", ""),
+        ({"gpu_memory": 900 * MIB}, {}, "failed", "900.0 MiB, 500.0 MiB in the baseline"),
+        ({}, {"card": "Another"}, "not judged", "was measured on NVIDIA Made Up 9000"),
+        ({}, {"device": "cpu"}, "not judged", "measured otherwise, with device cuda"),
+        ({"gpu_memory_by": "card"}, {}, "not judged", "told by the card here, and was by the proc"),
+    ],
+)
+def test_memory_of_a_card_is_compared_with_what_was_told_alike(changes, setup, verdict, said):
+    written = Baseline({"m": CARD_GOOD}, ON_CARD)
+    again = Facts.of(json.loads(json.dumps(written.artifacts["m"].to_json())))
+
+    found = verdicts(
+        replace(CARD_GOOD, **changes),
+        baseline=Baseline({"m": again}, ON_CARD),
+        setup=ON_CARD | setup,
+    )["GPU memory"]
+
+    assert found.verdict == verdict
+    assert said in found.detail
+
+
+def beside(low, value, high, **facts):
+    """A former artifact that took so much less time."""
+    return Pair(replace(GOOD, **facts), ratios={"batch 8": Ratio(value, low, high, 10)})
+
+
+def test_the_same_again_passes_and_time_is_not_judged_without_the_former_artifact():
+    found = verdicts(GOOD)
+    assert {name: check.verdict for name, check in found.items()} == {
+        "outcome": "passed",
+        "parity": "passed",
+        "accuracy": "passed",
+        "latency, batch 8": "not judged",
+        "memory": "passed",
+        "size": "passed",
+    }
+    assert "cannot judge time" in found["latency, batch 8"].detail
+    assert "--against" in found["latency, batch 8"].remedy
+
+
+def test_other_inputs_than_the_baselines_are_a_failure_unless_they_do_not_matter():
+    now = replace(GOOD, inputs="j" * 64, correct=wrong(500))
+    found = verdicts(now)
+    assert found["inputs"].verdict == "failed"
+    assert "--update" in found["inputs"].remedy
+    assert "inputs" not in verdicts(now, margins={"parity": "off", "accuracy": "off"})
+    assert "inputs" in verdicts(now, margins={"parity": "off"})
+    # Nothing is known of what a baseline was written with, or the artifact is new.
+    unknown = replace(GOOD, inputs=None)
+    assert "inputs" not in verdicts(now, baseline=Baseline({"m": unknown}, SETUP))
+    assert "inputs" not in verdicts(now, baseline=Baseline({}, SETUP))
+
+
+def test_a_strict_gate_does_not_pass_where_something_cannot_be_judged():
+    judgement = judge(Measured({"m": GOOD}, {}, SETUP), BASELINE)
+    assert judgement.verdict == "passed"
+    strict = replace(judgement, strict=True)
+    assert strict.verdict == "not judged"
+    assert report.headline(strict).startswith("Gate not judged")
+    assert report.as_markdown(strict).startswith("## ❔")
+    assert report.as_json(strict)["verdict"] == "not judged"
+    for one, failures, skipped in ((judgement, "0", "1"), (strict, "1", "0")):
+        root = ElementTree.fromstring(report.as_junit(one))
+        assert (root.get("failures"), root.get("skipped")) == (failures, skipped)
+        assert len(list(root.iter("failure"))) == int(failures)
+
+
+def test_what_is_no_artifact_is_not_missing():
+    found = Measured({}, setup=SETUP, unread={"m": "m: it is empty"})
+    (check,) = judge(found, BASELINE).checks
+    assert (check.verdict, check.detail) == ("failed", "m: it is empty")
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((0.97, 1.0, 1.03), "passed"),
+        ((1.04, 1.07, 1.10), "passed"),  # slower for sure, but not by more than is allowed
+        ((0.5, 0.6, 0.7), "passed"),
+        ((1.05, 1.08, 1.12), "not sure"),
+        ((0.8, 1.0, 1.3), "not sure"),
+        ((1.08, 1.2, 1.4), "not sure"),
+        ((1.11, 1.2, 1.3), "failed"),
+    ],
+)
+def test_latency_is_judged_by_the_interval_not_by_the_estimate(interval, verdict):
+    check = verdicts(GOOD, pair=beside(*interval))["latency, batch 8"]
+    assert check.verdict == verdict
+    assert f"[{interval[0]:.3f}, {interval[2]:.3f}]" in check.detail
+
+
+def test_a_machine_that_is_three_times_slower_is_no_regression():
+    now = replace(GOOD, call_s={"batch 8": 0.03})
+    assert verdicts(now, pair=beside(0.98, 1.0, 1.02))["latency, batch 8"].verdict == "passed"
+
+
+def test_not_sure_says_how_long_to_measure():
+    # Half as wide would do: half-width 10 %, 5 % from the limit, of a run of five minutes.
+    pair = beside(1.05 / 1.1, 1.05, 1.05 * 1.1)
+    check = verdicts(GOOD, pair=pair, seconds=300.0)["latency, batch 8"]
+    minutes = math.ceil(1.2 * 5 * (math.log(1.1) / math.log(1.1 / 1.05)) ** 2)
+    assert f"--budget {minutes}m" in check.remedy
+    near = verdicts(GOOD, pair=beside(1.05, 1.099, 1.15), seconds=300.0)["latency, batch 8"]
+    assert "too close" in near.remedy
+    one = verdicts(GOOD, pair=beside(None, 1.0, None))["latency, batch 8"]
+    assert one.verdict == "not sure"
+    assert "measure longer" in one.remedy
+
+
+def test_a_former_artifact_that_fails_leaves_time_unjudged():
+    found = verdicts(GOOD, pair=Pair(reason="old: crash: killed"))
+    assert found["latency, batch 8"].verdict == "not judged"
+    assert "killed" in found["latency, batch 8"].detail
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [
+        (RIGHT, "passed"),
+        (wrong(1), "passed"),
+        (wrong(9), "not sure"),  # 0.9 % lost, 0.95 % allowed
+        (wrong(40), "failed"),
+    ],
+)
+def test_accuracy_is_judged_by_the_paired_interval(now, verdict):
+    check = verdicts(replace(GOOD, correct=now))["accuracy"]
+    assert check.verdict == verdict
+    if verdict == "failed":
+        assert "1, 2, 3" in check.remedy
+
+
+def test_as_many_wrong_samples_gained_as_lost_are_no_proof_that_nothing_was_lost():
+    other = wrong(200)
+    other[np.flatnonzero(~RIGHT)] = True
+    check = verdicts(replace(GOOD, correct=other))["accuracy"]
+    assert check.verdict == "failed"
+    swapped = RIGHT.copy()
+    swapped[[0, 20, 40, 60, 80, 100, 1, 2, 3, 4, 5, 6]] ^= True  # six each way
+    assert verdicts(replace(GOOD, correct=swapped))["accuracy"].verdict == "passed"
+    strict = verdicts(replace(GOOD, correct=swapped), margins={"accuracy": "0.1%"})["accuracy"]
+    assert strict.verdict == "not sure"
+    assert "more samples" in strict.remedy
+
+
+def test_few_samples_that_are_answered_alike_pass():
+    few = replace(GOOD, correct=RIGHT[:10])
+    assert verdicts(few, baseline=Baseline({"m": few}, SETUP))["accuracy"].verdict == "passed"
+
+
+def test_accuracy_needs_the_same_inputs_and_labels():
+    other = verdicts(replace(GOOD, inputs="j" * 64))["accuracy"]
+    assert other.verdict == "not judged"
+    assert verdicts(replace(GOOD, correct=None))["accuracy"].verdict == "failed"
+    bare = replace(GOOD, correct=None)
+    assert "accuracy" not in verdicts(bare, baseline=Baseline({"m": bare}, SETUP))
+
+
+def test_parity_is_held_to_the_tolerance_and_to_what_it_was():
+    assert verdicts(replace(GOOD, difference=2e-4))["parity"].verdict == "failed"
+    # One that always differed may differ as much again, but no more.
+    loose = Baseline({"m": replace(GOOD, difference=0.05, outcome="parity_fail")}, SETUP)
+    same = replace(GOOD, difference=0.05, outcome="parity_fail")
+    assert verdicts(same, baseline=loose)["parity"].verdict == "passed"
+    assert verdicts(same, baseline=loose)["outcome"].verdict == "passed"
+    more = replace(same, difference=0.06)
+    assert verdicts(more, baseline=loose)["parity"].verdict == "failed"
+    assert verdicts(more, baseline=loose, margins={"parity": "0.1"})["parity"].verdict == "passed"
+
+
+def test_parity_of_one_artifact_alone_is_held_to_the_outputs_of_the_baseline():
+    alone = replace(GOOD, reference="m", difference=0.0)
+    assert verdicts(alone)["parity"].verdict == "passed"
+    moved = replace(alone, probe={"y": ["0.5 0.25", "1 2.01"]})
+    check = verdicts(moved)["parity"]
+    assert check.verdict == "failed"
+    assert "--update" in check.remedy
+    renamed = replace(alone, probe={"z": alone.probe["y"]})
+    assert verdicts(renamed)["parity"].verdict == "failed"
+    other_inputs = replace(moved, inputs="j" * 64)
+    assert verdicts(other_inputs)["parity"].verdict == "not judged"
+    retrained = replace(moved, weights="w" * 64)
+    assert verdicts(retrained)["parity"].verdict == "not judged"
+
+
+def test_parity_with_the_former_artifact_takes_all_samples():
+    pair = replace(beside(0.9, 1.0, 1.05), difference=0.5)
+    assert verdicts(GOOD, pair=pair)["parity"].verdict == "failed"
+    reshaped = replace(beside(0.9, 1.0, 1.05), comparison="'y' has another shape")
+    assert "another shape" in verdicts(GOOD, pair=reshaped)["parity"].detail
+
+
+def test_a_new_failure_fails_and_an_old_one_does_not():
+    crashed = Facts("crash", "the process was killed")
+    found = verdicts(crashed, commands={"m": "exportbench run m"})
+    assert list(found) == ["outcome"]
+    assert found["outcome"].verdict == "failed"
+    assert "exportbench run m" in found["outcome"].remedy
+    again = verdicts(crashed, baseline=Baseline({"m": crashed}, SETUP))
+    assert again["outcome"].verdict == "passed"
+    assert verdicts(GOOD, baseline=Baseline({"m": crashed}, SETUP))["outcome"].verdict == "passed"
+
+
+def test_an_artifact_that_is_gone_fails_and_a_new_one_is_only_run():
+    judgement = judge(Measured({"new": GOOD}, setup=SETUP), BASELINE)
+    found = {(check.artifact, check.name): check.verdict for check in judgement.checks}
+    assert found["m", "outcome"] == "failed"
+    assert found["new", "outcome"] == "passed"
+    assert found["new", "size"] == found["new", "memory"] == "not judged"
+    assert judgement.verdict == "failed"
+
+
+def test_memory_and_size():
+    assert verdicts(replace(GOOD, memory=119 * MIB))["memory"].verdict == "passed"
+    assert verdicts(replace(GOOD, memory=121 * MIB))["memory"].verdict == "failed"
+    small = Baseline({"m": replace(GOOD, memory=4 * MIB)}, SETUP)
+    noisy = verdicts(replace(GOOD, memory=12 * MIB), baseline=small)
+    assert noisy["memory"].verdict == "passed"
+    elsewhere = verdicts(replace(GOOD, memory=500 * MIB), setup=SETUP | {"threads": 64})
+    assert elsewhere["memory"].verdict == "not judged"
+    assert "threads 2" in elsewhere["memory"].detail
+    # Beside the former artifact it is that one's memory that counts.
+    pair = beside(0.9, 1.0, 1.05, memory=480 * MIB)
+    grown = verdicts(replace(GOOD, memory=500 * MIB), setup=SETUP | {"threads": 64}, pair=pair)
+    assert grown["memory"].verdict == "passed"
+    assert verdicts(replace(GOOD, bytes=1051))["size"].verdict == "failed"
+    assert verdicts(replace(GOOD, bytes=1050))["size"].verdict == "passed"
+
+
+def test_margins_come_from_the_command_then_the_artifact_then_the_file():
+    now = replace(GOOD, bytes=1400)
+    file = Baseline({"m": GOOD}, SETUP, {"size": "50%"})
+    own = Baseline({"m": GOOD}, SETUP, {"size": "50%"}, {"m": {"size": "10%"}})
+    assert verdicts(now, baseline=file)["size"].verdict == "passed"
+    assert verdicts(now, baseline=own)["size"].verdict == "failed"
+    assert verdicts(now, baseline=own, margins={"size": "45%"})["size"].verdict == "passed"
+    assert "size" not in verdicts(now, baseline=own, margins={"size": "off"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("speed", "1%"),
+        ("size", "much"),
+        ("size", "-1%"),
+        ("parity", "1%"),
+        ("parity", "nan"),
+        ("latency", ""),
+        ("latency", 0.1),
+        ("accuracy", "1"),
+        ("size", "5"),
+    ],
+)
+def test_a_margin_that_is_none_is_refused_by_name(name, text):
+    with pytest.raises(ValueError, match=name):
+        check_margin(name, text)
+
+
+def test_margins_as_they_are_written():
+    margins = Margins.of({"latency": "7%", "parity": "1e-3"}, {"size": "0.5", "memory": "150%"})
+    assert (margins.latency, margins.parity, margins.size, margins.memory) == (0.07, 1e-3, 0.5, 1.5)
+    assert Margins.of(dict.fromkeys(DEFAULTS, "off")).off == set(DEFAULTS)
+
+
+def test_the_former_artifact_that_is_not_the_baselines_is_told():
+    again = beside(0.9, 1.0, 1.05, sha256="b" * 64)  # exported again: other bytes, same outputs
+    assert judge(Measured({"m": GOOD}, {"m": again}, SETUP), BASELINE).notices == ()
+    other = beside(0.9, 1.0, 1.05, sha256="b" * 64, probe={"y": ["0.5 0.25", "1 9"]})
+    judgement = judge(Measured({"m": GOOD}, {"m": other}, SETUP), BASELINE)
+    assert "other outputs than the one that the baseline was written for" in judgement.notices[0]
+
+
+# The interval
+
+
+@pytest.mark.parametrize(("gained", "lost", "samples"), [(2, 1, 50), (0, 7, 44), (30, 9, 3421)])
+def test_the_ends_of_the_interval_are_where_the_score_test_rejects(gained, lost, samples):
+    theirs, mine = np.zeros(samples, bool), np.zeros(samples, bool)
+    mine[:gained] = True
+    theirs[gained : gained + lost] = True
+    found = paired_difference(mine, theirs)
+    assert (found.gained, found.lost, found.samples) == (gained, lost, samples)
+    assert found.low < found.value < found.high
+    for end, sign in ((found.low, 1), (found.high, -1)):
+        # The likelihood of the three kinds of pairs, at its largest by search, not by formula.
+        least, most = max(0.0, -end), (1 - end) / 2
+
+        def unlikely(share, end=end):
+            counts = gained, lost, samples - gained - lost
+            shares = share + end, share, 1 - 2 * share - end
+            return -sum(n * math.log(max(s, 1e-300)) for n, s in zip(counts, shares, strict=True))
+
+        share = minimize_scalar(
+            unlikely, bounds=(least, most), method="bounded", options={"xatol": 1e-12}
+        ).x
+        deviation = math.sqrt(samples * (2 * share + end - end**2))
+        assert (gained - lost - samples * end) / deviation == pytest.approx(1.96 * sign, abs=0.002)
+
+
+@pytest.mark.parametrize("lost", [0, 5, 40])
+@pytest.mark.parametrize("count", [40, 3000])
+def test_the_interval_holds_the_truth_about_as_often_as_it_says(lost, count):
+    random = np.random.default_rng(lost)
+    share, held, trials = lost / 200, 0, 400
+    for _ in range(trials):
+        theirs = random.random(count) < 0.9
+        # Of the right ones some are lost, of the wrong ones a fifth is gained.
+        mine = np.where(theirs, random.random(count) >= share, random.random(count) < 0.2)
+        found = paired_difference(mine, theirs)
+        held += found.low <= 0.02 - 0.9 * share <= found.high
+    assert held / trials >= 0.92
+
+
+def test_no_difference_at_all_still_has_an_interval():
+    same = np.ones(1000, bool)
+    found = paired_difference(same, same)
+    assert found.value == 0
+    assert found.low == pytest.approx(-found.high)
+    assert 0.003 < found.high < 0.005
+    none = paired_difference(np.ones(3, bool), np.zeros(3, bool))
+    assert none.high == 1
+    assert none.low < 1
+
+
+# The file
+
+
+def test_a_baseline_is_read_as_it_was_written(tmp_path):
+    before = Baseline({"m": GOOD, "bad": Facts("crash", "killed")}, SETUP, {"size": "9%"})
+    path = tmp_path / "baseline.json"
+    path.write_text(before.render())
+    after = read_baseline(path)
+    assert after.render() == before.render()
+    assert after.artifacts["bad"] == Facts("crash")  # reasons name folders, and are not kept
+    assert np.array_equal(after.artifacts["m"].correct, RIGHT)
+    assert judge(Measured(after.artifacts, setup=SETUP), after).verdict == Verdict.PASSED
+
+
+def test_a_baseline_is_small_and_few_lines_change(tmp_path):
+    text = Baseline({"m": GOOD}, SETUP).render()
+    assert len(text) < 2000
+    other = Baseline({"m": replace(GOOD, correct=wrong(1), bytes=1001)}, SETUP).render()
+    pairs = zip(text.splitlines(), other.splitlines(), strict=True)
+    assert sum(a != b for a, b in pairs) == 3  # bytes, accuracy, the first 256 samples
+
+
+def test_updating_keeps_the_margins_that_were_written_by_hand():
+    before = Baseline({"m": GOOD, "gone": GOOD}, SETUP, {"size": "9%"}, {"m": {"size": "1%"}})
+    after = new_baseline(Measured({"m": replace(GOOD, bytes=5)}, setup=SETUP), before)
+    assert json.loads(after.render())["artifacts"]["m"]["margins"] == {"size": "1%"}
+    assert after.margins == {"size": "9%"}
+    assert list(after.artifacts) == ["m"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "not JSON"),
+        ("[]", "baseline version None"),
+        ('{"baseline_version": 99}', "baseline version 99"),
+        ('{"baseline_version": 1}', "'artifacts' is missing"),
+        ('{"baseline_version": 1, "artifacts": {"m": {}}}', "'outcome' is missing"),
+        ('{"baseline_version": 1, "artifacts": {"m": 3}}', "not a whole baseline"),
+        ('{"baseline_version": 1, "artifacts": [], "margins": {}}', "not a whole baseline"),
+        (
+            '{"baseline_version": 1, "artifacts": {"m": {"outcome": "ok", '
+            '"outputs": {"y": ["x"]}}}}',
+            "not a whole baseline",
+        ),
+        (
+            '{"baseline_version": 1, "artifacts": {"m": {"outcome": "ok", '
+            '"accuracy": {"samples": 9, "correct": ["ff"]}}}}',
+            "9 samples",
+        ),
+        ('{"baseline_version": 1, "margins": {"size": "x"}, "artifacts": {}}', "margins: .*'size'"),
+        (
+            '{"baseline_version": 1, "artifacts": {"m": {"outcome": "ok", '
+            '"margins": {"a": "1%"}}}}',
+            "margins of m: .*'a'",
+        ),
+    ],
+)
+def test_a_damaged_baseline_is_one_line(tmp_path, text, what):
+    path = tmp_path / "baseline.json"
+    path.write_text(text)
+    with pytest.raises(BaselineError, match=what) as error:
+        read_baseline(path)
+    assert "\n" not in str(error.value)
+    assert str(path) in str(error.value)
+
+
+# What was answered
+
+
+def test_flags_are_packed_and_unpacked():
+    for count in (1, 7, 8, 256, 257, 1000):
+        flags = np.random.default_rng(count).random(count) < 0.5
+        assert np.array_equal(predictions.unpack(predictions.pack(flags), count), flags)
+
+
+def test_a_probe_is_small_and_tells_other_outputs():
+    random = np.random.default_rng(0)
+    outputs = {"y": random.random((100, 50), np.float32), "n": np.arange(100), "s": np.array(["a"])}
+    probe = predictions.probe(outputs)
+    assert probe.keys() == {"y", "n"}
+    assert all(len(lines) <= 8 for lines in probe.values())
+    assert predictions.probe_difference(probe, probe) == 0
+    moved = predictions.probe({**outputs, "y": outputs["y"] + np.float32(0.01)})
+    assert predictions.probe_difference(moved, probe) == pytest.approx(0.01, rel=1e-3)
+    assert math.isinf(predictions.probe_difference(predictions.probe({"y": outputs["y"]}), probe))
+    spoilt = predictions.probe({**outputs, "y": outputs["y"] * np.float32(np.nan)})
+    assert math.isinf(predictions.probe_difference(spoilt, probe))
+    assert predictions.probe_difference(spoilt, spoilt) == 0
+    assert predictions.probe({"z": np.array([1 + 2j])}) == {"z": ["1 2"]}
+
+
+# Reports
+
+
+def bad_judgement():
+    found = Measured(
+        {"a|b": replace(GOOD, bytes=2000), "m": GOOD, "x": Facts("crash", "killed\x1b <now>")},
+        {"m": beside(1.05, 1.08, 1.12)},
+        SETUP,
+        seconds=60.0,
+    )
+    return judge(found, Baseline({"a|b": GOOD, "m": GOOD, "x": GOOD}, SETUP))
+
+
+def test_the_markdown_names_what_failed_and_what_to_do():
+    text = report.as_markdown(bad_judgement())
+    assert text.startswith("## ❌ Gate failed: ")
+    assert "**✗ +100.0%**" in text
+    assert "a\\|b" in text
+    assert "- **m, latency, batch 8: not sure**" in text
+    assert "What to do:" in text
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
+
+
+def test_the_junit_file_counts_what_it_holds():
+    root = ElementTree.fromstring(report.as_junit(bad_judgement()))
+    cases = root.findall(".//testcase")
+    suite = root.find("testsuite")
+    assert int(suite.get("tests")) == len(cases)
+    assert int(suite.get("failures")) == len(root.findall(".//failure")) == 3
+    assert int(suite.get("skipped")) == len(root.findall(".//skipped"))
+    failure = next(c for c in cases if c.get("classname") == "x").find("failure")
+    assert "killed" in failure.get("message")
+
+
+def test_the_worst_check_is_the_judgement():
+    assert bad_judgement().verdict == "failed"
+    unsure = judge(Measured({"m": GOOD}, {"m": beside(1.0, 1.1, 1.2)}, SETUP), BASELINE)
+    assert unsure.verdict == "not sure"
+    assert judge(Measured({"m": GOOD}, setup=SETUP), BASELINE).verdict == "passed"
+
+
+# Which artifact is whose successor
+
+
+def files(folder: Path, *names: str) -> list[Path]:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    return [folder / name for name in names]
+
+
+def test_former_artifacts_are_found_by_name(tmp_path):
+    new = files(tmp_path / "new", "a.onnx", "b.onnx")
+    old = files(tmp_path / "old", "a.onnx", "c.onnx")
+    assert match_former(new, [tmp_path / "old"]) == {new[0]: old[0]}
+    assert match_former(new[:1], old[1:]) == {new[0]: old[1]}  # one and one, whatever the names
+    assert match_former(new, old[1:]) == {}
+    with pytest.raises(UsageError, match="no such file"):
+        match_former(new, [tmp_path / "nowhere"])
+
+
+def test_former_artifacts_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    new = files(tmp_path / "new", "x/m.onnx", "y/m.onnx")
+    old = files(tmp_path / "old", "y/m.onnx", "x/m.onnx")
+    assert match_former(new, old) == {new[0]: old[1], new[1]: old[0]}
+    assert match_former(new, old[:1]) == {new[1]: old[0]}
+    both = files(tmp_path / "other", "m.onnx")
+    assert match_former(new, both) == {}  # it could be that of either
+    deep = files(tmp_path / "tree", "base/x/m.onnx", "base/y/m.onnx")
+    assert match_former(new[:1], deep) == {new[0]: deep[0]}

@@ -1,0 +1,123 @@
+"""The store of a run survives what befalls the process that writes it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from infer.records.store import RESULTS, SCHEMA_VERSION, Store, read_records
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a closed run of three records."""
+    store = Store(tmp_path / "run")
+    store.add("run", seed=3)
+    store.add("burst", artifact="größe", seconds=[0.25, 1e-7])
+    store.add("end", interrupted=False)
+    store.close()
+    return store.folder
+
+
+def test_records_come_back_in_order(run):
+    assert read_records(run) == [
+        {"schema": SCHEMA_VERSION, "kind": "run", "seed": 3},
+        {
+            "schema": SCHEMA_VERSION,
+            "kind": "burst",
+            "artifact": "größe",
+            "seconds": [0.25, 1e-7],
+        },
+        {"schema": SCHEMA_VERSION, "kind": "end", "interrupted": False},
+    ]
+
+
+def test_every_record_is_in_the_file_at_once(tmp_path):
+    store = Store(tmp_path)
+    for count in range(1, 4):
+        store.add("burst", turn=count)
+
+        assert len(read_records(tmp_path)) == count
+    store.close()
+
+
+def test_records_outlive_a_killed_process(tmp_path, root):
+    code = (
+        "import os, pathlib, sys; from infer.records.store import Store\n"
+        "store = Store(pathlib.Path(sys.argv[1]))\n"
+        "store.add('run', seed=3)\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], env=os.environ | {"PYTHONPATH": str(root)}
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert [record["seed"] for record in read_records(tmp_path)] == [3]
+
+
+def test_a_run_is_never_written_over(run):
+    before = (run / RESULTS).read_bytes()
+
+    with pytest.raises(FileExistsError):
+        Store(run)
+    assert (run / RESULTS).read_bytes() == before
+
+
+def test_last_line_that_was_cut_off_is_dropped_wherever_it_was_cut(run):
+    file = run / RESULTS
+    content = file.read_bytes()
+    whole = read_records(run)
+    begin = content.rindex(b"\n", 0, -1) + 1
+    for end in range(begin, len(content) - 1):
+        file.write_bytes(content[:end])
+
+        assert read_records(run) == whole[:2]
+
+
+def test_whole_last_line_counts_without_its_end(run):
+    file = run / RESULTS
+    whole = read_records(run)
+    file.write_bytes(file.read_bytes().rstrip())
+
+    assert read_records(run) == whole
+
+
+def test_damaged_line_before_the_last_is_refused(run):
+    file = run / RESULTS
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], lines[1][:-5], lines[2]]) + "\n")
+
+    with pytest.raises(ValueError, match="line 2 is not JSON") as caught:
+        read_records(run)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "schema", [0, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, None, str(SCHEMA_VERSION)]
+)
+def test_other_schema_is_refused(run, schema):
+    file = run / RESULTS
+    file.write_text(json.dumps({"schema": schema, "kind": "run"}) + "\n")
+
+    with pytest.raises(ValueError, match=f"schema {schema}, this program reads") as caught:
+        read_records(run)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["[]", "3", "null", '"text"'])
+def test_line_that_is_no_object_is_refused(run, line):
+    file = run / RESULTS
+    file.write_text(line + "\n" + file.read_text())
+
+    with pytest.raises(ValueError) as caught:
+        read_records(run)
+    assert str(file) in str(caught.value)
+
+
+def test_folder_without_a_run(tmp_path):
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_records(tmp_path)

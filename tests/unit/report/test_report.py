@@ -1,0 +1,286 @@
+"""`report`, `choose` and `compare`, on real runs of the fake runtime."""
+
+import csv
+import io
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from report_fixtures import HOSTILE
+
+from infer.report.plots import curves
+from infer.report.samples import find_evidence
+from infer.results.recorded_run import read_run
+from infer.stats.ratios import change_of, ratio_of
+
+pytest_plugins = ("report_fixtures",)
+
+
+class Page(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.parts, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.parts.append(data)
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop() != tag:
+            pass
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.parts).split())
+
+
+@pytest.fixture(scope="module")
+def page(small_runs, run_cli, tmp_path_factory):
+    out = tmp_path_factory.mktemp("page") / "report.html"
+    done = run_cli("report", small_runs.first, "--out", out, cwd=out.parent)
+    assert done.returncode == 0, done.stderr
+    return Page(out.read_text())
+
+
+def test_the_page_has_the_answer_the_figures_and_the_commands(page):
+    for text in (
+        "The answer",
+        "fastest single sample",
+        "highest throughput",
+        "smallest memory",
+        "no code on load",
+        "Accuracy by class",
+        "broken: load_error",
+        "Samples that differ",
+        "Environment",
+    ):
+        assert text in page.text
+    assert page.text.count("python -m infer run") == 4
+    kinds = [tag for tag, _ in page.tags]
+    assert kinds.count("h1") == 1
+    assert kinds.count("figure") >= 3  # two kinds of calls and the batches
+
+
+def test_nothing_of_the_page_lies_elsewhere(page):
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "object", "base")
+        for name in ("src", "href"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("data:image/png;base64,", "#"))
+
+
+def test_what_artifacts_are_called_is_text(page):
+    assert HOSTILE in page.text
+    assert not any("onerror" in attributes for _, attributes in page.tags)
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert images  # the samples that differ
+    assert all(attributes["alt"].startswith("sample ") for attributes in images)
+
+
+def test_a_screen_reader_is_told_what_is_what(page):
+    assert dict(page.tags[0][1]).get("lang") == "en" or ("html", {"lang": "en"}) in page.tags
+    kinds = [tag for tag, _ in page.tags]
+    assert kinds.count("table") == kinds.count("caption")
+    assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
+    pictures = [a for tag, a in page.tags if tag == "svg" and a.get("role") == "img"]
+    assert pictures
+    assert all("fast" in a["aria-label"] for a in pictures)
+
+
+def test_figures_by_class_are_left_out_for_outputs_of_another_run(small_runs, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(small_runs.first, copy)
+    run = read_run(copy)
+    rows = [row for row in run.summary.rows if row.artifact == "fast"]
+    assert find_evidence(run, rows, [0]).classes.titles == ["fast"]
+    output = next((copy / "outputs" / "fast").glob("*.npy"))
+    np.save(output, np.roll(np.load(output), 1, axis=1))
+    found = find_evidence(run, rows, [0])
+    assert found.classes is None
+    assert "not those of the records" in " ".join(found.missing)
+
+
+def test_pictures_are_left_out_where_the_inputs_have_changed(small_runs, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(small_runs.first, copy)
+    text = (copy / "results.jsonl").read_text()
+    sha256 = json.loads(text.splitlines()[0])["inputs_sha256"]
+    (copy / "results.jsonl").write_text(text.replace(sha256, "0" * 64))
+    run = read_run(copy)
+    found = find_evidence(run, run.summary.rows, [0])
+    assert not found.pictures
+    assert "have changed" in found.missing[0]
+
+
+def test_csv_has_numbers_a_line_for_every_kind_of_calls(small_runs, run_cli, tmp_path):
+    done = run_cli("report", small_runs.first, "--format", "csv", cwd=tmp_path)
+    lines = list(csv.DictReader(io.StringIO(done.stdout)))
+    slow = {line["calls"]: line for line in lines if line["artifact"] == "slow"}
+    assert {"batch 1", "batch 4"} <= slow.keys()
+    assert 0.004 <= float(slow["batch 1"]["call_s"]) < 0.1
+    assert float(slow["batch 1"]["ratio"]) > 1.3
+    (broken,) = (line for line in lines if line["artifact"] == "broken")
+    assert (broken["outcome"], broken["call_s"]) == ("load_error", "")
+
+
+def test_latex_and_markdown(small_runs, run_cli, tmp_path):
+    done = run_cli("report", small_runs.first, "--format", "latex", cwd=tmp_path)
+    assert done.stdout.count(r"\begin{tabular}") == done.stdout.count(r"\end{tabular}") >= 4
+    body = [line for line in done.stdout.splitlines() if not line.startswith("%")]
+    assert not re.search(r"(?<!\\)[%_#]", "\n".join(body))
+    shown = run_cli("report", small_runs.first, "--format", "markdown", cwd=tmp_path)
+    assert shown.stdout == (small_runs.first / "report.md").read_text()
+
+
+def test_several_runs_make_one_page(small_runs, run_cli, tmp_path):
+    done = run_cli("report", small_runs.first, small_runs.second, "--out", "-", cwd=tmp_path)
+    page = Page(done.stdout)
+    links = [a["href"] for tag, a in page.tags if tag == "a" and a["href"].startswith("#run")]
+    targets = {a.get("id") for tag, a in page.tags if tag == "article"}
+    assert {link[1:] for link in links} == targets == {"run-1", "run-2"}
+
+
+@pytest.mark.parametrize("command", [("report",), ("choose",), ("compare", ".")])
+def test_what_is_no_run_is_said_in_a_line(command, run_cli, tmp_path):
+    done = run_cli(*command, tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_records_that_are_not_whole_are_said_in_a_line(run_cli, tmp_path):
+    (tmp_path / "results.jsonl").write_text('{"schema": 2, "kind": "run"}\n')
+    done = run_cli("report", tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "not those of a whole run" in done.stderr
+
+
+def choose(run_cli, run, *options, status):
+    done = run_cli("choose", run, *options, "--json", "-", cwd=run)
+    assert done.returncode == status, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    return found["answer"], {one["artifact"]: one for one in found["verdicts"]}
+
+
+def test_choose_names_the_one_that_fits(small_runs, run_cli):
+    answer, verdicts = choose(
+        run_cli, small_runs.first, "--p90", "100ms", "--no-code-on-load", status=0
+    )
+    assert answer["best"] == "fast"
+    assert answer["next_best"] == "slow"
+    assert answer["cost"]["value"] > 1.3
+    assert "parity_fail" in verdicts[HOSTILE]["reasons"][0]
+    assert verdicts["broken"]["standing"] == "falls out"
+
+
+def test_choose_says_why_the_others_fall_out(small_runs, run_cli):
+    rows = {row.artifact: row for row in read_run(small_runs.first).summary.rows}
+    slow = rows["slow"].timings["batch 1"].percentiles_s["p90"]
+    limit = f"{slow * 0.999:.6f}s"
+    answer, verdicts = choose(run_cli, small_runs.first, "--p90", limit, status=0)
+    assert answer["best"] == "fast"
+    assert answer["next_best"] is None
+    assert verdicts["slow"]["reasons"][0].startswith("p90 ")
+
+
+def test_choose_says_that_the_run_cannot_tell(small_runs, run_cli):
+    answer, verdicts = choose(run_cli, small_runs.first, "--p99", "1s", status=4)
+    assert answer is None
+    assert "it needs 662 calls" in verdicts["fast"]["reasons"][0]
+    assert "--resume" in verdicts["fast"]["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        ("--memory", "1KB"),
+        ("--size", "1B"),
+        ("--start", "0.1ms"),
+        ("--min-accuracy", "0.99"),
+        ("--throughput", "1000000"),
+    ],
+)
+def test_choose_finds_none_that_fits(limit, small_runs, run_cli):
+    answer, verdicts = choose(run_cli, small_runs.first, *limit, status=1)
+    assert answer is None
+    assert {one["standing"] for one in verdicts.values()} == {"falls out"}
+
+
+def test_choose_reads_sizes_and_times_as_people_write_them(small_runs, run_cli):
+    done = run_cli("choose", small_runs.first, "--p95", "soon", cwd=small_runs.first)
+    assert done.returncode == 2
+    assert "soon" in done.stderr
+
+
+def test_a_run_agrees_with_itself(small_runs, run_cli):
+    run = small_runs.first
+    done = run_cli("compare", run, run, "--json", "-", cwd=run)
+    found = json.loads(done.stdout)
+    assert found["speeds"]
+    assert {one["verdict"] for one in found["speeds"]} == {"agree"}
+    assert all(one["change"]["value"] == pytest.approx(1) for one in found["speeds"])
+    assert found["environment"] == found["artifacts"] == []
+
+
+def test_compare_finds_what_changed(small_runs, run_cli):
+    runs = small_runs.first, small_runs.second
+    done = run_cli("compare", *runs, "--json", "-", cwd=small_runs.first)
+    found = json.loads(done.stdout)
+    changed = {(one["of"], one["what"]) for one in found["artifacts"]}
+    assert ("slow", "sha256") in changed
+    assert ("fast", "sha256") not in changed
+    slow = {one["point"]: one for one in found["speeds"] if one["artifact"] == "slow"}
+    assert slow["batch 1"]["change"]["value"] > 1.7
+    assert slow["batch 1"]["verdict"] == "differ"
+    shown = run_cli("compare", *runs, cwd=small_runs.first)
+    assert "Times alone are not compared" in shown.stdout
+
+
+# Arithmetic
+
+
+def test_a_change_holds_the_truth_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    held = 0
+    for _ in range(2000):
+        before = random.normal(0.1, 0.02, 6)
+        after = random.normal(0.1 + np.log(1.05), 0.06, 10)
+        change = change_of(before, after)
+        held += change.low <= 1.05 <= change.high
+    assert 0.935 < held / 2000 < 0.965
+
+
+def test_a_change_has_no_interval_where_a_run_has_one_generation():
+    change = change_of([0.0], [np.log(2), np.log(2)])
+    assert change.value == pytest.approx(2)
+    assert change.low is None
+
+
+def test_equal_differences_have_an_interval_of_no_width():
+    change = change_of([0.1, 0.1], [0.1, 0.1])
+    assert change.low == change.high == 1
+
+
+def test_more_comparisons_make_a_change_less_sure():
+    one, ten = (change_of([0.0, 0.1, 0.2], [0.3, 0.4, 0.5], n) for n in (1, 10))
+    assert ten.low < one.low < one.high < ten.high
+    assert one.value == pytest.approx(ratio_of([0.3]).value)
+
+
+def test_curves_stand_where_their_values_are():
+    plot = curves("t", "x", "y", {"a": {1: 10.0, 100: 1000.0}, "b": {1: 5.0}}, {1: "1", 100: "100"})
+    (line,) = plot.lines  # of one point there is no curve
+    (x0, y0), (x1, y1) = line.points
+    assert 0 < x0 < x1 < 100
+    assert 0 < y1 < y0 < 100  # from the top
+    assert len(plot.y_ticks) >= 3
