@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
 
     from .api import LoadedModel
-    from .gate.evaluation import Check, Judgement, Verdict
+    from .gating.evaluation import Check, Judgement, Verdict
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,7 +73,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     gate = config.stash.get(_GATE, None)
     if gate is None or gate.judgement is None:
         return
-    from .gate import report as gate_report
+    from .gating import report as gate_report
 
     terminalreporter.section("exported models")
     terminalreporter.line(gate_report.headline(gate.judgement))
@@ -134,7 +134,7 @@ class _Gate:
     def _labels(self) -> list[str]:
         """Labels of the artifacts that there are and that the baseline has."""
         from .cli.planning import plan_of
-        from .gate.baseline import read_baseline
+        from .gating.baseline import read_baseline
 
         try:
             there = [label for label, _ in plan_of(self.options).artifacts]
@@ -184,7 +184,7 @@ class _Artifacts(pytest.Collector):
 
     def collect(self) -> list[pytest.Item]:
         """A test for each artifact and each kind of check."""
-        from .gate.margins import DEFAULTS
+        from .gating.margins import DEFAULTS
 
         artifacts = [_Artifact.from_parent(self, name=name) for name in self._gate.names]
         return [
@@ -211,7 +211,7 @@ class _CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail or skip as the gate judged."""
-        from .gate.evaluation import Verdict
+        from .gating.evaluation import Verdict
 
         assert self.parent
         checks = self._gate.checks(self.parent.name, self.name)

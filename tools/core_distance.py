@@ -25,10 +25,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from infer.diagnostics.self_test_artifacts import INPUT, SHAPE, write_onnx  # noqa: E402
-from infer.runtimes import onnx  # noqa: E402
-from infer.runtimes.base import Options  # noqa: E402
-from infer.stats.ratios import level  # noqa: E402
+from infer.diagnostics.self_test_artifacts import (
+    INPUT,
+    SHAPE,
+    write_onnx,
+)
+from infer.runtimes import onnx
+from infer.runtimes.base import Options
+from infer.stats.ratios import level
 
 WORDS = 20_000
 LINE = 16  # of 8 bytes: two words are on cache lines of their own, and on no neighbouring ones

@@ -36,9 +36,16 @@ from scipy import stats
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from infer.artifacts.artifact import Artifact, open_artifact  # noqa: E402
-from infer.stats.ratios import ratio_of  # noqa: E402
-from infer.worker.client import WorkerProcess, _environment, _spoken  # noqa: E402
+from infer.artifacts.artifact import (
+    Artifact,
+    open_artifact,
+)
+from infer.stats.ratios import ratio_of
+from infer.worker.client import (
+    WorkerProcess,
+    _environment,
+    _spoken,
+)
 
 BATCHES = (1, 128)
 BURST_S = {1: 0.06, 128: 0.2}

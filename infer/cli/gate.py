@@ -17,10 +17,10 @@ from ..artifacts.artifact import open_artifact
 from ..artifacts.discovery import find
 from ..errors import ArtifactError, MeasurementError, UsageError
 from ..exit_status import FAILED, INTERRUPTED, NOT_SURE, OK
-from ..gate import report
-from ..gate.baseline import Baseline, read_baseline
-from ..gate.evaluation import Judgement, Measured, Verdict, judge, measured, new_baseline
-from ..gate.margins import DEFAULTS, MEANING, Margins, check_margin
+from ..gating import report
+from ..gating.baseline import Baseline, read_baseline
+from ..gating.evaluation import Judgement, Measured, Verdict, judge, measured, new_baseline
+from ..gating.margins import DEFAULTS, MEANING, Margins, check_margin
 from ..measure.plan import Plan
 from ..outcome import Outcome
 from ..records.store import Record, Store, read_records

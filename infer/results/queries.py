@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 
 from ..records.store import Record
-from ..stats.ratios import (
-    paired_differences,
-)
+from ..stats.ratios import paired_differences
 from .percentiles import percentile
 from .record_index import _Found
 

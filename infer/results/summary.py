@@ -7,9 +7,7 @@ from typing import Any
 
 from ..records.protocol import Protocol
 from ..records.store import Record
-from ..stats.ratios import (
-    Ratio,
-)
+from ..stats.ratios import Ratio
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,19 @@ from typing import Any
 # OpenVINO imports its converter, and that what reports its use; a worker needs neither.
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 
-import numpy as np  # noqa: E402
-import openvino as ov  # noqa: E402
+import numpy as np
+import openvino as ov
 
-from ..tensors.signature import Signature, TensorSpec  # noqa: E402
-from .base import Arrays, Options, Setting, chosen  # noqa: E402
+from ..tensors.signature import (
+    Signature,
+    TensorSpec,
+)
+from .base import (
+    Arrays,
+    Options,
+    Setting,
+    chosen,
+)
 
 _CPU = "CPU"
 SETTINGS = (

@@ -12,16 +12,31 @@ from typing import Any
 # holds one runtime, with its time to import and its memory alone.
 sys.modules.setdefault("jax", None)  # type: ignore[arg-type]
 
-import tensorflow as tf  # noqa: E402
-from tensorflow.python.framework.convert_to_constants import (  # noqa: E402
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from ..formats.saved_model.reader import tags_of  # noqa: E402
-from ..tensors.signature import Signature, TensorSpec  # noqa: E402
-from . import tf_placement  # noqa: E402
-from .base import TF32, Arrays, Model, Options, Setting, choose, chosen, tf32_used  # noqa: E402
-from .saved_model_session import SessionModel, dtype_name  # noqa: E402
+from ..formats.saved_model.reader import tags_of
+from ..tensors.signature import (
+    Signature,
+    TensorSpec,
+)
+from . import tf_placement
+from .base import (
+    TF32,
+    Arrays,
+    Model,
+    Options,
+    Setting,
+    choose,
+    chosen,
+    tf32_used,
+)
+from .saved_model_session import (
+    SessionModel,
+    dtype_name,
+)
 
 SETTINGS = (
     # "frozen" turns the variables into constants, which the graph optimizer can then fold.

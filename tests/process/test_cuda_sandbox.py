@@ -81,7 +81,9 @@ def looked_around(stand_in, tmp_path_factory, fake_artifact):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LD_LIBRARY_PATH", str(stand_in))
         patch.setattr(cuda_start, "_started", {})
-        patch.setattr("infer.worker.client._BOOTSTRAP", project / "infer" / "bootstrap.py")
+        patch.setattr(
+            "infer.sandbox.launcher._BOOTSTRAP", project / "infer" / "sandbox" / "bootstrap.py"
+        )
         for name in ELSEWHERE:
             patch.setenv(name, "/somewhere/else")
         for device in ("cpu", "cuda"):
@@ -223,7 +225,7 @@ def test_which_devices_a_worker_may_write(tmp_path):
         f"""
 import json
 from pathlib import Path
-from infer import isolation
+from infer.sandbox import isolation
 isolation._DEVICE_FOLDER = Path({str(devices)!r})
 Path("own").mkdir()
 assert isolation.isolate(Path("own"), cuda=True)["writes"] is None
@@ -271,7 +273,7 @@ def test_each_layer_keeps_an_abstract_name_of_others_out_of_reach(tmp_path, clos
             tmp_path,
             f"""
 import json, socket
-from infer import isolation
+from infer.sandbox import isolation
 from infer.sandbox.system_calls import system_call
 version = system_call(isolation._CREATE_RULESET, None, 0, 1)
 isolation.isolate(None, cuda=True, layers=[{closed!r}])

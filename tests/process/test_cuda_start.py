@@ -73,9 +73,11 @@ def refusing_filter(with_driver, tmp_path):
     """A filter that refuses what the driver needs, as that of a worker on the CPU does."""
     project = tmp_path / "project"
     shutil.copytree(ROOT / "infer", project / "infer")
-    filter_ = project / "infer" / "seccomp.py"
+    filter_ = project / "infer" / "sandbox" / "seccomp.py"
     filter_.write_text(filter_.read_text().replace('{"socket": _LISTENER} if cuda', "{} if cuda"))
-    with_driver.setattr("infer.sandbox.cuda_layers._BOOTSTRAP", project / "infer" / "bootstrap.py")
+    with_driver.setattr(
+        "infer.sandbox.launcher._BOOTSTRAP", project / "infer" / "sandbox" / "bootstrap.py"
+    )
 
 
 @pytest.mark.usefixtures("refusing_filter")
@@ -132,7 +134,7 @@ def test_the_driver_is_started_once_before_the_workers(with_driver, on_cuda, mon
         assert answer["cuda"]["version"] == "13.0"
 
     # Modules may be compiled meanwhile, which is another process.
-    assert sum("infer.sandbox.cuda_start" in command for (command,) in runs) == 1
+    assert sum("sandbox.cuda_start" in command for (command,) in runs) == 1
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_a_kernel_without_landlock_still_has_no_network(tmp_path):
 import json, socket, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from infer import isolation
+from infer.sandbox import isolation
 isolation._CREATE_RULESET = 999
 found = isolation.isolate(Path.cwd())
 try:
@@ -211,7 +211,7 @@ print(json.dumps(found))
 def test_a_reader_may_write_nowhere(tmp_path):
     module = tmp_path / "infer"
     shutil.copytree(ROOT / "infer", module)
-    (module / "reading.py").write_text(
+    (module / "sandbox" / "reader_process.py").write_text(
         "def main(arguments):\n    open(arguments[0], 'w').write('x')\n"
     )
 
@@ -219,8 +219,8 @@ def test_a_reader_may_write_nowhere(tmp_path):
         [
             sys.executable,
             "-I",
-            module / "bootstrap.py",
-            "infer.sandbox.reader_process",
+            module / "sandbox" / "bootstrap.py",
+            "sandbox.reader_process",
             tmp_path / "written",
         ],
         cwd=tmp_path,
@@ -246,4 +246,4 @@ def test_modules_that_were_not_compiled_are_compiled_once(tmp_path, fake_artifac
     )
 
     kept = {Path(file.name).name.partition(".")[0] for file in project.rglob("*.pyc")}
-    assert {"worker", "fake", "bytecode"} <= kept
+    assert {"server", "fake", "bytecode"} <= kept

@@ -3,7 +3,7 @@
 import pytest
 from test_summary import RUN, outcome, whole
 
-from infer.gate.evaluation import measured
+from infer.gating.evaluation import measured
 from infer.results.summarizing import summarize
 
 # Four generations; the former ones are slower and faster than their successors.

@@ -358,7 +358,8 @@ def probe(tmp_path_factory, root, run_cli, fake_artifact, inputs_file):
             def load(path, options):
                 child = subprocess.Popen(["sleep", "600"])
                 found = {name: importlib.util.find_spec(name) is not None
-                         for name in ("train", "export", "worker", "numpy", "infer.worker.server")}
+                         for name in ("train", "export", "infer", "worker", "numpy",
+                                      "exportbench.worker.server")}
                 seen = {"found": found, "child": child.pid, "environment": dict(os.environ),
                         "imported": sorted(sys.modules), "cores": len(os.sched_getaffinity(0))}
                 open("seen.json", "w").write(json.dumps(seen))  # in the one folder it may
@@ -386,9 +387,10 @@ def test_worker_sees_the_runner_and_not_the_code_that_trained_or_exported(probe)
     assert probe["found"] == {
         "train": False,
         "export": False,
+        "infer": False,  # by its folder's name
         "worker": False,  # the runner's modules are in its package only
         "numpy": True,
-        "infer.worker.server": True,
+        "exportbench.worker.server": True,
     }
 
 

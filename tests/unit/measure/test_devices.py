@@ -15,7 +15,7 @@ from rich.console import Console
 import infer
 from infer.cli import doctor, main
 from infer.errors import UsageError
-from infer.gate.evaluation import measured
+from infer.gating.evaluation import measured
 from infer.measure import devices
 from infer.measure.devices import Use, choose, parse_device, visible
 from infer.outcome import Failure, Outcome

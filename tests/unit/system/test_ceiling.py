@@ -115,7 +115,7 @@ def test_a_machine_without_a_driver_says_so(monkeypatch):
 
 
 def test_a_process_that_fails_is_told_of(monkeypatch):
-    monkeypatch.setattr("infer.system.roofline._BOOTSTRAP", "missing.py")
+    monkeypatch.setattr("infer.sandbox.launcher._BOOTSTRAP", "missing.py")
     found = roofline.measure("cpu", threads=1)
     assert "missing.py" in found["failed"]["flops_per_s"]
 

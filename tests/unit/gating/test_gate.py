@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from infer.gate import report
 from scipy.optimize import minimize_scalar
 
 from infer.cli.gate import match_former
 from infer.errors import BaselineError, UsageError
-from infer.gate import report
-from infer.gate.baseline import Baseline, Facts, read_baseline
-from infer.gate.evaluation import Measured, Pair, Verdict, judge, new_baseline
-from infer.gate.margins import DEFAULTS, Margins, check_margin
+from infer.gating.baseline import Baseline, Facts, read_baseline
+from infer.gating.evaluation import Measured, Pair, Verdict, judge, new_baseline
+from infer.gating.margins import DEFAULTS, Margins, check_margin
 from infer.parity import predictions
 from infer.stats.accuracy import paired_difference
 from infer.stats.ratios import Ratio
