@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from infer.gate import report
 from scipy.optimize import minimize_scalar
 
 from infer.cli.gate import match_former
 from infer.errors import BaselineError, UsageError
+from infer.gating import report
 from infer.gating.baseline import Baseline, Facts, read_baseline
 from infer.gating.evaluation import Measured, Pair, Verdict, judge, new_baseline
 from infer.gating.margins import DEFAULTS, Margins, check_margin
