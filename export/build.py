@@ -23,7 +23,7 @@ from infer.artifacts.manifest import Manifest, write_manifest
 from infer.errors import UsageError
 from infer.outcome import Failure
 from infer.parity.comparing import compare
-from infer.runtimes.registry import RUNTIMES, takers
+from infer.runtimes.registry import RUNTIMES, runtimes_for
 from infer.sandbox.cuda_start import seeing
 from infer.sandbox.trust import remember
 from infer.system.interpreters import python_of, python_with
@@ -113,7 +113,7 @@ def _python(exporter: Exporter, device: str) -> str:
     Raises:
         ExportError: there is none.
     """
-    runtime = RUNTIMES[takers(exporter.format)[0]]
+    runtime = RUNTIMES[runtimes_for(exporter.format)[0]]
     try:
         python = python_with(exporter.needs)
         if device == "cuda":

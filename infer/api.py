@@ -33,7 +33,7 @@ from .parity import comparing
 from .records.protocol import DEFAULT_TIMEOUT_S
 from .results.summarizing import summarize
 from .results.summary import Summary
-from .runtimes.registry import RUNTIMES, takers
+from .runtimes.registry import RUNTIMES, runtimes_for
 from .sandbox import trust as trusting
 from .system import machine
 from .system.interpreters import parse_interpreters
@@ -201,7 +201,7 @@ def _place(device: str, format_name: str) -> tuple[str, str | None]:
             raise ValueError("auto is for runs: say cpu, cuda, or cuda:N for one of the cards")
     except ValueError as error:
         raise UsageError(f"device={device!r}: {error}") from None
-    return devices.place(device, takers(format_name)[0])
+    return devices.place(device, runtimes_for(format_name)[0])
 
 
 def run(

@@ -36,7 +36,7 @@ def find(root: Path) -> Iterator[Path]:
             yield folder / file
 
 
-def named(path: Path) -> list[Path]:
+def artifacts_at(path: Path) -> list[Path]:
     """The artifacts that a path names: what is below a folder, or else the path itself."""
     return list(find(path)) or [path]
 

@@ -23,7 +23,7 @@ from ..errors import ArtifactError
 from ..exit_status import NOT_MEASURED, OK
 from ..measure import devices
 from ..outcome import Failure, Outcome
-from ..runtimes.registry import RUNTIMES, SERVING, WITH_SIGNATURES, takers
+from ..runtimes.registry import RUNTIMES, SERVING, WITH_SIGNATURES, runtimes_for
 from ..sandbox import reader_process, trust
 from ..system import machine as environment
 from ..system import nvml
@@ -190,12 +190,12 @@ def artifact_state(
     """
     try:
         artifact = open_artifact(path)
-        if not takers(artifact.format):
+        if not runtimes_for(artifact.format):
             raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
         check_files(artifact)
     except ArtifactError as error:
         return ArtifactState(str(path), "", Outcome.LOAD_ERROR, str(error))
-    runtime = takers(artifact.format)[0]
+    runtime = runtimes_for(artifact.format)[0]
     expires, expiry = _expiry(artifact, now or datetime.now(UTC))
     remedy = "export it again before it no longer loads" if expiry else ""
     outcome, reason = Outcome.OK, ""

@@ -30,7 +30,7 @@ from ..measure import devices
 from ..measure.session import Progress
 from ..outcome import Failure
 from ..quantities import parse_bytes
-from ..runtimes.registry import RUNTIMES, takers
+from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import trust
 from ..system import nvml
 from . import trust_option
@@ -164,7 +164,9 @@ def _admitted(paths: list[Path], options: argparse.Namespace) -> list[Artifact]:
 
 def _uses(artifacts: list[Artifact]) -> dict[str, devices.Use]:
     """The runtimes of the artifacts; of all formats where none are named."""
-    names = [takers(artifact.format)[0] for artifact in artifacts if takers(artifact.format)]
+    names = [
+        runtimes_for(artifact.format)[0] for artifact in artifacts if runtimes_for(artifact.format)
+    ]
     names = names or [name for name in RUNTIMES if name != "fake"]
     return {name: devices.Use(name) for name in names}
 

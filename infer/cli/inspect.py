@@ -16,7 +16,7 @@ from ..artifacts.files import files_of
 from ..artifacts.integrity import check_files, fingerprint
 from ..exit_status import OK
 from ..formats.description import Description
-from ..runtimes.registry import RUNTIMES, takers
+from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import reader_process
 from ..system.interpreters import versions
 from ..tensors.signature import Signature, TensorSpec
@@ -92,7 +92,7 @@ def inspect(path: Path) -> Inspection:
     manifest = artifact.manifest
     runtimes = tuple(
         {"name": name, "versions": versions(name), "install": RUNTIMES[name].install}
-        for name in takers(artifact.format)
+        for name in runtimes_for(artifact.format)
     )
     return Inspection(
         path=str(path),

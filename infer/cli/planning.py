@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 
 from ..artifacts.artifact import open_artifact
-from ..artifacts.discovery import discover, label_paths, named
+from ..artifacts.discovery import artifacts_at, discover, label_paths
 from ..errors import ArtifactError, UsageError
 from ..inputs.loading import read_inputs
 from ..measure import devices
 from ..measure.plan import Plan
 from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
-from ..runtimes.registry import RUNTIMES, WITH_SIGNATURES, takers
+from ..runtimes.registry import RUNTIMES, WITH_SIGNATURES, runtimes_for
 from ..sandbox import trust
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
@@ -98,7 +98,7 @@ def artifacts_of(paths: list[Path]) -> tuple[tuple[str, Path], ...]:
         paths = _found(ARTIFACTS)
     expanded: list[Path] = []
     for path in paths:
-        for found in named(path):
+        for found in artifacts_at(path):
             if found not in expanded:
                 expanded.append(found)
     return tuple((label, path) for path, label in label_paths(expanded))
@@ -129,8 +129,8 @@ def _with_variants(
             raise UsageError(
                 f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(RUNTIMES)}"
             )
-        if match[2] == "runtime" and match[3] not in takers(match[1]):
-            raise UsageError(f"--try {text}: choose one of {', '.join(takers(match[1]))}")
+        if match[2] == "runtime" and match[3] not in runtimes_for(match[1]):
+            raise UsageError(f"--try {text}: choose one of {', '.join(runtimes_for(match[1]))}")
         tried.append((match[1], match[2], match[3]))
     pythons = parse_interpreters(options.python)
     result: list[tuple[str, Path]] = []
@@ -139,7 +139,7 @@ def _with_variants(
     for label, path in artifacts:
         own = _format_of(path)
         common: dict[str, Any] = {}
-        if options.runtime in takers(own):
+        if options.runtime in runtimes_for(own):
             common["runtime"] = options.runtime
         if label in signatures or (None in signatures and own in WITH_SIGNATURES):
             common["signature"] = signatures.get(label, signatures.get(None))
@@ -168,7 +168,7 @@ def uses_of(
     found = {}
     for label, path in artifacts:
         setup = setups.get(label, {})
-        runtimes = takers(_format_of(path))
+        runtimes = runtimes_for(_format_of(path))
         if runtimes:
             runtime = setup.get("runtime", runtimes[0])
             found[label] = devices.Use(runtime, setup.get("python"))
@@ -194,7 +194,7 @@ def _format_of(path: Path) -> str:
 
 
 def _runtime_is_missing(format_name: str) -> bool:
-    runtimes = takers(format_name)
+    runtimes = runtimes_for(format_name)
     return bool(runtimes) and python_of(runtimes[0]) is None
 
 

@@ -14,7 +14,7 @@ from ..errors import ArtifactError, DamagedError
 from .aotinductor import reader as aotinductor
 from .jax_export import reader as jax_export
 from .litert import reader as litert
-from .mapped import mapped
+from .map_file import map_file
 from .onnx import reader as onnx
 from .openvino import reader as openvino
 from .protobuf import Message
@@ -142,7 +142,7 @@ def _in_file(path: Path) -> tuple[str, Path]:
         return _in_archive(path), path
     if openvino.version_of(head) is not None:
         return "openvino", path
-    return _in_bytes(path, mapped(path)), path
+    return _in_bytes(path, map_file(path)), path
 
 
 def _in_bytes(path: Path, data: memoryview) -> str:

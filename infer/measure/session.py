@@ -23,7 +23,7 @@ from ..parity import comparing
 from ..records.store import Store
 from ..results.queries import resolution
 from ..results.summarizing import summarize
-from ..runtimes.registry import RUNTIMES, takers
+from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox.trust import admit
 from ..system import machine, nvml, roofline
 from ..tensors.outputs import without_rows
@@ -155,7 +155,7 @@ class Run:
         try:
             artifact = open_artifact(path, label)
             told = {"format": artifact.format}
-            if not takers(artifact.format):
+            if not runtimes_for(artifact.format):
                 raise ArtifactError(
                     f"{path}: no runtime for the format '{artifact.format}' "
                     f"(there are {', '.join(RUNTIMES)})"

@@ -88,6 +88,6 @@ WITH_SIGNATURES = ("saved-model", "litert")
 SERVING = "serving_default"
 
 
-def takers(format_name: str) -> list[str]:
+def runtimes_for(format_name: str) -> list[str]:
     """The runtimes that take a format; the first is the one that is used by default."""
     return [name for name, runtime in RUNTIMES.items() if format_name in runtime.formats]

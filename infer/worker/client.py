@@ -25,7 +25,7 @@ from ..artifacts.manifest import Manifest
 from ..outcome import Failure, Outcome
 from ..runtimes.base import ALLOCATOR, TF32_OVERRIDE
 from ..runtimes.memory_errors import last_words, says_out_of_memory
-from ..runtimes.registry import RUNTIMES, takers
+from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_layers, cuda_start
 from ..sandbox.isolation import HOME
 from ..sandbox.launcher import command_of
@@ -161,7 +161,7 @@ class WorkerProcess:
 
     def _have_compiled(self) -> bool:
         """See to it once that Python keeps the modules compiled; whether that took a new start."""
-        runtime = RUNTIMES[self._spec.get("runtime") or takers(self._spec["format"])[0]]
+        runtime = RUNTIMES[self._spec.get("runtime") or runtimes_for(self._spec["format"])[0]]
         known = self._python, runtime.module
         if known in _compiled:
             return False
@@ -324,7 +324,7 @@ class WorkerProcess:
 
 
 def _python_of(format_name: str, device: str, setup: Mapping[str, Any]) -> str:
-    runtime = setup.get("runtime") or takers(format_name)[0]
+    runtime = setup.get("runtime") or runtimes_for(format_name)[0]
     return python_of(runtime, device) or sys.executable  # which says what is missing
 
 

@@ -34,7 +34,7 @@ from ..inputs.state import looped
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model, Options
 from ..runtimes.memory_errors import is_out_of_memory
-from ..runtimes.registry import RUNTIMES, takers
+from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..stats.steadiness import Steadiness
 from ..tensors.differences import differences
 from ..tensors.outputs import UnevenError, write_arrays, write_outputs
@@ -73,7 +73,7 @@ class Worker:
     ) -> None:
         self.spec = spec
         self._isolation = isolation
-        self.runtime = RUNTIMES[spec.get("runtime") or takers(spec["format"])[0]]
+        self.runtime = RUNTIMES[spec.get("runtime") or runtimes_for(spec["format"])[0]]
         self._started_ns = started_ns
         self._bare_rss = _memory("VmRSS")
         self._model: Model | None = None  # as it is called: see infer.worker.calls

@@ -28,7 +28,7 @@ from ...exit_status import WRONG_USAGE
 from ...inputs.loading import read_inputs
 from ...outcome import Failure, Outcome
 from ...records.store import read_records
-from ...runtimes.registry import RUNTIMES, takers
+from ...runtimes.registry import RUNTIMES, runtimes_for
 from ...sandbox import cuda_layers, trust
 from ...sandbox.cuda_start import seeing
 from ...system import machine as environment
@@ -111,7 +111,7 @@ def export(setting: Setting) -> Result:
 def runtimes(setting: Setting) -> Result:
     """The runtimes of the artifacts, or all: versions, what each can run on here, or why not."""
     formats = {open_artifact(path).format for path in setting.artifacts}
-    names = [name for format_name in formats for name in takers(format_name)]
+    names = [name for format_name in formats for name in runtimes_for(format_name)]
     names = [name for name in names or RUNTIMES if name != "fake"]
     with (
         tempfile.TemporaryDirectory(prefix="exportbench-") as scratch,

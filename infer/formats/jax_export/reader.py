@@ -12,7 +12,7 @@ from ...errors import DamagedError
 from ...tensors.signature import Signature, TensorSpec
 from ..description import Description
 from ..flatbuffer import Table
-from ..mapped import mapped
+from ..map_file import map_file
 
 # Numbers of slots, as in JAX's serialization.fbs.
 _VERSION, _NAME, _IN_TREE, _IN_AVALS, _OUT_TREE, _OUT_AVALS, _DEVICES_16 = range(7)
@@ -46,7 +46,7 @@ def describe(path: Path) -> Description:
     Raises:
         ArtifactError: it is damaged.
     """
-    root = Table.root(mapped(path))
+    root = Table.root(map_file(path))
     module = root.data(_MODULE)
     producer = re.match(rb"ML\xefR.{1,10}?(StableHLO_v[\d.]+|MLIR[\w.-]*)\x00", module[:80], re.S)
     devices = root.number(_DEVICES, "I") or root.number(_DEVICES_16, "h", 1)

@@ -9,7 +9,7 @@ from ...errors import ArtifactError, DamagedError
 from ...tensors.signature import Signature, TensorSpec
 from ..description import Description
 from ..flatbuffer import Table
-from ..mapped import mapped
+from ..map_file import map_file
 from .operators import NAMES
 
 # Numbers of slots, as in LiteRT's schema.fbs.
@@ -35,7 +35,7 @@ def describe(path: Path) -> Description:
     Raises:
         ArtifactError: it is damaged.
     """
-    model = Table.root(mapped(path))
+    model = Table.root(map_file(path))
     graphs = model.tables(_SUBGRAPHS)
     if model.length(_OUTSIDE):
         raise ArtifactError(f"{path}: keeps weights in files of their own, which is not taken")

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import ArtifactError, DamagedError
 from ...tensors.signature import Signature, TensorSpec
 from ..description import Description
-from ..mapped import mapped
+from ..map_file import map_file
 from ..protobuf import Message
 from ..safe_paths import beside
 
@@ -61,7 +61,7 @@ def describe(path: Path) -> Description:
     Raises:
         ArtifactError: it is damaged.
     """
-    data = mapped(path)
+    data = map_file(path)
     if bytes(data[4:8]) == b"ORTM":
         note = "ONNX Runtime's own form of a graph; only ONNX Runtime reads it"
         return Description("onnx", "ORT", "", {}, {}, {}, notes=(note,))
@@ -74,7 +74,7 @@ def external_files(path: Path) -> list[Path]:
     Raises:
         ArtifactError: the file is damaged, or names one outside of its folder.
     """
-    data = mapped(path)
+    data = map_file(path)
     if bytes(data[4:8]) == b"ORTM":
         return []
     names = {_external(tensor) for tensor in _tensors(Message(data))} - {None}

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import ArtifactError
 from ...tensors.signature import Signature, TensorSpec
 from ..description import Description
-from ..mapped import mapped
+from ..map_file import map_file
 from ..protobuf import Message
 from ..safe_paths import beside
 
@@ -58,7 +58,7 @@ def describe(path: Path) -> Description:
     file = path / "saved_model.pb"
     if not file.is_file():
         raise ArtifactError(f"{path}: its graph is written as text (saved_model.pbtxt), not read")
-    return _describe(Message(mapped(file)).messages(_META_GRAPHS), path)
+    return _describe(Message(map_file(file)).messages(_META_GRAPHS), path)
 
 
 def tags_of(path: Path) -> list[str] | None:
@@ -72,7 +72,7 @@ def tags_of(path: Path) -> list[str] | None:
     file = path / "saved_model.pb"
     if not file.is_file():
         return None
-    graphs = Message(mapped(file)).messages(_META_GRAPHS)
+    graphs = Message(map_file(file)).messages(_META_GRAPHS)
     tags = [graph.message(_INFO).strings(_TAGS) for graph in graphs]
     return tags[_serving(tags)] if tags else None
 
@@ -85,7 +85,7 @@ def check_assets(path: Path) -> None:
     """
     file = path / "saved_model.pb"
     if file.is_file():
-        for graph in Message(mapped(file)).messages(_META_GRAPHS):
+        for graph in Message(map_file(file)).messages(_META_GRAPHS):
             for asset in graph.messages(_ASSETS):
                 beside(file, asset.string(2), path / "assets")
 

@@ -6,7 +6,7 @@ import mmap
 from pathlib import Path
 
 
-def mapped(path: Path) -> memoryview:
+def map_file(path: Path) -> memoryview:
     """The bytes of a file, mapped into memory; they are let go with the last part of them."""
     with path.open("rb") as file:
         try:
