@@ -15,7 +15,7 @@ from export.build import Built, ExportError, build, not_installed
 from export.compiling import device_to_compile_for, missing_compiler
 from export.evaluation import Evaluation, resized, write_evaluation
 from export.exporters import EXPORTERS, choose
-from export.weights_at_hand import (
+from export.weight_sources import (
     PRETRAINED,
     TRAINED,
     Source,
@@ -23,7 +23,7 @@ from export.weights_at_hand import (
     find_sources,
     own_training,
     read_source,
-    told_apart,
+    with_unique_names,
 )
 from infer.errors import UsageError
 from infer.system.machine import cores
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         device = device_to_compile_for(options.device)
-        formats = _at_hand(options.format, device)
+        formats = _available_formats(options.format, device)
         jobs = _of_sizes(_jobs(options, formats), options.size)
         evaluations = _evaluations([source for source, _ in jobs], options)
     except (ValueError, WeightsError, DataError, UsageError) as error:
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _at_hand(asked: list[str], device: str) -> list[str]:
+def _available_formats(asked: list[str], device: str) -> list[str]:
     """The formats that are asked for; of all, those that this machine can compile for a device.
 
     Of those that are installed, all whose frameworks are; what is left out is said.
@@ -126,18 +126,18 @@ def _at_hand(asked: list[str], device: str) -> list[str]:
 
 def _jobs(options: argparse.Namespace, formats: list[str]) -> list[Job]:
     if options.weights:
-        named = told_apart([read_source(path) for path in options.weights])
-        return _once([(source, name) for source in named for name in formats])
+        named = with_unique_names([read_source(path) for path in options.weights])
+        return _without_repeats([(source, name) for source in named for name in formats])
     trained = find_sources(TRAINED)
-    at_hand = trained + find_sources(PRETRAINED)
-    if not at_hand:
+    available = trained + find_sources(PRETRAINED)
+    if not available:
         raise WeightsError(
             f"no weights in {TRAINED} or {PRETRAINED}: train some with 'python -m train', "
             "or name a file"
         )
     jobs: list[Job] = []
     if options.comparison in ("same", "both"):
-        jobs += [(best(at_hand), name) for name in formats]
+        jobs += [(best(available), name) for name in formats]
     if options.comparison in ("own", "both"):
         jobs += [
             (source, name)
@@ -145,8 +145,10 @@ def _jobs(options: argparse.Namespace, formats: list[str]) -> list[Job]:
             for name in formats
             if EXPORTERS[name].framework == source.framework
         ]
-    sources = told_apart([source for source, _ in jobs])
-    return _once([(source, name) for source, (_, name) in zip(sources, jobs, strict=True)])
+    sources = with_unique_names([source for source, _ in jobs])
+    return _without_repeats(
+        [(source, name) for source, (_, name) in zip(sources, jobs, strict=True)]
+    )
 
 
 def _of_sizes(jobs: list[Job], sizes: list[int] | None) -> list[Job]:
@@ -156,7 +158,7 @@ def _of_sizes(jobs: list[Job], sizes: list[int] | None) -> list[Job]:
     return [(replace(source, side=size), name) for source, name in jobs for size in sizes]
 
 
-def _once(jobs: list[Job]) -> list[Job]:
+def _without_repeats(jobs: list[Job]) -> list[Job]:
     return list({(source.sha256, name): (source, name) for source, name in jobs}.values())
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from export.compiling import card_to_compile_for, missing_compiler
 from export.evaluation import Evaluation
 from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
-from export.one import CHECKED_BATCHES
-from export.weights_at_hand import Source
+from export.weight_sources import Source
+from export.worker import CHECKED_BATCHES
 from infer.artifacts.artifact import Artifact
 from infer.artifacts.manifest import Manifest, write_manifest
 from infer.errors import UsageError
@@ -158,7 +158,7 @@ def _export(
     environment |= WITHOUT_CUDA if device == "cpu" else seeing(card_to_compile_for())
     try:
         done = subprocess.run(
-            [python, "-m", "export.one", str(job)],
+            [python, "-m", "export.worker", str(job)],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,

@@ -19,11 +19,11 @@ from train.card import use_card
 from train.data import DATASETS, ROOT_VARIABLE, DataError, Dataset, load_dataset, training_batches
 from train.frameworks import EXTRAS, NEEDS, python_of
 from train.metrics import calibration, confusion, seven_metrics
+from train.monitor import Monitor
 from train.option_types import at_least
 from train.quiet import quiet_stderr
 from train.recipe import FRAMEWORKS, PROFILES, SIZES, Recipe
 from train.record import PROFILE_NOTICES, environment, write_record
-from train.watch import Watch
 from train.weights import WeightsError, load_weights
 
 INTERRUPTED = 130
@@ -117,7 +117,7 @@ def _train(framework: str, options: argparse.Namespace) -> int:
             remedy = f"pip install '.[train,{EXTRAS[framework]}]'"
             print(f"error: {package} is not installed: {remedy}", file=sys.stderr)
             return 2
-    recipe = Recipe.of(options.profile, size=options.size, seed=options.seed).changed(
+    recipe = Recipe.from_profile(options.profile, size=options.size, seed=options.seed).changed(
         epochs=options.epochs, train_images=options.train_images
     )
     data = load_dataset(options.dataset, size=options.size, root=options.data_root)
@@ -147,14 +147,14 @@ def _train(framework: str, options: argparse.Namespace) -> int:
         print(f"*** {notice}", file=sys.stderr)
     steps = len(training_batches(data.train, recipe, 0))
     started = time.perf_counter()
-    with Watch(framework, recipe.epochs, steps, path) as watch:
-        script.train(recipe, data, watch, start)
+    with Monitor(framework, recipe.epochs, steps, path) as monitor:
+        script.train(recipe, data, monitor, start)
     seconds = time.perf_counter() - started
-    if watch.best is None:
+    if monitor.checkpoint.best is None:
         print(f"{framework}: interrupted in the first epoch, nothing kept", file=sys.stderr)
         return INTERRUPTED
 
-    weights = watch.best_weights()
+    weights = monitor.checkpoint.load()
     logits = script.predict(weights, data.test, recipe)
     metrics = _show(framework, data, " ".join(notices), logits)
     record = {
@@ -163,7 +163,7 @@ def _train(framework: str, options: argparse.Namespace) -> int:
         "dataset": data.describe(),
         "notices": notices,
         "started_from": start_hash,
-        **watch.describe(),
+        **monitor.describe(),
         "test_metrics": metrics,
         "test_confusion": confusion(logits, data.test.labels),
         "test_calibration": asdict(calibration(logits, data.test.labels)),
@@ -172,7 +172,7 @@ def _train(framework: str, options: argparse.Namespace) -> int:
         "environment": environment(framework),
     }
     print(f"saved {path} and {write_record(path, record).name}")
-    return INTERRUPTED if watch.interrupted else 0
+    return INTERRUPTED if monitor.interrupted else 0
 
 
 def _show(framework: str, data: Dataset, notice: str | None, logits: Any) -> dict[str, float]:

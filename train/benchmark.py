@@ -25,11 +25,11 @@ from train import synthetic
 from train.card import use_card
 from train.data import COUNTS, Dataset, Split
 from train.frameworks import python_of
+from train.monitor import Monitor
 from train.option_types import at_least
 from train.quiet import quiet_stderr
 from train.recipe import SIZES, Recipe
 from train.record import machine
-from train.watch import Watch
 from train.weights import Weights
 
 IMAGES = 1024
@@ -37,10 +37,10 @@ BATCH = Recipe().batch_size
 ALL_IMAGES = sum(COUNTS.values())
 # For the three epochs of a loop; one that takes longer is not tried again.
 LIMIT_S = 180.0
-Train = Callable[[Recipe, Dataset, Watch, Weights | None], None]
+Train = Callable[[Recipe, Dataset, Monitor, Weights | None], None]
 
 
-def torch_plain(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+def torch_plain(recipe: Recipe, data: Dataset, monitor: Monitor, start: Weights | None) -> None:
     """A DataLoader of float images in PyTorch's default layout."""
     import torch
     from torch import nn
@@ -61,19 +61,19 @@ def torch_plain(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | No
     images = torch.from_numpy(data.train.images).permute(0, 3, 1, 2).contiguous().float() / 255
     dataset = TensorDataset(images, torch.from_numpy(data.train.labels))
     loader = DataLoader(dataset, recipe.batch_size, shuffle=True, drop_last=True)
-    for _ in watch.epochs():
+    for _ in monitor.epochs():
         model.train()
         for batch, labels in loader:
             loss = nn.functional.cross_entropy(model(batch), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            watch.step(loss.detach())
-        watch.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
+            monitor.step(loss.detach())
+        monitor.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
 
 
 def keras_plain(
-    recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None, *, xla: bool = False
+    recipe: Recipe, data: Dataset, monitor: Monitor, start: Weights | None, *, xla: bool = False
 ) -> None:
     """`fit` on float images in memory."""
     import keras
@@ -87,18 +87,18 @@ def keras_plain(
         jit_compile=xla,
     )
     images = data.train.images.astype(np.float32) / 255
-    for _ in watch.epochs():
+    for _ in monitor.epochs():
         model.fit(images, data.train.labels, batch_size=recipe.batch_size, verbose=0)
-        watch.step(0.0)
-        watch.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
+        monitor.step(0.0)
+        monitor.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
 
 
-def keras_xla(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+def keras_xla(recipe: Recipe, data: Dataset, monitor: Monitor, start: Weights | None) -> None:
     """The same, compiled by XLA."""
-    keras_plain(recipe, data, watch, start, xla=True)
+    keras_plain(recipe, data, monitor, start, xla=True)
 
 
-def flax_plain(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+def flax_plain(recipe: Recipe, data: Dataset, monitor: Monitor, start: Weights | None) -> None:
     """A step under `nnx.jit`, nothing donated."""
     import jax
     import optax
@@ -124,13 +124,13 @@ def flax_plain(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | Non
         optimizer.update(model, gradients)
         return loss  # type: ignore[no-any-return]
 
-    for epoch in watch.epochs():
+    for epoch in monitor.epochs():
         for images, labels in training_batches(data.train, recipe, epoch):
-            watch.step(step(model, optimizer, images, labels))
-        watch.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
+            monitor.step(step(model, optimizer, images, labels))
+        monitor.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
 
 
-def flax_scan(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+def flax_scan(recipe: Recipe, data: Dataset, monitor: Monitor, start: Weights | None) -> None:
     """A whole epoch in one `lax.scan`, the images on the device."""
     import jax
     import optax
@@ -160,12 +160,12 @@ def flax_scan(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None
 
         return jax.lax.scan(body, state, order)
 
-    for epoch in watch.epochs():
+    for epoch in monitor.epochs():
         order = np.random.default_rng(epoch).permutation(len(data.train))
         state, losses = epoch_step(state, order.reshape(-1, recipe.batch_size))
-        watch.step(losses[-1])
+        monitor.step(losses[-1])
         nnx.update((model, optimizer), state)
-        watch.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
+        monitor.end_epoch(np.zeros((len(data.val), 8)), data.val.labels, get_weights(model))
 
 
 # "ours" stands for the train function of train_<framework>.py.
@@ -188,9 +188,9 @@ def measure(framework: str, variant: str, images: int) -> float:
         if train is None:
             train = importlib.import_module(f"train.train_{framework}").train
         steps = images // recipe.batch_size
-        with Watch("", recipe.epochs, steps, Path(folder) / "weights.safetensors") as watch:
-            train(recipe, data, watch, None)
-    return min(epoch.seconds for epoch in watch.history[1:])
+        with Monitor("", recipe.epochs, steps, Path(folder) / "weights.safetensors") as monitor:
+            train(recipe, data, monitor, None)
+    return min(epoch.seconds for epoch in monitor.history[1:])
 
 
 def peak_memory(framework: str, images: int) -> float:
@@ -206,8 +206,8 @@ def peak_memory(framework: str, images: int) -> float:
     use_card()
     with quiet_stderr(), tempfile.TemporaryDirectory() as folder:
         train = importlib.import_module(f"train.train_{framework}").train
-        with Watch("", 1, 1, Path(folder) / "weights.safetensors") as watch:
-            train(recipe, data, watch, None)
+        with Monitor("", 1, 1, Path(folder) / "weights.safetensors") as monitor:
+            train(recipe, data, monitor, None)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 

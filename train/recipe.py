@@ -40,17 +40,17 @@ LEARNING_RATE = 3e-3
 # What "best" adds to the paper's method. A blood cell has no up and no left, so that each of the
 # eight symmetries of the square gives another true image. Decay of the kernels only, decoupled
 # from Adam's step (Loshchilov and Hutter, 2019): a normalization's scale needs none. The weights
-# that are judged are a running average over about a hundred steps, one epoch.
+# that are evaluated are an exponential moving average over about a hundred steps, one epoch.
 BEST_WEIGHT_DECAY = 0.05
-BEST_AVERAGING = 0.99
+BEST_EMA_DECAY = 0.99
 
 # All three frameworks must divide by the same denominator: PyTorch and optax add 1e-8,
 # Keras 1e-7.
 ADAM_EPSILON = 1e-8
 
 # Activations of one step are held for the backward pass, about 32 bytes for each pixel
-# and filter. A step of more pixels than this is taken in parts whose gradients
-# are averaged, which keeps training at 224 pixels below 6 GB.
+# and filter. A step of more pixels than this is split into accumulation steps whose
+# gradients are averaged, which keeps training at 224 pixels below 6 GB.
 PIXELS_PER_STEP = 2**19
 
 
@@ -69,7 +69,7 @@ class Recipe:
         learning_rate: Adam's first step size; it falls to zero along half a cosine.
         symmetries: whether each image is turned and mirrored at random, anew in every epoch.
         weight_decay: of the kernels, times the step size, at each step.
-        averaging: share of the running average of the weights that each step keeps; 0 for the
+        ema_decay: of the exponential moving average of the weights, by optimizer step; 0 for the
             weights as they are.
     """
 
@@ -82,10 +82,10 @@ class Recipe:
     learning_rate: float = LEARNING_RATE
     symmetries: bool = False
     weight_decay: float = 0.0
-    averaging: float = 0.0
+    ema_decay: float = 0.0
 
     @classmethod
-    def of(cls, profile: str, *, size: int = 28, seed: int = 0) -> Recipe:
+    def from_profile(cls, profile: str, *, size: int = 28, seed: int = 0) -> Recipe:
         """The recipe of a profile: "quick", "paper" or "best"."""
         if profile == "paper":
             return cls(profile=profile, size=size, seed=seed)
@@ -96,7 +96,7 @@ class Recipe:
                 seed=seed,
                 symmetries=True,
                 weight_decay=BEST_WEIGHT_DECAY,
-                averaging=BEST_AVERAGING,
+                ema_decay=BEST_EMA_DECAY,
             )
         if profile == "quick":
             return cls(profile=profile, size=size, seed=seed, epochs=2, train_images=3200)
@@ -120,6 +120,11 @@ class Recipe:
         while images > 1 and images * self.size**2 > PIXELS_PER_STEP:
             images //= 2
         return images
+
+    @property
+    def accumulation_steps(self) -> int:
+        """Forward and backward passes whose gradients make one step of the optimizer."""
+        return self.batch_size // self.micro_batch
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe with the constants of this module, for the record."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from train.data import Batches, Dataset, Split, optimizer_steps, training_batches
 from train.keras_resnet import get_weights, resnet, set_weights
+from train.monitor import Monitor
 from train.recipe import ADAM_EPSILON, Recipe
-from train.watch import Watch
 from train.weights import Weights
 
 
@@ -36,56 +36,56 @@ class _Sequence(keras.utils.PyDataset):
         return self.batches[index]
 
 
-class _Watcher(keras.callbacks.Callback):
-    """Tells the watch what `fit` does."""
+class _MonitorCallback(keras.callbacks.Callback):
+    """Tells the monitor what `fit` does."""
 
-    def __init__(self, watch: Watch, batches: _Sequence, val: Split, recipe: Recipe) -> None:
+    def __init__(self, monitor: Monitor, batches: _Sequence, val: Split, recipe: Recipe) -> None:
         super().__init__()
-        self.watch, self.batches, self.val, self.recipe = watch, batches, val, recipe
+        self.monitor, self.batches, self.val, self.recipe = monitor, batches, val, recipe
         self.seen = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.watch.start_epoch()
+        self.monitor.start_epoch()
         self.batches.start(epoch)
         self.seen = 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # Keras reports the mean over the epoch so far; the loss of this step is its growth.
         seen = (batch + 1) * float((logs or {})["loss"])
-        self.watch.step(seen - self.seen)
+        self.monitor.step(seen - self.seen)
         self.seen = seen
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logits = _logits(self.model, self.val, self.recipe)
-        self.watch.end_epoch(logits, self.val.labels, get_weights(self.model))
+        self.monitor.end_epoch(logits, self.val.labels, get_weights(self.model))
 
 
 class _Cosine(keras.optimizers.schedules.CosineDecay):
     """By steps of the optimizer; Keras counts batches, before gradients are accumulated."""
 
-    def __init__(self, learning_rate: float, steps: int, parts: int) -> None:
+    def __init__(self, learning_rate: float, steps: int, accumulation_steps: int) -> None:
         super().__init__(learning_rate, steps)
-        self.parts = parts
+        self.accumulation_steps = accumulation_steps
 
     def __call__(self, step: Any) -> Any:
-        return super().__call__(step // self.parts)
+        return super().__call__(step // self.accumulation_steps)
 
 
-def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
-    """Train by the recipe, from the weights given or new ones; `watch` keeps the best."""
+def train(recipe: Recipe, data: Dataset, monitor: Monitor, start: Weights | None) -> None:
+    """Train by the recipe, from the weights given or new ones; `monitor` keeps the best."""
     model = resnet(recipe.size, recipe.seed)
     if start:
         set_weights(model, start)
-    parts = recipe.batch_size // recipe.micro_batch
+    accumulation_steps = recipe.accumulation_steps
     steps = optimizer_steps(data.train, recipe)
     optimizer = keras.optimizers.AdamW(
-        _Cosine(recipe.learning_rate, steps, parts),
+        _Cosine(recipe.learning_rate, steps, accumulation_steps),
         epsilon=ADAM_EPSILON,
         weight_decay=recipe.weight_decay,
-        gradient_accumulation_steps=parts if parts > 1 else None,
-        use_ema=bool(recipe.averaging),
-        # Keras takes the average on at every part of a batch.
-        ema_momentum=recipe.averaging ** (1 / parts),
+        gradient_accumulation_steps=accumulation_steps if accumulation_steps > 1 else None,
+        use_ema=bool(recipe.ema_decay),
+        # Keras updates the average at every accumulation step.
+        ema_momentum=recipe.ema_decay ** (1 / accumulation_steps),
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(
@@ -95,13 +95,13 @@ def train(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) ->
         jit_compile=False,
     )
     batches = _Sequence(data.train, recipe)
-    # Before the watcher, which judges the average.
-    averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.averaging else []
+    # Before the monitor's callback, which evaluates the average.
+    ema_callbacks = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.ema_decay else []
     model.fit(
         batches,
         epochs=recipe.epochs,
         shuffle=False,  # the batches have their own order
-        callbacks=[*averaging, _Watcher(watch, batches, data.val, recipe)],
+        callbacks=[*ema_callbacks, _MonitorCallback(monitor, batches, data.val, recipe)],
         verbose=0,
     )
 

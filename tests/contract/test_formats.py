@@ -17,7 +17,7 @@ from infer.outcome import Failure, Outcome
 from infer.tensors.outputs import read_outputs
 from infer.worker.client import WorkerProcess
 
-pytest_plugins = ("stranger_fixtures",)
+pytest_plugins = ("third_party_fixtures",)
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((5, 4), dtype=np.float32)
@@ -87,8 +87,10 @@ def spec_of(loaded, kind="inputs"):
 
 
 class TestSavedModel:
-    def test_signature_is_chosen(self, strangers, worker):
-        loaded, outputs = worker(strangers("tensorflow") / "several", {"x": X}, signature="score")
+    def test_signature_is_chosen(self, third_party_models, worker):
+        loaded, outputs = worker(
+            third_party_models("tensorflow") / "several", {"x": X}, signature="score"
+        )
 
         assert spec_of(loaded) == {"x": ("float32", [None, 4])}
         close(outputs["from"], X @ WEIGHTS)
@@ -100,23 +102,23 @@ class TestSavedModel:
             ("other", "no signature 'other' (there are: both, score)"),
         ],
     )
-    def test_no_signature_is_guessed(self, strangers, worker, wanted, reason):
+    def test_no_signature_is_guessed(self, third_party_models, worker, wanted, reason):
         with pytest.raises(Failure, match=r"signature") as caught:
-            worker(strangers("tensorflow") / "several", signature=wanted)
+            worker(third_party_models("tensorflow") / "several", signature=wanted)
 
         assert caught.value.outcome == Outcome.LOAD_ERROR
         assert reason in caught.value.reason
 
-    def test_text_and_a_table(self, strangers, worker):
-        loaded, outputs = worker(strangers("tensorflow") / "words", {"word": WORDS})
+    def test_text_and_a_table(self, third_party_models, worker):
+        loaded, outputs = worker(third_party_models("tensorflow") / "words", {"word": WORDS})
 
         assert spec_of(loaded) == {"word": ("string", [None])}
         assert outputs["number"].tolist() == [1, 2, 0]
         assert outputs["upper"].tolist() == ["CAT", "DOG", "FISH"]
         assert "Lookup" in loaded["notes"][0]
 
-    def test_state_is_kept_and_said(self, strangers, worker):
-        loaded, outputs = worker(strangers("tensorflow") / "counter", {"x": X[:, 0]})
+    def test_state_is_kept_and_said(self, third_party_models, worker):
+        loaded, outputs = worker(third_party_models("tensorflow") / "counter", {"x": X[:, 0]})
 
         close(outputs["total"], X[:, 0] + 1)
         assert "AssignAddVariableOp" in loaded["notes"][0]
@@ -129,8 +131,8 @@ class TestSavedModel:
             ("tf1-unfed", "x", "a placeholder which is not an input"),
         ],
     )
-    def test_of_tensorflow_1(self, strangers, worker, name, key, why):
-        path = strangers("tensorflow") / name
+    def test_of_tensorflow_1(self, third_party_models, worker, name, key, why):
+        path = third_party_models("tensorflow") / name
         loaded, outputs = worker(path, {key: X}, signature="predict")
 
         close(outputs["scores"], X @ WEIGHTS)
@@ -142,8 +144,8 @@ class TestSavedModel:
 
 
 class TestLiteRT:
-    def test_batches(self, strangers, worker):
-        folder = strangers("tensorflow")
+    def test_batches(self, third_party_models, worker):
+        folder = third_party_models("tensorflow")
         free, expected = worker(folder / "free.tflite", {"image": IMAGES})
         single, outputs = worker(folder / "single.tflite", {"image": IMAGES})
 
@@ -152,28 +154,30 @@ class TestLiteRT:
         assert free["notes"] == []
         assert single["notes"] == ["made for a batch of 1, resized to others"]
 
-    def test_a_batch_that_cannot_be_resized_stays(self, strangers, worker):
-        loaded, outputs = worker(strangers("tensorflow") / "rigid.tflite", {"image": IMAGES[:1]})
+    def test_a_batch_that_cannot_be_resized_stays(self, third_party_models, worker):
+        loaded, outputs = worker(
+            third_party_models("tensorflow") / "rigid.tflite", {"image": IMAGES[:1]}
+        )
 
         assert spec_of(loaded) == {"image": ("float32", [1, 8, 8, 1])}
         assert spec_of(loaded, "outputs") == {"probabilities": ("float32", [1, 3])}
         close(outputs["probabilities"].sum(), 1)
 
-    def test_state_is_as_the_file_has_it_at_the_first_call(self, strangers, worker):
+    def test_state_is_as_the_file_has_it_at_the_first_call(self, third_party_models, worker):
         x = np.ones((1, 2), np.float32)
-        loaded, outputs = worker(strangers("tensorflow") / "running.tflite", {"x": x})
+        loaded, outputs = worker(third_party_models("tensorflow") / "running.tflite", {"x": x})
 
         assert spec_of(loaded) == {"x": ("float32", [1, 2])}
         close(outputs["total"], x)
 
-    def test_a_batch_is_left_where_it_is_asked_for(self, strangers, worker):
-        path = strangers("tensorflow") / "single.tflite"
+    def test_a_batch_is_left_where_it_is_asked_for(self, third_party_models, worker):
+        path = third_party_models("tensorflow") / "single.tflite"
         loaded, _ = worker(path, settings={"batch": "fixed"})
 
         assert spec_of(loaded) == {"image": ("float32", [1, 8, 8, 1])}
 
-    def test_quantised(self, strangers, worker):
-        folder = strangers("tensorflow")
+    def test_quantised(self, third_party_models, worker):
+        folder = third_party_models("tensorflow")
         _, expected = worker(folder / "free.tflite", {"image": IMAGES})
         loaded, outputs = worker(folder / "int8.tflite", {"image": IMAGES})
 
@@ -182,8 +186,8 @@ class TestLiteRT:
         # Eight bits for numbers in 0..1, through three layers.
         np.testing.assert_allclose(outputs["probabilities"], expected["probabilities"], atol=0.1)
 
-    def test_quantised_and_raw(self, strangers, worker):
-        path = strangers("tensorflow") / "int8.tflite"
+    def test_quantised_and_raw(self, third_party_models, worker):
+        path = third_party_models("tensorflow") / "int8.tflite"
         image = (IMAGES * 255 - 128).astype(np.int8)
         loaded, outputs = worker(path, {"image": image}, settings={"tensors": "raw"})
 
@@ -192,10 +196,10 @@ class TestLiteRT:
 
 
 class TestTorchScript:
-    def test_scalars_tuples_and_several_outputs(self, strangers, worker):
+    def test_scalars_tuples_and_several_outputs(self, third_party_models, worker):
         y, z = X[:, :3], X[:, 0]
         loaded, outputs = worker(
-            strangers("torch") / "scalars.pt",
+            third_party_models("torch") / "scalars.pt",
             {"x": y, "scale": np.array(2.0), "state.0": y, "state.1": z},
         )
 
@@ -206,31 +210,35 @@ class TestTorchScript:
         close(outputs["output_1.0"], z + 1)
         close(outputs["output_1.1"], (3 * y).sum(1))
 
-    def test_whole_numbers_in_and_a_dictionary_out(self, strangers, worker):
-        _, outputs = worker(strangers("torch") / "words.pt", {"ids": np.array([[1, 2], [3, 4]])})
+    def test_whole_numbers_in_and_a_dictionary_out(self, third_party_models, worker):
+        _, outputs = worker(
+            third_party_models("torch") / "words.pt", {"ids": np.array([[1, 2], [3, 4]])}
+        )
 
         assert outputs["mean"].shape == (2, 4)
         assert outputs["largest"].tolist() == outputs["mean"].argmax(1).tolist()
 
-    def test_another_method(self, strangers, worker):
+    def test_another_method(self, third_party_models, worker):
         _, outputs = worker(
-            strangers("torch") / "words.pt", {"ids": np.ones((2, 7), np.int64)}, signature="size"
+            third_party_models("torch") / "words.pt",
+            {"ids": np.ones((2, 7), np.int64)},
+            signature="size",
         )
 
         assert outputs["output_0"].tolist() == [7, 7]
 
-    def test_state_is_kept_and_said(self, strangers, worker):
-        loaded, outputs = worker(strangers("torch") / "counter.pt", {"x": X})
+    def test_state_is_kept_and_said(self, third_party_models, worker):
+        loaded, outputs = worker(third_party_models("torch") / "counter.pt", {"x": X})
 
         close(outputs["output_0"], X + 1)
         assert loaded["notes"] == ["keeps state from call to call"]
 
 
 class TestTorchExport:
-    def test_tuples_dictionaries_and_fixed_numbers(self, strangers, worker):
+    def test_tuples_dictionaries_and_fixed_numbers(self, third_party_models, worker):
         x, whole = X[:, :2], np.arange(5)
         loaded, outputs = worker(
-            strangers("torch") / "pairs.pt2", {"x": x, "pair_0": x, "pair_1": whole}
+            third_party_models("torch") / "pairs.pt2", {"x": x, "pair_0": x, "pair_1": whole}
         )
 
         assert {name: kind for name, (kind, _) in spec_of(loaded).items()} == {
@@ -243,21 +251,23 @@ class TestTorchExport:
         close(outputs["z.0"], x + 1)
         close(outputs["z.1"], whole)
 
-    def test_state_is_kept_and_said(self, strangers, worker):
-        loaded, outputs = worker(strangers("torch") / "counter.pt2", {"x": X})
+    def test_state_is_kept_and_said(self, third_party_models, worker):
+        loaded, outputs = worker(third_party_models("torch") / "counter.pt2", {"x": X})
 
         close(outputs["output_0"], X + 1)
         assert loaded["notes"] == ["keeps state from call to call"]
 
     @pytest.mark.parametrize("where", ["sample inputs", "weights", "weights as they once were"])
-    def test_pickles_in_it_are_refused_and_not_opened(self, strangers, worker, tmp_path, where):
+    def test_pickles_in_it_are_refused_and_not_opened(
+        self, third_party_models, worker, tmp_path, where
+    ):
         sprung = tmp_path / "sprung"
 
         class Trap:
             def __reduce__(self):
                 return os.mkdir, (str(sprung),)
 
-        with zipfile.ZipFile(strangers("torch") / "counter.pt2") as source:
+        with zipfile.ZipFile(third_party_models("torch") / "counter.pt2") as source:
             parts = {name: source.read(name) for name in source.namelist()}
         name = next(n for n in parts if n.endswith("data/sample_inputs/model.pt"))
         if where == "weights as they once were":
@@ -280,10 +290,10 @@ class TestTorchExport:
 
 
 class TestJaxExport:
-    def test_pytrees(self, strangers, worker):
+    def test_pytrees(self, third_party_models, worker):
         x, whole = X[:, :3], np.ones((5, 2), np.int32)
         inputs = {"input_0.x": x, "input_1.0": x, "input_1.1": whole, "scale": np.float32(2)}
-        loaded, outputs = worker(strangers("jax") / "tree.jax", inputs)
+        loaded, outputs = worker(third_party_models("jax") / "tree.jax", inputs)
 
         assert list(spec_of(loaded)) == list(inputs)
         assert spec_of(loaded)["input_1.1"] == ("int32", ["batch", 2])
@@ -291,9 +301,9 @@ class TestJaxExport:
         close(outputs["rest.0"], 2 * whole)
         close(outputs["rest.1"], (3 * x).sum(1))
 
-    def test_complex_numbers_of_128_bits(self, strangers, worker):
+    def test_complex_numbers_of_128_bits(self, third_party_models, worker):
         values = np.array([[1 / 3, 2j]])
-        _, outputs = worker(strangers("jax") / "wide.jax", {"input_0": values})
+        _, outputs = worker(third_party_models("jax") / "wide.jax", {"input_0": values})
 
         assert outputs["output_0"].dtype == np.complex128
         np.testing.assert_allclose(outputs["output_0"], values * 2 + 1j, rtol=1e-15)
@@ -305,15 +315,15 @@ class TestJaxExport:
             ("sharded.jax", "made for 2 devices, here is 1"),
         ],
     )
-    def test_refused_by_name(self, strangers, worker, name, reason):
+    def test_refused_by_name(self, third_party_models, worker, name, reason):
         with pytest.raises(Failure) as caught:
-            worker(strangers("jax") / name)
+            worker(third_party_models("jax") / name)
 
         assert caught.value.outcome == Outcome.UNSUPPORTED
         assert reason in caught.value.reason
 
-    def test_sharded_where_devices_suffice(self, strangers, worker, monkeypatch):
-        path = strangers("jax") / "sharded.jax"
+    def test_sharded_where_devices_suffice(self, third_party_models, worker, monkeypatch):
+        path = third_party_models("jax") / "sharded.jax"
         monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
         _, outputs = worker(path, {"input_0": X[:4, :2]}, fresh=True)
 
@@ -323,51 +333,59 @@ class TestJaxExport:
 class TestOnnx:
     @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
     @pytest.mark.parametrize("name", ["plain", "outside.onnx"])
-    def test_in_either_runtime(self, strangers, worker, name, runtime):
-        loaded, outputs = worker(strangers("onnx") / name, {"x": X}, runtime=runtime)
+    def test_in_either_runtime(self, third_party_models, worker, name, runtime):
+        loaded, outputs = worker(third_party_models("onnx") / name, {"x": X}, runtime=runtime)
 
         assert spec_of(loaded) == {"x": ("float32", [None, 4])}
         close(outputs["y"], X @ WEIGHTS)
 
-    def test_openvinos_own_format(self, strangers, worker):
-        _, outputs = worker(strangers("openvino") / "dense.xml", {"x": X})
+    def test_openvinos_own_format(self, third_party_models, worker):
+        _, outputs = worker(third_party_models("openvino") / "dense.xml", {"x": X})
 
         close(outputs["y"], X @ WEIGHTS)
 
     @pytest.mark.parametrize("negate", [True, False])
-    def test_control_flow(self, strangers, worker, negate):
+    def test_control_flow(self, third_party_models, worker, negate):
         x = X[:, :2] - 0.5
-        path = strangers("onnx") / "branches.onnx"
+        path = third_party_models("onnx") / "branches.onnx"
         _, outputs = worker(path, {"x": x, "negate": np.array(negate)})
 
         close(outputs["y"], -x if negate else np.abs(x))
 
-    def test_sequences(self, strangers, worker):
-        loaded, outputs = worker(strangers("onnx") / "sequences.onnx", {"parts": X[:3, None]})
+    def test_sequences(self, third_party_models, worker):
+        loaded, outputs = worker(
+            third_party_models("onnx") / "sequences.onnx", {"parts": X[:3, None]}
+        )
 
         assert "parts: its sequence is given as one array" in loaded["notes"][0]
         close(outputs["left[0]"], X[0][None])
         close(outputs["left[1]"], X[1][None])
         close(outputs["whole"], X[:3])
 
-    def test_text(self, strangers, worker):
-        _, outputs = worker(strangers("onnx") / "words.onnx", {"word": WORDS})
+    def test_text(self, third_party_models, worker):
+        _, outputs = worker(third_party_models("onnx") / "words.onnx", {"word": WORDS})
 
         assert outputs["upper"].tolist() == ["CAT", "DOG", "FISH"]
 
-    def test_what_does_not_fit_is_named(self, strangers, worker):
+    def test_what_does_not_fit_is_named(self, third_party_models, worker):
         with pytest.raises(Failure) as caught:
-            worker(strangers("onnx") / "plain", {"z": X})
+            worker(third_party_models("onnx") / "plain", {"z": X})
 
         assert caught.value.outcome == Outcome.BAD_INPUT
         assert "takes x; given z" in caught.value.reason
 
 
 class TestRun:
-    def test_one_file_in_two_runtimes_beside_another_format(self, strangers, run_cli, tmp_path):
+    def test_one_file_in_two_runtimes_beside_another_format(
+        self, third_party_models, run_cli, tmp_path
+    ):
         np.savez(tmp_path / "x.npz", x=X)
         done = run_cli(
-            *("run", strangers("onnx") / "plain", strangers("openvino") / "dense.xml"),
+            *(
+                "run",
+                third_party_models("onnx") / "plain",
+                third_party_models("openvino") / "dense.xml",
+            ),
             *("--runtime", "openvino", "--try", "onnx:runtime=onnx"),
             *("--inputs", "x.npz", "--batch", 4, "--device", "cpu", "--threads", 1),
             *("--turns", 1, "--burst", "0.01s", "--out", "runs", "--json", "out.json"),
@@ -393,8 +411,8 @@ class TestRun:
             (("--signature", "nobody=score"), "no such artifact, choose of plain"),
         ],
     )
-    def test_wrong_usage(self, strangers, run_cli, tmp_path, arguments, reason):
-        done = run_cli("run", strangers("onnx") / "plain", *arguments, cwd=tmp_path)
+    def test_wrong_usage(self, third_party_models, run_cli, tmp_path, arguments, reason):
+        done = run_cli("run", third_party_models("onnx") / "plain", *arguments, cwd=tmp_path)
 
         assert done.returncode == 2
         (line,) = done.stderr.splitlines()

@@ -25,7 +25,7 @@ from infer.sandbox import reader_process
 from infer.tensors.outputs import read_outputs
 from infer.worker.client import WorkerProcess
 
-pytest_plugins = ("stranger_fixtures",)
+pytest_plugins = ("third_party_fixtures",)
 pytestmark = pytest.mark.skipif(compiling.compiler() is None, reason="needs a C++ compiler")
 
 RANDOM = np.random.default_rng(0)
@@ -37,8 +37,8 @@ FOLDER = "data/aotinductor/model/"
 
 
 @pytest.fixture(scope="module")
-def package(strangers: Callable[[str], Path]) -> Path:
-    return strangers("aotinductor") / "several.pt2"
+def package(third_party_models: Callable[[str], Path]) -> Path:
+    return third_party_models("aotinductor") / "several.pt2"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from export import build as build_module
 from export.build import Built, ExportError, build
 from export.evaluation import Evaluation, write_evaluation
 from export.exporters import EXPORTERS, choose
-from export.weights_at_hand import Source, best, find_sources, own_training, read_source
+from export.weight_sources import Source, best, find_sources, own_training, read_source
 from infer.artifacts.artifact import open_artifact
 from infer.artifacts.discovery import discover
 from infer.artifacts.integrity import check_files
@@ -102,7 +102,7 @@ def test_formats_that_cannot_be_made_here_are_left_out_by_name(
         return None if {"tensorflow", "jax"} & {*packages} else look(["numpy"])
 
     monkeypatch.setattr(build_module, "python_with", only_torch)
-    assert command_line._at_hand(asked, "cpu") == chosen
+    assert command_line._available_formats(asked, "cpu") == chosen
     said = capsys.readouterr().err
     assert ("aotinductor is left out" in said) == (asked[-1] in ("installed", "all"))
     assert ("saved-model is left out: tensorflow" in said) == ("installed" in asked)

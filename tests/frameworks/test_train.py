@@ -1,4 +1,4 @@
-"""The training: recipe, data, weights files, the watch and the command line."""
+"""The training: recipe, data, weights files, the monitor and the command line."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from train.data import (
     training_batches,
 )
 from train.metrics import Calibration, calibration, confusion, cross_entropy, seven_metrics
+from train.monitor import Monitor
 from train.recipe import PIXELS_PER_STEP, SIZES, Recipe
 from train.record import read_record
-from train.watch import Watch
 from train.weights import Weights, WeightsError, load_weights, save_weights, shapes
 
 pytest_plugins = ("frameworks",)
@@ -53,7 +53,7 @@ pytest_plugins = ("frameworks",)
 
 
 def test_the_paper_profile_is_the_papers_method() -> None:
-    recipe = Recipe.of("paper", size=64, seed=3)
+    recipe = Recipe.from_profile("paper", size=64, seed=3)
     assert (recipe.epochs, recipe.batch_size, recipe.train_images) == (20, 128, None)
     assert (recipe.profile, recipe.size, recipe.seed) == ("paper", 64, 3)
     assert recipe.as_dict()["optimizer"] == "adam"
@@ -61,33 +61,35 @@ def test_the_paper_profile_is_the_papers_method() -> None:
 
 
 def test_the_quick_profile_is_shorter() -> None:
-    quick, paper = Recipe.of("quick"), Recipe.of("paper")
+    quick, paper = Recipe.from_profile("quick"), Recipe.from_profile("paper")
     assert quick.epochs < paper.epochs
     assert quick.train_images is not None
     assert quick.batch_size == paper.batch_size
 
 
 def test_the_best_profile_has_the_papers_network_epochs_and_batches() -> None:
-    best, paper = Recipe.of("best"), Recipe.of("paper")
+    best, paper = Recipe.from_profile("best"), Recipe.from_profile("paper")
     assert (best.epochs, best.batch_size, best.train_images) == (20, 128, None)
-    assert (paper.symmetries, paper.weight_decay, paper.averaging) == (False, 0, 0)
-    assert best.symmetries and best.weight_decay and best.averaging
+    assert (paper.symmetries, paper.weight_decay, paper.ema_decay) == (False, 0, 0)
+    assert best.symmetries and best.weight_decay and best.ema_decay
     assert best.as_dict()["augmentation"] == "symmetries of the square"
 
 
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(ValueError, match="quick, paper, best"):
-        Recipe.of("long")
+        Recipe.from_profile("long")
 
 
 def test_a_changed_recipe_is_no_longer_the_profile() -> None:
-    assert Recipe.of("paper").changed(epochs=1).profile == "own"
-    assert Recipe.of("paper").changed(epochs=None, train_images=None) == Recipe.of("paper")
+    assert Recipe.from_profile("paper").changed(epochs=1).profile == "own"
+    assert Recipe.from_profile("paper").changed(
+        epochs=None, train_images=None
+    ) == Recipe.from_profile("paper")
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_parts_of_a_batch_are_equal_and_bounded(size: int) -> None:
-    recipe = Recipe.of("paper", size=size)
+    recipe = Recipe.from_profile("paper", size=size)
     assert recipe.batch_size % recipe.micro_batch == 0
     assert recipe.micro_batch * size**2 <= PIXELS_PER_STEP
     # No smaller than need be: the sizes of the paper take whole batches.
@@ -96,7 +98,7 @@ def test_parts_of_a_batch_are_equal_and_bounded(size: int) -> None:
 
 
 def test_the_recipe_can_be_written_down() -> None:
-    assert json.loads(json.dumps(Recipe.of("quick").as_dict()))["epochs"] == 2
+    assert json.loads(json.dumps(Recipe.from_profile("quick").as_dict()))["epochs"] == 2
 
 
 # Batches
@@ -142,9 +144,9 @@ def test_the_order_hangs_on_seed_and_epoch_alone() -> None:
 def test_parts_of_a_batch_hold_the_images_of_the_batch() -> None:
     split = Split(np.zeros((256, 224, 224, 3), np.uint8), np.arange(256) % 8)
     whole = training_batches(split, Recipe(size=28), 0)
-    parts = training_batches(split, Recipe(size=224), 0)
-    assert (len(whole), len(parts)) == (2, 32)
-    np.testing.assert_array_equal(whole.order, parts.order)
+    micro_batches = training_batches(split, Recipe(size=224), 0)
+    assert (len(whole), len(micro_batches)) == (2, 32)
+    np.testing.assert_array_equal(whole.order, micro_batches.order)
     assert optimizer_steps(split, Recipe(size=224, epochs=3)) == 6
     assert optimizer_steps(split, Recipe(size=28, epochs=3)) == 6
 
@@ -564,7 +566,7 @@ def test_cross_entropy_of_known_cases() -> None:
     )
 
 
-# The watch
+# The monitor
 
 VAL_LABELS = np.array([0, 1, 2, 3])
 
@@ -592,19 +594,24 @@ def _kept(path: Path) -> float:
         ([(2, 1.0), (2, 1.0)], 1),  # then the earlier one
     ],
 )
-def test_the_watch_keeps_the_best_epoch(
+def test_the_monitor_keeps_the_best_epoch(
     tmp_path: Path, epochs: list[tuple[int, float]], best: int
 ) -> None:
     path = tmp_path / "w.safetensors"
-    with Watch("test", len(epochs), 1, path) as watch:
-        for number in watch.epochs():
-            watch.step(2.0)
-            watch.step(1.0)
-            watch.end_epoch(_val_logits(*epochs[number]), VAL_LABELS, _marked(number + 1))
-    assert not watch.interrupted
-    assert watch.best is not None
-    assert watch.best.epoch == best == _kept(path) == watch.best_weights()["head.bias"][0]
-    told = json.loads(json.dumps(watch.describe()))
+    with Monitor("test", len(epochs), 1, path) as monitor:
+        for number in monitor.epochs():
+            monitor.step(2.0)
+            monitor.step(1.0)
+            monitor.end_epoch(_val_logits(*epochs[number]), VAL_LABELS, _marked(number + 1))
+    assert not monitor.interrupted
+    assert monitor.checkpoint.best is not None
+    assert (
+        monitor.checkpoint.best.epoch
+        == best
+        == _kept(path)
+        == monitor.checkpoint.load()["head.bias"][0]
+    )
+    told = json.loads(json.dumps(monitor.describe()))
     assert told["best_epoch"] == best
     assert told["interrupted"] is False
     assert [epoch["epoch"] for epoch in told["history"]] == list(range(1, len(epochs) + 1))
@@ -617,39 +624,39 @@ def test_the_watch_keeps_the_best_epoch(
 
 def test_an_epochs_weights_are_on_disk_when_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    with Watch("test", 2, 1, path) as watch:
-        for number in watch.epochs():
-            watch.step(1.0)
-            watch.end_epoch(_val_logits(number + 1, 1), VAL_LABELS, _marked(number))
+    with Monitor("test", 2, 1, path) as monitor:
+        for number in monitor.epochs():
+            monitor.step(1.0)
+            monitor.end_epoch(_val_logits(number + 1, 1), VAL_LABELS, _marked(number))
             assert _kept(path) == number
 
 
 def test_ctrl_c_ends_the_training_and_keeps_the_best(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    with Watch("test", 9, 1, path) as watch:
-        for number in watch.epochs():
-            watch.step(1.0)
+    with Monitor("test", 9, 1, path) as monitor:
+        for number in monitor.epochs():
+            monitor.step(1.0)
             if number == 2:
                 raise KeyboardInterrupt
-            watch.end_epoch(_val_logits(2 - number, 1), VAL_LABELS, _marked(number + 1))
-    assert watch.interrupted
-    assert watch.describe()["interrupted"] is True
-    assert watch.describe()["best_epoch"] == 1 == _kept(path)
-    assert len(watch.history) == 2
+            monitor.end_epoch(_val_logits(2 - number, 1), VAL_LABELS, _marked(number + 1))
+    assert monitor.interrupted
+    assert monitor.describe()["interrupted"] is True
+    assert monitor.describe()["best_epoch"] == 1 == _kept(path)
+    assert len(monitor.history) == 2
 
 
 def test_ctrl_c_in_the_first_epoch_leaves_nothing(tmp_path: Path) -> None:
-    with Watch("test", 9, 1, tmp_path / "w.safetensors") as watch:
+    with Monitor("test", 9, 1, tmp_path / "w.safetensors") as monitor:
         raise KeyboardInterrupt
-    assert watch.interrupted
-    assert watch.best is None
+    assert monitor.interrupted
+    assert monitor.checkpoint.best is None
     assert not list(tmp_path.iterdir())
 
 
-def test_other_errors_pass_through_the_watch(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), Watch("test", 1, 1, tmp_path / "w") as watch:
+def test_other_errors_pass_through_the_monitor(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), Monitor("test", 1, 1, tmp_path / "w") as monitor:
         raise ZeroDivisionError
-    assert not watch.interrupted
+    assert not monitor.interrupted
 
 
 # The command line, with a framework that is made up
@@ -660,14 +667,14 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
     """In place of PyTorch, a framework whose epochs do what the test says; and little data."""
     control = types.SimpleNamespace(epoch=lambda number: None, started_from=None, predicted=None)
 
-    def run(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
+    def run(recipe: Recipe, data: Dataset, monitor: Monitor, start: Weights | None) -> None:
         control.started_from = start
-        for number in watch.epochs():
+        for number in monitor.epochs():
             for _ in training_batches(data.train, recipe, number):
-                watch.step(1.0)
+                monitor.step(1.0)
             control.epoch(number)
             logits = np.eye(8)[data.val.labels] * (number == 1)
-            watch.end_epoch(logits, data.val.labels, _marked(number + 1))
+            monitor.end_epoch(logits, data.val.labels, _marked(number + 1))
 
     def predict(weights: Weights, split: Split, recipe: Recipe) -> np.ndarray:
         control.predicted = weights
@@ -793,10 +800,10 @@ def test_a_training_that_diverges_is_one_line(
     script = sys.modules["train.train_torch"]
     train = script.train
 
-    def diverging(recipe: Recipe, data: Dataset, watch: Watch, start: Weights | None) -> None:
-        end_epoch = watch.end_epoch
-        watch.end_epoch = lambda logits, labels, _: end_epoch(logits, labels, _marked(np.nan))
-        train(recipe, data, watch, start)
+    def diverging(recipe: Recipe, data: Dataset, monitor: Monitor, start: Weights | None) -> None:
+        end_epoch = monitor.end_epoch
+        monitor.end_epoch = lambda logits, labels, _: end_epoch(logits, labels, _marked(np.nan))
+        train(recipe, data, monitor, start)
 
     script.train = diverging
     assert _main("torch", *options) == 2

@@ -21,24 +21,24 @@ from infer.cli.inspect import inspect
 from infer.errors import ArtifactError
 from infer.sandbox import reader_process
 
-pytest_plugins = ("stranger_fixtures",)
+pytest_plugins = ("third_party_fixtures",)
 
 
 @pytest.fixture(scope="module")
-def every(strangers, tmp_path_factory):
+def every(third_party_models, tmp_path_factory):
     """One artifact of every format in one folder."""
     folder = tmp_path_factory.mktemp("every")
     (folder / "onnx").mkdir()
     for name in ("outside.onnx", "weights.bin"):
-        shutil.copy(strangers("onnx") / name, folder / "onnx" / name)
+        shutil.copy(third_party_models("onnx") / name, folder / "onnx" / name)
     (folder / "openvino").mkdir()
     for name in ("dense.xml", "dense.bin"):
-        shutil.copy(strangers("openvino") / name, folder / "openvino" / name)
-    shutil.copytree(strangers("tensorflow") / "several", folder / "several")
-    shutil.copy(strangers("tensorflow") / "int8.tflite", folder / "int8.tflite")
-    shutil.copy(strangers("torch") / "scalars.pt", folder / "scalars.pt")
-    shutil.copy(strangers("torch") / "pairs.pt2", folder / "pairs.pt2")
-    shutil.copy(strangers("jax") / "tree.jax", folder / "tree.jax")
+        shutil.copy(third_party_models("openvino") / name, folder / "openvino" / name)
+    shutil.copytree(third_party_models("tensorflow") / "several", folder / "several")
+    shutil.copy(third_party_models("tensorflow") / "int8.tflite", folder / "int8.tflite")
+    shutil.copy(third_party_models("torch") / "scalars.pt", folder / "scalars.pt")
+    shutil.copy(third_party_models("torch") / "pairs.pt2", folder / "pairs.pt2")
+    shutil.copy(third_party_models("jax") / "tree.jax", folder / "tree.jax")
     return folder
 
 
@@ -101,8 +101,8 @@ class TestInspect:
         assert found["weights"]["float32"] == 4 * (4 * 3 + 300 * 300)
         assert "read and write files" in found["executes_code"]
 
-    def test_saved_model_of_tensorflow_1(self, strangers):
-        found = inspected(strangers("tensorflow") / "tf1-unfed")
+    def test_saved_model_of_tensorflow_1(self, third_party_models):
+        found = inspected(third_party_models("tensorflow") / "tf1-unfed")
 
         assert found["version"] == "TensorFlow 1, tags serve"
         assert list(found["signatures"]) == ["loss", "predict"]
@@ -120,7 +120,7 @@ class TestInspect:
             "range": None,
         }
 
-    def test_torchscript(self, every, strangers):
+    def test_torchscript(self, every, third_party_models):
         found = inspected(every / "scalars.pt")
 
         assert [(s["name"], s["dtype"]) for s in found["signatures"][""]["inputs"]] == [
@@ -131,11 +131,11 @@ class TestInspect:
         ]
         assert found["operators"] == {"add": 2, "mul": 1, "sum": 1}
         assert "program" in found["executes_code"]
-        found = inspected(strangers("torch") / "words.pt")
+        found = inspected(third_party_models("torch") / "words.pt")
         assert found["weights"]["float32"] == 4 * (10 * 4 + 4 * 4)
         assert set(found["signatures"]) == {"", "size"}
 
-    def test_torch_export(self, every, strangers):
+    def test_torch_export(self, every, third_party_models):
         found = inspected(every / "pairs.pt2")
 
         signature = found["signatures"][""]
@@ -149,7 +149,7 @@ class TestInspect:
         assert found["operators"] == {"aten.mul.Tensor": 1, "aten.add.Tensor": 1}
         assert found["notes"] == ["scale: always 2.0"]
         assert "PyTorch" in found["executes_code"]
-        counter = inspected(strangers("torch") / "counter.pt2")
+        counter = inspected(third_party_models("torch") / "counter.pt2")
         assert counter["weights"] == {"float32": 4}
         assert counter["notes"] == ["keeps state from call to call"]
 
@@ -265,9 +265,9 @@ class TestDamaged:
 
         assert done.returncode == 2 and "no such file" in one_line(done)
 
-    def test_what_is_no_artifact_is_named(self, strangers):
+    def test_what_is_no_artifact_is_named(self, third_party_models):
         with pytest.raises(ArtifactError, match="export"):
-            inspect(strangers("torch") / "state.pt")
+            inspect(third_party_models("torch") / "state.pt")
 
     def test_a_pickle_is_never_run(self, every, tmp_path):
         class Trap:
@@ -353,13 +353,13 @@ class TestDamaged:
 
 
 class TestDoctor:
-    def test_it_all(self, every, strangers, fake_artifact, run_cli, tmp_path):
+    def test_it_all(self, every, third_party_models, fake_artifact, run_cli, tmp_path):
         folder = tmp_path / "some"
         folder.mkdir()
         shutil.copytree(every / "onnx", folder / "onnx")
         truncated(folder / "onnx" / "weights.bin")
         shutil.copy(every / "tree.jax", folder / "old.jax")
-        shutil.copy(strangers("jax") / "tpu.jax", folder / "tpu.jax")
+        shutil.copy(third_party_models("jax") / "tpu.jax", folder / "tpu.jax")
         shutil.copytree(every / "several", folder / "several")
         (folder / "notes.txt").write_text("of no interest\n")
         past = (datetime.now(UTC) - timedelta(days=170)).timestamp()

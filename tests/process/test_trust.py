@@ -17,17 +17,17 @@ from infer.outcome import Failure, Outcome
 from infer.sandbox import trust
 from infer.tensors.signature import Signature, TensorSpec
 
-pytest_plugins = ("stranger_fixtures",)
+pytest_plugins = ("third_party_fixtures",)
 
 QUICK = ("--device", "cpu", "--threads", "1", "--turns", "1", "--burst", "0.01s", "--out", "runs")
 
 
 @pytest.fixture(scope="module")
-def models(strangers, tmp_path_factory):
+def models(third_party_models, tmp_path_factory):
     """A folder with a file that executes code, one that does not, and inputs."""
     folder = tmp_path_factory.mktemp("models")
-    shutil.copy(strangers("torch") / "counter.pt", folder / "a.pt")
-    shutil.copy(strangers("onnx") / "plain", folder / "b.onnx")
+    shutil.copy(third_party_models("torch") / "counter.pt", folder / "a.pt")
+    shutil.copy(third_party_models("onnx") / "plain", folder / "b.onnx")
     np.savez(folder / "x.npz", x=np.ones((4, 4), np.float32))
     return folder
 
@@ -56,13 +56,13 @@ class TestAdmit:
     @pytest.mark.parametrize(
         "name", ["several", "tf1-first", "tree.jax"], ids=["tensorflow", "tensorflow 1", "jax"]
     )
-    def test_formats(self, strangers, name):
-        folder = strangers("jax" if name.endswith(".jax") else "tensorflow")
+    def test_formats(self, third_party_models, name):
+        folder = third_party_models("jax" if name.endswith(".jax") else "tensorflow")
         with pytest.raises(Failure):
             trust.admit(open_artifact(folder / name), ())
 
-    def test_a_litert_file_of_its_own_operators_needs_no_trust(self, strangers):
-        assert trust.admit(open_artifact(strangers("tensorflow") / "int8.tflite"), ())
+    def test_a_litert_file_of_its_own_operators_needs_no_trust(self, third_party_models):
+        assert trust.admit(open_artifact(third_party_models("tensorflow") / "int8.tflite"), ())
 
     def test_trust_by_hash_and_label(self, models):
         artifact = open_artifact(models / "a.pt", "a.pt")

@@ -23,9 +23,9 @@ from train import recipe as recipe_module
 from train import synthetic
 from train.data import Dataset, Split
 from train.metrics import seven_metrics
+from train.monitor import Monitor
 from train.recipe import Recipe
 from train.record import read_record, write_record
-from train.watch import Watch
 from train.weights import Weights, load_weights, save_weights
 
 PIXELS = (28, 64)
@@ -142,7 +142,7 @@ def write_initial(network: Network, out: Path) -> None:
         np.savez(out / f"initial-{name}.npz", **network.get_weights(model))
 
 
-class _Losses(Watch):
+class _Losses(Monitor):
     """Remembers the loss of every step."""
 
     def __init__(self, epochs: int, steps: int, path: Path) -> None:
@@ -155,7 +155,7 @@ class _Losses(Watch):
 
 
 def write_training(framework: str, weights: Path, out: Path) -> None:
-    """Short trainings from the same weights: in whole batches, in two parts each, and as `best`."""
+    """Short trainings from the same weights: plain, with two accumulation steps, and as `best`."""
     script = importlib.import_module(f"train.train_{framework}")
     start, _ = load_weights(weights)
     images, labels = synthetic.draw(6 * BATCH, 28, 11)
@@ -163,19 +163,19 @@ def write_training(framework: str, weights: Path, out: Path) -> None:
     data = Dataset("synthetic", 28, synthetic.CLASS_NAMES, Split(images, labels), val, val)
     plain = Recipe(epochs=EPOCHS, batch_size=BATCH, learning_rate=LEARNING_RATE)
     # A decay that shows beside so few steps.
-    best = replace(plain, symmetries=True, weight_decay=20.0, averaging=0.8)
-    for name, recipe, parts in (("1", plain, 1), ("2", plain, 2), ("best", best, 1)):
-        recipe_module.PIXELS_PER_STEP = BATCH // parts * 28**2
-        assert recipe.micro_batch == BATCH // parts
+    best = replace(plain, symmetries=True, weight_decay=20.0, ema_decay=0.8)
+    for name, recipe, accumulation_steps in (("1", plain, 1), ("2", plain, 2), ("best", best, 1)):
+        recipe_module.PIXELS_PER_STEP = BATCH // accumulation_steps * 28**2
+        assert recipe.micro_batch == BATCH // accumulation_steps
         last: list[Weights] = []
-        with _Losses(EPOCHS, 6 * parts, out / f"kept-{name}.safetensors") as watch:
-            end_epoch = watch.end_epoch
-            watch.end_epoch = lambda logits, labels, weights, end_epoch=end_epoch, last=last: (
+        with _Losses(EPOCHS, 6 * accumulation_steps, out / f"kept-{name}.safetensors") as monitor:
+            end_epoch = monitor.end_epoch
+            monitor.end_epoch = lambda logits, labels, weights, end_epoch=end_epoch, last=last: (
                 last.append(weights),
                 end_epoch(logits, labels, weights),
             )[1]
-            script.train(recipe, data, watch, start)
-        np.savez(out / f"trained-{name}.npz", losses=watch.losses, **last[-1])
+            script.train(recipe, data, monitor, start)
+        np.savez(out / f"trained-{name}.npz", losses=monitor.losses, **last[-1])
 
 
 def settle(weights: Path, out: Path) -> None:

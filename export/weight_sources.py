@@ -75,7 +75,7 @@ def read_source(path: Path) -> Source:
     return Source(path, arrays, sha256, record)
 
 
-def told_apart(sources: list[Source]) -> list[Source]:
+def with_unique_names(sources: list[Source]) -> list[Source]:
     """The same weights, with a part of the hash in the name where others have the same name."""
     hashes: dict[str, set[str]] = {}
     for source in sources:

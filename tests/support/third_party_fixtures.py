@@ -1,6 +1,6 @@
-"""Artifacts as other people make them, made once for all test files by strangers.py.
+"""Artifacts as other people make them, made once for all test files by third_party_models.py.
 
-A test file that needs them says `pytest_plugins = ("stranger_fixtures",)`.
+A test file that needs them says `pytest_plugins = ("third_party_fixtures",)`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-STRANGERS = Path(__file__).with_name("strangers.py")
+SCRIPT = Path(__file__).with_name("third_party_models.py")
 
 
 @pytest.fixture(scope="session")
-def strangers(tmp_path_factory):
+def third_party_models(tmp_path_factory):
     """The folder of one framework's artifacts, made when it is first asked for."""
-    root = tmp_path_factory.mktemp("strangers")
+    root = tmp_path_factory.mktemp("third_party_models")
 
     def folder(framework):
         if not (root / framework).exists():
             done = subprocess.run(
-                [sys.executable, STRANGERS, framework, root / framework],
+                [sys.executable, SCRIPT, framework, root / framework],
                 capture_output=True,
                 text=True,
                 timeout=300,

@@ -15,7 +15,7 @@ from infer.cli.inspect import inspect
 from infer.errors import ArtifactError
 from infer.sandbox.trust import admit
 
-pytest_plugins = ("stranger_fixtures",)
+pytest_plugins = ("third_party_fixtures",)
 
 onnx = pytest.importorskip("onnx")
 
@@ -99,11 +99,11 @@ class TestNames:
 
         assert files_of(path) == [path, folder / "data" / "w.bin"]
 
-    def test_assets_of_a_saved_model(self, strangers, tmp_path):
+    def test_assets_of_a_saved_model(self, third_party_models, tmp_path):
         def field(number, content):
             return bytes([number << 3 | 2, len(content)]) + content
 
-        shutil.copytree(strangers("tensorflow") / "counter", tmp_path / "model")
+        shutil.copytree(third_party_models("tensorflow") / "counter", tmp_path / "model")
         asset = field(2, field(6, field(2, b"../../secret.txt")))
         with (tmp_path / "model" / "saved_model.pb").open("ab") as file:
             file.write(asset)
@@ -111,8 +111,8 @@ class TestNames:
         with pytest.raises(ArtifactError, match="outside of its folder"):
             open_and_hash(tmp_path / "model")
 
-    def test_weights_of_litert_in_files_of_their_own(self, strangers, tmp_path):
-        content = (strangers("tensorflow") / "int8.tflite").read_bytes()
+    def test_weights_of_litert_in_files_of_their_own(self, third_party_models, tmp_path):
+        content = (third_party_models("tensorflow") / "int8.tflite").read_bytes()
         table = struct.unpack_from("<I", content)[0]
         slots = table - struct.unpack_from("<i", content, table)[0]
         size, whole = struct.unpack_from("<HH", content, slots)
@@ -201,18 +201,18 @@ class TestLinks:
 
         assert len(files_of(folder / "model.onnx")) == 2
 
-    def test_weights_of_openvino(self, strangers, folder):
-        shutil.copy(strangers("openvino") / "dense.xml", folder / "dense.xml")
-        shutil.copy(strangers("openvino") / "dense.bin", folder.parent / "other.bin")
+    def test_weights_of_openvino(self, third_party_models, folder):
+        shutil.copy(third_party_models("openvino") / "dense.xml", folder / "dense.xml")
+        shutil.copy(third_party_models("openvino") / "dense.bin", folder.parent / "other.bin")
         (folder / "dense.bin").symlink_to("../other.bin")
 
         with pytest.raises(ArtifactError, match="link that leads out"):
             open_and_hash(folder / "dense.xml")
 
     @pytest.mark.parametrize("kind", ["file", "folder"])
-    def test_saved_model(self, strangers, tmp_path, kind):
+    def test_saved_model(self, third_party_models, tmp_path, kind):
         model, elsewhere = tmp_path / "model", tmp_path / "elsewhere"
-        shutil.copytree(strangers("tensorflow") / "counter", model)
+        shutil.copytree(third_party_models("tensorflow") / "counter", model)
         shutil.move(model / "variables", elsewhere)
         if kind == "folder":
             (model / "variables").symlink_to(elsewhere)
@@ -225,9 +225,9 @@ class TestLinks:
             open_and_hash(model)
 
 
-def test_names_in_an_archive_are_only_names(strangers, tmp_path):
+def test_names_in_an_archive_are_only_names(third_party_models, tmp_path):
     """TorchScript is read where it is packed; nothing of it is written anywhere."""
-    with zipfile.ZipFile(strangers("torch") / "counter.pt") as source:
+    with zipfile.ZipFile(third_party_models("torch") / "counter.pt") as source:
         parts = {name: source.read(name) for name in source.namelist()}
     (tmp_path / "below").mkdir()
     with zipfile.ZipFile(tmp_path / "below" / "model.pt", "w") as archive:

@@ -1,6 +1,6 @@
 """Artifacts as other people make them, one framework a process.
 
-    python strangers.py FRAMEWORK FOLDER
+    python third_party_models.py FRAMEWORK FOLDER
 
 writes them below the folder. What each has of its own is said where it is made.
 """

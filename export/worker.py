@@ -1,4 +1,4 @@
-"""Runs one exporter in this process: `python -m export.one JOB.json`.
+"""Runs one exporter in this process: `python -m export.worker JOB.json`.
 
 Every export has a process of its own: the frameworks share one badly, what they print stays out
 of the user's sight, and one that crashes takes no other with it.
