@@ -26,7 +26,7 @@ import numpy as np
 from .artifacts.artifact import Artifact, open_artifact
 from .artifacts.integrity import check_files
 from .errors import ArtifactError, InputError, UsageError
-from .gating.evaluation import Judgement
+from .gating.evaluation import GateResult
 from .measure import devices
 from .outcome import Failure, Outcome
 from .parity import comparing
@@ -283,7 +283,7 @@ def gate(
     update: bool = False,
     judged: PathLike | None = None,
     **options: Any,
-) -> Judgement:
+) -> GateResult:
     """Hold artifacts against a baseline, as `exportbench gate` does.
 
     Args:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
 
     from .api import LoadedModel
-    from .gating.evaluation import Check, Judgement, Verdict
+    from .gating.evaluation import Check, GateResult, Verdict
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,13 +71,13 @@ def pytest_collection_modifyitems(
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say what to do."""
     gate = config.stash.get(_GATE, None)
-    if gate is None or gate.judgement is None:
+    if gate is None or gate.result is None:
         return
     from .gating import report as gate_report
 
     terminalreporter.section("exported models")
-    terminalreporter.line(gate_report.headline(gate.judgement))
-    for line in (*gate.judgement.notices, *gate.judgement.remedies):
+    terminalreporter.line(gate_report.headline(gate.result))
+    for line in (*gate.result.notices, *gate.result.remedies):
         terminalreporter.line(line)
 
 
@@ -102,7 +102,7 @@ class _Gate:
 
     def __init__(self, config: pytest.Config, folders: list[str]) -> None:
         self.options = _options(config, folders)
-        self.judgement: Judgement | None = None
+        self.result: GateResult | None = None
         self.failures: tuple[Verdict, ...] = ()
         self._error: Exception | None = None
         self.names = self._labels()
@@ -116,9 +116,9 @@ class _Gate:
 
         if self._error:
             raise self._error
-        if self.judgement is None:
+        if self.result is None:
             try:
-                self.judgement = gate_command.judged(self.options)
+                self.result = gate_command.judged(self.options)
             except MeasurementError as error:
                 if error.status == INTERRUPTED:
                     raise KeyboardInterrupt from None
@@ -127,9 +127,9 @@ class _Gate:
                 self._error = _Failed(str(error))
             if self._error:
                 raise self._error
-        assert self.judgement
-        self.failures = self.judgement.failures
-        return [c for c in self.judgement.checks if c.artifact == artifact and c.kind == kind]
+        assert self.result
+        self.failures = self.result.failures
+        return [c for c in self.result.checks if c.artifact == artifact and c.kind == kind]
 
     def _labels(self) -> list[str]:
         """Labels of the artifacts that there are and that the baseline has."""

@@ -19,7 +19,7 @@ from ..errors import ArtifactError, MeasurementError, UsageError
 from ..exit_status import FAILED, INTERRUPTED, NOT_SURE, OK
 from ..gating import report
 from ..gating.baseline import Baseline, read_baseline
-from ..gating.evaluation import Judgement, Measured, Verdict, judge, measured, new_baseline
+from ..gating.evaluation import GateInput, GateResult, Verdict, evaluate, gate_input, new_baseline
 from ..gating.margins import DEFAULTS, MEANING, Margins, check_margin
 from ..measure.plan import Plan
 from ..outcome import Outcome
@@ -101,25 +101,25 @@ def run(options: argparse.Namespace) -> int:
         if path and str(path) != "-":
             _write(Path(path), "", option)
     first = options.update and not options.baseline.exists()
-    judgement = judged(options, _measure_and_say)
-    text = json.dumps(report.as_json(judgement), indent=2) + "\n"
+    result = judged(options, _measure_and_say)
+    text = json.dumps(report.as_json(result), indent=2) + "\n"
     if options.json and options.json != "-":
         _write(Path(options.json), text, "json")
     if options.markdown:
-        _write(options.markdown, report.as_markdown(judgement), "markdown")
+        _write(options.markdown, report.as_markdown(result), "markdown")
     if options.junit:
-        _write(options.junit, report.as_junit(judgement), "junit")
+        _write(options.junit, report.as_junit(result), "junit")
     if options.json == "-":
         print(text, end="")
     else:
         console = Console()
         if not console.is_terminal:
             console.width = max(console.width, 160)
-        report.show(judgement, console, remedies=not options.update)
+        report.show(result, console, remedies=not options.update)
     if options.update:
         print(f"taken into the baseline: {options.baseline}", file=sys.stderr)
-        return _accepted(judgement, first=first)
-    return status(judgement)
+        return _accepted(result, first=first)
+    return status(result)
 
 
 def _measure_and_say(options: argparse.Namespace, alter: Callable[[Plan], Plan]) -> Store:
@@ -128,11 +128,11 @@ def _measure_and_say(options: argparse.Namespace, alter: Callable[[Plan], Plan])
     return store
 
 
-def _accepted(judgement: Judgement, *, first: bool) -> int:
+def _accepted(result: GateResult, *, first: bool) -> int:
     """The exit status of an update: that an artifact no longer runs is seldom meant."""
     failed = [
         check
-        for check in judgement.checks
+        for check in result.checks
         if check.name == "outcome"
         and check.figure not in ("ok", "missing")
         and (first or check.verdict == Verdict.FAILED)
@@ -146,15 +146,15 @@ def _accepted(judgement: Judgement, *, first: bool) -> int:
     return FAILED if failed else OK
 
 
-def status(judgement: Judgement) -> int:
-    """The exit status of a judgement."""
-    verdict = judgement.verdict
+def status(result: GateResult) -> int:
+    """The exit status of a result."""
+    verdict = result.verdict
     return {Verdict.PASSED: OK, Verdict.FAILED: FAILED}.get(verdict, NOT_SURE)
 
 
 def judged(
     options: argparse.Namespace, measure: Measure = run_command.measure_options
-) -> Judgement:
+) -> GateResult:
     """Measure, and judge by the baseline, which is written anew where that is asked for.
 
     Raises:
@@ -180,7 +180,7 @@ def judged(
             lambda plan: _trusting(_paired(plan, options), before),
         )
         records = store.records
-    found = measured(records)
+    found = gate_input(records)
     if found.interrupted:
         raise MeasurementError(
             "the run was cut off: nothing is judged; go on with 'exportbench run --resume RUN', "
@@ -189,26 +189,26 @@ def judged(
         )
     baseline = before
     if options.update:
-        if not any(facts.outcome in _RAN for facts in found.facts.values()):
-            label, facts = next(iter(found.facts.items()))
+        if not any(entry.outcome in _RAN for entry in found.entries.values()):
+            label, entry = next(iter(found.entries.items()))
             raise MeasurementError(
                 f"nothing ran to its end, so that the baseline is left as it is; {label}: "
-                f"{facts.outcome}, {facts.reason}"
+                f"{entry.outcome}, {entry.reason}"
             )
         baseline = new_baseline(found, before)
         _write(options.baseline, baseline.render(), "baseline")
     assert baseline
-    judgement = judge(
+    result = evaluate(
         replace(found, unread=_unread(options.artifacts, before, found)),
         before or baseline,
         margins,
     )
-    return replace(judgement, strict=options.strict)
+    return replace(result, strict=options.strict)
 
 
-def _unread(roots: Sequence[Path], baseline: Baseline | None, found: Measured) -> dict[str, str]:
+def _unread(roots: Sequence[Path], baseline: Baseline | None, found: GateInput) -> dict[str, str]:
     """What is where an artifact of the baseline should be, and is none."""
-    gone = baseline.artifacts.keys() - found.facts.keys() if baseline else set()
+    gone = baseline.artifacts.keys() - found.entries.keys() if baseline else set()
     result = {}
     for label, path in ((label, root / label) for label in gone for root in roots):
         if path.exists():
@@ -259,8 +259,10 @@ def _with_end(
 
 def _trusting(plan: Plan, baseline: Baseline | None) -> Plan:
     """The plan with trust in the artifacts that the baseline was made from, by their hashes."""
-    facts = baseline.artifacts.values() if baseline else ()
-    return replace(plan, trusted=(*plan.trusted, *(one.sha256 for one in facts if one.sha256)))
+    entries = baseline.artifacts.values() if baseline else ()
+    return replace(
+        plan, trusted=(*plan.trusted, *(entry.sha256 for entry in entries if entry.sha256))
+    )
 
 
 def _paired(plan: Plan, options: argparse.Namespace) -> Plan:

@@ -30,7 +30,7 @@ BASELINE_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Facts:
+class BaselineEntry:
     """What a gate knows of one artifact. A value is None where it was not measured.
 
     Attributes:
@@ -74,7 +74,7 @@ class Facts:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The facts as JSON takes them, rounded; those that are not known are left out."""
+        """The entry as JSON takes it, rounded; what is not known is left out."""
         parity = {
             "reference": self.reference,
             "largest_difference": _rounded(self.difference),
@@ -107,11 +107,11 @@ class Facts:
         return {name: item for name, item in value.items() if item not in (None, "", {})}
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> Facts:
-        """Read back what `to_json` and JSON made of facts.
+    def of(cls, value: Mapping[str, Any]) -> BaselineEntry:
+        """Read back what `to_json` and JSON made of an entry.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: they are no facts.
+            KeyError, TypeError, ValueError, AttributeError: it is no entry.
         """
         parity, accuracy = value.get("parity", {}), value.get("accuracy")
         correct = None
@@ -145,20 +145,20 @@ class Baseline:
     """A baseline file.
 
     Attributes:
-        artifacts: facts by label.
+        artifacts: entries by label.
         setup: what it was measured with.
         margins: for all artifacts, as texts.
         own_margins: by label.
     """
 
-    artifacts: Mapping[str, Facts]
+    artifacts: Mapping[str, BaselineEntry]
     setup: Mapping[str, Any] = field(default_factory=dict)
     margins: Mapping[str, str] = field(default_factory=dict)
     own_margins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def render(self) -> str:
         """The file's text."""
-        entries = {label: facts.to_json() for label, facts in self.artifacts.items()}
+        entries = {label: entry.to_json() for label, entry in self.artifacts.items()}
         for label, margins in self.own_margins.items():
             if label in entries:
                 entries[label]["margins"] = dict(margins)
@@ -194,10 +194,10 @@ def read_baseline(path: Path) -> Baseline:
             "remove it and write it anew with --update"
         )
     try:
-        entries = value["artifacts"]
+        listed = value["artifacts"]
         margins = {"": value.get("margins", {})}
         margins |= {
-            label: entry["margins"] for label, entry in entries.items() if "margins" in entry
+            label: entry["margins"] for label, entry in listed.items() if "margins" in entry
         }
         for where, texts in margins.items():
             for name, text in texts.items():
@@ -206,10 +206,10 @@ def read_baseline(path: Path) -> Baseline:
                 except ValueError as error:
                     of = f" of {where}" if where else ""
                     raise BaselineError(f"{path}: margins{of}: {error}") from None
-        facts = {}
-        for label, entry in entries.items():
-            facts[label] = Facts.of(entry)
-        return Baseline(facts, value.get("setup", {}), margins.pop(""), margins)
+        entries = {}
+        for label, entry in listed.items():
+            entries[label] = BaselineEntry.of(entry)
+        return Baseline(entries, value.get("setup", {}), margins.pop(""), margins)
     except KeyError as error:
         what = f"'{error.args[0]}' is missing"
     except ValueError as error:

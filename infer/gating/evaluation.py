@@ -1,6 +1,6 @@
 """The gate: whether artifacts are as good as their baseline. Pure functions over recorded results.
 
-Each judgement is of one artifact and one thing that may have become worse; each says what it
+Each check is of one artifact and one thing that may have become worse; each says what it
 found, what was allowed, and what to do.
 """
 
@@ -23,7 +23,7 @@ from ..results.summarizing import summarize
 from ..results.summary import Row, Summary
 from ..stats.accuracy import paired_difference
 from ..stats.ratios import Ratio
-from .baseline import Baseline, Facts
+from .baseline import Baseline, BaselineEntry
 from .margins import Margins
 
 # Memory differs by so much from process to process, whatever the artifact's size.
@@ -37,7 +37,7 @@ INPUTS = "inputs"  # the name of a check
 
 
 class Verdict(StrEnum):
-    """What a judgement can come to."""
+    """What a check can come to."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -47,7 +47,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One judgement.
+    """One check.
 
     Attributes:
         artifact: its label.
@@ -75,11 +75,11 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Pair:
+class FormerComparison:
     """An artifact beside the former one, measured in the same run.
 
     Attributes:
-        former: facts of the former artifact; None where it was not at hand.
+        former: the entry of the former artifact; None where it was not at hand.
         reason: why it is not at hand, or could not be measured.
         ratios: of the times for a call, by kind of calls.
         difference: the largest of the outputs; None where they cannot be compared.
@@ -87,7 +87,7 @@ class Pair:
         path: of the former artifact.
     """
 
-    former: Facts | None = None
+    former: BaselineEntry | None = None
     reason: str = ""
     ratios: Mapping[str, Ratio] = field(default_factory=dict)
     difference: float | None = None
@@ -96,11 +96,11 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Measured:
+class GateInput:
     """What a run says to a gate.
 
     Attributes:
-        facts: of each artifact, by label; without the former ones.
+        entries: of each artifact, by label; without the former ones.
         pairs: by label, of those that were measured beside a former artifact.
         setup: device, threads, batch and processor, and the card's name where there is one.
         commands: that measure an artifact alone, by label.
@@ -110,8 +110,8 @@ class Measured:
         unread: of files that are no artifacts, by the label that they would have, what they are.
     """
 
-    facts: Mapping[str, Facts]
-    pairs: Mapping[str, Pair] = field(default_factory=dict)
+    entries: Mapping[str, BaselineEntry]
+    pairs: Mapping[str, FormerComparison] = field(default_factory=dict)
     setup: Mapping[str, Any] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class GateResult:
     """All that a gate came to.
 
     Attributes:
@@ -162,7 +162,7 @@ class Judgement:
         ]
 
 
-def measured(records: list[Record]) -> Measured:
+def gate_input(records: list[Record]) -> GateInput:
     """What the records of a run say to a gate."""
     summary = summarize(records)
     run = summary.run
@@ -173,17 +173,19 @@ def measured(records: list[Record]) -> Measured:
     }
     rows = {row.artifact: row for row in summary.rows}
     drawn = next((record["sha256"] for record in latest["random"].values()), None)
-    facts = {
-        label: _facts(
+    entries = {
+        label: _baseline_entry(
             row, summary, latest["artifact"][label], latest["parity"].get(label, {}), drawn
         )
         for label, row in rows.items()
     }
     protocol = run["protocol"]
-    return Measured(
-        facts={label: own for label, own in facts.items() if label not in former.values()},
+    return GateInput(
+        entries={label: own for label, own in entries.items() if label not in former.values()},
         pairs={
-            label: _pair(rows[label], other, facts, rows, latest["pair"].get(label, {}))
+            label: _former_comparison(
+                rows[label], other, entries, rows, latest["pair"].get(label, {})
+            )
             for label, other in former.items()
             if label in rows
         },
@@ -201,13 +203,13 @@ def measured(records: list[Record]) -> Measured:
     )
 
 
-def _facts(
+def _baseline_entry(
     row: Row, summary: Summary, artifact: Record, parity: Record, drawn: str | None
-) -> Facts:
+) -> BaselineEntry:
     run, points = summary.run, summary.points
     evaluation = (artifact.get("manifest") or {}).get("evaluation") or {}
     correct = parity.get("correct")
-    return Facts(
+    return BaselineEntry(
         outcome=row.outcome,
         reason=row.reason,
         format=row.format,
@@ -233,14 +235,18 @@ def _facts(
     )
 
 
-def _pair(
-    row: Row, other: str, facts: Mapping[str, Facts], rows: Mapping[str, Row], compared: Record
-) -> Pair:
-    if other not in facts:
-        return Pair(reason="the run was cut off")
-    theirs = facts[other]
+def _former_comparison(
+    row: Row,
+    other: str,
+    entries: Mapping[str, BaselineEntry],
+    rows: Mapping[str, Row],
+    compared: Record,
+) -> FormerComparison:
+    if other not in entries:
+        return FormerComparison(reason="the run was cut off")
+    theirs = entries[other]
     failed = theirs.outcome not in _RAN
-    return Pair(
+    return FormerComparison(
         former=None if failed else theirs,
         reason=f"{other}: {theirs.outcome}: {theirs.reason}" if failed else "",
         ratios={} if failed else {p: t.ratio for p, t in row.timings.items() if t.ratio},
@@ -250,17 +256,17 @@ def _pair(
     )
 
 
-def new_baseline(found: Measured, before: Baseline | None) -> Baseline:
+def new_baseline(found: GateInput, before: Baseline | None) -> Baseline:
     """The baseline that a run makes, with the margins that were written by hand before."""
     margins = before.margins if before else {}
     own = before.own_margins if before else {}
-    kept = {label: texts for label, texts in own.items() if label in found.facts}
-    return Baseline(found.facts, found.setup, margins, kept)
+    kept = {label: texts for label, texts in own.items() if label in found.entries}
+    return Baseline(found.entries, found.setup, margins, kept)
 
 
-def judge(
-    found: Measured, baseline: Baseline, margins: Mapping[str, str] | None = None
-) -> Judgement:
+def evaluate(
+    found: GateInput, baseline: Baseline, margins: Mapping[str, str] | None = None
+) -> GateResult:
     """Judge what a run found by a baseline.
 
     Args:
@@ -273,16 +279,16 @@ def judge(
     """
     checks: list[Check] = []
     notices = []
-    for label in (*found.facts, *(b for b in baseline.artifacts if b not in found.facts)):
-        new, old = found.facts.get(label), baseline.artifacts.get(label)
+    for label in (*found.entries, *(b for b in baseline.artifacts if b not in found.entries)):
+        new, old = found.entries.get(label), baseline.artifacts.get(label)
         if new is None:
             checks.append(_missing(label, found.unread.get(label)))
             continue
         own = Margins.of(baseline.margins, baseline.own_margins.get(label, {}), margins or {})
-        case = _Case(label, new, old, found.pairs.get(label), own, found, baseline)
+        case = ArtifactGate(label, new, old, found.pairs.get(label), own, found, baseline)
         checks += case.checks()
         notices += case.notices()
-    return Judgement(tuple(checks), tuple(dict.fromkeys(notices)), found.setup)
+    return GateResult(tuple(checks), tuple(dict.fromkeys(notices)), found.setup)
 
 
 def _missing(label: str, unread: str | None) -> Check:
@@ -299,18 +305,19 @@ def _missing(label: str, unread: str | None) -> Check:
 
 
 @dataclass(frozen=True)
-class _Case:
+class ArtifactGate:
     """One artifact before the gate."""
 
     label: str
-    new: Facts
-    old: Facts | None
-    pair: Pair | None
+    new: BaselineEntry
+    old: BaselineEntry | None
+    pair: FormerComparison | None
     margins: Margins
-    found: Measured
+    found: GateInput
     baseline: Baseline
 
     def checks(self) -> list[Check]:
+        """One check for each thing that may have become worse."""
         outcome = self._outcome()
         if self.new.outcome not in _RAN and self.new.difference is None:
             return [outcome]  # nothing more is known of it
@@ -329,6 +336,7 @@ class _Case:
         return result
 
     def notices(self) -> list[str]:
+        """What no reader may overlook."""
         if not (self.pair and self.pair.former and self.old):
             return []
         former, old = self.pair.former, self.old
@@ -343,10 +351,10 @@ class _Case:
             "artifact, everything else with the baseline"
         ]
 
-    def _allowed(self, facts: Facts) -> float:
+    def _allowed(self, entry: BaselineEntry) -> float:
         if self.margins.parity is not None:
             return self.margins.parity
-        return math.inf if facts.tolerance is None else facts.tolerance
+        return math.inf if entry.tolerance is None else entry.tolerance
 
     def _has(self, known: Any) -> bool:
         return known(self.new) or (self.old is not None and known(self.old))
@@ -648,7 +656,7 @@ class _Case:
     def _memory(self) -> list[Check]:
         result = []
         for name, key in (("memory", "memory"), ("GPU memory", "gpu_memory")):
-            if self._has(lambda facts, key=key: getattr(facts, key) is not None):
+            if self._has(lambda entry, key=key: getattr(entry, key) is not None):
                 result.append(self._memory_of(name, key))
         return result
 

@@ -1,4 +1,4 @@
-"""A gate's judgement for a terminal, a pull request, and tools that read JUnit's XML."""
+"""A gate's result for a terminal, a pull request, and tools that read JUnit's XML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .evaluation import Check, Judgement, Verdict
+from .evaluation import Check, GateResult, Verdict
 
 _STYLES = {
     Verdict.PASSED: "green",
@@ -28,19 +28,19 @@ _MARKS = {
 _TOLD = (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED)
 
 
-def headline(judgement: Judgement) -> str:
-    """The whole judgement in a line."""
+def headline(result: GateResult) -> str:
+    """The whole result in a line."""
     counts = [
-        f"{sum(check.verdict == verdict for check in judgement.checks)} {verdict}"
+        f"{sum(check.verdict == verdict for check in result.checks)} {verdict}"
         for verdict in Verdict
-        if any(check.verdict == verdict for check in judgement.checks)
+        if any(check.verdict == verdict for check in result.checks)
     ]
-    return f"Gate {judgement.verdict}: {', '.join(counts) or 'nothing to judge'}"
+    return f"Gate {result.verdict}: {', '.join(counts) or 'nothing to judge'}"
 
 
-def show(judgement: Judgement, console: Console, *, remedies: bool = True) -> None:
-    """Print a judgement, and what to do unless it has been done."""
-    names, rows = _grid(judgement)
+def show(result: GateResult, console: Console, *, remedies: bool = True) -> None:
+    """Print a result, and what to do unless it has been done."""
+    names, rows = _grid(result)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("artifact", *names):
         table.add_column(title)
@@ -50,37 +50,37 @@ def show(judgement: Judgement, console: Console, *, remedies: bool = True) -> No
             for check in checks
         ]
         table.add_row(Text(artifact), *cells)
-    console.print(Text(headline(judgement), style=_STYLES[judgement.verdict]))
+    console.print(Text(headline(result), style=_STYLES[result.verdict]))
     console.print(table)
-    for check in _told(judgement):
+    for check in _told(result):
         line = f"{check.artifact}, {check.name}: {check.verdict}: {check.detail}"
         console.print(Text(line, style=_STYLES[check.verdict]))
-    for notice in judgement.notices:
+    for notice in result.notices:
         console.print(Text(f"*** {notice}", style="bold yellow"))
-    if not remedies or not judgement.remedies:
+    if not remedies or not result.remedies:
         return
     console.print(Text("What to do:", style="bold"))
-    for remedy in judgement.remedies:
+    for remedy in result.remedies:
         console.print(Text(f"  {remedy}"), soft_wrap=True)
 
 
-def as_json(judgement: Judgement) -> dict[str, Any]:
-    """A judgement as JSON takes it."""
+def as_json(result: GateResult) -> dict[str, Any]:
+    """A result as JSON takes it."""
     return {
-        "verdict": judgement.verdict,
-        "checks": [asdict(check) for check in judgement.checks],
-        "what_to_do": judgement.remedies,
-        "notices": list(judgement.notices),
-        "setup": dict(judgement.setup),
+        "verdict": result.verdict,
+        "checks": [asdict(check) for check in result.checks],
+        "what_to_do": result.remedies,
+        "notices": list(result.notices),
+        "setup": dict(result.setup),
     }
 
 
-def as_markdown(judgement: Judgement) -> str:
-    """A judgement for a pull request."""
-    names, rows = _grid(judgement)
-    mark = {Verdict.PASSED: "✅", Verdict.FAILED: "❌"}.get(judgement.verdict, "❔")
-    lines = [f"## {mark} {headline(judgement)}", ""]
-    lines += [f"> **{_escaped(notice)}**\n" for notice in judgement.notices]
+def as_markdown(result: GateResult) -> str:
+    """A result for a pull request."""
+    names, rows = _grid(result)
+    mark = {Verdict.PASSED: "✅", Verdict.FAILED: "❌"}.get(result.verdict, "❔")
+    lines = [f"## {mark} {headline(result)}", ""]
+    lines += [f"> **{_escaped(notice)}**\n" for notice in result.notices]
     lines += [_line(["artifact", *names]), _line([":---"] * (len(names) + 1))]
     for artifact, checks in rows:
         cells = [
@@ -91,12 +91,12 @@ def as_markdown(judgement: Judgement) -> str:
     lines.append("")
     lines += [
         f"- **{_escaped(check.artifact)}, {check.name}: {check.verdict}**: {_escaped(check.detail)}"
-        for check in _told(judgement)
+        for check in _told(result)
     ]
-    if judgement.remedies:
+    if result.remedies:
         lines += ["", "What to do:", ""]
-        lines += [f"- {_escaped(remedy)}" for remedy in judgement.remedies]
-    setup = judgement.setup
+        lines += [f"- {_escaped(remedy)}" for remedy in result.remedies]
+    setup = result.setup
     if setup:
         lines += [
             "",
@@ -107,23 +107,23 @@ def as_markdown(judgement: Judgement) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def as_junit(judgement: Judgement) -> str:
-    """A judgement as JUnit's XML: a test case a check; what was not judged is skipped."""
-    verdicts = [check.verdict for check in judgement.checks]
+def as_junit(result: GateResult) -> str:
+    """A result as JUnit's XML: a test case a check; what was not judged is skipped."""
+    verdicts = [check.verdict for check in result.checks]
     totals = {
         "tests": str(len(verdicts)),
-        "failures": str(sum(verdict in judgement.failures for verdict in verdicts)),
+        "failures": str(sum(verdict in result.failures for verdict in verdicts)),
         "errors": "0",
-        "skipped": str(0 if judgement.strict else verdicts.count(Verdict.NOT_JUDGED)),
+        "skipped": str(0 if result.strict else verdicts.count(Verdict.NOT_JUDGED)),
     }
     root = ElementTree.Element("testsuites", {"name": "exportbench"} | totals)
     suite = ElementTree.SubElement(root, "testsuite", {"name": "exportbench gate"} | totals)
-    for check in judgement.checks:
+    for check in result.checks:
         case = ElementTree.SubElement(
             suite, "testcase", classname=_clean(check.artifact), name=check.name
         )
         text = _clean(check.detail + (f"\nWhat to do: {check.remedy}" if check.remedy else ""))
-        if check.verdict == Verdict.NOT_JUDGED and not judgement.strict:
+        if check.verdict == Verdict.NOT_JUDGED and not result.strict:
             ElementTree.SubElement(case, "skipped", message=_clean(check.detail))
         elif check.verdict == Verdict.PASSED:
             ElementTree.SubElement(case, "system-out").text = text
@@ -136,11 +136,11 @@ def as_junit(judgement: Judgement) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _grid(judgement: Judgement) -> tuple[list[str], list[tuple[str, list[Check | None]]]]:
+def _grid(result: GateResult) -> tuple[list[str], list[tuple[str, list[Check | None]]]]:
     """The kinds of checks, and for each artifact its checks in that order."""
-    names = list(dict.fromkeys(check.name for check in judgement.checks))
+    names = list(dict.fromkeys(check.name for check in result.checks))
     by_artifact: dict[str, dict[str, Check]] = {}
-    for check in judgement.checks:
+    for check in result.checks:
         by_artifact.setdefault(check.artifact, {})[check.name] = check
     return names, [
         (artifact, [own.get(name) for name in names]) for artifact, own in by_artifact.items()
@@ -151,8 +151,8 @@ def _cell(check: Check | None) -> str:
     return f"{_MARKS[check.verdict]} {check.figure}".strip() if check else ""
 
 
-def _told(judgement: Judgement) -> list[Check]:
-    return [c for verdict in _TOLD for c in judgement.checks if c.verdict == verdict]
+def _told(result: GateResult) -> list[Check]:
+    return [c for verdict in _TOLD for c in result.checks if c.verdict == verdict]
 
 
 def _line(cells: list[str]) -> str:

@@ -85,11 +85,9 @@ def test_a_run_and_a_gate(folder, fake_artifact):
     (folder / "exported").rename(folder / "former")
     fake_artifact(folder / "exported", "m", bias=0.4)
     margins = {"latency": "off", "size": "50%"}
-    judgement = infer.gate(
-        "exported", baseline="b.json", against="former", margins=margins, **options
-    )
-    assert judgement.verdict == "failed"
-    assert {check.name for check in judgement.checks if check.verdict == "failed"} == {"parity"}
+    result = infer.gate("exported", baseline="b.json", against="former", margins=margins, **options)
+    assert result.verdict == "failed"
+    assert {check.name for check in result.checks if check.verdict == "failed"} == {"parity"}
     with pytest.raises(UsageError, match="'speed'"):
         infer.run("exported", speed=3)
     with pytest.raises(UsageError, match="latency"):

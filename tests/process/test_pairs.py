@@ -3,7 +3,7 @@
 import pytest
 from test_summary import RUN, outcome, whole
 
-from infer.gating.evaluation import measured
+from infer.gating.evaluation import gate_input
 from infer.results.summarizing import summarize
 
 # Four generations; the former ones are slower and faster than their successors.
@@ -49,10 +49,10 @@ def test_intervals_are_corrected_for_all_pairs():
 
 
 def test_what_a_gate_knows_of_a_run():
-    found = measured(records())
-    assert list(found.facts) == ["a", "b", "c"]
-    assert list(found.facts["a"].call_s) == ["batch 32", "batch 1"]
-    assert found.facts["a"].inputs == "i"
+    found = gate_input(records())
+    assert list(found.entries) == ["a", "b", "c"]
+    assert list(found.entries["a"].call_s) == ["batch 32", "batch 1"]
+    assert found.entries["a"].inputs == "i"
     assert found.pairs["a"].former.call_s["batch 32"] == pytest.approx(2.1)
     assert found.pairs["a"].ratios["batch 32"].value == pytest.approx(0.5, rel=0.01)
     assert found.pairs["a"].difference == 0.25
@@ -62,8 +62,8 @@ def test_what_a_gate_knows_of_a_run():
 def test_a_former_artifact_that_failed_is_no_reference():
     failed = [*records(), outcome("a (former)", "crash", "killed")]
     assert summarize(failed).speed_references["a"] == "a"
-    pair = measured(failed).pairs["a"]
+    pair = gate_input(failed).pairs["a"]
     assert pair.former is None
     assert pair.ratios == {}
     assert "killed" in pair.reason
-    assert measured(failed).pairs["b"].ratios
+    assert gate_input(failed).pairs["b"].ratios

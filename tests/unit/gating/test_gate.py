@@ -1,4 +1,4 @@
-"""The gate's judgement, on facts that are made up."""
+"""The gate's result, on entries that are made up."""
 
 import json
 import math
@@ -13,8 +13,8 @@ from scipy.optimize import minimize_scalar
 from infer.cli.gate import match_former
 from infer.errors import BaselineError, UsageError
 from infer.gating import report
-from infer.gating.baseline import Baseline, Facts, read_baseline
-from infer.gating.evaluation import Measured, Pair, Verdict, judge, new_baseline
+from infer.gating.baseline import Baseline, BaselineEntry, read_baseline
+from infer.gating.evaluation import FormerComparison, GateInput, Verdict, evaluate, new_baseline
 from infer.gating.margins import DEFAULTS, Margins, check_margin
 from infer.parity import predictions
 from infer.stats.accuracy import paired_difference
@@ -23,7 +23,7 @@ from infer.stats.ratios import Ratio
 MIB = 2**20
 RIGHT = np.arange(1000) % 20 != 0  # 95 % of them
 SETUP = {"device": "cpu", "threads": 2, "batch": 8, "processor": "Made up 3000"}
-GOOD = Facts(
+GOOD = BaselineEntry(
     outcome="ok",
     format="onnx",
     sha256="a" * 64,
@@ -49,12 +49,12 @@ def wrong(count, *, right=RIGHT):
 
 
 def verdicts(now, *, baseline=BASELINE, pair=None, margins=None, label="m", **found):
-    judgement = judge(
-        Measured({label: now}, {label: pair} if pair else {}, found.pop("setup", SETUP), **found),
+    result = evaluate(
+        GateInput({label: now}, {label: pair} if pair else {}, found.pop("setup", SETUP), **found),
         baseline,
         margins or {},
     )
-    return {check.name: check for check in judgement.checks}
+    return {check.name: check for check in result.checks}
 
 
 ON_CARD = SETUP | {"device": "cuda", "card": "NVIDIA Made Up 9000"}
@@ -73,7 +73,7 @@ CARD_GOOD = replace(GOOD, gpu_memory=500 * MIB, gpu_memory_by="process")
 )
 def test_memory_of_a_card_is_compared_with_what_was_told_alike(changes, setup, verdict, said):
     written = Baseline({"m": CARD_GOOD}, ON_CARD)
-    again = Facts.of(json.loads(json.dumps(written.artifacts["m"].to_json())))
+    again = BaselineEntry.of(json.loads(json.dumps(written.artifacts["m"].to_json())))
 
     found = verdicts(
         replace(CARD_GOOD, **changes),
@@ -85,9 +85,11 @@ def test_memory_of_a_card_is_compared_with_what_was_told_alike(changes, setup, v
     assert said in found.detail
 
 
-def beside(low, value, high, **facts):
+def beside(low, value, high, **entries):
     """A former artifact that took so much less time."""
-    return Pair(replace(GOOD, **facts), ratios={"batch 8": Ratio(value, low, high, 10)})
+    return FormerComparison(
+        replace(GOOD, **entries), ratios={"batch 8": Ratio(value, low, high, 10)}
+    )
 
 
 def test_the_same_again_passes_and_time_is_not_judged_without_the_former_artifact():
@@ -118,22 +120,22 @@ def test_other_inputs_than_the_baselines_are_a_failure_unless_they_do_not_matter
 
 
 def test_a_strict_gate_does_not_pass_where_something_cannot_be_judged():
-    judgement = judge(Measured({"m": GOOD}, {}, SETUP), BASELINE)
-    assert judgement.verdict == "passed"
-    strict = replace(judgement, strict=True)
+    result = evaluate(GateInput({"m": GOOD}, {}, SETUP), BASELINE)
+    assert result.verdict == "passed"
+    strict = replace(result, strict=True)
     assert strict.verdict == "not judged"
     assert report.headline(strict).startswith("Gate not judged")
     assert report.as_markdown(strict).startswith("## ❔")
     assert report.as_json(strict)["verdict"] == "not judged"
-    for one, failures, skipped in ((judgement, "0", "1"), (strict, "1", "0")):
+    for one, failures, skipped in ((result, "0", "1"), (strict, "1", "0")):
         root = ElementTree.fromstring(report.as_junit(one))
         assert (root.get("failures"), root.get("skipped")) == (failures, skipped)
         assert len(list(root.iter("failure"))) == int(failures)
 
 
 def test_what_is_no_artifact_is_not_missing():
-    found = Measured({}, setup=SETUP, unread={"m": "m: it is empty"})
-    (check,) = judge(found, BASELINE).checks
+    found = GateInput({}, setup=SETUP, unread={"m": "m: it is empty"})
+    (check,) = evaluate(found, BASELINE).checks
     assert (check.verdict, check.detail) == ("failed", "m: it is empty")
 
 
@@ -174,7 +176,7 @@ def test_not_sure_says_how_long_to_measure():
 
 
 def test_a_former_artifact_that_fails_leaves_time_unjudged():
-    found = verdicts(GOOD, pair=Pair(reason="old: crash: killed"))
+    found = verdicts(GOOD, pair=FormerComparison(reason="old: crash: killed"))
     assert found["latency, batch 8"].verdict == "not judged"
     assert "killed" in found["latency, batch 8"].detail
 
@@ -256,7 +258,7 @@ def test_parity_with_the_former_artifact_takes_all_samples():
 
 
 def test_a_new_failure_fails_and_an_old_one_does_not():
-    crashed = Facts("crash", "the process was killed")
+    crashed = BaselineEntry("crash", "the process was killed")
     found = verdicts(crashed, commands={"m": "exportbench run m"})
     assert list(found) == ["outcome"]
     assert found["outcome"].verdict == "failed"
@@ -267,12 +269,12 @@ def test_a_new_failure_fails_and_an_old_one_does_not():
 
 
 def test_an_artifact_that_is_gone_fails_and_a_new_one_is_only_run():
-    judgement = judge(Measured({"new": GOOD}, setup=SETUP), BASELINE)
-    found = {(check.artifact, check.name): check.verdict for check in judgement.checks}
+    result = evaluate(GateInput({"new": GOOD}, setup=SETUP), BASELINE)
+    found = {(check.artifact, check.name): check.verdict for check in result.checks}
     assert found["m", "outcome"] == "failed"
     assert found["new", "outcome"] == "passed"
     assert found["new", "size"] == found["new", "memory"] == "not judged"
-    assert judgement.verdict == "failed"
+    assert result.verdict == "failed"
 
 
 def test_memory_and_size():
@@ -329,10 +331,10 @@ def test_margins_as_they_are_written():
 
 def test_the_former_artifact_that_is_not_the_baselines_is_told():
     again = beside(0.9, 1.0, 1.05, sha256="b" * 64)  # exported again: other bytes, same outputs
-    assert judge(Measured({"m": GOOD}, {"m": again}, SETUP), BASELINE).notices == ()
+    assert evaluate(GateInput({"m": GOOD}, {"m": again}, SETUP), BASELINE).notices == ()
     other = beside(0.9, 1.0, 1.05, sha256="b" * 64, probe={"y": ["0.5 0.25", "1 9"]})
-    judgement = judge(Measured({"m": GOOD}, {"m": other}, SETUP), BASELINE)
-    assert "other outputs than the one that the baseline was written for" in judgement.notices[0]
+    result = evaluate(GateInput({"m": GOOD}, {"m": other}, SETUP), BASELINE)
+    assert "other outputs than the one that the baseline was written for" in result.notices[0]
 
 
 # The interval
@@ -391,14 +393,16 @@ def test_no_difference_at_all_still_has_an_interval():
 
 
 def test_a_baseline_is_read_as_it_was_written(tmp_path):
-    before = Baseline({"m": GOOD, "bad": Facts("crash", "killed")}, SETUP, {"size": "9%"})
+    before = Baseline({"m": GOOD, "bad": BaselineEntry("crash", "killed")}, SETUP, {"size": "9%"})
     path = tmp_path / "baseline.json"
     path.write_text(before.render())
     after = read_baseline(path)
     assert after.render() == before.render()
-    assert after.artifacts["bad"] == Facts("crash")  # reasons name folders, and are not kept
+    assert after.artifacts["bad"] == BaselineEntry(
+        "crash"
+    )  # reasons name folders, and are not kept
     assert np.array_equal(after.artifacts["m"].correct, RIGHT)
-    assert judge(Measured(after.artifacts, setup=SETUP), after).verdict == Verdict.PASSED
+    assert evaluate(GateInput(after.artifacts, setup=SETUP), after).verdict == Verdict.PASSED
 
 
 def test_a_baseline_is_small_and_few_lines_change(tmp_path):
@@ -411,7 +415,7 @@ def test_a_baseline_is_small_and_few_lines_change(tmp_path):
 
 def test_updating_keeps_the_margins_that_were_written_by_hand():
     before = Baseline({"m": GOOD, "gone": GOOD}, SETUP, {"size": "9%"}, {"m": {"size": "1%"}})
-    after = new_baseline(Measured({"m": replace(GOOD, bytes=5)}, setup=SETUP), before)
+    after = new_baseline(GateInput({"m": replace(GOOD, bytes=5)}, setup=SETUP), before)
     assert json.loads(after.render())["artifacts"]["m"]["margins"] == {"size": "1%"}
     assert after.margins == {"size": "9%"}
     assert list(after.artifacts) == ["m"]
@@ -482,18 +486,22 @@ def test_a_probe_is_small_and_tells_other_outputs():
 # Reports
 
 
-def bad_judgement():
-    found = Measured(
-        {"a|b": replace(GOOD, bytes=2000), "m": GOOD, "x": Facts("crash", "killed\x1b <now>")},
+def bad_result():
+    found = GateInput(
+        {
+            "a|b": replace(GOOD, bytes=2000),
+            "m": GOOD,
+            "x": BaselineEntry("crash", "killed\x1b <now>"),
+        },
         {"m": beside(1.05, 1.08, 1.12)},
         SETUP,
         seconds=60.0,
     )
-    return judge(found, Baseline({"a|b": GOOD, "m": GOOD, "x": GOOD}, SETUP))
+    return evaluate(found, Baseline({"a|b": GOOD, "m": GOOD, "x": GOOD}, SETUP))
 
 
 def test_the_markdown_names_what_failed_and_what_to_do():
-    text = report.as_markdown(bad_judgement())
+    text = report.as_markdown(bad_result())
     assert text.startswith("## ❌ Gate failed: ")
     assert "**✗ +100.0%**" in text
     assert "a\\|b" in text
@@ -504,7 +512,7 @@ def test_the_markdown_names_what_failed_and_what_to_do():
 
 
 def test_the_junit_file_counts_what_it_holds():
-    root = ElementTree.fromstring(report.as_junit(bad_judgement()))
+    root = ElementTree.fromstring(report.as_junit(bad_result()))
     cases = root.findall(".//testcase")
     suite = root.find("testsuite")
     assert int(suite.get("tests")) == len(cases)
@@ -515,10 +523,10 @@ def test_the_junit_file_counts_what_it_holds():
 
 
 def test_the_worst_check_is_the_judgement():
-    assert bad_judgement().verdict == "failed"
-    unsure = judge(Measured({"m": GOOD}, {"m": beside(1.0, 1.1, 1.2)}, SETUP), BASELINE)
+    assert bad_result().verdict == "failed"
+    unsure = evaluate(GateInput({"m": GOOD}, {"m": beside(1.0, 1.1, 1.2)}, SETUP), BASELINE)
     assert unsure.verdict == "not sure"
-    assert judge(Measured({"m": GOOD}, setup=SETUP), BASELINE).verdict == "passed"
+    assert evaluate(GateInput({"m": GOOD}, setup=SETUP), BASELINE).verdict == "passed"
 
 
 # Which artifact is whose successor

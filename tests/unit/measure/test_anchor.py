@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from runs import outcomes_of
 
-from infer.gating.evaluation import measured
+from infer.gating.evaluation import gate_input
 from infer.measure.plan import Plan
 from infer.measure.session import Run
 from infer.records.protocol import Protocol
@@ -115,11 +115,11 @@ def test_where_none_does_it_is_said_that_the_card_judges_itself(judged):
 
 
 def test_a_baseline_of_a_card_knows_what_outputs_were_judged_against(judged):
-    facts = measured(judged.records).facts
+    entries = gate_input(judged.records).entries
 
-    assert facts["one"].reference == facts["two"].reference == "one on the CPU"
-    assert facts["one"].difference == pytest.approx(0.01, rel=0.01)
-    assert facts["alone"].reference == "alone"
+    assert entries["one"].reference == entries["two"].reference == "one on the CPU"
+    assert entries["one"].difference == pytest.approx(0.01, rel=0.01)
+    assert entries["alone"].reference == "alone"
 
 
 def test_the_report_says_what_was_judged_against(judged):
