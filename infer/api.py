@@ -201,7 +201,7 @@ def _place(device: str, format_name: str) -> tuple[str, str | None]:
             raise ValueError("auto is for runs: say cpu, cuda, or cuda:N for one of the cards")
     except ValueError as error:
         raise UsageError(f"device={device!r}: {error}") from None
-    return devices.place(device, runtimes_for(format_name)[0])
+    return devices.device_and_card(device, runtimes_for(format_name)[0])
 
 
 def run(

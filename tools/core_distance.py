@@ -32,7 +32,7 @@ from infer.diagnostics.self_test_artifacts import (
 )
 from infer.runtimes import onnx
 from infer.runtimes.base import Options
-from infer.stats.ratios import level
+from infer.stats.ratios import log_call_time
 
 WORDS = 20_000
 LINE = 16  # of 8 bytes: two words are on cache lines of their own, and on no neighbouring ones
@@ -76,7 +76,7 @@ def round_trip_ns(here: int, there: int) -> float:
     words.release()
     memory.close()
     memory.unlink()
-    return float(np.exp(level([took], "cpu")))
+    return float(np.exp(log_call_time([took], "cpu")))
 
 
 def call_us(model: Path, threads: int) -> float:
@@ -89,7 +89,7 @@ def call_us(model: Path, threads: int) -> float:
         begin = time.perf_counter()
         loaded.run(image)
         took.append(time.perf_counter() - begin)
-    return float(np.exp(level([took], "cpu"))) * 1e6
+    return float(np.exp(log_call_time([took], "cpu"))) * 1e6
 
 
 def main() -> None:

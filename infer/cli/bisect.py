@@ -14,7 +14,7 @@ from rich.text import Text
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.discovery import label_paths
 from ..artifacts.integrity import check_files
-from ..diagnostics.bisect import Compared, Found, Setup, bisect
+from ..diagnostics.bisect import Bisection, Setup, TensorComparison, bisect
 from ..errors import ArtifactError, InputError
 from ..exit_status import FAILED, NOT_MEASURED, OK, WRONG_USAGE
 from ..inputs.loading import read_inputs
@@ -140,7 +140,7 @@ def _open(
         raise InputError(str(error)) from None
 
 
-def show(found: Found, console: Console) -> None:
+def show(found: Bisection, console: Console) -> None:
     """Print what was found."""
     if found.first:
         one = found.first
@@ -182,11 +182,11 @@ def show(found: Found, console: Console) -> None:
         console.print(Text(note, style="dim"))
 
 
-def _largest(one: Compared) -> str:
+def _largest(one: TensorComparison) -> str:
     return "not comparable" if one.largest_difference is None else f"{one.largest_difference:.3g}"
 
 
-def _difference(one: Compared) -> str:
+def _difference(one: TensorComparison) -> str:
     if one.largest_difference is None:
         return "one is not finite, or of another shape, where the other is not"
     return (

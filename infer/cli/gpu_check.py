@@ -162,13 +162,13 @@ def _admitted(paths: list[Path], options: argparse.Namespace) -> list[Artifact]:
     return opened
 
 
-def _uses(artifacts: list[Artifact]) -> dict[str, devices.Use]:
+def _uses(artifacts: list[Artifact]) -> dict[str, devices.RuntimeEnvironment]:
     """The runtimes of the artifacts; of all formats where none are named."""
     names = [
         runtimes_for(artifact.format)[0] for artifact in artifacts if runtimes_for(artifact.format)
     ]
     names = names or [name for name in RUNTIMES if name != "fake"]
-    return {name: devices.Use(name) for name in names}
+    return {name: devices.RuntimeEnvironment(name) for name in names}
 
 
 def _data_root(given_root: Path | None) -> Path | None:

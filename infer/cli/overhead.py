@@ -17,7 +17,7 @@ from ..errors import ArtifactError
 from ..exit_status import FAILED, NOT_MEASURED, OK
 from ..inputs.loading import read_inputs
 from ..measure import devices
-from ..measure.devices import Choice
+from ..measure.devices import DeviceChoice
 from ..measure.session import Progress
 from ..outcome import Failure, Outcome
 from ..sandbox import trust
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show(
-    found: list[Overhead], failures: dict[str, Failure], choice: Choice, console: Console
+    found: list[Overhead], failures: dict[str, Failure], choice: DeviceChoice, console: Console
 ) -> None:
     """Print a table, and what could not be measured."""
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -163,7 +163,7 @@ def _with_variants(
 
 def uses_of(
     artifacts: tuple[tuple[str, Path], ...], setups: dict[str, dict[str, Any]]
-) -> dict[str, devices.Use]:
+) -> dict[str, devices.RuntimeEnvironment]:
     """The runtime of each artifact that has one, and the interpreter that it is in."""
     found = {}
     for label, path in artifacts:
@@ -171,7 +171,7 @@ def uses_of(
         runtimes = runtimes_for(_format_of(path))
         if runtimes:
             runtime = setup.get("runtime", runtimes[0])
-            found[label] = devices.Use(runtime, setup.get("python"))
+            found[label] = devices.RuntimeEnvironment(runtime, setup.get("python"))
     return found
 
 

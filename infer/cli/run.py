@@ -261,7 +261,7 @@ def _old_run(options: argparse.Namespace) -> tuple[Store, Plan]:
         store.close()
         raise UsageError(f"--resume {options.resume}: holds no run") from None
     try:
-        devices.check_there(plan.card)
+        devices.check_card(plan.card)
     except UsageError:
         store.close()
         raise

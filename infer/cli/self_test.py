@@ -150,7 +150,7 @@ def verdicts(
     return result
 
 
-def _choose(device: str, made: list[Made]) -> devices.Choice:
+def _choose(device: str, made: list[Made]) -> devices.DeviceChoice:
     """Where to measure; the fake runtime, which can be anywhere, has no say beside another.
 
     Raises:

@@ -33,7 +33,7 @@ _LISTED = 5
 
 
 @dataclass(frozen=True)
-class Compared:
+class TensorComparison:
     """A tensor of a beside one of b.
 
     Attributes:
@@ -62,7 +62,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Found:
+class Bisection:
     """What a bisection came to.
 
     Attributes:
@@ -80,12 +80,12 @@ class Found:
     a: str
     b: str
     graphs: bool
-    outputs: list[Compared]
+    outputs: list[TensorComparison]
     tensors: int = 0
     paired: dict[str, int] = field(default_factory=dict)
-    first: Compared | None = None
-    before: Compared | None = None
-    after: list[Compared] = field(default_factory=list)
+    first: TensorComparison | None = None
+    before: TensorComparison | None = None
+    after: list[TensorComparison] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -111,7 +111,7 @@ class Setup:
         tolerance: given by the user; None goes by precision.
         threads, timeout_s: for each worker.
         devices: "cpu" or "cuda", for either artifact.
-        card: that workers on cuda see, as `infer.measure.devices.Choice` has it.
+        card: that workers on cuda see, as `infer.measure.devices.DeviceChoice` has it.
     """
 
     inputs: Path | None
@@ -132,7 +132,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class _Side:
+class _ArtifactRun:
     """What an artifact gave: its outputs, for so many samples of all."""
 
     signature: Signature
@@ -141,7 +141,7 @@ class _Side:
     of: int
 
 
-def bisect(a: Artifact, b: Artifact, setup: Setup) -> Found:
+def bisect(a: Artifact, b: Artifact, setup: Setup) -> Bisection:
     """Run two artifacts on the same inputs and find where they part.
 
     Tensors inside are compared where both are ONNX, otherwise only outputs.
@@ -153,17 +153,17 @@ def bisect(a: Artifact, b: Artifact, setup: Setup) -> Found:
     with tempfile.TemporaryDirectory(prefix="exportbench-") as temporary:
         folder = Path(temporary)
         setup, notes = _with_inputs(a, setup, folder)
-        sides = [
+        runs = [
             _run(artifact, setup, folder / f"{side}-whole", side)
             for side, artifact in enumerate((a, b))
         ]
-        if sides[0].samples < sides[0].of:
+        if runs[0].samples < runs[0].of:
             notes.append(
-                f"compared on {sides[0].samples} of {sides[0].of:,} samples, from number "
+                f"compared on {runs[0].samples} of {runs[0].of:,} samples, from number "
                 f"{setup.skip} on; others may differ (--samples, --skip)"
             )
-        outputs = _compare_outputs(a, b, sides, setup)
-        found = Found(
+        outputs = _compare_outputs(a, b, runs, setup)
+        found = Bisection(
             setup.name(a, 0), setup.name(b, 1), a.format == b.format == "onnx", outputs, notes=notes
         )
         if not found.graphs:
@@ -217,7 +217,7 @@ def _worker(artifact: Artifact, setup: Setup, folder: Path, device: str) -> Work
     )
 
 
-def _run(artifact: Artifact, setup: Setup, folder: Path, side: int) -> _Side:
+def _run(artifact: Artifact, setup: Setup, folder: Path, side: int) -> _ArtifactRun:
     """Run an artifact in a process of its own."""
     assert setup.inputs
     outputs = folder / "outputs"
@@ -251,14 +251,14 @@ def _run(artifact: Artifact, setup: Setup, folder: Path, side: int) -> _Side:
             str(folder), "(temporary folder)"
         )
         raise Failure(failure.outcome, reason) from None
-    return _Side(signature, read_outputs(outputs), samples, read["samples"])
+    return _ArtifactRun(signature, read_outputs(outputs), samples, read["samples"])
 
 
 def _compare_outputs(
-    a: Artifact, b: Artifact, sides: Sequence[_Side], setup: Setup
-) -> list[Compared]:
-    expected, outputs = (side.outputs for side in sides)
-    inputs = [spec.name for spec in sides[1].signature.inputs]
+    a: Artifact, b: Artifact, runs: Sequence[_ArtifactRun], setup: Setup
+) -> list[TensorComparison]:
+    expected, outputs = (side.outputs for side in runs)
+    inputs = [spec.name for spec in runs[1].signature.inputs]
     try:
         _, rules = rules_for(setup.wishes.rules, b.label, inputs, list(outputs))
     except MapError as error:
@@ -278,7 +278,7 @@ def _compared(
     array: np.ndarray,
     theirs: np.ndarray,
     setup: Setup,
-) -> Compared:
+) -> TensorComparison:
     limit = comparing.tolerances({tensor.name: array}, [theirs.dtype.name], given=setup.tolerance)[
         tensor.name
     ]
@@ -286,7 +286,7 @@ def _compared(
     if array.shape == theirs.shape:
         value = float(differences(theirs, array).max(initial=0.0))
         largest = value if np.isfinite(value) else None
-    return Compared(
+    return TensorComparison(
         tensor.name,
         tensor.node,
         tensor.operator,
@@ -301,11 +301,11 @@ def _compared(
 
 
 def _look_inside(
-    found: Found, graphs: Sequence[Graph], inside: Sequence[Outputs], setup: Setup
-) -> Found:
+    found: Bisection, graphs: Sequence[Graph], inside: Sequence[Outputs], setup: Setup
+) -> Bisection:
     a, b = graphs
     partners = _pair(a, b, inside[0], inside[1], setup)
-    compared: dict[str, Compared] = {}
+    compared: dict[str, TensorComparison] = {}
     for tensor in a.tensors:
         if tensor.name in partners:
             other, how, axes = partners[tensor.name]
@@ -323,7 +323,7 @@ def _look_inside(
         and _telling(inside[0][tensor.name])
     )
     after = _descendants(a)
-    parted: list[Compared] = []
+    parted: list[TensorComparison] = []
     before = None
     for tensor in a.tensors:
         one = compared.get(tensor.name)

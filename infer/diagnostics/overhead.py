@@ -65,7 +65,7 @@ def measure(
         threads: for the arithmetic of a call.
         rounds: how often either has its turn.
         device: "cpu" or "cuda"; on a card, too, a bare call has host arrays on either side.
-        card: that the process sees, as `infer.measure.devices.Choice` has it.
+        card: that the process sees, as `infer.measure.devices.DeviceChoice` has it.
 
     Raises:
         Failure: the artifact cannot be run.
@@ -97,10 +97,10 @@ def measure(
     )
 
 
-def median_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+def median_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
     """An interval for the median by its order statistics, which no outlier moves."""
     ordered = np.sort(values)
-    rank = int(scipy.stats.binom.ppf((1 - level) / 2, len(ordered), 0.5))
+    rank = int(scipy.stats.binom.ppf((1 - confidence) / 2, len(ordered), 0.5))
     return float(ordered[max(rank - 1, 0)]), float(
         ordered[min(len(ordered) - rank, len(ordered) - 1)]
     )

@@ -39,7 +39,7 @@ _MOST_GENERATIONS = 40
 
 
 @dataclass(frozen=True)
-class Compared:
+class MeasuredRatio:
     """A ratio that was measured, and the true one."""
 
     ratio: Ratio
@@ -71,7 +71,7 @@ class Verdicts:
     power: dict[str, tuple[int, int]]
 
 
-def judge(of: str, compared: Iterable[Compared]) -> Verdicts:
+def verdicts(of: str, compared: Iterable[MeasuredRatio]) -> Verdicts:
     """Count what comparisons came to; each has an interval."""
     alarms = comparisons = covered = 0
     logs, widths = [], []
@@ -116,7 +116,7 @@ def simulated(
     resolve: float | None = None,
     generations: int = TRIALS[0],
 ) -> Verdicts:
-    """Judge made-up runs, each of one pair of copies and one of each slower artifact.
+    """Count verdicts of made-up runs, each of one pair of copies and one of each slower artifact.
 
     Args:
         runs: how many.
@@ -137,7 +137,7 @@ def simulated(
         "calls": _CARD_CALLS if card else 10,
     }
 
-    def each() -> Iterable[Compared]:
+    def each() -> Iterable[MeasuredRatio]:
         for _ in range(runs):
             clocks: list[dict[Turn, Clock]] = []
             if card:
@@ -148,15 +148,15 @@ def simulated(
                 told = {name: clocks[i] for name, i in enumerate((0, number)) if clocks}
                 find = _Finder((bursts[0], bursts[number]), told, device or made_on)
                 if resolve is None:
-                    yield Compared(find.ratio(generations), truth)
+                    yield MeasuredRatio(find.ratio(generations), truth)
                 else:
-                    yield Compared(find.resolved(resolve), truth)
+                    yield MeasuredRatio(find.resolved(resolve), truth)
 
     machine = ", two states" if noise.slow else ""
     machine = " card" if card else machine
     machine += f", as on a {device}" if device else ""
     end = f"{generations} generations" if resolve is None else f"until {resolve:.1%}"
-    return judge(f"simulated{machine}, {end}", each())
+    return verdicts(f"simulated{machine}, {end}", each())
 
 
 @dataclass(frozen=True)
@@ -170,26 +170,28 @@ class _Finder:
     def resolved(self, resolve: float) -> Ratio:
         """What a run with `--resolve` comes to."""
         protocol = replace(UNTIL, generations=_MOST_GENERATIONS, resolve=resolve)
-        for count in range(stopping.LEAST_TO_RESOLVE, _MOST_GENERATIONS + 1):
-            ratio = self.ratio(count, sought=True)
-            if stopping.ended(protocol, stopping.Standing(count, 0.0, 0.0, 1, ratio.resolution)):
+        for count in range(stopping.MIN_GENERATIONS_TO_RESOLVE, _MOST_GENERATIONS + 1):
+            ratio = self.ratio(count, is_adaptive=True)
+            if stopping.stop_reason(
+                protocol, stopping.RunStatus(count, 0.0, 0.0, 1, ratio.resolution)
+            ):
                 break
         return ratio
 
-    def ratio(self, generations: int, *, sought: bool = False) -> Ratio:
+    def ratio(self, generations: int, *, is_adaptive: bool = False) -> Ratio:
         """What it comes to after the first generations."""
         run = {
             name: {generation: own[generation] for generation in range(generations)}
             for name, own in enumerate(self.pair)
         }
         left = undisturbed(run, self.device, self.clocks)
-        return ratio_of(paired_differences(left[1], left[0], self.device), sought=sought)
+        return ratio_of(paired_differences(left[1], left[0], self.device), is_adaptive=is_adaptive)
 
 
 def of_records(
     of: str, records: Sequence[Mapping[str, Any]], point: str, generations: int
 ) -> Verdicts:
-    """Judge a run of the artifacts of `selftest_artifacts`.
+    """Count the verdicts in a run of the artifacts of `self_test_artifacts`.
 
     Args:
         of: what they are.
@@ -207,7 +209,7 @@ def of_records(
             clocks.setdefault(label, {})[turn] = Clock.of(record)
     count = min((len(own) for own in bursts.values()), default=0)
 
-    def each() -> Iterable[Compared]:
+    def each() -> Iterable[MeasuredRatio]:
         for first in range(0, count - generations + 1, generations):
             trial = undisturbed(
                 {
@@ -222,9 +224,9 @@ def of_records(
                     continue
                 differences = paired_differences(trial[mine], trial[theirs], device)
                 if len(differences) > 1:
-                    yield Compared(ratio_of(differences), truth)
+                    yield MeasuredRatio(ratio_of(differences), truth)
 
-    return judge(f"{of}, {generations} generations", each())
+    return verdicts(f"{of}, {generations} generations", each())
 
 
 def pairs() -> list[tuple[str, str, float]]:
@@ -254,11 +256,11 @@ def measured(
     card: str | None = None,
     trials: Sequence[int] = TRIALS,
 ) -> list[Verdicts]:
-    """Measure artifacts of known differences in a run of its own, and judge it.
+    """Measure artifacts of known differences in a run of its own, and count its verdicts.
 
     Args:
         of: what they are, for the report.
-        artifacts: as `selftest_artifacts` names them.
+        artifacts: as `self_test_artifacts` names them.
         inputs: for all of them.
         folder: of the run.
         budget_s: seconds for it.

@@ -23,7 +23,7 @@ _TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
-class Use:
+class RuntimeEnvironment:
     """A runtime, and the interpreter that it is in.
 
     Attributes:
@@ -36,7 +36,7 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Choice:
+class DeviceChoice:
     """The device of a run.
 
     Attributes:
@@ -107,44 +107,54 @@ def _named(cards: Sequence[Card], entry: str) -> Card | None:
     return next(card for card in cards if card.index == indices[int(number[1])])
 
 
-def choose(wanted: str, uses: Mapping[str, Use]) -> Choice:
+def choose(wanted: str, environments: Mapping[str, RuntimeEnvironment]) -> DeviceChoice:
     """Decide where a run is: a card is taken only where a runtime at hand can use it.
 
     The runtimes are asked in short processes of their own, and only where there is a card.
 
     Args:
         wanted: as `parse_device` takes it.
-        uses: by the labels of the artifacts; of those that can be opened.
+        environments: by the labels of the artifacts; of those that can be opened.
 
     Raises:
         UsageError: the card that is wanted is not there, or cannot be used so.
     """
     if wanted == "cpu":
-        return Choice("cpu")
+        return DeviceChoice("cpu")
     there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
     if wanted == "auto":
         if not there:
             problem = nvml.problem()
-            return Choice("cpu", notices=(f"NO CARD IS USED: {problem}.",) if problem else ())
-        if not uses:
-            return Choice("cpu")
+            return DeviceChoice("cpu", notices=(f"NO CARD IS USED: {problem}.",) if problem else ())
+        if not environments:
+            return DeviceChoice("cpu")
         card = next((card for card in there if not card.unusable), None)
         if card is None:
-            return Choice("cpu", notices=(f"THE CARD IS NOT USED: {there[0].unusable}.",))
-    elif not there and uses and all(use.runtime == "fake" for use in uses.values()):
-        return Choice("cuda")  # which needs none: it stands for a card in tests
+            return DeviceChoice("cpu", notices=(f"THE CARD IS NOT USED: {there[0].unusable}.",))
+    elif (
+        not there
+        and environments
+        and all(environment.runtime == "fake" for environment in environments.values())
+    ):
+        return DeviceChoice("cuda")  # which needs none: it stands for a card in tests
     else:
         card = _wanted(wanted, there)
-    _check_shared(card, wanted, len(uses))
-    problems = ask(list(dict.fromkeys(uses.values())), card)
-    unsupported = {label: problem for label, use in uses.items() if (problem := problems[use])}
-    if wanted == "auto" and len(unsupported) == len(uses):
+    _check_shared(card, wanted, len(environments))
+    problems = cuda_problems(list(dict.fromkeys(environments.values())), card)
+    unsupported = {
+        label: problem
+        for label, environment in environments.items()
+        if (problem := problems[environment])
+    }
+    if wanted == "auto" and len(unsupported) == len(environments):
         why = "; ".join(dict.fromkeys(unsupported.values()))
-        return Choice("cpu", notices=(f"THE CARD IS NOT USED: {card.title} is here, but {why}.",))
-    return Choice("cuda", card.visible_as, unsupported)
+        return DeviceChoice(
+            "cpu", notices=(f"THE CARD IS NOT USED: {card.title} is here, but {why}.",)
+        )
+    return DeviceChoice("cuda", card.visible_as, unsupported)
 
 
-def place(wanted: str, runtime: str) -> tuple[str, str | None]:
+def device_and_card(wanted: str, runtime: str) -> tuple[str, str | None]:
     """The device and the card of a single worker, whatever its runtime can use.
 
     Args:
@@ -165,33 +175,45 @@ def place(wanted: str, runtime: str) -> tuple[str, str | None]:
     return "cuda", _wanted(wanted, there).visible_as
 
 
-def ask(uses: Sequence[Use], card: Card) -> dict[Use, str | None]:
+def cuda_problems(
+    environments: Sequence[RuntimeEnvironment], card: Card
+) -> dict[RuntimeEnvironment, str | None]:
     """Why each runtime cannot use a card, in words with what to install; None for those that can.
 
     Each is imported in a process of its own, several at a time.
     """
     # Formats that share a package share the answer.
-    asked = {(RUNTIMES[use.runtime].package, use.python): use for use in uses}
+    asked = {
+        (RUNTIMES[environment.runtime].package, environment.python): environment
+        for environment in environments
+    }
     with ThreadPoolExecutor(max_workers=len(asked) or 1) as pool:
         found = dict(
             zip(
-                asked, pool.map(lambda use: _ask(use, card.visible_as), asked.values()), strict=True
+                asked,
+                pool.map(
+                    lambda environment: _cuda_problem(environment, card.visible_as), asked.values()
+                ),
+                strict=True,
             )
         )
-    return {use: found[RUNTIMES[use.runtime].package, use.python] for use in uses}
+    return {
+        environment: found[RUNTIMES[environment.runtime].package, environment.python]
+        for environment in environments
+    }
 
 
 @cache
-def _ask(use: Use, card: str) -> str | None:
-    runtime = RUNTIMES[use.runtime]
+def _cuda_problem(environment: RuntimeEnvironment, card: str) -> str | None:
+    runtime = RUNTIMES[environment.runtime]
     if runtime.package is None:
         return None
     with tempfile.TemporaryDirectory(prefix="exportbench-") as name:
         folder = Path(name)
-        nothing = Artifact(use.runtime, folder, runtime.formats[0], folder)
-        setup = {"runtime": use.runtime}
-        if use.python:
-            setup |= {"python": use.python, "interpreter": use.python}
+        nothing = Artifact(environment.runtime, folder, runtime.formats[0], folder)
+        setup = {"runtime": environment.runtime}
+        if environment.python:
+            setup |= {"python": environment.python, "interpreter": environment.python}
         try:
             with WorkerProcess(
                 nothing,
@@ -209,7 +231,7 @@ def _ask(use: Use, card: str) -> str | None:
             return str(failure)
 
 
-def check_there(card: str | None) -> None:
+def check_card(card: str | None) -> None:
     """See that a card that a run has begun on can be used.
 
     Raises:

@@ -9,18 +9,18 @@ from ..records.store import Record
 # Of the memory that is free when a run starts, the share that workers may fill together: of the
 # host's, and of the card's, where nothing else begins to use it meanwhile.
 HOST_SHARE, CARD_SHARE = 0.8, 0.9
-# What the survey knows of the memory that an artifact takes on the card, each by another source.
+# What preflight knows of the memory that an artifact takes on the card, each by another source.
 _ON_CARD = ("gpu_bytes", "gpu_device_bytes", "gpu_runtime_peak_bytes", "gpu_swept_bytes")
 
 
-def needs(survey: Record) -> tuple[int, int]:
+def needs(preflight: Record) -> tuple[int, int]:
     """Bytes that an artifact takes: of the host's memory at its peak, and of the card's.
 
     What is stopped keeps both. The largest that is known counts; 0 where nothing is.
     """
     return (
-        survey["predict"]["peak_rss_bytes"] or 0,
-        max(survey.get(name) or 0 for name in _ON_CARD),
+        preflight["predict"]["peak_rss_bytes"] or 0,
+        max(preflight.get(name) or 0 for name in _ON_CARD),
     )
 
 

@@ -18,14 +18,14 @@ from ..tensors.differences import differences, finite
 from ..tensors.outputs import Outputs, read_outputs, without_rows
 from ..tensors.rules import rules_for
 from ..tensors.signature import Signature
-from .run_context import Bench
+from .run_context import RunContext
 
 # What the folder and the log of a run on the CPU are called.
 _ANCHOR = "anchor"
 
 
 @dataclass(frozen=True)
-class _Standard:
+class _ReferenceOutputs:
     """What the members of a group are judged against.
 
     Attributes:
@@ -42,7 +42,7 @@ class _Standard:
     anchor: str | None = None
 
     @property
-    def owner(self) -> str:
+    def source(self) -> str:
         """Label of the artifact whose outputs these are."""
         return self.anchor or self.reference
 
@@ -52,143 +52,145 @@ class _Standard:
         return f"{self.anchor} on the CPU" if self.anchor else self.reference
 
 
-class Judge:
-    """Compares the outputs that the survey left."""
+class ParityStage:
+    """Compares the outputs that preflight left."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
 
-    def judge(self) -> None:
-        """Judge parity within each group of artifacts that hold the same weights.
+    def run(self) -> None:
+        """Compare artifacts within each group of artifacts that hold the same weights.
 
         One that fails is measured all the same: how fast it is may be why it was chosen.
         """
         groups: dict[object, list[str]] = {}
-        former = set(self._bench.plan.pairs.values())
-        for label in self._bench.alive():
-            if self._bench.surveyed(label):
+        former = set(self._context.plan.pairs.values())
+        for label in self._context.alive():
+            if self._context.has_preflight(label):
                 # A former artifact is what others are compared with, whatever it holds.
-                group = label if label in former else self._bench.artifacts[label].weights
+                group = label if label in former else self._context.artifacts[label].weights
                 groups.setdefault(group, []).append(label)
-        judged = self._bench.of_kind("parity")
+        compared = self._context.of_kind("parity")
         for key, members in groups.items():
-            waiting = [label for label in members if label not in judged]
+            waiting = [label for label in members if label not in compared]
             if not waiting:
                 continue
-            # If judging was cut off, it goes on with the reference that it began with.
-            before = [judged[label]["reference"] for label in members if label in judged]
+            # If the stage was cut off, it goes on with the reference that it began with.
+            before = [compared[label]["reference"] for label in members if label in compared]
             reference = before[0] if before else self._reference(members)
-            standard = self._standard(reference, members, former=key in former)
+            against = self._reference_outputs(reference, members, former=key in former)
             # The reference last: what others share with it excuses what is not finite in it.
             for label in sorted(waiting, key=lambda label: label == reference):
                 try:
-                    self._judge_one(label, standard)
+                    self._compare_one(label, against)
                 except Failure as failure:
-                    self._bench.fail(label, failure)
+                    self._context.fail(label, failure)
         self._compare_pairs()
 
     def _compare_pairs(self) -> None:
         """Compare the outputs of artifacts with those of the former ones; that ends none."""
-        compared = self._bench.of_kind("pair")
-        for label, former in self._bench.plan.pairs.items():
+        compared = self._context.of_kind("pair")
+        for label, former in self._context.plan.pairs.items():
             if label in compared or not {label, former} <= set(
-                filter(self._bench.surveyed, self._bench.alive())
+                filter(self._context.has_preflight, self._context.alive())
             ):
                 continue
-            expected = self._bench.outputs(former)
+            expected = self._context.outputs(former)
             try:
                 outputs, _ = self._paired(label, former, expected)
                 limits = self._tolerances(label, former, expected, {})
-                absolute = self._bench.plan.absolute
+                absolute = self._context.plan.absolute
                 result = comparing.compare(outputs, expected, limits, absolute=absolute)
             except Failure as failure:
                 result = {"passed": False, "reason": failure.reason}
-            self._bench.store.add("pair", artifact=label, former=former, **result)
+            self._context.store.add("pair", artifact=label, former=former, **result)
 
     def _reference(self, members: list[str]) -> str:
         """The user's choice, or the training's own format; rather one that is finite."""
-        if self._bench.plan.reference in members:
-            return str(self._bench.plan.reference)
+        if self._context.plan.reference in members:
+            return str(self._context.plan.reference)
         order = sorted(members, key=lambda label: not self._is_native(label))
         well = (label for label in order if self._is_finite(label))
         return next(well, order[0])
 
     def _is_native(self, label: str) -> bool:
-        manifest = self._bench.artifacts[label].manifest
+        manifest = self._context.artifacts[label].manifest
         return bool(
             manifest and manifest.native and manifest.framework == manifest.weights.get("framework")
         )
 
     def _is_finite(self, label: str) -> bool:
-        return all(finite(array).all() for array in self._bench.outputs(label).values())
+        return all(finite(array).all() for array in self._context.outputs(label).values())
 
     def _precisions(self, label: str) -> list[str]:
         """Of an artifact: what its manifest says, or the types of its inputs and outputs.
 
         And TF32, where that may have been used or cannot be ruled out.
         """
-        manifest = self._bench.artifacts[label].manifest
-        survey = self._bench.of_kind("survey")[label]
-        tf32 = survey["predict"]["placement"].get("tf32", False) is not False
+        manifest = self._context.artifacts[label].manifest
+        preflight = self._context.of_kind("survey")[label]
+        tf32 = preflight["predict"]["placement"].get("tf32", False) is not False
         if manifest and comparing.step_of(manifest.precision) is not None:
             found = [manifest.precision]
         else:
-            sides = survey["load"]["signature"].values()
+            sides = preflight["load"]["signature"].values()
             found = [spec["dtype"] for side in sides for spec in side]
         return [*found, "tf32"] if tf32 else found
 
     # What is judged against
 
-    def _standard(self, reference: str, members: list[str], *, former: bool) -> _Standard:
+    def _reference_outputs(
+        self, reference: str, members: list[str], *, former: bool
+    ) -> _ReferenceOutputs:
         """The outputs that the members of a group are judged against.
 
         On a card those of the reference on the CPU, or of another member if it cannot run there: an
         error of the card's own arithmetic, which all share, would not show otherwise.
         """
-        if self._bench.plan.device != "cpu" and not former:
+        if self._context.plan.device != "cpu" and not former:
             for label in sorted(members, key=lambda label: label != reference):
                 anchor = self._anchor(label, reference)
                 if anchor["failed"] is None:
-                    outputs = self._bench.outputs(label, _ANCHOR)
+                    outputs = self._context.outputs(label, _ANCHOR)
                     noise = self._noise(label, outputs, "cpu")
-                    return _Standard(reference, outputs, noise, label)
+                    return _ReferenceOutputs(reference, outputs, noise, label)
                 if anchor["outcome"] == Outcome.HANG:  # what takes too long does so in all formats
                     break
-        expected = self._bench.outputs(reference)
+        expected = self._context.outputs(reference)
         noise = {}
         if len(members) > 1:
-            noise = self._noise(reference, expected, self._bench.plan.device)
-        return _Standard(reference, expected, noise)
+            noise = self._noise(reference, expected, self._context.plan.device)
+        return _ReferenceOutputs(reference, expected, noise)
 
     def _anchor(self, label: str, reference: str) -> dict[str, Any]:
         """Run an artifact on the CPU, with the same inputs and batch; its record, once a run."""
-        known = self._bench.of_kind("anchor").get(label)
+        known = self._context.of_kind("anchor").get(label)
         if known is not None:
             return known
         try:
             found = self._run_on_cpu(label) | {"outcome": Outcome.OK, "failed": None}
         except Failure as failure:
             found = {"outcome": failure.outcome, "failed": failure.reason}
-        return self._bench.store.add("anchor", artifact=label, reference=reference, **found)
+        return self._context.store.add("anchor", artifact=label, reference=reference, **found)
 
     def _run_on_cpu(self, label: str) -> dict[str, Any]:
-        survey = self._bench.of_kind("survey")[label]
-        batch = survey["inputs"]["only_batch"] or self._bench.protocol.batch
-        with self._bench.process(label, _ANCHOR, device="cpu") as worker:
+        preflight = self._context.of_kind("survey")[label]
+        batch = preflight["inputs"]["only_batch"] or self._context.protocol.batch
+        with self._context.process(label, _ANCHOR, device="cpu") as worker:
             worker.start()
             worker.ask("load")
-            worker.ask("inputs", **self._bench.inputs_of(label))
+            worker.ask("inputs", **self._context.inputs_of(label))
             folder = self._emptied(label, _ANCHOR)
             answer = worker.ask("predict", batch=batch, outputs=str(folder.resolve()))
         if answer["placement"]["device"] != "cpu":
             raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
-        outputs, on_card = self._bench.outputs(label, _ANCHOR), self._bench.outputs(label)
+        outputs, on_card = self._context.outputs(label, _ANCHOR), self._context.outputs(label)
         comparing.check_outputs(outputs, answer["samples"], None, without_rows(folder))
         if self._is_finite(label):
             comparing.check_finite(outputs)
         return {
             "seconds": answer["seconds"],
-            "threads": self._bench.plan.threads,
+            "threads": self._context.plan.threads,
             "batch": batch,
             "samples": answer["samples"],
             "differences": {
@@ -198,7 +200,7 @@ class Judge:
         }
 
     def _emptied(self, label: str, name: str) -> Path:
-        folder = self._bench.folder(label) / name
+        folder = self._context.folder(label) / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
@@ -214,33 +216,33 @@ class Judge:
             expected: its outputs on the device.
             device: that it is run on again.
         """
-        if self._bench.plan.tolerance is not None:
+        if self._context.plan.tolerance is not None:
             return {}
-        known = self._bench.of_kind("noise").get(label)
+        known = self._context.of_kind("noise").get(label)
         if known is None:
             try:
                 found = self._run_otherwise(label, expected, device)
             except Failure as failure:
                 found = {"differences": {}, "failed": failure.reason}
-            known = self._bench.store.add("noise", artifact=label, device=device, **found)
+            known = self._context.store.add("noise", artifact=label, device=device, **found)
         return {k: v for k, v in known["differences"].items() if v is not None}
 
     def _run_otherwise(self, label: str, expected: Outputs, device: str) -> dict[str, Any]:
-        survey = self._bench.of_kind("survey")[label]
-        only = survey["inputs"]["only_batch"]
-        samples = survey["predict"]["samples"]
-        batch = only or min(self._bench.protocol.batch, samples)
+        preflight = self._context.of_kind("survey")[label]
+        only = preflight["inputs"]["only_batch"]
+        samples = preflight["predict"]["samples"]
+        batch = only or min(self._context.protocol.batch, samples)
         # Where state is kept, calls of another size would be another sequence.
         split = batch if only or self._repeats(label) else max(1, batch // 2)
         count = samples if only else min(samples, 4 * batch)
-        with self._bench.process(label, "noise", threads=1, device=device) as worker:
+        with self._context.process(label, "noise", threads=1, device=device) as worker:
             worker.start()
             worker.ask("load")
-            worker.ask("inputs", **self._bench.inputs_of(label))
+            worker.ask("inputs", **self._context.inputs_of(label))
             folder = self._emptied(label, "noise")
             worker.ask("predict", batch=split, outputs=str(folder.resolve()), samples=count)
         again = read_outputs(folder)
-        uneven = without_rows(folder) | without_rows(self._bench.folder(label))
+        uneven = without_rows(folder) | without_rows(self._context.folder(label))
         found: dict[str, float | None] = {}
         for name, array in expected.items():
             if name in uneven and (split != batch or count != samples):
@@ -263,49 +265,51 @@ class Judge:
         if on_cpu:  # where there is no TF32, whatever it takes on the card
             theirs = [precision for precision in theirs if precision != "tf32"]
         precisions = [*self._precisions(label), *theirs]
-        given = self._bench.plan.tolerance
+        given = self._context.plan.tolerance
         return comparing.tolerances(expected, precisions, given=given, noise=noise)
 
     def _repeats(self, label: str) -> dict[str, float | None]:
         """The outputs that a second call on the same inputs changed, and by how much."""
-        outputs = self._bench.outputs(label)
+        outputs = self._context.outputs(label)
         limits = self._tolerances(label, label, outputs, {})
-        changed = self._bench.of_kind("survey")[label]["repeat"]["differences"]
+        changed = self._context.of_kind("survey")[label]["repeat"]["differences"]
         return {
             name: changed[name]
             for name in outputs
             if changed[name] is None or changed[name] > limits[name].value
         }
 
-    def _judge_one(self, label: str, standard: _Standard) -> None:
-        expected, reference, owner = standard.outputs, standard.reference, standard.owner
-        notes = list(self._bench.of_kind("survey")[label]["inputs"]["notes"])
-        outputs = self._bench.outputs(label)
-        if label != owner:
-            outputs, paired = self._paired(label, owner, expected)
+    def _compare_one(self, label: str, against: _ReferenceOutputs) -> None:
+        expected, reference, source = against.outputs, against.reference, against.source
+        notes = list(self._context.of_kind("survey")[label]["inputs"]["notes"])
+        outputs = self._context.outputs(label)
+        if label != source:
+            outputs, paired = self._paired(label, source, expected)
             notes += paired
-        elif standard.anchor:
+        elif against.anchor:
             notes.append(self._anchor_note(label))
-        if label != owner or standard.anchor:
+        if label != source or against.anchor:
             comparing.check_finite(outputs, expected)
-            comparing.check_as_finite(outputs, expected, standard.title)
-        confirmed = any(r["reference"] == reference for r in self._bench.of_kind("parity").values())
+            comparing.check_as_finite(outputs, expected, against.title)
+        confirmed = any(
+            r["reference"] == reference for r in self._context.of_kind("parity").values()
+        )
         if label == reference and not confirmed:
             comparing.check_finite(outputs)
-        classes = self._classes(label) or self._classes(owner)
+        classes = self._classes(label) or self._classes(source)
         result = comparing.compare(
             outputs,
             expected,
             self._tolerances(
-                label, owner, expected, standard.noise, on_cpu=standard.anchor is not None
+                label, source, expected, against.noise, on_cpu=against.anchor is not None
             ),
-            absolute=self._bench.plan.absolute,
+            absolute=self._context.plan.absolute,
             classes=classes,
         )
         changed = self._repeats(label)
         if changed:
             notes.append(_repeat_note(changed))
-        labels = self._bench.labels(label)
+        labels = self._context.labels(label)
         scores = comparing.scores_of(expected, len(classes) or None)
         metrics = correct = difference = None
         if labels is not None and scores and len(labels) == len(expected[scores]):
@@ -316,11 +320,11 @@ class Judge:
             for one in result["differing"]:
                 true = int(labels[one["sample"]])
                 one["true"] = classes[true] if true < len(classes) else str(true)
-        self._bench.store.add(
+        self._context.store.add(
             "parity",
             artifact=label,
             reference=reference,
-            anchor=standard.anchor,
+            anchor=against.anchor,
             **result,
             metrics=metrics,
             correct=correct,
@@ -333,11 +337,11 @@ class Judge:
 
     def _paired(self, label: str, reference: str, expected: Outputs) -> tuple[Outputs, list[str]]:
         """The outputs as the reference calls them, and notes of what was not said by names."""
-        outputs = self._bench.outputs(label)
-        signature = Signature.of(self._bench.of_kind("survey")[label]["load"]["signature"])
+        outputs = self._context.outputs(label)
+        signature = Signature.of(self._context.of_kind("survey")[label]["load"]["signature"])
         inputs = [spec.name for spec in signature.inputs]
         try:
-            _, rules = rules_for(self._bench.plan.wishes.rules, label, inputs, list(outputs))
+            _, rules = rules_for(self._context.plan.wishes.rules, label, inputs, list(outputs))
         except MapError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
         paired, pairs = comparing.pair_outputs(outputs, expected, rules, label, reference)
@@ -346,42 +350,42 @@ class Judge:
         ]
 
     def _anchor_note(self, label: str) -> str:
-        anchor = self._bench.of_kind("anchor")[label]
+        anchor = self._context.of_kind("anchor")[label]
         return (
             f"was run on the CPU too ({anchor['samples']:,} samples in {anchor['seconds']:.3g} s "
             f"with {anchor['threads']} threads): outputs are judged against its outputs there"
         )
 
     def _classes(self, label: str) -> tuple[str, ...]:
-        manifest = self._bench.artifacts[label].manifest
+        manifest = self._context.artifacts[label].manifest
         return manifest.classes if manifest else ()
 
     def timed_difference(self, label: str, rows: list[int], folder: Path) -> float | None:
-        """The largest difference of a timed call's outputs from those of the survey.
+        """The largest difference of a timed call's outputs from those of preflight.
 
         None where they cannot be the same: the model keeps a state, or outputs have no samples.
 
         Raises:
-            Failure: it is not what the survey was judged by.
+            Failure: it is not what preflight was judged by.
         """
-        if self._bench.of_kind("survey")[label]["inputs"]["looped"] or self._repeats(label):
+        if self._context.of_kind("survey")[label]["inputs"]["looped"] or self._repeats(label):
             return None
-        first = self._bench.folder(label)
-        left_out = without_rows(folder) | without_rows(first) | {*self._bench.plan.ignored}
-        timed, surveyed = (
+        first = self._context.folder(label)
+        left_out = without_rows(folder) | without_rows(first) | {*self._context.plan.ignored}
+        timed, preflight = (
             {name: array for name, array in read_outputs(where).items() if name not in left_out}
             for where in (folder, first)
         )
         if not timed:
             return None
-        surveyed = comparing.take(surveyed, rows)
+        preflight = comparing.take(preflight, rows)
         comparing.check_outputs(timed, len(rows), None)
-        comparing.check_finite(timed, surveyed)
-        result = comparing.compare(timed, surveyed, self._tolerances(label, label, surveyed, {}))
+        comparing.check_finite(timed, preflight)
+        result = comparing.compare(timed, preflight, self._tolerances(label, label, preflight, {}))
         if not result["passed"]:
             raise Failure(
                 Outcome.PARITY_FAIL,
-                "the outputs of a timed call differ from those of the survey by "
+                "the outputs of a timed call differ from those of preflight by "
                 f"{result['largest_difference']:.2g}",
             )
         return float(result["largest_difference"])

@@ -20,8 +20,8 @@ from ..worker.client import WorkerProcess
 from .plan import Plan
 
 
-class Bench:
-    """Where artifacts are measured.
+class RunContext:
+    """What the parts of a run share.
 
     Attributes:
         plan: what is to be measured.
@@ -49,8 +49,8 @@ class Bench:
         """The latest record of a kind, by artifact."""
         return {r["artifact"]: r for r in self.store.records if r["kind"] == kind}
 
-    def surveyed(self, label: str) -> bool:
-        """Whether the survey of an artifact was finished."""
+    def has_preflight(self, label: str) -> bool:
+        """Whether the preflight of an artifact was finished."""
         return label in self.of_kind("survey")
 
     def alive(self) -> list[str]:
@@ -106,11 +106,11 @@ class Bench:
         }
 
     def outputs(self, label: str, run: str = "") -> Outputs:
-        """What the survey left of an artifact, less what the user wants ignored.
+        """What preflight left of an artifact, less what the user wants ignored.
 
         Args:
             label: of the artifact.
-            run: folder of another run of it than the survey.
+            run: folder of another run of it than the preflight.
 
         Raises:
             Failure: nothing is left.

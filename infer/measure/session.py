@@ -1,4 +1,4 @@
-"""The controller: a run from its survey to its verdicts, one outcome an artifact."""
+"""The controller: a run from its preflight to its verdicts, one outcome an artifact."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from .generation import Generation
 from .gpu_memory import GpuMemory
 from .grouping import CARD_SHARE, HOST_SHARE, grouped, needs
 from .operations import flops_per_sample
-from .parity_stage import Judge
+from .parity_stage import ParityStage
 from .placement import check_device
 from .plan import Plan
-from .run_context import Bench
+from .run_context import RunContext
 from .warm_up import SPIN_UP_LIMIT_S, SPIN_UP_S, WARM_UP_S, Clock, warmed_up
 
 
@@ -62,8 +62,8 @@ class Run:
     """
 
     def __init__(self, plan: Plan, store: Store, tell: Callable[[Progress], None]) -> None:
-        self._bench = Bench(plan, store)
-        self._judge = Judge(self._bench)
+        self._context = RunContext(plan, store)
+        self._parity = ParityStage(self._context)
         self._tell = tell
         self._began = time.monotonic()
         self._before_s = 0.0  # spent by the parts of a run that is resumed
@@ -75,7 +75,7 @@ class Run:
         self._clock: Clock | None = self._sm_mhz if plan.device == "cuda" else None
 
     def run(self, command: list[str]) -> None:
-        """Open, survey, measure and compare all artifacts.
+        """Open, preflight, measure and compare all artifacts.
 
         Ctrl-C ends it early, with what there is.
 
@@ -84,73 +84,75 @@ class Run:
             OSError: the results cannot be written; what was written before stays.
         """
         now = {"command": command, "environment": machine.describe()}
-        inputs = self._bench.plan.inputs_sha256()
-        if self._bench.store.records:
+        inputs = self._context.plan.inputs_sha256()
+        if self._context.store.records:
             self._recall(inputs)
-            self._bench.store.add("resume", **now, protocol=asdict(self._bench.plan.protocol))
+            self._context.store.add("resume", **now, protocol=asdict(self._context.plan.protocol))
         else:
-            self._bench.store.add("run", **now, **self._bench.plan.describe(), inputs_sha256=inputs)
+            self._context.store.add(
+                "run", **now, **self._context.plan.describe(), inputs_sha256=inputs
+            )
         interrupted, why = True, "interrupted"
         try:
-            for label, path in self._bench.plan.artifacts:
-                if label not in self._bench.ended:
+            for label, path in self._context.plan.artifacts:
+                if label not in self._context.ended:
                     self._open(label, path)
-            self._measure_ceiling()
-            self._survey_all()
-            self._judge.judge()
+            self._measure_roofline()
+            self._run_preflights()
+            self._parity.run()
             why = self._generations()
-            self._measure_ceiling()
+            self._measure_roofline()
             interrupted = False
         except KeyboardInterrupt:
-            if all(map(self._bench.surveyed, self._bench.alive())):
-                self._judge.judge()
+            if all(map(self._context.has_preflight, self._context.alive())):
+                self._parity.run()
         self._conclude()
-        self._bench.store.add("end", interrupted=interrupted, reason=why, seconds=self._elapsed())
+        self._context.store.add("end", interrupted=interrupted, reason=why, seconds=self._elapsed())
 
     def _elapsed(self) -> float:
         return self._before_s + time.monotonic() - self._began
 
     def _conclude(self) -> None:
         """Give every artifact that was measured to the end its outcome."""
-        judged, before = self._bench.of_kind("parity"), self._bench.of_kind("outcome")
-        for label in self._bench.alive():
-            if label not in judged or label in before:  # one that is resumed has it already
+        compared, before = self._context.of_kind("parity"), self._context.of_kind("outcome")
+        for label in self._context.alive():
+            if label not in compared or label in before:  # one that is resumed has it already
                 continue
             outcome, reason = Outcome.OK, ""
-            if not judged[label]["passed"]:
+            if not compared[label]["passed"]:
                 outcome = Outcome.PARITY_FAIL
-                anchor = judged[label].get("anchor")
-                standard = f"{anchor} on the CPU" if anchor else judged[label]["reference"]
+                anchor = compared[label].get("anchor")
+                against = f"{anchor} on the CPU" if anchor else compared[label]["reference"]
                 reason = (
-                    f"differs from {standard} by "
-                    f"{judged[label]['largest_difference']:.2g}, more than "
-                    f"{judged[label]['tolerance']:g}"
+                    f"differs from {against} by "
+                    f"{compared[label]['largest_difference']:.2g}, more than "
+                    f"{compared[label]['tolerance']:g}"
                 )
-            self._bench.store.add(
+            self._context.store.add(
                 "outcome", artifact=label, outcome=outcome, reason=reason, early=False
             )
 
     def _recall(self, inputs_sha256: str | None) -> None:
         """Take up what the earlier parts of a resumed run came to."""
-        if self._bench.store.records[0]["inputs_sha256"] != inputs_sha256:
+        if self._context.store.records[0]["inputs_sha256"] != inputs_sha256:
             raise InputError(
-                f"{self._bench.plan.inputs}: altered since the run began; start a new one"
+                f"{self._context.plan.inputs}: altered since the run began; start a new one"
             )
-        drawn = next(iter(self._bench.of_kind("random").values()), None)
-        kept = self._bench.store.folder / "inputs.npz"
+        drawn = next(iter(self._context.of_kind("random").values()), None)
+        kept = self._context.store.folder / "inputs.npz"
         if drawn and (not kept.is_file() or sha256_of(kept) != drawn["sha256"]):
             raise InputError(f"{kept}: altered since the run began; start a new one")
-        self._bench.ended = {
-            label for label, record in self._bench.of_kind("outcome").items() if record["early"]
+        self._context.ended = {
+            label for label, record in self._context.of_kind("outcome").items() if record["early"]
         }
         self._before_s = max(
-            (r.get("elapsed_s", 0.0) for r in self._bench.store.records), default=0.0
+            (r.get("elapsed_s", 0.0) for r in self._context.store.records), default=0.0
         )
 
     # Opening
 
     def _open(self, label: str, path: Path) -> None:
-        known = self._bench.of_kind("artifact").get(label)
+        known = self._context.of_kind("artifact").get(label)
         told = {}
         try:
             artifact = open_artifact(path, label)
@@ -161,19 +163,19 @@ class Run:
                     f"(there are {', '.join(RUNTIMES)})"
                 )
             check_files(artifact)
-            sha256 = admit(artifact, self._bench.plan.trusted)
+            sha256 = admit(artifact, self._context.plan.trusted)
             if known and known["sha256"] != sha256:
                 raise ArtifactError(f"{path}: altered since the run began; start a new one")
         except (ArtifactError, Failure) as error:
             if not known:
-                self._bench.store.add(
+                self._context.store.add(
                     "artifact", artifact=label, path=str(path), sha256=None, **told
                 )
-            self._bench.end(label, Outcome.LOAD_ERROR, str(error))
+            self._context.end(label, Outcome.LOAD_ERROR, str(error))
             return
         manifest = asdict(artifact.manifest) if artifact.manifest else None
         if not known:
-            self._bench.store.add(
+            self._context.store.add(
                 "artifact",
                 artifact=label,
                 path=str(path),
@@ -182,20 +184,20 @@ class Run:
                 sha256=sha256,
                 manifest=manifest and {k: v for k, v in manifest.items() if k != "files"},
             )
-        if label in self._bench.plan.unsupported:
-            self._bench.end(label, Outcome.UNSUPPORTED, self._bench.plan.unsupported[label])
+        if label in self._context.plan.unsupported:
+            self._context.end(label, Outcome.UNSUPPORTED, self._context.plan.unsupported[label])
             return
         try:
-            self._bench.inputs[label] = self._find_inputs(artifact)
-            self._bench.artifacts[label] = artifact
+            self._context.inputs[label] = self._find_inputs(artifact)
+            self._context.artifacts[label] = artifact
         except InputError as error:
-            self._bench.end(label, Outcome.BAD_INPUT, str(error))
+            self._context.end(label, Outcome.BAD_INPUT, str(error))
 
     def _find_inputs(self, artifact: Artifact) -> Path:
-        if self._bench.plan.inputs:
-            return self._bench.plan.inputs
-        if self._bench.plan.random:
-            return self._bench.store.folder / "inputs.npz"
+        if self._context.plan.inputs:
+            return self._context.plan.inputs
+        if self._context.plan.random:
+            return self._context.store.folder / "inputs.npz"
         stated = artifact.manifest.evaluation if artifact.manifest else None
         if stated is None:
             raise InputError(
@@ -217,12 +219,14 @@ class Run:
             raise InputError(f"{path}: altered since {artifact.label} was exported; export again")
         return path
 
-    def _measure_ceiling(self) -> None:
+    def _measure_roofline(self) -> None:
         """Measure what the device could do at best; a run goes on without it."""
         # It is compared with arithmetic that only the graphs of ONNX tell.
-        if not any(self._bench.artifacts[label].format == "onnx" for label in self._bench.alive()):
+        if not any(
+            self._context.artifacts[label].format == "onnx" for label in self._context.alive()
+        ):
             return
-        plan = self._bench.plan
+        plan = self._context.plan
         found = roofline.measure(
             plan.device,
             threads=plan.threads,
@@ -230,52 +234,54 @@ class Run:
             pythons=sorted({s["python"] for s in plan.setups.values() if "python" in s}),
             timeout_s=plan.timeout_s,
         )
-        self._bench.store.add("ceiling", **found)
+        self._context.store.add("ceiling", **found)
 
-    # The survey
+    # Preflight
 
-    def _survey_all(self) -> None:
-        waiting = [label for label in self._bench.alive() if not self._bench.surveyed(label)]
+    def _run_preflights(self) -> None:
+        waiting = [
+            label for label in self._context.alive() if not self._context.has_preflight(label)
+        ]
         later: dict[str, str] = {}
         for number, label in enumerate(waiting):
-            self._tell(Progress(f"survey {number + 1}/{len(waiting)}: {label}", self._share()))
+            self._tell(Progress(f"preflight {number + 1}/{len(waiting)}: {label}", self._share()))
             try:
-                self._survey(label)
+                self._preflight(label)
             except NotTold as error:
                 later[label] = str(error)  # the signature of another may tell
             except Failure as failure:
-                self._bench.fail(label, failure)
+                self._context.fail(label, failure)
         for label, reason in later.items():
             try:
-                if not self._bench.of_kind("random"):
+                if not self._context.of_kind("random"):
                     raise Failure(Outcome.BAD_INPUT, reason)
-                self._survey(label)
+                self._preflight(label)
             except Failure as failure:
-                self._bench.fail(label, failure)
+                self._context.fail(label, failure)
 
-    def _survey(self, label: str) -> None:
+    def _preflight(self, label: str) -> None:
         """Take what is paid once, and the outputs: in order, from a process that did nothing else.
 
         Only what comes after the outputs may change a state that the model keeps.
         """
-        protocol = self._bench.protocol
+        protocol = self._context.protocol
         limit_s = protocol.warm_up_limit_s
-        shutil.rmtree(self._bench.folder(label), ignore_errors=True)  # of a survey that was cut off
+        shutil.rmtree(self._context.folder(label), ignore_errors=True)  # of one that was cut off
         memory = GpuMemory(self._card)
-        with self._bench.process(label, "survey") as worker:
+        with self._context.process(label, "preflight") as worker:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
             record["load"] = worker.ask("load")
             memory.look(worker)
-            if self._bench.plan.random and not self._bench.of_kind("random"):
+            if self._context.plan.random and not self._context.of_kind("random"):
                 self._make_up_inputs(label, Signature.of(record["load"]["signature"]))
-            record["inputs"] = worker.ask("inputs", **self._bench.inputs_of(label))
+            record["inputs"] = worker.ask("inputs", **self._context.inputs_of(label))
             batch = record["inputs"]["only_batch"] or protocol.batch
             record["first_call"] = worker.ask("first_call", batch=batch)
-            check_device(record["first_call"]["placement"], self._bench.plan.device)
+            check_device(record["first_call"]["placement"], self._context.plan.device)
             memory.look(worker)
-            folder = str(self._bench.folder(label).resolve())
+            folder = str(self._context.folder(label).resolve())
             record["predict"] = worker.ask("predict", batch=batch, outputs=folder)
-            check_device(record["predict"]["placement"], self._bench.plan.device)
+            check_device(record["predict"]["placement"], self._context.plan.device)
             memory.look(worker)
             record["repeat"] = worker.ask("repeat", batch=batch)
             record["check"] = worker.ask("check", batch=batch)
@@ -287,22 +293,22 @@ class Run:
             record["warm_up"] = self._warm(worker, Point(batch))
             memory.look(worker)
             record |= memory.record(worker)
-            if self._bench.plan.device == "cuda":
+            if self._context.plan.device == "cuda":
                 batches = [batch] if record["inputs"]["only_batch"] else [batch, 1]
                 record["device_time"] = worker.ask("device_time", batches=batches)
             record["footprint"] = worker.ask("footprint")
             if "sweep" in protocol.scenarios and not record["inputs"]["only_batch"]:
                 record |= self._sweep(worker, memory, limit_s)
-        if self._bench.artifacts[label].format == "onnx":
+        if self._context.artifacts[label].format == "onnx":
             record["flops_per_sample"] = flops_per_sample(
-                self._bench.artifacts[label].payload, record["load"]["signature"]["inputs"]
+                self._context.artifacts[label].payload, record["load"]["signature"]["inputs"]
             )
         self._check_outputs(label, record["predict"]["samples"])
-        self._bench.store.add("survey", artifact=label, elapsed_s=self._elapsed(), **record)
+        self._context.store.add("survey", artifact=label, elapsed_s=self._elapsed(), **record)
 
     def _sweep(self, worker: WorkerProcess, memory: GpuMemory, limit_s: float) -> dict[str, Any]:
         """Have growing batches timed, after all else: one that is too large may end the process."""
-        patience_s = self._bench.plan.timeout_s / 2
+        patience_s = self._context.plan.timeout_s / 2
         try:
             found = worker.ask("sweep", limit_s=limit_s, patience_s=patience_s)
             memory.look(worker)
@@ -313,33 +319,35 @@ class Run:
 
     def _make_up_inputs(self, label: str, signature: Signature) -> None:
         """Draw the random inputs of the run from the first signature that tells enough."""
-        assert self._bench.plan.random
-        manifest = self._bench.artifacts[label].manifest
+        assert self._context.plan.random
+        manifest = self._context.artifacts[label].manifest
         stated = asdict(manifest.signature) if manifest else None
         try:
             arrays, notes = random.generate(
-                self._bench.plan.random, signature, stated, self._bench.plan.wishes, label
+                self._context.plan.random, signature, stated, self._context.plan.wishes, label
             )
         except NotTold:
             raise
         except InputError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
-        random.write(self._bench.inputs[label], arrays)
-        self._bench.store.add(
-            "random", artifact=label, notes=notes, sha256=sha256_of(self._bench.inputs[label])
+        random.write(self._context.inputs[label], arrays)
+        self._context.store.add(
+            "random", artifact=label, notes=notes, sha256=sha256_of(self._context.inputs[label])
         )
 
     def _check_outputs(self, label: str, samples: int) -> None:
-        outputs = self._bench.outputs(label)
-        labels = self._bench.labels(label)
-        manifest = self._bench.artifacts[label].manifest
+        outputs = self._context.outputs(label)
+        labels = self._context.labels(label)
+        manifest = self._context.artifacts[label].manifest
         classes = len(manifest.classes) if manifest and manifest.classes else None
-        comparing.check_outputs(outputs, samples, classes, without_rows(self._bench.folder(label)))
+        comparing.check_outputs(
+            outputs, samples, classes, without_rows(self._context.folder(label))
+        )
         scores = comparing.scores_of(outputs, classes)
         if labels is not None and scores and labels.max(initial=0) >= outputs[scores].shape[1]:
             raise Failure(
                 Outcome.BAD_INPUT,
-                f"{self._bench.inputs[label]}: labels up to {labels.max()}, but the output has "
+                f"{self._context.inputs[label]}: labels up to {labels.max()}, but the output has "
                 f"only {outputs[scores].shape[1]} classes",
             )
 
@@ -352,42 +360,42 @@ class Run:
             if not groups:
                 return "no artifact was left to measure"
             before = self._complete()
-            standing = stopping.Standing(
+            status = stopping.RunStatus(
                 generations=len(before),
                 elapsed_s=self._elapsed(),
                 generation_s=max(before, default=0.0),
                 compared=sum(len(group) - 1 for group in groups),
-                resolution=resolution(self._bench.store.records),
+                resolution=resolution(self._context.store.records),
             )
-            why = stopping.ended(self._bench.plan.protocol, standing)
+            why = stopping.stop_reason(self._context.plan.protocol, status)
             if why:
                 return why
             begin = time.monotonic()
             for group in groups:
                 self._generation(group)
-            self._bench.store.add(
+            self._context.store.add(
                 "generation", seconds=time.monotonic() - begin, elapsed_s=self._elapsed()
             )
 
     def _complete(self) -> list[float]:
         """Seconds that each of the generations took that were measured to the end."""
-        return [r["seconds"] for r in self._bench.store.records if r["kind"] == "generation"]
+        return [r["seconds"] for r in self._context.store.records if r["kind"] == "generation"]
 
     def _together(self) -> list[list[str]]:
         """The artifacts in groups that fit into memory together, each with its reference.
 
         Only artifacts with the same reference are measured together.
         """
-        surveys = self._bench.of_kind("survey")
-        references = summarize(self._bench.store.records).speed_references
+        preflights = self._context.of_kind("survey")
+        references = summarize(self._context.store.records).speed_references
         families: dict[str, list[str]] = {}
-        for label in self._bench.alive():
-            if label in surveys:
+        for label in self._context.alive():
+            if label in preflights:
                 families.setdefault(references[label], []).append(label)
 
         room = (self._free * HOST_SHARE, self._free_on_card and self._free_on_card * CARD_SHARE)
-        need = {label: needs(survey) for label, survey in surveys.items()}
-        apart = self._bench.of_kind("apart").keys()
+        need = {label: needs(preflight) for label, preflight in preflights.items()}
+        apart = self._context.of_kind("apart").keys()
         return [
             group
             for reference, labels in families.items()
@@ -398,15 +406,16 @@ class Run:
 
     def _generation(self, labels: list[str]) -> None:
         index = 1 + max(
-            (r["generation"] for r in self._bench.store.records if r["kind"] == "start"), default=-1
+            (r["generation"] for r in self._context.store.records if r["kind"] == "start"),
+            default=-1,
         )
         points = {label: self._points(label) for label in labels}
         with Generation(
             index,
-            self._bench.protocol,
+            self._context.protocol,
             points,
-            seed=self._bench.plan.seed,
-            add=self._bench.store.add,
+            seed=self._context.plan.seed,
+            add=self._context.store.add,
             fail=partial(self._fail_beside, len(labels)),
             warm=self._warm,
         ) as generation:
@@ -414,8 +423,8 @@ class Run:
                 self._say(f"starting {label}")
                 generation.start(
                     label,
-                    partial(self._bench.process, label, str(index)),
-                    self._bench.inputs_of(label),
+                    partial(self._context.process, label, str(index)),
+                    self._context.inputs_of(label),
                 )
             generation.turns(partial(self._burst, index))
 
@@ -423,18 +432,18 @@ class Run:
         """Take note of an artifact that failed with so many alive; or measure it apart from now.
 
         Those that are stopped keep what they hold on the card. What had enough there alone, in the
-        survey, is tried again with nothing but the reference beside it.
+        preflight, is tried again with nothing but the reference beside it.
         """
-        beside = failure.outcome == Outcome.OUT_OF_MEMORY and self._bench.plan.device == "cuda"
-        if beside and alive > 2 and label not in self._bench.of_kind("apart"):
-            self._bench.store.add("apart", artifact=label, reason=failure.reason)
+        beside = failure.outcome == Outcome.OUT_OF_MEMORY and self._context.plan.device == "cuda"
+        if beside and alive > 2 and label not in self._context.of_kind("apart"):
+            self._context.store.add("apart", artifact=label, reason=failure.reason)
             return
         if beside and alive > 1:
             failure = Failure(
                 failure.outcome,
-                f"{failure.reason} (beside {alive - 1} other; alone it had enough, in the survey)",
+                f"{failure.reason} (beside {alive - 1} other; alone it had enough, in preflight)",
             )
-        self._bench.fail(label, failure)
+        self._context.fail(label, failure)
 
     def _sm_mhz(self) -> float | None:
         return self._card.sm_mhz if self._card else None
@@ -442,27 +451,27 @@ class Run:
     def _warm(self, worker: WorkerProcess, point: Point) -> dict[str, Any]:
         """Have a worker warmed up for a kind of call."""
         least_s = WARM_UP_S if self._clock else 0.0
-        limit_s = self._bench.protocol.warm_up_limit_s
+        limit_s = self._context.protocol.warm_up_limit_s
         # With pauses between calls a clock may never rest.
         clock = None if point.gap_s else self._clock
         return warmed_up(worker, point.call, limit_s, least_s=least_s, clock=clock)
 
     def _points(self, label: str) -> tuple[Point, ...]:
-        survey = self._bench.of_kind("survey")[label]
-        only = survey["inputs"]["only_batch"]
+        preflight = self._context.of_kind("survey")[label]
+        only = preflight["inputs"]["only_batch"]
         if only:  # the inputs allow no other
             return tuple(
-                dict.fromkeys(replace(p, batch=only) for p in self._bench.plan.protocol.points)
+                dict.fromkeys(replace(p, batch=only) for p in self._context.plan.protocol.points)
             )
-        sweep = survey.get("sweep", {})
+        sweep = preflight.get("sweep", {})
         batches = list(map(int, sweep.get("samples_per_s", ())))
-        if self._bench.plan.device == "cuda" and sweep.get("no_memory"):
+        if self._context.plan.device == "cuda" and sweep.get("no_memory"):
             # Half of the batch that there was no memory for may take more than half of the card,
             # and the reference is there too.
             batches = [batch for batch in batches if batch <= sweep["no_memory"] // 4]
-        points = tuple(dict.fromkeys((*self._bench.plan.protocol.points, *map(Point, batches))))
+        points = tuple(dict.fromkeys((*self._context.plan.protocol.points, *map(Point, batches))))
         # A sweep alone, of which nothing is left.
-        return points or (Point(self._bench.protocol.batch),)
+        return points or (Point(self._context.protocol.batch),)
 
     def _burst(
         self,
@@ -473,9 +482,9 @@ class Run:
         worker: WorkerProcess,
         calls: int | None,
     ) -> dict[str, Any]:
-        self._say(f"turn {turn + 1}/{self._bench.plan.protocol.bursts}  {label}, {point.name}")
-        last = turn == self._bench.plan.protocol.bursts - 1
-        folder = self._bench.folder(label) / "timed"
+        self._say(f"turn {turn + 1}/{self._context.plan.protocol.bursts}  {label}, {point.name}")
+        last = turn == self._context.plan.protocol.bursts - 1
+        folder = self._context.folder(label) / "timed"
         if last:
             folder.mkdir(exist_ok=True)
         spin_up = None
@@ -489,7 +498,7 @@ class Run:
             "burst",
             batch=point.batch,
             calls=calls,
-            first=(index * self._bench.plan.protocol.bursts + turn) * (calls or 0),
+            first=(index * self._context.plan.protocol.bursts + turn) * (calls or 0),
             gap_s=point.gap_s,
             boundary=point.boundary,
             outputs=str(folder.resolve()) if last else None,
@@ -498,7 +507,7 @@ class Run:
             answer["gpu"] = nvml.burst(before, self._card.sample())
         if last:
             worker.stop()
-            answer["difference"] = self._judge.timed_difference(label, answer.pop("rows"), folder)
+            answer["difference"] = self._parity.timed_difference(label, answer.pop("rows"), folder)
         if spin_up:
             answer["spin_up"] = spin_up
         return answer | {"elapsed_s": self._elapsed()}
@@ -507,8 +516,8 @@ class Run:
         self._tell(Progress(f"generation {len(self._complete()) + 1}: {doing}", self._share()))
 
     def _share(self) -> float:
-        protocol = self._bench.plan.protocol
+        protocol = self._context.plan.protocol
         if protocol.budget_s:
             return min(1.0, self._elapsed() / protocol.budget_s)
-        done = len(self._complete()) + bool(self._bench.of_kind("parity"))
+        done = len(self._complete()) + bool(self._context.of_kind("parity"))
         return min(1.0, done / ((protocol.generations or 1) + 1))

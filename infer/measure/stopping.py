@@ -9,11 +9,11 @@ from ..records.protocol import Protocol
 
 # A run that looks at its intervals after each generation ends where they happen to be narrow, and
 # is wrong more often the earlier it may end (`exportbench self-test` simulates it).
-LEAST_TO_RESOLVE = 10
+MIN_GENERATIONS_TO_RESOLVE = 10
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunStatus:
     """How far a run has come.
 
     Attributes:
@@ -32,20 +32,20 @@ class Standing:
     resolution: float | None
 
 
-def ended(protocol: Protocol, standing: Standing) -> str | None:
+def stop_reason(protocol: Protocol, status: RunStatus) -> str | None:
     """Why a run ends here; None if another generation is to come."""
-    count = standing.generations
+    count = status.generations
     if protocol.generations is not None and count >= protocol.generations:
         return f"all {count} generations were measured"
-    if protocol.resolve is not None and count >= LEAST_TO_RESOLVE:
-        if not standing.compared:
+    if protocol.resolve is not None and count >= MIN_GENERATIONS_TO_RESOLVE:
+        if not status.compared:
             return "there was nothing to compare"
-        if standing.resolution is not None and standing.resolution <= protocol.resolve:
+        if status.resolution is not None and status.resolution <= protocol.resolve:
             return f"the resolution of {protocol.resolve:.1%} was reached"
     if (
         protocol.budget_s is not None
         and count
-        and standing.elapsed_s + standing.generation_s > protocol.budget_s
+        and status.elapsed_s + status.generation_s > protocol.budget_s
     ):
         return f"the budget of {duration(protocol.budget_s)} was spent"
     return None

@@ -1,6 +1,6 @@
 """How much is measured: the kinds of calls, and how often each is repeated.
 
-A run begins with a survey: every artifact once, alone in a fresh process, for its outputs and
+A run begins with preflight: every artifact once, alone in a fresh process, for its outputs and
 for what is paid once. Then come generations: a fresh process for every artifact, all alive and
 all but one stopped, that take turns in short bursts of calls. docs/measurement.md has the reasons.
 """
@@ -24,7 +24,7 @@ def points_of(scenario: str, batch: int) -> tuple[Point, ...]:
         "single": (Point(1),),
         "resident": (Point(batch, 0.0, DEVICE_RESIDENT), Point(1, 0.0, DEVICE_RESIDENT)),
         "paced": (Point(1, 0.01), Point(1, 0.1)),
-        "sweep": (),  # the survey of each artifact finds where its throughput ends to grow
+        "sweep": (),  # the preflight of each artifact finds where its throughput ends to grow
     }[scenario]
 
 

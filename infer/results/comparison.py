@@ -12,7 +12,7 @@ from typing import Any
 from ..records.store import Record
 from ..stats.ratios import Ratio, change_of, ratio_of
 from . import formatting
-from .queries import sample_differences, was_sought
+from .queries import is_adaptive_run, sample_differences
 from .recorded_run import RecordedRun
 from .summary import Row
 
@@ -135,7 +135,7 @@ def compare_runs(a: RecordedRun, b: RecordedRun) -> Comparison:
 
 def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
     rows_a, rows_b = ({row.artifact: row for row in run.summary.rows} for run in (a, b))
-    sought = was_sought(a.records) or was_sought(b.records)
+    is_adaptive = is_adaptive_run(a.records) or is_adaptive_run(b.records)
     pairs: dict[tuple[str, str], list[tuple[str, list[float], list[float]]]] = {}
     for label, row in rows_a.items():
         other = rows_b.get(label)
@@ -153,9 +153,9 @@ def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
             label,
             reference,
             point,
-            ratio_of(before, len(found), sought=sought),
-            ratio_of(after, len(found), sought=sought),
-            change_of(before, after, len(found), sought=sought),
+            ratio_of(before, len(found), is_adaptive=is_adaptive),
+            ratio_of(after, len(found), is_adaptive=is_adaptive),
+            change_of(before, after, len(found), is_adaptive=is_adaptive),
             rows_a[label].timings[point].call_s,
             rows_b[label].timings[point].call_s,
         )

@@ -44,7 +44,7 @@ def sample_differences(
         common.
     """
     found = _Found(records)
-    own, other = (found.calm(point).get(label, {}) for label, point in (mine, theirs))
+    own, other = (found.undisturbed(point).get(label, {}) for label, point in (mine, theirs))
     differences = paired_differences(own, other, found.device)
     if not differences:
         return []
@@ -52,9 +52,9 @@ def sample_differences(
     return [difference + samples for difference in differences]
 
 
-def was_sought(records: list[Record]) -> bool:
+def is_adaptive_run(records: list[Record]) -> bool:
     """Whether a run goes on until its intervals are narrow."""
-    return _Found(records).sought
+    return _Found(records).is_adaptive
 
 
 def percentiles_by_generation(

@@ -10,7 +10,7 @@ from statistics import fmean
 from ..outcome import Outcome
 from ..stats.ratios import Ratio, ratio_of
 from . import code_execution, formatting
-from .queries import sample_differences, was_sought
+from .queries import is_adaptive_run, sample_differences
 from .recorded_run import RecordedRun
 from .summary import Row
 
@@ -113,9 +113,9 @@ def _fastest(run: RecordedRun, rows: list[Row], aim: str) -> Answer:
     first = min(levels, key=lambda name: levels[name])
     # The best is known only afterwards: any two might have been compared.
     pairs = math.comb(len(levels), 2)
-    sought = was_sought(run.records)
+    is_adaptive = is_adaptive_run(run.records)
     behind = {
-        name: ratio_of(own, pairs, sought=sought)
+        name: ratio_of(own, pairs, is_adaptive=is_adaptive)
         for name in sorted(levels, key=lambda name: levels[name])
         if name != first and (own := differences(name, first))
     }

@@ -15,14 +15,14 @@ from ..stats import clocks
 from ..stats.clocks import Clock
 from ..stats.ratios import (
     DISTURBED,
-    UNREST,
+    NOTICEABLE_DRIFT,
     Bursts,
     Ratio,
     Turn,
+    machine_drift,
     paired_differences,
     ratio_of,
     turns_of,
-    unrest,
 )
 from ..tensors.rules import EVERY
 from ..workload import is_resident
@@ -44,7 +44,7 @@ class _Found:
         self.clocks: dict[str, dict[str, dict[Turn, Clock]]] = {}
         self.device = "cpu"
         self.tf32 = False
-        self._calm: dict[str, dict[str, Bursts]] = {}  # by point
+        self._undisturbed: dict[str, dict[str, Bursts]] = {}  # by point
         self.energies: dict[tuple[str, str], list[tuple[float, int]]] = {}  # joules and samples
         self.user_clocks = False
         self.batches: dict[str, int] = {}
@@ -57,7 +57,7 @@ class _Found:
         self.anchors: dict[str, Record] = {}
         self.interrupted = True
         self.ended: str | None = None
-        self.sought = False  # whether it goes on until its intervals are narrow
+        self.is_adaptive = False  # whether it goes on until its intervals are narrow
         latest = {
             "artifact": self.artifacts,
             "survey": self.surveys,
@@ -69,7 +69,7 @@ class _Found:
         for record in records:
             kind = record["kind"]
             if kind in ("run", "resume"):
-                self.sought = record["protocol"]["resolve"] is not None
+                self.is_adaptive = record["protocol"]["resolve"] is not None
             if kind in latest:
                 latest[kind][record["artifact"]] = record
             elif kind == "start":
@@ -230,13 +230,13 @@ class _Found:
             if record["outcome"] not in ("ok", "parity_fail")
         }
 
-    def calm(self, point: str) -> dict[str, Bursts]:
+    def undisturbed(self, point: str) -> dict[str, Bursts]:
         """The bursts of one kind that ratios are taken of, by artifact."""
-        if point not in self._calm:
-            self._calm[point] = clocks.undisturbed(
+        if point not in self._undisturbed:
+            self._undisturbed[point] = clocks.undisturbed(
                 self._of_kind(point), self.device, self.clocks.get(point)
             )
-        return self._calm[point]
+        return self._undisturbed[point]
 
     def _of_kind(self, point: str) -> dict[str, Bursts]:
         return {label: points[point] for label, points in self.bursts.items() if point in points}
@@ -252,13 +252,13 @@ class _Found:
             notices += clocks.notices(self._of_kind(point), self.clocks.get(point, {}), point)
         return notices
 
-    def unrest(self) -> list[str]:
+    def drift_notices(self) -> list[str]:
         """That the machine was not the same all the time, if so."""
         worst = 0.0
         notices = []
         for point in self.per_call:
-            left = self.calm(point)
-            worst = max(worst, unrest(left.values(), self.device))
+            left = self.undisturbed(point)
+            worst = max(worst, machine_drift(left.values(), self.device))
             bursts = clocks.steady(self._of_kind(point), self.clocks.get(point, {}))
             all_turns, kept = turns_of(bursts), turns_of(left)
             if kept != all_turns:
@@ -267,7 +267,7 @@ class _Found:
                     f"artifacts' calls ({point}) took over {DISTURBED:.0%} longer than usual; the "
                     "ratios are those of the other turns."
                 )
-        if worst < UNREST:
+        if worst < NOTICEABLE_DRIFT:
             return notices
         notices.append(
             f"BUSY MACHINE: even undisturbed calls took {worst:.0%} longer at times, in most "
@@ -376,8 +376,8 @@ class _Found:
         """To the reference; None for itself, and where nothing can be paired."""
         references = self.speed_references()
         reference = references.get(label, label)
-        theirs = self.calm(point).get(reference)
-        mine = self.calm(point).get(label)
+        theirs = self.undisturbed(point).get(reference)
+        mine = self.undisturbed(point).get(label)
         if label == reference or not theirs or not mine:
             return None
         differences = paired_differences(mine, theirs, self.device)
@@ -390,7 +390,7 @@ class _Found:
         ]
         if not differences:
             return None
-        return ratio_of(differences, len(compared), sought=self.sought)
+        return ratio_of(differences, len(compared), is_adaptive=self.is_adaptive)
 
 
 def highest(ceilings: Iterable[Record]) -> dict[str, float]:

@@ -26,7 +26,7 @@ def summarize(records: list[Record]) -> Summary:
         for notice in (artifact.get("manifest") or {}).get("notices", ()):
             if notice not in notices:
                 notices.append(notice)
-    notices += found.probe_notices() + found.unused(run) + found.unrest()
+    notices += found.probe_notices() + found.unused(run) + found.drift_notices()
     notices += found.anchor_notices() + found.isolation_notices() + found.clock_notices(run)
     notices += found.turn_notices()
     if found.interrupted:

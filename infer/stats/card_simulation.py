@@ -92,13 +92,13 @@ def simulate_card(
         - card.throttle * throttled
     )
     early = card.cap * (np.arange(calls) < card.uncapped * calls) * hot[:, None]
-    level = (
+    log_time = (
         np.log(ratios)
         + random.normal(0, card.process, (generations, 1, count))
         + (random.random(shape) < card.disturbed) * np.log(random.uniform(1, card.by, shape))
     )
     late = random.exponential(card.call, (*shape, calls))
-    seconds = np.exp(level[..., None] - follows[:, None] * (clock[..., None] + early) + late)
+    seconds = np.exp(log_time[..., None] - follows[:, None] * (clock[..., None] + early) + late)
     mhz = np.round(_USUAL_MHZ * np.exp(clock) / _STEP_MHZ) * _STEP_MHZ
     bursts: list[Bursts] = [
         {g: {t: seconds[g, t, a].tolist() for t in range(turns)} for g in range(generations)}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .ratios import Bursts, Turn, calm, turns_of, without
+from .ratios import Bursts, Turn, drop_disturbed_turns, drop_turns, turns_of
 
 # Reasons for a low clock that are no property of the artifact: the card is too hot, or its supply
 # fails. Not "sw_power_cap": a loaded card runs at its power limit, and what an artifact that draws
@@ -81,7 +81,7 @@ def steady(bursts: Mapping[Name, Bursts], clocks: Clocks[Name]) -> dict[Name, Bu
     for turns in (slowed | unusual(clocks), slowed):
         if not turns:
             break
-        left = without(bursts, turns)
+        left = drop_turns(bursts, turns)
         if left is not None:
             return left
     return dict(bursts)
@@ -97,7 +97,7 @@ def undisturbed(
         device: that they ran on.
         clocks: of the same bursts, where they ran on a card.
     """
-    return calm(steady(bursts, clocks or {}), device)
+    return drop_disturbed_turns(steady(bursts, clocks or {}), device)
 
 
 def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> list[str]:

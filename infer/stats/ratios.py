@@ -27,10 +27,10 @@ UNDISTURBED = {"cpu": 0.1, "cuda": 0.5}
 _SETTLING = {"cpu": 0.0, "cuda": 0.5}
 # A run that ends when its intervals are narrow ends where they happen to be. 93 to 95 % of them
 # held the truth in 20,000 simulated runs, and with this factor 95.4 to 96.5 %.
-_SOUGHT_WIDER = 1.1
-# `unrest` that is worth a word: it came to 0.04 in a quiet hour, and to 0.12 and more in busy ones,
-# when ratios lay outside of the quiet hour's intervals.
-UNREST = 0.08
+_ADAPTIVE_WIDER = 1.1
+# `machine_drift` that is worth a word: it came to 0.04 in a quiet hour, and to 0.12 and more in
+# busy ones, when ratios lay outside of the quiet hour's intervals.
+NOTICEABLE_DRIFT = 0.08
 
 # Of ten generations or more so large a share is left out at either end, before they are averaged:
 # now and then one process of an artifact is slower than all others for as long as it lives.
@@ -86,7 +86,7 @@ class Ratio:
         return float(np.sqrt(self.high / self.low) - 1)
 
 
-def level(bursts: Iterable[Sequence[float]], device: str) -> float:
+def log_call_time(bursts: Iterable[Sequence[float]], device: str) -> float:
     """The logarithm of the time of an undisturbed call, in log seconds.
 
     Args:
@@ -94,10 +94,10 @@ def level(bursts: Iterable[Sequence[float]], device: str) -> float:
         device: "cpu" or "cuda": on the latter it is the median of the calls in the second half of
             each burst, on the former the tenth percentile of all.
     """
-    return _levels({0: bursts}, device)[0]
+    return _log_call_times({0: bursts}, device)[0]
 
 
-def unrest(bursts: Iterable[Bursts], device: str) -> float:
+def machine_drift(bursts: Iterable[Bursts], device: str) -> float:
     """How much longer undisturbed calls took in the slowest generation than in the fastest.
 
     Args:
@@ -110,13 +110,13 @@ def unrest(bursts: Iterable[Bursts], device: str) -> float:
     """
     spreads = []
     for own in bursts:
-        levels = [level(turns.values(), device) for turns in own.values()]
-        if len(levels) > 1:
-            spreads.append(max(levels) - min(levels))
+        log_times = [log_call_time(turns.values(), device) for turns in own.values()]
+        if len(log_times) > 1:
+            spreads.append(max(log_times) - min(log_times))
     return float(np.exp(np.median(spreads)) - 1) if spreads else 0.0
 
 
-def calm(bursts: Mapping[Name, Bursts], device: str) -> dict[Name, Bursts]:
+def drop_disturbed_turns(bursts: Mapping[Name, Bursts], device: str) -> dict[Name, Bursts]:
     """Leave out the turns in which the machine was slower for most artifacts at once.
 
     Args:
@@ -128,19 +128,19 @@ def calm(bursts: Mapping[Name, Bursts], device: str) -> dict[Name, Bursts]:
     """
     shifts: dict[Turn, list[float]] = {}
     for own in bursts.values():
-        levels = _levels(
+        log_times = _log_call_times(
             {(g, t): [s] for g, turns in own.items() for t, s in turns.items()}, device
         )
-        usual = np.quantile(list(levels.values()), 0.25) if levels else 0.0
-        for turn, value in levels.items():
+        usual = np.quantile(list(log_times.values()), 0.25) if log_times else 0.0
+        for turn, value in log_times.items():
             shifts.setdefault(turn, []).append(value - usual)
     disturbed = {turn for turn, own in shifts.items() if median_low(own) > DISTURBED}
     if len({generation for generation, _ in shifts}) < _LEAST_GENERATIONS:
         return dict(bursts)
-    return without(bursts, disturbed) or dict(bursts)
+    return drop_turns(bursts, disturbed) or dict(bursts)
 
 
-def without(bursts: Mapping[Name, Bursts], turns: Collection[Turn]) -> dict[Name, Bursts] | None:
+def drop_turns(bursts: Mapping[Name, Bursts], turns: Collection[Turn]) -> dict[Name, Bursts] | None:
     """Leave turns out for all artifacts alike, so that none is favoured.
 
     A generation that has only one other turn is left out as a whole.
@@ -181,14 +181,18 @@ def paired_differences(mine: Bursts, theirs: Bursts, device: str) -> list[float]
     """
     both = {g: sorted(mine[g].keys() & theirs[g].keys()) for g in mine.keys() & theirs.keys()}
     own, other = (
-        _levels({g: [side[g][t] for t in turns] for g, turns in both.items() if turns}, device)
+        _log_call_times(
+            {g: [side[g][t] for t in turns] for g, turns in both.items() if turns}, device
+        )
         for side in (mine, theirs)
     )
     return [own[g] - other[g] for g in sorted(own)]
 
 
-def _levels(bursts: Mapping[Key, Iterable[Sequence[float]]], device: str) -> dict[Key, float]:
-    """`level` of each; those of the same number of calls in one go, which is many times faster."""
+def _log_call_times(
+    bursts: Mapping[Key, Iterable[Sequence[float]]], device: str
+) -> dict[Key, float]:
+    """`log_call_time` of each; in one go for those of the same number of calls, for speed."""
     alike: dict[int, dict[Key, list[float]]] = {}
     for key, own in bursts.items():
         seconds = [s for burst in own for s in burst[int(_SETTLING[device] * len(burst)) :]]
@@ -204,7 +208,9 @@ def _levels(bursts: Mapping[Key, Iterable[Sequence[float]]], device: str) -> dic
     }
 
 
-def ratio_of(differences: Sequence[float], comparisons: int = 1, *, sought: bool = False) -> Ratio:
+def ratio_of(
+    differences: Sequence[float], comparisons: int = 1, *, is_adaptive: bool = False
+) -> Ratio:
     """The ratio behind differences in log time.
 
     The estimate is the trimmed mean, the interval that of Tukey and McLaughlin (1963): of less than
@@ -214,15 +220,15 @@ def ratio_of(differences: Sequence[float], comparisons: int = 1, *, sought: bool
     Args:
         differences: of log seconds, one a generation, at least one.
         comparisons: how many artifacts are compared with the reference in this run.
-        sought: the measuring went on until the interval was narrow (`--resolve`).
+        is_adaptive: the measuring went on until the interval was narrow (`--resolve`).
     """
     count = len(differences)
     centre, error, freedom = _trimmed(differences)
     if count < 2:
         return Ratio(float(np.exp(centre)), None, None, count)
-    level = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
-    half = error * float(scipy.special.stdtrit(freedom, (1 + level) / 2))
-    half *= _SOUGHT_WIDER if sought else 1.0
+    confidence = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
+    half = error * float(scipy.special.stdtrit(freedom, (1 + confidence) / 2))
+    half *= _ADAPTIVE_WIDER if is_adaptive else 1.0
     return Ratio(
         float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half)), count
     )
@@ -243,7 +249,11 @@ def _trimmed(values: Sequence[float]) -> tuple[float, float, int]:
 
 
 def change_of(
-    before: Sequence[float], after: Sequence[float], comparisons: int = 1, *, sought: bool = False
+    before: Sequence[float],
+    after: Sequence[float],
+    comparisons: int = 1,
+    *,
+    is_adaptive: bool = False,
 ) -> Ratio:
     """By what factor a ratio changed from one run to another.
 
@@ -254,7 +264,7 @@ def change_of(
         before, after: differences in log time to the same reference, one a generation, at least
             one in each.
         comparisons: how many such changes are looked at.
-        sought: one of the runs went on until its intervals were narrow.
+        is_adaptive: one of the runs went on until its intervals were narrow.
     """
     sides = [_trimmed(before), _trimmed(after)]
     change = sides[1][0] - sides[0][0]
@@ -268,9 +278,9 @@ def change_of(
         freedom = sum(variances) ** 2 / sum(
             variance**2 / own for variance, (_, _, own) in zip(variances, sides, strict=True)
         )
-        level = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
-        half = error * float(scipy.special.stdtrit(freedom, (1 + level) / 2))
-        half *= _SOUGHT_WIDER if sought else 1.0
+        confidence = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
+        half = error * float(scipy.special.stdtrit(freedom, (1 + confidence) / 2))
+        half *= _ADAPTIVE_WIDER if is_adaptive else 1.0
     return Ratio(
         float(np.exp(change)), float(np.exp(change - half)), float(np.exp(change + half)), count
     )

@@ -69,7 +69,7 @@ def simulate(
     """
     count = len(ratios)
     drift = np.cumsum(random.normal(0, noise.drift, (generations, turns, 1)).reshape(-1))
-    level = (
+    log_time = (
         np.log(np.asarray(ratios))[None, None, :]
         + random.normal(0, noise.process, (generations, 1, count))
         + drift.reshape(generations, turns, 1)
@@ -78,14 +78,14 @@ def simulate(
     if noise.slow:
         minds = 1 + _MORE_SLOWER * (np.asarray(ratios) - 1)
         slow = spells(generations * turns, noise.slow, random).reshape(generations, turns, 1)
-        level += np.log(_SLOWER) * slow * minds
+        log_time += np.log(_SLOWER) * slow * minds
     if noise.odd:
-        level += np.log(_ODD_BY) * (random.random((generations, 1, count)) < noise.odd)
+        log_time += np.log(_ODD_BY) * (random.random((generations, 1, count)) < noise.odd)
     disturbed = random.random((generations, turns, count)) < noise.disturbed
-    level += disturbed * np.log(random.uniform(1, noise.by, disturbed.shape))
+    log_time += disturbed * np.log(random.uniform(1, noise.by, disturbed.shape))
     # Calls are skewed: they can be late, hardly early.
     late = random.exponential(noise.call, (generations, turns, count, calls))
-    seconds = np.exp(level[..., None] + late)
+    seconds = np.exp(log_time[..., None] + late)
     return [
         {g: {t: seconds[g, t, a].tolist() for t in range(turns)} for g in range(generations)}
         for a in range(count)

@@ -204,11 +204,11 @@ def _of(measured: Measured, kind: str) -> list[dict[str, Any]]:
     return [record for record in measured.records if record["kind"] == kind]
 
 
-def test_every_format_is_surveyed_and_started_once_a_generation_in_a_new_process(
+def test_every_format_has_one_preflight_and_started_once_a_generation_in_a_new_process(
     measured: Measured,
 ) -> None:
-    surveys, starts = _of(measured, "survey"), _of(measured, "start")
-    assert sorted(record["artifact"] for record in surveys) == sorted(FORMATS)
+    preflights, starts = _of(measured, "survey"), _of(measured, "start")
+    assert sorted(record["artifact"] for record in preflights) == sorted(FORMATS)
     generations: dict[str, list[int]] = {}
     for record in starts:
         generations.setdefault(record["artifact"], []).append(record["generation"])
@@ -217,8 +217,8 @@ def test_every_format_is_surveyed_and_started_once_a_generation_in_a_new_process
         # Where not all fit into memory together, the reference is in each of several groups.
         assert len(generations[name]) == GENERATIONS or name == "torchscript"
         assert set(generations[name]) <= set(generations["torchscript"])
-    pids = {record["pid"] for record in (*surveys, *starts)}
-    assert len(pids) == len(surveys) + len(starts)
+    pids = {record["pid"] for record in (*preflights, *starts)}
+    assert len(pids) == len(preflights) + len(starts)
 
 
 def test_every_format_takes_its_turns_in_a_random_order(measured: Measured) -> None:

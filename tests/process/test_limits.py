@@ -23,7 +23,7 @@ def limited(tmp_path_factory, fake_artifact, inputs_file, run_cli):
         "well": {"call_s": 0.001},
         "noisy": {"call_s": 0.001, "fault": {"at": "run", "call": 1, "kind": "garbage"}},
         "greedy": {"call_s": 0.01, "balloon_mb": 100},
-        # Room for 70 calls, which a survey does not come near; a generation makes 120 and more.
+        # Room for 70 calls, which preflight does not come near; a generation makes 120 and more.
         "later": {"call_s": 0.02, "balloon_mb": 2},
         "hang-load": {"fault": {"at": "load", "kind": "hang"}},
         "hang-run": {"fault": {"at": "run", "call": 1, "kind": "hang"}},
@@ -63,9 +63,9 @@ def test_memory_limit_is_named(limited, name):
 
 def test_memory_that_grows_in_a_generation_is_seen_there(limited):
     folder, _, rows = limited
-    surveyed = [r["artifact"] for r in records_of(results_of(folder)) if r["kind"] == "survey"]
+    preflighted = [r["artifact"] for r in records_of(results_of(folder)) if r["kind"] == "survey"]
 
-    assert "later" in surveyed and "'burst'" in rows["later"]["reason"]
+    assert "later" in preflighted and "'burst'" in rows["later"]["reason"]
 
 
 def test_limits_leave_the_others_measured(limited):

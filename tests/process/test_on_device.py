@@ -439,9 +439,9 @@ def test_a_worker_finds_it_of_the_fake_runtime(on_card):
 
 
 @pytest.fixture(scope="module")
-def surveyed(tmp_path_factory, fake_artifact, inputs_file):
-    """A run of four artifacts on a card, surveyed, that each hold 30 GiB of it."""
-    folder = tmp_path_factory.mktemp("surveyed")
+def run_on_card(tmp_path_factory, fake_artifact, inputs_file):
+    """A run of four artifacts on a card, after preflight, that each hold 30 GiB of it."""
+    folder = tmp_path_factory.mktemp("preflight")
     held = {"gpu_bytes": 20 * GIB, "gpu_device_bytes": 30 * GIB, "gpu_runtime_peak_bytes": None}
     plan = Plan(
         artifacts=tuple((name, fake_artifact(folder, name)) for name in "abcd"),
@@ -459,27 +459,29 @@ def surveyed(tmp_path_factory, fake_artifact, inputs_file):
     return run
 
 
-def test_stopped_workers_share_the_memory_of_the_card(surveyed, monkeypatch):
-    assert surveyed._together() == [["a", "b", "c", "d"]]  # where it is not known how much is free
+def test_stopped_workers_share_the_memory_of_the_card(run_on_card, monkeypatch):
+    assert run_on_card._together() == [
+        ["a", "b", "c", "d"]
+    ]  # where it is not known how much is free
 
-    monkeypatch.setattr(surveyed, "_free_on_card", 101 * GIB)
-    assert surveyed._together() == [["a", "b", "c"], ["a", "d"]]
+    monkeypatch.setattr(run_on_card, "_free_on_card", 101 * GIB)
+    assert run_on_card._together() == [["a", "b", "c"], ["a", "d"]]
 
 
-def test_what_has_no_memory_beside_others_is_tried_with_the_reference_alone(surveyed):
+def test_what_has_no_memory_beside_others_is_tried_with_the_reference_alone(run_on_card):
     short = Failure(Outcome.OUT_OF_MEMORY, "CUDA out of memory.")
 
-    surveyed._fail_beside(4, "c", short)
-    assert surveyed._together() == [["a", "b", "d"], ["a", "c"]]
-    assert surveyed._bench.ended == set()
+    run_on_card._fail_beside(4, "c", short)
+    assert run_on_card._together() == [["a", "b", "d"], ["a", "c"]]
+    assert run_on_card._context.ended == set()
 
-    surveyed._fail_beside(2, "c", short)
-    assert surveyed._bench.ended == {"c"}
-    reason = surveyed._bench.of_kind("outcome")["c"]["reason"]
-    assert reason == "CUDA out of memory. (beside 1 other; alone it had enough, in the survey)"
+    run_on_card._fail_beside(2, "c", short)
+    assert run_on_card._context.ended == {"c"}
+    reason = run_on_card._context.of_kind("outcome")["c"]["reason"]
+    assert reason == "CUDA out of memory. (beside 1 other; alone it had enough, in preflight)"
 
-    surveyed._fail_beside(3, "d", Failure(Outcome.CRASH, "the process was killed"))
-    assert surveyed._bench.ended == {"c", "d"}
+    run_on_card._fail_beside(3, "d", Failure(Outcome.CRASH, "the process was killed"))
+    assert run_on_card._context.ended == {"c", "d"}
 
 
 def test_onnx_runtime_can_be_asked_not_to_wait(tmp_path):

@@ -101,7 +101,7 @@ BROKEN = {
     "memory-run": (Outcome.OUT_OF_MEMORY, ["no memory left"], fault("run", "memory")),
     "signal-load": (Outcome.CRASH, ["SIGSEGV", "'load'", "(log: "], fault("load", "crash")),
     "signal-run": (Outcome.CRASH, ["SIGSEGV", "'first_call'"], fault("run", "crash")),
-    # After the calls of survey and warm-up, within those of the bursts.
+    # After the calls of preflight and warm-up, within those of the bursts.
     "signal-late": (
         Outcome.CRASH,
         ["SIGSEGV", "'burst'", "signal-late-0.log"],
@@ -208,10 +208,10 @@ def test_artifacts_that_are_well_are_measured_beside_them(broken, name):
     assert row["equal_labels"] == 1
     assert len(row["metrics"]) == 7
     mine = [record for record in broken.records if record.get("artifact") == name]
-    (survey,) = (record for record in mine if record["kind"] == "survey")
+    (preflight,) = (record for record in mine if record["kind"] == "survey")
     starts = [record for record in mine if record["kind"] == "start"]
     assert [record["generation"] for record in starts] == list(range(GENERATIONS))
-    assert len({record["pid"] for record in (survey, *starts)}) == 1 + GENERATIONS
+    assert len({record["pid"] for record in (preflight, *starts)}) == 1 + GENERATIONS
     bursts = [record for record in mine if record["kind"] == "burst"]
     assert sorted((r["generation"], r["turn"], r["batch"]) for r in bursts) == [
         (generation, turn, batch)
@@ -229,7 +229,7 @@ def test_biased_artifact_is_measured_too(broken):
     assert row["largest_difference"] == pytest.approx(0.01, abs=1e-5)
 
 
-def test_artifact_that_fails_in_a_generation_was_surveyed(broken):
+def test_artifact_that_fails_in_a_generation_passed_preflight(broken):
     row = broken.rows["signal-late"]
 
     assert row["samples"] == 10
@@ -260,12 +260,12 @@ def test_tables_are_on_standard_output(broken):
 
 
 def test_what_the_runtime_prints_is_in_the_log(broken):
-    stages = ("survey", *range(GENERATIONS))
+    stages = ("preflight", *range(GENERATIONS))
     logs = [broken.logs[f"noisy-{stage}.log"] for stage in stages]
 
     for log in logs:
         assert "this is not JSON" in log and "nor is this" in log and "and this is a warning" in log
-    assert "told to fail" in broken.logs["refused-survey.log"]
+    assert "told to fail" in broken.logs["refused-preflight.log"]
     assert sum(name.startswith("noisy") for name in broken.logs) == len(stages)
 
 
@@ -344,7 +344,7 @@ def of_kind(done, kind):
     return [record for record in done.records if record["kind"] == kind]
 
 
-def test_survey_predicts_all_samples_and_bursts_are_of_full_batches(agreeing):
+def test_preflight_predicts_all_samples_and_bursts_are_of_full_batches(agreeing):
     assert [record["predict"]["samples"] for record in of_kind(agreeing, "survey")] == [SAMPLES] * 2
     for record in of_kind(agreeing, "burst"):
         assert record["samples"] == record["batch"] * len(record["seconds"])
@@ -355,7 +355,7 @@ def test_survey_predicts_all_samples_and_bursts_are_of_full_batches(agreeing):
     assert outputs.shape == (SAMPLES, 3)
 
 
-def test_outputs_of_the_last_turn_are_compared_with_those_of_the_survey(agreeing):
+def test_outputs_of_the_last_turn_are_compared_with_those_of_preflight(agreeing):
     for record in of_kind(agreeing, "burst"):
         assert ("difference" in record) == (record["turn"] == TURNS - 1)
         assert record.get("difference", 0) == 0
@@ -392,9 +392,9 @@ def test_ratio_shows_what_is_faster(agreeing):
 
 
 def test_workers_import_no_framework_of_another_runtime(agreeing):
-    surveys = of_kind(agreeing, "survey")
+    preflights = of_kind(agreeing, "survey")
 
-    assert [record["predict"]["frameworks"] for record in surveys] == [[]] * 2
+    assert [record["predict"]["frameworks"] for record in preflights] == [[]] * 2
 
 
 def test_labels_that_no_output_can_mean_are_bad_input(

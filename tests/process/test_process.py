@@ -326,7 +326,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path, fake_artifact, inputs_file, st
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["interrupted"]
     assert any(row["timings"] for row in summary["rows"])
-    # Both were surveyed before they took turns.
+    # Both had passed preflight before they took turns.
     assert all(row["outcome"] == "ok" and row["metrics"] for row in summary["rows"])
     (file,) = results(tmp_path)
     last = json.loads(file.read_text().splitlines()[-1])

@@ -200,7 +200,7 @@ def test_artifact_that_failed_is_not_measured_again(
     tmp_path, fake_artifact, inputs_file, start_cli, run_cli
 ):
     inputs_file(tmp_path / "inputs.npz")
-    # Not yet in the survey, but in the first generation.
+    # Not yet in preflight, but in the first generation.
     late_crash = {"call_s": 0.005, "fault": {"at": "run", "call": 100, "kind": "crash"}}
     for name, settings in {
         "reference": late_crash,
@@ -340,7 +340,7 @@ def test_controller_that_is_killed_again_and_again_loses_nothing(folder, start, 
             controller = start("--budget", "1h")
         # In half of the rounds anywhere in the first seconds, else so that the run gets on.
         if number % 2:
-            # At first a few records at a time: opening, surveying and judging are short.
+            # At first a few records at a time: opening, preflight and parity are short.
             wanted = lines + chance.randrange(2, 6 if number < kills / 2 else 20)
             wait_until(lambda: len(records_of(results_of(folder))) >= wanted, 120)  # noqa: B023
             time.sleep(chance.uniform(0, 0.15))

@@ -6,69 +6,77 @@ import pytest
 from runs import SMALL, check_records, records_of, results_of
 
 from infer.cli.main import main
-from infer.measure.stopping import LEAST_TO_RESOLVE, Standing, ended
+from infer.measure.stopping import MIN_GENERATIONS_TO_RESOLVE, RunStatus, stop_reason
 from infer.quantities import duration, parse_bytes, parse_duration, parse_share
 from infer.records.protocol import Protocol
 from infer.results.queries import resolution
 
 
-def standing(generations=20, elapsed_s=100.0, generation_s=5.0, compared=2, resolution=0.03):
-    return Standing(generations, elapsed_s, generation_s, compared, resolution)
+def status(generations=20, elapsed_s=100.0, generation_s=5.0, compared=2, resolution=0.03):
+    return RunStatus(generations, elapsed_s, generation_s, compared, resolution)
 
 
 def test_number_of_generations_ends_a_run():
     protocol = Protocol("test", generations=3)
 
-    assert ended(protocol, standing(generations=2)) is None
-    assert ended(protocol, standing(generations=3)) == "all 3 generations were measured"
+    assert stop_reason(protocol, status(generations=2)) is None
+    assert stop_reason(protocol, status(generations=3)) == "all 3 generations were measured"
     # As many may be there of a run that had another end before.
-    assert ended(protocol, standing(generations=7)) == "all 7 generations were measured"
+    assert stop_reason(protocol, status(generations=7)) == "all 7 generations were measured"
 
 
 def test_budget_ends_a_run_before_the_generation_that_would_not_fit():
     protocol = Protocol("test", budget_s=100)
 
-    assert ended(protocol, standing(elapsed_s=90, generation_s=9)) is None
-    assert ended(protocol, standing(elapsed_s=90, generation_s=11)) == (
+    assert stop_reason(protocol, status(elapsed_s=90, generation_s=9)) is None
+    assert stop_reason(protocol, status(elapsed_s=90, generation_s=11)) == (
         "the budget of 100 s was spent"
     )
-    assert ended(protocol, standing(elapsed_s=101, generation_s=0)) is not None
+    assert stop_reason(protocol, status(elapsed_s=101, generation_s=0)) is not None
 
 
-def test_budget_that_the_survey_has_spent_leaves_one_generation():
+def test_budget_that_preflight_has_spent_leaves_one_generation():
     protocol = Protocol("test", budget_s=100)
 
-    assert ended(protocol, standing(generations=0, elapsed_s=500, generation_s=0)) is None
-    assert ended(protocol, standing(generations=1, elapsed_s=505)) is not None
+    assert stop_reason(protocol, status(generations=0, elapsed_s=500, generation_s=0)) is None
+    assert stop_reason(protocol, status(generations=1, elapsed_s=505)) is not None
 
 
 def test_resolution_ends_a_run_when_the_widest_interval_is_as_narrow():
     protocol = Protocol("test", resolve=0.03)
 
-    assert ended(protocol, standing(resolution=0.031)) is None
-    assert ended(protocol, standing(resolution=None)) is None
-    assert ended(protocol, standing(resolution=0.03)) == "the resolution of 3.0% was reached"
+    assert stop_reason(protocol, status(resolution=0.031)) is None
+    assert stop_reason(protocol, status(resolution=None)) is None
+    assert stop_reason(protocol, status(resolution=0.03)) == "the resolution of 3.0% was reached"
 
 
 def test_resolution_is_not_believed_of_few_generations():
     protocol = Protocol("test", resolve=0.03)
 
-    assert ended(protocol, standing(generations=LEAST_TO_RESOLVE - 1, resolution=0.001)) is None
-    assert ended(protocol, standing(generations=LEAST_TO_RESOLVE, resolution=0.001)) is not None
+    assert (
+        stop_reason(protocol, status(generations=MIN_GENERATIONS_TO_RESOLVE - 1, resolution=0.001))
+        is None
+    )
+    assert (
+        stop_reason(protocol, status(generations=MIN_GENERATIONS_TO_RESOLVE, resolution=0.001))
+        is not None
+    )
 
 
 def test_resolution_of_nothing_is_not_waited_for():
     protocol = Protocol("test", resolve=0.03)
 
-    assert ended(protocol, standing(compared=0, resolution=None)) == "there was nothing to compare"
-    assert ended(protocol, standing(generations=1, compared=0, resolution=None)) is None
+    assert (
+        stop_reason(protocol, status(compared=0, resolution=None)) == "there was nothing to compare"
+    )
+    assert stop_reason(protocol, status(generations=1, compared=0, resolution=None)) is None
 
 
 def test_budget_ends_a_run_that_does_not_reach_its_resolution():
     protocol = Protocol("test", resolve=0.03, budget_s=100)
 
-    assert "budget" in ended(protocol, standing(elapsed_s=100, resolution=0.2))
-    assert "resolution" in ended(protocol, standing(elapsed_s=100, resolution=0.02))
+    assert "budget" in stop_reason(protocol, status(elapsed_s=100, resolution=0.2))
+    assert "resolution" in stop_reason(protocol, status(elapsed_s=100, resolution=0.02))
 
 
 @pytest.mark.parametrize(
@@ -205,8 +213,8 @@ def test_run_to_a_resolution_ends_when_every_interval_is_as_narrow(small):
     assert len(ratios) == 2  # by batches and one by one
     assert all((ratio["high"] / ratio["low"]) ** 0.5 - 1 <= 0.2 for ratio in ratios)
     ends = [i for i, record in enumerate(records) if record["kind"] == "generation"]
-    assert len(ends) >= LEAST_TO_RESOLVE
-    for end in ends[LEAST_TO_RESOLVE - 1 : -1]:
+    assert len(ends) >= MIN_GENERATIONS_TO_RESOLVE
+    for end in ends[MIN_GENERATIONS_TO_RESOLVE - 1 : -1]:
         assert resolution(records[:end]) > 0.2
 
 
@@ -221,4 +229,4 @@ def test_run_of_one_artifact_does_not_wait_for_a_resolution(small):
     summary, records = small("--resolve", "1%", names=("one",))
 
     assert summary["ended"] == "there was nothing to compare"
-    assert len(generations_of(records)) == LEAST_TO_RESOLVE
+    assert len(generations_of(records)) == MIN_GENERATIONS_TO_RESOLVE

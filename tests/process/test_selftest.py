@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from infer.diagnostics.self_test import TRIALS, Compared, judge, pairs, simulated
+from infer.diagnostics.self_test import TRIALS, MeasuredRatio, pairs, simulated, verdicts
 from infer.diagnostics.self_test_artifacts import ADDED
 from infer.stats.card_simulation import Card
-from infer.stats.ratios import Ratio, level, paired_differences, ratio_of
+from infer.stats.ratios import Ratio, log_call_time, paired_differences, ratio_of
 from infer.stats.simulation import SPELLS, Noise, simulate
 
 RUNS = 400
@@ -32,13 +32,13 @@ def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
 
 
 def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_little():
-    calm, spells = (
+    quiet, spells = (
         simulated(RUNS // 2, 1, noise=noise, generations=12)
         for noise in (dataclasses.replace(SPELLS, slow=0, odd=0), SPELLS)
     )
     assert at_most(spells.false_alarms, spells.comparisons, 0.05)
     assert at_most(spells.intervals - spells.covered, spells.intervals, 0.05)
-    assert calm.half_width < spells.half_width < 1.6 * calm.half_width
+    assert quiet.half_width < spells.half_width < 1.6 * quiet.half_width
 
 
 def test_a_card_whose_clock_moves_is_no_reason_for_false_alarms():
@@ -67,7 +67,7 @@ def test_calls_taken_for_independent_would_be_wrong_far_more_often():
             [1.0, 1.0], generations=TRIALS[0], turns=8, calls=10, noise=Noise(), random=random
         )
         bursts = [
-            level([one[g][t]], "cpu") - level([other[g][t]], "cpu")
+            log_call_time([one[g][t]], "cpu") - log_call_time([other[g][t]], "cpu")
             for g in range(6)
             for t in range(8)
         ]
@@ -95,13 +95,13 @@ def test_drift_and_disturbed_bursts_hardly_widen_the_interval():
 
 def test_verdicts_are_counted():
     made = [
-        Compared(Ratio(1.0, 0.9, 1.1, 6), 1.0),
-        Compared(Ratio(1.2, 1.1, 1.3, 6), 1.0),  # a false alarm
-        Compared(Ratio(1.05, 1.01, 1.09, 6), 1.05),
-        Compared(Ratio(1.02, 0.99, 1.04, 6), 1.05),  # not found, not covered
+        MeasuredRatio(Ratio(1.0, 0.9, 1.1, 6), 1.0),
+        MeasuredRatio(Ratio(1.2, 1.1, 1.3, 6), 1.0),  # a false alarm
+        MeasuredRatio(Ratio(1.05, 1.01, 1.09, 6), 1.05),
+        MeasuredRatio(Ratio(1.02, 0.99, 1.04, 6), 1.05),  # not found, not covered
     ]
 
-    found = judge("made up", made)
+    found = verdicts("made up", made)
 
     assert (found.comparisons, found.false_alarms) == (2, 1)
     assert (found.intervals, found.covered) == (4, 2)

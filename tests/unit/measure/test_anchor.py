@@ -41,7 +41,7 @@ GROUPS = {
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory, fake_artifact, inputs_file):
-    """The records of a run on a card that the fake runtime stands for, up to its judging."""
+    """The records of a run on a card that the fake runtime stands for, up to its parity stage."""
     folder = tmp_path_factory.mktemp("anchored")
     artifacts = {}
     for number, (group, members) in enumerate(GROUPS.items()):

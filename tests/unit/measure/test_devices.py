@@ -17,7 +17,7 @@ from infer.cli import doctor, main
 from infer.errors import UsageError
 from infer.gating.evaluation import gate_input
 from infer.measure import devices
-from infer.measure.devices import Use, choose, parse_device, visible
+from infer.measure.devices import RuntimeEnvironment, choose, parse_device, visible
 from infer.outcome import Failure, Outcome
 from infer.report import csv_and_latex, html, markdown, terminal
 from infer.results import formatting
@@ -28,7 +28,7 @@ from infer.system import nvml
 
 ONE = "GPU-11111111-1111-1111-1111-111111111111"
 TWO = "GPU-22222222-2222-2222-2222-222222222222"
-FAKE = {"a": Use("fake"), "b": Use("fake")}
+FAKE = {"a": RuntimeEnvironment("fake"), "b": RuntimeEnvironment("fake")}
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def runtimes(monkeypatch):
             asked.append((use.runtime, card))
             return problems.get(use.runtime)
 
-        monkeypatch.setattr(devices, "_ask", ask)
+        monkeypatch.setattr(devices, "_cuda_problem", ask)
         return asked
 
     return put
@@ -179,7 +179,7 @@ def test_without_a_card_no_process_is_started(driver, monkeypatch):
     driver(starts=pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     monkeypatch.setattr(devices, "WorkerProcess", None)
 
-    assert choose("auto", {"a": Use("onnx")}).device == "cpu"
+    assert choose("auto", {"a": RuntimeEnvironment("onnx")}).device == "cpu"
 
 
 def test_cpu_asks_nobody(driver, runtimes):
@@ -193,10 +193,10 @@ def test_auto_takes_a_card_that_a_runtime_can_use(driver, runtimes):
     driver(Device(uuid=ONE))
     asked = runtimes(**{"jax-export": "no CUDA: install it"})
     uses = {
-        "t": Use("torchscript"),
-        "e": Use("torch-export"),
-        "j": Use("jax-export"),
-        "k": Use("jax-export", "/other/python"),
+        "t": RuntimeEnvironment("torchscript"),
+        "e": RuntimeEnvironment("torch-export"),
+        "j": RuntimeEnvironment("jax-export"),
+        "k": RuntimeEnvironment("jax-export", "/other/python"),
     }
 
     found = choose("auto", uses)
@@ -211,7 +211,7 @@ def test_auto_takes_the_cpu_where_no_runtime_can_use_the_card(driver, runtimes):
     driver(Device())
     runtimes(onnx="ONNX Runtime is a build without CUDA", litert="LiteRT runs on the CPU")
 
-    found = choose("auto", {"o": Use("onnx"), "l": Use("litert")})
+    found = choose("auto", {"o": RuntimeEnvironment("onnx"), "l": RuntimeEnvironment("litert")})
 
     assert (found.device, found.card, found.unsupported) == ("cpu", None, {})
     (notice,) = found.notices
@@ -228,7 +228,7 @@ def test_a_driver_that_does_not_start_is_said(driver):
     assert "NO CARD IS USED" in found.notices[0]
     assert "version mismatch" in found.notices[0]
     with pytest.raises(UsageError, match="version mismatch"):
-        choose("cuda", {"a": Use("onnx")})
+        choose("cuda", {"a": RuntimeEnvironment("onnx")})
 
 
 def test_a_runtime_that_does_not_answer_cannot_use_the_card(driver, monkeypatch):
@@ -239,7 +239,7 @@ def test_a_runtime_that_does_not_answer_cannot_use_the_card(driver, monkeypatch)
 
     monkeypatch.setattr(devices, "WorkerProcess", crash)
 
-    found = choose("cuda", {"a": Use("torchscript", "/a/python/of/its/own")})
+    found = choose("cuda", {"a": RuntimeEnvironment("torchscript", "/a/python/of/its/own")})
     assert found.unsupported == {"a": "the process killed by SIGSEGV, asked to 'start'"}
 
 
@@ -247,7 +247,7 @@ def test_cuda_is_taken_where_no_runtime_can_use_it_and_each_says_so(driver, runt
     driver(Device(uuid=ONE))
     runtimes(onnx="no CUDA here")
 
-    found = choose("cuda", {"o": Use("onnx")})
+    found = choose("cuda", {"o": RuntimeEnvironment("onnx")})
 
     assert (found.device, found.card) == ("cuda", ONE)
     assert found.unsupported == {"o": "no CUDA here"}
@@ -296,7 +296,7 @@ def test_a_card_that_is_not_there_is_said(driver, monkeypatch, wanted, variable,
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
 
     with pytest.raises(UsageError, match=r"--device cuda") as error:
-        choose(wanted, {"a": Use("onnx")})
+        choose(wanted, {"a": RuntimeEnvironment("onnx")})
 
     assert said in str(error.value)
 
@@ -305,7 +305,7 @@ def test_auto_without_a_visible_card_takes_the_cpu(driver, monkeypatch):
     driver(Device())
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
 
-    assert choose("auto", FAKE) == devices.Choice("cpu")
+    assert choose("auto", FAKE) == devices.DeviceChoice("cpu")
 
 
 def test_an_instance_is_chosen(driver, runtimes):
@@ -351,7 +351,7 @@ def test_an_exclusive_card_takes_one_artifact_at_a_time(driver, runtimes, wanted
     with pytest.raises(UsageError, match=r"exclusive process.* -i 0 -c DEFAULT.*one artifact"):
         choose(wanted, FAKE)
     assert asked == []
-    assert choose(wanted, {"a": Use("fake")}).device == "cuda"
+    assert choose(wanted, {"a": RuntimeEnvironment("fake")}).device == "cuda"
 
 
 # Whole runs
@@ -435,7 +435,7 @@ def test_a_run_goes_on_with_its_card_and_no_other(driver, command, tmp_path):
     folder = next((tmp_path / "runs").iterdir())
 
     driver(Device(uuid=TWO))
-    devices.check_there(TWO)
+    devices.check_card(TWO)
     driver(Device(uuid=ONE))
 
     assert f"the card {TWO}, which is not here; start a new run" in line_of(
@@ -497,7 +497,7 @@ def test_cuda_without_a_driver(driver, command, tmp_path):
     done = command("run", "model.onnx", "--device", "cuda", *SMALL, "--out", "runs")
     assert "the driver knows of no NVIDIA card here" in line_of(done)
     # The fake runtime stands for one that has a card.
-    assert choose("cuda", FAKE) == devices.Choice("cuda")
+    assert choose("cuda", FAKE) == devices.DeviceChoice("cuda")
 
 
 def test_a_runtime_that_is_built_for_the_cpu(driver, command, tmp_path):

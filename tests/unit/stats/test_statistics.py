@@ -6,7 +6,15 @@ import statistics
 import numpy as np
 import pytest
 
-from infer.stats.ratios import Bursts, Ratio, calm, level, paired_differences, ratio_of, unrest
+from infer.stats.ratios import (
+    Bursts,
+    Ratio,
+    drop_disturbed_turns,
+    log_call_time,
+    machine_drift,
+    paired_differences,
+    ratio_of,
+)
 
 # Student's t, two-sided 95 %, from a printed table: degrees of freedom to quantile.
 T_TABLE = {1: 12.706, 4: 2.776}
@@ -30,16 +38,16 @@ def by_generation(*seconds: float) -> Bursts:
 
 
 def test_level_is_that_of_the_tenth_percentile():
-    assert level([[2.0, 3.0], [1000.0] * 9], "cpu") == pytest.approx(math.log(3))
-    assert level([[3.0]], "cpu") == pytest.approx(math.log(3))
+    assert log_call_time([[2.0, 3.0], [1000.0] * 9], "cpu") == pytest.approx(math.log(3))
+    assert log_call_time([[3.0]], "cpu") == pytest.approx(math.log(3))
 
 
 def test_level_on_a_card_is_that_of_the_usual_clock():
     """Neither the calls before its power is limited nor the slow ones count."""
     burst = [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]
-    assert level([burst, burst, [2.0, 9.0]], "cuda") == pytest.approx(math.log(2))
-    assert level([burst], "cpu") == pytest.approx(0)
-    assert level([[3.0], [4.0]], "cuda") == pytest.approx(math.log(12) / 2)
+    assert log_call_time([burst, burst, [2.0, 9.0]], "cuda") == pytest.approx(math.log(2))
+    assert log_call_time([burst], "cpu") == pytest.approx(0)
+    assert log_call_time([[3.0], [4.0]], "cuda") == pytest.approx(math.log(12) / 2)
     reference = {0: {0: [2.0] * 7}}
     assert paired_differences({0: {0: burst}}, reference, "cuda") == pytest.approx([0])
 
@@ -54,12 +62,12 @@ def test_difference_of_a_generation_is_that_of_all_its_calls():
 
 
 def test_slow_calls_and_bursts_change_nothing():
-    calm = {0: {0: [2.0, 2.0, 2.0], 1: [2.0, 2.0, 2.0]}}
+    quiet = {0: {0: [2.0, 2.0, 2.0], 1: [2.0, 2.0, 2.0]}}
     disturbed = {0: {0: [2.0, 900.0, 2.0], 1: [70.0, 80.0, 90.0]}}
     reference = {0: {0: [1.0, 1.0, 1.0], 1: [1.0, 1.0, 1.0]}}
 
     assert paired_differences(disturbed, reference, "cpu") == paired_differences(
-        calm, reference, "cpu"
+        quiet, reference, "cpu"
     )
 
 
@@ -119,10 +127,10 @@ def test_interval_is_students_on_the_logs():
 def test_interval_that_was_sought_is_wider():
     """The factor makes up for ending where the interval happens to be narrow."""
     differences = [0.1, 0.2, 0.15, 0.05]
-    found, sought = ratio_of(differences), ratio_of(differences, sought=True)
+    found, adaptive = ratio_of(differences), ratio_of(differences, is_adaptive=True)
 
-    assert sought.value == found.value
-    assert math.log(sought.high / sought.low) == pytest.approx(
+    assert adaptive.value == found.value
+    assert math.log(adaptive.high / adaptive.low) == pytest.approx(
         1.1 * math.log(found.high / found.low)
     )
 
@@ -264,10 +272,10 @@ def test_a_difference_is_found_though_turns_drift_by_as_much():
 def test_unrest_is_what_the_machine_does_to_most_artifacts():
     slow_at_times: Bursts = {0: {0: [1.0, 1.0]}, 1: {0: [1.2, 1.2]}, 2: {0: [1.1, 1.1]}}
     even: Bursts = {g: {0: [3.0, 3.0]} for g in range(3)}
-    assert unrest([slow_at_times], "cpu") == pytest.approx(0.2)
-    assert unrest([slow_at_times, slow_at_times, even], "cpu") == pytest.approx(0.2)
-    assert unrest([slow_at_times, even, even], "cpu") == pytest.approx(0)
-    assert unrest([{0: {0: [1.0]}}, {}], "cpu") == 0  # one generation says nothing
+    assert machine_drift([slow_at_times], "cpu") == pytest.approx(0.2)
+    assert machine_drift([slow_at_times, slow_at_times, even], "cpu") == pytest.approx(0.2)
+    assert machine_drift([slow_at_times, even, even], "cpu") == pytest.approx(0)
+    assert machine_drift([{0: {0: [1.0]}}, {}], "cpu") == 0  # one generation says nothing
 
 
 def spells(
@@ -284,7 +292,9 @@ def spells(
 
 
 def test_turns_in_which_the_machine_was_slower_are_left_out():
-    found = calm(spells({(2, 1), (3, 0), (3, 1), (3, 2)}, a=1.0, b=2.0, c=3.0), "cpu")
+    found = drop_disturbed_turns(
+        spells({(2, 1), (3, 0), (3, 1), (3, 2)}, a=1.0, b=2.0, c=3.0), "cpu"
+    )
     for call_s, own in zip((1.0, 2.0, 3.0), found.values(), strict=True):
         assert sorted(own) == [0, 1, 2, *range(4, 12)]  # one turn alone says too little
         assert sorted(own[2]) == [0, 2, 3]
@@ -295,10 +305,10 @@ def test_turns_in_which_the_machine_was_slower_are_left_out():
 
 def test_what_is_slower_alone_is_not_the_machine():
     bursts = spells(set(), a=1.0, b=2.0, c=3.0) | spells({(2, 1), (3, 0)}, d=1.0)
-    assert calm(bursts, "cpu") == bursts
+    assert drop_disturbed_turns(bursts, "cpu") == bursts
     # Nor is one of two.
     two = spells(set(), a=1.0) | spells({(2, 1)}, b=1.0)
-    assert calm(two, "cpu") == two
+    assert drop_disturbed_turns(two, "cpu") == two
 
 
 @pytest.mark.parametrize(
@@ -311,12 +321,12 @@ def test_what_is_slower_alone_is_not_the_machine():
 )
 def test_nothing_is_left_out_where_too_little_would_be_left(slow, generations):
     bursts = spells(slow, generations, a=1.0, b=2.0)
-    assert calm(bursts, "cpu") == bursts
+    assert drop_disturbed_turns(bursts, "cpu") == bursts
 
 
 def test_nothing_to_leave_out():
-    assert calm({}, "cpu") == {}
-    assert calm({"a": {}}, "cpu") == {"a": {}}
+    assert drop_disturbed_turns({}, "cpu") == {}
+    assert drop_disturbed_turns({"a": {}}, "cpu") == {"a": {}}
 
 
 def test_one_slow_process_does_not_move_the_ratio_of_many_generations():
