@@ -1,9 +1,19 @@
-"""What can be wrong with what a user gives: one line each."""
+"""The errors that this package raises, each with one line for the user: one tree."""
 
-from .exit_status import NOT_MEASURED
+from .exit_status import NOT_MEASURED, WRONG_USAGE
 
 
-class ArtifactError(Exception):
+class ExportbenchError(Exception):
+    """Base of all errors that are explained to the user in one line.
+
+    Attributes:
+        status: exit status of a command that it ends.
+    """
+
+    status = WRONG_USAGE
+
+
+class ArtifactError(ExportbenchError):
     """An artifact that is missing, incomplete, altered or not understood."""
 
 
@@ -11,32 +21,32 @@ class DamagedError(ArtifactError):
     """Bytes that are not what their format says, or not all of it."""
 
 
-class InputError(Exception):
+class InputError(ExportbenchError):
     """An inputs file that cannot be read, or does not fit."""
 
 
-class MapError(ValueError):
-    """A rule or file of rules that cannot be read, or does not fit: one line for the user."""
+class MapError(ExportbenchError):
+    """A rule or file of rules that cannot be read, or does not fit."""
 
 
-class Ambiguous(ValueError):  # noqa: N818 - it is a question
+class Ambiguous(ExportbenchError):  # noqa: N818 - it is a question
     """Several pairs fit: a question to the user, with the rules that would settle it."""
 
 
-class StoreError(Exception):
-    """A run's folder that cannot be taken up: one line for the user."""
+class StoreError(ExportbenchError):
+    """A run's folder that cannot be taken up."""
 
 
-class BaselineError(Exception):
-    """A baseline file that is missing, damaged or of another layout: one line for the user."""
+class BaselineError(ExportbenchError):
+    """A baseline file that is missing, damaged or of another version."""
 
 
-class UsageError(Exception):
-    """Wrong usage or input: one line for the user."""
+class UsageError(ExportbenchError):
+    """Wrong usage or input."""
 
 
-class MeasurementError(Exception):
-    """A run that came to no end: one line for the user.
+class MeasurementError(ExportbenchError):
+    """A run that could not be finished.
 
     Attributes:
         status: exit status of the command.

@@ -1,12 +1,15 @@
-"""The ends that the measurement of an artifact can come to."""
+"""Possible outcomes of measuring an artifact."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+from .errors import ExportbenchError
+from .exit_status import NOT_MEASURED
+
 
 class Outcome(StrEnum):
-    """Every artifact ends in exactly one of these."""
+    """The outcome of measuring one artifact: always exactly one of these."""
 
     OK = "ok"
     UNSUPPORTED = "unsupported"  # its runtime is not installed, or cannot take it
@@ -19,9 +22,25 @@ class Outcome(StrEnum):
     NON_FINITE = "non_finite"  # outputs hold NaN or infinity
     PARITY_FAIL = "parity_fail"  # outputs differ from the reference's
 
+    @property
+    def was_measured(self) -> bool:
+        """Whether the artifact was measured to the end, so that it has outputs and times.
 
-class Failure(Exception):  # noqa: N818 - it is one, in words
-    """The measurement of one artifact came to an end that is not `ok`."""
+        Outputs that differ from the reference's keep an artifact from being `ok`, not from being
+        measured.
+        """
+        return self in (Outcome.OK, Outcome.PARITY_FAIL)
+
+    @property
+    def is_about_outputs(self) -> bool:
+        """Whether the artifact ran and its outputs are wrong."""
+        return self in (Outcome.PARITY_FAIL, Outcome.NON_FINITE)
+
+
+class Failure(ExportbenchError):  # noqa: N818 - the public name
+    """Measuring one artifact ended with another outcome than `ok`."""
+
+    status = NOT_MEASURED
 
     def __init__(self, outcome: Outcome, reason: str) -> None:
         super().__init__(reason)

@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 from .. import __version__
-from ..errors import ArtifactError, BaselineError, InputError, MeasurementError, UsageError
+from ..errors import ExportbenchError
 from ..exit_status import INTERRUPTED, NOT_MEASURED, WRONG_USAGE
 from . import (
     bisect,
@@ -49,10 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         status: int = options.command(options)
         return status
-    except (UsageError, InputError, ArtifactError, BaselineError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return WRONG_USAGE
-    except MeasurementError as error:
+    except ExportbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.status
     except OSError as error:

@@ -29,8 +29,6 @@ from .console import give, progress, try_json
 from .option_types import given, positive
 from .planning import ARTIFACTS, LONGEST_S, RUNS, plan_of, with_end
 
-_PARITY_OUTCOMES = {Outcome.PARITY_FAIL, Outcome.NON_FINITE}
-
 
 def add(actions: Any) -> None:
     """Add the command to the others."""
@@ -289,7 +287,7 @@ def status(summary: Summary) -> int:
     """The exit status of a run."""
     if summary.interrupted:
         return INTERRUPTED
-    outcomes = {row.outcome for row in summary.rows}
-    if outcomes - {Outcome.OK} - _PARITY_OUTCOMES:
+    outcomes = {Outcome(row.outcome) for row in summary.rows} - {Outcome.OK}
+    if any(not outcome.is_about_outputs for outcome in outcomes):
         return NOT_MEASURED
-    return FAILED if outcomes & _PARITY_OUTCOMES else OK
+    return FAILED if outcomes else OK

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..inputs.options import Wishes
+from ..outcome import Outcome
 from ..records.store import Record
 from ..stats import clocks
 from ..stats.clocks import Clock
@@ -227,7 +228,7 @@ class _Found:
         return {
             label
             for label, record in self.outcomes.items()
-            if record["outcome"] not in ("ok", "parity_fail")
+            if not Outcome(record["outcome"]).was_measured
         }
 
     def undisturbed(self, point: str) -> dict[str, Bursts]:
