@@ -29,7 +29,7 @@ class MapError(ExportbenchError):
     """A rule or file of rules that cannot be read, or does not fit."""
 
 
-class Ambiguous(ExportbenchError):  # noqa: N818 - it is a question
+class AmbiguousMatchError(ExportbenchError):
     """Several pairs fit: a question to the user, with the rules that would settle it."""
 
 

@@ -23,7 +23,7 @@ from ..outcome import Failure, Outcome
 from ..sandbox import trust
 from ..system import machine
 from . import device_option, input_options, trust_option
-from .console import give
+from .console import emit
 from .option_types import positive, whole
 from .planning import uses_of
 
@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
     except Failure as failure:
         print(f"error: {failure.outcome}: {failure.reason}", file=sys.stderr)
         return WRONG_USAGE if failure.outcome == Outcome.BAD_INPUT else NOT_MEASURED
-    give(found.describe(), lambda console: show(found, console), options.json)
+    emit(found.describe(), lambda console: show(found, console), options.json)
     return OK if found.agree else FAILED
 
 

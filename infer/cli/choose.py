@@ -17,7 +17,7 @@ from ..results.percentiles import PERCENTILE_FLOORS
 from ..results.ranking import AIMS, INSTALL, MEMORY, SINGLE, Answer
 from ..results.recommendation import Choice, Limits, choose
 from ..results.recorded_run import read_run
-from .console import give
+from .console import emit
 from .option_types import given
 
 _STYLES = {
@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
         accuracy=options.min_accuracy,
     )
     found = choose(recorded, limits, options.aim)
-    give(found.describe(), lambda console: show(found, console), options.json)
+    emit(found.describe(), lambda console: show(found, console), options.json)
     return status(found)
 
 

@@ -15,7 +15,7 @@ from ..results import comparison, formatting
 from ..results.comparison import Comparison, Difference, compare_runs
 from ..results.recorded_run import read_run
 from ..stats.ratios import CONFIDENCE
-from .console import give
+from .console import emit
 
 _STYLES = {comparison.AGREE: "green", comparison.DIFFER: "yellow"}
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         UsageError: one of them is none.
     """
     found = compare_runs(read_run(options.a), read_run(options.b))
-    give(found.describe(), lambda console: show(found, console), options.json)
+    emit(found.describe(), lambda console: show(found, console), options.json)
     return OK
 
 

@@ -1,4 +1,4 @@
-"""What commands give the user: progress, results on the terminal and as JSON."""
+"""What commands show the user: progress, results on the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def progress() -> Iterator[Callable[[Standing], None]]:
         yield tell
 
 
-def give(value: Any, show: Callable[[Console], None], json_file: str | None) -> None:
+def emit(value: Any, show: Callable[[Console], None], json_file: str | None) -> None:
     """Show results, as JSON where that is for the terminal, and write them where it is asked."""
     text = json.dumps(value, indent=2) + "\n"
     if json_file == "-":

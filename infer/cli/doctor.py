@@ -30,7 +30,7 @@ from ..system import nvml
 from ..system.interpreters import versions
 from ..worker.client import WorkerProcess
 from . import trust_option
-from .console import give
+from .console import emit
 
 _SOON = timedelta(days=30)
 # What docs.jax.dev promises for serialized functions, of which the file has no date.
@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
         "artifacts": [asdict(one) for one in artifacts],
     }
     bad = any(one.outcome != Outcome.OK for one in artifacts)
-    give(
+    emit(
         value,
         lambda console: _show(value["environment"], runtimes, artifacts, console),
         options.json,

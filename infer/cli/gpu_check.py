@@ -34,7 +34,7 @@ from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import trust
 from ..system import nvml
 from . import trust_option
-from .console import give, progress
+from .console import emit, progress
 from .option_types import given, positive
 from .planning import artifacts_of, threads_of
 
@@ -139,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
         )
         check.run()
     _write_page(setting.out)
-    give(
+    emit(
         [asdict(one) for one in check.done], lambda console: show(check.done, console), options.json
     )
     print(f"results: {setting.out}", file=sys.stderr)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError, MapError
-from ..inputs.options import Wishes, parse_dims, parse_loops, parse_ranges
+from ..inputs.options import InputOptions, parse_dims, parse_ranges, parse_state_bindings
 from ..inputs.random import SAMPLES, Random
 from ..tensors.rules import parse_rules
 from .option_types import positive, whole
 
 
 @dataclass(frozen=True)
-class Stated:
+class InputOutputOptions:
     """What the options say.
 
     Attributes:
@@ -25,7 +25,7 @@ class Stated:
     """
 
     random: Random | None
-    wishes: Wishes
+    wishes: InputOptions
     ignored: tuple[str, ...]
     absolute: tuple[str, ...]
 
@@ -79,7 +79,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read(options: argparse.Namespace, labels: Sequence[str]) -> Stated:
+def read(options: argparse.Namespace, labels: Sequence[str]) -> InputOutputOptions:
     """What the options say of artifacts with these labels.
 
     Raises:
@@ -99,16 +99,16 @@ def read(options: argparse.Namespace, labels: Sequence[str]) -> Stated:
         rules = parse_rules(options.map, labels)
     except MapError as error:
         raise InputError(str(error)) from None
-    wishes = Wishes(
+    wishes = InputOptions(
         rules,
         parse_dims(options.dim),
         parse_ranges(options.range),
-        parse_loops(options.loop, labels),
+        parse_state_bindings(options.loop, labels),
     )
     random = None
     if options.random is not None:
         random = Random(options.random, options.samples or SAMPLES)
-    return Stated(random, wishes, tuple(options.ignore), tuple(absolute))
+    return InputOutputOptions(random, wishes, tuple(options.ignore), tuple(absolute))
 
 
 def _several(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:

@@ -20,7 +20,7 @@ from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import reader_process
 from ..system.interpreters import versions
 from ..tensors.signature import Signature, TensorSpec
-from .console import give
+from .console import emit
 
 _SHOWN_OPERATORS = 12
 _NAMELESS = "(its one function)"
@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
         ArtifactError: it is missing, damaged, altered or of no known format.
     """
     found = inspect(options.artifact)
-    give(found.describe(), lambda console: show(found, console), options.json)
+    emit(found.describe(), lambda console: show(found, console), options.json)
     return OK
 
 

@@ -22,7 +22,7 @@ from ..measure.session import Progress
 from ..outcome import Failure, Outcome
 from ..sandbox import trust
 from . import device_option, trust_option
-from .console import give, progress, try_json
+from .console import emit, progress, try_json
 from .option_types import positive
 from .planning import artifacts_of, threads_of, uses_of
 
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
                     )
                 except Failure as failure:
                     failures[label] = failure
-    give(
+    emit(
         [asdict(one) | {"allowed_s": one.allowed_s} for one in found],
         lambda console: show(found, failures, choice, console),
         options.json,

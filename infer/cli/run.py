@@ -25,7 +25,7 @@ from ..results.summarizing import summarize
 from ..results.summary import Summary
 from ..runtimes.registry import RUNTIMES
 from . import device_option, input_options, trust_option
-from .console import give, progress, try_json
+from .console import emit, progress, try_json
 from .option_types import given, positive
 from .planning import ARTIFACTS, LONGEST_S, RUNS, plan_of, with_end
 
@@ -187,7 +187,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         store = new_run(options.out)
     summary = measure(plan, store, options.command_line)
-    give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
+    emit(asdict(summary), lambda console: terminal.show(summary, console), options.json)
     print(f"results: {store.folder}", file=sys.stderr)
     return status(summary)
 

@@ -27,7 +27,7 @@ from ..sandbox import trust
 from ..stats.card_simulation import Card
 from ..stats.simulation import SPELLS
 from . import device_option, trust_option
-from .console import give, progress, try_json
+from .console import emit, progress, try_json
 from .option_types import given, positive
 from .planning import threads_of, uses_of
 
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
             found = verdicts(options, threads_of(options), tell)
     except ArtifactError as error:
         raise UsageError(str(error)) from None
-    give(
+    emit(
         [asdict(one) for one in found],
         lambda console: show(found, console),
         options.json,

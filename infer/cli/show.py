@@ -9,7 +9,7 @@ from typing import Any
 
 from ..report import terminal
 from ..results.recorded_run import read_run
-from .console import give
+from .console import emit
 from .run import status
 
 
@@ -35,5 +35,5 @@ def run(options: argparse.Namespace) -> int:
         UsageError: there is none.
     """
     summary = read_run(options.run).summary
-    give(asdict(summary), lambda console: terminal.show(summary, console), options.json)
+    emit(asdict(summary), lambda console: terminal.show(summary, console), options.json)
     return status(summary)

@@ -14,7 +14,7 @@ import numpy as np
 from ..artifacts.artifact import Artifact
 from ..errors import InputError, MapError
 from ..inputs import random as random_inputs
-from ..inputs.options import Wishes
+from ..inputs.options import InputOptions
 from ..inputs.random import Random
 from ..measure.placement import check_device
 from ..outcome import Failure
@@ -118,7 +118,7 @@ class Setup:
     random: Random | None
     samples: int
     skip: int
-    wishes: Wishes
+    wishes: InputOptions
     tolerance: float | None
     threads: int
     timeout_s: float

@@ -89,7 +89,7 @@ def measure(
         least_s = WARM_UP_S if device == "cuda" else 0.0
         worker.ask("warm_up", batch=batch, limit_s=10.0, least_s=least_s)
         found = worker.ask("overhead", batch=batch, rounds=rounds, burst_s=_BURST_S)
-    bare = np.asarray(found["bare_s"])
+    bare = np.asarray(found["raw_s"])
     added = np.asarray(found["harness_s"]) - bare
     low, high = median_interval(added)
     return Overhead(

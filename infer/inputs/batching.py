@@ -13,15 +13,15 @@ class Batcher:
     Args:
         arrays: by name.
         size: samples in a batch.
-        whole: names of arrays that are in every batch as they are.
+        broadcast: names of arrays that are in every batch as they are.
     """
 
     def __init__(
-        self, arrays: dict[str, np.ndarray], size: int, whole: frozenset[str] = frozenset()
+        self, arrays: dict[str, np.ndarray], size: int, broadcast: frozenset[str] = frozenset()
     ) -> None:
         self.arrays = arrays
-        self.whole = whole
-        self.total = next((len(a) for name, a in arrays.items() if name not in whole), 1)
+        self.broadcast = broadcast
+        self.total = next((len(a) for name, a in arrays.items() if name not in broadcast), 1)
         self.size = size
 
     def __len__(self) -> int:
@@ -50,6 +50,6 @@ class Batcher:
 
     def _part(self, rows: slice | np.ndarray) -> dict[str, np.ndarray]:
         return {
-            name: array if name in self.whole else array[rows]
+            name: array if name in self.broadcast else array[rows]
             for name, array in self.arrays.items()
         }

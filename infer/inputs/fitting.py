@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Ambiguous, InputError, MapError
+from ..errors import AmbiguousMatchError, InputError, MapError
 from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of, restored
 from ..tensors.layouts import layouts
-from ..tensors.matching import pair
+from ..tensors.matching import match_tensors
 from ..tensors.rules import rules_for
 from ..tensors.signature import Signature, TensorSpec
 from .loading import LABELS, read_inputs
-from .options import Wishes
-from .state import looped
+from .options import InputOptions
+from .state import find_state_bindings
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Fitted:
 
     Attributes:
         arrays: by the artifact's own names, in its order.
-        whole: names of those that every call gets as they are, such as a threshold or a state; the
-            others have samples as their first dimension.
-        fixed: samples that the artifact takes in a call, where it takes no other number.
-        samples: how many there are; 1 where every input is whole.
+        broadcast: names of those that every call gets as they are, such as a threshold or a state;
+            the others have samples as their first dimension.
+        fixed_batch: samples that the artifact takes in a call, where it takes no other number.
+        samples: how many there are; 1 where every input is broadcast.
         notes: what was done that a reader should know.
     """
 
     arrays: dict[str, np.ndarray]
-    whole: frozenset[str]
-    fixed: int | None
+    broadcast: frozenset[str]
+    fixed_batch: int | None
     samples: int
     notes: list[str]
 
@@ -59,7 +59,7 @@ def fit_inputs(
     path: Path,
     signature: Signature,
     stated: Mapping[str, Any] | None,
-    wishes: Wishes | None = None,
+    wishes: InputOptions | None = None,
     label: str = "the artifact",
 ) -> Fitted:
     """Read the inputs that a signature asks for, and say what was done to them.
@@ -78,7 +78,7 @@ def fit_inputs(
     Raises:
         InputError: an input is missing, does not fit, or could be several.
     """
-    wishes = wishes or Wishes()
+    wishes = wishes or InputOptions()
     signature = sized(signature, wishes.dims)
     arrays = read_inputs(path, none_is_well=not signature.inputs)
     arrays.pop(LABELS, None)
@@ -86,11 +86,11 @@ def fit_inputs(
     outputs = [spec.name for spec in signature.outputs]
     try:
         rules, output_rules = rules_for(wishes.rules, label, list(specs), outputs)
-        loops = looped(wishes, rules, output_rules, list(specs), outputs, label)
+        loops = find_state_bindings(wishes, rules, output_rules, list(specs), outputs, label)
         # A state may come from the file; where it does not, it starts as zeros.
         states = set(loops) - {n for n in loops if n in arrays or n in rules}
         takers = [name for name in specs if name not in states]
-        pairs = pair(
+        pairs = match_tensors(
             takers,
             list(arrays),
             rules,
@@ -98,7 +98,7 @@ def fit_inputs(
             outputs=False,
             label=label,
         )
-    except (Ambiguous, MapError) as error:
+    except (AmbiguousMatchError, MapError) as error:
         raise InputError(f"{path}: {error}") from None
     paired = {one.name: one for one in pairs}
     missing = [name for name in takers if name not in paired]
@@ -266,22 +266,22 @@ def _in_calls(
     others = [spec for spec in signature.inputs if spec.name not in states]
     ranked = [spec for spec in others if arrays[spec.name].ndim]
     fixed = {spec.name: size for spec in ranked if isinstance(size := first(spec), int)}
-    whole = set(states) | {spec.name for spec in others} - {spec.name for spec in ranked}
+    broadcast = set(states) | {spec.name for spec in others} - {spec.name for spec in ranked}
     call: int | None = None
     if len(fixed) < len(ranked):  # some have samples; what has a fixed first dimension has none
         _check_rows(path, arrays, fixed, " in every call")
-        whole |= fixed.keys()
+        broadcast |= fixed.keys()
     elif len(set(fixed.values())) == 1:
         call = next(iter(fixed.values()))
         if call == 0:
             raise InputError(f"{path}: the artifact takes 0 samples a call; there is nothing to do")
     else:
         _check_rows(path, arrays, fixed, "; its inputs have no common number of samples")
-        whole |= fixed.keys()
-    lengths = {spec.name: len(arrays[spec.name]) for spec in ranked if spec.name not in whole}
+        broadcast |= fixed.keys()
+    lengths = {spec.name: len(arrays[spec.name]) for spec in ranked if spec.name not in broadcast}
     if len(set(lengths.values())) > 1:
         raise InputError(f"{path}: arrays of different lengths, {lengths}")
-    _check_names(path, signature, arrays, whole, dims)
+    _check_names(path, signature, arrays, broadcast, dims)
     if call:
         notes.append(
             f"takes {call} {'sample' if call == 1 else 'samples'} a call, no other number: larger "
@@ -290,21 +290,21 @@ def _in_calls(
     elif not lengths and not states:
         notes.append("no input has samples: every call is one sample")
     samples = next(iter(lengths.values()), 1)
-    return Fitted(arrays, frozenset(whole), call, samples, notes)
+    return Fitted(arrays, frozenset(broadcast), call, samples, notes)
 
 
 def _check_names(
     path: Path,
     signature: Signature,
     arrays: Mapping[str, np.ndarray],
-    whole: set[str],
+    broadcast: set[str],
     dims: Mapping[str, int],
 ) -> None:
     """Whether free dimensions of one name have one size."""
     sizes: dict[str, tuple[int, str]] = {name: (size, "--dim") for name, size in dims.items()}
     for spec in signature.inputs:
         for axis, name in enumerate(spec.shape):
-            if not isinstance(name, str) or (axis == 0 and spec.name not in whole):
+            if not isinstance(name, str) or (axis == 0 and spec.name not in broadcast):
                 continue
             have = arrays[spec.name].shape[axis]
             before, where = sizes.setdefault(name, (have, f"'{spec.name}'"))

@@ -14,7 +14,7 @@ from ..tensors.rules import EVERY, Rule, scoped
 
 
 @dataclass(frozen=True)
-class Loop:
+class StateBinding:
     """An output that an input takes in the next call.
 
     Attributes:
@@ -36,7 +36,7 @@ class Loop:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class InputOptions:
     """What the user says of the inputs of all artifacts.
 
     Attributes:
@@ -49,16 +49,16 @@ class Wishes:
     rules: tuple[Rule, ...] = ()
     dims: Mapping[str, int] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    loops: tuple[Loop, ...] = ()
+    loops: tuple[StateBinding, ...] = ()
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> Wishes:
+    def of(cls, value: Mapping[str, Any]) -> InputOptions:
         """Read back what `asdict` and JSON made of wishes."""
         return cls(
             tuple(map(Rule.of, value.get("rules", ()))),
             dict(value.get("dims", {})),
             {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()},
-            tuple(Loop(**loop) for loop in value.get("loops", ())),
+            tuple(StateBinding(**loop) for loop in value.get("loops", ())),
         )
 
 
@@ -96,7 +96,9 @@ def parse_ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
     return ranges
 
 
-def parse_loops(texts: Sequence[str], labels: Sequence[str] = ()) -> tuple[Loop, ...]:
+def parse_state_bindings(
+    texts: Sequence[str], labels: Sequence[str] = ()
+) -> tuple[StateBinding, ...]:
     """Loops of `--loop`.
 
     Args:
@@ -106,11 +108,11 @@ def parse_loops(texts: Sequence[str], labels: Sequence[str] = ()) -> tuple[Loop,
     Raises:
         InputError: one is not that, or an input takes two outputs.
     """
-    loops: dict[tuple[str, str], Loop] = {}
+    loops: dict[tuple[str, str], StateBinding] = {}
     for text in texts:
         artifact, rest = scoped(text, labels)
         output, _, taker = rest.partition("=")
         if not output or not taker or (artifact, taker) in loops:
             raise InputError(f"--loop {text}: say [ARTIFACT:]OUTPUT=INPUT, every input once")
-        loops[artifact, taker] = Loop(output, taker, artifact)
+        loops[artifact, taker] = StateBinding(output, taker, artifact)
     return tuple(loops.values())

@@ -15,7 +15,7 @@ from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of
 from ..tensors.rules import EVERY
 from ..tensors.signature import Signature, TensorSpec
 from .fitting import dim_name, sized
-from .options import Wishes
+from .options import InputOptions
 
 SAMPLES = 128
 # Whole numbers where no range is stated: small ones, since they may be indices of a table.
@@ -23,7 +23,7 @@ _INDICES = (0, 9)
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
-class NotTold(InputError):  # noqa: N818 - it is no fault of the inputs'
+class UnderspecifiedSignatureError(InputError):
     """A signature that does not tell enough to make inputs up; that of another artifact may."""
 
 
@@ -44,7 +44,7 @@ def generate(
     random: Random,
     signature: Signature,
     stated: Mapping[str, Any] | None,
-    wishes: Wishes,
+    wishes: InputOptions,
     label: str,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Draw inputs for a signature, and say how.
@@ -64,13 +64,13 @@ def generate(
         Arrays by the artifact's names, as an `.npz` file can hold them, and a note each.
 
     Raises:
-        NotTold: a shape is not known.
+        UnderspecifiedSignatureError: a shape is not known.
         InputError: a range is none for the type.
     """
     signature = sized(signature, wishes.dims)
     unknown = wishes.ranges.keys() - {spec.name for spec in signature.inputs}
     if unknown:
-        raise NotTold(
+        raise UnderspecifiedSignatureError(
             f"--range {min(unknown)}: {label} has no such input (there are: "
             f"{', '.join(spec.name for spec in signature.inputs) or 'none'})"
         )
@@ -81,7 +81,7 @@ def generate(
     for spec in signature.inputs:
         if spec.name in states:
             continue
-        shape = _shape(spec, random.samples, label, single=_is_whole(spec, signature.inputs))
+        shape = _shape(spec, random.samples, label, single=_is_broadcast(spec, signature.inputs))
         limits = wishes.ranges.get(spec.name) or ranges.get(spec.name) or spec.range
         sequence = np.random.default_rng([random.seed, zlib.crc32(spec.name.encode())])
         arrays[spec.name], how = _draw(sequence, spec, shape, limits)
@@ -94,7 +94,7 @@ def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     np.savez(path, allow_pickle=False, **dict(arrays))
 
 
-def _is_whole(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:
+def _is_broadcast(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:
     """Whether every call gets this input as it is: others have a free number of samples."""
     free = any(s.shape and not isinstance(s.shape[0], int) for s in specs)
     fixed = {s.shape[0] for s in specs if s.shape and isinstance(s.shape[0], int)}
@@ -103,7 +103,7 @@ def _is_whole(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:
 
 def _shape(spec: TensorSpec, samples: int, label: str, *, single: bool) -> tuple[int, ...]:
     if spec.dtype == ANY:
-        raise NotTold(
+        raise UnderspecifiedSignatureError(
             f"{label} does not tell shape and type of '{spec.name}', so none can be made up; "
             "give an artifact whose signature is known beside it, a manifest, or --inputs FILE.npz"
         )
@@ -112,7 +112,7 @@ def _shape(spec: TensorSpec, samples: int, label: str, *, single: bool) -> tuple
     rest = []
     for axis, size in enumerate(spec.shape[1:], 1):
         if not isinstance(size, int):
-            raise NotTold(
+            raise UnderspecifiedSignatureError(
                 f"{label}: dimension {axis} of '{spec.name}' is free; set it with --dim "
                 f"{dim_name(spec, axis)}=SIZE"
             )

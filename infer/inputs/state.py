@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import MapError
 from ..tensors.rules import EVERY, Rule
-from .options import Wishes
+from .options import InputOptions
 
 
-def looped(
-    wishes: Wishes,
+def find_state_bindings(
+    wishes: InputOptions,
     rules: Mapping[str, Rule],
     output_rules: Mapping[str, Rule],
     inputs: Sequence[str],

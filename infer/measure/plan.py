@@ -9,7 +9,7 @@ from typing import Any
 
 from ..artifacts.files import sha256_of
 from ..errors import InputError
-from ..inputs.options import Wishes
+from ..inputs.options import InputOptions
 from ..inputs.random import Random
 from ..records.protocol import Protocol
 
@@ -59,7 +59,7 @@ class Plan:
     setups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pairs: Mapping[str, str] = field(default_factory=dict)
     random: Random | None = None
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: InputOptions = field(default_factory=InputOptions)
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class Plan:
                 "inputs": folder / value["inputs"] if value["inputs"] else None,
                 "protocol": Protocol(**protocol),
                 "random": Random(**value["random"]) if value["random"] else None,
-                "wishes": Wishes.of(value["wishes"]),
+                "wishes": InputOptions.of(value["wishes"]),
                 "ignored": tuple(value["ignored"]),
                 "absolute": tuple(value["absolute"]),
                 "trusted": tuple(value["trusted"]),

@@ -17,7 +17,7 @@ from ..artifacts.files import sha256_of
 from ..artifacts.integrity import check_files
 from ..errors import ArtifactError, InputError
 from ..inputs import random
-from ..inputs.random import NotTold
+from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
 from ..parity import comparing
 from ..records.store import Store
@@ -247,7 +247,7 @@ class Run:
             self._tell(Progress(f"preflight {number + 1}/{len(waiting)}: {label}", self._share()))
             try:
                 self._preflight(label)
-            except NotTold as error:
+            except UnderspecifiedSignatureError as error:
                 later[label] = str(error)  # the signature of another may tell
             except Failure as failure:
                 self._context.fail(label, failure)
@@ -326,7 +326,7 @@ class Run:
             arrays, notes = random.generate(
                 self._context.plan.random, signature, stated, self._context.plan.wishes, label
             )
-        except NotTold:
+        except UnderspecifiedSignatureError:
             raise
         except InputError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Ambiguous, MapError
+from ..errors import AmbiguousMatchError, MapError
 from ..outcome import Failure, Outcome
 from ..tensors.differences import differences, finite, same_non_finite
 from ..tensors.dtypes import dtype_of, epsilon_of, kind_of, widened
 from ..tensors.layouts import layouts
-from ..tensors.matching import Pair, pair
+from ..tensors.matching import TensorMatch, match_tensors
 from ..tensors.outputs import Outputs
 from ..tensors.outputs import read_outputs as read_outputs  # where people look for it
 from ..tensors.rules import Rule
@@ -126,7 +126,7 @@ def pair_outputs(
     rules: Mapping[str, Rule],
     label: str,
     reference_label: str,
-) -> tuple[Outputs, list[Pair]]:
+) -> tuple[Outputs, list[TensorMatch]]:
     """An artifact's outputs as the reference calls them and lays them out.
 
     Args:
@@ -149,10 +149,12 @@ def pair_outputs(
         return layouts(outputs[name].shape, reference[other].shape)
 
     try:
-        pairs = pair(list(outputs), list(reference), rules, ways, outputs=True, label=label)
+        pairs = match_tensors(
+            list(outputs), list(reference), rules, ways, outputs=True, label=label
+        )
     except MapError as error:
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
-    except Ambiguous as error:
+    except AmbiguousMatchError as error:
         raise Failure(Outcome.BAD_INPUT, f"outputs of {reference_label}: {error}") from None
     mine = {one.other: one for one in pairs}
     missing = [name for name in reference if name not in mine]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inputs.options import Wishes
+from ..inputs.options import InputOptions
 from ..outcome import Outcome
 from ..records.store import Record
 from ..stats import clocks
@@ -218,7 +218,7 @@ class _Found:
         names |= {rule["other"] for rule in wishes.get("rules", ())}
         found += [
             ("loop", loop.text)
-            for loop in Wishes.of(wishes).loops
+            for loop in InputOptions.of(wishes).loops
             if loop.artifact == EVERY and not {loop.output, loop.taker} & names
         ]
         return [f"UNUSED OPTION: --{option} {name}: no artifact has it." for option, name in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ..inputs.options import Wishes
+from ..inputs.options import InputOptions
 from ..records.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S
 from ..records.store import Record
 from ..tensors.rules import EVERY, Rule
@@ -69,7 +69,7 @@ def _wishes(run: Record, label: str) -> list[str]:
         "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in wishes.get("ranges", {}).items()],
         "loop": [
             replace(loop, artifact=EVERY).text
-            for loop in Wishes.of(wishes).loops
+            for loop in InputOptions.of(wishes).loops
             if loop.artifact in (EVERY, label)
         ],
         "ignore": list(run.get("ignored", ())),

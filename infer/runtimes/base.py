@@ -30,7 +30,7 @@ class Options:
         device: "cpu" or "cuda".
         threads: for the arithmetic of one call.
         manifest: its fields, where there is one; the runtime may need the names of outputs.
-        bare: leave the runtime as it comes, instead of as its makers advise.
+        untuned: leave the runtime as it comes, instead of as its makers advise.
         settings: values of single settings, by name.
         signature: name of the function to call, where a file has several; None for its default.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
@@ -39,7 +39,7 @@ class Options:
     device: str = "cpu"
     threads: int = 1
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    bare: bool = False
+    untuned: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     signature: str | None = None
     tf32: bool = False
@@ -52,14 +52,14 @@ class Setting:
     Attributes:
         name: as on the command line.
         tuned: the value that is used.
-        bare: the value that one has without choosing.
+        untuned: the value that one has without choosing.
         others: values that can be tried.
         device: the only one that it means something on; None for all.
     """
 
     name: str
     tuned: str
-    bare: str
+    untuned: str
     others: tuple[str, ...] = ()
     device: str | None = None
 
@@ -92,11 +92,11 @@ def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
         raise ValueError(f"no setting '{name}' (there are: {names})")
     values = {}
     for setting in settings:
-        value = setting.bare if options.bare else setting.tuned
-        if setting == TF32 and options.tf32 and not options.bare:
+        value = setting.untuned if options.untuned else setting.tuned
+        if setting == TF32 and options.tf32 and not options.untuned:
             value = "on"
         value = options.settings.get(setting.name, value)
-        known = dict.fromkeys((setting.tuned, setting.bare, *setting.others))
+        known = dict.fromkeys((setting.tuned, setting.untuned, *setting.others))
         if value not in known:
             raise ValueError(f"{setting.name}={value}: choose one of {', '.join(known)}")
         values[setting.name] = value
@@ -162,7 +162,7 @@ class Model(Protocol):
     def fetch(self, result: Any) -> Arrays:
         """Bring the result of `run_staged` to the host."""
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """The shortest code for what `run` does, to measure what the harness adds to it."""
 
     def placement(self) -> dict[str, Any]:

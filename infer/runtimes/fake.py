@@ -152,7 +152,7 @@ class Fake:
 
         return self._device_thread.submit(timed).result()
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """There is no shorter way."""
         return lambda: self._run(inputs)
 

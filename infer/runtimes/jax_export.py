@@ -169,18 +169,18 @@ class JaxExport:
         self._last = leaves = jax.tree.leaves(result)
         return {name: np.asarray(leaf) for name, leaf in zip(self._outputs, leaves, strict=True)}
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the function on arrays of the device."""
         call = self._call
         pairs = [
             (inputs[name], place) for name, place in zip(self._inputs, self._places, strict=True)
         ]
 
-        def bare() -> object:
+        def call_once() -> object:
             result = call([jax.device_put(array, place) for array, place in pairs])
             return [np.asarray(leaf) for leaf in jax.tree.leaves(result)]
 
-        return bare
+        return call_once
 
     def gpu_peak_bytes(self) -> int | None:
         """Of XLA's arrays and temporary buffers, at their most."""

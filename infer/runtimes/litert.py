@@ -189,7 +189,7 @@ class LiteRT:
             for name, tensor in self._outputs.items()
         }
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """Set, invoke, get, with what each call has to convert."""
         interpreter = self._interpreter
         ins, outs = list(self._inputs.items()), list(self._outputs.values())

@@ -181,7 +181,7 @@ class Onnx:
             return self._flat(result)
         return dict(zip(self._outputs, result.copy_outputs_to_cpu(), strict=True))
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the session."""
         if self._captured:
             return lambda: self.run(inputs)
@@ -211,7 +211,7 @@ class Onnx:
 def _cuda_options(settings: dict[str, str]) -> dict[str, str]:
     """The CUDA provider's options; what is left as it comes is not named."""
     options = {"cudnn_conv_algo_search": settings["conv-search"].upper()}
-    if settings["tf32"] != TF32.bare:
+    if settings["tf32"] != TF32.untuned:
         options["use_tf32"] = "1" if settings["tf32"] == "on" else "0"
     if settings["layout"] == "nhwc":
         options["prefer_nhwc"] = "1"

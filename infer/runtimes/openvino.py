@@ -97,7 +97,7 @@ class OpenVino:
             for index, name in enumerate(self._outputs)
         }
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the request."""
         request, ordered = self._request, self._ordered(inputs)
         count = len(self._outputs)

@@ -140,16 +140,16 @@ class SavedModel:
         self._last = result
         return {name: _host(value) for name, value in result.items()}
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the signature on tensors of the arrays."""
         call, device = self._call, self._device
 
-        def bare() -> object:
+        def call_once() -> object:
             with tf.device(device):
                 tensors = {name: tf.constant(array) for name, array in inputs.items()}
             return [value.numpy() for value in call(tensors).values()]
 
-        return bare
+        return call_once
 
     def gpu_peak_bytes(self) -> int | None:
         """Of the tensors, at their most."""
@@ -248,7 +248,7 @@ def load(path: Path, options: Options) -> Model:
         device = "/GPU:0"
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-        if settings["tf32"] != TF32.bare:
+        if settings["tf32"] != TF32.untuned:
             tf.config.experimental.enable_tensor_float_32_execution(settings["tf32"] == "on")
     if settings["threads"] == "given":
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)

@@ -88,7 +88,7 @@ class SessionModel:
         """They are on the host."""
         return result
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the session."""
         call, arrays = self._call, [inputs[name] for name in self._inputs]
         return lambda: call(*arrays)

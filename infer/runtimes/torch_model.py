@@ -102,7 +102,7 @@ class TorchModel:
         end.synchronize()
         return float(begin.elapsed_time(end)) / 1e3  # it gives milliseconds
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """The module on tensors of the arrays; on arguments made beforehand if some are none."""
         args, kwargs = self._put(inputs)
         module, device, inference = self._call, self._device, self._settings["autograd"] == "off"
@@ -123,13 +123,13 @@ class TorchModel:
         if all(isinstance(value, torch.Tensor) for value in (*args, *kwargs.values())):
             call = of_tensors
 
-        def bare() -> object:
+        def call_once() -> object:
             result = call()
             if isinstance(result, torch.Tensor):
                 return result.cpu().numpy()
             return [on_host(value) for _, value in leaves(result)]
 
-        return bare
+        return call_once
 
     def gpu_peak_bytes(self) -> int | None:
         """Of the tensors, at their most."""
@@ -154,7 +154,7 @@ def _set_up_cuda(settings: dict[str, str]) -> None:
     can be read back, while PyTorch refuses to read the older ones once a newer one was set, as
     its own compiler does.
     """
-    if settings["tf32"] != TF32.bare:
+    if settings["tf32"] != TF32.untuned:
         allowed = settings["tf32"] == "on"
         torch.backends.cuda.matmul.allow_tf32 = allowed
         torch.backends.cudnn.allow_tf32 = allowed

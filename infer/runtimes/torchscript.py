@@ -142,8 +142,8 @@ def _converter(declared: Any) -> Callable[[Iterator[np.ndarray], torch.device], 
         return lambda arrays, device: tuple(part(arrays, device) for part in parts)
     kind = _kind(declared)
     if kind in _SCALARS:
-        give = _SCALARS[kind][1]
-        return lambda arrays, device: give(next(arrays).reshape(-1)[0])
+        convert = _SCALARS[kind][1]
+        return lambda arrays, device: convert(next(arrays).reshape(-1)[0])
     if kind == "List[Tensor]":
         return lambda arrays, device: list(torch.from_numpy(next(arrays)).to(device))
     return lambda arrays, device: torch.from_numpy(next(arrays)).to(device)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import Ambiguous, MapError
+from ..errors import AmbiguousMatchError, MapError
 from .rules import Rule
 
 _SUFFIX = re.compile(r":\d+$")
@@ -21,7 +21,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Pair:
+class TensorMatch:
     """An artifact's tensor and what it is.
 
     Attributes:
@@ -38,19 +38,19 @@ class Pair:
     note: str = ""
 
 
-Fits = Callable[[str, str], list[tuple[int, ...] | None]]
+LayoutsThatFit = Callable[[str, str], list[tuple[int, ...] | None]]
 
 
-def pair(
+def match_tensors(
     names: Sequence[str],
     others: Sequence[str],
     rules: Mapping[str, Rule],
-    fits: Fits,
+    fits: LayoutsThatFit,
     *,
     outputs: bool,
     label: str,
-) -> list[Pair]:
-    """Pair the tensors of an artifact with others: by rule, by name, or where only one way fits.
+) -> list[TensorMatch]:
+    """Match the tensors of an artifact with others: by rule, by name, or where only one way fits.
 
     Args:
         names: of the artifact's inputs or outputs.
@@ -66,16 +66,16 @@ def pair(
 
     Raises:
         MapError: a rule names what is not there.
-        Ambiguous: several ways fit.
+        AmbiguousMatchError: several ways fit.
     """
-    found: dict[str, Pair] = {}
+    found: dict[str, TensorMatch] = {}
     for name, rule in rules.items():
         if rule.other not in others:
             where = "the reference has no output" if outputs else "the inputs file has no array"
             raise MapError(
                 f"--map: {where} '{rule.other}' (there are: {', '.join(others) or 'none'})"
             )
-        found[name] = Pair(name, rule.other, rule.axes(to_other=outputs))
+        found[name] = TensorMatch(name, rule.other, rule.axes(to_other=outputs))
     if len({one.other for one in found.values()}) < len(found):
         raise MapError(f"--map: two tensors of {label} are said to be the same other")
     # A layout is looked for only once the names are paired: it never decides between names.
@@ -84,7 +84,9 @@ def pair(
     free, open_ = _left(names, others, found)
     if free and len(free) == len(open_):
         if len(names) == len(others) == 1:
-            found[free[0]] = Pair(free[0], open_[0], None, "the only one left on either side")
+            found[free[0]] = TensorMatch(
+                free[0], open_[0], None, "the only one left on either side"
+            )
         else:
             _by_fit(free, open_, found, fits, label)
     return [_laid_out(found[name], rules, fits, label) for name in names if name in found]
@@ -96,7 +98,7 @@ def plain(name: str) -> str:
 
 
 def _left(
-    names: Sequence[str], others: Sequence[str], found: Mapping[str, Pair]
+    names: Sequence[str], others: Sequence[str], found: Mapping[str, TensorMatch]
 ) -> tuple[list[str], list[str]]:
     taken = {one.other for one in found.values()}
     return [n for n in names if n not in found], [o for o in others if o not in taken]
@@ -105,7 +107,7 @@ def _left(
 def _by_name(
     names: Sequence[str],
     others: Sequence[str],
-    found: dict[str, Pair],
+    found: dict[str, TensorMatch],
     key: Callable[[str], str],
     why: str,
 ) -> None:
@@ -114,13 +116,17 @@ def _by_name(
     theirs = [key(other) for other in open_]
     for name, own in zip(free, mine, strict=True):
         if mine.count(own) == theirs.count(own) == 1:
-            found[name] = Pair(name, open_[theirs.index(own)], None, why)
+            found[name] = TensorMatch(name, open_[theirs.index(own)], None, why)
 
 
 def _by_fit(
-    free: list[str], open_: list[str], found: dict[str, Pair], fits: Fits, label: str
+    free: list[str],
+    open_: list[str],
+    found: dict[str, TensorMatch],
+    fits: LayoutsThatFit,
+    label: str,
 ) -> None:
-    """Pair what is left where shapes and types leave one way.
+    """Match what is left where shapes and types leave one way.
 
     A way to pair all is the only one if and only if pairs can be split off, one after the other,
     of which one side fits nothing else.
@@ -138,11 +144,11 @@ def _by_fit(
         if single is None:
             break
         (other,) = left.pop(single)
-        found[single] = Pair(single, other, None, "the only one that fits")
+        found[single] = TensorMatch(single, other, None, "the only one that fits")
         left = {name: [o for o in own if o != other] for name, own in left.items()}
     if any(not own for own in left.values()) or not left:
         return  # something fits nothing: who asks says what is missing
-    raise Ambiguous(question(label, left))
+    raise AmbiguousMatchError(question(label, left))
 
 
 def question(label: str, choices: Mapping[str, Sequence[str]]) -> str:
@@ -169,7 +175,9 @@ def _quoted(text: str) -> str:
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) else f"'{text}'"
 
 
-def _laid_out(one: Pair, rules: Mapping[str, Rule], fits: Fits, label: str) -> Pair:
+def _laid_out(
+    one: TensorMatch, rules: Mapping[str, Rule], fits: LayoutsThatFit, label: str
+) -> TensorMatch:
     """The pair with the layout that fits, where the shapes leave one."""
     if one.name in rules and rules[one.name].layout:
         return one
@@ -178,10 +186,10 @@ def _laid_out(one: Pair, rules: Mapping[str, Rule], fits: Fits, label: str) -> P
         return one  # as it is, or it fits in no way: who asks says so
     if len(ways) > 1:
         option = _quoted(f"{label}:{one.name}@NCHW={one.other}@NHWC")
-        raise Ambiguous(
+        raise AmbiguousMatchError(
             f"'{one.name}' could be '{one.other}' in {len(ways)} layouts; say which, "
             f"for instance by --map {option}"
         )
     moved = f"axes {' '.join(map(str, ways[0]))} of '{one.other}'"
     note = f"{one.note}, with {moved}" if one.note else moved
-    return Pair(one.name, one.other, ways[0], f"{note}, the only layout that fits")
+    return TensorMatch(one.name, one.other, ways[0], f"{note}, the only layout that fits")

@@ -10,7 +10,7 @@ import numpy as np
 from ..runtimes.base import Arrays, Model
 
 
-class Split:
+class FixedBatchModel:
     """A model that takes a fixed number of samples: larger batches are several calls.
 
     The last call is filled up with samples from the start of the batch, whose outputs are left out.
@@ -18,13 +18,13 @@ class Split:
     Args:
         model: that takes so many.
         size: samples that it takes in a call.
-        whole: names of inputs that are the same in every call.
+        broadcast: names of inputs that are the same in every call.
     """
 
-    def __init__(self, model: Model, size: int, whole: frozenset[str]) -> None:
+    def __init__(self, model: Model, size: int, broadcast: frozenset[str]) -> None:
         self._model = model
         self._size = size
-        self._whole = whole
+        self._broadcast = broadcast
         self.signature = model.signature
         events = getattr(model, "event_seconds", None)
         if events:
@@ -34,7 +34,7 @@ class Split:
             self.enqueue = lambda staged: ([enqueue(part) for part in staged[0]], staged[1])
 
     def _parts(self, inputs: Arrays) -> tuple[list[Arrays], int]:
-        count = next(len(array) for name, array in inputs.items() if name not in self._whole)
+        count = next(len(array) for name, array in inputs.items() if name not in self._broadcast)
         if count == self._size:
             return [inputs], count
         parts = []
@@ -44,7 +44,7 @@ class Split:
                 rows = (start + np.arange(self._size)) % count
             parts.append(
                 {
-                    name: array if name in self._whole else array[rows]
+                    name: array if name in self._broadcast else array[rows]
                     for name, array in inputs.items()
                 }
             )
@@ -85,9 +85,9 @@ class Split:
         parts, count = result
         return self._joined([self._model.fetch(part) for part in parts], count)
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """The shortest code for the same calls."""
-        calls = [self._model.bare(part) for part in self._parts(inputs)[0]]
+        calls = [self._model.raw_call(part) for part in self._parts(inputs)[0]]
         return lambda: [call() for call in calls]
 
     def placement(self) -> dict[str, Any]:
@@ -95,14 +95,14 @@ class Split:
         return self._model.placement()
 
 
-class Whole:
+class UnbatchedModel:
     """A model whose inputs have no samples: a call is one, and its outputs one row."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self.signature = model.signature
         self.stage, self.run_staged, self.sync = model.stage, model.run_staged, model.sync
-        self.bare, self.placement = model.bare, model.placement
+        self.raw_call, self.placement = model.raw_call, model.placement
         for name in ("event_seconds", "enqueue"):
             if hasattr(model, name):
                 setattr(self, name, getattr(model, name))

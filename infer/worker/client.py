@@ -103,7 +103,7 @@ class WorkerProcess:
             "device": device,
             "threads": threads,
             "tf32": tf32,
-            "manifest": _spoken(artifact.manifest) if artifact.manifest else {},
+            "manifest": _worker_manifest(artifact.manifest) if artifact.manifest else {},
             **setup,
         }
 
@@ -328,7 +328,7 @@ def _python_of(format_name: str, device: str, setup: Mapping[str, Any]) -> str:
     return python_of(runtime, device) or sys.executable  # which says what is missing
 
 
-def _spoken(manifest: Manifest) -> dict[str, Any]:
+def _worker_manifest(manifest: Manifest) -> dict[str, Any]:
     """The manifest without its list of files, which may be long and is none of the worker's."""
     return {name: value for name, value in asdict(manifest).items() if name != "files"}
 
@@ -345,7 +345,7 @@ def _environment(
         environment |= cuda_start.seeing(card)
     if device == "cuda" and keeps_float32(tf32, setup):
         environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
-    allocator = ALLOCATOR.bare if setup.get("bare") else ALLOCATOR.tuned
+    allocator = ALLOCATOR.untuned if setup.get("bare") else ALLOCATOR.tuned
     if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
         environment = _KEEP_MEMORY | environment  # what the user has set stands
     return environment

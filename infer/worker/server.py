@@ -29,8 +29,8 @@ import numpy as np
 from ..errors import InputError
 from ..inputs.batching import Batcher
 from ..inputs.fitting import Fitted, fit_inputs, sized
-from ..inputs.options import Wishes
-from ..inputs.state import looped
+from ..inputs.options import InputOptions
+from ..inputs.state import find_state_bindings
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model, Options
 from ..runtimes.memory_errors import is_out_of_memory
@@ -41,7 +41,7 @@ from ..tensors.outputs import UnevenError, write_arrays, write_outputs
 from ..tensors.rules import rules_for
 from ..workload import DEVICE_RESIDENT, END_TO_END
 from .bytecode import uncompiled
-from .calls import Split, Whole, next_state
+from .calls import FixedBatchModel, UnbatchedModel, next_state
 from .device_time import device_times
 
 _PR_SET_PDEATHSIG = 1
@@ -75,12 +75,12 @@ class Worker:
         self._isolation = isolation
         self.runtime = RUNTIMES[spec.get("runtime") or runtimes_for(spec["format"])[0]]
         self._started_ns = started_ns
-        self._bare_rss = _memory("VmRSS")
+        self._baseline_rss = _memory("VmRSS")
         self._model: Model | None = None  # as it is called: see infer.worker.calls
         self._loaded: Model | None = None
         self._module: Any = None
         self._inputs: Arrays = {}
-        self._whole: frozenset[str] = frozenset()
+        self._broadcast: frozenset[str] = frozenset()
         self._loops: dict[str, str] = {}
         # Outputs of the very first call and its batch, before anything else could change a state.
         self._first: tuple[int, Arrays] | None = None
@@ -164,7 +164,7 @@ class Worker:
         except (MemoryError, NotImplementedError, Failure):
             raise
         except Exception as error:
-            raise Failure(_blame(error, Outcome.LOAD_ERROR), _line(error)) from error
+            raise Failure(_classify_error(error, Outcome.LOAD_ERROR), _line(error)) from error
         return {
             "seconds": seconds,
             "signature": asdict(self._model.signature),
@@ -182,20 +182,22 @@ class Worker:
         stated = self.spec.get("manifest", {}).get("signature")
         own = self.model.signature
         self._model, self._first = self._loaded, None
-        said = Wishes.of(wishes or {})
+        said = InputOptions.of(wishes or {})
         try:
             fitted = fit_inputs(Path(path), own, stated, said, label or "the artifact")
         except InputError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
-        self._inputs, self._whole = fitted.arrays, fitted.whole
+        self._inputs, self._broadcast = fitted.arrays, fitted.broadcast
         if said.loops:
             names = [spec.name for spec in own.inputs], [spec.name for spec in own.outputs]
-            self._loops = looped(said, *rules_for(said.rules, label, *names), *names, label)
+            self._loops = find_state_bindings(
+                said, *rules_for(said.rules, label, *names), *names, label
+            )
         only = self._take_calls_of(fitted)
         return {
             "samples": fitted.samples,
             "notes": fitted.notes,
-            "fixed": fitted.fixed,
+            "fixed": fitted.fixed_batch,
             "only_batch": only,
             "looped": bool(self._loops),
             "inputs": [asdict(spec) for spec in sized(own, said.dims).inputs],
@@ -206,14 +208,14 @@ class Worker:
 
         A loop takes a step a call, and inputs without samples are one.
         """
-        samples = fitted.arrays.keys() - fitted.whole
+        samples = fitted.arrays.keys() - fitted.broadcast
         if self._loops and samples:
-            return fitted.fixed or 1
+            return fitted.fixed_batch or 1
         if not samples:
-            self._model = Whole(self.model)
+            self._model = UnbatchedModel(self.model)
             return 1
-        if fitted.fixed:
-            self._model = Split(self.model, fitted.fixed, fitted.whole)
+        if fitted.fixed_batch:
+            self._model = FixedBatchModel(self.model, fitted.fixed_batch, fitted.broadcast)
         return None
 
     def call(self, path: str, outputs: str) -> Answer:
@@ -392,7 +394,7 @@ class Worker:
                 if runtime.package and sys.modules.get(runtime.package) is not None
             ),
             "peak_rss_bytes": _memory("VmHWM"),
-            "bare_rss_bytes": self._bare_rss,
+            "bare_rss_bytes": self._baseline_rss,
         }
 
     def sweep(self, limit_s: float, patience_s: float) -> Answer:
@@ -491,24 +493,24 @@ class Worker:
         return answer
 
     def overhead(self, batch: int, rounds: int, burst_s: float) -> Answer:
-        """Seconds of a call as the harness reports it, and in a bare loop, in turn.
+        """Seconds of a call as the harness reports it, and in a loop of raw calls, in turn.
 
         Both call on the same batches, one after the other.
         """
         batches = self._batches(batch)
         call_s = statistics.median(self._timed(batches.full(0))[0] for _ in range(_CHECKED_CALLS))
         calls = max(2, round(burst_s / call_s))
-        bare = [self.model.bare(batches.full(i)) for i in range(calls)]
+        raw_calls = [self.model.raw_call(batches.full(i)) for i in range(calls)]
         harness_s: list[float] = []
-        bare_s: list[float] = []
+        raw_s: list[float] = []
         for _ in range(rounds):
             harness_s.append(statistics.fmean(self.burst(batch, calls, 0)["seconds"]))
-            bare[0]()
+            raw_calls[0]()
             begin = time.perf_counter_ns()
-            for call in bare:
+            for call in raw_calls:
                 call()
-            bare_s.append((time.perf_counter_ns() - begin) / 1e9 / calls)
-        return {"harness_s": harness_s, "bare_s": bare_s, "calls": calls}
+            raw_s.append((time.perf_counter_ns() - begin) / 1e9 / calls)
+        return {"harness_s": harness_s, "raw_s": raw_s, "calls": calls}
 
     def footprint(self) -> Answer:
         """Bytes that are installed for the runtime, with what it needs and, on cuda, has loaded.
@@ -534,14 +536,14 @@ class Worker:
     def _batches(self, batch: int, samples: int | None = None, skip: int = 0) -> Batcher:
         rows = slice(skip, None if samples is None else skip + samples)
         arrays = {
-            name: array if name in self._whole else array[rows]
+            name: array if name in self._broadcast else array[rows]
             for name, array in self._inputs.items()
         }
-        return Batcher(arrays, batch, self._whole)
+        return Batcher(arrays, batch, self._broadcast)
 
     def _full(self, batch: int) -> int:
         """Samples in a full batch."""
-        return batch if self._inputs.keys() - self._whole else 1
+        return batch if self._inputs.keys() - self._broadcast else 1
 
     def _timed(self, inputs: Arrays) -> tuple[float, Arrays]:
         begin = time.perf_counter_ns()
@@ -618,7 +620,7 @@ def main(started_ns: int, isolation: dict[str, str | None]) -> None:
             answer = {"outcome": Outcome.UNSUPPORTED, "reason": _line(error)}
         except Exception as error:
             traceback.print_exc()
-            answer = {"outcome": _blame(error, Outcome.CRASH), "reason": _line(error)}
+            answer = {"outcome": _classify_error(error, Outcome.CRASH), "reason": _line(error)}
         answers.write(json.dumps(answer) + "\n")
 
 
@@ -626,7 +628,7 @@ def _bytes(arrays: Arrays) -> int:
     return sum(array.nbytes for array in arrays.values())
 
 
-def _blame(error: Exception, otherwise: Outcome) -> Outcome:
+def _classify_error(error: Exception, otherwise: Outcome) -> Outcome:
     return Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else otherwise
 
 

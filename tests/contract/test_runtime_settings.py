@@ -19,8 +19,8 @@ class TestChosen:
         [
             (Options("cuda"), "off"),
             (Options("cuda", tf32=True), "on"),
-            (Options("cuda", bare=True), "own"),
-            (Options("cuda", bare=True, tf32=True), "own"),
+            (Options("cuda", untuned=True), "own"),
+            (Options("cuda", untuned=True, tf32=True), "own"),
             (Options("cuda", settings={"tf32": "on"}), "on"),
             (Options("cuda", tf32=True, settings={"tf32": "off"}), "off"),
         ],
@@ -164,7 +164,7 @@ class TestTorch:
         [
             (Options("cuda"), False),
             (Options("cuda", tf32=True), True),
-            (Options("cuda", bare=True), True),  # as PyTorch comes, convolutions take it
+            (Options("cuda", untuned=True), True),  # as PyTorch comes, convolutions take it
         ],
     )
     def test_tf32_is_read_back(self, torch, options, allowed):
@@ -173,8 +173,8 @@ class TestTorch:
         settings = chosen(torchscript.SETTINGS, options)
         torch_model._set_up_cuda(settings)
         assert torch_model.tf32_allowed() is allowed
-        assert torch.backends.cudnn.benchmark is not options.bare
-        assert settings["graph"] == ("loaded" if options.bare else "frozen")
+        assert torch.backends.cudnn.benchmark is not options.untuned
+        assert settings["graph"] == ("loaded" if options.untuned else "frozen")
 
     def test_switches_that_disagree_cannot_be_told(self, torch):
         from infer.runtimes import torch_model
@@ -341,7 +341,7 @@ class TestOnnx:
 
         assert of() == {"cudnn_conv_algo_search": "EXHAUSTIVE", "use_tf32": "0"}
         assert of(tf32=True)["use_tf32"] == "1"
-        assert "use_tf32" not in of(bare=True)
+        assert "use_tf32" not in of(untuned=True)
         tried = {"layout": "nhwc", "cuda-graphs": "on", "conv-search": "heuristic"}
         assert of(settings=tried) == {
             "cudnn_conv_algo_search": "HEURISTIC",

@@ -21,7 +21,7 @@ from infer.records.store import Store
 from infer.results.summarizing import summarize
 from infer.stats.steadiness import Steadiness
 from infer.worker import device_time
-from infer.worker.calls import Split, Whole
+from infer.worker.calls import FixedBatchModel, UnbatchedModel
 from infer.worker.client import WorkerProcess
 from infer.worker.server import Worker
 
@@ -295,7 +295,7 @@ class Card:
         refuses: batches that there is no memory for.
     """
 
-    signature = run = bare = placement = None
+    signature = run = raw_call = placement = None
 
     def __init__(self, *, launch_s, sample_s, blocks=False, copy_s=0.0, refuses=()):
         self.now = self.done = 0.0
@@ -416,11 +416,11 @@ def test_copies_and_events_have_their_own_times(monkeypatch):
 
 def test_models_that_are_called_otherwise_have_the_events_of_theirs():
     model, plain = (kind(launch_s=1e-4, sample_s=1e-3) for kind in (WithEvents, Card))
-    split = Split(model, 2, frozenset())
+    split = FixedBatchModel(model, 2, frozenset())
 
     staged = split.stage({"image": np.ones((8, 4), np.float32)})
     assert split.event_seconds(staged) == pytest.approx(8e-3)
-    for kind in (lambda one: Split(one, 2, frozenset()), Whole):
+    for kind in (lambda one: FixedBatchModel(one, 2, frozenset()), UnbatchedModel):
         assert hasattr(kind(model), "event_seconds")
         assert not hasattr(kind(plain), "event_seconds")
 

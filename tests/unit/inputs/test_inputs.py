@@ -7,9 +7,15 @@ from infer.errors import InputError, MapError
 from infer.inputs.batching import Batcher
 from infer.inputs.fitting import fit_inputs
 from infer.inputs.loading import read_inputs, read_labels
-from infer.inputs.options import Loop, Wishes, parse_dims, parse_loops, parse_ranges
-from infer.inputs.random import NotTold, Random, generate, write
-from infer.inputs.state import looped
+from infer.inputs.options import (
+    InputOptions,
+    StateBinding,
+    parse_dims,
+    parse_ranges,
+    parse_state_bindings,
+)
+from infer.inputs.random import Random, UnderspecifiedSignatureError, generate, write
+from infer.inputs.state import find_state_bindings
 from infer.tensors.rules import Rule, parse_rules
 from infer.tensors.signature import Signature, TensorSpec
 
@@ -289,7 +295,7 @@ def test_bytes_are_scaled_where_the_user_states_the_range(file, inputs_file, sig
 
     assert "--range image=0:1" in refused(lambda: fit(file, signature(limits=None), None), file)
     for name in ("image", "picture"):
-        wishes = Wishes(ranges={name: (0.0, 1.0)})
+        wishes = InputOptions(ranges={name: (0.0, 1.0)})
         assert fit(file, signature(limits=None), None, wishes)[0]["image"].max() == 1
 
 
@@ -357,7 +363,7 @@ def test_a_layout_that_is_stated(file, inputs_file, signature):
     inputs_file(file, picture=cubes)
     rules = parse_rules(["image@NHWC=picture@NCHW"], ["m"])
 
-    fitted, _ = fit(file, signature(shape=(None, 3, 3, 3)), None, Wishes(rules), "m")
+    fitted, _ = fit(file, signature(shape=(None, 3, 3, 3)), None, InputOptions(rules), "m")
 
     np.testing.assert_array_equal(fitted["image"], np.moveaxis(cubes, 1, -1))
 
@@ -375,7 +381,7 @@ def test_two_arrays_that_both_fit_are_a_question(file, inputs_file):
     assert "'a' could be 'x' or 'y'" in message
     assert message.endswith("--map model.onnx:a=x model.onnx:b=y")
     rules = parse_rules(["model.onnx:a=y"], ["model.onnx"])
-    fitted, _ = fit(file, two(), None, Wishes(rules), "model.onnx")
+    fitted, _ = fit(file, two(), None, InputOptions(rules), "model.onnx")
     assert fitted["a"].all() and not fitted["b"].any()
 
 
@@ -391,7 +397,7 @@ def test_fixed_batch_is_told(file, inputs_file, signature):
 
     found = fit_inputs(file, signature(shape=(2, 4, 4, 3)), None)
 
-    assert found.fixed == 2 and found.samples == 5
+    assert found.fixed_batch == 2 and found.samples == 5
     assert "takes 2 samples a call" in found.notes[0]
 
 
@@ -399,10 +405,10 @@ def test_a_size_that_the_user_sets_is_fixed(file, inputs_file):
     inputs_file(file, x=np.zeros((6, 3), np.float32))
     spec = Signature((TensorSpec("x", ("batch", "width"), "float32"),), ())
 
-    assert fit_inputs(file, spec, None).fixed is None
-    assert fit_inputs(file, spec, None, Wishes(dims={"batch": 2})).fixed == 2
-    assert fit_inputs(file, spec, None, Wishes(dims={"x.0": 3})).fixed == 3
-    message = refused(lambda: fit_inputs(file, spec, None, Wishes(dims={"width": 4})), file)
+    assert fit_inputs(file, spec, None).fixed_batch is None
+    assert fit_inputs(file, spec, None, InputOptions(dims={"batch": 2})).fixed_batch == 2
+    assert fit_inputs(file, spec, None, InputOptions(dims={"x.0": 3})).fixed_batch == 3
+    message = refused(lambda: fit_inputs(file, spec, None, InputOptions(dims={"width": 4})), file)
     assert "any" not in message and "takes batch x 4" in message
 
 
@@ -433,8 +439,8 @@ def test_what_has_no_samples_is_the_same_in_every_call(file, inputs_file):
 
     found = fit_inputs(file, spec, None)
 
-    assert found.whole == {"threshold", "anchors"} and found.samples == 5
-    batch = Batcher(found.arrays, 2, found.whole).full(2)
+    assert found.broadcast == {"threshold", "anchors"} and found.samples == 5
+    batch = Batcher(found.arrays, 2, found.broadcast).full(2)
     assert batch["x"].shape == (2, 3)
     assert batch["threshold"].shape == () and batch["anchors"].shape == (4, 2)
 
@@ -445,8 +451,8 @@ def test_inputs_without_samples_are_one_call(file, inputs_file):
 
     found = fit_inputs(file, spec, None)
 
-    assert found.samples == 1 and found.whole == {"a", "b"} and found.fixed is None
-    assert len(Batcher(found.arrays, 128, found.whole)) == 1
+    assert found.samples == 1 and found.broadcast == {"a", "b"} and found.fixed_batch is None
+    assert len(Batcher(found.arrays, 128, found.broadcast)) == 1
 
 
 def test_models_without_inputs(file):
@@ -472,11 +478,11 @@ def test_a_state_starts_as_zeros_or_from_the_file(file, inputs_file):
         (TensorSpec("x", (None, 3), "float32"), TensorSpec("h", (None, 2), "float32")),
         (TensorSpec("h_out", (None, 2), "float32"),),
     )
-    loops = Wishes(loops=(Loop("h_out", "h"),))
+    loops = InputOptions(loops=(StateBinding("h_out", "h"),))
     inputs_file(file, x=np.ones((5, 3), np.float32))
 
     found = fit_inputs(file, spec, None, loops)
-    assert found.whole == {"h"} and found.arrays["h"].tolist() == [[0, 0]]
+    assert found.broadcast == {"h"} and found.arrays["h"].tolist() == [[0, 0]]
     assert "h: starts as zeros" in found.notes
 
     inputs_file(file, x=np.ones((5, 3), np.float32), h=np.full((1, 2), 7, np.float32))
@@ -487,7 +493,8 @@ def test_a_loop_of_what_is_not_there(file, inputs_file, signature):
     inputs_file(file, image=IMAGES)
 
     message = refused(
-        lambda: fit(file, signature(), None, Wishes(loops=(Loop("h", "image"),))), file
+        lambda: fit(file, signature(), None, InputOptions(loops=(StateBinding("h", "image"),))),
+        file,
     )
 
     assert "no output 'h' (there are: probabilities)" in message
@@ -497,8 +504,8 @@ def test_a_loop_of_one_artifact_or_of_all_that_have_it():
     inputs, outputs = ["x", "h"], ["y", "h_out"]
 
     def own(text, label="b.onnx", names=(inputs, outputs)):
-        wishes = Wishes(loops=parse_loops(text.split(), ["a.pt", "b.onnx"]))
-        return looped(wishes, {}, {}, *names, label)
+        wishes = InputOptions(loops=parse_state_bindings(text.split(), ["a.pt", "b.onnx"]))
+        return find_state_bindings(wishes, {}, {}, *names, label)
 
     assert own("h_out=h") == {"h": "h_out"}
     assert own("b.onnx:h_out=h") == {"h": "h_out"}
@@ -576,11 +583,11 @@ def test_files_of_rules_that_are_none(tmp_path, content, said):
 def test_rules_that_name_what_is_not_there(file, inputs_file, signature):
     inputs_file(file, image=IMAGES)
 
-    own = Wishes(parse_rules(["m:imgae=image"], ["m"]))
+    own = InputOptions(parse_rules(["m:imgae=image"], ["m"]))
     assert "no tensor 'imgae' (inputs: image" in refused(
         lambda: fit(file, signature(), None, own, "m"), file
     )
-    other = Wishes(parse_rules(["image=pictures"], ["m"]))
+    other = InputOptions(parse_rules(["image=pictures"], ["m"]))
     assert "no array 'pictures'" in refused(lambda: fit(file, signature(), None, other, "m"), file)
 
 
@@ -600,7 +607,7 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
         ),
         (),
     )
-    wishes = Wishes(dims={"w": 6}, ranges={"table": (-3, 3)})
+    wishes = InputOptions(dims={"w": 6}, ranges={"table": (-3, 3)})
 
     arrays, notes = generate(Random(5, 300), spec, None, wishes, "m")
     again, _ = generate(Random(5, 300), spec, None, wishes, "m")
@@ -617,7 +624,7 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
     assert set(found.arrays["ids"].ravel()) == set(range(10))
     assert found.arrays["pixels"].max() > 200
     assert set(found.arrays["table"].ravel()) <= set(range(-3, 4))
-    assert found.whole == {"scale", "table"} and found.arrays["table"].shape == (7, 2)
+    assert found.broadcast == {"scale", "table"} and found.arrays["table"].shape == (7, 2)
     assert {name: a.dtype.name for name, a in found.arrays.items()} == {
         s.name: "object" if s.dtype == "str" else s.dtype for s in spec.inputs
     }
@@ -627,17 +634,17 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
 @pytest.mark.parametrize(
     ("spec", "wishes", "said"),
     [
-        (TensorSpec("x", (None, "w"), "float32"), Wishes(), "--dim w=SIZE"),
-        (TensorSpec("x", (None, 3, None), "float32"), Wishes(), "--dim x.2=SIZE"),
-        (TensorSpec("x", (None,), "float32"), Wishes(ranges={"y": (0, 1)}), "no such input"),
-        (TensorSpec("x", (None,), "uint8"), Wishes(ranges={"x": (-1, 1)}), "from -1 to 1"),
+        (TensorSpec("x", (None, "w"), "float32"), InputOptions(), "--dim w=SIZE"),
+        (TensorSpec("x", (None, 3, None), "float32"), InputOptions(), "--dim x.2=SIZE"),
+        (TensorSpec("x", (None,), "float32"), InputOptions(ranges={"y": (0, 1)}), "no such input"),
+        (TensorSpec("x", (None,), "uint8"), InputOptions(ranges={"x": (-1, 1)}), "from -1 to 1"),
     ],
 )
 def test_random_inputs_that_cannot_be(spec, wishes, said):
     with pytest.raises(InputError) as caught:
         generate(Random(0), Signature((spec,), ()), None, wishes, "m")
     assert said in str(caught.value)
-    assert isinstance(caught.value, NotTold) is (said != "from -1 to 1")
+    assert isinstance(caught.value, UnderspecifiedSignatureError) is (said != "from -1 to 1")
 
 
 @pytest.mark.parametrize(
@@ -650,8 +657,8 @@ def test_random_inputs_that_cannot_be(spec, wishes, said):
         (parse_ranges, "x=2:1"),
         (parse_ranges, "x=nan:1"),
         (parse_ranges, "=0:1"),
-        (parse_loops, "h"),
-        (parse_loops, "=h"),
+        (parse_state_bindings, "h"),
+        (parse_state_bindings, "=h"),
     ],
 )
 def test_options_that_are_none(parse, text):
