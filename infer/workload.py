@@ -10,7 +10,7 @@ _RESIDENT = ", on the device"
 
 
 @dataclass(frozen=True)
-class Point:
+class Workload:
     """One kind of call.
 
     Attributes:

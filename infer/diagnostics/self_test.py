@@ -26,7 +26,7 @@ from ..stats.card_simulation import Card, simulate_card
 from ..stats.clocks import Clock, undisturbed
 from ..stats.ratios import Bursts, Ratio, Turn, paired_differences, ratio_of
 from ..stats.simulation import Noise, simulate
-from ..workload import Point
+from ..workload import Workload
 from .self_test_artifacts import ADDED, COPIES, Named, copy_name, more_name
 
 # In a trial: what a short run has, and what ten minutes have, where turns in which the machine was
@@ -302,4 +302,4 @@ def measured(
         store.close()
     if store.records[-1]["interrupted"]:
         raise KeyboardInterrupt
-    return [of_records(of, store.records, Point(batch).name, count) for count in trials]
+    return [of_records(of, store.records, Workload(batch).name, count) for count in trials]

@@ -20,7 +20,7 @@ from ..parity import predictions
 from ..quantities import duration
 from ..records.store import Record
 from ..results.summarizing import summarize
-from ..results.summary import Row, Summary
+from ..results.summary import ArtifactResult, Summary
 from ..stats.accuracy import paired_difference
 from ..stats.ratios import Ratio
 from .baseline import Baseline, BaselineEntry
@@ -204,7 +204,7 @@ def gate_input(records: list[Record]) -> GateInput:
 
 
 def _baseline_entry(
-    row: Row, summary: Summary, artifact: Record, parity: Record, drawn: str | None
+    row: ArtifactResult, summary: Summary, artifact: Record, parity: Record, drawn: str | None
 ) -> BaselineEntry:
     run, points = summary.run, summary.points
     evaluation = (artifact.get("manifest") or {}).get("evaluation") or {}
@@ -236,10 +236,10 @@ def _baseline_entry(
 
 
 def _former_comparison(
-    row: Row,
+    row: ArtifactResult,
     other: str,
     entries: Mapping[str, BaselineEntry],
-    rows: Mapping[str, Row],
+    rows: Mapping[str, ArtifactResult],
     compared: Record,
 ) -> FormerComparison:
     if other not in entries:

@@ -11,7 +11,7 @@ from typing import Any
 from ..outcome import Failure
 from ..records.protocol import Protocol
 from ..worker.client import WorkerProcess
-from ..workload import Point
+from ..workload import Workload
 
 Record = dict[str, Any]
 # A burst of fewer calls is no more than its first ones.
@@ -35,12 +35,12 @@ class Generation:
         self,
         index: int,
         protocol: Protocol,
-        points: dict[str, tuple[Point, ...]],
+        points: dict[str, tuple[Workload, ...]],
         *,
         seed: int,
         add: Callable[..., Any],
         fail: Callable[[str, Failure], None],
-        warm: Callable[[WorkerProcess, Point], Record],
+        warm: Callable[[WorkerProcess, Workload], Record],
     ) -> None:
         self.index = index
         self._protocol = protocol
@@ -50,7 +50,7 @@ class Generation:
         self._fail = fail
         self._warm = warm
         self._workers: dict[str, WorkerProcess] = {}
-        self._calls: dict[tuple[str, Point], int | None] = {}
+        self._calls: dict[tuple[str, Workload], int | None] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Generation:
@@ -80,7 +80,9 @@ class Generation:
         self._workers[label] = worker
         self._add("start", artifact=label, generation=self.index, **record)
 
-    def turns(self, take: Callable[[str, Point, int, WorkerProcess, int | None], Record]) -> None:
+    def turns(
+        self, take: Callable[[str, Workload, int, WorkerProcess, int | None], Record]
+    ) -> None:
         """Let the workers take turns, in an order that is random in each.
 
         Args:
@@ -99,9 +101,9 @@ class Generation:
     def _burst(
         self,
         label: str,
-        point: Point,
+        point: Workload,
         turn: int,
-        take: Callable[[str, Point, int, WorkerProcess, int | None], Record],
+        take: Callable[[str, Workload, int, WorkerProcess, int | None], Record],
     ) -> None:
         worker = self._workers[label]
         try:
@@ -128,7 +130,7 @@ class Generation:
         return self._protocol.bursts - 1
 
 
-def _calls(protocol: Protocol, point: Point, steady_s: float) -> int:
+def _calls(protocol: Protocol, point: Workload, steady_s: float) -> int:
     wanted = protocol.burst_s / max(steady_s, 1e-7)
     if point.gap_s:  # the pauses are most of it
         wanted = max(protocol.burst_s * 4, 10 * point.gap_s) / (steady_s + point.gap_s)

@@ -29,7 +29,7 @@ from ..system import machine, nvml, roofline
 from ..tensors.outputs import without_rows
 from ..tensors.signature import Signature
 from ..worker.client import WorkerProcess
-from ..workload import Point
+from ..workload import Workload
 from . import stopping
 from .generation import Generation
 from .gpu_memory import GpuMemory
@@ -234,7 +234,7 @@ class Run:
             pythons=sorted({s["python"] for s in plan.setups.values() if "python" in s}),
             timeout_s=plan.timeout_s,
         )
-        self._context.store.add("ceiling", **found)
+        self._context.store.add("roofline", **found)
 
     # Preflight
 
@@ -290,7 +290,7 @@ class Run:
                     Outcome.PARITY_FAIL,
                     f"returns before it is finished: {record['check']['unfinished']}",
                 )
-            record["warm_up"] = self._warm(worker, Point(batch))
+            record["warm_up"] = self._warm(worker, Workload(batch))
             memory.look(worker)
             record |= memory.record(worker)
             if self._context.plan.device == "cuda":
@@ -448,7 +448,7 @@ class Run:
     def _sm_mhz(self) -> float | None:
         return self._card.sm_mhz if self._card else None
 
-    def _warm(self, worker: WorkerProcess, point: Point) -> dict[str, Any]:
+    def _warm(self, worker: WorkerProcess, point: Workload) -> dict[str, Any]:
         """Have a worker warmed up for a kind of call."""
         least_s = WARM_UP_S if self._clock else 0.0
         limit_s = self._context.protocol.warm_up_limit_s
@@ -456,7 +456,7 @@ class Run:
         clock = None if point.gap_s else self._clock
         return warmed_up(worker, point.call, limit_s, least_s=least_s, clock=clock)
 
-    def _points(self, label: str) -> tuple[Point, ...]:
+    def _points(self, label: str) -> tuple[Workload, ...]:
         preflight = self._context.of_kind("survey")[label]
         only = preflight["inputs"]["only_batch"]
         if only:  # the inputs allow no other
@@ -469,15 +469,17 @@ class Run:
             # Half of the batch that there was no memory for may take more than half of the card,
             # and the reference is there too.
             batches = [batch for batch in batches if batch <= sweep["no_memory"] // 4]
-        points = tuple(dict.fromkeys((*self._context.plan.protocol.points, *map(Point, batches))))
+        points = tuple(
+            dict.fromkeys((*self._context.plan.protocol.points, *map(Workload, batches)))
+        )
         # A sweep alone, of which nothing is left.
-        return points or (Point(self._context.protocol.batch),)
+        return points or (Workload(self._context.protocol.batch),)
 
     def _burst(
         self,
         index: int,
         label: str,
-        point: Point,
+        point: Workload,
         turn: int,
         worker: WorkerProcess,
         calls: int | None,

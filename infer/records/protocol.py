@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..workload import DEVICE_RESIDENT, Point
+from ..workload import DEVICE_RESIDENT, Workload
 
 
-def points_of(scenario: str, batch: int) -> tuple[Point, ...]:
+def workloads_of(scenario: str, batch: int) -> tuple[Workload, ...]:
     """The points of a scenario that are the same for every artifact.
 
     Args:
@@ -20,10 +20,10 @@ def points_of(scenario: str, batch: int) -> tuple[Point, ...]:
         batch: samples a call where the scenario leaves that open.
     """
     return {
-        "batch": (Point(batch),),
-        "single": (Point(1),),
-        "resident": (Point(batch, 0.0, DEVICE_RESIDENT), Point(1, 0.0, DEVICE_RESIDENT)),
-        "paced": (Point(1, 0.01), Point(1, 0.1)),
+        "batch": (Workload(batch),),
+        "single": (Workload(1),),
+        "resident": (Workload(batch, 0.0, DEVICE_RESIDENT), Workload(1, 0.0, DEVICE_RESIDENT)),
+        "paced": (Workload(1, 0.01), Workload(1, 0.1)),
         "sweep": (),  # the preflight of each artifact finds where its throughput ends to grow
     }[scenario]
 
@@ -69,10 +69,10 @@ class Protocol:
     resolve: float | None = None
 
     @property
-    def points(self) -> tuple[Point, ...]:
+    def points(self) -> tuple[Workload, ...]:
         """What is measured of every artifact, in the order of the reports."""
         return tuple(
-            dict.fromkeys(p for name in self.scenarios for p in points_of(name, self.batch))
+            dict.fromkeys(p for name in self.scenarios for p in workloads_of(name, self.batch))
         )
 
 

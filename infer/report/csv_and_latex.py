@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from ..results import formatting
 from ..results.percentiles import PERCENTILE_FLOORS
-from ..results.summary import Row, Summary, Timing
+from ..results.summary import ArtifactResult, Summary, Timing
 from . import tables
 
 
@@ -41,7 +41,7 @@ def _harmless(value: Any) -> Any:
     return value
 
 
-def _of_artifact(row: Row, summary: Summary) -> dict[str, Any]:
+def _of_artifact(row: ArtifactResult, summary: Summary) -> dict[str, Any]:
     difference = row.accuracy_difference or {}
     metrics = row.metrics or {}
     card = summary.card or {}
@@ -92,7 +92,7 @@ def _of_calls(point: str, timing: Timing | None) -> dict[str, Any]:
         },
         "timed_calls": timing.calls if timing else None,
         "generations": timing.generations if timing else None,
-        "of_ceiling": timing.ceiling_share if timing else None,
+        "of_ceiling": timing.roofline_share if timing else None,
         "joules_per_sample": timing.joules_per_sample if timing else None,
     }
 

@@ -21,7 +21,7 @@ from .. import __version__
 from ..results import code_execution, formatting, ranking
 from ..results.ranking import Answer
 from ..results.recorded_run import RecordedRun
-from ..results.summary import Row, Summary
+from ..results.summary import ArtifactResult, Summary
 from . import plots, tables
 from .plots import DotPlot, LinePlot
 from .samples import ClassAccuracy, Evidence, find_evidence
@@ -76,10 +76,10 @@ class Section:
     agreement: Table | None
     differing: list[Differing]
     classes: ClassAccuracy | None
-    failures: list[Row]
+    failures: list[ArtifactResult]
     notes: list[str]
     warnings: list[str]
-    rows: list[Row]
+    rows: list[ArtifactResult]
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _page(run: RecordedRun) -> Page:
     )
 
 
-def _section(run: RecordedRun, title: str, rows: list[Row]) -> Section:
+def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Section:
     summary = run.summary
     speeds, device, sweep, cost, agreement = [], [], None, None, None
     ordered = tables.by_speed(rows, summary)
@@ -187,17 +187,19 @@ def _section(run: RecordedRun, title: str, rows: list[Row]) -> Section:
     )
 
 
-def _by_ratio(rows: list[Row], point: str) -> list[Row]:
+def _by_ratio(rows: list[ArtifactResult], point: str) -> list[ArtifactResult]:
     """The lowest ratio first; the reference's is 1."""
 
-    def value(row: Row) -> float:
+    def value(row: ArtifactResult) -> float:
         timing = row.timings.get(point)
         return timing.ratio.value if timing and timing.ratio else 1.0
 
     return sorted(rows, key=value)
 
 
-def _table(caption: str, columns: list[tables.Column], rows: list[Row], summary: Summary) -> Table:
+def _table(
+    caption: str, columns: list[tables.Column], rows: list[ArtifactResult], summary: Summary
+) -> Table:
     titles = [(column.title(summary), column.left) for column in columns]
     lines = [[_cell(column.cell(row, summary)) for column in columns] for row in rows]
     return Table(caption, titles, lines)
@@ -221,7 +223,7 @@ def _cell(text: str) -> Cell:
     return Cell(text, value * (_UNITS[unit[1]] if unit else 1.0))
 
 
-def _differing(rows: list[Row], evidence: Evidence) -> list[Differing]:
+def _differing(rows: list[ArtifactResult], evidence: Evidence) -> list[Differing]:
     return [
         Differing(
             row.artifact,
@@ -242,7 +244,7 @@ def _answer(one: dict[str, Any]) -> str:
     return f"{one['label']}: {shown}"
 
 
-def _batch_plot(rows: list[Row], summary: Summary) -> LinePlot | None:
+def _batch_plot(rows: list[ArtifactResult], summary: Summary) -> LinePlot | None:
     series = {
         row.artifact: {
             float(summary.batch_of(point)): timing.samples_per_s
@@ -333,11 +335,11 @@ def _environment(summary: Summary) -> list[tuple[str, str]]:
 
 
 def _runtimes(summary: Summary) -> Table:
-    def settings(row: Row) -> str:
+    def settings(row: ArtifactResult) -> str:
         own = (row.placement or {}).get("settings") or {}
         return ", ".join(f"{name} {value}" for name, value in own.items()) or "-"
 
-    cells: list[tuple[str, Callable[[Row], str]]] = [
+    cells: list[tuple[str, Callable[[ArtifactResult], str]]] = [
         ("artifact", lambda row: row.artifact),
         ("format", lambda row: row.format or "-"),
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..results import formatting
-from ..results.summary import Row, Summary
+from ..results.summary import ArtifactResult, Summary
 from . import tables
 
 
@@ -35,7 +35,7 @@ def render(summary: Summary) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _table(columns: list[tables.Column], rows: list[Row], summary: Summary) -> list[str]:
+def _table(columns: list[tables.Column], rows: list[ArtifactResult], summary: Summary) -> list[str]:
     lines = [
         _line([column.title(summary) for column in columns]),
         _line([":---" if column.left else "---:" for column in columns]),

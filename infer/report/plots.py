@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..results import formatting
-from ..results.summary import Row, Summary
+from ..results.summary import ArtifactResult, Summary
 from ..stats.ratios import CONFIDENCE, Ratio
 
 SHAPES = ("circle", "square", "diamond", "triangle", "cross")
@@ -80,7 +80,7 @@ class LinePlot:
     y_ticks: list[Tick]
 
 
-def ratios(point: str, rows: Sequence[Row], summary: Summary) -> DotPlot | None:
+def ratios(point: str, rows: Sequence[ArtifactResult], summary: Summary) -> DotPlot | None:
     """The ratios of the calls of one kind; None where there is none to show."""
     shown: list[tuple[str, Ratio, str]] = []
     for row in rows:

@@ -20,7 +20,7 @@ from ..inputs.loading import LABELS, read_inputs, read_labels
 from ..parity.comparing import scores_of
 from ..records.paths import file_name
 from ..results.recorded_run import RecordedRun
-from ..results.summary import Row
+from ..results.summary import ArtifactResult
 from ..tensors.outputs import read_outputs
 
 _LARGEST_PICTURE = 512
@@ -54,7 +54,9 @@ class Evidence:
     missing: list[str] = field(default_factory=list)
 
 
-def find_evidence(run: RecordedRun, rows: Sequence[Row], samples: Sequence[int]) -> Evidence:
+def find_evidence(
+    run: RecordedRun, rows: Sequence[ArtifactResult], samples: Sequence[int]
+) -> Evidence:
     """Look for what lies beside the records.
 
     Args:
@@ -144,7 +146,7 @@ def _as_images(array: np.ndarray) -> np.ndarray | None:
 
 
 def _by_class(
-    run: RecordedRun, rows: Sequence[Row], labels: np.ndarray, missing: list[str]
+    run: RecordedRun, rows: Sequence[ArtifactResult], labels: np.ndarray, missing: list[str]
 ) -> ClassAccuracy | None:
     # As in parity.py.
     from sklearn.metrics import recall_score

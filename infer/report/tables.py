@@ -9,7 +9,7 @@ from typing import Any
 
 from ..results.formatting import interval, joules, mebibytes, seconds
 from ..results.record_index import highest
-from ..results.summary import Row, Summary, Timing
+from ..results.summary import ArtifactResult, Summary, Timing
 from ..stats.ratios import CONFIDENCE, Ratio
 
 
@@ -18,28 +18,28 @@ class Column:
     """A column: its title and its cells, both as text."""
 
     title: Callable[[Summary], str]
-    cell: Callable[[Row, Summary], str]
+    cell: Callable[[ArtifactResult, Summary], str]
     left: bool = False
 
 
-def _name(row: Row, summary: Summary) -> str:
+def _name(row: ArtifactResult, summary: Summary) -> str:
     return row.artifact
 
 
-def _ratio(ratio: Ratio | None, row: Row, summary: Summary) -> str:
+def _ratio(ratio: Ratio | None, row: ArtifactResult, summary: Summary) -> str:
     if summary.speed_references.get(row.artifact) == row.artifact:
         return "1 (reference)"
     return interval(ratio)
 
 
-def _metric(name: str) -> Callable[[Row, Summary], str]:
-    def cell(row: Row, summary: Summary) -> str:
+def _metric(name: str) -> Callable[[ArtifactResult, Summary], str]:
+    def cell(row: ArtifactResult, summary: Summary) -> str:
         return f"{row.metrics[name]:.4f}" if row.metrics else "-"
 
     return cell
 
 
-def _gpu_memory(row: Row, summary: Summary) -> str:
+def _gpu_memory(row: ArtifactResult, summary: Summary) -> str:
     """With who says so, unless it is the driver for the process."""
     if row.gpu_memory is None:
         return "-"
@@ -60,7 +60,9 @@ def speed(point: str, summary: Summary) -> list[Column]:
     """The columns for the calls of one kind."""
     batch = summary.batch_of(point)
 
-    def timing(cell: Callable[[Timing, Row], str]) -> Callable[[Row, Summary], str]:
+    def timing(
+        cell: Callable[[Timing, ArtifactResult], str],
+    ) -> Callable[[ArtifactResult, Summary], str]:
         return lambda row, s: cell(row.timings[point], row) if point in row.timings else "-"
 
     columns = [
@@ -86,12 +88,16 @@ def speed(point: str, summary: Summary) -> list[Column]:
             ),
         ]
     if any(
-        row.timings[point].ceiling_share is not None for row in summary.rows if point in row.timings
+        row.timings[point].roofline_share is not None
+        for row in summary.rows
+        if point in row.timings
     ):
         columns.append(
             Column(
                 lambda s: "of ceiling",
-                timing(lambda t, row: "-" if t.ceiling_share is None else f"{t.ceiling_share:.0%}"),
+                timing(
+                    lambda t, row: "-" if t.roofline_share is None else f"{t.roofline_share:.0%}"
+                ),
             )
         )
     if any(
@@ -110,7 +116,7 @@ def _all_samples(summary: Summary) -> str:
     return f"{counts.pop():,} samples" if len(counts) == 1 else "all samples"
 
 
-def _runtime(row: Row, summary: Summary) -> str:
+def _runtime(row: ArtifactResult, summary: Summary) -> str:
     """The versions of a row's runtime, where the rows of a format differ in them."""
     versions: dict[str | None, set[str]] = {}
     for other in summary.rows:
@@ -163,19 +169,19 @@ _LEAST_COPY = 1 << 20
 _MARGINS = (("99.9%", 0.999), ("99%", 0.99))
 
 
-def _is_yardstick(row: Row) -> bool:
+def _is_yardstick(row: ArtifactResult) -> bool:
     """Whether an artifact's outputs are those that it would be compared with."""
     return row.artifact == row.reference and row.anchor is None
 
 
-def _accuracy_difference(row: Row) -> str:
+def _accuracy_difference(row: ArtifactResult) -> str:
     found = row.accuracy_difference
     if not found or _is_yardstick(row):
         return "-"
     return f"{found['value']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
 
 
-def _kept(row: Row) -> str:
+def _kept(row: ArtifactResult) -> str:
     """The largest of the margins that the accuracy is surely within."""
     found = row.accuracy_difference
     if not found or not row.metrics or _is_yardstick(row):
@@ -199,7 +205,7 @@ def _copy(seconds_taken: float, size: int) -> str:
 def on_device(batch: int) -> list[Column]:
     """The columns for what calls of so many samples take on a card itself."""
 
-    def cell(shown: Callable[[dict[str, Any]], str]) -> Callable[[Row, Summary], str]:
+    def cell(shown: Callable[[dict[str, Any]], str]) -> Callable[[ArtifactResult, Summary], str]:
         return lambda row, s: shown(row.device_time[batch]) if batch in row.device_time else "-"
 
     return [
@@ -240,7 +246,7 @@ AGREEMENT = [
 ]
 
 
-def tables_of(rows: list[Row], summary: Summary) -> list[list[Column]]:
+def tables_of(rows: list[ArtifactResult], summary: Summary) -> list[list[Column]]:
     """The columns of each table that the rows of a section fill."""
     measured = {point for row in rows for point in row.timings}
     planned = [point for point in summary.points if point in measured]
@@ -270,7 +276,7 @@ DIFFERING_TITLE = "Samples that differ"
 _SHOWN_DIFFERING = 5
 
 
-def differing(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
+def differing(rows: list[ArtifactResult]) -> tuple[list[str], list[list[str]]]:
     """Samples on which an artifact and its reference differ, with both answers: titles and rows."""
 
     def answer(one: dict[str, object]) -> str:
@@ -295,7 +301,7 @@ def differing(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
     return titles, lines
 
 
-def notes(rows: list[Row]) -> list[str]:
+def notes(rows: list[ArtifactResult]) -> list[str]:
     """What was done to inputs and outputs, and what may differ; several artifacts in a line."""
     said: dict[str, list[str]] = {}
     for row in rows:
@@ -310,17 +316,17 @@ def notes(rows: list[Row]) -> list[str]:
     return [f"{', '.join(own)}: {text}" for text, own in (said | allowed).items()]
 
 
-def by_speed(rows: list[Row], summary: Summary) -> list[Row]:
+def by_speed(rows: list[ArtifactResult], summary: Summary) -> list[ArtifactResult]:
     """The fastest first, by the first kind of calls; what was not measured is left out."""
     first = next(iter(summary.points), "")
 
-    def call_s(row: Row) -> float:
+    def call_s(row: ArtifactResult) -> float:
         return row.timings[first].call_s if first in row.timings else float("inf")
 
     return sorted((row for row in rows if row.import_s is not None), key=call_s)
 
 
-def sections(summary: Summary) -> list[tuple[str, list[Row]]]:
+def sections(summary: Summary) -> list[tuple[str, list[ArtifactResult]]]:
     """Title and rows of each comparison; the title says on which device."""
     result = []
     for rows in summary.groups:
@@ -395,7 +401,7 @@ def legend(summary: Summary) -> list[str]:
         "of artifacts.",
         "could have seen: half the width of that interval, the smallest difference that would "
         "have shown in this run.",
-        *_ceiling(summary),
+        *_roofline(summary),
         *_of_card(summary),
         *_on_device(summary),
         "start: interpreter and import. until steady: warm-up, with its calls. memory: resident "
@@ -443,10 +449,10 @@ def _on_device(summary: Summary) -> list[str]:
     return lines
 
 
-def _ceiling(summary: Summary) -> list[str]:
+def _roofline(summary: Summary) -> list[str]:
     """What "of ceiling" is, with the rates behind it; and what could not be measured."""
     lines = []
-    if "flops_per_s" in highest(summary.ceilings) and "bytes_per_s" in highest(summary.ceilings):
+    if "flops_per_s" in highest(summary.rooflines) and "bytes_per_s" in highest(summary.rooflines):
         arithmetic = _rates(summary, "flops_per_s", 1e9, "GFLOP/s")
         copied = _rates(summary, "bytes_per_s", 1e9, "GB/s")
         product, where, more = "NumPy's matrix product", "", ""
@@ -461,7 +467,7 @@ def _ceiling(summary: Summary) -> list[str]:
             f"a copy{where} ({copied}){more}, over the time taken."
         )
     reasons: dict[str, list[str]] = {}
-    for record in summary.ceilings:
+    for record in summary.rooflines:
         for name, reason in record.get("failed", {}).items():
             if name not in reasons.setdefault(reason, []):
                 reasons[reason].append(name)
@@ -473,14 +479,14 @@ def _ceiling(summary: Summary) -> list[str]:
 
 def _rates(summary: Summary, name: str, unit: float, called: str) -> str:
     """A rate at the start of a run and at its end; empty where it was not measured."""
-    found = [record.get(name) for record in summary.ceilings]
+    found = [record.get(name) for record in summary.rooflines]
     known = [f"{value / unit:,.0f}" for value in found if value is not None]
     return f"{' and '.join(known)} {called}" if known else ""
 
 
 def _copies(summary: Summary) -> str:
     """How copies between host and card count."""
-    rates = highest(summary.ceilings)
+    rates = highest(summary.rooflines)
     told = [
         f"{rates[f'{way}_device_{kind}bytes_per_s'] / 1e9:,.0f}"
         for way in ("to", "from")
@@ -495,7 +501,7 @@ def _copies(summary: Summary) -> str:
     )
 
 
-def warnings(rows: list[Row], summary: Summary) -> list[str]:
+def warnings(rows: list[ArtifactResult], summary: Summary) -> list[str]:
     """What casts doubt on a row, or must be known to judge its times."""
     lines = []
     for row in rows:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..results import formatting
-from ..results.summary import Row, Summary
+from ..results.summary import ArtifactResult, Summary
 from . import tables
 
 _STYLES = {"ok": "green", "parity_fail": "red", "faster": "green", "slower": "yellow"}
@@ -46,7 +46,7 @@ def show(summary: Summary, console: Console) -> None:
         console.print(Text(line, style="dim"))
 
 
-def _table(columns: list[tables.Column], rows: list[Row], summary: Summary) -> Table:
+def _table(columns: list[tables.Column], rows: list[ArtifactResult], summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         table.add_column(column.title(summary), justify="left" if column.left else "right")
@@ -65,7 +65,7 @@ def _plain_table(titles: list[str], rows: list[list[str]]) -> Table:
     return table
 
 
-def _failures(rows: list[Row], console: Console) -> None:
+def _failures(rows: list[ArtifactResult], console: Console) -> None:
     for row in rows:
         if row.outcome != "ok":
             console.print(Text(f"{row.artifact}: {row.outcome}: {row.reason}", style="red"))

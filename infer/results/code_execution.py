@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..formats.code_execution import FORMATS, UNKNOWN
-from .summary import Row
+from .summary import ArtifactResult
 
 
-def why(row: Row) -> str | None:
+def why(row: ArtifactResult) -> str | None:
     """Why loading an artifact can execute code; None if it cannot.
 
     A manifest is believed where it says that it can, and not where it says that it cannot: whoever
@@ -17,6 +17,6 @@ def why(row: Row) -> str | None:
     return "its manifest says so" if row.executes_code else None
 
 
-def unknown(row: Row) -> str | None:
+def unknown(row: ArtifactResult) -> str | None:
     """Why the records of a run do not tell; None if they do."""
     return None if why(row) else UNKNOWN.get(row.format or "")

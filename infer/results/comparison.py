@@ -14,7 +14,7 @@ from ..stats.ratios import Ratio, change_of, ratio_of
 from . import formatting
 from .queries import is_adaptive_run, sample_differences
 from .recorded_run import RecordedRun
-from .summary import Row
+from .summary import ArtifactResult
 
 AGREE, DIFFER, UNSURE = "agree", "differ", "too few generations to say"
 # What is measured once, memory and starts: less than this is not called a change.
@@ -211,7 +211,7 @@ def _text(value: Any, name: str) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _artifact(a: Row, b: Row) -> list[Difference]:
+def _artifact(a: ArtifactResult, b: ArtifactResult) -> list[Difference]:
     """What differs of an artifact; costs only by more than they scatter."""
     facts: list[tuple[str, Any, Any]] = [
         ("outcome", a.outcome, b.outcome),

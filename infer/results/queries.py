@@ -7,7 +7,7 @@ import math
 from ..records.store import Record
 from ..stats.ratios import paired_differences
 from .percentiles import percentile
-from .record_index import _Found
+from .record_index import RecordIndex
 
 
 def resolution(records: list[Record]) -> float | None:
@@ -15,7 +15,7 @@ def resolution(records: list[Record]) -> float | None:
 
     None where an artifact has no interval yet, or there is nothing to compare.
     """
-    found = _Found(records)
+    found = RecordIndex(records)
     references, failed = found.speed_references(), found.failed()
     worst = None
     for label, points in found.bursts.items():
@@ -43,7 +43,7 @@ def sample_differences(
         As `infer.stats.ratios.ratio_of` takes them; empty where the two have no generation in
         common.
     """
-    found = _Found(records)
+    found = RecordIndex(records)
     own, other = (found.undisturbed(point).get(label, {}) for label, point in (mine, theirs))
     differences = paired_differences(own, other, found.device)
     if not differences:
@@ -54,14 +54,14 @@ def sample_differences(
 
 def is_adaptive_run(records: list[Record]) -> bool:
     """Whether a run goes on until its intervals are narrow."""
-    return _Found(records).is_adaptive
+    return RecordIndex(records).is_adaptive
 
 
 def percentiles_by_generation(
     records: list[Record], label: str, point: str, percent: int
 ) -> list[float]:
     """A percentile of an artifact's calls in each generation of processes, in seconds."""
-    generations = _Found(records).bursts.get(label, {}).get(point, {})
+    generations = RecordIndex(records).bursts.get(label, {}).get(point, {})
     return [
         percentile(sorted(s for own in turns.values() for s in own), percent)
         for turns in generations.values()

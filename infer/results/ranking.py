@@ -12,7 +12,7 @@ from ..stats.ratios import Ratio, ratio_of
 from . import code_execution, formatting
 from .queries import is_adaptive_run, sample_differences
 from .recorded_run import RecordedRun
-from .summary import Row
+from .summary import ArtifactResult
 
 SINGLE, THROUGHPUT, MEMORY, INSTALL = "single", "throughput", "memory", "install"
 AIMS = {
@@ -49,9 +49,9 @@ class Answer:
     how_sure: str
 
 
-def families(run: RecordedRun) -> list[list[Row]]:
+def families(run: RecordedRun) -> list[list[ArtifactResult]]:
     """The artifacts that were measured, by what they are compared with; the largest first."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[ArtifactResult]] = {}
     for row in run.summary.rows:
         reference = run.summary.speed_references.get(row.artifact)
         if reference is not None and row.import_s is not None:
@@ -59,13 +59,13 @@ def families(run: RecordedRun) -> list[list[Row]]:
     return sorted(found.values(), key=len, reverse=True)
 
 
-def answers(run: RecordedRun, rows: list[Row]) -> list[Answer]:
+def answers(run: RecordedRun, rows: list[ArtifactResult]) -> list[Answer]:
     """What each need is best served by, of artifacts that take the same inputs and agree."""
     good = [row for row in rows if row.outcome == Outcome.OK]
     return [*(best(run, good, aim) for aim in AIMS), _without_code(good)]
 
 
-def best(run: RecordedRun, rows: list[Row], aim: str) -> Answer:
+def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
     """The best of some artifacts at one of `AIMS`."""
     if aim == MEMORY:
         return _smallest(
@@ -86,7 +86,7 @@ def best(run: RecordedRun, rows: list[Row], aim: str) -> Answer:
     return _fastest(run, rows, aim)
 
 
-def _point(run: RecordedRun, row: Row, aim: str) -> str | None:
+def _point(run: RecordedRun, row: ArtifactResult, aim: str) -> str | None:
     """The kind of calls that an artifact is judged by: host to host, without pauses."""
     plain = [p for p in row.timings if p == f"batch {run.summary.batch_of(p)}"]
     if aim == SINGLE:
@@ -94,7 +94,7 @@ def _point(run: RecordedRun, row: Row, aim: str) -> str | None:
     return max(plain, key=lambda p: row.timings[p].samples_per_s, default=None)
 
 
-def _fastest(run: RecordedRun, rows: list[Row], aim: str) -> Answer:
+def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
     points = {row.artifact: point for row in rows if (point := _point(run, row, aim))}
     if not points:
         missing = "no calls of one sample were" if aim == SINGLE else "nothing was"
@@ -157,7 +157,11 @@ def _how_sure(
 
 
 def _smallest(
-    need: str, rows: list[Row], of: Callable[[Row], int | None], as_small: float, how: str
+    need: str,
+    rows: list[ArtifactResult],
+    of: Callable[[ArtifactResult], int | None],
+    as_small: float,
+    how: str,
 ) -> Answer:
     sizes = {row.artifact: size for row in rows if (size := of(row))}
     if not sizes:
@@ -172,7 +176,7 @@ def _smallest(
     return Answer(need, first, formatting.mebibytes(least), equals, second, cost, said)
 
 
-def _without_code(rows: list[Row]) -> Answer:
+def _without_code(rows: list[ArtifactResult]) -> Answer:
     because = {row.artifact: code_execution.why(row) or code_execution.unknown(row) for row in rows}
     named = tuple(name for name, why in because.items() if why is None)
     by_format = {row.format: why for row in rows if (why := because[row.artifact])}

@@ -16,7 +16,7 @@ from .percentiles import PERCENTILE_FLOORS
 from .queries import percentiles_by_generation
 from .ranking import Answer
 from .recorded_run import RecordedRun
-from .summary import Row
+from .summary import ArtifactResult
 
 FITS, FALLS_OUT, UNKNOWN = "fits", "falls out", "cannot tell"
 
@@ -120,7 +120,7 @@ def _given_up(run: RecordedRun, answer: Answer, aim: str) -> Answer | None:
     return ranking.best(run, [row for row in good if row.artifact in (first, answer.best)], aim)
 
 
-def _verdict(run: RecordedRun, row: Row, limits: Limits) -> Verdict:
+def _verdict(run: RecordedRun, row: ArtifactResult, limits: Limits) -> Verdict:
     out: list[str] = []
     unknown: list[str] = []
     doubts: list[str] = []
@@ -147,7 +147,7 @@ _Said = tuple[list[str], list[str], list[str]]
 
 
 def _percentile(
-    run: RecordedRun, row: Row, percent: int, limit: float, point: str, said: _Said
+    run: RecordedRun, row: ArtifactResult, percent: int, limit: float, point: str, said: _Said
 ) -> None:
     out, unknown, doubts = said
     name = f"p{percent}"
@@ -174,7 +174,7 @@ def _percentile(
         )
 
 
-def _at_most(row: Row, limits: Limits, out: list[str], unknown: list[str]) -> None:
+def _at_most(row: ArtifactResult, limits: Limits, out: list[str], unknown: list[str]) -> None:
     parts = (row.import_s, row.load_s, row.first_call_s)
     start = None if None in parts else math.fsum(part or 0.0 for part in parts)
     checks: tuple[tuple[str, Any, Any, Callable[[Any], str]], ...] = (
@@ -198,7 +198,7 @@ def _bytes(value: int) -> str:
 
 
 def _throughput(
-    run: RecordedRun, row: Row, limits: Limits, out: list[str], unknown: list[str]
+    run: RecordedRun, row: ArtifactResult, limits: Limits, out: list[str], unknown: list[str]
 ) -> None:
     if limits.throughput is None:
         return
@@ -209,7 +209,7 @@ def _throughput(
         out.append(f"{max(rates):,.0f} samples/s, under {limits.throughput:,.0f}")
 
 
-def _accuracy(row: Row, limits: Limits, said: _Said) -> None:
+def _accuracy(row: ArtifactResult, limits: Limits, said: _Said) -> None:
     out, unknown, doubts = said
     if limits.accuracy is None:
         return

@@ -30,7 +30,7 @@ from ..workload import is_resident
 from .summary import card_of
 
 
-class _Found:
+class RecordIndex:
     """The records of a run, by what they are of."""
 
     def __init__(self, records: list[Record]) -> None:
@@ -51,7 +51,7 @@ class _Found:
         self.batches: dict[str, int] = {}
         self.per_call: dict[str, int] = {}  # samples, of a point
         self.pairs: dict[str, str] = {}  # of artifacts and the former ones
-        self.ceilings: list[Record] = []
+        self.rooflines: list[Record] = []
         self.random: Record | None = None
         self.seed: int | None = None
         self.noises: dict[str, Record] = {}
@@ -81,8 +81,8 @@ class _Found:
                 self.seed = (record.get("random") or {}).get("seed")
             elif kind == "random":
                 self.random = record
-            elif kind == "ceiling":
-                self.ceilings.append(record)
+            elif kind == "roofline":
+                self.rooflines.append(record)
             elif kind == "burst":
                 self.batches[record["point"]] = record["batch"]
                 generations = self.bursts.setdefault(record["artifact"], {}).setdefault(
@@ -324,21 +324,21 @@ class _Found:
         ]
         return own or min(same, default=None)
 
-    def least_s(self, label: str, point: str) -> float | None:
+    def roofline_s(self, label: str, point: str) -> float | None:
         """The least time for a call that the machine allows.
 
         It is that of its arithmetic or of reading its weights, whichever is more. A call of a card
         from host to host cannot begin before its inputs are there, nor end before its outputs are
         back: these copies come on top, as far as their sizes are known.
         """
-        flops, rates = self.flops(label), highest(self.ceilings)
+        flops, rates = self.flops(label), highest(self.rooflines)
         arithmetic = rates.get(self._arithmetic(label, rates))
         if flops is None or arithmetic is None or "bytes_per_s" not in rates:
             return None
         samples = self.per_call[point]
         # The weights are read at least once a call.
         weights_s = self.artifacts[label]["bytes"] / rates["bytes_per_s"]
-        least_s = max(samples * flops / arithmetic, weights_s)
+        roofline_s = max(samples * flops / arithmetic, weights_s)
         if self.device == "cuda" and not is_resident(point):
             survey = self.surveys[label]
             sides = {
@@ -348,8 +348,8 @@ class _Found:
             for way, specs in sides.items():
                 rate = max(rates.get(f"{way}_{kind}bytes_per_s", 0.0) for kind in ("", "pinned_"))
                 if rate:
-                    least_s += samples * _sample_bytes(specs) / rate
-        return float(least_s)
+                    roofline_s += samples * _sample_bytes(specs) / rate
+        return float(roofline_s)
 
     def _arithmetic(self, label: str, rates: Mapping[str, float]) -> str:
         """The name of the rate of the arithmetic that an artifact was allowed."""
@@ -394,10 +394,10 @@ class _Found:
         return ratio_of(differences, len(compared), is_adaptive=self.is_adaptive)
 
 
-def highest(ceilings: Iterable[Record]) -> dict[str, float]:
+def highest(rooflines: Iterable[Record]) -> dict[str, float]:
     """The highest of each rate that was measured, by name."""
     rates: dict[str, float] = {}
-    for record in ceilings:
+    for record in rooflines:
         for name, value in record.items():
             if name.endswith("_per_s") and value is not None:
                 rates[name] = max(value, rates.get(name, 0.0))

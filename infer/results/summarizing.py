@@ -10,15 +10,15 @@ from ..records.store import Record
 from ..stats import clocks
 from ..system.variables import precision_notes
 from .percentiles import PERCENTILE_FLOORS, percentile
-from .record_index import _Found
+from .record_index import RecordIndex
 from .reproduction import _command
-from .summary import Row, Summary, Timing
+from .summary import ArtifactResult, Summary, Timing
 
 
 def summarize(records: list[Record]) -> Summary:
     """Bring together what the records of a run say."""
     run = next(record for record in records if record["kind"] == "run")
-    found = _Found(records)
+    found = RecordIndex(records)
     rows = [_row(artifact, found, run) for artifact in found.artifacts.values()]
     notices = list(run.get("notices", ()))
     notices += [NOTICES[run["protocol"]["name"]]] if run["protocol"]["name"] in NOTICES else []
@@ -39,14 +39,14 @@ def summarize(records: list[Record]) -> Summary:
         found.speed_references(),
         rows,
         notices,
-        found.ceilings,
+        found.rooflines,
         clocks.described(found.every_clock()),
         found.interrupted,
         found.ended,
     )
 
 
-def _row(artifact: Record, found: _Found, run: Record) -> Row:
+def _row(artifact: Record, found: RecordIndex, run: Record) -> ArtifactResult:
     label = artifact["artifact"]
     manifest = artifact.get("manifest") or {}
     weights = manifest.get("weights") or {}
@@ -86,7 +86,7 @@ def _row(artifact: Record, found: _Found, run: Record) -> Row:
         values["differing"] = parity.get("differing", [])
         values["notes"] = values.get("notes", []) + parity.get("notes", [])
         values |= {"tolerance": parity.get("tolerance"), "tolerance_how": parity.get("how")}
-    return Row(**values)
+    return ArtifactResult(**values)
 
 
 def _device_notes(label: str, survey: Record, run: Record) -> list[str]:
@@ -147,7 +147,7 @@ def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
     }
 
 
-def _timing(label: str, point: str, found: _Found) -> Timing:
+def _timing(label: str, point: str, found: RecordIndex) -> Timing:
     generations = found.bursts[label][point]
     medians = [
         statistics.median(second for seconds in turns.values() for second in seconds)
@@ -155,7 +155,7 @@ def _timing(label: str, point: str, found: _Found) -> Timing:
     ]
     calls = sorted(s for turns in generations.values() for own in turns.values() for s in own)
     call_s = float(statistics.median(medians))
-    least_s = found.least_s(label, point)
+    roofline_s = found.roofline_s(label, point)
     return Timing(
         call_s=call_s,
         samples_per_s=found.per_call[point] / call_s,
@@ -173,6 +173,6 @@ def _timing(label: str, point: str, found: _Found) -> Timing:
             for record in found.starts.get(label, [])
             if point in record["warm_up"]
         ),
-        ceiling_share=least_s / call_s if least_s else None,
+        roofline_share=roofline_s / call_s if roofline_s else None,
         joules_per_sample=found.joules_per_sample(label, point),
     )

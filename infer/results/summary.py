@@ -22,7 +22,7 @@ class Timing:
         calls: that were timed.
         generations: of processes that they were made in.
         steady: whether the warm-up of every process ended with steady calls.
-        ceiling_share: the least time that the machine's arithmetic and memory allow for such a
+        roofline_share: the least time that the machine's arithmetic and memory allow for such a
             call, over the time that it took; None where one of these is not known.
         joules_per_sample: energy that the card took, in the bursts that are long enough to tell
             (infer.system.nvml); None where there is none.
@@ -35,12 +35,12 @@ class Timing:
     calls: int
     generations: int
     steady: bool
-    ceiling_share: float | None
+    roofline_share: float | None
     joules_per_sample: float | None = None
 
 
 @dataclass(frozen=True)
-class Row:
+class ArtifactResult:
     """What is known of one artifact. Times are seconds, medians over its processes.
 
     A value is None where it was not measured. Memory of a card is told by the driver for the
@@ -123,7 +123,7 @@ class Summary:
         speed_references: label of the artifact whose time a ratio is to, by label.
         rows: in the order of the artifacts.
         notices: what no reader may overlook.
-        ceilings: what the machine could do at best, at the start of the run and at its end.
+        rooflines: what the machine could do at best, at the start of the run and at its end.
         clock: of the card while calls were timed, in words; empty where there is none.
         interrupted: whether it was cut off.
         ended: why it ended where it did.
@@ -131,9 +131,9 @@ class Summary:
 
     run: Record
     speed_references: dict[str, str]
-    rows: list[Row]
+    rows: list[ArtifactResult]
     notices: list[str]
-    ceilings: list[Record]
+    rooflines: list[Record]
     clock: str
     interrupted: bool
     ended: str | None
@@ -165,15 +165,15 @@ class Summary:
         return int(point.removeprefix("batch ").partition(",")[0])
 
     @property
-    def groups(self) -> list[list[Row]]:
+    def groups(self) -> list[list[ArtifactResult]]:
         """The rows by the weights inside, the largest group first."""
-        groups: dict[tuple[str | None, str | None], list[Row]] = {}
+        groups: dict[tuple[str | None, str | None], list[ArtifactResult]] = {}
         for row in self.rows:
             groups.setdefault((row.weights_sha256, row.weights), []).append(row)
         return sorted(groups.values(), key=len, reverse=True)
 
     @property
-    def own_training(self) -> list[Row]:
+    def own_training(self) -> list[ArtifactResult]:
         """Each framework's own weights in formats made from that framework: the paper's view.
 
         Empty where there is only one framework of that kind.

@@ -64,7 +64,7 @@ def measure(tmp_path, monkeypatch, capsys):
     """Runs the command in a folder, in this process; gives what it left."""
     monkeypatch.chdir(tmp_path)
     # The machine's ceiling takes seconds and is not what is tested here.
-    monkeypatch.setattr(Run, "_measure_ceiling", lambda run: None)
+    monkeypatch.setattr(Run, "_measure_roofline", lambda run: None)
 
     def run(*arguments, inputs=None, status=0):
         if inputs is not None:

@@ -22,7 +22,7 @@ from infer.outcome import Failure, Outcome
 from infer.records.protocol import Protocol
 from infer.worker.client import WorkerProcess
 from infer.worker.server import Worker
-from infer.workload import Point
+from infer.workload import Workload
 
 FOREVER_S = 600
 # How long anything may take that should happen at once, on a busy machine.
@@ -197,7 +197,7 @@ def test_stopped_worker_that_is_killed_has_crashed(worker):
 def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file):
     inputs = inputs_file(tmp_path / "inputs.npz")
     protocol = Protocol("test", bursts=2, burst_s=0.01, warm_up_limit_s=1)
-    points = {"one": (Point(1),), "two": (Point(1), Point(4)), "three": (Point(1),)}
+    points = {"one": (Workload(1),), "two": (Workload(1), Workload(4)), "three": (Workload(1),)}
     pids, failures, taken = {}, {}, []
 
     def add(kind, **values):

@@ -33,7 +33,7 @@ from ...sandbox import cuda_layers, trust
 from ...sandbox.cuda_start import seeing
 from ...system import machine as environment
 from ...system import nvml
-from ...system.roofline import measure as measure_ceiling
+from ...system.roofline import measure as measure_roofline
 from ...worker.client import WorkerProcess
 from ..self_test import measured
 from ..self_test_artifacts import copy_artifact, write_fake, write_inputs
@@ -354,7 +354,7 @@ def _memory_held(card: str | None, left: int) -> Iterator[dict[str, int]]:
 
 def ceiling(setting: Setting) -> Result:
     """What the machine could do at best: arithmetic, copies on the card, to it and from it."""
-    return measure_ceiling(setting.device, threads=setting.threads, card=setting.card)
+    return measure_roofline(setting.device, threads=setting.threads, card=setting.card)
 
 
 # By the stage that each is of.

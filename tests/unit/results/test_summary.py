@@ -715,14 +715,14 @@ def test_command_names_the_end_of_a_run_that_had_a_budget():
     assert words[words.index("--resolve") + 1] == "0.03"
 
 
-# The ceiling
+# The roofline
 
 
-def ceiling(flops_per_s=1e9, bytes_per_s=1e9):
-    return {"kind": "ceiling", "flops_per_s": flops_per_s, "bytes_per_s": bytes_per_s}
+def roofline(flops_per_s=1e9, bytes_per_s=1e9):
+    return {"kind": "roofline", "flops_per_s": flops_per_s, "bytes_per_s": bytes_per_s}
 
 
-def below_ceiling(*ceilings, surveys, weights=None):
+def below_roofline(*rooflines, surveys, weights=None):
     """Records of artifacts whose calls take a second for a batch and 10 ms for a sample."""
     weights = weights or {}
     return [
@@ -731,7 +731,7 @@ def below_ceiling(*ceilings, surveys, weights=None):
         *(survey(name, **found) for name, found in surveys.items()),
         *(burst(name, 0, [1.0]) for name in surveys),
         *(burst(name, 0, [0.01], batch=1) for name in surveys),
-        *ceilings,
+        *rooflines,
         END,
     ]
 
@@ -763,12 +763,12 @@ def on_a_card(tf32=False, placed=None, rates=CARD, **manifest):
     found["predict"]["placement"] = {"device": "cuda", "tf32": placed}
     resident = burst("one", 0, [1.0]) | {"point": "batch 32, on the device"}
     own = artifact("one", **manifest)
-    end = {"kind": "ceiling", "device": "cuda", "failed": {"x_per_s": "no driver"}, **rates}
+    end = {"kind": "roofline", "device": "cuda", "failed": {"x_per_s": "no driver"}, **rates}
     device = run() | {"device": "cuda", "tf32": tf32}
     return [device, own, found, burst("one", 0, [1.0]), resident, end, END]
 
 
-def test_ceiling_of_a_card_has_the_copies_that_a_call_from_host_to_host_waits_for():
+def test_roofline_of_a_card_has_the_copies_that_a_call_from_host_to_host_waits_for():
     records = on_a_card()
 
     arithmetic = 32 * 1e6 / 1e9
@@ -790,7 +790,7 @@ def test_ceiling_of_a_card_has_the_copies_that_a_call_from_host_to_host_waits_fo
         (False, True, 8e9),
     ],
 )
-def test_ceiling_of_a_card_is_that_of_the_arithmetic_that_was_allowed(tf32, placed, rate):
+def test_roofline_of_a_card_is_that_of_the_arithmetic_that_was_allowed(tf32, placed, rate):
     records = on_a_card(tf32, placed)
     least = max(32 * 1e6 / rate, 3 * MIB / 1e9)
     assert share(records, "one", "batch 32, on the device") == pytest.approx(least)
@@ -805,11 +805,11 @@ def test_nothing_is_said_of_arithmetic_whose_rate_was_not_measured():
 
 
 def share(records, name, point):
-    return timing_of(records, name, point).ceiling_share
+    return timing_of(records, name, point).roofline_share
 
 
-def test_ceiling_is_that_of_the_arithmetic_or_of_reading_the_weights():
-    records = below_ceiling(ceiling(), surveys={"one": {"flops_per_sample": 1e6}})
+def test_roofline_is_that_of_the_arithmetic_or_of_reading_the_weights():
+    records = below_roofline(roofline(), surveys={"one": {"flops_per_sample": 1e6}})
 
     assert share(records, "one", "batch 32") == pytest.approx(32 * 1e6 / 1e9 / 1.0)
     # A single sample needs 1 ms of arithmetic, and 3 MiB that have to be read.
@@ -817,9 +817,9 @@ def test_ceiling_is_that_of_the_arithmetic_or_of_reading_the_weights():
     assert cells(markdown.render(summarize(records)), "one")["of ceiling"] == "3%"
 
 
-def test_ceiling_is_the_highest_that_was_measured():
-    ceilings = ceiling(1e9, 4e9), ceiling(2e9, 1e9)
-    records = below_ceiling(*ceilings, surveys={"one": {"flops_per_sample": 1e6}})
+def test_roofline_is_the_highest_that_was_measured():
+    rooflines = roofline(1e9, 4e9), roofline(2e9, 1e9)
+    records = below_roofline(*rooflines, surveys={"one": {"flops_per_sample": 1e6}})
 
     assert share(records, "one", "batch 32") == pytest.approx(32 * 1e6 / 2e9 / 1.0)
     assert share(records, "one", "batch 1") == pytest.approx(3 * MIB / 4e9 / 0.01)
@@ -835,7 +835,7 @@ def test_operations_are_those_of_a_file_of_the_same_weights_where_it_has_none_of
         "same": {"flops_per_sample": None},
         "else": {},
     }
-    records = below_ceiling(ceiling(), surveys=surveys, weights={"else": "b"})
+    records = below_roofline(roofline(), surveys=surveys, weights={"else": "b"})
 
     shares = [share(records, name, "batch 32") for name in surveys]
 
@@ -846,10 +846,10 @@ def test_operations_are_those_of_a_file_of_the_same_weights_where_it_has_none_of
 
 
 @pytest.mark.parametrize(
-    ("ceilings", "found"), [([], {"flops_per_sample": 1e6}), ([ceiling()], {})]
+    ("rooflines", "found"), [([], {"flops_per_sample": 1e6}), ([roofline()], {})]
 )
-def test_nothing_is_said_of_a_ceiling_that_is_not_known(ceilings, found):
-    records = below_ceiling(*ceilings, surveys={"one": found})
+def test_nothing_is_said_of_a_roofline_that_is_not_known(rooflines, found):
+    records = below_roofline(*rooflines, surveys={"one": found})
 
     assert share(records, "one", "batch 32") is None
     assert "of ceiling" not in cells(markdown.render(summarize(records)), "one")
