@@ -7,7 +7,10 @@ import signal
 import sys
 from types import FrameType
 
-_INTERRUPTED = 130  # infer.exit_status has it too; an interrupt may come while that is imported
+from .supported import obstacle
+
+# exit_status.py has them too; an interrupt may come while that is imported.
+_WRONG_USAGE, _INTERRUPTED = 2, 130
 
 
 def main() -> int:
@@ -16,6 +19,9 @@ def main() -> int:
     Ctrl-C ends it, whenever it comes, and never with a traceback: the first has a run ended with
     what there is, the second ends it at once, and after that nothing is left to be interrupted.
     """
+    if reason := obstacle():
+        print(f"error: {reason}", file=sys.stderr)
+        return _WRONG_USAGE
     status = _INTERRUPTED
     with contextlib.suppress(KeyboardInterrupt):
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

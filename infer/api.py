@@ -2,12 +2,12 @@
 
 They raise, with one line for the user:
 
-    infer.errors.UsageError           a wrong option, or nothing to measure
-    infer.errors.MeasurementError     a run that came to no end
-    infer.errors.ArtifactError     an artifact that is missing, altered or not understood
-    infer.errors.InputError          inputs that cannot be read or do not fit
-    infer.errors.BaselineError     a baseline that is missing or damaged
-    infer.outcome.Failure            an artifact that failed: `outcome` and `reason`
+    exportbench.errors.UsageError         a wrong option, or nothing to measure
+    exportbench.errors.MeasurementError   a run that came to no end
+    exportbench.errors.ArtifactError      an artifact that is missing, altered or not understood
+    exportbench.errors.InputError         inputs that cannot be read or do not fit
+    exportbench.errors.BaselineError      a baseline that is missing or damaged
+    exportbench.outcome.Failure           an artifact that failed: `outcome` and `reason`
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ def run(
         out=out,
         **options,
     )
-    namespace.command_line = ["infer.run"]
+    namespace.command_line = [f"{__package__}.run"]
     return summarize(measure_options(namespace, lambda plan: plan).records)
 
 
@@ -309,7 +309,7 @@ def gate(
         judged=judged,
         **options,
     )
-    namespace.command_line = ["infer.gate"]
+    namespace.command_line = [f"{__package__}.gate"]
     return gate.judged(namespace)
 
 

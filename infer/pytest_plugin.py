@@ -50,6 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--artifact-dir measures time: run it without -n, apart from other tests"
         )
+    if folders:
+        from .supported import obstacle
+
+        if reason := obstacle():
+            raise pytest.UsageError(reason)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -85,14 +90,15 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def exported_model() -> Iterator[Callable[..., LoadedModel]]:
     """Loads artifacts in worker processes that end with the test.
 
-    `exported_model(path).run(inputs)` gives the outputs by name; options are those of `infer.load`.
+    `exported_model(path).run(inputs)` gives the outputs by name; the options are those of
+    `exportbench.load`.
     """
-    import infer
+    from . import load
 
     with ExitStack() as stack:
 
         def opened(path: str | Path, **options: Any) -> LoadedModel:
-            return stack.enter_context(infer.load(path, **options))
+            return stack.enter_context(load(path, **options))
 
         yield opened
 

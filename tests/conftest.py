@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import distributions
 import numpy as np
 import pytest
 
@@ -160,6 +161,19 @@ def start_cli() -> Any:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the wheel and the sdist of the working tree."""
+    return distributions.build(tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture(scope="session")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the import path, with the package as people install it: `exportbench`."""
+    (wheel,) = built.glob("*.whl")
+    return distributions.unpack(wheel, tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="session")

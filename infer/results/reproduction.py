@@ -10,12 +10,16 @@ from ..records.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S
 from ..records.store import Record
 from ..tensors.rules import EVERY, Rule
 
+# What one types here: the command that is installed, or the folder of a checkout.
+_INSTALLED, _CHECKOUT = ["exportbench"], ["python", "-m", "infer"]
+PROGRAM = _CHECKOUT if __name__.partition(".")[0] == "infer" else _INSTALLED
+
 
 def _command(artifact: Record, run: Record) -> str:
     """The command that measures one artifact alone."""
     protocol = run["protocol"]
     setup = run["setups"].get(artifact["artifact"], {})
-    command = ["python", "-m", "infer", "run", artifact["path"]]
+    command = [*PROGRAM, "run", artifact["path"]]
     command += ["--protocol", protocol["name"]] if protocol["budget_s"] is None else []
     command += ["--defaults"] if setup.get("bare") else []
     command += ["--tf32"] if run.get("tf32") else []

@@ -6,6 +6,7 @@ that process, and the user hears of it in one line.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -96,11 +97,11 @@ def answer(format_name: str, payload: Path) -> dict[str, Any]:
 
 
 def _limit(memory: int) -> None:
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    """Limit the memory of this process, where the system can: macOS refuses."""
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 def _of(value: dict[str, Any]) -> Description:

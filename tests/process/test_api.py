@@ -113,7 +113,7 @@ def test_the_package_stays_light_until_it_is_used(tmp_path):
         infer.nothing  # noqa: B018
 
 
-def test_the_example_in_the_docs_runs(folder):
+def test_the_example_in_the_docs_runs(folder, installed):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
     assert blocks
     pytest.importorskip("onnx", reason="the example is an ONNX file")
@@ -128,7 +128,7 @@ def test_the_example_in_the_docs_runs(folder):
         subprocess.run(
             [sys.executable, "-c", block.replace('"1m"', '"1s"')],
             cwd=folder,
-            env=environment(),
+            env=environment(installed),
             check=True,
             timeout=120,
         )

@@ -1,13 +1,11 @@
 """The pytest plugin, in projects that are made up."""
 
-import importlib.metadata
 import shutil
 import subprocess
 import sys
-import tomllib
 
 import pytest
-from conftest import ROOT, environment
+from conftest import environment
 
 pytest_plugins = ("pytester",)
 
@@ -15,11 +13,6 @@ OPTIONS = (
     "--inputs inputs.npz --device cpu --threads 1 --batch 4 --scenario single --turns 2 "
     "--burst 0.01s"
 )
-# Where the entry point is not installed with the version that is tested.
-INSTALLED = "exportbench" in {
-    point.name for point in importlib.metadata.entry_points(group="pytest11")
-}
-PLUGIN = () if INSTALLED else ("-p", "infer.pytest_plugin")
 
 
 @pytest.fixture(scope="session")
@@ -42,15 +35,15 @@ def original(tmp_path_factory, fake_artifact, inputs_file):
 
 
 @pytest.fixture
-def project(pytester, monkeypatch, original):
-    """A project that holds them."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def project(pytester, monkeypatch, original, installed):
+    """A project that holds them, where exportbench is installed from the working tree."""
+    monkeypatch.setenv("PYTHONPATH", str(installed))
     shutil.copytree(original, pytester.path, dirs_exist_ok=True)
     return pytester
 
 
 def run(project, *arguments):
-    return project.runpytest_subprocess(*PLUGIN, *arguments)
+    return project.runpytest_subprocess(*arguments)
 
 
 GATE = ("--artifact-dir", "exported", "--artifact-baseline", "baseline.json")
@@ -121,22 +114,35 @@ def test_the_fixture_runs_a_model_in_a_worker(project):
     run(project).assert_outcomes(passed=1)
 
 
-def test_without_its_options_the_plugin_imports_nothing(pytester, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def test_without_its_options_the_plugin_imports_nothing(pytester, monkeypatch, installed):
+    monkeypatch.setenv("PYTHONPATH", str(installed))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others import NumPy
     pytester.makepyfile(
         """
         import sys
 
         def test_imports(request):
-            ours = {name for name in sys.modules if name.partition(".")[0] == "infer"}
-            assert ours == {"infer", "infer.pytest_plugin"}
+            ours = {name for name in sys.modules if name.partition(".")[0] == "exportbench"}
+            assert ours == {"exportbench", "exportbench.pytest_plugin"}
+            assert "infer" not in sys.modules
             assert not {"numpy", "rich", "scipy", "sklearn"} & sys.modules.keys()
         """
     )
-    pytester.runpytest_subprocess("-p", "infer.pytest_plugin").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "exportbench.pytest_plugin").assert_outcomes(passed=1)
 
 
-def test_the_plugin_is_registered():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["entry-points"]["pytest11"] == {"exportbench": "infer.pytest_plugin"}
+def test_the_plugin_is_the_installed_one_by_its_entry_point(project, installed):
+    project.makepyfile(
+        """
+        import sys
+
+        def test_names(exported_model):
+            with_options = exported_model("exported/m", threads=1)
+            assert type(with_options).__module__ == "exportbench.api"
+            assert "infer" not in sys.modules
+            print("from", sys.modules["exportbench"].__file__)
+        """
+    )
+    done = run(project, "-s")
+    done.assert_outcomes(passed=1)
+    assert f"from {installed / 'exportbench'}" in done.stdout.str()
