@@ -29,7 +29,7 @@ from .errors import ArtifactError, InputError, UsageError
 from .gating.evaluation import GateResult
 from .measure import devices
 from .outcome import Failure, Outcome
-from .parity import comparing
+from .parity.comparing import compare as compare_outputs
 from .records.protocol import DEFAULT_TIMEOUT_S
 from .results.summarizing import summarize
 from .results.summary import Summary
@@ -271,7 +271,7 @@ def compare(outputs: Arrays, reference: Arrays, *, tolerance: float = 1e-4) -> d
         dict(value) if isinstance(value, Mapping) else {"output": value}
         for value in (outputs, reference)
     )
-    return comparing.compare(mine, theirs, tolerance)
+    return compare_outputs(mine, theirs, tolerance)
 
 
 def gate(

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from export.torch_serving import Serving
-from infer.parity.comparing import ROUNDINGS
+from infer.parity.tolerance import ROUNDINGS
 from train.data import load_dataset
 
 WEIGHTS = Path("artifacts/pretrained/torch-paper-28-seed0.safetensors")

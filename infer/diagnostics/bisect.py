@@ -18,7 +18,8 @@ from ..inputs.options import InputOptions
 from ..inputs.random import Random
 from ..measure.placement import check_device
 from ..outcome import Failure
-from ..parity import comparing
+from ..parity.matching import match_outputs
+from ..parity.tolerance import tolerances
 from ..tensors.differences import differences
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.layouts import layouts
@@ -263,7 +264,7 @@ def _compare_outputs(
         _, rules = rules_for(setup.wishes.rules, b.label, inputs, list(outputs))
     except MapError as error:
         raise InputError(str(error)) from None
-    paired, pairs = comparing.pair_outputs(outputs, expected, rules, b.label, a.label)
+    paired, pairs = match_outputs(outputs, expected, rules, b.label, a.label)
     names = {one.other: one.name for one in pairs}
     return [
         _compared(Tensor(name, "output", "", ()), names[name], "name", expected[name], array, setup)
@@ -279,7 +280,7 @@ def _compared(
     theirs: np.ndarray,
     setup: Setup,
 ) -> TensorComparison:
-    limit = comparing.tolerances({tensor.name: array}, [theirs.dtype.name], given=setup.tolerance)[
+    limit = tolerances({tensor.name: array}, [theirs.dtype.name], given=setup.tolerance)[
         tensor.name
     ]
     largest = None
@@ -419,7 +420,7 @@ def _ends(array: np.ndarray) -> np.ndarray:
 
 def _limit(tensor: Tensor, array: np.ndarray, setup: Setup) -> float:
     """The tolerance for a tensor beside one of the coarsest type that is common."""
-    known = comparing.tolerances({tensor.name: array}, ["bfloat16"], given=setup.tolerance)
+    known = tolerances({tensor.name: array}, ["bfloat16"], given=setup.tolerance)
     return known[tensor.name].value
 
 

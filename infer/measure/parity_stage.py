@@ -8,13 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import MapError
 from ..outcome import Failure, Outcome
-from ..parity import comparing, predictions
+from ..parity import predictions
+from ..parity.checks import check_as_finite, check_finite, check_outputs
+from ..parity.comparing import compare, largest_difference, scores_of, take
+from ..parity.degenerate import degenerate_outputs
+from ..parity.matching import match_outputs
+from ..parity.metrics import classification_metrics
+from ..parity.tolerance import Tolerance, step_of, tolerances
 from ..stats.accuracy import paired_difference
-from ..tensors.differences import differences, finite
+from ..tensors.differences import finite
 from ..tensors.outputs import Outputs, read_outputs, without_rows
 from ..tensors.rules import rules_for
 from ..tensors.signature import Signature
@@ -100,7 +104,7 @@ class ParityStage:
                 outputs, _ = self._paired(label, former, expected)
                 limits = self._tolerances(label, former, expected, {})
                 absolute = self._context.plan.absolute
-                result = comparing.compare(outputs, expected, limits, absolute=absolute)
+                result = compare(outputs, expected, limits, absolute=absolute)
             except Failure as failure:
                 result = {"passed": False, "reason": failure.reason}
             self._context.store.add("pair", artifact=label, former=former, **result)
@@ -130,7 +134,7 @@ class ParityStage:
         manifest = self._context.artifacts[label].manifest
         preflight = self._context.of_kind("survey")[label]
         tf32 = preflight["predict"]["placement"].get("tf32", False) is not False
-        if manifest and comparing.step_of(manifest.precision) is not None:
+        if manifest and step_of(manifest.precision) is not None:
             found = [manifest.precision]
         else:
             sides = preflight["load"]["signature"].values()
@@ -185,16 +189,16 @@ class ParityStage:
         if answer["placement"]["device"] != "cpu":
             raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
         outputs, on_card = self._context.outputs(label, _ANCHOR), self._context.outputs(label)
-        comparing.check_outputs(outputs, answer["samples"], None, without_rows(folder))
+        check_outputs(outputs, answer["samples"], None, without_rows(folder))
         if self._is_finite(label):
-            comparing.check_finite(outputs)
+            check_finite(outputs)
         return {
             "seconds": answer["seconds"],
             "threads": self._context.plan.threads,
             "batch": batch,
             "samples": answer["samples"],
             "differences": {
-                name: _largest_difference(on_card.get(name), array)
+                name: largest_difference(on_card.get(name), array)
                 for name, array in outputs.items()
             },
         }
@@ -248,7 +252,7 @@ class ParityStage:
             if name in uneven and (split != batch or count != samples):
                 continue
             first = array if name in uneven else array[:count]
-            found[name] = _largest_difference(again.get(name), first)
+            found[name] = largest_difference(again.get(name), first)
         return {"differences": found, "batch": split, "threads": 1, "samples": count}
 
     def _tolerances(
@@ -259,14 +263,14 @@ class ParityStage:
         noise: Mapping[str, float],
         *,
         on_cpu: bool = False,
-    ) -> dict[str, comparing.Tolerance]:
+    ) -> dict[str, Tolerance]:
         """What may differ between an artifact and another, which may have been run on the CPU."""
         theirs = self._precisions(reference)
         if on_cpu:  # where there is no TF32, whatever it takes on the card
             theirs = [precision for precision in theirs if precision != "tf32"]
         precisions = [*self._precisions(label), *theirs]
         given = self._context.plan.tolerance
-        return comparing.tolerances(expected, precisions, given=given, noise=noise)
+        return tolerances(expected, precisions, given=given, noise=noise)
 
     def _repeats(self, label: str) -> dict[str, float | None]:
         """The outputs that a second call on the same inputs changed, and by how much."""
@@ -289,15 +293,15 @@ class ParityStage:
         elif against.anchor:
             notes.append(self._anchor_note(label))
         if label != source or against.anchor:
-            comparing.check_finite(outputs, expected)
-            comparing.check_as_finite(outputs, expected, against.title)
+            check_finite(outputs, expected)
+            check_as_finite(outputs, expected, against.title)
         confirmed = any(
             r["reference"] == reference for r in self._context.of_kind("parity").values()
         )
         if label == reference and not confirmed:
-            comparing.check_finite(outputs)
+            check_finite(outputs)
         classes = self._classes(label) or self._classes(source)
-        result = comparing.compare(
+        result = compare(
             outputs,
             expected,
             self._tolerances(
@@ -310,10 +314,10 @@ class ParityStage:
         if changed:
             notes.append(_repeat_note(changed))
         labels = self._context.labels(label)
-        scores = comparing.scores_of(expected, len(classes) or None)
+        scores = scores_of(expected, len(classes) or None)
         metrics = correct = difference = None
         if labels is not None and scores and len(labels) == len(expected[scores]):
-            metrics = comparing.seven_metrics(outputs[scores], labels)
+            metrics = classification_metrics(outputs[scores], labels)
             right, wanted = (a[scores].argmax(axis=1) == labels for a in (outputs, expected))
             correct = predictions.pack(right)
             difference = asdict(paired_difference(right, wanted))
@@ -332,7 +336,7 @@ class ParityStage:
             accuracy_difference=difference,
             notes=notes,
             repeats=not changed,
-            doubts=comparing.doubts(expected) if label == reference else [],
+            doubts=degenerate_outputs(expected) if label == reference else [],
         )
 
     def _paired(self, label: str, reference: str, expected: Outputs) -> tuple[Outputs, list[str]]:
@@ -344,7 +348,7 @@ class ParityStage:
             _, rules = rules_for(self._context.plan.wishes.rules, label, inputs, list(outputs))
         except MapError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
-        paired, pairs = comparing.pair_outputs(outputs, expected, rules, label, reference)
+        paired, pairs = match_outputs(outputs, expected, rules, label, reference)
         return paired, [
             f"{one.name}: compared with '{one.other}' ({one.note})" for one in pairs if one.note
         ]
@@ -378,10 +382,10 @@ class ParityStage:
         )
         if not timed:
             return None
-        preflight = comparing.take(preflight, rows)
-        comparing.check_outputs(timed, len(rows), None)
-        comparing.check_finite(timed, preflight)
-        result = comparing.compare(timed, preflight, self._tolerances(label, label, preflight, {}))
+        preflight = take(preflight, rows)
+        check_outputs(timed, len(rows), None)
+        check_finite(timed, preflight)
+        result = compare(timed, preflight, self._tolerances(label, label, preflight, {}))
         if not result["passed"]:
             raise Failure(
                 Outcome.PARITY_FAIL,
@@ -389,14 +393,6 @@ class ParityStage:
                 f"{result['largest_difference']:.2g}",
             )
         return float(result["largest_difference"])
-
-
-def _largest_difference(array: np.ndarray | None, expected: np.ndarray) -> float | None:
-    """None where the shapes differ, or one is not finite where the other is."""
-    if array is None or array.shape != expected.shape:
-        return None
-    largest = float(differences(array, expected).max(initial=0.0))
-    return largest if np.isfinite(largest) else None
 
 
 def _repeat_note(changed: Mapping[str, float | None]) -> str:

@@ -19,7 +19,8 @@ from ..errors import ArtifactError, InputError
 from ..inputs import random
 from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
-from ..parity import comparing
+from ..parity.checks import check_outputs
+from ..parity.comparing import scores_of
 from ..records.store import Store
 from ..results.queries import resolution
 from ..results.summarizing import summarize
@@ -340,10 +341,8 @@ class Run:
         labels = self._context.labels(label)
         manifest = self._context.artifacts[label].manifest
         classes = len(manifest.classes) if manifest and manifest.classes else None
-        comparing.check_outputs(
-            outputs, samples, classes, without_rows(self._context.folder(label))
-        )
-        scores = comparing.scores_of(outputs, classes)
+        check_outputs(outputs, samples, classes, without_rows(self._context.folder(label)))
+        scores = scores_of(outputs, classes)
         if labels is not None and scores and labels.max(initial=0) >= outputs[scores].shape[1]:
             raise Failure(
                 Outcome.BAD_INPUT,

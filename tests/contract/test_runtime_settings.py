@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infer.parity import comparing
+from infer.parity.tolerance import tolerances
 from infer.runtimes.base import TF32, Options, Setting, chosen, tf32_used
 from infer.system import variables
 from infer.worker import client
@@ -208,7 +208,7 @@ class TestParity:
     def test_tf32_lies_between_float32_and_float16(self):
         reference = {"y": np.array([[1.0, 0.0]], np.float32)}
         values = [
-            comparing.tolerances(reference, ["float32", other])["y"].value
+            tolerances(reference, ["float32", other])["y"].value
             for other in ("float32", "tf32", "float16")
         ]
         assert values == sorted(values) and len(set(values)) == 3

@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 
 from infer.outcome import Failure, Outcome
-from infer.parity.comparing import (
-    check_as_finite,
-    check_finite,
-    check_outputs,
-    compare,
-    doubts,
-    pair_outputs,
-    seven_metrics,
-    take,
-    tolerances,
-)
+from infer.parity.checks import check_as_finite, check_finite, check_outputs
+from infer.parity.comparing import compare, take
+from infer.parity.degenerate import degenerate_outputs
+from infer.parity.matching import match_outputs
+from infer.parity.metrics import classification_metrics
+from infer.parity.tolerance import tolerances
 from infer.tensors.outputs import read_outputs, without_rows, write_outputs
 from infer.tensors.rules import Rule
 
@@ -295,22 +290,25 @@ def test_values_beyond_tolerance_are_listed_worst_first():
     ],
 )
 def test_a_probe_that_says_little_is_doubted(array, said):
-    found = doubts({"p": array})
+    found = degenerate_outputs({"p": array})
 
     if said:
         assert len(found) == 1 and said in found[0] and "'p'" in found[0]
 
 
 def test_a_probe_that_says_something_is_not_doubted():
-    assert doubts(REFERENCE) == []
+    assert degenerate_outputs(REFERENCE) == []
     assert (
-        doubts({"n": np.arange(5), "b": np.array([True, False]), "t": np.array(["a", "b"])}) == []
+        degenerate_outputs(
+            {"n": np.arange(5), "b": np.array([True, False]), "t": np.array(["a", "b"])}
+        )
+        == []
     )
-    assert doubts({"one sample": np.array([[0.3, 0.7]])}) == []
+    assert degenerate_outputs({"one sample": np.array([[0.3, 0.7]])}) == []
 
 
 def paired(outputs, reference, *rules):
-    return pair_outputs(outputs, reference, {r.name: r for r in rules}, "mine", "theirs")
+    return match_outputs(outputs, reference, {r.name: r for r in rules}, "mine", "theirs")
 
 
 def test_outputs_are_paired_by_shape_where_that_leaves_one_way():
@@ -473,7 +471,7 @@ CONFUSION = [
 ]
 
 
-def test_seven_metrics_of_a_confusion_by_hand():
+def test_classification_metrics_of_a_confusion_by_hand():
     pairs = [
         (true, predicted)
         for true, row in enumerate(CONFUSION)
@@ -483,7 +481,7 @@ def test_seven_metrics_of_a_confusion_by_hand():
     labels = np.array([true for true, _ in pairs])
     probabilities = 0.2 + 0.4 * np.eye(3)[[predicted for _, predicted in pairs]]
 
-    metrics = seven_metrics(probabilities, labels)
+    metrics = classification_metrics(probabilities, labels)
 
     # By class, precision is 5/6, 2/4, 2/2; recall is 5/6, 2/3, 2/3; F1 is 5/6, 4/7, 4/5.
     assert metrics == pytest.approx(
@@ -500,7 +498,7 @@ def test_seven_metrics_of_a_confusion_by_hand():
 
 
 def test_class_that_is_never_predicted_has_a_precision_of_zero():
-    metrics = seven_metrics(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1]))
+    metrics = classification_metrics(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1]))
 
     # Precision by class is 1/2 and 0, recall 1 and 0.
     assert metrics["macro_precision"] == pytest.approx(1 / 4)

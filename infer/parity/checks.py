@@ -1,0 +1,76 @@
+"""Whether outputs can be compared at all: rows, classes, values that are not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..outcome import Failure, Outcome
+from ..tensors.differences import finite, same_non_finite
+from ..tensors.outputs import Outputs
+
+
+def check_outputs(
+    outputs: Outputs, samples: int, classes: int | None, without_rows: Collection[str] = ()
+) -> None:
+    """Check that outputs have a row a sample, and a column a class.
+
+    Args:
+        outputs: by name.
+        samples: how many rows there should be.
+        classes: how many columns an output of two dimensions should have, where it is known.
+        without_rows: names of outputs that have rows for calls.
+
+    Raises:
+        Failure: they have not.
+    """
+    for name, array in outputs.items():
+        if name in without_rows:
+            continue
+        if array.ndim == 0 or len(array) != samples:
+            raise Failure(
+                Outcome.PARITY_FAIL,
+                f"'{name}' has the shape {array.shape}, expected {samples} rows",
+            )
+        if len(outputs) == 1 and classes and array.ndim == 2 and array.shape[1] != classes:
+            raise Failure(
+                Outcome.PARITY_FAIL,
+                f"'{name}' has {array.shape[1]} classes, the labels and manifest say {classes}",
+            )
+
+
+def check_finite(outputs: Outputs, reference: Outputs | None = None) -> None:
+    """Check that outputs are finite, but where the reference has the same value that is not.
+
+    Args:
+        outputs: by name.
+        reference: by the same names; None if nothing excuses them.
+
+    Raises:
+        Failure: they are not.
+    """
+    for name, array in outputs.items():
+        bad = ~finite(array)
+        if reference is not None and name in reference and reference[name].shape == array.shape:
+            bad &= ~same_non_finite(array, reference[name])
+        if bad.any():
+            rows = bad.reshape(bad.shape[0], -1).any(axis=1) if bad.ndim else bad.reshape(1)
+            raise Failure(
+                Outcome.NON_FINITE,
+                f"'{name}' is not finite in {int(rows.sum())} of {rows.size} rows",
+            )
+
+
+def check_as_finite(outputs: Outputs, reference: Outputs, label: str) -> None:
+    """Check that outputs are not finite wherever the reference is not.
+
+    Raises:
+        Failure: they hold numbers there.
+    """
+    for name, expected in reference.items():
+        if outputs[name].shape == expected.shape:
+            more = int((finite(outputs[name]) & ~finite(expected)).sum())
+            if more:
+                raise Failure(
+                    Outcome.PARITY_FAIL,
+                    f"'{name}' is finite in {more:,} values where that of {label} is not",
+                )

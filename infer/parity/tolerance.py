@@ -1,0 +1,97 @@
+"""What may differ between two artifacts, from their precision and the reference alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..tensors.dtypes import dtype_of, epsilon_of, kind_of, widened
+from ..tensors.outputs import Outputs
+
+# Roundings that may add up, in steps of the precision relative to the largest value of an output.
+# Errors of many roundings grow as the square root of their number (Higham and Mary, 2019):
+# 1,000 is that of 20,000 products in a sum, in each of 50 layers, all rounded in that precision.
+# In the halves sums are kept in float32 and rounded once a layer: 10 is the root of 100 layers.
+# In TF32 only the two factors of a product are taken to 10 bits; sums and all else are float32.
+# Tensor cores may cut off what is beyond: that is off by 0.58 of a step in the root mean square,
+# two by 0.82 a layer, so it is 8 in 100 layers (4, if they are rounded before).
+ROUNDINGS = {"float64": 1000, "float32": 1000, "tf32": 8, "float16": 10, "bfloat16": 10, "int8": 10}
+# Steps of what is no type of NumPy's: of 8 bits, symmetric; of 10 bits after the point.
+_STEPS = {"int8": 1 / 128, "tf32": 2.0**-10}
+# The reference differs from itself by its noise; another runtime may by some times that.
+NOISE_FACTOR = 10.0
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The largest absolute difference that passes, and how it came about."""
+
+    value: float
+    how: str
+
+
+def tolerances(
+    reference: Outputs,
+    precisions: Iterable[str],
+    *,
+    given: float | None = None,
+    noise: Mapping[str, float] | None = None,
+) -> dict[str, Tolerance]:
+    """What may differ in each output: from the precision and the reference alone.
+
+    Nothing here knows the outputs that are judged.
+
+    Args:
+        reference: outputs of the reference, by name.
+        precisions: of the two artifacts; the coarsest counts.
+        given: by the user, in place of all else.
+        noise: by how much the reference differs from itself, run otherwise, by output.
+    """
+    return {
+        name: Tolerance(given, "given by --tolerance")
+        if given is not None
+        else _tolerance(array, list(precisions), (noise or {}).get(name, 0.0))
+        for name, array in reference.items()
+    }
+
+
+def step_of(precision: str) -> float | None:
+    """The relative step of a precision; None for one that is no such thing."""
+    if precision in _STEPS:
+        return _STEPS[precision]
+    try:
+        dtype = dtype_of(precision)
+    except ValueError:
+        return None
+    return epsilon_of(dtype) if kind_of(dtype) in ("float", "complex") else None
+
+
+def _tolerance(array: np.ndarray, precisions: list[str], noise: float) -> Tolerance:
+    kind = kind_of(array.dtype)
+    if kind in ("text", "bool", "other"):
+        return Tolerance(0.0, "equal")
+    bound = Tolerance(0.0, "equal, as whole numbers must be")
+    if kind == "int" and "int8" in precisions and array.dtype.itemsize == 1:
+        bound = Tolerance(1.0, "one step, since the model is quantised")
+    if kind in ("float", "complex"):
+        # Outputs in a coarser type than the weights are rounded to it.
+        output_type = {"complex64": "float32", "complex128": "float64"}.get(
+            array.dtype.name, array.dtype.name
+        )
+        known = [name for name in [*precisions, output_type] if step_of(name) is not None]
+        precision = max(known, key=lambda name: ROUNDINGS.get(name, 10) * (step_of(name) or 0.0))
+        roundings = ROUNDINGS.get(precision, 10)
+        values = np.abs(widened(array))
+        scale = float(np.max(values, initial=0.0, where=np.isfinite(values))) or 1.0
+        bound = Tolerance(
+            roundings * (step_of(precision) or 0.0) * scale,
+            f"{roundings:,} roundings of {precision} in values up to {scale:.3g}",
+        )
+    if np.isfinite(noise) and NOISE_FACTOR * noise > bound.value:
+        return Tolerance(
+            NOISE_FACTOR * noise,
+            f"{NOISE_FACTOR:g} times the {noise:.2g} by which the reference differs from itself",
+        )
+    return bound
