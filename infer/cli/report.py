@@ -9,11 +9,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..exit_status import OK
-from ..report import markdown
+from ..report import csv, latex, markdown
 from ..results.recorded_run import RecordedRun, read_run
 
-HTML = "html"
-FORMATS = (HTML, "markdown", "csv", "latex")
+HTML, MARKDOWN, CSV, LATEX = "html", "markdown", "csv", "latex"
+FORMATS = (HTML, MARKDOWN, CSV, LATEX)
 NAME = "report.html"
 
 
@@ -67,11 +67,9 @@ def render(runs: list[RecordedRun], form: str) -> str:
         from ..report import html  # Jinja is not needed for anything else
 
         return html.render(runs)
-    from ..report import csv_and_latex
-
-    if form == "csv":
+    if form == CSV:
         names = [run.name for run in runs]
         labels = [str(r.folder) if names.count(r.name) > 1 else r.name for r in runs]
-        return csv_and_latex.as_csv({name: r.summary for name, r in zip(labels, runs, strict=True)})
-    each = markdown.render if form == "markdown" else csv_and_latex.as_latex
+        return csv.render({name: r.summary for name, r in zip(labels, runs, strict=True)})
+    each = markdown.render if form == MARKDOWN else latex.render
     return "\n".join(each(run.summary) for run in runs)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from ..outcome import Outcome
 from ..results import formatting
-from ..results.summary import ArtifactResult, Summary
-from . import tables
+from ..results.summary import Summary
+from .agreement_tables import differing_table
+from .growth import growth_table
+from .legend import legend
+from .notes import notes, warnings
+from .table import Table
+from .tables import sections, tables_of
 
 
 def render(summary: Summary) -> str:
@@ -13,36 +19,28 @@ def render(summary: Summary) -> str:
     for notice in summary.notices:
         lines += [f"> **{notice}**", ""]
     lines += [formatting.conditions(summary) + ".", ""]
-    for title, rows in tables.sections(summary):
+    for title, rows in sections(summary):
         lines += [f"## {title}", ""]
-        for columns in tables.tables_of(rows, summary):
-            lines += _table(columns, rows, summary)
-        titles, listed = tables.differing(rows)
-        if listed:
-            lines += [f"### {tables.DIFFERING_TITLE}", "", _line(titles)]
-            lines += [_line([":---"] * len(titles)), *map(_line, listed), ""]
+        for table in tables_of(rows, summary):
+            lines += _table(table)
+        if differing := differing_table(rows):
+            lines += [f"### {differing.caption}", "", *_table(differing)]
         for row in rows:
-            if row.outcome != "ok":
+            if row.outcome != Outcome.OK:
                 lines += [f"- **{row.artifact}: {row.outcome}**: {row.reason} (`{row.command}`)"]
-        lines += [f"- {line}" for line in tables.warnings(rows, summary)]
-        lines += [f"- {line}" for line in tables.notes(rows)]
+        lines += [f"- {line}" for line in warnings(rows, summary)]
+        lines += [f"- {line}" for line in notes(rows)]
         lines += [""]
-    titles, grown = tables.growth(summary)
-    if grown:
-        lines += [f"## {tables.growth_title(summary)}", "", _line(titles)]
-        lines += [_line([":---", *["---:"] * (len(titles) - 1)]), *map(_line, grown), ""]
-    lines += [f"{line}  " for line in tables.legend(summary)]
+    if growth := growth_table(summary):
+        lines += [f"## {growth.caption}", "", *_table(growth)]
+    lines += [f"{line}  " for line in legend(summary)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _table(columns: list[tables.Column], rows: list[ArtifactResult], summary: Summary) -> list[str]:
-    lines = [
-        _line([column.title(summary) for column in columns]),
-        _line([":---" if column.left else "---:" for column in columns]),
-    ]
-    for row in tables.by_speed(rows, summary):
-        lines.append(_line([column.cell(row, summary) for column in columns]))
-    return [*lines, ""]
+def _table(table: Table) -> list[str]:
+    """The lines of a table, and an empty one."""
+    alignment = [":---" if column.is_text else "---:" for column in table.columns]
+    return [*map(_line, (table.titles, alignment, *table.texts)), ""]
 
 
 def _line(cells: list[str]) -> str:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from ..results import formatting
 from ..results.summary import ArtifactResult, Summary
-from ..stats.ratios import CONFIDENCE, Ratio
+from ..stats.ratios import CONFIDENCE, Direction, Ratio
 
 SHAPES = ("circle", "square", "diamond", "triangle", "cross")
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 _COLOURS = 8
+# Classes of the page's style sheet.
+_VERDICTS = {Direction.FASTER: "faster", Direction.SLOWER: "slower"}
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,7 @@ def ratios(point: str, rows: Sequence[ArtifactResult], summary: Summary) -> DotP
 
 
 def _verdict(ratio: Ratio) -> str:
-    if ratio.low is None or ratio.high is None:
-        return "unsure"
-    return "faster" if ratio.high < 1 else "slower" if ratio.low > 1 else "unsure"
+    return _VERDICTS.get(ratio.direction, "unsure")
 
 
 def curves(

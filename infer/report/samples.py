@@ -40,8 +40,8 @@ class ClassAccuracy:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What was found.
+class RecordedSamples:
+    """What is known of samples beside the records.
 
     Attributes:
         pictures: of samples, as data URIs of PNG files, by number.
@@ -54,10 +54,10 @@ class Evidence:
     missing: list[str] = field(default_factory=list)
 
 
-def find_evidence(
+def read_samples(
     run: RecordedRun, rows: Sequence[ArtifactResult], samples: Sequence[int]
-) -> Evidence:
-    """Look for what lies beside the records.
+) -> RecordedSamples:
+    """Read what lies beside the records.
 
     Args:
         run: as recorded.
@@ -67,14 +67,14 @@ def find_evidence(
     missing: list[str] = []
     path = _inputs_of(run, missing)
     if path is None:
-        return Evidence(missing=missing)
+        return RecordedSamples(missing=missing)
     try:
         arrays, labels = read_inputs(path, none_is_well=True), read_labels(path)
     except InputError as error:
-        return Evidence(missing=[f"No pictures and no figures by class: {error}."])
+        return RecordedSamples(missing=[f"No pictures and no figures by class: {error}."])
     pictures = _pictures(arrays, samples, missing) if samples else {}
     classes = None if labels is None else _by_class(run, rows, labels, missing)
-    return Evidence(pictures, classes, missing)
+    return RecordedSamples(pictures, classes, missing)
 
 
 def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:

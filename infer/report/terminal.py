@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich import table as rich_table
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from ..outcome import Outcome
 from ..results import formatting
 from ..results.summary import ArtifactResult, Summary
-from . import tables
+from .agreement_tables import differing_table
+from .growth import growth_table
+from .legend import legend
+from .notes import notes, warnings
+from .table import Style, Table
+from .tables import sections, tables_of
 
-_STYLES = {"ok": "green", "parity_fail": "red", "faster": "green", "slower": "yellow"}
+_COLOURS = {Style.PLAIN: "", Style.GOOD: "green", Style.CAUTION: "yellow", Style.BAD: "red"}
 
 
 def show(summary: Summary, console: Console) -> None:
@@ -18,55 +26,38 @@ def show(summary: Summary, console: Console) -> None:
     for notice in summary.notices:
         console.print(Text(f"*** {notice}", style="bold yellow"))
     console.print(Text(formatting.conditions(summary), style="dim"))
-    for title, rows in tables.sections(summary):
+    for title, rows in sections(summary):
         console.print()
         console.print(Text(title, style="bold"))
-        for columns in tables.tables_of(rows, summary):
-            console.print(_table(columns, rows, summary))
-        titles, listed = tables.differing(rows)
-        if listed:
-            console.print(Text(tables.DIFFERING_TITLE, style="bold"))
-            console.print(_plain_table(titles, listed))
+        for table in tables_of(rows, summary):
+            console.print(_drawn(table))
+        if differing := differing_table(rows):
+            console.print(Text(differing.caption, style="bold"))
+            console.print(_drawn(differing))
         _failures(rows, console)
-        for line in tables.warnings(rows, summary):
+        for line in warnings(rows, summary):
             console.print(Text(line, style="yellow"))
-        for line in tables.notes(rows):
+        for line in notes(rows):
             console.print(Text(line, style="dim"))
-    titles, grown = tables.growth(summary)
-    if grown:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for title in titles:
-            table.add_column(title, justify="left" if title == titles[0] else "right")
-        for cells in grown:
-            table.add_row(*cells)
+    if growth := growth_table(summary):
         console.print()
-        console.print(Text(tables.growth_title(summary), style="bold"))
-        console.print(table)
-    for line in tables.legend(summary):
+        console.print(Text(growth.caption, style="bold"))
+        console.print(_drawn(growth))
+    for line in legend(summary):
         console.print(Text(line, style="dim"))
 
 
-def _table(columns: list[tables.Column], rows: list[ArtifactResult], summary: Summary) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column.title(summary), justify="left" if column.left else "right")
-    for row in tables.by_speed(rows, summary):
-        cells = [column.cell(row, summary) for column in columns]
-        table.add_row(*(Text(cell, style=_STYLES.get(cell.split(" ")[0], "")) for cell in cells))
-    return table
+def _drawn(table: Table) -> rich_table.Table:
+    drawn = rich_table.Table(box=None, pad_edge=False, header_style="dim")
+    for column in table.columns:
+        drawn.add_column(Text(column.title), justify="left" if column.is_text else "right")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell.text, style=_COLOURS[cell.style]) for cell in row))
+    return drawn
 
 
-def _plain_table(titles: list[str], rows: list[list[str]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        table.add_column(title)
-    for cells in rows:
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def _failures(rows: list[ArtifactResult], console: Console) -> None:
+def _failures(rows: Sequence[ArtifactResult], console: Console) -> None:
     for row in rows:
-        if row.outcome != "ok":
+        if row.outcome != Outcome.OK:
             console.print(Text(f"{row.artifact}: {row.outcome}: {row.reason}", style="red"))
             console.print(Text(f"  alone: {row.command}", style="dim"), soft_wrap=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import median_low
 from typing import TypeVar
 
@@ -54,6 +55,15 @@ Bursts = Mapping[int, Mapping[int, Sequence[float]]]
 Turn = tuple[int, int]
 
 
+class Direction(StrEnum):
+    """Which of two artifacts is ahead."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    NONE_FOUND = "no difference found"
+    UNKNOWN = "too few generations to say"
+
+
 @dataclass(frozen=True)
 class Ratio:
     """The ratio of an artifact's time to the reference's.
@@ -71,12 +81,20 @@ class Ratio:
     generations: int
 
     @property
+    def direction(self) -> Direction:
+        """What the interval shows."""
+        if self.low is None or self.high is None:
+            return Direction.UNKNOWN
+        if self.high < 1:
+            return Direction.FASTER
+        return Direction.SLOWER if self.low > 1 else Direction.NONE_FOUND
+
+    @property
     def verdict(self) -> str:
-        """`faster`, `slower`, or that no difference was found, with what could have been seen."""
-        if self.low is None or self.high is None or self.resolution is None:
-            return "too few generations to say"
-        word = "faster" if self.high < 1 else "slower" if self.low > 1 else "no difference found"
-        return f"{word} (could have seen {_percent(self.resolution)})"
+        """The direction in words, with the smallest difference that could have been seen."""
+        if self.resolution is None:
+            return str(self.direction)
+        return f"{self.direction} (could have seen {_percent(self.resolution)})"
 
     @property
     def resolution(self) -> float | None:

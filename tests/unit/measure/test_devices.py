@@ -19,7 +19,7 @@ from infer.gating.evaluation import gate_input
 from infer.measure import devices
 from infer.measure.devices import RuntimeEnvironment, choose, parse_device, visible
 from infer.outcome import Failure, Outcome
-from infer.report import csv_and_latex, html, markdown, terminal
+from infer.report import csv, html, latex, markdown, terminal
 from infer.results import formatting
 from infer.results.comparison import compare_runs
 from infer.results.recorded_run import read_run
@@ -406,9 +406,9 @@ def _check_every_table(run, where):
     assert "| artifact | queued, batch 128 | queued samples/s | one call | to enqueue |" in report
     assert "GPU memory: (card): by how much" in report
     assert f"<h2>{title}</h2>" in html.render([run])
-    latex = csv_and_latex.as_latex(summary)
-    assert latex.count(f"% {title}\n") == latex.count("\\begin{tabular}") > 0
-    titles, *lines = csv_and_latex.as_csv({"run": summary}).splitlines()
+    tabulars = latex.render(summary)
+    assert tabulars.count(f"% {title}\n") == tabulars.count("\\begin{tabular}") > 0
+    titles, *lines = csv.render({"run": summary}).splitlines()
     assert titles.startswith("run,artifact,device,card,card_uuid,")
     assert all(f",cuda,NVIDIA Made Up 9000,{TWO}," in line for line in lines)
 

@@ -12,7 +12,7 @@ import pytest
 from report_fixtures import HOSTILE
 
 from infer.report.plots import curves
-from infer.report.samples import find_evidence
+from infer.report.samples import read_samples
 from infer.results.recorded_run import read_run
 from infer.stats.ratios import change_of, ratio_of
 
@@ -102,10 +102,10 @@ def test_figures_by_class_are_left_out_for_outputs_of_another_run(small_runs, tm
     shutil.copytree(small_runs.first, copy)
     run = read_run(copy)
     rows = [row for row in run.summary.rows if row.artifact == "fast"]
-    assert find_evidence(run, rows, [0]).classes.titles == ["fast"]
+    assert read_samples(run, rows, [0]).classes.titles == ["fast"]
     output = next((copy / "outputs" / "fast").glob("*.npy"))
     np.save(output, np.roll(np.load(output), 1, axis=1))
-    found = find_evidence(run, rows, [0])
+    found = read_samples(run, rows, [0])
     assert found.classes is None
     assert "not those of the records" in " ".join(found.missing)
 
@@ -117,7 +117,7 @@ def test_pictures_are_left_out_where_the_inputs_have_changed(small_runs, tmp_pat
     sha256 = json.loads(text.splitlines()[0])["inputs_sha256"]
     (copy / "results.jsonl").write_text(text.replace(sha256, "0" * 64))
     run = read_run(copy)
-    found = find_evidence(run, run.summary.rows, [0])
+    found = read_samples(run, run.summary.rows, [0])
     assert not found.pictures
     assert "have changed" in found.missing[0]
 

@@ -10,7 +10,11 @@ import pytest
 from rich.console import Console
 
 from infer.records.protocol import Protocol
-from infer.report import markdown, tables, terminal
+from infer.report import markdown, terminal
+from infer.report.growth import growth_table
+from infer.report.legend import legend
+from infer.report.notes import warnings
+from infer.report.tables import sections
 from infer.results import formatting
 from infer.results.queries import resolution
 from infer.results.summarizing import summarize
@@ -264,7 +268,7 @@ def test_one_unsteady_process_makes_it_unsteady():
         "batch 1": True,
     }
     warning = "one: calls were not steady when warm-up ended (batch 32)"
-    assert tables.warnings([row], summary) == [warning]
+    assert warnings([row], summary) == [warning]
     assert f"- {warning}" in markdown.render(summary)
     assert warning in shown(summary)
 
@@ -285,7 +289,7 @@ def test_batch_that_takes_no_longer_than_a_sample_is_doubted(batch, seconds, gro
 
     row = row_of(summary, "one")
     assert row.grows_with_batch is grows
-    doubts = tables.warnings([row], summary)
+    doubts = warnings([row], summary)
     assert [doubt.partition(";")[0] for doubt in doubts] == (
         ["one: a full batch takes no longer than one sample"] if grows is False else []
     )
@@ -295,7 +299,7 @@ def test_batch_that_takes_no_longer_than_a_sample_is_doubted(batch, seconds, gro
 def test_nothing_is_doubted_without_a_reason():
     summary = summarize(whole(("base", [1.0, 1.0]), ("other", [1.0, 1.0])))
 
-    assert tables.warnings(summary.rows, summary) == []
+    assert warnings(summary.rows, summary) == []
 
 
 def test_ratio_is_paired_by_generation():
@@ -543,7 +547,7 @@ def test_own_training_is_each_framework_with_its_own_weights():
     summary = summarize(several_trainings())
 
     assert [row.artifact for row in summary.own_training] == ["jax in jax", "torch in torch"]
-    titles = [title for title, _ in tables.sections(summary)]
+    titles = [title for title, _ in sections(summary)]
     assert titles == [
         "Same weights: t-weights, trained in torch, on cpu",
         "Same weights: j-weights, trained in jax, on cpu",
@@ -557,7 +561,7 @@ def test_own_training_of_one_framework_is_no_comparison():
     summary = summarize(records)
 
     assert summary.own_training == []
-    assert len(tables.sections(summary)) == 2
+    assert len(sections(summary)) == 2
 
 
 def test_bare_payload_has_a_section_and_no_weights():
@@ -568,9 +572,7 @@ def test_bare_payload_has_a_section_and_no_weights():
     row = row_of(summary, "model.onnx")
     assert (row.weights, row.framework, row.format) == (None, None, "fake")
     assert summary.own_training == []
-    assert [title for title, _ in tables.sections(summary)] == [
-        "Artifacts without a manifest, on cpu"
-    ]
+    assert [title for title, _ in sections(summary)] == ["Artifacts without a manifest, on cpu"]
 
 
 def test_interrupted_run_shows_what_was_measured():
@@ -776,9 +778,9 @@ def test_roofline_of_a_card_has_the_copies_that_a_call_from_host_to_host_waits_f
     copies = 32 * 28 * 28 * 3 * 4 / 4e6 + 32 * 8 * 4 / 2e6
     assert share(records, "one", "batch 32, on the device") == pytest.approx(arithmetic)
     assert share(records, "one", "batch 32") == pytest.approx(arithmetic + copies)
-    legend = "".join(tables.legend(summarize(records)))
-    assert "cuBLAS's matrix product (1 GFLOP/s, and 8 GFLOP/s in TF32 at the start" in legend
-    assert "not measured (x): no driver" in legend
+    text = "".join(legend(summarize(records)))
+    assert "cuBLAS's matrix product (1 GFLOP/s, and 8 GFLOP/s in TF32 at the start" in text
+    assert "not measured (x): no driver" in text
 
 
 @pytest.mark.parametrize(
@@ -1021,14 +1023,14 @@ def test_growth_with_the_shape_has_a_table_of_its_own():
 
     summary = summarize(records)
 
-    titles, rows = tables.growth(summary)
-    assert titles == ["artifact, batch 32", "9 x 9 x 3", "28 x 28 x 3", "64 x 64 x 3"]
+    table = growth_table(summary)
+    assert table.titles == ["artifact, batch 32", "9 x 9 x 3", "28 x 28 x 3", "64 x 64 x 3"]
     # In brackets the ratio to the smallest shape.
-    assert rows == [["a", "10 ms (1.0)", "20 ms (2.0)", "50 ms (5.0)"]]
+    assert table.texts == [["a", "10 ms (1.0)", "20 ms (2.0)", "50 ms (5.0)"]]
     report = markdown.render(summary)
-    assert f"## {tables.growth_title(summary)}" in report
+    assert f"## {table.caption}" in report
     assert "| a | 10 ms (1.0) | 20 ms (2.0) | 50 ms (5.0) |" in report
-    assert tables.growth_title(summary) in shown(summary)
+    assert table.caption in shown(summary)
 
 
 def test_other_models_of_other_shapes_are_no_growth():
@@ -1036,15 +1038,15 @@ def test_other_models_of_other_shapes_are_no_growth():
     records += [survey("9/m9"), survey("28/m28")]
     records += [burst("9/m9", 0, [0.01]), burst("28/m28", 0, [0.02]), END]
 
-    assert tables.growth(summarize(records)) == ([], [])
+    assert growth_table(summarize(records)) is None
 
 
 def test_one_shape_has_no_growth():
     summary = summarize([RUN, sized("28/a", 28), survey("28/a"), burst("28/a", 0, [1.0]), END])
 
-    assert tables.growth(summary) == ([], [])
-    assert tables.growth_title(summary) not in markdown.render(summary)
-    assert tables.growth_title(summary) not in shown(summary)
+    assert growth_table(summary) is None
+    assert "How the time for a call grows" not in markdown.render(summary)
+    assert "How the time for a call grows" not in shown(summary)
 
 
 def test_planned_calls_that_nothing_was_measured_of_have_no_table():

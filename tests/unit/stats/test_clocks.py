@@ -3,7 +3,7 @@
 import pytest
 from test_summary import END, RUN, artifact, burst, parity, run, start, survey
 
-from infer.report import tables
+from infer.report.legend import legend
 from infer.results import formatting
 from infer.results.summarizing import summarize
 from infer.stats import clocks
@@ -152,6 +152,6 @@ def test_the_clock_stands_in_the_report():
 
 def test_the_legend_says_which_calls_stand_for_undisturbed_ones():
     assert "the median of those in the second halves of bursts" in "".join(
-        tables.legend(summarize(measured_on_a_card()))
+        legend(summarize(measured_on_a_card()))
     )
-    assert "tenth percentile" in "".join(tables.legend(summarize([RUN, *measured_on_a_card()[1:]])))
+    assert "tenth percentile" in "".join(legend(summarize([RUN, *measured_on_a_card()[1:]])))

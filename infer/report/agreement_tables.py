@@ -1,0 +1,131 @@
+"""The tables of outputs: how far they agree with the reference's, and samples that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..outcome import Outcome
+from ..results.summary import ArtifactResult
+from .table import (
+    ARTIFACT,
+    EMPTY,
+    ArtifactColumn,
+    Cell,
+    Column,
+    Kind,
+    Style,
+    Table,
+    table_of,
+    text_cell,
+)
+
+_STYLES = {Outcome.OK: Style.GOOD, Outcome.PARITY_FAIL: Style.BAD}
+# Shares of the reference's accuracy that MLPerf asks for, the higher first.
+_MARGINS = (("99.9%", 0.999), ("99%", 0.99))
+_SHOWN_DIFFERING = 5
+
+
+def is_yardstick(row: ArtifactResult) -> bool:
+    """Whether an artifact's outputs are those that it would be compared with."""
+    return row.artifact == row.reference and row.anchor is None
+
+
+def _outcome(row: ArtifactResult) -> Cell:
+    style = next((style for kind, style in _STYLES.items() if row.outcome == kind), Style.PLAIN)
+    return Cell(row.outcome, row.outcome, style)
+
+
+def _largest_difference(row: ArtifactResult) -> Cell:
+    value = row.largest_difference
+    if value is None:
+        return EMPTY
+    return Cell("reference" if is_yardstick(row) else f"{value:.1e}", value)
+
+
+def _equal_labels(row: ArtifactResult) -> Cell:
+    share = row.equal_labels
+    return EMPTY if share is None else Cell(f"{share:.2%}", share)
+
+
+def _metric(name: str) -> Callable[[ArtifactResult], Cell]:
+    return lambda row: Cell(f"{row.metrics[name]:.4f}", row.metrics[name]) if row.metrics else EMPTY
+
+
+def _accuracy_difference(row: ArtifactResult) -> Cell:
+    difference = row.accuracy_difference
+    if not difference or is_yardstick(row):
+        return EMPTY
+    value, low, high = (difference[name] for name in ("value", "low", "high"))
+    return Cell(f"{value:+.4f} [{low:+.4f}, {high:+.4f}]", value)
+
+
+def _surely_keeps(row: ArtifactResult) -> Cell:
+    """The largest of the margins that the accuracy is surely within."""
+    difference = row.accuracy_difference
+    if not difference or not row.metrics or is_yardstick(row):
+        return EMPTY
+    before = row.metrics["accuracy"] - difference["value"]
+    for name, share in _MARGINS:
+        if difference["low"] >= -(1 - share) * before:
+            return Cell(name, share)
+    return Cell("neither", 0.0)
+
+
+OUTCOME = ArtifactColumn("outcome", "outcome", is_text=True, cell=_outcome)
+LARGEST_DIFFERENCE = ArtifactColumn(
+    "largest_difference", "largest difference", cell=_largest_difference
+)
+EQUAL_LABELS = ArtifactColumn("equal_labels", "equal labels", cell=_equal_labels)
+ACCURACY = ArtifactColumn("accuracy", "accuracy", cell=_metric("accuracy"))
+MACRO_F1 = ArtifactColumn("macro_f1", "macro F1", cell=_metric("macro_f1"))
+WEIGHTED_F1 = ArtifactColumn("weighted_f1", "weighted F1", cell=_metric("weighted_f1"))
+ACCURACY_DIFFERENCE = ArtifactColumn(
+    "accuracy_difference", "accuracy less the reference's", cell=_accuracy_difference
+)
+SURELY_KEEPS = ArtifactColumn("surely_keeps", "surely keeps", cell=_surely_keeps)
+# Columns that are left out where no two accuracies are compared.
+_OF_TWO = (ACCURACY_DIFFERENCE.key, SURELY_KEEPS.key)
+
+
+def agreement_table(rows: Sequence[ArtifactResult]) -> Table:
+    """Outputs beside the reference's."""
+    columns = [
+        ARTIFACT,
+        *(OUTCOME, LARGEST_DIFFERENCE, EQUAL_LABELS, ACCURACY, ACCURACY_DIFFERENCE, SURELY_KEEPS),
+        *(MACRO_F1, WEIGHTED_F1),
+    ]
+    if all(_accuracy_difference(row) is EMPTY for row in rows):
+        columns = [column for column in columns if column.key not in _OF_TWO]
+    return table_of(Kind.AGREEMENT, "Outputs beside the reference's", columns, rows)
+
+
+def differing_table(rows: Sequence[ArtifactResult]) -> Table | None:
+    """Samples on which an artifact and its reference differ, with both answers; None without."""
+
+    def answer(scored: dict[str, object]) -> Cell:
+        value = scored["value"]
+        shown = f"{value:.6g}" if isinstance(value, float) else value
+        return text_cell(f"{scored['label']}: {shown}")
+
+    has_truth = any("true" in sample for row in rows for sample in row.differing)
+    columns = [
+        ARTIFACT,
+        Column("sample", "sample", is_text=True),
+        Column("reference", "reference", is_text=True),
+        Column("answer", "artifact's answer", is_text=True),
+        *([Column("truth", "truth", is_text=True)] if has_truth else []),
+    ]
+    lines: list[list[Cell]] = []
+    for row in rows:
+        name = ARTIFACT.cell(row)
+        for sample in row.differing[:_SHOWN_DIFFERING]:
+            number = sample["sample"]
+            cells = [name, Cell(str(number), number)]
+            cells += [answer(sample["reference"]), answer(sample["own"])]
+            truth = text_cell(str(sample["true"])) if "true" in sample else EMPTY
+            lines.append([*cells, truth] if has_truth else cells)
+        more = len(row.differing) - _SHOWN_DIFFERING
+        if more > 0:
+            cells = [name, Cell(f"and {more} more"), Cell(""), Cell("see results.jsonl")]
+            lines.append([*cells, Cell("")] if has_truth else cells)
+    return Table(Kind.DIFFERING, "Samples that differ", columns, lines) if lines else None

@@ -1,0 +1,125 @@
+"""How to read the tables of a run, in sentences."""
+
+from __future__ import annotations
+
+from ..results.record_index import highest
+from ..results.summary import Summary
+from ..stats.ratios import CONFIDENCE
+
+# What `infer.stats.ratios.level` takes, by device.
+_UNDISTURBED = {
+    "cpu": "the tenth percentile of those",
+    "cuda": "the median of those in the second halves of bursts",
+}
+
+
+def legend(summary: Summary) -> list[str]:
+    """How to read the tables."""
+    references = sorted(set(summary.speed_references.values()))
+    if not references:
+        return []
+    return [
+        f"ratio: time of an undisturbed call ({_UNDISTURBED[summary.run['device']]} in a "
+        f"generation of processes) over that of {' or '.join(references)}, "
+        f"below 1 is faster; in brackets its {CONFIDENCE:.0%} interval, corrected for the number "
+        "of artifacts.",
+        "could have seen: half the width of that interval, the smallest difference that would "
+        "have shown in this run.",
+        *_roofline(summary),
+        *_of_card(summary),
+        *_on_device(summary),
+        "start: interpreter and import. until steady: warm-up, with its calls. memory: resident "
+        "at its peak, above the bare interpreter. installed: the runtime with what it needs.",
+    ]
+
+
+def _of_card(summary: Summary) -> list[str]:
+    lines = []
+    known = {row.gpu_memory[1] for row in summary.rows if row.gpu_memory}
+    if known:
+        said = {
+            "process": "what the driver says that the process held at most",
+            "card": "(card): by how much the memory in use on the card grew, since the driver "
+            "does not tell of the process",
+            "runtime": "(runtime): what the runtime counts itself, without CUDA's own",
+        }
+        lines.append("GPU memory: " + "; ".join(said[who] for who in said if who in known) + ".")
+    if any(
+        timing.joules_per_sample is not None
+        for row in summary.rows
+        for timing in row.timings.values()
+    ):
+        lines.append(
+            "energy a sample: of the whole card, by its counter, pauses between calls included."
+        )
+    return lines
+
+
+def _on_device(summary: Summary) -> list[str]:
+    """How to read the tables that only a card has."""
+    lines = []
+    if any(row.device_time for row in summary.rows):
+        lines.append(
+            "queued: calls with their input on the device, enqueued one after the other with one "
+            "wait at the end. one call: such a call with a wait of its own. by events: the "
+            "device's own time of it. to enqueue: what the host needs for it. bound by launches: "
+            "the device waits for the host. copy in, copy out: of pageable memory."
+        )
+    if any(row.anchor for row in summary.rows):
+        lines.append(
+            "largest difference, equal labels, accuracy less the reference's: beside the outputs "
+            "of the reference on the CPU."
+        )
+    return lines
+
+
+def _roofline(summary: Summary) -> list[str]:
+    """What "of ceiling" is, with the rates behind it; and what could not be measured."""
+    lines = []
+    if "flops_per_s" in highest(summary.rooflines) and "bytes_per_s" in highest(summary.rooflines):
+        arithmetic = _rates(summary, "flops_per_s", 1e9, "GFLOP/s")
+        copied = _rates(summary, "bytes_per_s", 1e9, "GB/s")
+        product, where, more = "NumPy's matrix product", "", ""
+        if summary.run["device"] == "cuda":
+            product, where = "cuBLAS's matrix product", " on the card"
+            tf32 = _rates(summary, "tf32_flops_per_s", 1e9, "GFLOP/s")
+            arithmetic += f", and {tf32} in TF32" if tf32 else ""
+            more = _copies(summary)
+        lines.append(
+            f"of ceiling: the least time that the arithmetic allows at the rate of {product} "
+            f"({arithmetic} at the start and end of this run), or reading the weights at that of "
+            f"a copy{where} ({copied}){more}, over the time taken."
+        )
+    reasons: dict[str, list[str]] = {}
+    for record in summary.rooflines:
+        for name, reason in record.get("failed", {}).items():
+            if name not in reasons.setdefault(reason, []):
+                reasons[reason].append(name)
+    for reason, names in reasons.items():
+        what = ", ".join(name.removesuffix("_per_s").replace("_", " ") for name in names)
+        lines.append(f"of ceiling: not measured ({what}): {reason}.")
+    return lines
+
+
+def _rates(summary: Summary, name: str, unit: float, called: str) -> str:
+    """A rate at the start of a run and at its end; empty where it was not measured."""
+    found = [record.get(name) for record in summary.rooflines]
+    known = [f"{value / unit:,.0f}" for value in found if value is not None]
+    return f"{' and '.join(known)} {called}" if known else ""
+
+
+def _copies(summary: Summary) -> str:
+    """How copies between host and card count."""
+    rates = highest(summary.rooflines)
+    told = [
+        f"{rates[f'{way}_device_{kind}bytes_per_s'] / 1e9:,.0f}"
+        for way in ("to", "from")
+        for kind in ("", "pinned_")
+        if f"{way}_device_{kind}bytes_per_s" in rates
+    ]
+    if len(told) < 4:
+        return ""
+    return (
+        ", and for calls from host to host that of copying inputs and outputs at the best rate "
+        f"(to the card {told[0]} GB/s, pinned {told[1]}; from it {told[2]}, pinned {told[3]})"
+    )

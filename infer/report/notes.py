@@ -1,0 +1,40 @@
+"""Sentences below the tables: how outputs were compared, and what casts doubt on a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..results.summary import ArtifactResult, Summary
+from .agreement_tables import is_yardstick
+
+
+def notes(rows: Sequence[ArtifactResult]) -> list[str]:
+    """What was done to inputs and outputs, and what may differ; several artifacts in a line."""
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            said.setdefault(note, []).append(row.artifact)
+    allowed: dict[str, list[str]] = {}
+    for row in rows:
+        if row.tolerance is not None and not is_yardstick(row):
+            where = f" from {row.anchor} on the CPU" if row.anchor else ""
+            text = f"differences{where} up to {row.tolerance:.2g} pass: {row.tolerance_how}"
+            allowed.setdefault(text, []).append(row.artifact)
+    return [f"{', '.join(own)}: {text}" for text, own in (said | allowed).items()]
+
+
+def warnings(rows: Sequence[ArtifactResult], summary: Summary) -> list[str]:
+    """What casts doubt on a row, or must be known to judge its times."""
+    lines = []
+    for row in rows:
+        if row.grows_with_batch is False:
+            lines.append(
+                f"{row.artifact}: a full batch takes no longer than one sample; its calls may be "
+                "all overhead, or not do what they are timed for"
+            )
+        unsteady = [point for point, timing in row.timings.items() if not timing.steady]
+        if unsteady:
+            lines.append(
+                f"{row.artifact}: calls were not steady when warm-up ended ({unsteady[0]})"
+            )
+    return lines

@@ -1,0 +1,162 @@
+"""What the page says of a run, section by section, before it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..outcome import Outcome
+from ..results import formatting, ranking
+from ..results.ranking import Answer
+from ..results.recorded_run import RecordedRun
+from ..results.summary import ArtifactResult, Summary
+from . import plots
+from .environment import environment_facts, runtimes_table
+from .growth import growth_table
+from .legend import legend
+from .notes import notes, warnings
+from .page_plots import batch_plot, size_plot
+from .plots import DotPlot, LinePlot
+from .samples import ClassAccuracy, RecordedSamples, read_samples
+from .table import Kind, Table
+from .tables import by_speed, sections, tables_of
+
+_SHOWN_DIFFERING = 5
+
+
+@dataclass(frozen=True)
+class Differing:
+    """A sample that an artifact and its reference answer differently."""
+
+    artifact: str
+    sample: str
+    reference: str
+    own: str
+    truth: str | None
+    picture: str | None
+
+
+@dataclass(frozen=True)
+class Section:
+    """One comparison of a run: artifacts of the same weights."""
+
+    title: str
+    answers: list[Answer]
+    speeds: list[tuple[DotPlot | None, Table]]
+    batches: LinePlot | None
+    sweep: Table | None
+    device: list[Table]
+    cost: Table | None
+    agreement: Table | None
+    differing: list[Differing]
+    classes: ClassAccuracy | None
+    failures: list[ArtifactResult]
+    notes: list[str]
+    warnings: list[str]
+    rows: list[ArtifactResult]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is said of one run."""
+
+    name: str
+    conditions: str
+    notices: list[str]
+    sections: list[Section]
+    sizes: Table | None
+    size_plot: LinePlot | None
+    environment: list[tuple[str, str]]
+    runtimes: Table
+    legend: list[str]
+    command: str
+
+
+def page_of(run: RecordedRun) -> Page:
+    """What the page says of one run."""
+    summary = run.summary
+    growth = growth_table(summary)
+    return Page(
+        run.name,
+        formatting.conditions(summary),
+        summary.notices,
+        [_section(run, title, rows) for title, rows in sections(summary)],
+        growth,
+        size_plot([run]) if growth else None,
+        environment_facts(summary),
+        runtimes_table(summary),
+        legend(summary),
+        " ".join(map(str, ["exportbench", *summary.run.get("command", [])])),
+    )
+
+
+def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Section:
+    summary = run.summary
+    ordered = by_speed(rows, summary)
+    tables: dict[Kind, list[Table]] = {}
+    for table in tables_of(rows, summary):
+        tables.setdefault(table.kind, []).append(table)
+    numbers = [sample["sample"] for row in rows for sample in row.differing[:_SHOWN_DIFFERING]]
+    samples = read_samples(run, ordered, list(dict.fromkeys(numbers)))
+    labels = {row.artifact for row in rows}
+    families = [
+        [row for row in family if row.artifact in labels] for family in ranking.families(run)
+    ]
+    answered = next((family for family in families if family), [])
+    return Section(
+        title,
+        ranking.answers(run, answered),
+        [(_ratio_plot(table, ordered, summary), table) for table in tables.get(Kind.SPEED, [])],
+        batch_plot(ordered, summary),
+        _only(tables, Kind.SWEEP),
+        tables.get(Kind.DEVICE_TIME, []),
+        _only(tables, Kind.COST),
+        _only(tables, Kind.AGREEMENT),
+        _differing(rows, samples),
+        samples.classes,
+        [row for row in rows if row.outcome != Outcome.OK],
+        notes(rows) + samples.missing,
+        warnings(rows, summary),
+        rows,
+    )
+
+
+def _only(tables: dict[Kind, list[Table]], kind: Kind) -> Table | None:
+    """The table of a kind that a section has one of at most."""
+    return next(iter(tables.get(kind, [])), None)
+
+
+def _ratio_plot(table: Table, rows: list[ArtifactResult], summary: Summary) -> DotPlot | None:
+    point = table.point or ""
+    return plots.ratios(point, _by_ratio(rows, point), summary)
+
+
+def _by_ratio(rows: list[ArtifactResult], point: str) -> list[ArtifactResult]:
+    """The lowest ratio first; the reference's is 1."""
+
+    def value(row: ArtifactResult) -> float:
+        timing = row.timings.get(point)
+        return timing.ratio.value if timing and timing.ratio else 1.0
+
+    return sorted(rows, key=value)
+
+
+def _differing(rows: list[ArtifactResult], samples: RecordedSamples) -> list[Differing]:
+    return [
+        Differing(
+            row.artifact,
+            f"{sample['sample']:,}",
+            _answer(sample["reference"]),
+            _answer(sample["own"]),
+            str(sample["true"]) if "true" in sample else None,
+            samples.pictures.get(sample["sample"]),
+        )
+        for row in rows
+        for sample in row.differing[:_SHOWN_DIFFERING]
+    ]
+
+
+def _answer(scored: dict[str, Any]) -> str:
+    value = scored["value"]
+    shown = f"{value:.4g}" if isinstance(value, float) else value
+    return f"{scored['label']}: {shown}"

@@ -1,0 +1,69 @@
+"""The curves of the page: throughput by batch, and time by the size of the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..results.recorded_run import RecordedRun
+from ..results.summary import ArtifactResult, Summary
+from . import plots
+from .growth import exporter_of, size_of
+from .plots import LinePlot
+from .speed_tables import SWEEP_CAPTION, sweep_points
+
+
+def batch_plot(rows: Sequence[ArtifactResult], summary: Summary) -> LinePlot | None:
+    """Samples a second over samples a call, of artifacts whose batches were swept."""
+    series = {
+        row.artifact: {
+            float(batch): row.timings[point].samples_per_s
+            for batch, point in sweep_points(row, summary).items()
+        }
+        for row in rows
+        if row.best_batch
+    }
+    batches = {batch: f"{batch:g}" for rates in series.values() for batch in rates}
+    return plots.curves(SWEEP_CAPTION, "samples a call", "samples a second", series, batches)
+
+
+def size_plot(runs: Sequence[RecordedRun]) -> LinePlot | None:
+    """How the time for a call of the first kind grows with the size of the inputs."""
+    series: dict[str, dict[float, float]] = {}
+    texts: dict[float, str] = {}
+    point = next(iter(runs[0].summary.points), "")
+    for run in runs:
+        for row in run.summary.rows:
+            size = size_of(row)
+            if size is not None and point in row.timings:
+                texts[size] = row.shapes
+                series.setdefault(exporter_of(row), {})[size] = row.timings[point].call_s * 1e3
+    return plots.curves(
+        f"Time for a call by size of the inputs, {point}",
+        "values a sample",
+        "milliseconds a call",
+        series,
+        texts,
+    )
+
+
+def sizes_of_runs(runs: Sequence[RecordedRun]) -> LinePlot | None:
+    """The same through several runs, if they are of one machine and one setup."""
+
+    def setup(run: RecordedRun) -> tuple[Any, ...]:
+        stated = run.summary.run
+        machine = stated["environment"]
+        return (
+            machine["processor"],
+            machine["cores"],
+            str(stated.get("card") or stated["device"]),
+            stated["threads"],
+            stated["protocol"]["batch"],
+            tuple(run.summary.points[:1]),
+        )
+
+    shapes = [{row.shapes for row in run.summary.rows if row.timings} for run in runs]
+    differing = len(set().union(*shapes)) > max(map(len, shapes), default=0)
+    if len(runs) < 2 or len({setup(run) for run in runs}) > 1 or not differing:
+        return None
+    return size_plot(runs)

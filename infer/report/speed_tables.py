@@ -1,0 +1,154 @@
+"""The tables of what calls take: one for each kind of calls, and one for growing batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..results import formatting
+from ..results.summary import ArtifactResult, Summary, Timing
+from ..stats.ratios import Direction, Ratio
+from .table import (
+    ARTIFACT,
+    EMPTY,
+    ArtifactColumn,
+    Cell,
+    Kind,
+    Style,
+    Table,
+    seconds_cell,
+    table_of,
+    text_cell,
+)
+
+_STYLES = {Direction.FASTER: Style.GOOD, Direction.SLOWER: Style.CAUTION}
+SWEEP_CAPTION = "Throughput by batch"
+
+
+def call_s(timing: Timing) -> Cell:
+    """Seconds of a call."""
+    return seconds_cell(timing.call_s)
+
+
+def samples_per_s(timing: Timing) -> Cell:
+    """Samples a second."""
+    return Cell(f"{timing.samples_per_s:,.0f}", timing.samples_per_s)
+
+
+def roofline_share(timing: Timing) -> Cell:
+    """The least time that the machine allows over the time taken, as a share."""
+    share = timing.roofline_share
+    return EMPTY if share is None else Cell(f"{share:.0%}", share)
+
+
+def joules_per_sample(timing: Timing) -> Cell:
+    """Joules of the card for a sample."""
+    return Cell(formatting.joules(timing.joules_per_sample), timing.joules_per_sample)
+
+
+def speed_table(point: str, rows: Sequence[ArtifactResult], summary: Summary) -> Table:
+    """The times of the calls of one kind.
+
+    Args:
+        point: the kind of calls.
+        rows: the artifacts, in the order to show.
+        summary: of the whole run.
+    """
+
+    def cell(made: Callable[[Timing, ArtifactResult], Cell]) -> Callable[[ArtifactResult], Cell]:
+        return lambda row: made(row.timings[point], row) if point in row.timings else EMPTY
+
+    def ratio(timing: Timing, row: ArtifactResult) -> Cell:
+        if summary.speed_references.get(row.artifact) == row.artifact:
+            return Cell("1 (reference)", 1.0)
+        return _ratio(timing.ratio)
+
+    columns = [
+        ARTIFACT,
+        ArtifactColumn("call_s", point, cell=cell(lambda t, row: call_s(t))),
+        ArtifactColumn("ratio", "ratio", is_text=True, cell=cell(ratio)),
+        ArtifactColumn(
+            "verdict", "verdict", is_text=True, cell=cell(lambda t, row: _verdict(t.ratio))
+        ),
+    ]
+    if summary.batch_of(point) == 1:
+        columns.append(
+            ArtifactColumn(
+                "percentiles",
+                "percentiles",
+                is_text=True,
+                cell=cell(lambda t, row: _percentiles(t)),
+            )
+        )
+    else:
+        columns += [
+            ArtifactColumn("samples_per_s", "samples/s", cell=cell(lambda t, r: samples_per_s(t))),
+            ArtifactColumn(
+                "all_samples_s",
+                _all_samples(summary),
+                cell=cell(lambda t, row: seconds_cell((row.samples or 0) / t.samples_per_s)),
+            ),
+        ]
+    timings = [row.timings[point] for row in summary.rows if point in row.timings]
+    if any(timing.roofline_share is not None for timing in timings):
+        columns.append(
+            ArtifactColumn("of_ceiling", "of ceiling", cell=cell(lambda t, r: roofline_share(t)))
+        )
+    if any(timing.joules_per_sample is not None for timing in timings):
+        columns.append(
+            ArtifactColumn(
+                "joules_per_sample",
+                "energy a sample",
+                cell=cell(lambda t, row: joules_per_sample(t)),
+            )
+        )
+    return table_of(Kind.SPEED, f"Speed, {point}", columns, rows, point)
+
+
+def _ratio(ratio: Ratio | None) -> Cell:
+    return Cell(formatting.interval(ratio), ratio.value if ratio else None)
+
+
+def _verdict(ratio: Ratio | None) -> Cell:
+    if ratio is None:
+        return Cell("")
+    return Cell(ratio.verdict, ratio.verdict, _STYLES.get(ratio.direction, Style.PLAIN))
+
+
+def _percentiles(timing: Timing) -> Cell:
+    texts = [f"{name} {formatting.seconds(s)}" for name, s in timing.percentiles_s.items()]
+    return text_cell(" / ".join(texts))
+
+
+def _all_samples(summary: Summary) -> str:
+    counts = {row.samples for row in summary.rows if row.samples}
+    return f"{counts.pop():,} samples" if len(counts) == 1 else "all samples"
+
+
+def sweep_points(row: ArtifactResult, summary: Summary) -> dict[int, str]:
+    """The kinds of calls without pauses and from host to host, by the samples in a call."""
+    batches = {summary.batch_of(point): point for point in row.timings}
+    return {batch: f"batch {batch}" for batch in sorted(batches) if f"batch {batch}" in row.timings}
+
+
+def sweep_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:
+    """The throughput of growing batches."""
+
+    def throughput(row: ArtifactResult) -> Cell:
+        rates = {
+            batch: row.timings[point].samples_per_s
+            for batch, point in sweep_points(row, summary).items()
+        }
+        text = "  ".join(f"{batch}: {rate:,.0f}" for batch, rate in rates.items())
+        return Cell(text, max(rates.values(), default=None))
+
+    columns = [
+        ARTIFACT,
+        ArtifactColumn(
+            "best_batch", "best batch", cell=lambda r: Cell(str(r.best_batch or "-"), r.best_batch)
+        ),
+        ArtifactColumn("samples_per_s", "samples/s by batch", is_text=True, cell=throughput),
+        ArtifactColumn(
+            "sweep_ended", "ended since", is_text=True, cell=lambda row: text_cell(row.sweep_ended)
+        ),
+    ]
+    return table_of(Kind.SWEEP, SWEEP_CAPTION, columns, rows)

@@ -1,0 +1,153 @@
+"""A table of a report, before it is drawn: columns with keys, cells with value, text and style.
+
+What a report decides by are keys, kinds, values and styles. Texts are for the reader alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from ..results import formatting
+from ..results.summary import ArtifactResult
+
+
+class Style(Enum):
+    """What a cell tells at a glance, where the output has colours."""
+
+    PLAIN = auto()
+    GOOD = auto()
+    CAUTION = auto()
+    BAD = auto()
+
+
+class Kind(Enum):
+    """What a table is about."""
+
+    SPEED = auto()
+    SWEEP = auto()
+    DEVICE_TIME = auto()
+    COST = auto()
+    AGREEMENT = auto()
+    DIFFERING = auto()
+    GROWTH = auto()
+    RUNTIMES = auto()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure.
+
+    Attributes:
+        text: for the reader.
+        value: for programs, and what a table sorts by: seconds, bytes, joules, shares in 0..1 and
+            counts, or a text; None where nothing was measured.
+        style: of the text.
+    """
+
+    text: str
+    value: float | str | None = None
+    style: Style = Style.PLAIN
+
+    @property
+    def number(self) -> float | None:
+        """The value, if it is a number."""
+        return self.value if isinstance(self.value, int | float) else None
+
+
+EMPTY = Cell("-")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        key: what programs know it by.
+        title: for the reader.
+        is_text: whether it holds words, which stand on the left.
+    """
+
+    key: str
+    title: str
+    is_text: bool = False
+
+
+@dataclass(frozen=True)
+class ArtifactColumn(Column):
+    """A column of a table with an artifact in each row, and how its cells are made."""
+
+    cell: Callable[[ArtifactResult], Cell] = lambda row: EMPTY
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        kind: what it is about.
+        caption: for the reader, where the output names its tables.
+        columns: in their order.
+        rows: each with a cell for each column.
+        point: the calls that it is of; None for what is not of one kind of calls.
+    """
+
+    kind: Kind
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    point: str | None = None
+
+    @property
+    def titles(self) -> list[str]:
+        """The titles of the columns."""
+        return [column.title for column in self.columns]
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """The texts of the cells."""
+        return [[cell.text for cell in row] for row in self.rows]
+
+    def without_empty_columns(self) -> Table:
+        """The table without columns in which nothing was measured."""
+        kept = [
+            index
+            for index in range(len(self.columns))
+            if any(row[index].value is not None for row in self.rows)
+        ]
+        columns = [self.columns[index] for index in kept]
+        rows = [[row[index] for index in kept] for row in self.rows]
+        return replace(self, columns=columns, rows=rows)
+
+
+def table_of(
+    kind: Kind,
+    caption: str,
+    columns: Sequence[ArtifactColumn],
+    rows: Sequence[ArtifactResult],
+    point: str | None = None,
+) -> Table:
+    """A table with an artifact in each row."""
+    cells = [[column.cell(row) for column in columns] for row in rows]
+    return Table(kind, caption, columns, cells, point)
+
+
+def text_cell(text: str | None) -> Cell:
+    """Words; empty where there are none."""
+    return Cell(text, text) if text else EMPTY
+
+
+def seconds_cell(value: float | None) -> Cell:
+    """A time in seconds."""
+    return Cell(formatting.seconds(value), value)
+
+
+def bytes_cell(value: int | None) -> Cell:
+    """A size in bytes."""
+    return Cell(formatting.mebibytes(value), value)
+
+
+ARTIFACT = ArtifactColumn(
+    "artifact", "artifact", is_text=True, cell=lambda row: Cell(row.artifact, row.artifact)
+)
