@@ -26,7 +26,7 @@ import numpy as np
 from .artifacts.artifact import Artifact, open_artifact
 from .artifacts.integrity import check_files
 from .errors import ArtifactError, InputError, UsageError
-from .gating.evaluation import GateResult
+from .gating.result import GateResult
 from .measure import devices
 from .outcome import Failure, Outcome
 from .parity.comparing import compare as compare_outputs

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
 
     from .api import LoadedModel
-    from .gating.evaluation import Check, GateResult, Verdict
+    from .gating.result import Check, GateResult, Verdict
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -135,12 +135,12 @@ class _Gate:
                 raise self._error
         assert self.result
         self.failures = self.result.failures
-        return [c for c in self.result.checks if c.artifact == artifact and c.kind == kind]
+        return [c for c in self.result.checks if c.artifact == artifact and c.kind.group == kind]
 
     def _labels(self) -> list[str]:
         """Labels of the artifacts that there are and that the baseline has."""
         from .cli.planning import plan_of
-        from .gating.baseline import read_baseline
+        from .gating.baseline_file import read_baseline
 
         try:
             there = [label for label, _ in plan_of(self.options).artifacts]
@@ -190,13 +190,13 @@ class _Artifacts(pytest.Collector):
 
     def collect(self) -> list[pytest.Item]:
         """A test for each artifact and each kind of check."""
-        from .gating.margins import DEFAULTS
+        from .gating.result import CheckKind
 
         artifacts = [_Artifact.from_parent(self, name=name) for name in self._gate.names]
         return [
             _CheckItem.from_parent(artifact, name=kind, gate=self._gate)
             for artifact in artifacts
-            for kind in ("outcome", *DEFAULTS)
+            for kind in dict.fromkeys(kind.group for kind in CheckKind)
         ]
 
 
@@ -217,7 +217,7 @@ class _CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail or skip as the gate judged."""
-        from .gating.evaluation import Verdict
+        from .gating.result import Verdict
 
         assert self.parent
         checks = self._gate.checks(self.parent.name, self.name)

@@ -18,11 +18,13 @@ from ..artifacts.discovery import find
 from ..errors import ArtifactError, MeasurementError, UsageError
 from ..exit_status import FAILED, INTERRUPTED, NOT_SURE, OK
 from ..gating import report
-from ..gating.baseline import Baseline, read_baseline
-from ..gating.evaluation import GateInput, GateResult, Verdict, evaluate, gate_input, new_baseline
-from ..gating.margins import DEFAULTS, MEANING, Margins, check_margin
+from ..gating.baseline import Baseline
+from ..gating.baseline_file import read_baseline, render_baseline
+from ..gating.evaluation import evaluate, new_baseline
+from ..gating.gate_input import GateInput, gate_input
+from ..gating.margins import DEFAULTS, MEANING, check_margin
+from ..gating.result import GateResult, Verdict
 from ..measure.plan import Plan
-from ..outcome import Outcome
 from ..records.store import Record, Store, read_records
 from . import run as run_command
 
@@ -30,8 +32,6 @@ from . import run as run_command
 _BUDGET_S = 300.0
 # A difference as large as the margin shows surely when the interval is half as wide to a side.
 _RESOLVE_SHARE = 0.5
-# What has outputs and times that later runs can be held against.
-_RAN = (Outcome.OK, Outcome.PARITY_FAIL)
 
 # Measures the plan that options make, altered by a function.
 Measure = Callable[[argparse.Namespace, Callable[[Plan], Plan]], Store]
@@ -130,13 +130,7 @@ def _measure_and_say(options: argparse.Namespace, alter: Callable[[Plan], Plan])
 
 def _accepted(result: GateResult, *, first: bool) -> int:
     """The exit status of an update: that an artifact no longer runs is seldom meant."""
-    failed = [
-        check
-        for check in result.checks
-        if check.name == "outcome"
-        and check.figure not in ("ok", "missing")
-        and (first or check.verdict == Verdict.FAILED)
-    ]
+    failed = result.failed_to_run(also_as_before=first)
     for check in failed:
         print(
             f"*** {check.artifact} did not run to its end, which the baseline takes as it is: "
@@ -189,17 +183,17 @@ def judged(
         )
     baseline = before
     if options.update:
-        if not any(entry.outcome in _RAN for entry in found.entries.values()):
+        if not any(entry.outcome.was_measured for entry in found.entries.values()):
             label, entry = next(iter(found.entries.items()))
             raise MeasurementError(
                 f"nothing ran to its end, so that the baseline is left as it is; {label}: "
                 f"{entry.outcome}, {entry.reason}"
             )
         baseline = new_baseline(found, before)
-        _write(options.baseline, baseline.render(), "baseline")
+        _write(options.baseline, render_baseline(baseline), "baseline")
     assert baseline
     result = evaluate(
-        replace(found, unread=_unread(options.artifacts, before, found)),
+        replace(found, unreadable=_unread(options.artifacts, before, found)),
         before or baseline,
         margins,
     )
@@ -247,10 +241,7 @@ def _with_end(
     """The options, with an end of the run that lets latency be judged, unless they have one."""
     if not options.against or options.budget or options.resolve or options.protocol != "quick":
         return options
-    common: Mapping[str, str] = baseline.margins if baseline else {}
-    layers = [{}, *(baseline.own_margins.values() if baseline else ())]
-    own = [Margins.of(common, layer, margins) for layer in layers]
-    shares = [one.latency for one in own if "latency" not in one.off and one.latency > 0]
+    shares = (baseline or Baseline({})).latency_margins(margins)
     values = vars(options) | {"budget": _BUDGET_S}
     if shares:
         values["resolve"] = min(_RESOLVE_SHARE * min(shares), 0.5)

@@ -44,7 +44,7 @@ class Margins:
     off: frozenset[str]
 
     @classmethod
-    def of(cls, *layers: Mapping[str, str]) -> Margins:
+    def from_texts(cls, *layers: Mapping[str, str]) -> Margins:
         """The margins that texts mean, later ones before earlier ones.
 
         Raises:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from dataclasses import asdict
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .evaluation import Check, GateResult, Verdict
+from .result import (
+    AccuracyFigures,
+    ArtifactState,
+    Check,
+    CheckKind,
+    Figures,
+    GateResult,
+    GrowthFigures,
+    LatencyFigures,
+    OutcomeFigures,
+    ParityFigures,
+    Verdict,
+    count_verdicts,
+)
 
 _STYLES = {
     Verdict.PASSED: "green",
@@ -24,17 +37,19 @@ _MARKS = {
     Verdict.NOT_SURE: "?",
     Verdict.NOT_JUDGED: "",
 }
+# What a table shows of a check that was judged without figures.
+_WITHOUT_FIGURES = {
+    CheckKind.INPUTS: "others",
+    CheckKind.ACCURACY: "unknown",
+    CheckKind.LATENCY: "?",
+}
 # Failures first; what passed needs no words.
 _TOLD = (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED)
 
 
 def headline(result: GateResult) -> str:
     """The whole result in a line."""
-    counts = [
-        f"{sum(check.verdict == verdict for check in result.checks)} {verdict}"
-        for verdict in Verdict
-        if any(check.verdict == verdict for check in result.checks)
-    ]
+    counts = [f"{count} {verdict}" for verdict, count in count_verdicts(result.checks).items()]
     return f"Gate {result.verdict}: {', '.join(counts) or 'nothing to judge'}"
 
 
@@ -68,10 +83,23 @@ def as_json(result: GateResult) -> dict[str, Any]:
     """A result as JSON takes it."""
     return {
         "verdict": result.verdict,
-        "checks": [asdict(check) for check in result.checks],
+        "checks": [
+            {
+                "artifact": check.artifact,
+                "kind": check.kind,
+                "workload": check.workload,
+                "name": check.name,
+                "verdict": check.verdict,
+                "figure": figure(check),
+                "detail": check.detail,
+                "remedy": check.remedy,
+                "measured": check.measured,
+            }
+            for check in result.checks
+        ],
         "what_to_do": result.remedies,
         "notices": list(result.notices),
-        "setup": dict(result.setup),
+        "setup": msgspec.to_builtins(result.setup),
     }
 
 
@@ -97,11 +125,11 @@ def as_markdown(result: GateResult) -> str:
         lines += ["", "What to do:", ""]
         lines += [f"- {_escaped(remedy)}" for remedy in result.remedies]
     setup = result.setup
-    if setup:
+    if setup.processor:
         lines += [
             "",
-            f"Measured on {setup['processor']}, {setup.get('card') or setup['device']} with "
-            f"{setup['threads']} threads. "
+            f"Measured on {setup.processor}, {setup.card or setup.device} with "
+            f"{setup.threads} threads. "
             "x: time over the former artifact's, measured in turn, with its 95 % interval.",
         ]
     return "\n".join(lines).rstrip() + "\n"
@@ -137,18 +165,52 @@ def as_junit(result: GateResult) -> str:
 
 
 def _grid(result: GateResult) -> tuple[list[str], list[tuple[str, list[Check | None]]]]:
-    """The kinds of checks, and for each artifact its checks in that order."""
-    names = list(dict.fromkeys(check.name for check in result.checks))
-    by_artifact: dict[str, dict[str, Check]] = {}
+    """The names of the columns, and for each artifact its checks in that order."""
+    columns = {(check.kind, check.workload): check.name for check in result.checks}
+    by_artifact: dict[str, dict[tuple[CheckKind, str | None], Check]] = {}
     for check in result.checks:
-        by_artifact.setdefault(check.artifact, {})[check.name] = check
-    return names, [
-        (artifact, [own.get(name) for name in names]) for artifact, own in by_artifact.items()
+        by_artifact.setdefault(check.artifact, {})[check.kind, check.workload] = check
+    return list(columns.values()), [
+        (artifact, [checks.get(column) for column in columns])
+        for artifact, checks in by_artifact.items()
     ]
 
 
 def _cell(check: Check | None) -> str:
-    return f"{_MARKS[check.verdict]} {check.figure}".strip() if check else ""
+    return f"{_MARKS[check.verdict]} {figure(check)}".strip() if check else ""
+
+
+def figure(check: Check) -> str:
+    """The finding in a few characters, for a table."""
+    if check.verdict == Verdict.NOT_JUDGED:
+        return "-"
+    if check.figures is None:
+        return _WITHOUT_FIGURES[check.kind]
+    return _figure(check.figures)
+
+
+def _figure(figures: Figures) -> str:
+    match figures:
+        case OutcomeFigures(state=ArtifactState.MISSING):
+            return "missing"
+        case OutcomeFigures(state=ArtifactState.UNREADABLE):
+            return "unread"
+        case OutcomeFigures(state=ArtifactState.MEASURED):
+            return "ok"
+        case OutcomeFigures(outcome=outcome, as_before=as_before):
+            return f"{outcome}, as before" if as_before else str(outcome)
+        case ParityFigures(difference=None):
+            return "differs"
+        case ParityFigures(difference=difference):
+            return f"{difference:.1e}"
+        case AccuracyFigures():
+            return f"{figures.difference:+.2%} [{figures.low:+.2%}, {figures.high:+.2%}]"
+        case LatencyFigures(low=None):
+            return f"x {figures.ratio:.2f}"
+        case LatencyFigures():
+            return f"x {figures.ratio:.2f} [{figures.low:.2f}, {figures.high:.2f}]"
+        case GrowthFigures():
+            return f"{figures.growth:+.1%}"
 
 
 def _told(result: GateResult) -> list[Check]:

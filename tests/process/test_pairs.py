@@ -3,7 +3,8 @@
 import pytest
 from test_summary import RUN, outcome, whole
 
-from infer.gating.evaluation import gate_input
+from infer.gating.gate_input import gate_input
+from infer.gating.setup import Setup
 from infer.results.summarizing import summarize
 
 # Four generations; the former ones are slower and faster than their successors.
@@ -53,17 +54,17 @@ def test_what_a_gate_knows_of_a_run():
     assert list(found.entries) == ["a", "b", "c"]
     assert list(found.entries["a"].call_s) == ["batch 32", "batch 1"]
     assert found.entries["a"].inputs == "i"
-    assert found.pairs["a"].former.call_s["batch 32"] == pytest.approx(2.1)
-    assert found.pairs["a"].ratios["batch 32"].value == pytest.approx(0.5, rel=0.01)
-    assert found.pairs["a"].difference == 0.25
-    assert found.setup == {"device": "cpu", "threads": 2, "batch": 32, "processor": "Made up 3000"}
+    assert found.former["a"].former.call_s["batch 32"] == pytest.approx(2.1)
+    assert found.former["a"].ratios["batch 32"].value == pytest.approx(0.5, rel=0.01)
+    assert found.former["a"].difference == 0.25
+    assert found.setup == Setup(device="cpu", threads=2, batch=32, processor="Made up 3000")
 
 
 def test_a_former_artifact_that_failed_is_no_reference():
     failed = [*records(), outcome("a (former)", "crash", "killed")]
     assert summarize(failed).speed_references["a"] == "a"
-    pair = gate_input(failed).pairs["a"]
+    pair = gate_input(failed).former["a"]
     assert pair.former is None
     assert pair.ratios == {}
     assert "killed" in pair.reason
-    assert gate_input(failed).pairs["b"].ratios
+    assert gate_input(failed).former["b"].ratios

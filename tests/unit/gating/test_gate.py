@@ -8,23 +8,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
+from msgspec import structs
 from scipy.optimize import minimize_scalar
 
 from infer.cli.gate import match_former
 from infer.errors import BaselineError, UsageError
 from infer.gating import report
-from infer.gating.baseline import Baseline, BaselineEntry, read_baseline
-from infer.gating.evaluation import FormerComparison, GateInput, Verdict, evaluate, new_baseline
+from infer.gating.baseline import Baseline, BaselineEntry
+from infer.gating.baseline_file import read_baseline, render_baseline, schema
+from infer.gating.evaluation import evaluate, new_baseline
+from infer.gating.gate_input import FormerComparison, GateInput
 from infer.gating.margins import DEFAULTS, Margins, check_margin
+from infer.gating.result import CheckKind, Verdict
+from infer.gating.setup import Setup
+from infer.outcome import Outcome
 from infer.parity import predictions
 from infer.stats.accuracy import paired_difference
 from infer.stats.ratios import Ratio
 
 MIB = 2**20
 RIGHT = np.arange(1000) % 20 != 0  # 95 % of them
-SETUP = {"device": "cpu", "threads": 2, "batch": 8, "processor": "Made up 3000"}
+SETUP = Setup(device="cpu", threads=2, batch=8, processor="Made up 3000")
 GOOD = BaselineEntry(
-    outcome="ok",
+    outcome=Outcome.OK,
     format="onnx",
     sha256="a" * 64,
     inputs="i" * 64,
@@ -57,7 +64,7 @@ def verdicts(now, *, baseline=BASELINE, pair=None, margins=None, label="m", **fo
     return {check.name: check for check in result.checks}
 
 
-ON_CARD = SETUP | {"device": "cuda", "card": "NVIDIA Made Up 9000"}
+ON_CARD = structs.replace(SETUP, device="cuda", card="NVIDIA Made Up 9000")
 CARD_GOOD = replace(GOOD, gpu_memory=500 * MIB, gpu_memory_by="process")
 
 
@@ -71,14 +78,16 @@ CARD_GOOD = replace(GOOD, gpu_memory=500 * MIB, gpu_memory_by="process")
         ({"gpu_memory_by": "card"}, {}, "not judged", "told by the card here, and was by the proc"),
     ],
 )
-def test_memory_of_a_card_is_compared_with_what_was_told_alike(changes, setup, verdict, said):
-    written = Baseline({"m": CARD_GOOD}, ON_CARD)
-    again = BaselineEntry.of(json.loads(json.dumps(written.artifacts["m"].to_json())))
+def test_memory_of_a_card_is_compared_with_what_was_told_alike(
+    tmp_path, changes, setup, verdict, said
+):
+    path = tmp_path / "baseline.json"
+    path.write_text(render_baseline(Baseline({"m": CARD_GOOD}, ON_CARD)))
 
     found = verdicts(
         replace(CARD_GOOD, **changes),
-        baseline=Baseline({"m": again}, ON_CARD),
-        setup=ON_CARD | setup,
+        baseline=read_baseline(path),
+        setup=structs.replace(ON_CARD, **setup),
     )["GPU memory"]
 
     assert found.verdict == verdict
@@ -134,7 +143,7 @@ def test_a_strict_gate_does_not_pass_where_something_cannot_be_judged():
 
 
 def test_what_is_no_artifact_is_not_missing():
-    found = GateInput({}, setup=SETUP, unread={"m": "m: it is empty"})
+    found = GateInput({}, setup=SETUP, unreadable={"m": "m: it is empty"})
     (check,) = evaluate(found, BASELINE).checks
     assert (check.verdict, check.detail) == ("failed", "m: it is empty")
 
@@ -226,8 +235,8 @@ def test_accuracy_needs_the_same_inputs_and_labels():
 def test_parity_is_held_to_the_tolerance_and_to_what_it_was():
     assert verdicts(replace(GOOD, difference=2e-4))["parity"].verdict == "failed"
     # One that always differed may differ as much again, but no more.
-    loose = Baseline({"m": replace(GOOD, difference=0.05, outcome="parity_fail")}, SETUP)
-    same = replace(GOOD, difference=0.05, outcome="parity_fail")
+    loose = Baseline({"m": replace(GOOD, difference=0.05, outcome=Outcome.PARITY_FAIL)}, SETUP)
+    same = replace(GOOD, difference=0.05, outcome=Outcome.PARITY_FAIL)
     assert verdicts(same, baseline=loose)["parity"].verdict == "passed"
     assert verdicts(same, baseline=loose)["outcome"].verdict == "passed"
     more = replace(same, difference=0.06)
@@ -253,12 +262,12 @@ def test_parity_of_one_artifact_alone_is_held_to_the_outputs_of_the_baseline():
 def test_parity_with_the_former_artifact_takes_all_samples():
     pair = replace(beside(0.9, 1.0, 1.05), difference=0.5)
     assert verdicts(GOOD, pair=pair)["parity"].verdict == "failed"
-    reshaped = replace(beside(0.9, 1.0, 1.05), comparison="'y' has another shape")
+    reshaped = replace(beside(0.9, 1.0, 1.05), incomparable="'y' has another shape")
     assert "another shape" in verdicts(GOOD, pair=reshaped)["parity"].detail
 
 
 def test_a_new_failure_fails_and_an_old_one_does_not():
-    crashed = BaselineEntry("crash", "the process was killed")
+    crashed = BaselineEntry(Outcome.CRASH, "the process was killed")
     found = verdicts(crashed, commands={"m": "exportbench run m"})
     assert list(found) == ["outcome"]
     assert found["outcome"].verdict == "failed"
@@ -283,12 +292,14 @@ def test_memory_and_size():
     small = Baseline({"m": replace(GOOD, memory=4 * MIB)}, SETUP)
     noisy = verdicts(replace(GOOD, memory=12 * MIB), baseline=small)
     assert noisy["memory"].verdict == "passed"
-    elsewhere = verdicts(replace(GOOD, memory=500 * MIB), setup=SETUP | {"threads": 64})
+    elsewhere = verdicts(replace(GOOD, memory=500 * MIB), setup=structs.replace(SETUP, threads=64))
     assert elsewhere["memory"].verdict == "not judged"
     assert "threads 2" in elsewhere["memory"].detail
     # Beside the former artifact it is that one's memory that counts.
     pair = beside(0.9, 1.0, 1.05, memory=480 * MIB)
-    grown = verdicts(replace(GOOD, memory=500 * MIB), setup=SETUP | {"threads": 64}, pair=pair)
+    grown = verdicts(
+        replace(GOOD, memory=500 * MIB), setup=structs.replace(SETUP, threads=64), pair=pair
+    )
     assert grown["memory"].verdict == "passed"
     assert verdicts(replace(GOOD, bytes=1051))["size"].verdict == "failed"
     assert verdicts(replace(GOOD, bytes=1050))["size"].verdict == "passed"
@@ -324,9 +335,11 @@ def test_a_margin_that_is_none_is_refused_by_name(name, text):
 
 
 def test_margins_as_they_are_written():
-    margins = Margins.of({"latency": "7%", "parity": "1e-3"}, {"size": "0.5", "memory": "150%"})
+    margins = Margins.from_texts(
+        {"latency": "7%", "parity": "1e-3"}, {"size": "0.5", "memory": "150%"}
+    )
     assert (margins.latency, margins.parity, margins.size, margins.memory) == (0.07, 1e-3, 0.5, 1.5)
-    assert Margins.of(dict.fromkeys(DEFAULTS, "off")).off == set(DEFAULTS)
+    assert Margins.from_texts(dict.fromkeys(DEFAULTS, "off")).off == set(DEFAULTS)
 
 
 def test_the_former_artifact_that_is_not_the_baselines_is_told():
@@ -393,11 +406,13 @@ def test_no_difference_at_all_still_has_an_interval():
 
 
 def test_a_baseline_is_read_as_it_was_written(tmp_path):
-    before = Baseline({"m": GOOD, "bad": BaselineEntry("crash", "killed")}, SETUP, {"size": "9%"})
+    before = Baseline(
+        {"m": GOOD, "bad": BaselineEntry(Outcome.CRASH, "killed")}, SETUP, {"size": "9%"}
+    )
     path = tmp_path / "baseline.json"
-    path.write_text(before.render())
+    path.write_text(render_baseline(before))
     after = read_baseline(path)
-    assert after.render() == before.render()
+    assert render_baseline(after) == render_baseline(before)
     assert after.artifacts["bad"] == BaselineEntry(
         "crash"
     )  # reasons name folders, and are not kept
@@ -406,9 +421,9 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path):
 
 
 def test_a_baseline_is_small_and_few_lines_change(tmp_path):
-    text = Baseline({"m": GOOD}, SETUP).render()
+    text = render_baseline(Baseline({"m": GOOD}, SETUP))
     assert len(text) < 2000
-    other = Baseline({"m": replace(GOOD, correct=wrong(1), bytes=1001)}, SETUP).render()
+    other = render_baseline(Baseline({"m": replace(GOOD, correct=wrong(1), bytes=1001)}, SETUP))
     pairs = zip(text.splitlines(), other.splitlines(), strict=True)
     assert sum(a != b for a, b in pairs) == 3  # bytes, accuracy, the first 256 samples
 
@@ -416,7 +431,7 @@ def test_a_baseline_is_small_and_few_lines_change(tmp_path):
 def test_updating_keeps_the_margins_that_were_written_by_hand():
     before = Baseline({"m": GOOD, "gone": GOOD}, SETUP, {"size": "9%"}, {"m": {"size": "1%"}})
     after = new_baseline(GateInput({"m": replace(GOOD, bytes=5)}, setup=SETUP), before)
-    assert json.loads(after.render())["artifacts"]["m"]["margins"] == {"size": "1%"}
+    assert json.loads(render_baseline(after))["artifacts"]["m"]["margins"] == {"size": "1%"}
     assert after.margins == {"size": "9%"}
     assert list(after.artifacts) == ["m"]
 
@@ -458,6 +473,35 @@ def test_a_damaged_baseline_is_one_line(tmp_path, text, what):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"bytes": "many"}, r"m: bytes: expected .*`str`"),
+        ({"bytes": -1}, "m: bytes: "),
+        ({"outcome": "fine"}, "m: outcome: .*'fine'"),
+        ({"call_s": {"batch 1": "soon"}}, "m: call_s"),
+        ({"parity": {"tolerance": []}}, "m: parity.tolerance: "),
+        ({"margin": {"size": "1%"}}, "m: there is no field 'margin'"),
+        ({"accuracy": {"samples": 9, "correct": ["xy"]}}, "m: accuracy: "),
+    ],
+    ids=str,
+)
+def test_a_damaged_entry_is_named_with_its_field(tmp_path, change, what):
+    path = tmp_path / "baseline.json"
+    value = json.loads(render_baseline(BASELINE))
+    value["artifacts"]["m"] |= change
+    path.write_text(json.dumps(value))
+    with pytest.raises(BaselineError, match=what) as error:
+        read_baseline(path)
+    assert "\n" not in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_the_schema_in_the_docs_is_that_of_the_types():
+    written = (ROOT / "docs" / "baseline.schema.json").read_text()
+    assert json.loads(written) == schema(), f"write it anew: {json.dumps(schema(), indent=2)}"
+
+
 # What was answered
 
 
@@ -491,7 +535,7 @@ def bad_result():
         {
             "a|b": replace(GOOD, bytes=2000),
             "m": GOOD,
-            "x": BaselineEntry("crash", "killed\x1b <now>"),
+            "x": BaselineEntry(Outcome.CRASH, "killed\x1b <now>"),
         },
         {"m": beside(1.05, 1.08, 1.12)},
         SETUP,
@@ -520,6 +564,35 @@ def test_the_junit_file_counts_what_it_holds():
     assert int(suite.get("skipped")) == len(root.findall(".//skipped"))
     failure = next(c for c in cases if c.get("classname") == "x").find("failure")
     assert "killed" in failure.get("message")
+
+
+def test_programs_get_the_kind_and_the_figures_of_each_check():
+    checks = report.as_json(bad_result())["checks"]
+    latency = next(c for c in checks if c["artifact"] == "m" and c["kind"] == "latency")
+    assert (latency["workload"], latency["name"]) == ("batch 8", "latency, batch 8")
+    assert latency["measured"]["ratio"] == 1.08
+    assert latency["figure"] == "x 1.08 [1.05, 1.12]"
+    crashed = next(c for c in checks if c["artifact"] == "x")
+    assert crashed["measured"] == {"state": "failed", "outcome": "crash", "as_before": False}
+    assert {c["kind"] for c in checks} <= set(CheckKind)
+
+
+def test_what_failed_to_run_is_told_by_its_state_not_by_a_text(monkeypatch):
+    monkeypatch.setattr(report, "figure", lambda check: "whatever")
+    crashed = BaselineEntry(Outcome.CRASH)
+    run = GateInput({"x": crashed, "old": crashed, "m": GOOD}, setup=SETUP, unreadable={"u": "no"})
+    before = Baseline({"x": GOOD, "old": crashed, "gone": GOOD, "u": GOOD, "m": GOOD}, SETUP)
+    result = evaluate(run, before)
+    failed = [check.artifact for check in result.failed_to_run(also_as_before=False)]
+    assert failed == ["x", "u"]
+    failed = [check.artifact for check in result.failed_to_run(also_as_before=True)]
+    assert failed == ["x", "old", "u"]
+
+
+def test_kinds_are_tested_with_the_outcome_or_with_their_margin():
+    assert list(dict.fromkeys(kind.group for kind in CheckKind)) == ["outcome", *DEFAULTS]
+    assert CheckKind.GPU_MEMORY.group == "memory"
+    assert CheckKind.INPUTS.group == "outcome"
 
 
 def test_the_worst_check_is_the_judgement():

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from runs import outcomes_of
 
-from infer.gating.evaluation import gate_input
+from infer.gating.gate_input import gate_input
 from infer.measure.plan import Plan
 from infer.measure.session import Run
 from infer.records.protocol import Protocol

@@ -15,7 +15,7 @@ from rich.console import Console
 import infer
 from infer.cli import doctor, main
 from infer.errors import UsageError
-from infer.gating.evaluation import gate_input
+from infer.gating.gate_input import gate_input
 from infer.measure import devices
 from infer.measure.devices import RuntimeEnvironment, choose, parse_device, visible
 from infer.outcome import Failure, Outcome
@@ -385,7 +385,7 @@ def test_a_run_on_a_card(driver, command, tmp_path):
         assert timing.joules_per_sample > 0.9 * 100 / timing.samples_per_s
         # Another card would be another measurement.
         assert f"--device cuda:{TWO}" in row.command
-    assert gate_input(run.records).setup["card"] == "NVIDIA Made Up 9000"
+    assert gate_input(run.records).setup.card == "NVIDIA Made Up 9000"
     _check_every_table(run, "on cuda, NVIDIA Made Up 9000")
     _check_it_is_one_machine_in_another_mood(run)
 

@@ -1,0 +1,232 @@
+"""The baseline file: JSON to be committed, with a version and a schema.
+
+docs/baseline.schema.json describes it; a test compares the two. Margins are written by hand and
+kept when the rest is written anew. Keys are sorted and figures rounded, so that a new file differs
+where something has changed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from ..errors import BaselineError
+from ..outcome import Outcome
+from ..parity import predictions
+from .baseline import Baseline, BaselineEntry
+from .margins import check_margin
+from .setup import Setup
+
+BASELINE_VERSION = 1
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class ParityFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """How far the outputs were from those of the run's reference."""
+
+    reference: str | None = None
+    largest_difference: float | None = None
+    tolerance: float | None = None
+    equal_labels: float | None = None
+
+
+class AccuracyFields(msgspec.Struct, forbid_unknown_fields=True):
+    """Which samples were right, in hexadecimal digits of four samples each, and their share."""
+
+    correct: list[str]
+    samples: Count
+    value: float | None = None
+
+
+class EntryFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """An artifact; what was not measured is left out."""
+
+    outcome: Outcome
+    accuracy: AccuracyFields | None = None
+    bytes: Count | None = None
+    call_s: dict[str, float] = {}
+    format: str | None = None
+    gpu_memory_by: str | None = None
+    gpu_memory_bytes: Count | None = None
+    inputs_sha256: str | None = None
+    margins: dict[str, str] = {}
+    memory_bytes: int | None = None
+    outputs: dict[str, list[str]] = {}
+    parity: ParityFields = msgspec.field(default_factory=ParityFields)
+    sha256: str | None = None
+    versions: dict[str, str] = {}
+    weights_sha256: str | None = None
+
+
+class BaselineFile(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole file: artifacts by label, margins by what is judged."""
+
+    baseline_version: int
+    artifacts: dict[str, EntryFields]
+    margins: dict[str, str] = {}
+    setup: Setup = Setup()
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the file."""
+    described: dict[str, Any] = msgspec.json.schema(BaselineFile)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def render_baseline(baseline: Baseline) -> str:
+    """The text of the file."""
+    entries = {label: _to_fields(entry) for label, entry in baseline.artifacts.items()}
+    for label, margins in baseline.artifact_margins.items():
+        if label in entries:
+            entries[label].margins = dict(margins)
+    file = BaselineFile(BASELINE_VERSION, entries, dict(baseline.margins), baseline.setup)
+    return (
+        json.dumps(msgspec.to_builtins(file), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    )
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline file.
+
+    Raises:
+        BaselineError: it is missing, no baseline, or of another version; one line with the file
+            and the field.
+    """
+    value = _read_json(path)
+    version = value.get("baseline_version") if isinstance(value, dict) else None
+    if version != BASELINE_VERSION:
+        raise BaselineError(
+            f"{path}: baseline version {version}, this program reads {BASELINE_VERSION}; "
+            "remove it and write it anew with --update"
+        )
+    # Entry by entry: errors of msgspec do not name the key of a dictionary.
+    listed = value.get("artifacts")
+    entries: dict[str, EntryFields] = {}
+    if isinstance(listed, dict):
+        for label, entry in listed.items():
+            entries[label] = _converted(path, label, entry, EntryFields)
+        value = value | {"artifacts": {}}
+    file = _converted(path, "", value, BaselineFile)
+    for label, margins in {"": file.margins, **{k: e.margins for k, e in entries.items()}}.items():
+        for name, text in margins.items():
+            try:
+                check_margin(name, text)
+            except ValueError as error:
+                of = f" of {label}" if label else ""
+                raise BaselineError(f"{path}: margins{of}: {error}") from None
+    return Baseline(
+        {label: _from_fields(path, label, fields) for label, fields in entries.items()},
+        file.setup,
+        file.margins,
+        {label: fields.margins for label, fields in entries.items() if fields.margins},
+    )
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BaselineError(f"{path}: there is no baseline yet; write it with --update") from None
+    except OSError as error:
+        raise BaselineError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise BaselineError(
+            f"{path}: not JSON ({error}); remove it and write it anew with --update"
+        ) from None
+
+
+def _converted(path: Path, label: str, value: Any, kind: type) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise _damaged(path, label, _explained(str(error))) from None
+
+
+def _explained(message: str) -> str:
+    """An error of msgspec with the field first: "bytes: expected `int | null`, got `str`"."""
+    what, _, where = message.partition(" - at `$")
+    field = where.rstrip("`").removeprefix(".")
+    if missing := re.fullmatch(r"Object missing required field `(.*)`", what):
+        what = f"'{missing[1]}' is missing"
+    elif unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what):
+        what = f"there is no field '{unknown[1]}'"
+    else:
+        what = what[0].lower() + what[1:]
+    return f"{field}: {what}" if field else what
+
+
+def _damaged(path: Path, label: str, what: str) -> BaselineError:
+    of = f"{label}: " if label else ""
+    return BaselineError(f"{path}: not a whole baseline ({of}{what}); take the committed one again")
+
+
+def _to_fields(entry: BaselineEntry) -> EntryFields:
+    accuracy = None
+    if entry.correct is not None:
+        accuracy = AccuracyFields(
+            correct=predictions.pack(entry.correct),
+            samples=len(entry.correct),
+            value=round(float(entry.correct.mean()), 6),
+        )
+    return EntryFields(
+        outcome=entry.outcome,
+        format=entry.format,
+        sha256=entry.sha256,
+        weights_sha256=entry.weights,
+        inputs_sha256=entry.inputs,
+        bytes=entry.bytes,
+        memory_bytes=entry.memory,
+        gpu_memory_bytes=entry.gpu_memory,
+        gpu_memory_by=entry.gpu_memory_by,
+        call_s={workload: _rounded(seconds) for workload, seconds in entry.call_s.items()},
+        parity=ParityFields(
+            reference=entry.reference,
+            largest_difference=None if entry.difference is None else _rounded(entry.difference),
+            tolerance=entry.tolerance,
+            equal_labels=entry.equal_labels,
+        ),
+        accuracy=accuracy,
+        outputs={name: list(lines) for name, lines in entry.probe.items()},
+        versions=dict(entry.versions),
+    )
+
+
+def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
+    correct = None
+    try:
+        if fields.accuracy is not None:
+            correct = predictions.unpack(fields.accuracy.correct, fields.accuracy.samples)
+    except ValueError as error:
+        raise _damaged(path, label, f"accuracy: {error}") from None
+    try:
+        predictions.probe_difference(fields.outputs, fields.outputs)  # that its lines are numbers
+    except ValueError as error:
+        raise _damaged(path, label, f"outputs: {error}") from None
+    return BaselineEntry(
+        outcome=fields.outcome,
+        format=fields.format,
+        sha256=fields.sha256,
+        weights=fields.weights_sha256,
+        inputs=fields.inputs_sha256,
+        bytes=fields.bytes,
+        memory=fields.memory_bytes,
+        gpu_memory=fields.gpu_memory_bytes,
+        gpu_memory_by=fields.gpu_memory_by,
+        call_s=fields.call_s,
+        reference=fields.parity.reference,
+        difference=fields.parity.largest_difference,
+        tolerance=fields.parity.tolerance,
+        equal_labels=fields.parity.equal_labels,
+        correct=correct,
+        probe=fields.outputs,
+        versions=fields.versions,
+    )
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")

@@ -1,0 +1,1 @@
+"""One check a file: `check(gate)` gives the checks of its kind for an artifact."""

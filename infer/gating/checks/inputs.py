@@ -1,0 +1,24 @@
+"""Whether the inputs are the baseline's: a ruined model must not pass unseen."""
+
+from __future__ import annotations
+
+from ..artifact_gate import ArtifactGate
+from ..result import Check, CheckKind, Verdict
+
+
+def check(gate: ArtifactGate) -> list[Check]:
+    """A failure if the inputs are others, and something is judged by them."""
+    needed = {CheckKind.PARITY, CheckKind.ACCURACY} - gate.margins.off
+    if not needed or gate.old is None or gate.old.inputs is None or gate.same_inputs:
+        return []
+    return [
+        gate.check(
+            CheckKind.INPUTS,
+            Verdict.FAILED,
+            "the inputs are not those of the baseline, so that outputs and answers cannot be "
+            "held against it",
+            "give the inputs that the baseline was written with; if these are meant, take them "
+            "into the baseline with --update; or judge neither with --margin parity=off "
+            "accuracy=off",
+        )
+    ]

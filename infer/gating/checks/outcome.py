@@ -1,0 +1,59 @@
+"""Whether an artifact still runs to its end."""
+
+from __future__ import annotations
+
+from ..artifact_gate import ArtifactGate
+from ..result import ArtifactState, Check, CheckKind, OutcomeFigures, Verdict
+
+
+def check(gate: ArtifactGate) -> list[Check]:
+    """A failure if it no longer runs, or fails in another way than it did."""
+    new, old = gate.new, gate.old
+    if new.outcome.was_measured:
+        recovered = old is not None and not old.outcome.was_measured
+        was = f"; it was {old.outcome} in the baseline" if old and recovered else ""
+        figures = OutcomeFigures(ArtifactState.MEASURED, new.outcome)
+        return [gate.check(CheckKind.OUTCOME, Verdict.PASSED, f"ran to the end{was}", "", figures)]
+    detail = f"{new.outcome}: {new.reason}"
+    if old and old.outcome == new.outcome:
+        figures = OutcomeFigures(ArtifactState.FAILED, new.outcome, as_before=True)
+        return [
+            gate.check(
+                CheckKind.OUTCOME, Verdict.PASSED, f"{detail}; as in the baseline", "", figures
+            )
+        ]
+    return [
+        gate.check(
+            CheckKind.OUTCOME,
+            Verdict.FAILED,
+            detail,
+            f"run it alone: {gate.run.commands.get(gate.label, '')}",
+            OutcomeFigures(ArtifactState.FAILED, new.outcome),
+        )
+    ]
+
+
+def missing(label: str, unreadable: str | None) -> Check:
+    """The check of an artifact of the baseline that this run has not.
+
+    Args:
+        label: the artifact's.
+        unreadable: what is wrong with the file or folder in its place, where there is one.
+    """
+    if unreadable:
+        return Check(
+            label,
+            CheckKind.OUTCOME,
+            Verdict.FAILED,
+            unreadable,
+            "export it again",
+            OutcomeFigures(ArtifactState.UNREADABLE),
+        )
+    return Check(
+        label,
+        CheckKind.OUTCOME,
+        Verdict.FAILED,
+        "it is in the baseline, but not among the artifacts of this run",
+        "export it again, or take it out of the baseline with --update",
+        OutcomeFigures(ArtifactState.MISSING),
+    )

@@ -1,0 +1,158 @@
+"""What a gate takes from the records of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..outcome import Outcome
+from ..parity import predictions
+from ..records.store import Record
+from ..results.summarizing import summarize
+from ..results.summary import ArtifactResult, Summary
+from ..stats.ratios import Ratio
+from .baseline import BaselineEntry
+from .setup import Setup
+
+
+@dataclass(frozen=True)
+class FormerComparison:
+    """An artifact beside its former version, measured in the same run.
+
+    Attributes:
+        former: the former artifact; None where it could not be measured.
+        reason: why it could not be measured.
+        ratios: of the times of a call, by workload.
+        difference: the largest of the outputs; None where they cannot be compared.
+        incomparable: why they cannot be compared.
+        path: of the former artifact.
+    """
+
+    former: BaselineEntry | None = None
+    reason: str = ""
+    ratios: Mapping[str, Ratio] = field(default_factory=dict)
+    difference: float | None = None
+    incomparable: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class GateInput:
+    """What a gate takes from a run.
+
+    Attributes:
+        entries: of each artifact that was measured or failed, by label; without the former ones.
+        former: by label, of those that were measured beside a former artifact.
+        setup: what was measured with.
+        commands: that measure an artifact alone, by label.
+        paths: of the artifacts, by label.
+        seconds: that the run took.
+        interrupted: whether it was cut off.
+        unreadable: by label of the baseline, what is wrong with the file or folder that is where
+            the artifact should be.
+    """
+
+    entries: Mapping[str, BaselineEntry]
+    former: Mapping[str, FormerComparison] = field(default_factory=dict)
+    setup: Setup = field(default_factory=Setup)
+    commands: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    interrupted: bool = False
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+
+def gate_input(records: list[Record]) -> GateInput:
+    """What the records of a run say to a gate."""
+    summary = summarize(records)
+    run = summary.run
+    former_labels: dict[str, str] = run.get("pairs", {})
+    latest = {
+        kind: {r["artifact"]: r for r in records if r["kind"] == kind}
+        for kind in ("artifact", "parity", "pair", "random")
+    }
+    # Without those that an interrupted run did not come to.
+    rows = {row.artifact: row for row in summary.rows if row.outcome in set(Outcome)}
+    drawn = next((record["sha256"] for record in latest["random"].values()), None)
+    entries = {
+        label: _entry(
+            row, summary, latest["artifact"][label], latest["parity"].get(label, {}), drawn
+        )
+        for label, row in rows.items()
+    }
+    return GateInput(
+        entries={
+            label: entry for label, entry in entries.items() if label not in former_labels.values()
+        },
+        former={
+            label: _former_comparison(rows, entries, label, other, latest["pair"].get(label, {}))
+            for label, other in former_labels.items()
+            if label in rows
+        },
+        setup=Setup(
+            device=run["device"],
+            threads=run["threads"],
+            batch=run["protocol"]["batch"],
+            processor=run["environment"]["processor"],
+            card=summary.card["name"] if summary.card else None,
+        ),
+        commands={label: row.command for label, row in rows.items()},
+        paths={label: row.path for label, row in rows.items()},
+        seconds=max((r.get("elapsed_s", 0.0) for r in records), default=0.0),
+        interrupted=summary.interrupted,
+    )
+
+
+def _entry(
+    row: ArtifactResult, summary: Summary, artifact: Record, parity: Record, drawn: str | None
+) -> BaselineEntry:
+    run, points = summary.run, summary.points
+    evaluation = (artifact.get("manifest") or {}).get("evaluation") or {}
+    correct = parity.get("correct")
+    return BaselineEntry(
+        outcome=Outcome(row.outcome),
+        reason=row.reason,
+        format=row.format,
+        sha256=artifact.get("sha256"),
+        weights=row.weights_sha256,
+        inputs=run["inputs_sha256"] or drawn or evaluation.get("sha256"),
+        bytes=row.bytes,
+        memory=row.runtime_rss_bytes,
+        gpu_memory=row.gpu_memory[0] if row.gpu_memory else None,
+        gpu_memory_by=row.gpu_memory[1] if row.gpu_memory else None,
+        call_s={
+            point: row.timings[point].call_s
+            for point in dict.fromkeys((*points, *row.timings))
+            if point in row.timings
+        },
+        reference=f"{row.anchor} on the CPU" if row.anchor else row.reference,
+        difference=row.largest_difference,
+        tolerance=parity.get("tolerance"),
+        equal_labels=row.equal_labels,
+        correct=predictions.unpack(correct, row.samples) if correct and row.samples else None,
+        probe=parity.get("probe", {}),
+        versions=row.versions or {},
+    )
+
+
+def _former_comparison(
+    rows: Mapping[str, ArtifactResult],
+    entries: Mapping[str, BaselineEntry],
+    label: str,
+    other: str,
+    compared: Record,
+) -> FormerComparison:
+    if other not in entries:
+        return FormerComparison(reason="the run was cut off")
+    former = entries[other]
+    if not former.outcome.was_measured:
+        return FormerComparison(
+            reason=f"{other}: {former.outcome}: {former.reason}", path=rows[other].path
+        )
+    return FormerComparison(
+        former=former,
+        ratios={p: t.ratio for p, t in rows[label].timings.items() if t.ratio},
+        difference=compared.get("largest_difference"),
+        incomparable=compared.get("reason", ""),
+        path=rows[other].path,
+    )
