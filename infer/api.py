@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from . import plugins
 from .artifacts.artifact import Artifact, open_artifact
 from .artifacts.integrity import check_files
 from .errors import ArtifactError, InputError, UsageError
@@ -33,7 +34,7 @@ from .parity.comparing import compare as compare_outputs
 from .records.protocol import DEFAULT_TIMEOUT_S
 from .results.summarizing import summarize
 from .results.summary import Summary
-from .runtimes.registry import RUNTIMES, runtimes_for
+from .runtimes.registry import runtimes_for
 from .sandbox import trust as trusting
 from .system import machine
 from .system.interpreters import parse_interpreters
@@ -177,8 +178,9 @@ def load(
         Failure: its runtime is not installed, or refuses it; or it can execute code and is
             not trusted.
     """
+    plugins.register()
     artifact = open_artifact(Path(path))
-    if artifact.format not in RUNTIMES:
+    if not runtimes_for(artifact.format):
         raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
     check_files(artifact)
     trusting.admit(artifact, trusting.read(trusting.from_python(trust), [artifact.label]))

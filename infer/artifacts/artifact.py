@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ArtifactError as ArtifactError
+from ..errors import ArtifactError
+from ..formats.detection import detect
 from .files import files_of
 from .manifest import MANIFEST, Manifest, _read_manifest
 
@@ -68,7 +69,5 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
         if not inside:
             raise ArtifactError(f"{path / MANIFEST}: the payload lies outside of its folder")
         return Artifact(label or path.name, path, manifest.format, payload, manifest)
-    from ..formats.detection import detect  # it needs the specs that are defined here
-
     format_name, payload = detect(path)
     return Artifact(label or path.name, path, format_name, payload)

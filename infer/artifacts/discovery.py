@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ArtifactError, DamagedError
-from ..formats.detection import detect
+from ..formats.detection import detect, is_artifact_folder
 from .manifest import MANIFEST
 
 
 def find(root: Path) -> Iterator[Path]:
-    """Artifact folders, SavedModels and files of known formats at or below a folder, in order."""
+    """Artifacts and payloads of known formats at or below a folder, in order."""
     if not root.is_dir():
         if root.exists():
             yield root
@@ -20,7 +20,7 @@ def find(root: Path) -> Iterator[Path]:
     for path, folders, files in os.walk(root):
         folder = Path(path)
         folders.sort()
-        if MANIFEST in files or {"saved_model.pb", "saved_model.pbtxt"} & set(files):
+        if MANIFEST in files or is_artifact_folder(set(files)):
             yield folder
             folders.clear()
             continue

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArtifactError as ArtifactError
+from ..formats.detection import companions, folder_files
 
 
 def files_of(payload: Path) -> list[Path]:
@@ -15,8 +15,6 @@ def files_of(payload: Path) -> list[Path]:
     Raises:
         ArtifactError: it is damaged, or names files outside of its folder.
     """
-    from ..formats.detection import companions, folder_files
-
     if payload.is_dir():
         return folder_files(payload)
     return [payload, *companions(payload)]

@@ -16,28 +16,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .. import plugins
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.discovery import find
 from ..artifacts.integrity import check_files
 from ..errors import ArtifactError
 from ..exit_status import NOT_MEASURED, OK
+from ..formats.registry import FORMATS, names_functions
 from ..measure import devices
 from ..outcome import Failure, Outcome
-from ..runtimes.registry import RUNTIMES, SERVING, WITH_SIGNATURES, runtimes_for
+from ..runtimes.registry import RUNTIMES, runtime_names, runtimes_for
 from ..sandbox import reader_process, trust
 from ..system import machine as environment
 from ..system import nvml
 from ..system.interpreters import versions
+from ..tensors.signature import SERVING
 from ..worker.client import WorkerProcess
 from . import trust_option
 from .console import emit
 
 _SOON = timedelta(days=30)
-# What docs.jax.dev promises for serialized functions, of which the file has no date.
-_SHELF_LIFE = {"jax-export": timedelta(days=182)}
 _TIMEOUT_S = 120.0
 _MEMORY_SHARE = 0.9
-_DOCUMENTED = [name for name in RUNTIMES if name != "fake"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
         raise ArtifactError(f"{folder}: no such folder")
     with tempfile.TemporaryDirectory(prefix="exportbench-") as scratch:
         card = _card()
-        runtimes = [runtime_state(name, Path(scratch), card) for name in _DOCUMENTED]
+        runtimes = [runtime_state(name, Path(scratch), card) for name in runtime_names()]
         able = {one.name for one in runtimes if one.versions and one.without_cuda is None}
         paths = list(find(folder))
         trusted = trust.read(options.trust, [path.name for path in paths])
@@ -132,6 +132,7 @@ def run(options: argparse.Namespace) -> int:
     value: dict[str, Any] = {
         "environment": environment.describe(),
         "runtimes": [asdict(one) for one in runtimes],
+        "plugins": [asdict(plugin) for plugin in plugins.register()],
         "artifacts": [asdict(one) for one in artifacts],
     }
     bad = any(one.outcome != Outcome.OK for one in artifacts)
@@ -223,7 +224,7 @@ def artifact_state(
 
 def _signature(artifact: Artifact) -> str | None:
     """A function to load an artifact for: any, where there are several."""
-    if artifact.manifest or artifact.format not in WITH_SIGNATURES:
+    if artifact.manifest or not names_functions(artifact.format):
         return None
     names = list(reader_process.describe(artifact.format, artifact.payload).signatures)
     return None if SERVING in names or not names else names[0] or None
@@ -252,7 +253,7 @@ def _worker(
 def _expiry(artifact: Artifact, now: datetime) -> tuple[str, str]:
     """Date until which an artifact should load, and how near that is."""
     stated = artifact.manifest.expires if artifact.manifest else None
-    life = _SHELF_LIFE.get(artifact.format)
+    life = FORMATS[artifact.format].shelf_life if artifact.format in FORMATS else None
     if stated:
         try:
             end = datetime.fromisoformat(stated)
@@ -289,6 +290,28 @@ def _of_cuda(runtime: RuntimeState) -> Text:
     return Text("no", style="yellow") if runtime.without_cuda else Text("yes", style="green")
 
 
+def _show_plugins(console: Console) -> None:
+    """Formats, runtimes and more of other packages, and where they come from."""
+    installed = plugins.register()
+    if not installed:
+        return
+    console.print()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("plug-in", "", "from", "file"):
+        table.add_column(title, overflow="fold")
+    for plugin in installed:
+        table.add_row(
+            plugin.name,
+            plugin.kind,
+            f"{plugin.distribution} {plugin.version}",
+            Text(plugin.file, style="yellow" if plugin.problem else ""),
+        )
+    console.print(table)
+    for plugin in installed:
+        if plugin.problem:
+            console.print(Text(plugin.refusal, style="yellow"), soft_wrap=True)
+
+
 def _show(
     machine: dict[str, Any],
     runtimes: list[RuntimeState],
@@ -319,6 +342,7 @@ def _show(
             Text(runtime.problem or ", ".join(runtime.devices) or runtime.install),
         )
     console.print(table)
+    _show_plugins(console)
     for reason in dict.fromkeys(runtime.without_cuda for runtime in runtimes):
         if reason:
             console.print(Text(reason, style="yellow"), soft_wrap=True)

@@ -30,7 +30,7 @@ from ..measure import devices
 from ..measure.session import Progress
 from ..outcome import Failure
 from ..quantities import parse_bytes
-from ..runtimes.registry import RUNTIMES, runtimes_for
+from ..runtimes.registry import runtime_names, runtimes_for
 from ..sandbox import trust
 from ..system import nvml
 from . import trust_option
@@ -167,7 +167,7 @@ def _uses(artifacts: list[Artifact]) -> dict[str, devices.RuntimeEnvironment]:
     names = [
         runtimes_for(artifact.format)[0] for artifact in artifacts if runtimes_for(artifact.format)
     ]
-    names = names or [name for name in RUNTIMES if name != "fake"]
+    names = names or runtime_names()
     return {name: devices.RuntimeEnvironment(name) for name in names}
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import NoReturn
 
-from .. import __version__
+from .. import __version__, plugins
 from ..errors import ExportbenchError
 from ..exit_status import INTERRUPTED, NOT_MEASURED, WRONG_USAGE
 from . import (
@@ -46,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     options.command_line = arguments
+    for plugin in plugins.register():
+        if plugin.problem:
+            print(f"warning: {plugin.refusal}", file=sys.stderr)
     try:
         status: int = options.command(options)
         return status
@@ -80,6 +83,7 @@ def parsed_options(action: str) -> dict[str, argparse.Action]:
 
 
 def _parser() -> argparse.ArgumentParser:
+    plugins.register()  # their names are choices of options
     parser = _Parser(
         prog="exportbench", description="Compare exported models: speed, agreement and accuracy."
     )

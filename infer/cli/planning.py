@@ -16,11 +16,12 @@ import psutil
 from ..artifacts.artifact import open_artifact
 from ..artifacts.discovery import artifacts_at, discover, label_paths
 from ..errors import ArtifactError, UsageError
+from ..formats.registry import FORMATS, names_functions
 from ..inputs.loading import read_inputs
 from ..measure import devices
 from ..measure.plan import Plan
 from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
-from ..runtimes.registry import RUNTIMES, WITH_SIGNATURES, runtimes_for
+from ..runtimes.registry import runtimes_for
 from ..sandbox import trust
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
@@ -125,9 +126,9 @@ def _with_variants(
     tried = []
     for text in options.tried:
         match = re.fullmatch(r"([\w-]+):([\w-]+)=([\w-]+)", text)
-        if not match or match[1] not in RUNTIMES:
+        if not match or match[1] not in FORMATS:
             raise UsageError(
-                f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(RUNTIMES)}"
+                f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(FORMATS)}"
             )
         if match[2] == "runtime" and match[3] not in runtimes_for(match[1]):
             raise UsageError(f"--try {text}: choose one of {', '.join(runtimes_for(match[1]))}")
@@ -141,7 +142,7 @@ def _with_variants(
         common: dict[str, Any] = {}
         if options.runtime in runtimes_for(own):
             common["runtime"] = options.runtime
-        if label in signatures or (None in signatures and own in WITH_SIGNATURES):
+        if label in signatures or (None in signatures and names_functions(own)):
             common["signature"] = signatures.get(label, signatures.get(None))
         elsewhere = [p for p in pythons if p.format in (None, own)]
         if not (elsewhere and _runtime_is_missing(own)):

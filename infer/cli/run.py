@@ -23,7 +23,7 @@ from ..records.store import Store
 from ..report import markdown, terminal
 from ..results.summarizing import summarize
 from ..results.summary import Summary
-from ..runtimes.registry import RUNTIMES
+from ..runtimes.registry import runtime_names
 from . import device_option, input_options, trust_option
 from .console import emit, progress, try_json
 from .option_types import given, positive
@@ -149,7 +149,7 @@ def options_parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--runtime",
-        choices=[name for name in RUNTIMES if name != "fake"],
+        choices=runtime_names(),
         help="run the artifacts that it takes in this one instead of their usual one, as openvino "
         "for ONNX files (to have both: --try onnx:runtime=openvino)",
     )

@@ -23,6 +23,7 @@ from ..measure import devices
 from ..measure.session import Progress
 from ..outcome import Failure
 from ..records.protocol import UNTIL
+from ..runtimes.registry import RUNTIMES
 from ..sandbox import trust
 from ..stats.card_simulation import Card
 from ..stats.simulation import SPELLS
@@ -157,7 +158,7 @@ def _choose(device: str, made: list[Made]) -> devices.DeviceChoice:
         UsageError: an artifact cannot run there.
     """
     uses = uses_of(tuple((of, artifacts[0][1]) for of, artifacts, _ in made), {})
-    real = {of: use for of, use in uses.items() if use.runtime != "fake"}
+    real = {of: use for of, use in uses.items() if not RUNTIMES[use.runtime].for_tests}
     choice = devices.choose(device, real or uses)
     for of, problem in choice.unsupported.items():
         raise UsageError(f"{of}: {problem}")

@@ -134,7 +134,7 @@ def choose(wanted: str, environments: Mapping[str, RuntimeEnvironment]) -> Devic
     elif (
         not there
         and environments
-        and all(environment.runtime == "fake" for environment in environments.values())
+        and all(RUNTIMES[environment.runtime].for_tests for environment in environments.values())
     ):
         return DeviceChoice("cuda")  # which needs none: it stands for a card in tests
     else:
@@ -170,7 +170,7 @@ def device_and_card(wanted: str, runtime: str) -> tuple[str, str | None]:
     if wanted == "cpu":
         return "cpu", None
     there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    if runtime == "fake" and not there:
+    if RUNTIMES[runtime].for_tests and not there:
         return "cuda", None
     return "cuda", _wanted(wanted, there).visible_as
 
@@ -182,25 +182,20 @@ def cuda_problems(
 
     Each is imported in a process of its own, several at a time.
     """
-    # Formats that share a package share the answer.
-    asked = {
-        (RUNTIMES[environment.runtime].package, environment.python): environment
-        for environment in environments
-    }
+    # Runtimes of ours that share a package share the answer.
+    asked = {_library(environment): environment for environment in environments}
     with ThreadPoolExecutor(max_workers=len(asked) or 1) as pool:
-        found = dict(
-            zip(
-                asked,
-                pool.map(
-                    lambda environment: _cuda_problem(environment, card.visible_as), asked.values()
-                ),
-                strict=True,
-            )
+        problems = pool.map(
+            lambda environment: _cuda_problem(environment, card.visible_as), asked.values()
         )
-    return {
-        environment: found[RUNTIMES[environment.runtime].package, environment.python]
-        for environment in environments
-    }
+        found = dict(zip(asked, problems, strict=True))
+    return {environment: found[_library(environment)] for environment in environments}
+
+
+def _library(environment: RuntimeEnvironment) -> tuple[object, ...]:
+    """What runtimes have in common whose answers are the same."""
+    runtime = RUNTIMES[environment.runtime]
+    return runtime.external, runtime.package, environment.python
 
 
 @cache

@@ -16,6 +16,7 @@ from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.files import sha256_of
 from ..artifacts.integrity import check_files
 from ..errors import ArtifactError, InputError
+from ..formats.registry import FORMATS
 from ..inputs import random
 from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
@@ -24,7 +25,7 @@ from ..parity.comparing import scores_of
 from ..records.store import Store
 from ..results.queries import resolution
 from ..results.summarizing import summarize
-from ..runtimes.registry import RUNTIMES, runtimes_for
+from ..runtimes.registry import runtimes_for
 from ..sandbox.trust import admit
 from ..system import machine, nvml, roofline
 from ..tensors.outputs import without_rows
@@ -161,7 +162,7 @@ class Run:
             if not runtimes_for(artifact.format):
                 raise ArtifactError(
                     f"{path}: no runtime for the format '{artifact.format}' "
-                    f"(there are {', '.join(RUNTIMES)})"
+                    f"(there are {', '.join(FORMATS)})"
                 )
             check_files(artifact)
             sha256 = admit(artifact, self._context.plan.trusted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..formats.code_execution import FORMATS, UNKNOWN
+from ..formats.registry import FORMATS
 from .summary import ArtifactResult
 
 
@@ -12,11 +12,15 @@ def why(row: ArtifactResult) -> str | None:
     A manifest is believed where it says that it can, and not where it says that it cannot: whoever
     makes an artifact writes its manifest.
     """
-    if row.format in FORMATS:
-        return FORMATS[row.format]
+    known = FORMATS.get(row.format or "")
+    if known and known.executes_code:
+        return known.executes_code
     return "its manifest says so" if row.executes_code else None
 
 
 def unknown(row: ArtifactResult) -> str | None:
     """Why the records of a run do not tell; None if they do."""
-    return None if why(row) else UNKNOWN.get(row.format or "")
+    known = FORMATS.get(row.format or "")
+    if known is None or known.code_depends is None or why(row):
+        return None
+    return f"{known.code_depends}: exportbench inspect PATH tells"

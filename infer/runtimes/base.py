@@ -16,8 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..tensors.signature import Signature
-from .registry import SERVING
+from ..tensors.signature import SERVING, Signature
 
 Arrays = dict[str, np.ndarray]
 

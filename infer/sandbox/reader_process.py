@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactError, DamagedError
+from ..external_module import ExternalModule
 from ..formats.description import Description
+from ..formats.registry import FORMATS
 from ..tensors.signature import Signature
 from .launcher import command_of
 
@@ -35,6 +38,8 @@ def describe(format_name: str, payload: Path, timeout_s: float = _TIME_S) -> Des
         ArtifactError: it is damaged, or takes the reader more time or memory than it may.
     """
     command = command_of(sys.executable, "sandbox.reader_process", format_name, str(payload))
+    external = FORMATS[format_name].external if format_name in FORMATS else None
+    command += [json.dumps(asdict(external))] if external else []
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout_s)
     except subprocess.TimeoutExpired:
@@ -55,35 +60,32 @@ def describe(format_name: str, payload: Path, timeout_s: float = _TIME_S) -> Des
 def main(arguments: list[str]) -> None:
     """In the process of its own: read, and write the description as JSON."""
     _limit(_MEMORY_BYTES)
-    format_name, payload = arguments
-    print(json.dumps(answer(format_name, Path(payload))))
+    format_name, payload, *external = arguments
+    result = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the code of a plug-in prints is no description
+    reader = ExternalModule(**json.loads(external[0])) if external else None
+    with result:
+        json.dump(answer(format_name, Path(payload), reader), result)
 
 
-def answer(format_name: str, payload: Path) -> dict[str, Any]:
-    """What a payload says of itself as JSON takes it, or `error`, why it does not."""
-    from ..formats.aotinductor import reader as aotinductor
-    from ..formats.jax_export import reader as jax_export
-    from ..formats.litert import reader as litert
-    from ..formats.onnx import reader as onnx
-    from ..formats.openvino import reader as openvino
-    from ..formats.saved_model import reader as saved_model
-    from ..formats.torch_export import reader as torch_export
-    from ..formats.torchscript import reader as torchscript
+def answer(
+    format_name: str, payload: Path, external: ExternalModule | None = None
+) -> dict[str, Any]:
+    """What a payload says of itself as JSON takes it, or `error`, why it does not.
 
-    readers = {
-        "aotinductor": aotinductor.describe,
-        "jax-export": jax_export.describe,
-        "litert": litert.describe,
-        "onnx": onnx.describe,
-        "openvino": openvino.describe,
-        "saved-model": saved_model.describe,
-        "torch-export": torch_export.describe,
-        "torchscript": torchscript.describe,
-    }
-    if format_name not in readers:
-        return {"error": f"{payload}: nothing here reads the format '{format_name}'"}
+    Args:
+        format_name: as `infer.formats.detection` tells it.
+        payload: the file or folder.
+        external: the module that reads it, where the format is of a plug-in.
+    """
     try:
-        return asdict(readers[format_name](payload))
+        known = FORMATS.get(format_name)
+        describe_payload = known.describe if known else None
+        if external:
+            describe_payload = external.load().describe
+        if describe_payload is None:
+            return {"error": f"{payload}: nothing here reads the format '{format_name}'"}
+        return asdict(replace(describe_payload(payload), format=format_name))
     except DamagedError as error:
         return {"error": f"{payload}: {error}; take a whole copy"}
     except ArtifactError as error:

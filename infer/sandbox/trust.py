@@ -20,7 +20,8 @@ from pathlib import Path
 from ..artifacts.artifact import Artifact
 from ..artifacts.integrity import fingerprint
 from ..errors import UsageError
-from ..formats.code_execution import FORMATS
+from ..formats.base import NOT_DECLARED
+from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
 from . import reader_process
 
@@ -28,9 +29,6 @@ EVERYTHING = "*"
 _LEAST_DIGITS = 12
 _HASH = re.compile(rf"[0-9a-f]{{{_LEAST_DIGITS},64}}")
 _FORMER = " (former)"
-# Formats that cannot execute code: ONNX Runtime and OpenVINO run operators of other libraries only
-# where the caller has loaded these, which nothing here does.
-_ARITHMETIC = ("fake", "onnx", "openvino")
 
 
 def read(given: Sequence[str] | None, labels: Collection[str]) -> tuple[str, ...]:
@@ -85,11 +83,12 @@ def admit(artifact: Artifact, trusted: Collection[str]) -> str:
 
 
 def _code(artifact: Artifact) -> str | None:
-    if artifact.format == "litert":  # it depends on its operators
+    known = FORMATS.get(artifact.format)
+    if known is None:
+        return NOT_DECLARED
+    if known.code_depends:
         return reader_process.describe(artifact.format, artifact.payload).executes_code
-    if artifact.format in _ARITHMETIC:
-        return None
-    return FORMATS.get(artifact.format, "nobody has said that it cannot")
+    return known.executes_code
 
 
 def _is_trusted(label: str, sha256: str, trusted: Collection[str]) -> bool:

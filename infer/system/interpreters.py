@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..formats.registry import FORMATS
 from ..runtimes.registry import RUNTIMES
 from . import interpreter_probe
 
@@ -68,10 +69,10 @@ def parse_interpreters(texts: list[str]) -> list[Interpreter]:
 
 def _parsed(text: str) -> Interpreter:
     match = re.fullmatch(r"(?:([\w-]+):)?([\w.+-]+)=(.+)", text)
-    if not match or (match[1] and match[1] not in RUNTIMES):
+    if not match or (match[1] and match[1] not in FORMATS):
         raise UsageError(
             f"--python {text}: say NAME=PATH, or FORMAT:NAME=PATH with a format of "
-            f"{', '.join(RUNTIMES)}"
+            f"{', '.join(FORMATS)}"
         )
     path = shutil.which(match[3])
     if path is None:

@@ -7,6 +7,9 @@ from typing import Any
 
 from ..errors import ArtifactError as ArtifactError
 
+# What the function for a server is called, in files that name their functions.
+SERVING = "serving_default"
+
 
 @dataclass(frozen=True)
 class TensorSpec:

@@ -97,7 +97,9 @@ class WorkerProcess:
             with log.open("ab") as errors:
                 self._cuda = cuda_start.started(self._python, self._environment, timeout_s, errors)
         self._spawn()
+        self._runtime = RUNTIMES[setup.get("runtime") or runtimes_for(artifact.format)[0]]
         self._spec = {
+            **({"external": self._runtime.to_dict()} if self._runtime.external else {}),
             "format": artifact.format,
             "payload": str(artifact.payload.resolve()),
             "device": device,
@@ -161,19 +163,22 @@ class WorkerProcess:
 
     def _have_compiled(self) -> bool:
         """See to it once that Python keeps the modules compiled; whether that took a new start."""
-        runtime = RUNTIMES[self._spec.get("runtime") or runtimes_for(self._spec["format"])[0]]
-        known = self._python, runtime.module
+        runtime = self._runtime
+        known = self._python, str(runtime.external.file if runtime.external else runtime.module)
         if known in _compiled:
             return False
         _compiled.add(known)
-        if not self.ask("uncompiled")["modules"]:
+        files = self.ask("uncompiled")["modules"]
+        if not files:
             return False
         self._end()
         self._close()
+        modules = [] if runtime.external else [runtime.module]
         with contextlib.suppress(subprocess.SubprocessError), self._log.open("ab") as errors:
             subprocess.run(
-                command_of(self._python, "worker.bytecode", runtime.module),
-                stdin=subprocess.DEVNULL,
+                command_of(self._python, "worker.bytecode", *modules),
+                input="" if modules else "\n".join(map(str, files)),
+                text=True,
                 stdout=errors,
                 stderr=errors,
                 env=self._environment,

@@ -34,7 +34,7 @@ from ..inputs.state import find_state_bindings
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model, Options
 from ..runtimes.memory_errors import is_out_of_memory
-from ..runtimes.registry import RUNTIMES, runtimes_for
+from ..runtimes.registry import RUNTIMES, Runtime, runtimes_for
 from ..stats.steadiness import Steadiness
 from ..tensors.differences import differences
 from ..tensors.outputs import UnevenError, write_arrays, write_outputs
@@ -73,7 +73,12 @@ class Worker:
     ) -> None:
         self.spec = spec
         self._isolation = isolation
-        self.runtime = RUNTIMES[spec.get("runtime") or runtimes_for(spec["format"])[0]]
+        stated = spec.get("external")  # of a plug-in, which only the controller looks for
+        self.runtime = (
+            Runtime.from_dict(stated)
+            if stated
+            else RUNTIMES[spec.get("runtime") or runtimes_for(spec["format"])[0]]
+        )
         self._started_ns = started_ns
         self._baseline_rss = _memory("VmRSS")
         self._model: Model | None = None  # as it is called: see infer.worker.calls
@@ -108,7 +113,7 @@ class Worker:
                 f"{package} runs on {' and '.join(self.runtime.devices)} here: use --device "
                 f"{self.runtime.devices[0]}",
             )
-        self._module = importlib.import_module(f"..runtimes.{self.runtime.module}", __package__)
+        self._module = self.runtime.load()
         return {
             "seconds": (time.perf_counter_ns() - self._started_ns) / 1e9,
             "versions": {
@@ -122,8 +127,8 @@ class Worker:
         }
 
     def uncompiled(self) -> Answer:
-        """How many of the imported modules Python compiles at every start."""
-        return {"modules": len(uncompiled())}
+        """The files of imported modules that Python compiles at every start."""
+        return {"modules": uncompiled()}
 
     def devices(self) -> Answer:
         """What the runtime can run on here, in its own words."""
@@ -389,9 +394,11 @@ class Worker:
             "placement": self.model.placement(),
             # A module that is None there is one whose import a runtime has barred.
             "frameworks": sorted(
-                runtime.package
-                for runtime in RUNTIMES.values()
-                if runtime.package and sys.modules.get(runtime.package) is not None
+                {
+                    runtime.package
+                    for runtime in (*RUNTIMES.values(), self.runtime)
+                    if runtime.package and sys.modules.get(runtime.package) is not None
+                }
             ),
             "peak_rss_bytes": _memory("VmHWM"),
             "bare_rss_bytes": self._baseline_rss,

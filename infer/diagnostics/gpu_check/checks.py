@@ -112,7 +112,7 @@ def runtimes(setting: Setting) -> Result:
     """The runtimes of the artifacts, or all: versions, what each can run on here, or why not."""
     formats = {open_artifact(path).format for path in setting.artifacts}
     names = [name for format_name in formats for name in runtimes_for(format_name)]
-    names = [name for name in names or RUNTIMES if name != "fake"]
+    names = [name for name in names or RUNTIMES if not RUNTIMES[name].for_tests]
     with (
         tempfile.TemporaryDirectory(prefix="exportbench-") as scratch,
         ThreadPoolExecutor(max_workers=setting.threads) as pool,

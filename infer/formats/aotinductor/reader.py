@@ -12,6 +12,7 @@ import os
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ class Package:
     problem: str | None = None
 
 
-def is_package(names: set[str]) -> bool:
+def is_package(names: Set[str]) -> bool:
     """Whether an archive with these entries, without their common folder, is one of ours."""
     return any(name.startswith(FOLDER) for name in names)
 

@@ -10,6 +10,7 @@ import json
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ _VIEWS = re.compile(
 _IN_PLACE = re.compile(r"\.\w*[a-z0-9]_\.")
 
 
-def is_archive(names: set[str]) -> bool:
+def is_archive(names: Set[str]) -> bool:
     """Whether an archive with these entries, without their common folder, is one of ours."""
     return "archive_format" in names and any(name.startswith("models/") for name in names)
 
@@ -71,7 +72,7 @@ def describe(path: Path) -> Description:
         raise DamagedError(f"a damaged archive ({type(error).__name__}: {error})") from None
 
 
-def _check_contents(names: set[str]) -> None:
+def _check_contents(names: Set[str]) -> None:
     programs = {name for name in names if re.fullmatch(r"models/.+\.json", name)}
     if programs != {MODEL}:
         found = ", ".join(sorted(programs)) or "none"

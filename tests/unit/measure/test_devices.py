@@ -471,7 +471,7 @@ def test_a_model_is_loaded_on_a_card(driver, command, tmp_path):
 
 def test_doctor_says_which_runtimes_can_use_the_card(driver, command, monkeypatch):
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr(doctor, "_DOCUMENTED", ["onnx"])
+    monkeypatch.setattr(doctor, "runtime_names", lambda: ["onnx"])
     exclusive = pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS
     driver(Device(mode=exclusive, clocks=(1980, 1200)), divided_card(), Device(mig=True))
 

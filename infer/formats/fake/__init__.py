@@ -1,0 +1,1 @@
+"""The format of the runtime without a framework."""

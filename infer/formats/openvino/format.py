@@ -1,0 +1,27 @@
+"""What is known of OpenVINO's intermediate representation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..base import Format
+from ..content import Content
+from .reader import describe, version_of, weights_of
+
+
+def _has_marks(content: Content) -> bool:
+    return version_of(content.head) is not None
+
+
+def _companions(path: Path) -> list[Path]:
+    return [weights_of(path)]
+
+
+FORMAT = Format(
+    "openvino",
+    "OpenVINO IR",
+    executes_code=None,  # operators of other libraries only where the caller has loaded these
+    has_marks=_has_marks,
+    companions=_companions,
+    describe=describe,
+)

@@ -1,0 +1,150 @@
+"""Formats and runtimes of other packages: found, measured and listed; what is wrong is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from plugin_distribution import DECLARATION, RUNTIME, write_distribution, write_tally
+
+pytest_plugins = ("stranger_fixtures",)
+WEIGHTS = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32).tolist()
+QUICK = ("--scenario", "single", "--turns", "1", "--burst", "0.005s", "--budget", "1s")
+
+
+@pytest.fixture
+def command(tmp_path, root):
+    """Runs the command line where the packages in a folder are installed."""
+
+    def run(*arguments, packages=tmp_path / "packages"):
+        return subprocess.run(
+            [sys.executable, "-m", "infer", *map(str, arguments)],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": f"{root}:{packages}", "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def tally(tmp_path):
+    """A file of the plug-in's format, and inputs for it."""
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(1).random((5, 4), dtype=np.float32))
+    return write_tally(tmp_path / "model.tally", WEIGHTS)
+
+
+def plugins_of(done):
+    return [
+        (plugin["name"], plugin["kind"], plugin["problem"])
+        for plugin in json.loads(done.stdout)["plugins"]
+    ]
+
+
+def test_inspect_reads_it_in_a_process_of_its_own(command, tally, tmp_path):
+    write_distribution(tmp_path / "packages")
+    (tmp_path / "model.notes").write_text("of its own")
+
+    done = command("inspect", tally, "--json", "-")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["format"] == "tally" and found["weights"] == {"float32": 48}
+    assert found["executes_code"] is None and found["files"] == 2
+    assert [runtime["name"] for runtime in found["runtimes"]] == ["tally"]
+    assert "numpy" in found["runtimes"][0]["versions"]
+
+
+def test_without_the_plugin_the_file_is_not_known(command, tally):
+    done = command("inspect", tally)
+
+    assert done.returncode == 2 and "not recognized as SavedModel" in done.stderr
+
+
+def test_damaged_files_end_in_a_line(command, tally, tmp_path):
+    write_distribution(tmp_path / "packages")
+    tally.write_bytes(tally.read_bytes()[:20])
+
+    done = command("inspect", tally)
+
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and "model.tally: its weights cannot be read" in line
+
+
+def test_run_measures_it_in_two_interpreters_with_a_setting(command, tally, tmp_path):
+    write_distribution(tmp_path / "packages")
+
+    done = command(
+        *("run", tally, "--inputs", "x.npz", *QUICK, "--try", "tally:order=columns"),
+        *("--python", f"tally:other={sys.executable}", "--device", "cpu", "--json", "-"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = {row["artifact"]: row for row in json.loads(done.stdout)["rows"]}
+    labels = ("model.tally", "model.tally (order=columns)", "model.tally (other)")
+    assert tuple(sorted(rows)) == labels
+    assert {row["outcome"] for row in rows.values()} == {"ok"}
+    assert {row["format"] for row in rows.values()} == {"tally"}
+
+
+def test_a_runtime_for_a_format_of_ours(command, strangers, tmp_path):
+    declaration = DECLARATION.replace('formats = ["tally"]', 'formats = ["onnx"]')
+    runtime = RUNTIME.replace(
+        "from .files import read, signature_of",
+        "from .files import signature_of\n\n"
+        "def read(path):\n"
+        "    return np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)\n",
+    )
+    write_distribution(
+        tmp_path / "packages",
+        entries={"runtimes": ("tally",)},
+        declaration=declaration,
+        runtime=runtime,
+    )
+    np.savez(tmp_path / "x.npz", x=np.ones((5, 4), np.float32))
+
+    done = command(
+        *("run", strangers("onnx") / "plain", "--inputs", "x.npz", *QUICK),
+        *("--try", "onnx:runtime=tally", "--device", "cpu", "--json", "-"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = {row["artifact"]: row for row in json.loads(done.stdout)["rows"]}
+    assert rows.keys() == {"plain", "plain (runtime=tally)"}
+    assert {row["outcome"] for row in rows.values()} == {"ok"}
+
+
+def test_doctor_lists_it(command, tally, tmp_path):
+    write_distribution(tmp_path / "packages")
+    (tmp_path / "some").mkdir()
+    tally.rename(tmp_path / "some" / "model")
+
+    done = command("doctor", "some", "--json", "-")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    runtime = found["runtimes"][-1]
+    assert (runtime["name"], runtime["devices"]) == ("tally", ["an abacus"])
+    (artifact,) = found["artifacts"]
+    assert (artifact["format"], artifact["outcome"]) == ("tally", "ok")
+    assert [(p["kind"], p["distribution"], p["version"]) for p in found["plugins"]] == [
+        ("format", "exportbench-tally", "0.3"),
+        ("runtime", "exportbench-tally", "0.3"),
+    ]
+    file = tmp_path / "packages" / "exportbench_tally" / "exportbench.toml"
+    assert {plugin["file"] for plugin in found["plugins"]} == {str(file)}
+
+
+def test_what_may_execute_code_needs_trust(command, tally, tmp_path):
+    declaration = DECLARATION.replace("executes_code = false\n", "")
+    write_distribution(tmp_path / "packages", declaration=declaration)
+    arguments = ("run", tally, "--inputs", "x.npz", *QUICK, "--device", "cpu")
+
+    assert "nobody has said that it cannot" in command(*arguments).stdout
+    assert command(*arguments, "--trust").returncode == 0
