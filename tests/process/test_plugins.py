@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from plugin_distribution import DECLARATION, RUNTIME, write_distribution, write_tally
 
-pytest_plugins = ("stranger_fixtures",)
+pytest_plugins = ("third_party_fixtures",)
 WEIGHTS = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32).tolist()
 QUICK = ("--scenario", "single", "--turns", "1", "--burst", "0.005s", "--budget", "1s")
 
@@ -93,7 +93,7 @@ def test_run_measures_it_in_two_interpreters_with_a_setting(command, tally, tmp_
     assert {row["format"] for row in rows.values()} == {"tally"}
 
 
-def test_a_runtime_for_a_format_of_ours(command, strangers, tmp_path):
+def test_a_runtime_for_a_format_of_ours(command, third_party_models, tmp_path):
     declaration = DECLARATION.replace('formats = ["tally"]', 'formats = ["onnx"]')
     runtime = RUNTIME.replace(
         "from .files import read, signature_of",
@@ -110,7 +110,7 @@ def test_a_runtime_for_a_format_of_ours(command, strangers, tmp_path):
     np.savez(tmp_path / "x.npz", x=np.ones((5, 4), np.float32))
 
     done = command(
-        *("run", strangers("onnx") / "plain", "--inputs", "x.npz", *QUICK),
+        *("run", third_party_models("onnx") / "plain", "--inputs", "x.npz", *QUICK),
         *("--try", "onnx:runtime=tally", "--device", "cpu", "--json", "-"),
     )
 
