@@ -10,7 +10,6 @@ from rich.console import Console
 
 from export.compiling import missing_compiler
 from export.exporters import EXPORTERS
-from infer.cli.option_types import given
 from infer.quantities import parse_duration
 from study import comparing, pages, prediction, profiles, results, training
 from study.results import StudyError
@@ -59,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--budget",
-        type=given(parse_duration),
+        type=_duration,
         default="10m",
         metavar="TIME",
         help="of each comparison (default: 10m)",
@@ -71,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
         "--work", type=Path, default=OUT, help=f"folder of artifacts and runs (default: {OUT})"
     )
     return parser
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _train(options: argparse.Namespace) -> None:

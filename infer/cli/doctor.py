@@ -5,86 +5,27 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from .. import plugins
-from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.discovery import find
-from ..artifacts.integrity import check_files
+from ..diagnostics.doctor import ArtifactState, RuntimeState, artifact_state, runtime_state
 from ..errors import ArtifactError
 from ..exit_status import NOT_MEASURED, OK
-from ..formats.registry import FORMATS, names_functions
 from ..measure import devices
-from ..outcome import Failure, Outcome
-from ..runtimes.registry import RUNTIMES, runtime_names, runtimes_for
-from ..sandbox import reader_process, trust
+from ..outcome import Outcome
+from ..runtimes.registry import runtime_names
+from ..sandbox import trust
 from ..system import machine as environment
 from ..system import nvml
-from ..system.interpreters import versions
-from ..tensors.signature import SERVING
-from ..worker.client import WorkerProcess
 from . import trust_option
 from .console import emit
-
-_SOON = timedelta(days=30)
-_TIMEOUT_S = 120.0
-_MEMORY_SHARE = 0.9
-
-
-@dataclass(frozen=True)
-class RuntimeState:
-    """A runtime on this machine.
-
-    Attributes:
-        name: as in `infer.runtimes`.
-        formats: that it takes.
-        versions: of its distributions; empty where it is not installed.
-        devices: that it sees, in its own words.
-        problem: why it does not start, although it is installed.
-        without_cuda: why it cannot use the card, although it starts; None where it can, and where
-            there is no card.
-        install: the command that installs it.
-    """
-
-    name: str
-    formats: tuple[str, ...]
-    versions: dict[str, str]
-    devices: tuple[str, ...]
-    problem: str
-    without_cuda: str | None
-    install: str
-
-
-@dataclass(frozen=True)
-class ArtifactState:
-    """An artifact on this machine.
-
-    Attributes:
-        path: of its folder or payload.
-        format: empty where it is not known.
-        outcome: "ok" if it loads, or why not.
-        reason: in words; empty if it loads.
-        expires: date until which its format promises to load, where it has an end.
-        expiry: "expired", "soon", or empty where there is time.
-        remedy: what to do; empty if all is well.
-    """
-
-    path: str
-    format: str
-    outcome: str
-    reason: str = ""
-    expires: str = ""
-    expiry: str = ""
-    remedy: str = ""
 
 
 def add(actions: Any) -> None:
@@ -148,124 +89,6 @@ def _card() -> str | None:
     """The card that a run would take, as CUDA_VISIBLE_DEVICES names it."""
     there = devices.visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
     return next((card.visible_as for card in there if not card.unusable), None)
-
-
-def runtime_state(name: str, scratch: Path, card: str | None = None) -> RuntimeState:
-    """Start a runtime in a process of its own and ask for its devices, the card among them."""
-    runtime = RUNTIMES[name]
-    installed = versions(name)
-    seen: tuple[str, ...] = ()
-    problem, without_cuda = "", None
-    if installed:
-        nothing = Artifact(name, scratch, name, scratch)
-        try:
-            with _worker(nothing, name, scratch, card) as worker:
-                worker.start()
-                if card:
-                    without_cuda = worker.has_cuda()
-                seen = tuple(worker.ask("devices")["devices"])
-        except (Failure, OSError) as failure:
-            problem = str(failure)
-    return RuntimeState(
-        name, runtime.formats, installed, seen, problem, without_cuda, runtime.install
-    )
-
-
-def artifact_state(
-    path: Path,
-    scratch: Path,
-    now: datetime | None = None,
-    trusted: Collection[str] = (),
-    card: str | None = None,
-    able: Collection[str] = (),
-) -> ArtifactState:
-    """Whether an artifact is whole, loads in a process of its own, and for how long.
-
-    Args:
-        path: of its folder or payload.
-        scratch: folder for what the process writes.
-        now: for its age; the present where it is None.
-        trusted: artifacts that may execute code, as `infer.sandbox.trust` takes them.
-        card: that it is loaded on, as CUDA_VISIBLE_DEVICES names it, if its runtime is
-        able: to use it; names of runtimes.
-    """
-    try:
-        artifact = open_artifact(path)
-        if not runtimes_for(artifact.format):
-            raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
-        check_files(artifact)
-    except ArtifactError as error:
-        return ArtifactState(str(path), "", Outcome.LOAD_ERROR, str(error))
-    runtime = runtimes_for(artifact.format)[0]
-    expires, expiry = _expiry(artifact, now or datetime.now(UTC))
-    remedy = "export it again before it no longer loads" if expiry else ""
-    outcome, reason = Outcome.OK, ""
-    try:
-        trust.admit(artifact, trusted)
-    except (ArtifactError, Failure) as error:
-        return ArtifactState(
-            str(path), artifact.format, Outcome.LOAD_ERROR, str(error), expires, expiry
-        )
-    try:
-        card = card if runtime in able else None
-        with _worker(artifact, runtime, scratch, card, _signature(artifact)) as worker:
-            worker.start()
-            worker.ask("load")
-    except ArtifactError as error:
-        outcome, reason = Outcome.LOAD_ERROR, str(error)
-    except Failure as failure:
-        outcome, reason = failure.outcome, failure.reason
-        if not versions(runtime):
-            remedy = RUNTIMES[runtime].install
-        elif outcome == Outcome.LOAD_ERROR:
-            remedy = "export it again with the versions that are installed here"
-    return ArtifactState(str(path), artifact.format, outcome, reason, expires, expiry, remedy)
-
-
-def _signature(artifact: Artifact) -> str | None:
-    """A function to load an artifact for: any, where there are several."""
-    if artifact.manifest or not names_functions(artifact.format):
-        return None
-    names = list(reader_process.describe(artifact.format, artifact.payload).signatures)
-    return None if SERVING in names or not names else names[0] or None
-
-
-def _worker(
-    artifact: Artifact,
-    runtime: str,
-    scratch: Path,
-    card: str | None,
-    signature: str | None = None,
-) -> WorkerProcess:
-    return WorkerProcess(
-        artifact,
-        device=RUNTIMES[runtime].devices[-1] if card else "cpu",
-        card=card,
-        threads=environment.cores(),
-        scratch=scratch / "worker",
-        log=scratch / "worker.log",
-        timeout_s=_TIMEOUT_S,
-        memory_limit=int(_MEMORY_SHARE * psutil.virtual_memory().available),
-        setup={"runtime": runtime, "signature": signature},
-    )
-
-
-def _expiry(artifact: Artifact, now: datetime) -> tuple[str, str]:
-    """Date until which an artifact should load, and how near that is."""
-    stated = artifact.manifest.expires if artifact.manifest else None
-    life = FORMATS[artifact.format].shelf_life if artifact.format in FORMATS else None
-    if stated:
-        try:
-            end = datetime.fromisoformat(stated)
-        except ValueError:
-            return stated, ""
-        end = end if end.tzinfo else end.replace(tzinfo=UTC)
-    elif life and artifact.manifest is None:
-        end = datetime.fromtimestamp(artifact.payload.stat().st_mtime, UTC) + life
-    else:
-        return "", ""
-    near = "expired" if end < now else "soon" if end < now + _SOON else ""
-    return end.date().isoformat(), near
 
 
 def _of_card(gpu: dict[str, Any]) -> str:

@@ -27,12 +27,12 @@ from ..results.queries import resolution
 from ..results.summarizing import summarize
 from ..runtimes.registry import runtimes_for
 from ..sandbox.trust import admit
-from ..system import machine, nvml, roofline
+from ..system import machine, nvml
 from ..tensors.outputs import without_rows
 from ..tensors.signature import Signature
 from ..worker.client import WorkerProcess
 from ..workload import Workload
-from . import stopping
+from . import roofline, stopping
 from .generation import Generation
 from .gpu_memory import GpuMemory
 from .grouping import CARD_SHARE, HOST_SHARE, grouped, needs

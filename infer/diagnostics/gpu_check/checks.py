@@ -23,9 +23,9 @@ from ...artifacts.artifact import open_artifact
 from ...artifacts.discovery import discover
 from ...artifacts.integrity import check_files
 from ...cli import main
-from ...cli.doctor import runtime_state
 from ...exit_status import WRONG_USAGE
 from ...inputs.loading import read_inputs
+from ...measure.roofline import measure as measure_roofline
 from ...outcome import Failure, Outcome
 from ...records.store import read_records
 from ...runtimes.registry import RUNTIMES, runtimes_for
@@ -33,8 +33,8 @@ from ...sandbox import cuda_layers, trust
 from ...sandbox.cuda_start import seeing
 from ...system import machine as environment
 from ...system import nvml
-from ...system.roofline import measure as measure_roofline
 from ...worker.client import WorkerProcess
+from ..doctor import runtime_state
 from ..self_test import measured
 from ..self_test_artifacts import copy_artifact, write_fake, write_inputs
 from .setting import EXPORTED, PROBLEM, Setting, StageError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infer.system import roofline
+from infer.measure import roofline
 
 ROOT = Path(__file__).resolve().parents[3]
 SIDE, COPIED = 32, 2**20
