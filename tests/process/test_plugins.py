@@ -148,3 +148,59 @@ def test_what_may_execute_code_needs_trust(command, tally, tmp_path):
 
     assert "nobody has said that it cannot" in command(*arguments).stdout
     assert command(*arguments, "--trust").returncode == 0
+
+
+def test_what_is_refused_is_said_in_a_line_and_the_rest_works(command, tally, tmp_path):
+    write_distribution(tmp_path / "packages")
+    write_distribution(
+        tmp_path / "packages",
+        name="exportbench-later",
+        declaration=DECLARATION.replace("contract = 1", "contract = 9"),
+        entries={"formats": ("later",)},
+    )
+
+    done = command("inspect", tally)
+
+    assert done.returncode == 0 and "Tally" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("warning: plug-in later (format of exportbench-later 0.3): ")
+    assert "is made for version 9 of the contract, this program has 1" in line
+
+
+@pytest.mark.parametrize("module", ["runtime", "__init__"])
+def test_a_broken_runtime_ends_its_own_artifact_alone(
+    command, tally, fake_artifact, tmp_path, module
+):
+    write_distribution(tmp_path / "packages", **{module: "raise RuntimeError('not today')\n"})
+    other = fake_artifact(tmp_path, "other")
+
+    done = command(
+        *("run", tally, other, "--random", "0", "--samples", "4", *QUICK, "--device", "cpu"),
+        *("--json", "-"),
+    )
+
+    assert done.returncode == 3, done.stderr
+    rows = {row["artifact"]: row for row in json.loads(done.stdout)["rows"]}
+    assert rows["other"]["outcome"] == "ok"
+    assert rows["model.tally"]["outcome"] == "crash"
+    assert "not today" in rows["model.tally"]["reason"]
+
+
+def test_a_reader_that_is_no_reader_is_ended(command, tally, tmp_path):
+    write_distribution(tmp_path / "packages", reader="import os\nos._exit(3)\n")
+
+    done = command("inspect", tally)
+
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and "its reader ended with status 3" in line
+
+
+def test_a_reader_writes_nothing(command, tally, tmp_path):
+    trace = tmp_path / "trace"
+    reader = f"from pathlib import Path\nPath({str(trace)!r}).write_text('here')\n"
+    write_distribution(tmp_path / "packages", reader=reader)
+
+    done = command("inspect", tally)
+
+    assert done.returncode == 2 and not trace.exists()
+    assert "Permission denied" in done.stderr
