@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..errors import UsageError
-from ..measure.session import Progress as Standing
+from ..measure.progress import Progress as Standing
 
 # Columns of a table that goes to a file.
 _WIDE = 140

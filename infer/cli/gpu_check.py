@@ -27,7 +27,7 @@ from ..exit_status import INTERRUPTED as STATUS_INTERRUPTED
 from ..exit_status import NOT_MEASURED, OK
 from ..inputs.loading import read_inputs
 from ..measure import devices
-from ..measure.session import Progress
+from ..measure.progress import Progress
 from ..outcome import Failure
 from ..quantities import parse_bytes
 from ..runtimes.registry import runtime_names, runtimes_for

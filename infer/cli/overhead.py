@@ -18,7 +18,7 @@ from ..exit_status import FAILED, NOT_MEASURED, OK
 from ..inputs.loading import read_inputs
 from ..measure import devices
 from ..measure.devices import DeviceChoice
-from ..measure.session import Progress
+from ..measure.progress import Progress
 from ..outcome import Failure, Outcome
 from ..sandbox import trust
 from . import device_option, trust_option

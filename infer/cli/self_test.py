@@ -20,7 +20,7 @@ from ..diagnostics.self_test import TRIALS, Verdicts, measured, simulated
 from ..errors import ArtifactError, UsageError
 from ..exit_status import OK
 from ..measure import devices
-from ..measure.session import Progress
+from ..measure.progress import Progress
 from ..outcome import Failure
 from ..records.protocol import UNTIL
 from ..runtimes.registry import RUNTIMES

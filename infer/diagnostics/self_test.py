@@ -18,7 +18,8 @@ import scipy
 
 from ..measure import stopping
 from ..measure.plan import Plan
-from ..measure.session import Progress, Run
+from ..measure.progress import Progress
+from ..measure.session import Run
 from ..records.protocol import UNTIL
 from ..records.store import Store
 from ..sandbox.trust import EVERYTHING

@@ -4,53 +4,64 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
-from ..outcome import Failure
 from ..records.protocol import Protocol
 from ..worker.client import WorkerProcess
 from ..workload import Workload
 
-Record = dict[str, Any]
 # A burst of fewer calls is no more than its first ones.
 LEAST_CALLS, MOST_CALLS = 2, 1000
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A burst of calls that is to be measured now.
+
+    Attributes:
+        label: of the artifact.
+        workload: what is called.
+        number: of the turn in the generation.
+        is_last: whether it is the artifact's last turn for this workload.
+        calls: how many; None for a pass over all inputs.
+        worker: of the artifact; it is stopped but in `running`.
+    """
+
+    label: str
+    workload: Workload
+    number: int
+    is_last: bool
+    calls: int | None
+    worker: WorkerProcess
+
+    @contextmanager
+    def running(self) -> Iterator[WorkerProcess]:
+        """The worker, which runs while the block does and is stopped after it.
+
+        Not where the block fails: what fails has ended the worker, or the run.
+        """
+        self.worker.go()
+        yield self.worker
+        self.worker.stop()
+
+
 class Generation:
-    """The workers of a generation, by label. A worker that fails leaves the others to go on.
+    """The workers of a generation, by label; a context, which ends them on the way out.
 
     Args:
         index: its number in the run.
         protocol: how much.
-        points: what to measure, by label.
         seed: of the order within each turn.
-        add: keeps a record, given its kind and values.
-        fail: is told of a worker that failed.
-        warm: has a worker warmed up for a kind of call.
     """
 
-    def __init__(
-        self,
-        index: int,
-        protocol: Protocol,
-        points: dict[str, tuple[Workload, ...]],
-        *,
-        seed: int,
-        add: Callable[..., Any],
-        fail: Callable[[str, Failure], None],
-        warm: Callable[[WorkerProcess, Workload], Record],
-    ) -> None:
+    def __init__(self, index: int, protocol: Protocol, *, seed: int) -> None:
         self.index = index
         self._protocol = protocol
-        self._points = points
         self._seed = seed
-        self._add = add
-        self._fail = fail
-        self._warm = warm
         self._workers: dict[str, WorkerProcess] = {}
-        self._calls: dict[tuple[str, Workload], int | None] = {}
+        self._calls: dict[str, dict[Workload, int | None]] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Generation:
@@ -59,79 +70,62 @@ class Generation:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def start(self, label: str, process: Callable[[], WorkerProcess], inputs: Record) -> None:
-        """Start a worker, have it warmed up for every point, and stop it."""
-        try:
-            worker = self._stack.enter_context(process())
-            record: Record = {"start": worker.start(), "pid": worker.pid}
-            record["load"] = worker.ask("load")
-            record["inputs"] = worker.ask("inputs", **inputs)
-            points = self._points[label]
-            record["first_call"] = worker.ask("first_call", batch=points[0].batch)
-            record["warm_up"] = {point.name: self._warm(worker, point) for point in points}
-            worker.stop()
-        except Failure as failure:
-            self._fail(label, failure)
-            return
-        for number, point in enumerate(points):
-            steady = record["warm_up"][point.name]["call_s"]
-            whole = self._protocol.whole_passes and number == 0
-            self._calls[label, point] = None if whole else _calls(self._protocol, point, steady)
-        self._workers[label] = worker
-        self._add("start", artifact=label, generation=self.index, **record)
+    def enter(self, worker: WorkerProcess) -> WorkerProcess:
+        """Have a worker ended with the generation."""
+        return self._stack.enter_context(worker)
 
-    def turns(
-        self, take: Callable[[str, Workload, int, WorkerProcess, int | None], Record]
-    ) -> None:
-        """Let the workers take turns, in an order that is random in each.
+    def add(self, label: str, worker: WorkerProcess, call_s: Mapping[Workload, float]) -> None:
+        """Let a worker take turns, which is warmed up and stopped.
 
         Args:
-            take: measures a burst, given label, point, turn, worker and number of calls.
+            label: of its artifact.
+            worker: as `enter` returns it.
+            call_s: what to measure, with the seconds of a steady call.
         """
+        self._workers[label] = worker
+        self._calls[label] = {
+            workload: None
+            if self._protocol.whole_passes and number == 0
+            else _calls(self._protocol, workload, steady_s)
+            for number, (workload, steady_s) in enumerate(call_s.items())
+        }
+
+    def drop(self, label: str) -> None:
+        """Leave an artifact out of the turns to come; the others go on."""
+        del self._workers[label]
+
+    def turns(self) -> Iterator[Turn]:
+        """The bursts of all workers, in an order that is random in each turn."""
         order = random.Random(f"{self._seed} {self.index}")
-        for turn in range(self._protocol.bursts):
-            bursts = [(label, point) for label, points in self._points.items() for point in points]
-            # Bursts of one kind stand together, so that those that are paired are close in time.
-            order.shuffle(bursts)
-            kinds = [point for _, point in bursts]
-            for label, point in sorted(bursts, key=lambda burst: kinds.index(burst[1])):
+        everything = {label: tuple(calls) for label, calls in self._calls.items()}
+        for number in range(self._protocol.bursts):
+            for label, workload in _shuffled(everything, order):
                 if label in self._workers:
-                    self._burst(label, point, turn, take)
-
-    def _burst(
-        self,
-        label: str,
-        point: Workload,
-        turn: int,
-        take: Callable[[str, Workload, int, WorkerProcess, int | None], Record],
-    ) -> None:
-        worker = self._workers[label]
-        try:
-            worker.go()
-            record = take(label, point, turn, worker, self._calls[label, point])
-            worker.stop()
-        except Failure as failure:
-            del self._workers[label]
-            self._fail(label, failure)
-            return
-        self._add(
-            "burst",
-            artifact=label,
-            generation=self.index,
-            turn=turn,
-            point=point.name,
-            batch=point.batch,
-            **record,
-        )
-
-    @property
-    def last_turn(self) -> int:
-        """Number of the last turn."""
-        return self._protocol.bursts - 1
+                    yield Turn(
+                        label,
+                        workload,
+                        number,
+                        is_last=number == self._protocol.bursts - 1,
+                        calls=self._calls[label][workload],
+                        worker=self._workers[label],
+                    )
 
 
-def _calls(protocol: Protocol, point: Workload, steady_s: float) -> int:
+def _shuffled(
+    workloads: Mapping[str, Sequence[Workload]], order: random.Random
+) -> list[tuple[str, Workload]]:
+    """Label and workload of each burst in a turn.
+
+    Bursts of one workload stand together, so that those that are paired are close in time.
+    """
+    bursts = [(label, workload) for label, own in workloads.items() for workload in own]
+    order.shuffle(bursts)
+    first = [workload for _, workload in bursts]
+    return sorted(bursts, key=lambda burst: first.index(burst[1]))
+
+
+def _calls(protocol: Protocol, workload: Workload, steady_s: float) -> int:
     wanted = protocol.burst_s / max(steady_s, 1e-7)
-    if point.gap_s:  # the pauses are most of it
-        wanted = max(protocol.burst_s * 4, 10 * point.gap_s) / (steady_s + point.gap_s)
+    if workload.gap_s:  # the pauses are most of it
+        wanted = max(protocol.burst_s * 4, 10 * workload.gap_s) / (steady_s + workload.gap_s)
     return min(max(math.ceil(wanted), LEAST_CALLS), MOST_CALLS)

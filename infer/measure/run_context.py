@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ..inputs.loading import read_labels
 from ..outcome import Failure, Outcome
 from ..records.paths import file_name
 from ..records.protocol import Protocol
-from ..records.store import Store
+from ..records.store import Record, Store
 from ..tensors.outputs import Outputs, read_outputs
 from ..worker.client import WorkerProcess
 from .plan import Plan
@@ -28,7 +29,6 @@ class RunContext:
         store: the records.
         artifacts: that could be opened, by label.
         inputs: the file for each.
-        ended: labels of those that have their outcome early.
     """
 
     def __init__(self, plan: Plan, store: Store) -> None:
@@ -36,7 +36,9 @@ class RunContext:
         self.store = store
         self.artifacts: dict[str, Artifact] = {}
         self.inputs: dict[str, Path] = {}
-        self.ended: set[str] = set()
+        self._began = time.monotonic()
+        # Spent by the parts of a run that is resumed.
+        self._before_s = max((r.get("elapsed_s", 0.0) for r in store.records), default=0.0)
 
     @property
     def protocol(self) -> Protocol:
@@ -45,7 +47,9 @@ class RunContext:
         limit_s = min(protocol.warm_up_limit_s, self.plan.timeout_s / 2)
         return replace(protocol, warm_up_limit_s=limit_s)
 
-    def of_kind(self, kind: str) -> dict[str, dict[str, Any]]:
+    # What the records say
+
+    def of_kind(self, kind: str) -> dict[str, Record]:
         """The latest record of a kind, by artifact."""
         return {r["artifact"]: r for r in self.store.records if r["kind"] == kind}
 
@@ -53,20 +57,46 @@ class RunContext:
         """Whether the preflight of an artifact was finished."""
         return label in self.of_kind("survey")
 
-    def alive(self) -> list[str]:
-        """The artifacts that have not failed."""
-        return [label for label in self.artifacts if label not in self.ended]
+    def preflight(self, label: str) -> Record:
+        """The record of the preflight of an artifact that has passed it."""
+        return self.of_kind("survey")[label]
+
+    @property
+    def ended(self) -> set[str]:
+        """Labels of the artifacts that have their outcome early."""
+        return {label for label, outcome in self.of_kind("outcome").items() if outcome["early"]}
+
+    def active(self) -> list[str]:
+        """Labels of the artifacts that have not failed."""
+        ended = self.ended
+        return [label for label in self.artifacts if label not in ended]
+
+    def generation_seconds(self) -> list[float]:
+        """Seconds that each of the generations took that were measured to the end."""
+        return [r["seconds"] for r in self.store.records if r["kind"] == "generation"]
+
+    def next_generation(self) -> int:
+        """A number for a generation that none before it has."""
+        started = (r["generation"] for r in self.store.records if r["kind"] == "start")
+        return 1 + max(started, default=-1)
+
+    def elapsed_s(self) -> float:
+        """Seconds since the run began, without pauses before it was resumed."""
+        return self._before_s + time.monotonic() - self._began
+
+    # Outcomes
 
     def end(self, label: str, outcome: Outcome, reason: str = "") -> None:
         """Give an artifact its outcome before it is measured to the end."""
-        self.ended.add(label)
         self.store.add("outcome", artifact=label, outcome=outcome, reason=reason, early=True)
 
     def fail(self, label: str, failure: Failure) -> None:
-        """The same, as a failure says."""
+        """Give an artifact the outcome of a failure."""
         self.end(label, failure.outcome, failure.reason)
 
-    def process(
+    # Workers and what they leave
+
+    def worker(
         self, label: str, stage: str, threads: int | None = None, device: str | None = None
     ) -> WorkerProcess:
         """A fresh worker for an artifact.
@@ -124,6 +154,11 @@ class RunContext:
         if not left:
             raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")
         return left
+
+    def classes(self, label: str) -> tuple[str, ...]:
+        """Names of the classes of an artifact, where its manifest has them."""
+        manifest = self.artifacts[label].manifest
+        return manifest.classes if manifest else ()
 
     def labels(self, label: str) -> np.ndarray | None:
         """The true classes, int64 N, where the inputs of an artifact have them.

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..system.nvml import Card
 from ..worker.client import WorkerProcess
+from ..workload import Workload
 
 # A card that idles runs at a fraction of its clock, and takes a few hundred milliseconds to raise
 # it; until then calls can be steady and slow. This much is called before calls are looked at.
@@ -22,6 +24,39 @@ _SAME_CLOCK = 0.03
 
 # Tells the clock of the card in MHz; None where the driver does not.
 Clock = Callable[[], float | None]
+
+
+class WarmUp:
+    """Has workers warmed up, as long as the protocol allows.
+
+    Args:
+        limit_s: seconds after which a warm-up ends, steady or not.
+        device: "cpu" or "cuda".
+        card: whose clock has to be steady too; None on cuda is one that the fake runtime stands
+            for, whose clock is not told.
+    """
+
+    def __init__(self, limit_s: float, device: str, card: Card | None) -> None:
+        self._limit_s = limit_s
+        self._clock: Clock | None = None
+        if device == "cuda":
+            self._clock = lambda: card.sm_mhz if card else None
+
+    def until_steady(self, worker: WorkerProcess, workload: Workload) -> dict[str, Any]:
+        """Warm up for a workload before it is timed for the first time."""
+        least_s = WARM_UP_S if self._clock else 0.0
+        # With pauses between calls a clock may never rest.
+        clock = None if workload.gap_s else self._clock
+        return warmed_up(worker, workload.call, self._limit_s, least_s=least_s, clock=clock)
+
+    def before_burst(self, worker: WorkerProcess, workload: Workload) -> dict[str, Any] | None:
+        """Spin up a card that has waited since the last burst; None where there is no need."""
+        # A service that waits between calls finds the card so.
+        if self._clock is None or workload.gap_s:
+            return None
+        return warmed_up(
+            worker, workload.call, SPIN_UP_LIMIT_S, least_s=SPIN_UP_S, clock=self._clock
+        )
 
 
 def warmed_up(

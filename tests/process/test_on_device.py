@@ -460,28 +460,27 @@ def run_on_card(tmp_path_factory, fake_artifact, inputs_file):
 
 
 def test_stopped_workers_share_the_memory_of_the_card(run_on_card, monkeypatch):
-    assert run_on_card._together() == [
-        ["a", "b", "c", "d"]
-    ]  # where it is not known how much is free
+    # Where it is not known how much is free.
+    assert run_on_card.timing._groups() == [["a", "b", "c", "d"]]
 
-    monkeypatch.setattr(run_on_card, "_free_on_card", 101 * GIB)
-    assert run_on_card._together() == [["a", "b", "c"], ["a", "d"]]
+    monkeypatch.setattr(run_on_card.timing, "_free_on_card", 101 * GIB)
+    assert run_on_card.timing._groups() == [["a", "b", "c"], ["a", "d"]]
 
 
 def test_what_has_no_memory_beside_others_is_tried_with_the_reference_alone(run_on_card):
     short = Failure(Outcome.OUT_OF_MEMORY, "CUDA out of memory.")
 
-    run_on_card._fail_beside(4, "c", short)
-    assert run_on_card._together() == [["a", "b", "d"], ["a", "c"]]
-    assert run_on_card._context.ended == set()
+    run_on_card.timing._fail_beside(4, "c", short)
+    assert run_on_card.timing._groups() == [["a", "b", "d"], ["a", "c"]]
+    assert run_on_card.context.ended == set()
 
-    run_on_card._fail_beside(2, "c", short)
-    assert run_on_card._context.ended == {"c"}
-    reason = run_on_card._context.of_kind("outcome")["c"]["reason"]
+    run_on_card.timing._fail_beside(2, "c", short)
+    assert run_on_card.context.ended == {"c"}
+    reason = run_on_card.context.of_kind("outcome")["c"]["reason"]
     assert reason == "CUDA out of memory. (beside 1 other; alone it had enough, in preflight)"
 
-    run_on_card._fail_beside(3, "d", Failure(Outcome.CRASH, "the process was killed"))
-    assert run_on_card._context.ended == {"c", "d"}
+    run_on_card.timing._fail_beside(3, "d", Failure(Outcome.CRASH, "the process was killed"))
+    assert run_on_card.context.ended == {"c", "d"}
 
 
 def test_onnx_runtime_can_be_asked_not_to_wait(tmp_path):

@@ -11,6 +11,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -194,43 +195,90 @@ def test_stopped_worker_that_is_killed_has_crashed(worker):
     assert "SIGKILL" in caught.value.reason
 
 
+def only_runs(pid, others):
+    return not stopped(pid) and all(map(stopped, others))
+
+
 def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file):
     inputs = inputs_file(tmp_path / "inputs.npz")
     protocol = Protocol("test", bursts=2, burst_s=0.01, warm_up_limit_s=1)
-    points = {"one": (Workload(1),), "two": (Workload(1), Workload(4)), "three": (Workload(1),)}
-    pids, failures, taken = {}, {}, []
+    workloads = {"one": (Workload(1),), "two": (Workload(1), Workload(4)), "three": (Workload(1),)}
+    pids, taken = {}, []
 
-    def add(kind, **values):
-        if kind == "start":
-            pids[values["artifact"]] = values["pid"]
+    with Generation(0, protocol, seed=0) as generation:
+        for label, own in workloads.items():
+            process = generation.enter(worker(name=label))
+            pids[label] = process.pid
+            process.start()
+            process.ask("load")
+            process.ask("inputs", path=str(inputs))
+            call_s = {
+                w: warmed_up(process, w.call, protocol.warm_up_limit_s)["call_s"] for w in own
+            }
+            process.stop()
+            generation.add(label, process, call_s)
             wait_until(lambda: all(map(stopped, pids.values())))
+        for turn in generation.turns():
+            assert turn.is_last == (turn.number == 1)
+            with turn.running() as process:
+                assert process.pid == pids[turn.label]
+                others = [pid for pid in pids.values() if pid != process.pid]
+                wait_until(partial(only_runs, process.pid, others))
+                process.ask("burst", batch=turn.workload.batch, calls=turn.calls, first=0)
+            wait_until(lambda: all(map(stopped, pids.values())))
+            taken.append((turn.label, turn.workload, turn.number))
 
-    def take(label, point, turn, process, calls):
-        assert process.pid == pids[label]
-        others = [pid for pid in pids.values() if pid != process.pid]
-        wait_until(lambda: not stopped(process.pid) and all(map(stopped, others)))
-        taken.append((label, point, turn))
-        return process.ask("burst", batch=point.batch, calls=calls, first=0)
-
-    with Generation(
-        0,
-        protocol,
-        points,
-        seed=0,
-        add=add,
-        fail=failures.__setitem__,
-        warm=lambda process, point: warmed_up(process, point.call, protocol.warm_up_limit_s),
-    ) as generation:
-        for label in points:
-            generation.start(label, partial(worker, name=label), {"path": str(inputs)})
-        generation.turns(take)
-
-    assert failures == {}
     assert set(taken) == {
-        (label, point, turn) for label, own in points.items() for point in own for turn in range(2)
+        (label, workload, number)
+        for label, own in workloads.items()
+        for workload in own
+        for number in range(2)
     }
     assert len(taken) == 8
     assert not any(map(psutil.pid_exists, pids.values()))
+
+
+def test_worker_that_is_dropped_takes_no_more_turns_and_the_others_go_on():
+    protocol = Protocol("test", bursts=3)
+    workloads = {Workload(1): 0.01, Workload(4): 0.01}
+    everything = {
+        (label, workload, number)
+        for label in ("good", "bad")
+        for workload in workloads
+        for number in range(3)
+    }
+    taken = []
+
+    with Generation(0, protocol, seed=0) as generation:
+        for label in ("good", "bad"):
+            generation.add(label, SimpleNamespace(), workloads)
+        for turn in generation.turns():
+            taken.append((turn.label, turn.workload, turn.number))
+            if turn.label == "bad":
+                generation.drop("bad")
+
+    assert sum(label == "bad" for label, _, _ in taken) == 1
+    assert {turn for turn in taken if turn[0] == "good"} == {
+        turn for turn in everything if turn[0] == "good"
+    }
+
+
+def test_bursts_of_a_workload_stand_together_and_the_order_is_random_by_the_seed():
+    def order(seed):
+        with Generation(0, Protocol("test", bursts=4), seed=seed) as generation:
+            for label in "abcd":
+                call_s = {Workload(1): 0.01, Workload(4): 0.01}
+                generation.add(label, SimpleNamespace(), call_s)
+            return [(turn.number, turn.label, turn.workload.batch) for turn in generation.turns()]
+
+    turns = order(1)
+
+    assert turns == order(1) != order(2)
+    assert [number for number, _, _ in turns] == [n for n in range(4) for _ in range(8)]
+    for number in range(4):
+        batches = [batch for n, _, batch in turns if n == number]
+        assert len(set(batches[:4])) == len(set(batches[4:])) == 1
+    assert len({tuple(label for n, label, _ in turns if n == number) for number in range(4)}) > 1
 
 
 def test_worker_is_ended_when_its_context_fails(worker):

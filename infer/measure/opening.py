@@ -1,0 +1,109 @@
+"""The first stage of a run: open the artifacts, and find the inputs of each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from ..artifacts.artifact import Artifact, open_artifact
+from ..artifacts.files import sha256_of
+from ..artifacts.integrity import check_files
+from ..errors import ArtifactError, InputError
+from ..formats.registry import FORMATS
+from ..outcome import Failure, Outcome
+from ..runtimes.registry import runtimes_for
+from ..sandbox.trust import admit
+from .run_context import RunContext
+
+# Where inputs that are drawn at random are kept, in the folder of the run.
+RANDOM_INPUTS = "inputs.npz"
+
+
+def check_unaltered(context: RunContext) -> None:
+    """Check that the inputs are those that a resumed run began with.
+
+    Raises:
+        InputError: they are not.
+    """
+    plan, store = context.plan, context.store
+    if store.records[0]["inputs_sha256"] != plan.inputs_sha256():
+        raise InputError(f"{plan.inputs}: altered since the run began; start a new one")
+    drawn = next(iter(context.of_kind("random").values()), None)
+    kept = store.folder / RANDOM_INPUTS
+    if drawn and (not kept.is_file() or sha256_of(kept) != drawn["sha256"]):
+        raise InputError(f"{kept}: altered since the run began; start a new one")
+
+
+def open_all(context: RunContext) -> None:
+    """Open the artifacts of the plan that have no outcome yet."""
+    for label, path in context.plan.artifacts:
+        if label not in context.ended:
+            _open(context, label, path)
+
+
+def _open(context: RunContext, label: str, path: Path) -> None:
+    plan, store = context.plan, context.store
+    known = context.of_kind("artifact").get(label)
+    artifact = None
+    try:
+        artifact = open_artifact(path, label)
+        if not runtimes_for(artifact.format):
+            raise ArtifactError(
+                f"{path}: no runtime for the format '{artifact.format}' "
+                f"(there are {', '.join(FORMATS)})"
+            )
+        check_files(artifact)
+        sha256 = admit(artifact, plan.trusted)
+        if known and known["sha256"] != sha256:
+            raise ArtifactError(f"{path}: altered since the run began; start a new one")
+    except (ArtifactError, Failure) as error:
+        if not known:
+            recognized = {"format": artifact.format} if artifact else {}
+            store.add("artifact", artifact=label, path=str(path), sha256=None, **recognized)
+        context.end(label, Outcome.LOAD_ERROR, str(error))
+        return
+    if not known:
+        manifest = asdict(artifact.manifest) if artifact.manifest else None
+        store.add(
+            "artifact",
+            artifact=label,
+            path=str(path),
+            format=artifact.format,
+            bytes=artifact.bytes,
+            sha256=sha256,
+            manifest=manifest and {k: v for k, v in manifest.items() if k != "files"},
+        )
+    if label in plan.unsupported:
+        context.end(label, Outcome.UNSUPPORTED, plan.unsupported[label])
+        return
+    try:
+        context.inputs[label] = _inputs_for(context, artifact)
+        context.artifacts[label] = artifact
+    except InputError as error:
+        context.end(label, Outcome.BAD_INPUT, str(error))
+
+
+def _inputs_for(context: RunContext, artifact: Artifact) -> Path:
+    """The file of an artifact's inputs; that of random ones may be yet to be written."""
+    if context.plan.inputs:
+        return context.plan.inputs
+    if context.plan.random:
+        return context.store.folder / RANDOM_INPUTS
+    stated = artifact.manifest.evaluation if artifact.manifest else None
+    if stated is None:
+        raise InputError(
+            f"{artifact.path}: names no inputs; give some with --inputs FILE.npz, or have them "
+            "made up with --random 0"
+        )
+    try:
+        path = (artifact.path / stated["file"]).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
+        raise InputError(
+            f"{artifact.path}: names inputs that lead nowhere ({error}); give inputs with "
+            "--inputs FILE.npz"
+        ) from None
+    if not path.is_file():
+        raise InputError(f"{path}: missing; export again, or give inputs with --inputs FILE.npz")
+    if sha256_of(path) != stated["sha256"]:
+        raise InputError(f"{path}: altered since {artifact.label} was exported; export again")
+    return path

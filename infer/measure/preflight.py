@@ -1,0 +1,163 @@
+"""Preflight: every artifact once, alone in a fresh process, for its outputs and one-time costs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from typing import Any
+
+from ..artifacts.files import sha256_of
+from ..errors import InputError
+from ..inputs import random
+from ..inputs.random import UnderspecifiedSignatureError
+from ..outcome import Failure, Outcome
+from ..parity.checks import check_outputs
+from ..parity.comparing import scores_of
+from ..system.nvml import Card
+from ..tensors.outputs import without_rows
+from ..tensors.signature import Signature
+from ..worker.client import WorkerProcess
+from ..workload import Workload
+from .gpu_memory import GpuMemory
+from .operations import flops_per_sample
+from .placement import check_device
+from .progress import ProgressReporter
+from .run_context import RunContext
+from .warm_up import WarmUp
+
+
+class Preflight:
+    """The stage of a run before anything is timed against anything else."""
+
+    def __init__(
+        self, context: RunContext, card: Card | None, warm_up: WarmUp, progress: ProgressReporter
+    ) -> None:
+        self._context = context
+        self._card = card
+        self._warm_up = warm_up
+        self._progress = progress
+
+    def run(self) -> None:
+        """Run the preflight of every artifact that has had none."""
+        context = self._context
+        waiting = [label for label in context.active() if not context.has_preflight(label)]
+        underspecified: dict[str, str] = {}
+        for number, label in enumerate(waiting, 1):
+            self._progress.preflight(number, len(waiting), label)
+            try:
+                self._run(label)
+            except UnderspecifiedSignatureError as error:
+                underspecified[label] = str(error)  # the signature of another may tell
+            except Failure as failure:
+                context.fail(label, failure)
+        for label, reason in underspecified.items():
+            try:
+                if not context.of_kind("random"):
+                    raise Failure(Outcome.BAD_INPUT, reason)
+                self._run(label)
+            except Failure as failure:
+                context.fail(label, failure)
+
+    def _run(self, label: str) -> None:
+        """Take what is paid once, and the outputs: in order, from a process that did nothing else.
+
+        Only what comes after the outputs may change a state that the model keeps.
+        """
+        context = self._context
+        shutil.rmtree(context.folder(label), ignore_errors=True)  # of one that was cut off
+        memory = GpuMemory(self._card)
+        with context.worker(label, "preflight") as worker:
+            record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
+            record["load"] = worker.ask("load")
+            memory.look(worker)
+            if context.plan.random and not context.of_kind("random"):
+                self._draw_inputs(label, Signature.of(record["load"]["signature"]))
+            record["inputs"] = worker.ask("inputs", **context.inputs_of(label))
+            record |= self._first_calls(label, worker, memory, record["inputs"]["only_batch"])
+        artifact = context.artifacts[label]
+        if artifact.format == "onnx":
+            inputs = record["load"]["signature"]["inputs"]
+            record["flops_per_sample"] = flops_per_sample(artifact.payload, inputs)
+        self._check_outputs(label, record["predict"]["samples"])
+        context.store.add("survey", artifact=label, elapsed_s=context.elapsed_s(), **record)
+
+    def _first_calls(
+        self, label: str, worker: WorkerProcess, memory: GpuMemory, only_batch: int | None
+    ) -> dict[str, Any]:
+        """Everything from the first call on.
+
+        Args:
+            label: of the artifact.
+            worker: that has its inputs.
+            memory: of the card, looked at between the calls.
+            only_batch: the batch that the inputs allow; None if they allow any.
+        """
+        context, device = self._context, self._context.plan.device
+        batch = only_batch or context.protocol.batch
+        record = {"first_call": worker.ask("first_call", batch=batch)}
+        check_device(record["first_call"]["placement"], device)
+        memory.look(worker)
+        folder = str(context.folder(label).resolve())
+        record["predict"] = worker.ask("predict", batch=batch, outputs=folder)
+        check_device(record["predict"]["placement"], device)
+        memory.look(worker)
+        record["repeat"] = worker.ask("repeat", batch=batch)
+        record["check"] = worker.ask("check", batch=batch)
+        if record["check"]["unfinished"]:
+            raise Failure(
+                Outcome.PARITY_FAIL,
+                f"returns before it is finished: {record['check']['unfinished']}",
+            )
+        record["warm_up"] = self._warm_up.until_steady(worker, Workload(batch))
+        memory.look(worker)
+        record |= memory.record(worker)
+        if device == "cuda":
+            batches = [batch] if only_batch else [batch, 1]
+            record["device_time"] = worker.ask("device_time", batches=batches)
+        record["footprint"] = worker.ask("footprint")
+        if "sweep" in context.protocol.scenarios and not only_batch:
+            record |= self._sweep(worker, memory)
+        return record
+
+    def _sweep(self, worker: WorkerProcess, memory: GpuMemory) -> dict[str, Any]:
+        """Have growing batches timed, after all else: one that is too large may end the process."""
+        limit_s = self._context.protocol.warm_up_limit_s
+        patience_s = self._context.plan.timeout_s / 2
+        try:
+            sweep = worker.ask("sweep", limit_s=limit_s, patience_s=patience_s)
+            memory.look(worker)
+            held = memory.record(worker).values()
+        except Failure as failure:
+            return {"sweep": {"samples_per_s": {}, "ended": failure.reason, "no_memory": None}}
+        return {"sweep": sweep, "gpu_swept_bytes": max(filter(None, held), default=None)}
+
+    def _draw_inputs(self, label: str, signature: Signature) -> None:
+        """Draw the random inputs of the run from the first signature that tells enough."""
+        context = self._context
+        assert context.plan.random
+        manifest = context.artifacts[label].manifest
+        stated = asdict(manifest.signature) if manifest else None
+        try:
+            arrays, notes = random.generate(
+                context.plan.random, signature, stated, context.plan.wishes, label
+            )
+        except UnderspecifiedSignatureError:
+            raise
+        except InputError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
+        random.write(context.inputs[label], arrays)
+        sha256 = sha256_of(context.inputs[label])
+        context.store.add("random", artifact=label, notes=notes, sha256=sha256)
+
+    def _check_outputs(self, label: str, samples: int) -> None:
+        context = self._context
+        outputs, labels = context.outputs(label), context.labels(label)
+        classes = len(context.classes(label)) or None
+        check_outputs(outputs, samples, classes, without_rows(context.folder(label)))
+        scores = scores_of(outputs, classes)
+        if labels is not None and scores and labels.max(initial=0) >= outputs[scores].shape[1]:
+            raise Failure(
+                Outcome.BAD_INPUT,
+                f"{context.inputs[label]}: labels up to {labels.max()}, but the output has "
+                f"only {outputs[scores].shape[1]} classes",
+            )

@@ -1,0 +1,178 @@
+"""The outputs that artifacts are compared with, and how much they vary by themselves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..outcome import Failure, Outcome
+from ..parity.checks import check_finite, check_outputs
+from ..parity.comparing import largest_difference
+from ..records.store import Record
+from ..tensors.differences import finite
+from ..tensors.outputs import Outputs, read_outputs, without_rows
+from .run_context import RunContext
+from .tolerances import unrepeatable_outputs
+
+# What the folder and the log of a run on the CPU are called.
+_ANCHOR = "anchor"
+
+
+@dataclass(frozen=True)
+class ReferenceOutputs:
+    """What the members of a group are compared with.
+
+    Attributes:
+        reference: label of the artifact that the group is named after.
+        outputs: that all are compared with.
+        noise: by how much their artifact differs from itself, run otherwise, by output.
+        anchor: label of the artifact whose outputs on the CPU these are; None if they are those of
+            the reference on the device that is measured.
+    """
+
+    reference: str
+    outputs: Outputs
+    noise: Mapping[str, float]
+    anchor: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Label of the artifact whose outputs these are."""
+        return self.anchor or self.reference
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.anchor} on the CPU" if self.anchor else self.reference
+
+
+def reference_outputs(
+    context: RunContext, reference: str, members: list[str], *, former: bool
+) -> ReferenceOutputs:
+    """The outputs that the members of a group are compared with.
+
+    On a card those of the reference on the CPU, or of another member if it cannot run there: an
+    error of the card's own arithmetic, which all share, would not show otherwise.
+
+    Args:
+        context: of the run.
+        reference: label of the group's reference.
+        members: labels of the group, the reference among them.
+        former: the reference is the former state of others, which were measured on the card.
+    """
+    device = context.plan.device
+    if device != "cpu" and not former:
+        for label in sorted(members, key=lambda label: label != reference):
+            anchor = _anchor(context, label, reference)
+            if anchor["failed"] is None:
+                outputs = context.outputs(label, _ANCHOR)
+                return ReferenceOutputs(
+                    reference, outputs, _noise(context, label, outputs, "cpu"), label
+                )
+            if anchor["outcome"] == Outcome.HANG:  # what takes too long does so in all formats
+                break
+    outputs = context.outputs(reference)
+    noise = _noise(context, reference, outputs, device) if len(members) > 1 else {}
+    return ReferenceOutputs(reference, outputs, noise)
+
+
+def is_finite(context: RunContext, label: str) -> bool:
+    """Whether all outputs that preflight left of an artifact are finite."""
+    return all(finite(array).all() for array in context.outputs(label).values())
+
+
+def _anchor(context: RunContext, label: str, reference: str) -> Record:
+    """Run an artifact on the CPU, with the same inputs and batch; its record, once a run."""
+    known = context.of_kind("anchor").get(label)
+    if known is not None:
+        return known
+    try:
+        answer = _run_on_cpu(context, label) | {"outcome": Outcome.OK, "failed": None}
+    except Failure as failure:
+        answer = {"outcome": failure.outcome, "failed": failure.reason}
+    return context.store.add("anchor", artifact=label, reference=reference, **answer)
+
+
+def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
+    batch = context.preflight(label)["inputs"]["only_batch"] or context.protocol.batch
+    folder = _emptied(context, label, _ANCHOR)
+    with context.worker(label, _ANCHOR, device="cpu") as worker:
+        worker.start()
+        worker.ask("load")
+        worker.ask("inputs", **context.inputs_of(label))
+        answer = worker.ask("predict", batch=batch, outputs=str(folder.resolve()))
+    if answer["placement"]["device"] != "cpu":
+        raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
+    outputs, on_card = context.outputs(label, _ANCHOR), context.outputs(label)
+    check_outputs(outputs, answer["samples"], None, without_rows(folder))
+    if is_finite(context, label):
+        check_finite(outputs)
+    return {
+        "seconds": answer["seconds"],
+        "threads": context.plan.threads,
+        "batch": batch,
+        "samples": answer["samples"],
+        "differences": {
+            name: largest_difference(on_card.get(name), array) for name, array in outputs.items()
+        },
+    }
+
+
+def _noise(context: RunContext, label: str, expected: Outputs, device: str) -> dict[str, float]:
+    """By how much an artifact differs from itself, in a fresh process, run otherwise.
+
+    Fewer samples a call and one thread have the same sums added in another order. It is
+    measured once a run, and not where the user gives a tolerance.
+
+    Args:
+        context: of the run.
+        label: of what others are compared with.
+        expected: its outputs on the device.
+        device: that it is run on again.
+    """
+    if context.plan.tolerance is not None:
+        return {}
+    known = context.of_kind("noise").get(label)
+    if known is None:
+        try:
+            answer = _run_otherwise(context, label, expected, device)
+        except Failure as failure:
+            answer = {"differences": {}, "failed": failure.reason}
+        known = context.store.add("noise", artifact=label, device=device, **answer)
+    return {k: v for k, v in known["differences"].items() if v is not None}
+
+
+def _run_otherwise(
+    context: RunContext, label: str, expected: Outputs, device: str
+) -> dict[str, Any]:
+    preflight = context.preflight(label)
+    only_batch, samples = preflight["inputs"]["only_batch"], preflight["predict"]["samples"]
+    batch = only_batch or min(context.protocol.batch, samples)
+    # Where state is kept, calls of another size would be another sequence.
+    split = batch if only_batch or unrepeatable_outputs(context, label) else max(1, batch // 2)
+    count = samples if only_batch else min(samples, 4 * batch)
+    folder = _emptied(context, label, "noise")
+    with context.worker(label, "noise", threads=1, device=device) as worker:
+        worker.start()
+        worker.ask("load")
+        worker.ask("inputs", **context.inputs_of(label))
+        worker.ask("predict", batch=split, outputs=str(folder.resolve()), samples=count)
+    again = read_outputs(folder)
+    uneven = without_rows(folder) | without_rows(context.folder(label))
+    differences: dict[str, float | None] = {}
+    for name, array in expected.items():
+        if name in uneven and (split != batch or count != samples):
+            continue
+        first = array if name in uneven else array[:count]
+        differences[name] = largest_difference(again.get(name), first)
+    return {"differences": differences, "batch": split, "threads": 1, "samples": count}
+
+
+def _emptied(context: RunContext, label: str, name: str) -> Path:
+    folder = context.folder(label) / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

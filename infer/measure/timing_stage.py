@@ -1,0 +1,202 @@
+"""The timed part of a run: generation after generation, until one is the last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import psutil
+
+from ..outcome import Failure, Outcome
+from ..results.queries import resolution
+from ..results.summarizing import summarize
+from ..system import nvml
+from ..system.nvml import Card
+from ..worker.client import WorkerProcess
+from ..workload import Workload
+from . import stopping
+from .generation import Generation, Turn
+from .grouping import CARD_SHARE, HOST_SHARE, grouped, needs
+from .progress import ProgressReporter
+from .run_context import RunContext
+from .timed_outputs import timed_difference
+from .warm_up import WarmUp
+
+
+class TimingStage:
+    """Measures the artifacts that have passed preflight."""
+
+    def __init__(
+        self, context: RunContext, card: Card | None, warm_up: WarmUp, progress: ProgressReporter
+    ) -> None:
+        self._context = context
+        self._card = card
+        self._warm_up = warm_up
+        self._progress = progress
+        memory = card.memory() if card else None
+        # What was free when the run started.
+        self._free = psutil.virtual_memory().available
+        self._free_on_card = memory.free if memory else None
+
+    def run(self) -> str:
+        """Measure generation after generation; return why the last one was the last."""
+        context = self._context
+        while True:
+            groups = self._groups()
+            if not groups:
+                return "no artifact was left to measure"
+            seconds = context.generation_seconds()
+            status = stopping.RunStatus(
+                generations=len(seconds),
+                elapsed_s=context.elapsed_s(),
+                generation_s=max(seconds, default=0.0),
+                compared=sum(len(group) - 1 for group in groups),
+                resolution=resolution(context.store.records),
+            )
+            reason = stopping.stop_reason(context.plan.protocol, status)
+            if reason:
+                return reason
+            begin = time.monotonic()
+            for group in groups:
+                self._generation(group)
+            context.store.add(
+                "generation", seconds=time.monotonic() - begin, elapsed_s=context.elapsed_s()
+            )
+
+    def _groups(self) -> list[list[str]]:
+        """The artifacts in groups that fit into memory together, each with its reference.
+
+        Only artifacts with the same reference are measured together.
+        """
+        context = self._context
+        preflights = context.of_kind("survey")
+        references = summarize(context.store.records).speed_references
+        families: dict[str, list[str]] = {}
+        for label in context.active():
+            if label in preflights:
+                families.setdefault(references[label], []).append(label)
+
+        room = (self._free * HOST_SHARE, self._free_on_card and self._free_on_card * CARD_SHARE)
+        need = {label: needs(preflight) for label, preflight in preflights.items()}
+        apart = context.of_kind("apart").keys()
+        return [
+            group
+            for reference, labels in families.items()
+            for group in grouped(
+                labels, reference if reference in labels else labels[0], need, room, apart
+            )
+        ]
+
+    def _generation(self, labels: list[str]) -> None:
+        context = self._context
+        index = context.next_generation()
+        protocol, seed = context.protocol, context.plan.seed
+        with Generation(index, protocol, seed=seed) as generation:
+            for label in labels:
+                self._progress.generation(f"starting {label}")
+                try:
+                    self._start(generation, label)
+                except Failure as failure:
+                    self._fail_beside(len(labels), label, failure)
+            for turn in generation.turns():
+                try:
+                    burst = self._burst(index, turn)
+                except Failure as failure:
+                    generation.drop(turn.label)
+                    self._fail_beside(len(labels), turn.label, failure)
+                    continue
+                context.store.add(
+                    "burst",
+                    artifact=turn.label,
+                    generation=index,
+                    turn=turn.number,
+                    point=turn.workload.name,
+                    batch=turn.workload.batch,
+                    **burst,
+                )
+
+    def _start(self, generation: Generation, label: str) -> None:
+        """Start a worker, have it warmed up for every workload, and stop it."""
+        context = self._context
+        worker = generation.enter(context.worker(label, str(generation.index)))
+        record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
+        record["load"] = worker.ask("load")
+        record["inputs"] = worker.ask("inputs", **context.inputs_of(label))
+        workloads = self._workloads(label)
+        record["first_call"] = worker.ask("first_call", batch=workloads[0].batch)
+        warm_ups = {w: self._warm_up.until_steady(worker, w) for w in workloads}
+        worker.stop()
+        record["warm_up"] = {workload.name: warm_up for workload, warm_up in warm_ups.items()}
+        generation.add(label, worker, {w: warm_up["call_s"] for w, warm_up in warm_ups.items()})
+        context.store.add("start", artifact=label, generation=generation.index, **record)
+
+    def _burst(self, index: int, turn: Turn) -> dict[str, Any]:
+        """Have a burst of calls timed; what was measured."""
+        context, workload = self._context, turn.workload
+        bursts = context.plan.protocol.bursts
+        self._progress.generation(f"turn {turn.number + 1}/{bursts}  {turn.label}, {workload.name}")
+        folder = context.folder(turn.label) / "timed"
+        if turn.is_last:
+            folder.mkdir(exist_ok=True)
+        request = {
+            "batch": workload.batch,
+            "calls": turn.calls,
+            "first": (index * bursts + turn.number) * (turn.calls or 0),
+            "gap_s": workload.gap_s,
+            "boundary": workload.boundary,
+            "outputs": str(folder.resolve()) if turn.is_last else None,
+        }
+        with turn.running() as worker:
+            spin_up = self._warm_up.before_burst(worker, workload)
+            answer = self._timed(worker, request)
+        if turn.is_last:
+            rows = answer.pop("rows")
+            answer["difference"] = timed_difference(context, turn.label, rows, folder)
+        if spin_up:
+            answer["spin_up"] = spin_up
+        return answer | {"elapsed_s": context.elapsed_s()}
+
+    def _timed(self, worker: WorkerProcess, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A burst, with what the card was at; the worker waits while the card is read."""
+        before = self._card.sample() if self._card else None
+        answer = worker.ask("burst", **request)
+        if self._card and before:
+            answer["gpu"] = nvml.burst(before, self._card.sample())
+        return answer
+
+    def _fail_beside(self, alive: int, label: str, failure: Failure) -> None:
+        """Take note of an artifact that failed with so many alive; or measure it apart from now.
+
+        Those that are stopped keep what they hold on the card. What had enough there alone, in
+        preflight, is tried again with nothing but the reference beside it.
+        """
+        context = self._context
+        beside = failure.outcome == Outcome.OUT_OF_MEMORY and context.plan.device == "cuda"
+        if beside and alive > 2 and label not in context.of_kind("apart"):
+            context.store.add("apart", artifact=label, reason=failure.reason)
+            return
+        if beside and alive > 1:
+            failure = Failure(
+                failure.outcome,
+                f"{failure.reason} (beside {alive - 1} other; alone it had enough, in preflight)",
+            )
+        context.fail(label, failure)
+
+    def _workloads(self, label: str) -> tuple[Workload, ...]:
+        context = self._context
+        preflight = context.of_kind("survey")[label]
+        planned = context.plan.protocol.points
+        only_batch = preflight["inputs"]["only_batch"]
+        if only_batch:  # the inputs allow no other
+            return tuple(dict.fromkeys(replace(w, batch=only_batch) for w in planned))
+        sweep = preflight.get("sweep", {})
+        batches = list(map(int, sweep.get("samples_per_s", ())))
+        if context.plan.device == "cuda" and sweep.get("no_memory"):
+            # Half of the batch that there was no memory for may take more than half of the card,
+            # and the reference is there too.
+            batches = [batch for batch in batches if batch <= sweep["no_memory"] // 4]
+        workloads = tuple(dict.fromkeys((*planned, *map(Workload, batches))))
+        # A sweep alone, of which nothing is left.
+        return workloads or (Workload(context.protocol.batch),)
