@@ -14,7 +14,9 @@ from rich.text import Text
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.discovery import label_paths
 from ..artifacts.integrity import check_files
-from ..diagnostics.bisect import Bisection, Setup, TensorComparison, bisect
+from ..diagnostics.bisect.comparing import TensorComparison
+from ..diagnostics.bisect.running import BisectOptions
+from ..diagnostics.bisect.search import Bisection, bisect
 from ..errors import ArtifactError, InputError
 from ..exit_status import FAILED, NOT_MEASURED, OK, WRONG_USAGE
 from ..inputs.loading import read_inputs
@@ -104,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     stated = input_options.read(options, labels)
     samples = wanted or _SAMPLES
     random = stated.random
-    setup = Setup(
+    bisect_options = BisectOptions(
         options.inputs,
         random and type(random)(random.seed, samples),
         samples,
@@ -118,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
     )
     trusted = trust.read(options.trust, labels)
     try:
-        found = bisect(*_open(paths, labels, trusted), setup)
+        found = bisect(*_open(paths, labels, trusted), bisect_options)
     except Failure as failure:
         print(f"error: {failure.outcome}: {failure.reason}", file=sys.stderr)
         return WRONG_USAGE if failure.outcome == Outcome.BAD_INPUT else NOT_MEASURED

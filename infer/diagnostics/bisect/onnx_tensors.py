@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ...errors import InputError
 
 # What protobuf can hold in one message; larger models keep their weights beside it.
 _LARGEST = 2**31 - 1

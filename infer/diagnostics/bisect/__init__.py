@@ -1,0 +1,1 @@
+"""Where two artifacts first differ, tensor by tensor."""

@@ -1,0 +1,110 @@
+"""A tensor of one artifact beside one of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...artifacts.artifact import Artifact
+from ...errors import InputError, MapError
+from ...parity.comparing import largest_difference
+from ...parity.matching import match_outputs
+from ...parity.tolerance import tolerances
+from ...tensors.rules import rules_for
+from .onnx_tensors import Tensor
+from .running import ArtifactRun, BisectOptions
+
+
+@dataclass(frozen=True)
+class TensorComparison:
+    """A tensor of a beside one of b.
+
+    Attributes:
+        name, node, operator: in a.
+        other: its name in b.
+        paired: by "name", by "value" (it agrees with this one), or by "order" and shape.
+        shape: of the tensor in a.
+        largest_difference: None where one is not finite and the other is, or shapes differ.
+        tolerance, how: what passes.
+        passed: whether it does.
+        inputs_agree: whether all tensors that the node takes, as far as they were compared, agree;
+            None if none was.
+    """
+
+    name: str
+    node: str
+    operator: str
+    other: str
+    paired: str
+    shape: tuple[int, ...]
+    largest_difference: float | None
+    tolerance: float
+    how: str
+    passed: bool
+    inputs_agree: bool | None = None
+
+
+def compare_outputs(
+    a: Artifact, b: Artifact, runs: Sequence[ArtifactRun], options: BisectOptions
+) -> list[TensorComparison]:
+    """Compare the outputs of two artifacts, by the names that `a` has for them.
+
+    Raises:
+        Failure: outputs are missing or too many, or could be several.
+        InputError: the user's rules do not fit.
+    """
+    expected, outputs = (run.outputs for run in runs)
+    inputs = [spec.name for spec in runs[1].signature.inputs]
+    try:
+        _, rules = rules_for(options.wishes.rules, b.label, inputs, list(outputs))
+    except MapError as error:
+        raise InputError(str(error)) from None
+    matched, matches = match_outputs(outputs, expected, rules, b.label, a.label)
+    names = {match.other: match.name for match in matches}
+    return [
+        compare_tensor(
+            Tensor(name, "output", "", ()),
+            names[name],
+            "name",
+            expected[name],
+            array,
+            options.tolerance,
+        )
+        for name, array in matched.items()
+    ]
+
+
+def compare_tensor(
+    tensor: Tensor,
+    other: str,
+    paired: str,
+    array: np.ndarray,
+    theirs: np.ndarray,
+    tolerance: float | None,
+) -> TensorComparison:
+    """Compare a tensor with its partner.
+
+    Args:
+        tensor: of `a`.
+        other: its partner's name in `b`.
+        paired: how the partner was found.
+        array: the value of the tensor.
+        theirs: the value of its partner, in the tensor's layout.
+        tolerance: given by the user; None goes by precision.
+    """
+    limit = tolerances({tensor.name: array}, [theirs.dtype.name], given=tolerance)[tensor.name]
+    largest = largest_difference(theirs, array)
+    return TensorComparison(
+        tensor.name,
+        tensor.node,
+        tensor.operator,
+        other,
+        paired,
+        array.shape,
+        largest,
+        limit.value,
+        limit.how,
+        largest is not None and largest <= limit.value,
+    )

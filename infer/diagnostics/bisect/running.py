@@ -1,0 +1,151 @@
+"""Run an artifact in a process of its own, for its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ...artifacts.artifact import Artifact
+from ...errors import InputError
+from ...inputs import random as random_inputs
+from ...inputs.options import InputOptions
+from ...inputs.random import Random
+from ...measure.placement import check_device
+from ...outcome import Failure
+from ...tensors.outputs import Outputs, read_outputs
+from ...tensors.signature import Signature
+from ...worker.client import WorkerProcess
+
+
+@dataclass(frozen=True)
+class BisectOptions:
+    """How the artifacts are run.
+
+    Attributes:
+        inputs: file; None for random ones.
+        random: what to draw; None where there is a file.
+        samples: how many of the inputs to take.
+        skip: samples to leave out before these.
+        wishes: of the user.
+        tolerance: given by the user; None goes by precision.
+        threads, timeout_s: for each worker.
+        devices: "cpu" or "cuda", for either artifact.
+        card: that workers on cuda see, as `infer.measure.devices.DeviceChoice` has it.
+    """
+
+    inputs: Path | None
+    random: Random | None
+    samples: int
+    skip: int
+    wishes: InputOptions
+    tolerance: float | None
+    threads: int
+    timeout_s: float
+    devices: tuple[str, str] = ("cpu", "cpu")
+    card: str | None = None
+
+    def name(self, artifact: Artifact, side: int) -> str:
+        """What an artifact is called beside the other one, which may be the same.
+
+        Args:
+            artifact: one of the two.
+            side: 0 or 1, which of them it is.
+        """
+        here, there = self.devices[side], self.devices[1 - side]
+        return artifact.label if here == there else f"{artifact.label} ({here})"
+
+
+@dataclass(frozen=True)
+class ArtifactRun:
+    """What an artifact gave.
+
+    Attributes:
+        signature: of the artifact.
+        outputs: by name.
+        samples: how many it was given.
+        available: how many samples the inputs have.
+    """
+
+    signature: Signature
+    outputs: Outputs
+    samples: int
+    available: int
+
+
+def with_inputs(
+    a: Artifact, options: BisectOptions, folder: Path
+) -> tuple[BisectOptions, list[str]]:
+    """The options with a file of inputs, drawn by the signature of `a` where there is none."""
+    if options.random is None:
+        return options, []
+    with _worker(a, options, folder / "signature", options.devices[0]) as worker:
+        worker.start()
+        signature = Signature.of(worker.ask("load")["signature"])
+    stated = asdict(a.manifest.signature) if a.manifest else None
+    arrays, drawn = random_inputs.generate(
+        options.random, signature, stated, options.wishes, a.label
+    )
+    path = folder / "inputs.npz"
+    random_inputs.write(path, arrays)
+    notes = [f"random inputs, seed {options.random.seed} ({', '.join(drawn) or 'there are none'})"]
+    return replace(options, inputs=path), notes
+
+
+def _worker(artifact: Artifact, options: BisectOptions, folder: Path, device: str) -> WorkerProcess:
+    return WorkerProcess(
+        artifact,
+        device=device,
+        card=options.card if device == "cuda" else None,
+        threads=options.threads,
+        scratch=folder,
+        log=folder / "log",
+        timeout_s=options.timeout_s,
+    )
+
+
+def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> ArtifactRun:
+    """Run an artifact in a process of its own.
+
+    Args:
+        artifact: to run.
+        options: with a file of inputs.
+        folder: for what it writes.
+        side: 0 or 1, which of the two it is.
+
+    Raises:
+        Failure: it cannot be run.
+        InputError: there are too few samples.
+    """
+    assert options.inputs
+    outputs = folder / "outputs"
+    outputs.mkdir(parents=True)
+    try:
+        with _worker(artifact, options, folder, options.devices[side]) as worker:
+            worker.start()
+            signature = Signature.of(worker.ask("load")["signature"])
+            answer = worker.ask(
+                "inputs",
+                path=str(options.inputs.resolve()),
+                wishes=asdict(options.wishes),
+                label=artifact.label,
+            )
+            left = answer["samples"] - options.skip
+            if left < 1:
+                raise InputError(
+                    f"--skip {options.skip}: {options.inputs} has {answer['samples']} samples"
+                )
+            samples = min(options.samples, left)
+            predicted = worker.ask(
+                "predict",
+                batch=answer["only_batch"] or samples,
+                outputs=str(outputs.resolve()),
+                samples=samples,
+                skip=options.skip,
+            )
+            check_device(predicted["placement"], options.devices[side])
+    except Failure as failure:
+        reason = f"{options.name(artifact, side)}: {failure.reason}".replace(
+            str(folder), "(temporary folder)"
+        )
+        raise Failure(failure.outcome, reason) from None
+    return ArtifactRun(signature, read_outputs(outputs), samples, answer["samples"])

@@ -1,0 +1,217 @@
+"""Where two artifacts first differ: the earliest tensor whose difference is beyond tolerance."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...artifacts.artifact import Artifact
+from ...errors import InputError
+from ...tensors.outputs import Outputs
+from .comparing import TensorComparison, compare_outputs, compare_tensor
+from .graph_matching import match_graphs
+from .onnx_tensors import Graph, with_all_outputs
+from .running import BisectOptions, run, with_inputs
+
+# Tensors that differ after the first one that are listed.
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Bisection:
+    """What a bisection came to.
+
+    Attributes:
+        a, b: labels.
+        graphs: whether tensors inside were compared, or only outputs.
+        outputs: of the artifacts as they are.
+        tensors: how many a has.
+        paired: how many of these were compared, by how they were paired.
+        first: where they part; None where they do not.
+        before: the last tensor before it that agrees.
+        after: the next ones beyond tolerance.
+        notes: what else a reader should know.
+    """
+
+    a: str
+    b: str
+    graphs: bool
+    outputs: list[TensorComparison]
+    tensors: int = 0
+    paired: dict[str, int] = field(default_factory=dict)
+    first: TensorComparison | None = None
+    before: TensorComparison | None = None
+    after: list[TensorComparison] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def agree(self) -> bool:
+        """Whether nothing parts."""
+        return self.first is None and all(output.passed for output in self.outputs)
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self) | {"agree": self.agree}
+
+
+def bisect(a: Artifact, b: Artifact, options: BisectOptions) -> Bisection:
+    """Run two artifacts on the same inputs and find where they part.
+
+    Tensors inside are compared where both are ONNX, otherwise only outputs.
+
+    Raises:
+        Failure: one cannot be run.
+        InputError: a file cannot be read, or the inputs do not fit.
+    """
+    with tempfile.TemporaryDirectory(prefix="exportbench-") as temporary:
+        folder = Path(temporary)
+        options, notes = with_inputs(a, options, folder)
+        runs = [
+            run(artifact, options, folder / f"{side}-whole", side)
+            for side, artifact in enumerate((a, b))
+        ]
+        if runs[0].samples < runs[0].available:
+            notes.append(
+                f"compared on {runs[0].samples} of {runs[0].available:,} samples, from number "
+                f"{options.skip} on; others may differ (--samples, --skip)"
+            )
+        outputs = compare_outputs(a, b, runs, options)
+        names = options.name(a, 0), options.name(b, 1)
+        bisection = Bisection(*names, a.format == b.format == "onnx", outputs, notes=notes)
+        if not bisection.graphs:
+            other = next(artifact for artifact in (a, b) if artifact.format != "onnx")
+            notes.append(f"only outputs are compared: {other.label} is no ONNX but {other.format}")
+            return bisection
+        graphs, tensors = [], []
+        for side, artifact in enumerate((a, b)):
+            copies = folder / f"{side}-model"
+            copies.mkdir()
+            graph, copy = with_all_outputs(_model_file(artifact), copies)
+            graphs.append(graph)
+            everything = replace(artifact, payload=copy)
+            tensors.append(run(everything, options, folder / f"{side}-tensors", side).outputs)
+        return _look_inside(bisection, graphs, tensors, options.tolerance)
+
+
+def _model_file(artifact: Artifact) -> Path:
+    if artifact.payload.is_file():
+        return artifact.payload
+    files = sorted(artifact.payload.glob("*.onnx"))
+    if len(files) != 1:
+        raise InputError(f"{artifact.payload}: holds {len(files)} .onnx files, not one")
+    return files[0]
+
+
+def _look_inside(
+    bisection: Bisection,
+    graphs: Sequence[Graph],
+    values: Sequence[Outputs],
+    tolerance: float | None,
+) -> Bisection:
+    """The bisection with what the tensors inside the two graphs say."""
+    a, b = graphs
+    compared = _compare_tensors(a, b, values, tolerance)
+    before, differing = _differing(a, compared, values[0])
+    notes = list(bisection.notes)
+    outputs_agree = all(output.passed for output in bisection.outputs)
+    if not outputs_agree and not differing:
+        notes.append(
+            "the outputs differ, and no tensor inside does when all are given out: the difference "
+            "comes with the runtime's optimizations, or in a tensor that could not be paired"
+        )
+    if differing and outputs_agree:
+        notes.append("the outputs agree all the same: what parts inside does not reach them")
+    subgraphs = a.subgraphs + b.subgraphs
+    if subgraphs:
+        notes.append(f"{subgraphs} nodes hold graphs of their own, which are not looked into")
+    return replace(
+        bisection,
+        tensors=len(a.tensors),
+        paired=dict(Counter(comparison.paired for comparison in compared.values())),
+        first=differing[0] if differing else None,
+        before=before,
+        after=differing[1 : 1 + _LISTED],
+        notes=notes,
+    )
+
+
+def _compare_tensors(
+    a: Graph, b: Graph, values: Sequence[Outputs], tolerance: float | None
+) -> dict[str, TensorComparison]:
+    """The tensors of `a` that have a partner in `b`, by name, in their order."""
+    partners = match_graphs(a, b, values[0], values[1], tolerance)
+    compared = {}
+    for tensor in a.tensors:
+        if tensor.name in partners:
+            other, how, axes = partners[tensor.name]
+            theirs = values[1][other]
+            if axes is not None:
+                theirs = theirs.transpose(axes)
+            compared[tensor.name] = compare_tensor(
+                tensor, other, how, values[0][tensor.name], theirs, tolerance
+            )
+    return compared
+
+
+def _differing(
+    graph: Graph, compared: Mapping[str, TensorComparison], values: Outputs
+) -> tuple[TensorComparison | None, list[TensorComparison]]:
+    """The last tensor that agrees before any differs, and those that differ, in their order.
+
+    Args:
+        graph: the first artifact's.
+        compared: its tensors that have a partner.
+        values: of its tensors.
+    """
+    agreeing = sum(
+        1 << place
+        for place, tensor in enumerate(graph.tensors)
+        if tensor.name in compared
+        and compared[tensor.name].passed
+        and _is_informative(values[tensor.name])
+    )
+    descendants = _descendants(graph)
+    differing: list[TensorComparison] = []
+    before = None
+    for tensor in graph.tensors:
+        comparison = compared.get(tensor.name)
+        if comparison is None:
+            continue
+        if comparison.passed:
+            if not differing:
+                before = comparison
+            continue
+        # Tensors that are paired by order may be others: then what follows agrees again, as where
+        # one graph has folded an operation into the one before.
+        if comparison.paired == "order" and descendants[tensor.name] & agreeing:
+            continue
+        inputs = [compared[name].passed for name in tensor.inputs if name in compared]
+        differing.append(replace(comparison, inputs_agree=all(inputs) if inputs else None))
+    return before, differing
+
+
+def _is_informative(values: np.ndarray) -> bool:
+    """Whether a tensor that agrees says something: one that is constant agrees with any such."""
+    return bool(values.size > 1 and (values != values.reshape(-1)[0]).any())
+
+
+def _descendants(graph: Graph) -> dict[str, int]:
+    """Of each tensor, those that are computed from it, as a bit for the place of each."""
+    users: dict[str, list[str]] = {}
+    for tensor in graph.tensors:
+        for name in tensor.inputs:
+            users.setdefault(name, []).append(tensor.name)
+    place = {tensor.name: index for index, tensor in enumerate(graph.tensors)}
+    descendants: dict[str, int] = {}
+    for tensor in reversed(graph.tensors):
+        bits = 0
+        for user in users.get(tensor.name, ()):
+            bits |= 1 << place[user] | descendants.get(user, 0)
+        descendants[tensor.name] = bits
+    return descendants
