@@ -1,0 +1,1 @@
+"""tract for exportbench: another runtime for ONNX files."""
