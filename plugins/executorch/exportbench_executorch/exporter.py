@@ -45,7 +45,7 @@ def export(weights: Mapping[str, np.ndarray], size: int, path: Path) -> Predict:
 
 def _check_bound(path: Path) -> None:
     """See that the program takes the largest batch, which a guard in PyTorch may have lowered."""
-    from exportbench_executorch.reader import describe
+    from .reader import describe
 
     image = describe(path).signatures["forward"].inputs[0]
     if image.shape[0] != LARGEST_BATCH:

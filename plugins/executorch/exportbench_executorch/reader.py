@@ -11,13 +11,13 @@ import struct
 from collections import Counter
 from pathlib import Path
 
-from infer.artifact import Signature, TensorSpec
-from infer.errors import DamagedError
-from infer.readers.description import Description
-from infer.readers.flatbuffer import Table
-from infer.readers.mapped import mapped
+from exportbench.tensors.signature import Signature, TensorSpec
+from exportbench.errors import DamagedError
+from exportbench.formats.description import Description
+from exportbench.formats.flatbuffer import Table
+from exportbench.formats.mapped import mapped
 
-from exportbench_executorch import xnnpack
+from . import xnnpack
 
 FORMAT = "executorch"
 # At byte 4; the version of the schema is a number inside.

@@ -14,8 +14,8 @@ import torch
 # running a program needs nothing of. PyTorch comes first, since its libraries are linked with.
 from executorch.extension.pybindings import _C as et
 
-from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import Arrays, Options, Setting, chosen
+from exportbench.tensors.signature import Signature, TensorSpec
+from exportbench.runtimes.base import Arrays, Options, Setting, chosen
 
 SETTINGS = (
     # The threads of the pool that XNNPACK and the parallel kernels share.

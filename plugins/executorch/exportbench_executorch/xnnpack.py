@@ -10,8 +10,8 @@ import struct
 from collections import Counter
 from dataclasses import dataclass
 
-from infer.errors import DamagedError
-from infer.readers.flatbuffer import Table
+from exportbench.errors import DamagedError
+from exportbench.formats.flatbuffer import Table
 
 _HEADER = b"XH00"  # at byte 4, where a flatbuffer without header has XN00 or XN01
 _FLATBUFFERS = (b"XN00", b"XN01")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tract
 
-from infer.artifact import Signature, TensorSpec
-from infer.runtimes.base import Arrays, Options, Setting, chosen
+from exportbench.tensors.signature import Signature, TensorSpec
+from exportbench.runtimes.base import Arrays, Options, Setting, chosen
 
 SETTINGS = (
     # The graph is prepared for each size of its free dimensions, when a call first has it; or once,

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import LARGEST
+
+from exportbench.errors import ArtifactError, DamagedError
+from exportbench_executorch import reader
+
+Made = Callable[[str], Path]
+
+
+def test_a_program_is_told_by_its_beginning(made: Made) -> None:
+    assert reader.detect(made("two").read_bytes()[:64])
+    assert not reader.detect(b"\x1c\x00\x00\x00TFL3" + bytes(56))
+    assert not reader.detect(b"")
+    with pytest.raises(DamagedError, match="version b'ET99'"):
+        reader.detect(b"\x1c\x00\x00\x00ET99eh00" + bytes(52))
+
+
+def test_what_a_program_says(made: Made) -> None:
+    found = reader.describe(made("two"))
+    signature = found.signatures["forward"]
+    assert [(spec.name, spec.shape) for spec in signature.inputs] == [
+        ("input_0", (LARGEST, 4)),
+        ("input_1", (LARGEST, 3)),
+    ]
+    assert found.weights == {"float32": 60}
+    assert found.operators["xnnpack::fully_connected"] == 1
+    assert found.operators["aten::amax.out"] == 1
+    assert "up to those given, of input_0, input_1" in found.notes[0]
+    assert found.precision == "float32"
+
+
+def test_of_several_methods(made: Made) -> None:
+    found = reader.describe(made("methods"))
+    assert sorted(found.signatures) == ["decode", "encode"]
+    assert found.operators["XnnpackBackend"] == 2
+
+
+def test_weights_inside_of_xnnpack_are_told(made: Made) -> None:
+    assert reader.describe(made("quantised")).precision == "int8"
+
+
+def test_numbers_and_types_without_name_in_numpy(made: Made) -> None:
+    assert reader.describe(made("number")).signatures["forward"].inputs[1].dtype == "int"
+    assert reader.describe(made("bfloat16")).signatures["forward"].outputs[0].dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("name", ["two", "quantised", "counting"])
+def test_damaged_files_end_as_such(made: Made, name: str, tmp_path: Path) -> None:
+    whole = made(name).read_bytes()
+    path = tmp_path / "damaged.pte"
+    draw = random.Random(0)
+    for _ in range(400):
+        data = bytearray(whole)
+        if draw.random() < 0.3:
+            del data[draw.randrange(1, len(data)) :]
+        for _ in range(draw.randrange(1, 6)):
+            data[draw.randrange(len(data))] = draw.choice((0, 1, 127, 255, draw.randrange(256)))
+        path.write_bytes(data)
+        try:
+            reader.describe(path)
+        except ArtifactError:
+            pass
