@@ -55,7 +55,9 @@ def detect(head: bytes) -> bool:
     if head[4:8] == IDENTIFIER:
         return True
     if head[4:6] == _OTHER_VERSIONS and head[8:12] == _EXTENDED:
-        raise DamagedError(f"an ExecuTorch program of the version {head[4:8]!r}, not {IDENTIFIER!r}")
+        raise DamagedError(
+            f"an ExecuTorch program of the version {head[4:8]!r}, not {IDENTIFIER!r}"
+        )
     return False
 
 

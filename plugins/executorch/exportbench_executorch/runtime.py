@@ -190,7 +190,9 @@ class ExecuTorch:
         try:
             together = self._called(arrays)
             alone = [
-                self._called([a[row : row + 1] if i in bounded else a for i, a in enumerate(arrays)])
+                self._called(
+                    [a[row : row + 1] if i in bounded else a for i, a in enumerate(arrays)]
+                )
                 for row in range(_PROBED_ROWS)
             ]
         except RuntimeError:
@@ -199,8 +201,7 @@ class ExecuTorch:
             del self._method, self._program
             self._load()  # a call may have changed a state
         return all(
-            array.shape[:1] == (_PROBED_ROWS,)
-            and _alike(array, [part[index] for part in alone])
+            array.shape[:1] == (_PROBED_ROWS,) and _alike(array, [part[index] for part in alone])
             for index, array in enumerate(together)
         )
 
