@@ -27,8 +27,9 @@ def export(weights: Mapping[str, np.ndarray], size: int, path: Path) -> Predict:
         RuntimeError: the program has come to have another bound.
     """
     model = Serving(weights)
-    # XNNPACK's passes take weights in PyTorch's own layout only; the blocks of it are the same.
-    plain = Serving(weights).to(memory_format=torch.contiguous_format)
+    # XNNPACK's passes take weights in PyTorch's own layout only.
+    plain = Serving(weights)
+    plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     # Traced with the largest batch. PyTorch asks, when it chooses a convolution, whether there are
     # fewer than 16 images, and takes the answer of the example for a limit of the program.
@@ -50,6 +51,6 @@ def _check_bound(path: Path) -> None:
     image = describe(path).signatures["forward"].inputs[0]
     if image.shape[0] != LARGEST_BATCH:
         raise RuntimeError(
-            f"exported for batches of up to {LARGEST_BATCH}, but it takes {image.shape[0]}: PyTorch "
-            "has set another limit while it traced"
+            f"exported for batches of up to {LARGEST_BATCH}, but it takes {image.shape[0]}: "
+            "PyTorch has set another limit while it traced"
         )

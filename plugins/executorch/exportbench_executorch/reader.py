@@ -11,11 +11,11 @@ import struct
 from collections import Counter
 from pathlib import Path
 
-from exportbench.tensors.signature import Signature, TensorSpec
 from exportbench.errors import DamagedError
 from exportbench.formats.description import Description
 from exportbench.formats.flatbuffer import Table
 from exportbench.formats.mapped import mapped
+from exportbench.tensors.signature import Signature, TensorSpec
 
 from . import xnnpack
 
@@ -165,7 +165,8 @@ def _blob(
         if index >= len(segments):
             raise DamagedError("a delegate whose code is not there")
         start, size = segments[index]
-        return data[start : start + size]
+        part: memoryview = data[start : start + size]
+        return part
     return _at(program.tables(_INLINE), index, "code of a delegate").data(0)
 
 

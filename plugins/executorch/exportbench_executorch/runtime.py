@@ -12,10 +12,9 @@ import torch
 
 # Not `executorch.runtime`, which imports the compiler too: that takes seconds and 130 MB which
 # running a program needs nothing of. PyTorch comes first, since its libraries are linked with.
-from executorch.extension.pybindings import _C as et
-
-from exportbench.tensors.signature import Signature, TensorSpec
+from executorch.extension.pybindings import _C as et  # noqa: N811
 from exportbench.runtimes.base import Arrays, Options, Setting, chosen
+from exportbench.tensors.signature import Signature, TensorSpec
 
 SETTINGS = (
     # The threads of the pool that XNNPACK and the parallel kernels share.
@@ -124,8 +123,10 @@ class ExecuTorch:
         """See that a manifest's signature is that of the program."""
         if self._stated is None:
             return
-        sides = (("input", self._stated.inputs, self._inputs),)
-        sides += (("output", self._stated.outputs, self._outputs),)
+        sides = (
+            ("input", self._stated.inputs, self._inputs),
+            ("output", self._stated.outputs, self._outputs),
+        )
         for kind, specs, ports in sides:
             if len(specs) != len(ports):
                 raise ValueError(

@@ -11,6 +11,7 @@ weights = pytest.importorskip("train.weights")
 
 from exportbench.runtimes.base import Options  # noqa: E402
 from exportbench_executorch import exporter, reader, runtime  # noqa: E402
+
 from train.synthetic import draw  # noqa: E402
 
 PRETRAINED = Path(__file__).parents[3] / "artifacts/pretrained/torch-paper-28-seed0.safetensors"

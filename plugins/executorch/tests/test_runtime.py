@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import LARGEST, Two, torch
-
 from exportbench.runtimes.base import Options
 from exportbench_executorch import runtime
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import tract
-
-from exportbench.tensors.signature import Signature, TensorSpec
 from exportbench.runtimes.base import Arrays, Options, Setting, chosen
+from exportbench.tensors.signature import Signature, TensorSpec
 
 SETTINGS = (
     # The graph is prepared for each size of its free dimensions, when a call first has it; or once,
@@ -37,8 +37,8 @@ _DTYPES = {
 }
 # Sizes as values, which tract keeps as expressions of symbols; numbers once those are known.
 _SIZES = "tdim"
-# What stands for dimensions that have no name in the file. The first ones are taken for the samples,
-# and the same in all inputs.
+# What stands for dimensions that have no name in the file. The first ones are taken for the
+# samples, and the same in all inputs.
 _FIRST, _OTHER = "_first", "_of_{input}_{axis}"
 _OWN = ("_first", "_of_")
 # Words of what tract says where it lacks something, and the file may be good.
@@ -94,7 +94,8 @@ class Tract:
                 for axis, size in enumerate(sizes)
             ]
             if named != sizes:
-                _told(lambda i=index, fact=",".join([*named, dtype]): model.set_input_fact(i, fact))
+                fact = ",".join([*named, dtype])
+                _told(functools.partial(model.set_input_fact, index, fact))
         return _told(model.into_model)
 
     def _runnable(self, inputs: Arrays) -> tract.Runnable:

@@ -13,10 +13,9 @@ onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 pytest.importorskip("tract")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-
 from exportbench.runtimes.base import Options  # noqa: E402
 from exportbench_tract import runtime  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 Make = Callable[..., Path]
 WEIGHTS = np.arange(12, dtype=np.float32).reshape(4, 3)
