@@ -11,10 +11,10 @@ import struct
 from collections import Counter
 from pathlib import Path
 
-from exportbench.errors import DamagedError
+from exportbench.errors import ArtifactError, DamagedError
 from exportbench.formats.description import Description
 from exportbench.formats.flatbuffer import Table
-from exportbench.formats.mapped import mapped
+from exportbench.formats.map_file import map_file
 from exportbench.tensors.signature import Signature, TensorSpec
 
 from . import xnnpack
@@ -22,7 +22,6 @@ from . import xnnpack
 FORMAT = "executorch"
 # At byte 4; the version of the schema is a number inside.
 IDENTIFIER = b"ET12"
-_OTHER_VERSIONS = b"ET"
 _EXTENDED = b"eh00"  # at byte 8, a header with the place of the data behind the flatbuffer
 
 _VERSION, _METHODS, _INLINE, _SEGMENTS, _CONSTANTS = 0, 1, 3, 4, 5
@@ -46,28 +45,15 @@ _DTYPES = {
 _XNNPACK = "XnnpackBackend"
 
 
-def detect(head: bytes) -> bool:
-    """Whether a file that begins so is an ExecuTorch program.
-
-    Raises:
-        DamagedError: it is one of a version that is not read here.
-    """
-    if head[4:8] == IDENTIFIER:
-        return True
-    if head[4:6] == _OTHER_VERSIONS and head[8:12] == _EXTENDED:
-        raise DamagedError(
-            f"an ExecuTorch program of the version {head[4:8]!r}, not {IDENTIFIER!r}"
-        )
-    return False
-
-
 def describe(path: Path) -> Description:
     """Read the methods of a program.
 
     Raises:
+        ArtifactError: it is of another version.
         DamagedError: it is damaged.
     """
-    data = mapped(path)
+    data = map_file(path)
+    _check_version(path, data)
     program = Table.root(data)
     segments = _segments(data, program)
     signatures: dict[str, Signature] = {}
@@ -132,6 +118,21 @@ def describe(path: Path) -> Description:
         dict(operators.most_common()),
         notes=tuple(notes),
     )
+
+
+def _check_version(path: Path, data: memoryview) -> None:
+    """Refuse a program of another version, whose tables may have other slots.
+
+    Raises:
+        ArtifactError: the file does not have the identifier of the version.
+    """
+    identifier = bytes(data[4:8])
+    if identifier != IDENTIFIER:
+        raise ArtifactError(
+            f"{path}: an ExecuTorch program of the version {identifier.decode('ascii', 'replace')};"
+            f" {IDENTIFIER.decode()} is read here: export it with a version of ExecuTorch that "
+            "writes that"
+        )
 
 
 def _segments(data: memoryview, program: Table) -> list[tuple[int, int]]:

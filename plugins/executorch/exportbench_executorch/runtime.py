@@ -248,7 +248,7 @@ class ExecuTorch:
             name: tensor.numpy() for name, tensor in zip(self._output_names, outputs, strict=True)
         }
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the method."""
         method, arrays = self._method, [inputs[name] for name in self._names]
 

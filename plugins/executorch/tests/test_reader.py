@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 from conftest import LARGEST
-from exportbench.errors import ArtifactError, DamagedError
+from exportbench.errors import ArtifactError
 from exportbench_executorch import reader
 
 Made = Callable[[str], Path]
 
 
-def test_a_program_is_told_by_its_beginning(made: Made) -> None:
-    assert reader.detect(made("two").read_bytes()[:64])
-    assert not reader.detect(b"\x1c\x00\x00\x00TFL3" + bytes(56))
-    assert not reader.detect(b"")
-    with pytest.raises(DamagedError, match="version b'ET99'"):
-        reader.detect(b"\x1c\x00\x00\x00ET99eh00" + bytes(52))
+def test_a_program_of_another_version_is_refused(made: Made, tmp_path: Path) -> None:
+    path = tmp_path / "other.pte"
+    path.write_bytes(made("two").read_bytes().replace(b"ET12", b"ET99", 1))
+    with pytest.raises(
+        ArtifactError, match=r"other\.pte: an ExecuTorch program of the version ET99"
+    ):
+        reader.describe(path)
 
 
 def test_what_a_program_says(made: Made) -> None:

@@ -150,7 +150,7 @@ class Tract:
         array: np.ndarray = tensor.to_numpy()
         return array
 
-    def bare(self, inputs: Arrays) -> Callable[[], object]:
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the graph."""
         runnable, arrays = self._runnable(inputs), [inputs[name] for name in self._inputs]
         if any(self._are_sizes):

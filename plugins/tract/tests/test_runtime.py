@@ -131,7 +131,7 @@ def test_gives_what_onnx_runtime_gives(make: Make, name: str, sizes: str) -> Non
             for key, array in expected.items():
                 np.testing.assert_allclose(found[key], array, rtol=1e-6)
                 assert found[key].dtype == array.dtype
-        model.bare(arrays)()
+        model.raw_call(arrays)()
 
 
 GRAPHS_OUTPUTS = {name: [one.name for one in graph[2]] for name, graph in GRAPHS.items()}
