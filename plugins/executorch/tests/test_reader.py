@@ -16,9 +16,7 @@ Made = Callable[[str], Path]
 def test_a_program_of_another_version_is_refused(made: Made, tmp_path: Path) -> None:
     path = tmp_path / "other.pte"
     path.write_bytes(made("two").read_bytes().replace(b"ET12", b"ET99", 1))
-    with pytest.raises(
-        ArtifactError, match=r"other\.pte: .* of the version ET99"
-    ):
+    with pytest.raises(ArtifactError, match=r"other\.pte: .* of the version ET99"):
         reader.describe(path)
 
 
