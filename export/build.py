@@ -24,12 +24,12 @@ from infer.errors import UsageError
 from infer.outcome import Failure
 from infer.parity.comparing import compare
 from infer.runtimes.registry import RUNTIMES, runtimes_for
-from infer.sandbox.cuda_start import seeing
 from infer.sandbox.trust import remember
 from infer.system.interpreters import python_of, python_with
+from infer.system.visible_cards import WITHOUT_CUDA, seeing
 from infer.tensors.outputs import read_outputs
 from infer.tensors.signature import Signature, TensorSpec
-from infer.worker.client import WITHOUT_CUDA, WorkerProcess
+from infer.worker.client import WorkerProcess
 from train.record import PROFILE_NOTICES
 
 PRECISION = "float32"

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from export.exporters import EXPORTERS
-from infer.measure.devices import visible
 from infer.system import nvml
 from infer.system.interpreters import has_cuda_build
+from infer.system.visible_cards import visible
 
 
 def compiler() -> str | None:

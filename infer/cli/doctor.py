@@ -18,12 +18,12 @@ from ..artifacts.discovery import find
 from ..diagnostics.doctor import ArtifactState, RuntimeState, artifact_state, runtime_state
 from ..errors import ArtifactError
 from ..exit_status import NOT_MEASURED, OK
-from ..measure import devices
 from ..outcome import Outcome
 from ..runtimes.registry import runtime_names
 from ..sandbox import trust
 from ..system import machine as environment
 from ..system import nvml
+from ..system.visible_cards import visible
 from . import trust_option
 from .console import emit
 
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _card() -> str | None:
     """The card that a run would take, as CUDA_VISIBLE_DEVICES names it."""
-    there = devices.visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
     return next((card.visible_as for card in there if not card.unusable), None)
 
 

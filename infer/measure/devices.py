@@ -17,6 +17,7 @@ from ..outcome import Failure
 from ..runtimes.registry import RUNTIMES
 from ..system import nvml
 from ..system.nvml import Card
+from ..system.visible_cards import named, visible
 from ..worker.client import WorkerProcess
 
 _TIMEOUT_S = 120.0
@@ -65,46 +66,6 @@ def parse_device(text: str) -> str:
             "cuda:UUID"
         )
     return text
-
-
-def visible(cards: Sequence[Card], variable: str | None) -> list[Card]:
-    """The cards that CUDA_VISIBLE_DEVICES leaves, in its order.
-
-    Numbers count cards as nvidia-smi does, by the PCI bus. (CUDA itself counts the fastest first
-    unless CUDA_DEVICE_ORDER is PCI_BUS_ID, which is the same where all cards are of one model.) A
-    card in MIG mode stands for its first instance, of which a process can have one only.
-
-    Args:
-        cards: of the machine.
-        variable: its value; None where it is not set.
-    """
-    if variable is None:
-        return list(cards)
-    found: list[Card] = []
-    for entry in map(str.strip, variable.split(",")):
-        card = _named(cards, entry)
-        # As CUDA does: what names no card hides all that comes after it.
-        if card is None:
-            break
-        if card in found:
-            return []  # as CUDA does too
-        found.append(card)
-    return found
-
-
-def _named(cards: Sequence[Card], entry: str) -> Card | None:
-    """The card of a number, a UUID, or the beginning of one that no other has."""
-    if entry.startswith(("GPU-", "MIG-")):
-        exact = [card for card in cards if entry in (card.uuid, *card.aliases)]
-        alike = [card for card in cards if card.uuid and card.uuid.startswith(entry)]
-        # Several are exact where a card in MIG mode is named: its first instance is meant.
-        return exact[0] if exact else alike[0] if len(alike) == 1 else None
-    # As strtol reads it: "1gpu" is 1, "-1" and "" name no card.
-    number = re.match(r"\+?(\d+)", entry, re.ASCII)
-    indices = list(dict.fromkeys(card.index for card in cards))
-    if number is None or int(number[1]) >= len(indices):
-        return None
-    return next(card for card in cards if card.index == indices[int(number[1])])
 
 
 def choose(wanted: str, environments: Mapping[str, RuntimeEnvironment]) -> DeviceChoice:
@@ -257,7 +218,7 @@ def _wanted(wanted: str, there: Sequence[Card]) -> Card:
     if name.isdigit():
         card = there[int(name)] if int(name) < len(there) else None
     else:
-        card = _named(there, name) if name else there[0]
+        card = named(there, name) if name else there[0]
     if card is None:
         listed = ", ".join(f"cuda:{number} {one.title}" for number, one in enumerate(there))
         raise UsageError(f"--device {wanted}: there is no such card: choose one of {listed}")

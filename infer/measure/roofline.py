@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..sandbox.cuda_start import seeing
 from ..sandbox.launcher import command_of
+from ..system.visible_cards import seeing
 
 
 def measure(

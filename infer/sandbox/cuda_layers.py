@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..system.cuda_driver import CudaError, start
-from .cuda_start import last_line, seeing
+from ..system.visible_cards import seeing
+from .cuda_start import last_line
 from .isolation import LAYERS, VARIABLE, isolate
 from .launcher import command_of
 

@@ -25,18 +25,6 @@ _started: dict[str | None, dict[str, Any]] = {}
 _starting = threading.Lock()  # workers may be made in several threads
 
 
-def seeing(card: str | None) -> dict[str, str]:
-    """The variables with which a process sees one card.
-
-    Args:
-        card: what CUDA_VISIBLE_DEVICES is; None leaves it as it is.
-    """
-    if card is None:
-        return {}
-    # A card without a UUID is known by its number, as nvidia-smi counts.
-    return {"CUDA_VISIBLE_DEVICES": card, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-
-
 def started(
     python: str, environment: Mapping[str, str], timeout_s: float, log: BinaryIO
 ) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from ..sandbox.isolation import HOME
 from ..sandbox.launcher import command_of
 from ..system.interpreters import python_of
 from ..system.variables import heeded, keeps_float32
+from ..system.visible_cards import WITHOUT_CUDA, seeing
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # What has glibc keep memory: no mapping of its own for a large array, nothing given back at the
@@ -43,8 +44,6 @@ _KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-# JAX's plugin for CUDA raises where all cards are hidden, unless JAX is told to leave it alone.
-WITHOUT_CUDA = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # How often memory is looked at while a limit is set; each look costs the controller 30 µs.
 _LOOK_S = 0.1
@@ -347,7 +346,7 @@ def _environment(
     if device == "cpu":
         environment |= WITHOUT_CUDA
     else:
-        environment |= cuda_start.seeing(card)
+        environment |= seeing(card)
     if device == "cuda" and keeps_float32(tf32, setup):
         environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
     allocator = ALLOCATOR.untuned if setup.get("bare") else ALLOCATOR.tuned

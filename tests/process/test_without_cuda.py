@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from export import build, compiling
-from infer.worker.client import WITHOUT_CUDA, _environment
+from infer.system.visible_cards import WITHOUT_CUDA
+from infer.worker.client import _environment
 
 # As JAX's own plugin on such a machine: it finds no device where all are hidden, and JAX is not to
 # go on without it.

@@ -30,9 +30,9 @@ from ...outcome import Failure, Outcome
 from ...records.store import read_records
 from ...runtimes.registry import RUNTIMES, runtimes_for
 from ...sandbox import cuda_layers, trust
-from ...sandbox.cuda_start import seeing
 from ...system import machine as environment
 from ...system import nvml
+from ...system.visible_cards import seeing
 from ...worker.client import WorkerProcess
 from ..doctor import runtime_state
 from ..self_test import measured
