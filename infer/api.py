@@ -12,11 +12,10 @@ They raise, with one line for the user:
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,14 +25,17 @@ import numpy as np
 from . import plugins
 from .artifacts.artifact import Artifact, open_artifact
 from .artifacts.integrity import check_files
-from .errors import ArtifactError, InputError, UsageError
+from .config import GateConfig, RunConfig
+from .errors import ArtifactError, InputError, OptionError, UsageError
+from .gate_steps import run_gate
 from .gating.result import GateResult
 from .measure import devices
+from .measure.planning import plan_run
 from .outcome import Failure, Outcome
 from .parity.comparing import compare as compare_outputs
 from .records.protocol import DEFAULT_TIMEOUT_S
-from .results.summarizing import summarize
 from .results.summary import Summary
+from .run_steps import measure, new_run
 from .runtimes.registry import runtimes_for
 from .sandbox import trust as trusting
 from .system import machine
@@ -235,11 +237,7 @@ def run(
         UsageError: there is no such option, or its value is none.
         MeasurementError: the run came to no end.
     """
-    from .cli import main
-    from .cli.run import measure_options
-
-    namespace = _options(
-        main.options_of("run"),
+    config = RunConfig.from_keywords(
         artifacts=artifacts,
         inputs=inputs,
         budget=budget,
@@ -250,8 +248,9 @@ def run(
         out=out,
         **options,
     )
-    namespace.command_line = [f"{__package__}.run"]
-    return summarize(measure_options(namespace, lambda plan: plan).records)
+    with _errors_for_python():
+        plan = plan_run(config)
+        return measure(plan, new_run(config.out), [f"{__package__}.run"])
 
 
 def compare(outputs: Arrays, reference: Arrays, *, tolerance: float = 1e-4) -> dict[str, Any]:
@@ -300,63 +299,26 @@ def gate(
     Returns:
         The checks; its `verdict` is "passed", "failed" or "not sure".
     """
-    from .cli import gate, main
-
-    namespace = _options(
-        main.options_of("gate", "--baseline", str(baseline)),
+    config = GateConfig.from_keywords(
         artifacts=artifacts,
+        baseline=baseline,
         against=against,
-        margins=[f"{name}={text}" for name, text in (margins or {}).items()],
+        margins=margins,
         update=update,
         judged=judged,
         **options,
     )
-    namespace.command_line = [f"{__package__}.gate"]
-    return gate.judged(namespace)
+    with _errors_for_python():
+        return run_gate(config, [f"{__package__}.gate"])
 
 
-def _options(defaults: argparse.Namespace, **given: Any) -> argparse.Namespace:
-    """Options of a command, as its parser would have made them."""
-    from .cli import main
-
-    values = dict(vars(defaults))
-    known = main.parsed_options(defaults.action)
-    for name, value in given.items():
-        if name not in values or name not in known:
-            raise UsageError(f"there is no option '{name}'")
-        if value is None:
-            continue
-        try:
-            values[name] = _checked(known[name], value)
-        except (argparse.ArgumentTypeError, TypeError, ValueError) as error:
-            raise UsageError(f"{name}={value!r}: {error}") from None
-    return argparse.Namespace(**values)
-
-
-def _checked(option: argparse.Action, value: Any) -> Any:
-    """A value as the parser makes it of what is typed.
-
-    Raises:
-        argparse.ArgumentTypeError, TypeError, ValueError: it is none.
-    """
-    if option.dest == "trust":
-        return trusting.from_python(value)
-    if option.nargs == 0:
-        return bool(value)
-    if option.nargs in ("*", "+"):
-        several = [value] if isinstance(value, str | Path) else list(value)
-        return [_one(option, item) for item in several]
-    return _one(option, value)
-
-
-def _one(option: argparse.Action, value: Any) -> Any:
-    if callable(option.type) and isinstance(value, str | int | float):
-        value = option.type(str(value))
-    elif isinstance(value, dict | list | tuple):
-        raise TypeError("is no single value")
-    if option.choices is not None and value not in option.choices:
-        raise ValueError(f"choose from {', '.join(map(str, option.choices))}")
-    return value
+@contextmanager
+def _errors_for_python() -> Iterator[None]:
+    """Has errors in options name the keyword instead of the option of the command line."""
+    try:
+        yield
+    except OptionError as error:
+        raise UsageError(error.for_python) from None
 
 
 def _write_inputs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

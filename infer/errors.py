@@ -45,6 +45,25 @@ class UsageError(ExportbenchError):
     """Wrong usage or input."""
 
 
+class OptionError(UsageError):
+    """An option with a value that does not fit.
+
+    The message is that of the command line; `for_python` names the keyword instead.
+    """
+
+    def __init__(self, keyword: str, value: object, reason: str, flag: str | None = None) -> None:
+        """Describe the error.
+
+        Args:
+            keyword: the option's name from Python.
+            value: that was given.
+            reason: what is wrong with it, and what to say instead.
+            flag: the option's name on the command line, where it is another than the keyword.
+        """
+        super().__init__(f"--{flag or keyword.replace('_', '-')} {value}: {reason}")
+        self.for_python = f"{keyword}={str(value)!r}: {reason}"
+
+
 class MeasurementError(ExportbenchError):
     """A run that could not be finished.
 

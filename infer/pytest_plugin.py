@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    import argparse
-
     from .api import LoadedModel
+    from .config import GateConfig
     from .gating.result import Check, GateResult, Verdict
 
 
@@ -107,7 +106,8 @@ class _Gate:
     """Measures and judges when it is first asked."""
 
     def __init__(self, config: pytest.Config, folders: list[str]) -> None:
-        self.options = _options(config, folders)
+        self.config = _config(config, folders)
+        self._command = ["pytest", *folders]
         self.result: GateResult | None = None
         self.failures: tuple[Verdict, ...] = ()
         self._error: Exception | None = None
@@ -116,20 +116,20 @@ class _Gate:
 
     def checks(self, artifact: str, kind: str) -> list[Check]:
         """What the gate came to."""
-        from .cli import gate as gate_command
-        from .errors import MeasurementError
+        from .errors import ExportbenchError, MeasurementError
         from .exit_status import INTERRUPTED
+        from .gate_steps import run_gate
 
         if self._error:
             raise self._error
         if self.result is None:
             try:
-                self.result = gate_command.judged(self.options)
+                self.result = run_gate(self.config, self._command)
             except MeasurementError as error:
                 if error.status == INTERRUPTED:
                     raise KeyboardInterrupt from None
                 self._error = _Failed(str(error))
-            except _user_errors() as error:
+            except (ExportbenchError, OSError) as error:
                 self._error = _Failed(str(error))
             if self._error:
                 raise self._error
@@ -139,13 +139,14 @@ class _Gate:
 
     def _labels(self) -> list[str]:
         """Labels of the artifacts that there are and that the baseline has."""
-        from .cli.planning import plan_of
+        from .errors import ExportbenchError
         from .gating.baseline_file import read_baseline
+        from .measure.planning import plan_run
 
         try:
-            there = [label for label, _ in plan_of(self.options).artifacts]
-            known = read_baseline(self.options.baseline).artifacts
-        except _user_errors() as error:
+            there = [label for label, _ in plan_run(self.config.run).artifacts]
+            known = read_baseline(self.config.baseline).artifacts
+        except (ExportbenchError, OSError) as error:
             raise pytest.UsageError(str(error)) from None
         return list(dict.fromkeys((*there, *known)))
 
@@ -153,28 +154,23 @@ class _Gate:
 _GATE = pytest.StashKey[_Gate]()
 
 
-def _options(config: pytest.Config, folders: list[str]) -> argparse.Namespace:
-    from .cli import main
+def _config(config: pytest.Config, folders: list[str]) -> GateConfig:
+    from .arguments.run_options import parse_gate_config
+    from .errors import UsageError
 
     text = config.getoption("artifact_options")
     if text is None:
         text = config.getini("artifact_options")
-    own = ["--baseline", config.getoption("artifact_baseline")]
+    baseline = ("--baseline", config.getoption("artifact_baseline"))
     try:
         # The folders stand first: options such as --against take all that follows.
-        options = main.options_of("gate", *folders, *own, *shlex.split(text))
-    except (SystemExit, ValueError):
+        return parse_gate_config([*folders, *baseline, *shlex.split(text)])
+    except ValueError:
         raise pytest.UsageError(
             f"--artifact-options {text!r}: not options of exportbench gate"
         ) from None
-    options.command_line = ["pytest", *folders]
-    return options
-
-
-def _user_errors() -> tuple[type[Exception], ...]:
-    from .errors import BaselineError, InputError, UsageError
-
-    return UsageError, BaselineError, InputError, OSError
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 class _Failed(Exception):  # noqa: N818 - a test's failure, in words

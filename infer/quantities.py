@@ -1,10 +1,32 @@
-"""Durations, shares and sizes as people write them."""
+"""Numbers, durations, shares and sizes as people write them."""
 
 from __future__ import annotations
 
 import re
 
 _LONGEST_S = 365 * 86400.0
+
+
+def parse_whole(text: str) -> int:
+    """A whole number that is at least 0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise ValueError(f"{text} is no whole number from 0 on")
+    return int(text)
+
+
+def parse_positive(text: str) -> int:
+    """A whole number that is at least 1.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
+        raise ValueError(f"{text} is not a positive number")
+    return int(text)
 
 
 def parse_duration(text: str) -> float:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..arguments import device_option, input_options, trust_option
+from ..arguments.types import positive, whole
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.discovery import label_paths
 from ..artifacts.integrity import check_files
@@ -19,15 +21,14 @@ from ..diagnostics.bisect.running import BisectOptions
 from ..diagnostics.bisect.search import Bisection, bisect
 from ..errors import ArtifactError, InputError
 from ..exit_status import FAILED, NOT_MEASURED, OK, WRONG_USAGE
+from ..inputs.input_output_options import read_input_output_options
 from ..inputs.loading import read_inputs
 from ..measure import devices
+from ..measure.planning import runtime_environments
 from ..outcome import Failure, Outcome
 from ..sandbox import trust
 from ..system import machine
-from . import device_option, input_options, trust_option
 from .console import emit
-from .option_types import positive, whole
-from .planning import uses_of
 
 _SAMPLES = 4
 _TIMEOUT_S = 300.0
@@ -85,7 +86,9 @@ def run(options: argparse.Namespace) -> int:
             f"{options.a}: both artifacts are this one; to compare it on the CPU and on a card, "
             "name it once and say --device cuda"
         )
-    choice = devices.choose(options.device, uses_of(tuple(zip(labels, paths, strict=True)), {}))
+    choice = devices.choose(
+        options.device, runtime_environments(tuple(zip(labels, paths, strict=True)), {})
+    )
     for label, problem in choice.unsupported.items():
         raise InputError(f"{label}: {problem}")
     places = choice.device, choice.device
@@ -103,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     if options.inputs:
         read_inputs(options.inputs)
         options.samples = None  # here it is also how many of a file are taken
-    stated = input_options.read(options, labels)
+    stated = read_input_output_options(options, labels)
     samples = wanted or _SAMPLES
     random = stated.random
     bisect_options = BisectOptions(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..arguments.types import given
 from ..exit_status import FAILED, NOT_SURE, OK
 from ..quantities import parse_bytes, parse_duration, parse_share
 from ..results import formatting, recommendation
@@ -18,7 +19,6 @@ from ..results.ranking import AIMS, INSTALL, MEMORY, SINGLE, Answer
 from ..results.recommendation import Choice, Limits, choose
 from ..results.recorded_run import read_run
 from .console import emit
-from .option_types import given
 
 _STYLES = {
     recommendation.FITS: "green",

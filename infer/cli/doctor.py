@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import plugins
+from ..arguments import trust_option
 from ..artifacts.discovery import find
 from ..diagnostics.doctor import ArtifactState, RuntimeState, artifact_state, runtime_state
 from ..errors import ArtifactError
@@ -24,7 +25,6 @@ from ..sandbox import trust
 from ..system import machine as environment
 from ..system import nvml
 from ..system.visible_cards import visible
-from . import trust_option
 from .console import emit
 
 

@@ -16,6 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import quantities
+from ..arguments import trust_option
+from ..arguments.types import given, positive
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.integrity import check_files
 from ..diagnostics.gpu_check.clocks import ClockLog
@@ -27,16 +29,15 @@ from ..exit_status import INTERRUPTED as STATUS_INTERRUPTED
 from ..exit_status import NOT_MEASURED, OK
 from ..inputs.loading import read_inputs
 from ..measure import devices
+from ..measure.planning import find_artifacts, thread_count
 from ..measure.progress import Progress
 from ..outcome import Failure
+from ..progress_bar import progress
 from ..quantities import parse_bytes
 from ..runtimes.registry import runtime_names, runtimes_for
 from ..sandbox import trust
 from ..system import nvml
-from . import trust_option
-from .console import emit, progress
-from .option_types import given, positive
-from .planning import artifacts_of, threads_of
+from .console import emit
 
 OUT = Path("artifacts/gpu-check")
 CLOCKS = "clocks.jsonl"
@@ -114,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: one line for the user.
     """
-    paths = [path for _, path in artifacts_of(options.artifacts)] if options.artifacts else []
+    paths = [path for _, path in find_artifacts(options.artifacts)] if options.artifacts else []
     opened = _admitted(paths, options)
     if options.inputs:
         read_inputs(options.inputs)
@@ -126,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
         wanted=options.device if options.device.startswith("cuda") else choice.device,
         device=choice.device,
         card=choice.card,
-        threads=threads_of(options),
+        threads=thread_count(options.threads),
         seconds=options.budget,
         inputs=options.inputs and options.inputs.resolve(),
         data_root=_data_root(options.data_root),

@@ -71,17 +71,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG_USAGE, f"error: {message} (see {self.prog} --help)\n")
 
 
-def options_of(action: str, *arguments: str) -> argparse.Namespace:
-    """The options of a command, those that are not among the arguments as they are by default."""
-    return _parser().parse_args([action, *arguments])
-
-
-def parsed_options(action: str) -> dict[str, argparse.Action]:
-    """What the parser of a command knows of its options, by their names with underscores."""
-    commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return {own.dest: own for own in commands.choices[action]._actions}
-
-
 def _parser() -> argparse.ArgumentParser:
     plugins.register()  # their names are choices of options
     parser = _Parser(

@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ..arguments import device_option, trust_option
+from ..arguments.types import positive
 from ..artifacts.artifact import open_artifact
 from ..artifacts.integrity import check_files
 from ..diagnostics.overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
@@ -18,13 +20,12 @@ from ..exit_status import FAILED, NOT_MEASURED, OK
 from ..inputs.loading import read_inputs
 from ..measure import devices
 from ..measure.devices import DeviceChoice
+from ..measure.planning import find_artifacts, runtime_environments, thread_count
 from ..measure.progress import Progress
 from ..outcome import Failure, Outcome
+from ..progress_bar import progress
 from ..sandbox import trust
-from . import device_option, trust_option
-from .console import emit, progress, try_json
-from .option_types import positive
-from .planning import artifacts_of, threads_of, uses_of
+from .console import emit, try_json
 
 
 def add(actions: Any) -> None:
@@ -61,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
     found: list[Overhead] = []
     failures: dict[str, Failure] = {}
     with progress() as tell:
-        artifacts = artifacts_of(options.artifacts)
+        artifacts = find_artifacts(options.artifacts)
         trusted = trust.read(options.trust, [label for label, _ in artifacts])
-        choice = devices.choose(options.device, uses_of(artifacts, {}))
+        choice = devices.choose(options.device, runtime_environments(artifacts, {}))
         for number, (label, path) in enumerate(artifacts):
             try:
                 artifact = open_artifact(path, label)
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
                             artifact,
                             options.inputs,
                             batch,
-                            threads_of(options),
+                            thread_count(options.threads),
                             options.rounds,
                             device=choice.device,
                             card=choice.card,

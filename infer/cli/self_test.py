@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import quantities
+from ..arguments import device_option, trust_option
+from ..arguments.types import given, positive
 from ..artifacts.artifact import open_artifact
 from ..artifacts.integrity import check_files
 from ..diagnostics import self_test_artifacts as known
@@ -20,17 +22,16 @@ from ..diagnostics.self_test import TRIALS, Verdicts, measured, simulated
 from ..errors import ArtifactError, UsageError
 from ..exit_status import OK
 from ..measure import devices
+from ..measure.planning import runtime_environments, thread_count
 from ..measure.progress import Progress
 from ..outcome import Failure
+from ..progress_bar import progress
 from ..records.protocol import UNTIL
 from ..runtimes.registry import RUNTIMES
 from ..sandbox import trust
 from ..stats.card_simulation import Card
 from ..stats.simulation import SPELLS
-from . import device_option, trust_option
-from .console import emit, progress, try_json
-from .option_types import given, positive
-from .planning import threads_of, uses_of
+from .console import emit, try_json
 
 # About what the simulated noise comes to in twenty generations.
 _SIMULATED_RESOLVE = 0.035
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     try_json(options.json)
     try:
         with progress() as tell:
-            found = verdicts(options, threads_of(options), tell)
+            found = verdicts(options, thread_count(options.threads), tell)
     except ArtifactError as error:
         raise UsageError(str(error)) from None
     emit(
@@ -157,7 +158,7 @@ def _choose(device: str, made: list[Made]) -> devices.DeviceChoice:
     Raises:
         UsageError: an artifact cannot run there.
     """
-    uses = uses_of(tuple((of, artifacts[0][1]) for of, artifacts, _ in made), {})
+    uses = runtime_environments(tuple((of, artifacts[0][1]) for of, artifacts, _ in made), {})
     real = {of: use for of, use in uses.items() if not RUNTIMES[use.runtime].for_tests}
     choice = devices.choose(device, real or uses)
     for of, problem in choice.unsupported.items():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..artifacts.artifact import Artifact
 from ..artifacts.integrity import fingerprint
-from ..errors import UsageError
+from ..errors import OptionError
 from ..formats.base import NOT_DECLARED
 from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
@@ -46,9 +46,11 @@ def read(given: Sequence[str] | None, labels: Collection[str]) -> tuple[str, ...
     for text in given:
         known = text in labels or text.removesuffix(_FORMER) in labels
         if text != EVERYTHING and not known and not _HASH.fullmatch(text.lower()):
-            raise UsageError(
-                f"--trust {text}: neither {_LEAST_DIGITS} or more digits of a SHA-256 nor one of "
-                f"the artifacts ({', '.join(labels) or 'none is named'}); name them before it"
+            raise OptionError(
+                "trust",
+                text,
+                f"neither {_LEAST_DIGITS} or more digits of a SHA-256 nor one of "
+                f"the artifacts ({', '.join(labels) or 'none is named'}); name them before it",
             )
     return tuple(given) or (EVERYTHING,)
 

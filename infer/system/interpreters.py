@@ -51,7 +51,7 @@ class Interpreter:
         return {"interpreter": self.name, "python": str(self.path)}
 
 
-def parse_interpreters(texts: list[str]) -> list[Interpreter]:
+def parse_interpreters(texts: Sequence[str]) -> list[Interpreter]:
     """The interpreters that "NAME=PATH" and "FORMAT:NAME=PATH" name, each able to run a worker.
 
     Raises:

@@ -72,11 +72,11 @@ def test_the_workflow_calls_what_is_there():
         assert name in text
         assert (EXAMPLE / name).is_file()
     arguments = re.search(r"sh gate\.sh (.*?) \|\|", text)[1].split()
-    from infer.cli.main import options_of
+    from infer.arguments.run_options import parse_gate_config
 
-    options = options_of("gate", "m", "--baseline", "b", *arguments)
-    assert options.against == [Path("former")]
-    assert str(options.junit) == "gate.xml"
+    config = parse_gate_config(["m", "--baseline", "b", *arguments])
+    assert config.against == (Path("former"),)
+    assert arguments[arguments.index("--junit") + 1] == "gate.xml"
 
 
 @pytest.mark.parametrize("status", [0, 1, 2, 3, 4])

@@ -88,6 +88,10 @@ def test_a_run_and_a_gate(folder, fake_artifact):
     result = infer.gate("exported", baseline="b.json", against="former", margins=margins, **options)
     assert result.verdict == "failed"
     assert {check.name for check in result.checks if check.verdict == "failed"} == {"parity"}
+    with pytest.raises(UsageError, match=r"^reference='x': choose one of m$"):
+        infer.run("exported", **SMALL, reference="x")
+    with pytest.raises(UsageError, match=r"^against='nowhere': there is no such"):
+        infer.gate("exported", baseline="b.json", against="nowhere", **options)
     with pytest.raises(UsageError, match="'speed'"):
         infer.run("exported", speed=3)
     with pytest.raises(UsageError, match="latency"):

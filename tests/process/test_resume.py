@@ -24,8 +24,8 @@ from runs import (
     wait_until,
 )
 
+from infer import run_steps
 from infer.cli import main
-from infer.cli import run as run_command
 from infer.records.store import RESULTS
 
 FOREVER_S = 600
@@ -294,10 +294,10 @@ def test_run_that_another_program_writes_is_not_resumed(tmp_path, fake_artifact,
 
 
 def test_runs_that_start_in_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_command.time, "strftime", lambda _: "20260101-120000")
+    monkeypatch.setattr(run_steps.time, "strftime", lambda _: "20260101-120000")
 
     with ThreadPoolExecutor(8) as pool:
-        stores = list(pool.map(run_command.new_run, [tmp_path] * 8))
+        stores = list(pool.map(run_steps.new_run, [tmp_path] * 8))
 
     for number, store in enumerate(stores):
         store.add("run", number=number)

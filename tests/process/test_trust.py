@@ -224,11 +224,10 @@ class TestCommands:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_pytest_takes_the_option(self, models):
-        from infer.cli.main import options_of
-        from infer.cli.planning import plan_of
+        from infer.arguments.run_options import parse_gate_config
+        from infer.measure.planning import plan_run
 
-        options = options_of(
-            *("gate", str(models / "a.pt"), "--baseline", "b", "--inputs", str(models / "x.npz")),
-            "--trust",
+        config = parse_gate_config(
+            [str(models / "a.pt"), "--baseline", "b", "--inputs", str(models / "x.npz"), "--trust"]
         )
-        assert plan_of(options).trusted == ("*",)
+        assert plan_run(config.run).trusted == ("*",)

@@ -6,7 +6,7 @@ import pytest
 
 from infer import errors, outcome
 from infer.cli import main
-from infer.errors import ExportbenchError
+from infer.errors import ExportbenchError, OptionError
 from infer.exit_status import NOT_MEASURED, WRONG_USAGE
 from infer.outcome import Failure, Outcome
 
@@ -25,7 +25,8 @@ def test_every_error_is_of_one_tree():
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_the_command_line_shows_every_error_as_one_line(monkeypatch, capsys, kind):
-    error = kind(Outcome.CRASH, "it broke") if kind is Failure else kind("it broke")
+    arguments = {Failure: (Outcome.CRASH, "it broke"), OptionError: ("batch", 0, "it broke")}
+    error = kind(*arguments.get(kind, ("it broke",)))
 
     def fail(options):
         raise error
@@ -36,7 +37,8 @@ def test_the_command_line_shows_every_error_as_one_line(monkeypatch, capsys, kin
     status = main.main(["show", "somewhere"])
 
     assert status == (NOT_MEASURED if kind in (Failure, errors.MeasurementError) else WRONG_USAGE)
-    assert capsys.readouterr().err == "error: it broke\n"
+    said = "--batch 0: it broke" if kind is OptionError else "it broke"
+    assert capsys.readouterr().err == f"error: {said}\n"
 
 
 def test_an_artifact_was_measured_if_it_has_outputs_and_times():

@@ -12,7 +12,6 @@ from conftest import ROOT
 from msgspec import structs
 from scipy.optimize import minimize_scalar
 
-from infer.cli.gate import match_former
 from infer.errors import BaselineError, UsageError
 from infer.gating import report
 from infer.gating.baseline import Baseline, BaselineEntry
@@ -22,6 +21,7 @@ from infer.gating.gate_input import FormerComparison, GateInput
 from infer.gating.margins import DEFAULTS, Margins, check_margin
 from infer.gating.result import CheckKind, Verdict
 from infer.gating.setup import Setup
+from infer.measure.former import match_former
 from infer.outcome import Outcome
 from infer.parity import predictions
 from infer.stats.accuracy import paired_difference

@@ -14,9 +14,9 @@ from runs import SMALL
 
 import infer
 from infer.artifacts.artifact import open_artifact
-from infer.cli.main import options_of
-from infer.cli.planning import plan_of
+from infer.config import RunConfig
 from infer.errors import UsageError
+from infer.measure.planning import plan_run
 from infer.outcome import Failure
 from infer.runtimes.registry import RUNTIMES
 from infer.system.interpreters import VARIABLE, Interpreter, parse_interpreters
@@ -91,8 +91,11 @@ def test_what_is_missing_there_is_said_in_one_line(tmp_path, numpy_python):
 def test_an_interpreter_may_be_for_one_format(tmp_path, fake_artifact, numpy_python):
     fake_artifact(tmp_path, "m")
     (tmp_path / "n.onnx").write_bytes(GRAPH)
-    pythons = ("--python", f"fake:one={numpy_python}", f"onnx:two={numpy_python}")
-    plan = plan_of(options_of("run", str(tmp_path / "m"), str(tmp_path / "n.onnx"), *pythons))
+    config = RunConfig(
+        artifacts=(tmp_path / "m", tmp_path / "n.onnx"),
+        python=(f"fake:one={numpy_python}", f"onnx:two={numpy_python}"),
+    )
+    plan = plan_run(config)
     assert [label for label, _ in plan.artifacts] == ["m", "m (one)", "n.onnx", "n.onnx (two)"]
     assert plan.setups["m (one)"] == {"interpreter": "one", "python": str(numpy_python)}
 
@@ -100,9 +103,9 @@ def test_an_interpreter_may_be_for_one_format(tmp_path, fake_artifact, numpy_pyt
 def test_what_cannot_run_here_is_measured_only_there(tmp_path, numpy_python, monkeypatch):
     (tmp_path / "n.onnx").write_bytes(GRAPH)
     monkeypatch.setitem(RUNTIMES, "onnx", replace(RUNTIMES["onnx"], package="not_installed_here"))
-    options = ("run", str(tmp_path / "n.onnx"))
-    assert [n for n, _ in plan_of(options_of(*options)).artifacts] == ["n.onnx"]
-    plan = plan_of(options_of(*options, "--python", f"there={numpy_python}"))
+    here = RunConfig(artifacts=(tmp_path / "n.onnx",))
+    assert [label for label, _ in plan_run(here).artifacts] == ["n.onnx"]
+    plan = plan_run(replace(here, python=(f"there={numpy_python}",)))
     assert [label for label, _ in plan.artifacts] == ["n.onnx (there)"]
 
 
@@ -130,7 +133,7 @@ def test_a_runtime_that_is_missing_here_is_taken_from_where_it_is(
     path = fake_artifact(tmp_path, "m")
     nowhere = f"{tmp_path}/nowhere:"  # as in $PATH, what is not there is passed over
     monkeypatch.setenv(VARIABLE, f"{nowhere}{numpy_python}:{elsewhere}:{sys.executable}")
-    plan = plan_of(options_of("run", str(path), "--python", f"also={numpy_python}"))
+    plan = plan_run(RunConfig(artifacts=(path,), python=(f"also={numpy_python}",)))
     assert [label for label, _ in plan.artifacts] == ["m", "m (also)"]
     places = {"scratch": tmp_path / "scratch", "log": tmp_path / "log"}
     limits = {"device": "cpu", "threads": 1, "timeout_s": 60}
@@ -139,7 +142,7 @@ def test_a_runtime_that_is_missing_here_is_taken_from_where_it_is(
         assert worker.ask("load")["signature"]
     monkeypatch.setenv(VARIABLE, f"{nowhere}{numpy_python}")
     assert python_of_runtime("fake") is None
-    plan = plan_of(options_of("run", str(path), "--python", f"also={numpy_python}"))
+    plan = plan_run(RunConfig(artifacts=(path,), python=(f"also={numpy_python}",)))
     assert [label for label, _ in plan.artifacts] == ["m (also)"]
 
 

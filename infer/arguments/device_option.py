@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..measure.devices import parse_device
-from .option_types import given
+from .types import given
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from typing import TypeVar
 
+from ..quantities import parse_positive, parse_whole
+
 Value = TypeVar("Value")
-
-
-def whole(text: str) -> int:
-    """A number of the command line that is at least 0."""
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 on")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """A number of the command line that is at least 1."""
-    if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return int(text)
 
 
 def given(parse: Callable[[str], Value]) -> Callable[[str], Value]:
@@ -34,3 +21,7 @@ def given(parse: Callable[[str], Value]) -> Callable[[str], Value]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return of
+
+
+whole = given(parse_whole)
+positive = given(parse_positive)

@@ -1,12 +1,12 @@
-"""From the options of `run` to the plan of a run."""
+"""From a config to the plan of a run."""
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,79 +15,78 @@ import psutil
 
 from ..artifacts.artifact import open_artifact
 from ..artifacts.discovery import artifacts_at, discover, label_paths
-from ..errors import ArtifactError, UsageError
+from ..config import ARTIFACTS, RUNS, RunConfig
+from ..errors import ArtifactError, OptionError, UsageError
 from ..formats.registry import FORMATS, names_functions
+from ..inputs.input_output_options import read_input_output_options
 from ..inputs.loading import read_inputs
-from ..measure import devices
-from ..measure.plan import Plan
 from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
 from ..runtimes.registry import runtimes_for
 from ..sandbox import trust
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
-from . import input_options
+from . import devices
+from .plan import Plan
 
-ARTIFACTS = Path("artifacts")
-RUNS = "runs"
 # How long a run may take that only a resolution would end.
 LONGEST_S = 3600.0
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
-    """What the options of a command ask to be measured.
+def plan_run(config: RunConfig) -> Plan:
+    """What a config asks to be measured.
 
     Raises:
         UsageError, InputError: one line for the user.
     """
-    artifacts = artifacts_of(options.artifacts)
-    if options.inputs:
-        read_inputs(options.inputs)
-    trusted = trust.read(options.trust, [label for label, _ in artifacts])
-    artifacts, setups = _with_variants(artifacts, options)
+    artifacts = find_artifacts(config.artifacts)
+    if config.inputs:
+        read_inputs(config.inputs)
+    trusted = trust.read(config.trust, [label for label, _ in artifacts])
+    artifacts, setups = _with_variants(artifacts, config)
     labels = [label for label, _ in artifacts]
-    if options.reference and options.reference not in labels:
-        raise UsageError(f"--reference {options.reference}: choose one of {', '.join(labels)}")
-    stated = input_options.read(options, labels)
-    protocol = _protocol(PROTOCOLS[options.protocol], options)
-    threads = threads_of(options)
-    choice = devices.choose(options.device, uses_of(artifacts, setups))
+    if config.reference and config.reference not in labels:
+        raise OptionError("reference", config.reference, f"choose one of {', '.join(labels)}")
+    stated = read_input_output_options(config, labels)
+    protocol = _protocol(config)
+    threads = thread_count(config.threads)
+    choice = devices.choose(config.device, runtime_environments(artifacts, setups))
     return Plan(
         artifacts=artifacts,
-        inputs=options.inputs,
+        inputs=config.inputs,
         protocol=protocol,
         device=choice.device,
         card=choice.card,
         unsupported=choice.unsupported,
         notices=choice.notices,
         threads=threads,
-        timeout_s=options.timeout,
-        memory_limit=options.memory_limit or int(0.9 * psutil.virtual_memory().available),
-        tolerance=options.tolerance,
-        reference=options.reference,
-        seed=options.seed,
+        timeout_s=config.timeout,
+        memory_limit=config.memory_limit or int(0.9 * psutil.virtual_memory().available),
+        tolerance=config.tolerance,
+        reference=config.reference,
+        seed=config.seed,
         setups=setups,
         random=stated.random,
         wishes=stated.wishes,
         ignored=stated.ignored,
         absolute=stated.absolute,
         trusted=trusted,
-        tf32=options.tf32,
+        tf32=config.tf32,
     )
 
 
-def threads_of(options: argparse.Namespace) -> int:
-    """Threads that are asked for: all cores unless told otherwise.
+def thread_count(threads: int | None) -> int:
+    """How many threads to measure with: all cores where none are asked for.
 
     Raises:
         UsageError: more than the machine gives.
     """
-    threads = int(options.threads or machine.cores())
-    if threads > machine.cores():
-        raise UsageError(f"--threads {threads}: this machine gives {machine.cores()} cores")
-    return threads
+    cores = machine.cores()
+    if threads and threads > cores:
+        raise OptionError("threads", threads, f"this machine gives {cores} cores")
+    return threads or cores
 
 
-def artifacts_of(paths: list[Path]) -> tuple[tuple[str, Path], ...]:
+def find_artifacts(paths: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
     """Label and path of each artifact at or below the paths, or of all below `artifacts/`.
 
     Raises:
@@ -120,28 +119,33 @@ def _export_pretrained() -> None:
 
 
 def _with_variants(
-    artifacts: tuple[tuple[str, Path], ...], options: argparse.Namespace
+    artifacts: tuple[tuple[str, Path], ...], config: RunConfig
 ) -> tuple[tuple[tuple[str, Path], ...], dict[str, dict[str, Any]]]:
     """The artifacts and beside each its variants, with the setups of these by label."""
     tried = []
-    for text in options.tried:
+    for text in config.tried:
         match = re.fullmatch(r"([\w-]+):([\w-]+)=([\w-]+)", text)
         if not match or match[1] not in FORMATS:
-            raise UsageError(
-                f"--try {text}: say FORMAT:SETTING=VALUE, with a format of {', '.join(FORMATS)}"
+            raise OptionError(
+                "tried",
+                text,
+                f"say FORMAT:SETTING=VALUE, with a format of {', '.join(FORMATS)}",
+                flag="try",
             )
         if match[2] == "runtime" and match[3] not in runtimes_for(match[1]):
-            raise UsageError(f"--try {text}: choose one of {', '.join(runtimes_for(match[1]))}")
+            raise OptionError(
+                "tried", text, f"choose one of {', '.join(runtimes_for(match[1]))}", flag="try"
+            )
         tried.append((match[1], match[2], match[3]))
-    pythons = parse_interpreters(options.python)
+    pythons = parse_interpreters(config.python)
     result: list[tuple[str, Path]] = []
     setups: dict[str, dict[str, Any]] = {}
-    signatures = _signatures(options.signature, [label for label, _ in artifacts])
+    signatures = _signatures(config.signature, [label for label, _ in artifacts])
     for label, path in artifacts:
         own = _format_of(path)
         common: dict[str, Any] = {}
-        if options.runtime in runtimes_for(own):
-            common["runtime"] = options.runtime
+        if config.runtime in runtimes_for(own):
+            common["runtime"] = config.runtime
         if label in signatures or (None in signatures and names_functions(own)):
             common["signature"] = signatures.get(label, signatures.get(None))
         elsewhere = [p for p in pythons if p.format in (None, own)]
@@ -150,7 +154,7 @@ def _with_variants(
             if common:
                 setups[label] = common
         setups |= {f"{label} ({python.name})": common | python.setup for python in elsewhere}
-        if options.defaults:
+        if config.defaults:
             setups[f"{label} (defaults)"] = common | {"bare": True}
         for format_name, setting, value in tried:
             if own == format_name:
@@ -162,8 +166,8 @@ def _with_variants(
     return tuple(result), setups
 
 
-def uses_of(
-    artifacts: tuple[tuple[str, Path], ...], setups: dict[str, dict[str, Any]]
+def runtime_environments(
+    artifacts: tuple[tuple[str, Path], ...], setups: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, devices.RuntimeEnvironment]:
     """The runtime of each artifact that has one, and the interpreter that it is in."""
     found = {}
@@ -176,13 +180,13 @@ def uses_of(
     return found
 
 
-def _signatures(texts: list[str], labels: list[str]) -> dict[str | None, str]:
+def _signatures(texts: Sequence[str], labels: Sequence[str]) -> dict[str | None, str]:
     """Names of functions by the label of the artifact; None for all others."""
     found: dict[str | None, str] = {}
     for text in texts:
         label, given, name = text.partition("=")
         if given and label not in labels:
-            raise UsageError(f"--signature {text}: no such artifact, choose of {', '.join(labels)}")
+            raise OptionError("signature", text, f"no such artifact, choose of {', '.join(labels)}")
         found[label if given else None] = name if given else text
     return found
 
@@ -199,26 +203,27 @@ def _runtime_is_missing(format_name: str) -> bool:
     return bool(runtimes) and python_of(runtimes[0]) is None
 
 
-def _protocol(named: Protocol, options: argparse.Namespace) -> Protocol:
-    if named.name == "quick" and (options.budget or options.resolve):
+def _protocol(config: RunConfig) -> Protocol:
+    named = PROTOCOLS[config.protocol]
+    if named.name == "quick" and (config.budget or config.resolve):
         named = UNTIL
     return replace(
-        with_end(named, options),
-        batch=options.batch,
-        scenarios=tuple(dict.fromkeys(options.scenario or DEFAULT_SCENARIOS)),
-        bursts=options.turns or named.bursts,
-        burst_s=options.burst or named.burst_s,
+        with_end(named, config.budget, config.resolve),
+        batch=config.batch,
+        scenarios=tuple(dict.fromkeys(config.scenario or DEFAULT_SCENARIOS)),
+        bursts=config.turns or named.bursts,
+        burst_s=config.burst or named.burst_s,
     )
 
 
-def with_end(protocol: Protocol, options: argparse.Namespace) -> Protocol:
+def with_end(protocol: Protocol, budget_s: float | None, resolve: float | None) -> Protocol:
     """The protocol with another end, where one is asked for."""
-    if not (options.budget or options.resolve):
+    if not (budget_s or resolve):
         return protocol
     return replace(
         protocol,
         name=UNTIL.name if protocol.name == "quick" else protocol.name,
         generations=None,
-        budget_s=options.budget or LONGEST_S,
-        resolve=options.resolve,
+        budget_s=budget_s or LONGEST_S,
+        resolve=resolve,
     )

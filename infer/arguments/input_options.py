@@ -1,0 +1,61 @@
+"""The options that say what inputs and outputs are."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..inputs.random import SAMPLES
+from .types import positive, whole
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
+    parser.add_argument(
+        "--random",
+        type=whole,
+        metavar="SEED",
+        help="make inputs up from the signature instead, the same for all artifacts",
+    )
+    parser.add_argument(
+        "--samples",
+        type=positive,
+        metavar="N",
+        help=f"how many to make up (default: {SAMPLES})",
+    )
+    _several(
+        parser,
+        "--range",
+        "INPUT=LOW:HIGH",
+        "what an input is made for, as image=0:1: images of uint8 are scaled to it, random inputs "
+        "drawn from it (default: the manifest's; else these are normal, or 0..9)",
+    )
+    _several(
+        parser,
+        "--dim",
+        "NAME=SIZE",
+        "size of a free dimension, as height=224, or image.2=224 where it has no name",
+    )
+    _several(
+        parser,
+        "--map",
+        "RULE",
+        "what an input or output is, as [ARTIFACT:]NAME=OTHER or NAME@NCHW=OTHER@NHWC, or a .toml "
+        "file of such (docs/inputs.md)",
+    )
+    _several(
+        parser,
+        "--loop",
+        "[ARTIFACT:]OUTPUT=INPUT",
+        "feed an output to an input in the next call: samples are steps of a sequence",
+    )
+    _several(parser, "--ignore", "OUTPUT", "outputs that are not compared")
+    _several(
+        parser,
+        "--compare",
+        "OUTPUT=abs",
+        "compare absolute values, where the sign is not unique",
+    )
+
+
+def _several(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:
+    parser.add_argument(name, nargs="+", action="extend", default=[], metavar=metavar, help=text)

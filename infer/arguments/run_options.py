@@ -1,0 +1,245 @@
+"""The options of `run` and `gate`: added to a parser, and read back as a config."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..config import GateConfig, Option, RunConfig, options_of
+from ..errors import UsageError
+from ..gating.margins import DEFAULTS, MEANING, check_margin
+from ..measure.planning import LONGEST_S
+from ..quantities import duration
+from ..records.protocol import DEFAULT_SCENARIOS, SCENARIOS
+from . import device_option, input_options, trust_option
+from .types import given
+
+# argparse has errors of its own for these.
+_PLAIN_TYPES = (str, int, float, Path)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `run`, which `gate` has too."""
+    add = partial(_add, parser, RunConfig)
+    add(
+        "artifacts",
+        "artifacts",
+        metavar="ARTIFACT",
+        help="artifact, payload, or a folder of artifacts (default: all below artifacts/)",
+    )
+    add(
+        "inputs",
+        "--inputs",
+        metavar="FILE",
+        help=".npz of arrays by input name, and 'labels' if there are, or .npy of the one input "
+        "(default: what the artifacts name)",
+    )
+    input_options.add(parser)
+    trust_option.add(parser)
+    add("protocol", "--protocol", help="how much (default: quick)")
+    add(
+        "budget",
+        "--budget",
+        metavar="TIME",
+        help="measure for so long instead, as 10m or 90s",
+    )
+    add(
+        "resolve",
+        "--resolve",
+        metavar="SHARE",
+        help="measure until every interval is as narrow as this, as 3%% (of the ratio, either "
+        f"side; at most {duration(LONGEST_S)} unless --budget says otherwise)",
+    )
+    add(
+        "scenario",
+        "--scenario",
+        help="what is timed: "
+        + "; ".join(f"{name}: {what}" for name, what in SCENARIOS.items())
+        + f" (default: {' '.join(DEFAULT_SCENARIOS)})",
+    )
+    add("turns", "--turns", metavar="N", help="bursts of each kind in a process")
+    add(
+        "burst",
+        "--burst",
+        metavar="TIME",
+        help="how long the calls of a burst take together, as 0.2s",
+    )
+    add("batch", "--batch", help="samples in a batch (default: 128)")
+    device_option.add(parser)
+    add(
+        "tf32",
+        "--tf32",
+        help="let all runtimes calculate products of float32 in TF32 on a GPU (default: none may)",
+    )
+    add("threads", "--threads", help="for each artifact (default: all cores)")
+    add(
+        "timeout",
+        "--timeout",
+        metavar="TIME",
+        help="for one answer (default: 5m)",
+    )
+    add(
+        "memory_limit",
+        "--memory-limit",
+        metavar="SIZE",
+        help="for each artifact's process, as 2GB (default: nine tenths of what is free)",
+    )
+    add("tolerance", "--tolerance", help="largest difference that passes (default: by precision)")
+    add("reference", "--reference", help="artifact to compare with (default: the training's own)")
+    add("seed", "--seed", help="of the order in each round")
+    add(
+        "defaults",
+        "--defaults",
+        help="beside every artifact, measure it with its runtime left as it comes",
+    )
+    add(
+        "tried",
+        "--try",
+        metavar="FORMAT:SETTING=VALUE",
+        help="beside every artifact of a format, measure it with a setting of its runtime, as "
+        "onnx:spinning=off (docs/runtimes.md)",
+    )
+    add(
+        "python",
+        "--python",
+        metavar="[FORMAT:]NAME=PATH",
+        help="beside every artifact (of a format), measure it in another Python interpreter with "
+        "a runtime of its own, as old=/venv/bin/python (docs/runtimes.md)",
+    )
+    add(
+        "runtime",
+        "--runtime",
+        help="run the artifacts that it takes in this one instead of their usual one, as openvino "
+        "for ONNX files (to have both: --try onnx:runtime=openvino)",
+    )
+    add(
+        "signature",
+        "--signature",
+        metavar="[LABEL=]NAME",
+        help="function to call in files that have several (exportbench inspect lists them)",
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="go on with a run that was cut off, or make it longer with --budget or --resolve",
+    )
+    add("out", "--out", help="folder of the runs")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the results as JSON too; - for standard output"
+    )
+
+
+def add_gate_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `gate` has beside those of `run`."""
+    group = parser.add_argument_group("the gate")
+    add = partial(_add, group, GateConfig)
+    add("baseline", "--baseline", required=True, metavar="FILE", help="JSON that is committed")
+    add("update", "--update", help="take what this run finds into the baseline")
+    add(
+        "against",
+        "--against",
+        metavar="FORMER",
+        help="the former artifacts, or folders of them: measured in the same run, they are what "
+        "latency is judged by; without them time is not judged",
+    )
+    group.add_argument(
+        "--margin",
+        dest="margins",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="CHECK=VALUE",
+        help="how much worse is allowed, or 'off': "
+        + "; ".join(
+            f"{name}: {MEANING[name]} (default: {DEFAULTS[name]})" for name in DEFAULTS
+        ).replace("%", "%%"),
+    )
+    add("judged", "--run", metavar="RUN", help="judge this run; measure nothing")
+    add("strict", "--strict", help="status 4 too where something cannot be judged")
+    group.add_argument("--markdown", type=Path, metavar="FILE", help="for a pull request")
+    group.add_argument("--junit", type=Path, metavar="FILE", help="as JUnit's XML")
+
+
+def run_config(options: argparse.Namespace) -> RunConfig:
+    """The config that the options of `run` make."""
+    return RunConfig(**_values(RunConfig, options))
+
+
+def gate_config(options: argparse.Namespace) -> GateConfig:
+    """The config that the options of `gate` make.
+
+    Raises:
+        UsageError: a margin is none, or --resume is given.
+    """
+    margins = {}
+    for text in options.margins:
+        name, _, value = text.partition("=")
+        try:
+            check_margin(name, value)
+        except ValueError as error:
+            raise UsageError(f"--margin {text}: {error}") from None
+        margins[name] = value
+    if options.resume:
+        raise UsageError(
+            "gate: go on with 'exportbench run --resume RUN', and judge the run with --run RUN"
+        )
+    values = _values(GateConfig, options) | {"margins": margins}
+    return GateConfig(run=run_config(options), **values)
+
+
+def parse_gate_config(words: Sequence[str]) -> GateConfig:
+    """The config that the words behind `exportbench gate` make.
+
+    Raises:
+        ValueError: they are not options of it.
+        UsageError: a value is none.
+    """
+    parser = _RaisingParser(add_help=False)
+    add_run_options(parser)
+    add_gate_options(parser)
+    return gate_config(parser.parse_args(words))
+
+
+class _RaisingParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def _add(
+    parser: argparse._ActionsContainer,
+    config: type[RunConfig | GateConfig],
+    keyword: str,
+    flag: str,
+    **texts: Any,
+) -> None:
+    """Add an option that is a field of a config."""
+    field = next(field for field in dataclasses.fields(config) if field.name == keyword)
+    option: Option = options_of(config)[keyword]
+    if flag.startswith("-"):
+        texts["dest"] = keyword
+    if option.switch:
+        parser.add_argument(flag, action="store_true", **texts)
+        return
+    texts["type"] = option.parse if option.parse in _PLAIN_TYPES else given(option.parse)
+    if choices := option.choices():
+        texts["choices"] = choices
+    if not option.several:
+        if not texts.get("required"):
+            texts["default"] = field.default
+        parser.add_argument(flag, **texts)
+    elif flag.startswith("-"):
+        parser.add_argument(flag, nargs="+", action="extend", default=[], **texts)
+    else:
+        parser.add_argument(flag, nargs="*", **texts)
+
+
+def _values(config: type[RunConfig | GateConfig], options: argparse.Namespace) -> dict[str, Any]:
+    values = {name: getattr(options, name) for name in options_of(config)}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }

@@ -1,0 +1,156 @@
+"""A gate in steps: read the baseline, plan, measure or read a run, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from .artifacts.artifact import open_artifact
+from .config import GateConfig, RunConfig
+from .errors import ArtifactError, MeasurementError, OptionError, UsageError
+from .exit_status import INTERRUPTED
+from .gating.baseline import Baseline
+from .gating.baseline_file import read_baseline, render_baseline
+from .gating.evaluation import evaluate, new_baseline
+from .gating.gate_input import GateInput, gate_input
+from .gating.result import GateResult
+from .measure.former import pair_with_former
+from .measure.plan import Plan
+from .measure.planning import plan_run
+from .records.store import Record, read_records
+from .run_steps import measure, new_run
+
+# How long artifacts are measured beside the former ones, unless told otherwise.
+_BUDGET_S = 300.0
+# A difference as large as the margin shows surely when the interval is half as wide to a side.
+_RESOLVE_SHARE = 0.5
+
+
+def run_gate(config: GateConfig, command: Sequence[str]) -> GateResult:
+    """All steps of a gate.
+
+    Args:
+        config: what it is told.
+        command: how it was called, for the records.
+
+    Raises:
+        UsageError, InputError, BaselineError, MeasurementError: one line for the user.
+    """
+    baseline = current_baseline(config)
+    if config.judged:
+        records = read_run(config.judged)
+    else:
+        plan = plan_gate(config, baseline)
+        store = new_run(config.run.out)
+        measure(plan, store, command)
+        records = store.records
+    return evaluate_gate(config, baseline, records)
+
+
+def current_baseline(config: GateConfig) -> Baseline | None:
+    """The baseline that there is; None where the first one is to be written.
+
+    Raises:
+        UsageError: what is to be judged and where the baseline is to be written exclude each other
+            or cannot be.
+        BaselineError: it is missing or damaged.
+    """
+    path = config.baseline
+    if config.update and not path.absolute().parent.is_dir():
+        raise OptionError("baseline", path, "there is no such folder")
+    if config.judged and (config.run.artifacts or config.against):
+        raise UsageError("--run RUN judges what the run has measured: name no artifacts")
+    return None if config.update and not path.exists() else read_baseline(path)
+
+
+def plan_gate(config: GateConfig, baseline: Baseline | None) -> Plan:
+    """What to measure: the artifacts and, beside them, the former ones.
+
+    The artifacts that the baseline was made from are trusted, by their hashes.
+
+    Raises:
+        UsageError, InputError: one line for the user.
+    """
+    plan = plan_run(_with_end(config, baseline))
+    if config.against:
+        plan = pair_with_former(plan, config.against)
+    entries = baseline.artifacts.values() if baseline else ()
+    hashes = [entry.sha256 for entry in entries if entry.sha256]
+    return replace(plan, trusted=(*plan.trusted, *hashes))
+
+
+def read_run(folder: Path) -> list[Record]:
+    """The records of a run that was measured before.
+
+    Raises:
+        UsageError: the folder holds none.
+    """
+    try:
+        records = read_records(folder)
+    except ValueError as error:
+        raise UsageError(f"--run {error}") from None
+    if not any(record["kind"] == "run" for record in records):
+        raise OptionError("judged", folder, "holds no run", flag="run")
+    return records
+
+
+def evaluate_gate(
+    config: GateConfig, baseline: Baseline | None, records: list[Record]
+) -> GateResult:
+    """Judge a run by the baseline, which is written anew where that is asked for.
+
+    Raises:
+        UsageError: the baseline cannot be written.
+        MeasurementError: the run was cut off, or nothing of it is a baseline.
+    """
+    run = gate_input(records)
+    if run.interrupted:
+        raise MeasurementError(
+            "the run was cut off: nothing is judged; go on with 'exportbench run --resume RUN', "
+            "and judge it with --run RUN",
+            INTERRUPTED,
+        )
+    if config.update:
+        _update(config.baseline, run, baseline)
+    run = replace(run, unreadable=_unreadable(config.run.artifacts, baseline, run))
+    result = evaluate(run, baseline or new_baseline(run, None), config.margins)
+    return replace(result, strict=config.strict)
+
+
+def _update(path: Path, run: GateInput, before: Baseline | None) -> None:
+    if not any(entry.outcome.was_measured for entry in run.entries.values()):
+        label, entry = next(iter(run.entries.items()))
+        raise MeasurementError(
+            f"nothing ran to its end, so that the baseline is left as it is; {label}: "
+            f"{entry.outcome}, {entry.reason}"
+        )
+    try:
+        path.write_text(render_baseline(new_baseline(run, before)), encoding="utf-8")
+    except OSError as error:
+        raise OptionError("baseline", path, str(error.strerror)) from None
+
+
+def _unreadable(
+    roots: Sequence[Path], baseline: Baseline | None, run: GateInput
+) -> Mapping[str, str]:
+    """What is wrong with the files that are where artifacts of the baseline should be."""
+    gone = baseline.artifacts.keys() - run.entries.keys() if baseline else set()
+    errors = {}
+    for label, path in ((label, root / label) for label in gone for root in roots):
+        if path.exists():
+            try:
+                open_artifact(path)
+            except ArtifactError as error:
+                errors[label] = str(error)
+    return errors
+
+
+def _with_end(config: GateConfig, baseline: Baseline | None) -> RunConfig:
+    """The config of the run, with an end that lets latency be judged, unless it has one."""
+    run = config.run
+    if not config.against or run.budget or run.resolve or run.protocol != "quick":
+        return run
+    shares = (baseline or Baseline({})).latency_margins(config.margins)
+    resolve = min(_RESOLVE_SHARE * min(shares), 0.5) if shares else None
+    return replace(run, budget=_BUDGET_S, resolve=resolve)

@@ -1,0 +1,104 @@
+"""What the user says of inputs and outputs, of all options together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import InputError, MapError
+from ..tensors.rules import parse_rules
+from .options import InputOptions, parse_dims, parse_ranges, parse_state_bindings
+from .random import SAMPLES, Random
+
+
+class InputOutputTexts(Protocol):
+    """The options as the user writes them."""
+
+    @property
+    def inputs(self) -> Path | None:
+        """The file of inputs."""
+
+    @property
+    def random(self) -> int | None:
+        """The seed of random inputs."""
+
+    @property
+    def samples(self) -> int | None:
+        """How many random samples."""
+
+    @property
+    def range(self) -> Sequence[str]:
+        """INPUT=LOW:HIGH."""
+
+    @property
+    def dim(self) -> Sequence[str]:
+        """NAME=SIZE."""
+
+    @property
+    def map(self) -> Sequence[str]:
+        """Rules, or files of rules."""
+
+    @property
+    def loop(self) -> Sequence[str]:
+        """OUTPUT=INPUT."""
+
+    @property
+    def ignore(self) -> Sequence[str]:
+        """Outputs that are not compared."""
+
+    @property
+    def compare(self) -> Sequence[str]:
+        """OUTPUT=abs."""
+
+
+@dataclass(frozen=True)
+class InputOutputOptions:
+    """What the options say.
+
+    Attributes:
+        random: inputs to make up; None where there is a file.
+        wishes: of the user.
+        ignored: outputs that are not compared.
+        absolute: outputs whose absolute values are compared.
+    """
+
+    random: Random | None
+    wishes: InputOptions
+    ignored: tuple[str, ...]
+    absolute: tuple[str, ...]
+
+
+def read_input_output_options(
+    options: InputOutputTexts, labels: Sequence[str]
+) -> InputOutputOptions:
+    """What the options say of artifacts with these labels.
+
+    Raises:
+        InputError: one cannot be read, or excludes another.
+    """
+    if options.random is not None and options.inputs:
+        raise InputError("--random and --inputs exclude each other: take one")
+    if options.random is None and options.samples:
+        raise InputError("--samples goes with --random SEED")
+    absolute = []
+    for text in options.compare:
+        name, _, how = text.rpartition("=")
+        if not name or how != "abs":
+            raise InputError(f"--compare {text}: say OUTPUT=abs")
+        absolute.append(name)
+    try:
+        rules = parse_rules(options.map, labels)
+    except MapError as error:
+        raise InputError(str(error)) from None
+    wishes = InputOptions(
+        rules,
+        parse_dims(options.dim),
+        parse_ranges(options.range),
+        parse_state_bindings(options.loop, labels),
+    )
+    random = None
+    if options.random is not None:
+        random = Random(options.random, options.samples or SAMPLES)
+    return InputOutputOptions(random, wishes, tuple(options.ignore), tuple(absolute))

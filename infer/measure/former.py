@@ -1,0 +1,89 @@
+"""Former artifacts, measured beside their successors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+
+from ..artifacts.artifact import open_artifact
+from ..artifacts.discovery import find
+from ..errors import ArtifactError, OptionError
+from .plan import Plan
+
+
+def pair_with_former(plan: Plan, against: Sequence[Path]) -> Plan:
+    """The plan with the former artifacts, each beside its successor.
+
+    Raises:
+        OptionError: there are none of these artifacts.
+    """
+    if not against:
+        return plan
+    former = match_former(list(dict.fromkeys(path for _, path in plan.artifacts)), against)
+    if not former:
+        names = ", ".join(dict.fromkeys(path.name for _, path in plan.artifacts))
+        raise OptionError("against", " ".join(map(str, against)), f"holds none of {names}")
+    artifacts, pairs, setups = list(plan.artifacts), {}, dict(plan.setups)
+    unsupported = dict(plan.unsupported)
+    for label, path in plan.artifacts:
+        if path in former:
+            pairs[label] = f"{label} (former)"
+            artifacts.append((pairs[label], former[path]))
+            if label in setups:
+                setups[pairs[label]] = setups[label]
+            if label in unsupported:
+                unsupported[pairs[label]] = unsupported[label]
+    return replace(
+        plan, artifacts=tuple(artifacts), pairs=pairs, setups=setups, unsupported=unsupported
+    )
+
+
+def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, Path]:
+    """The former artifact of each artifact, by path, for those that have one.
+
+    It is the one of the same name whose path is the most alike, from its end. One artifact and one
+    former one belong together whatever their names.
+
+    Raises:
+        UsageError: nothing is where the former artifacts should be.
+    """
+    candidates: list[Path] = []
+    for root in against:
+        if not root.exists():
+            raise OptionError("against", root, "there is no such file or folder")
+        if root.is_dir() and not _is_artifact(root):
+            named = dict.fromkeys(root / path.name for path in paths)
+            candidates += list(find(root)) or [path for path in named if path.exists()]
+        else:
+            candidates.append(root)
+    if len(paths) == len(candidates) == 1:
+        return {paths[0]: candidates[0]}
+    best = {}
+    for path in paths:
+        shared = {other: _shared(path, other) for other in candidates}
+        most = max(shared.values(), default=0)
+        alike = [other for other, count in shared.items() if count == most]
+        if most and len(alike) == 1:
+            best[path] = alike[0], most
+    # Of two that would have the same former artifact, it is that of the one whose path is nearer.
+    return {
+        path: other
+        for path, (other, most) in best.items()
+        if not any(o == other and n >= most for p, (o, n) in best.items() if p != path)
+    }
+
+
+def _shared(path: Path, other: Path) -> int:
+    """How many last parts two paths share."""
+    pairs = zip(reversed(path.absolute().parts), reversed(other.absolute().parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _is_artifact(path: Path) -> bool:
+    try:
+        open_artifact(path)
+    except ArtifactError:
+        return False
+    return True

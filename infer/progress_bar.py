@@ -1,0 +1,37 @@
+"""How far a run has come, on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .measure.progress import Progress as Standing
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Standing], None]]:
+    """Shows on a terminal how far a run has come."""
+    console = Console(stderr=True)
+    columns = (
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("elapsed,"),
+        TimeRemainingColumn(),
+        TextColumn("left  {task.description}"),
+    )
+    with Progress(
+        *columns,
+        console=console,
+        disable=not console.is_terminal,
+        refresh_per_second=2,  # it is drawn while others are timed
+    ) as progress:
+        task = progress.add_task("", total=1.0)
+
+        def tell(standing: Standing) -> None:
+            progress.update(task, description=standing.doing, completed=standing.share)
+
+        yield tell

@@ -1,0 +1,70 @@
+"""Measuring a plan: what the commands, the functions and the pytest plugin have in common."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import MeasurementError, OptionError, StoreError
+from .exit_status import INTERRUPTED
+from .measure.plan import Plan
+from .measure.session import Run
+from .progress_bar import progress
+from .records.store import Store
+from .report import markdown
+from .results.summarizing import summarize
+from .results.summary import Summary
+
+
+def new_run(root: Path) -> Store:
+    """The store of a new run, in a folder of its own below `root`.
+
+    Raises:
+        UsageError: there can be none.
+    """
+    name = time.strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{index}" for index in range(1, 100))):
+        try:
+            return Store(root / f"{name}{suffix}")
+        except (FileExistsError, StoreError):
+            continue
+        except OSError as error:
+            raise OptionError("out", root, str(error.strerror)) from None
+    raise OptionError("out", root, "too many runs in this second")
+
+
+def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
+    """Measure what a plan says, and write the report beside the results.
+
+    Raises:
+        InputError: the inputs cannot be read.
+        MeasurementError: the results cannot be written, or it was interrupted twice.
+    """
+    for notice in plan.notices:
+        print(notice, file=sys.stderr)
+    try:
+        with progress() as tell:
+            Run(plan, store, tell).run(list(command))
+        summary = summarize(store.records)
+        (store.folder / "report.md").write_text(markdown.render(summary))
+    except OSError as error:
+        raise MeasurementError(f"{_what(error)}; {_remedy(store)}") from None
+    except KeyboardInterrupt:  # again, while the run was being ended
+        raise MeasurementError(f"interrupted; {_remedy(store)}", INTERRUPTED) from None
+    finally:
+        store.close()
+    return summary
+
+
+def _remedy(store: Store) -> str:
+    if not store.records:
+        return "nothing was measured"
+    return f"what was measured is in {store.folder}; go on with --resume {store.folder}"
+
+
+def _what(error: OSError) -> str:
+    if not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
