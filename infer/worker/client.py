@@ -61,6 +61,7 @@ class WorkerProcess:
 
     Attributes:
         timeout_s: for each answer; it may be changed in between.
+        memory_limit: bytes that it may hold; None for any. It may be changed in between.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class WorkerProcess:
         self._scratch = scratch
         self._folders = (scratch, log.parent)
         self.timeout_s = timeout_s
-        self._memory_limit = memory_limit
+        self.memory_limit = memory_limit
         self._buffer = b""
         setup = dict(setup or {})
         self._python = setup.get("python") or _python_of(artifact.format, device, setup)
@@ -262,7 +263,7 @@ class WorkerProcess:
         deadline = time.monotonic() + self.timeout_s
         while b"\n" not in self._buffer:
             left = max(0.0, deadline - time.monotonic())
-            if not self._selector.select(min(left, _LOOK_S) if self._memory_limit else left):
+            if not self._selector.select(min(left, _LOOK_S) if self.memory_limit else left):
                 self._check_memory(action)
                 if time.monotonic() < deadline:
                     continue
@@ -286,17 +287,17 @@ class WorkerProcess:
         Looked at from outside: a limit on its address space would end runtimes that reserve
         much of it and use little.
         """
-        if self._memory_limit is None:
+        if self.memory_limit is None:
             return
         try:
             held = psutil.Process(self._process.pid).memory_info().rss
         except psutil.Error:
             return  # it has ended; the answer that does not come says so
-        if held > self._memory_limit:
+        if held > self.memory_limit:
             raise Failure(
                 Outcome.OUT_OF_MEMORY,
                 f"held {held / 2**20:,.0f} MiB, asked to '{action}', more than "
-                f"{self._memory_limit / 2**20:,.0f} MiB (see --memory-limit)",
+                f"{self.memory_limit / 2**20:,.0f} MiB (see --memory-limit)",
             )
 
     def _crashed(self, action: str) -> Failure:
