@@ -23,6 +23,7 @@ from infer.errors import ArtifactError
 from infer.formats.aotinductor import reader as aotinductor
 from infer.sandbox import reader_process
 from infer.tensors.outputs import read_outputs
+from infer.testing import Sample, problems
 from infer.worker.client import WorkerProcess
 
 pytest_plugins = ("third_party_fixtures",)
@@ -169,6 +170,12 @@ def test_it_is_run_in_the_sandbox_beside_the_program_that_it_was_compiled_from(
     assert max(rows[name]["largest_difference"] for name in ("program.pt2", "several.pt2")) < 1e-5
     assert rows["several.pt2"]["placement"]["device"] == "cpu"
     assert not list(tmp_path.rglob("*.so")), "what was unpacked is gone"
+
+
+def test_it_keeps_the_contract(package: Path, tmp_path: Path) -> None:
+    inputs = {"x": np.ones((3, 4), np.float32), "image": np.ones((3, 2, 3, 3), np.float32)}
+
+    assert problems(Sample(package, inputs, changing=("rest.1",)), tmp_path) == []
 
 
 def test_it_keeps_its_state_and_takes_any_batch_and_threads(

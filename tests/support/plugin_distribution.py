@@ -109,7 +109,7 @@ class Model:
     def fetch(self, result):
         return result
 
-    def bare(self, inputs):
+    def raw_call(self, inputs):
         x, weights = inputs["x"], self._weights
         return lambda: x @ weights
 
