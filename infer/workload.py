@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 END_TO_END, DEVICE_RESIDENT = "end_to_end", "device_resident"
-_RESIDENT = ", on the device"
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,10 @@ class Workload:
     def name(self) -> str:
         """How records and reports call it; no two points share one."""
         gap = f", every {self.gap_s * 1e3:g} ms" if self.gap_s else ""
-        resident = _RESIDENT if self.boundary == DEVICE_RESIDENT else ""
+        resident = ", on the device" if self.boundary == DEVICE_RESIDENT else ""
         return f"batch {self.batch}{gap}{resident}"
 
     @property
     def call(self) -> dict[str, Any]:
         """As a worker's `warm_up` takes it."""
         return {"batch": self.batch, "gap_s": self.gap_s, "boundary": self.boundary}
-
-
-def is_resident(name: str) -> bool:
-    """Whether the inputs of a point of that name are on the device already."""
-    return _RESIDENT in name

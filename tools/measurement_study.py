@@ -46,6 +46,7 @@ from infer.worker.client import (
     _environment,
     _spoken,
 )
+from infer.workload import Workload
 
 BATCHES = (1, 128)
 BURST_S = {1: 0.06, 128: 0.2}
@@ -404,8 +405,10 @@ def ratios(options: argparse.Namespace) -> None:
     bursts: dict[str, dict[str, dict[int, dict[int, Burst]]]] = {}
     for record in records:
         if record["kind"] == "burst" and record["turn"] < options.turns:
-            full = record["samples"] // record["batch"] or len(record["seconds"])
-            own = bursts.setdefault(record["point"], {}).setdefault(record["artifact"], {})
+            full = record["samples"] // record["workload"]["batch"] or len(record["seconds"])
+            own = bursts.setdefault(Workload(**record["workload"]).name, {}).setdefault(
+                record["artifact"], {}
+            )
             turns = own.setdefault(record["generation"], {})
             turns[record["turn"]] = record | {"seconds": record["seconds"][:full]}
     lines = []

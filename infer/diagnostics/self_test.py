@@ -204,7 +204,7 @@ def of_records(
     bursts: dict[str, dict[int, dict[int, list[float]]]] = {}
     clocks: dict[str, dict[Turn, Clock]] = {}
     for record in records:
-        if record["kind"] == "burst" and record["point"] == point:
+        if record["kind"] == "burst" and Workload(**record["workload"]).name == point:
             label, turn = record["artifact"], (record["generation"], record["turn"])
             bursts.setdefault(label, {}).setdefault(turn[0], {})[turn[1]] = record["seconds"]
             clocks.setdefault(label, {})[turn] = Clock.of(record)

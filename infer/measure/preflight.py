@@ -79,7 +79,7 @@ class Preflight:
             inputs = record["load"]["signature"]["inputs"]
             record["flops_per_sample"] = flops_per_sample(artifact.payload, inputs)
         self._check_outputs(label, record["predict"]["samples"])
-        context.store.add("survey", artifact=label, elapsed_s=context.elapsed_s(), **record)
+        context.store.add("preflight", artifact=label, elapsed_s=context.elapsed_s(), **record)
 
     def _first_calls(
         self, label: str, worker: WorkerProcess, memory: GpuMemory, only_batch: int | None

@@ -55,11 +55,11 @@ class RunContext:
 
     def has_preflight(self, label: str) -> bool:
         """Whether the preflight of an artifact was finished."""
-        return label in self.of_kind("survey")
+        return label in self.of_kind("preflight")
 
     def preflight(self, label: str) -> Record:
         """The record of the preflight of an artifact that has passed it."""
-        return self.of_kind("survey")[label]
+        return self.of_kind("preflight")[label]
 
     @property
     def ended(self) -> set[str]:

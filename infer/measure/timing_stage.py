@@ -71,7 +71,7 @@ class TimingStage:
         Only artifacts with the same reference are measured together.
         """
         context = self._context
-        preflights = context.of_kind("survey")
+        preflights = context.of_kind("preflight")
         references = summarize(context.store.records).speed_references
         families: dict[str, list[str]] = {}
         for label in context.active():
@@ -112,8 +112,7 @@ class TimingStage:
                     artifact=turn.label,
                     generation=index,
                     turn=turn.number,
-                    point=turn.workload.name,
-                    batch=turn.workload.batch,
+                    workload=turn.workload,
                     **burst,
                 )
 
@@ -128,7 +127,7 @@ class TimingStage:
         record["first_call"] = worker.ask("first_call", batch=workloads[0].batch)
         warm_ups = {w: self._warm_up.until_steady(worker, w) for w in workloads}
         worker.stop()
-        record["warm_up"] = {workload.name: warm_up for workload, warm_up in warm_ups.items()}
+        record["warm_up"] = list(warm_ups.values())
         generation.add(label, worker, {w: warm_up["call_s"] for w, warm_up in warm_ups.items()})
         context.store.add("start", artifact=label, generation=generation.index, **record)
 
@@ -186,12 +185,12 @@ class TimingStage:
 
     def _workloads(self, label: str) -> tuple[Workload, ...]:
         context = self._context
-        preflight = context.of_kind("survey")[label]
+        preflight = context.of_kind("preflight")[label]
         planned = context.plan.protocol.points
         only_batch = preflight["inputs"]["only_batch"]
         if only_batch:  # the inputs allow no other
             return tuple(dict.fromkeys(replace(w, batch=only_batch) for w in planned))
-        sweep = preflight.get("sweep", {})
+        sweep = preflight["sweep"] or {}
         batches = list(map(int, sweep.get("samples_per_s", ())))
         if context.plan.device == "cuda" and sweep.get("no_memory"):
             # Half of the batch that there was no memory for may take more than half of the card,

@@ -47,16 +47,18 @@ class WarmUp:
         least_s = WARM_UP_S if self._clock else 0.0
         # With pauses between calls a clock may never rest.
         clock = None if workload.gap_s else self._clock
-        return warmed_up(worker, workload.call, self._limit_s, least_s=least_s, clock=clock)
+        found = warmed_up(worker, workload.call, self._limit_s, least_s=least_s, clock=clock)
+        return found | {"workload": workload}
 
     def before_burst(self, worker: WorkerProcess, workload: Workload) -> dict[str, Any] | None:
         """Spin up a card that has waited since the last burst; None where there is no need."""
         # A service that waits between calls finds the card so.
         if self._clock is None or workload.gap_s:
             return None
-        return warmed_up(
+        found = warmed_up(
             worker, workload.call, SPIN_UP_LIMIT_S, least_s=SPIN_UP_S, clock=self._clock
         )
+        return found | {"workload": workload}
 
 
 def warmed_up(

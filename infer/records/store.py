@@ -1,4 +1,4 @@
-"""The store of a run: `results.jsonl`, one record a line, appended and flushed as it comes."""
+"""The store of a run: `results.jsonl`, one event a line, appended and flushed as it comes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from .codec import DecodeError, encode, from_json, to_json
+from .events import SCHEMA_VERSION, AnyEvent
 
-SCHEMA_VERSION = 2
 RESULTS = "results.jsonl"
 
 Record = dict[str, Any]
@@ -73,8 +74,8 @@ class Store:
         Raises:
             OSError: it cannot be written; the file is as it was before.
         """
-        record = {"schema": SCHEMA_VERSION, "kind": kind, **values}
-        left = json.dumps(record).encode() + b"\n"
+        event = from_json(AnyEvent, to_json({"kind": kind, **values}))
+        left = encode(event) + b"\n"
         with _whole():
             before = self._file.tell()
             try:
@@ -86,8 +87,8 @@ class Store:
                     self._file.truncate(before)
                     self._file.seek(before)
                 raise OSError(error.errno, error.strerror, str(self.folder / RESULTS)) from None
-            self.records.append(record)
-        return record
+            self.records.append(json.loads(encode(event)))
+        return self.records[-1]
 
     def close(self) -> None:
         """Close the file."""
@@ -131,9 +132,13 @@ def read_records(folder: Path) -> list[Record]:
             raise ValueError(f"{path}: line {number} is not JSON") from None
         if not isinstance(record, dict):
             raise ValueError(f"{path}: line {number} is not a record")
-        if record.get("schema") != SCHEMA_VERSION:
+        if record.get("schema_version") != SCHEMA_VERSION:
             raise ValueError(
-                f"{path}: schema {record.get('schema')}, this program reads {SCHEMA_VERSION}"
+                f"{path}: line {number} has schema_version {record.get('schema_version')}, this "
+                f"program reads {SCHEMA_VERSION}"
             )
-        records.append(record)
+        try:
+            records.append(json.loads(encode(from_json(AnyEvent, record))))
+        except DecodeError as error:
+            raise ValueError(f"{path}: line {number}: {error}") from None
     return records

@@ -107,7 +107,7 @@ def differing_table(rows: Sequence[ArtifactResult]) -> Table | None:
         shown = f"{value:.6g}" if isinstance(value, float) else value
         return text_cell(f"{scored['label']}: {shown}")
 
-    has_truth = any("true" in sample for row in rows for sample in row.differing)
+    has_truth = any(sample.get("true") is not None for row in rows for sample in row.differing)
     columns = [
         ARTIFACT,
         Column("sample", "sample", is_text=True),
@@ -122,7 +122,7 @@ def differing_table(rows: Sequence[ArtifactResult]) -> Table | None:
             number = sample["sample"]
             cells = [name, Cell(str(number), number)]
             cells += [answer(sample["reference"]), answer(sample["own"])]
-            truth = text_cell(str(sample["true"])) if "true" in sample else EMPTY
+            truth = text_cell(str(sample["true"])) if sample.get("true") is not None else EMPTY
             lines.append([*cells, truth] if has_truth else cells)
         more = len(row.differing) - _SHOWN_DIFFERING
         if more > 0:

@@ -148,7 +148,7 @@ def _differing(rows: list[ArtifactResult], samples: RecordedSamples) -> list[Dif
             f"{sample['sample']:,}",
             _answer(sample["reference"]),
             _answer(sample["own"]),
-            str(sample["true"]) if "true" in sample else None,
+            str(sample["true"]) if sample.get("true") is not None else None,
             samples.pictures.get(sample["sample"]),
         )
         for row in rows

@@ -26,7 +26,7 @@ from ..stats.ratios import (
     turns_of,
 )
 from ..tensors.rules import EVERY
-from ..workload import is_resident
+from ..workload import DEVICE_RESIDENT, Workload
 from .summary import card_of
 
 
@@ -35,7 +35,7 @@ class RecordIndex:
 
     def __init__(self, records: list[Record]) -> None:
         self.artifacts: dict[str, Record] = {}
-        self.surveys: dict[str, Record] = {}
+        self.preflights: dict[str, Record] = {}
         self.outcomes: dict[str, Record] = {}
         self.parities: dict[str, Record] = {}
         self.starts: dict[str, list[Record]] = {}
@@ -48,7 +48,7 @@ class RecordIndex:
         self._undisturbed: dict[str, dict[str, Bursts]] = {}  # by point
         self.energies: dict[tuple[str, str], list[tuple[float, int]]] = {}  # joules and samples
         self.user_clocks = False
-        self.batches: dict[str, int] = {}
+        self.workloads: dict[str, Workload] = {}
         self.per_call: dict[str, int] = {}  # samples, of a point
         self.pairs: dict[str, str] = {}  # of artifacts and the former ones
         self.rooflines: list[Record] = []
@@ -61,7 +61,7 @@ class RecordIndex:
         self.is_adaptive = False  # whether it goes on until its intervals are narrow
         latest = {
             "artifact": self.artifacts,
-            "survey": self.surveys,
+            "preflight": self.preflights,
             "outcome": self.outcomes,
             "parity": self.parities,
             "noise": self.noises,
@@ -84,15 +84,16 @@ class RecordIndex:
             elif kind == "roofline":
                 self.rooflines.append(record)
             elif kind == "burst":
-                self.batches[record["point"]] = record["batch"]
+                workload = Workload(**record["workload"])
                 generations = self.bursts.setdefault(record["artifact"], {}).setdefault(
-                    record["point"], {}
+                    workload.name, {}
                 )
                 turns = generations.setdefault(record["generation"], {})
                 # A last batch that is not full is another kind of call.
-                full = record["samples"] // record["batch"] or len(record["seconds"])
+                full = record["samples"] // workload.batch or len(record["seconds"])
                 turns[record["turn"]] = record["seconds"][:full]
-                self.per_call[record["point"]] = min(record["batch"], record["samples"])
+                self.workloads[workload.name] = workload
+                self.per_call[workload.name] = min(workload.batch, record["samples"])
                 self._take_card(record)
             elif kind == "end":
                 self.interrupted, self.ended = record["interrupted"], record["reason"]
@@ -103,11 +104,15 @@ class RecordIndex:
         """What a burst says of the card."""
         gpu = burst.get("gpu") or {}
         if self.device == "cuda":
-            own = self.clocks.setdefault(burst["point"], {}).setdefault(burst["artifact"], {})
+            own = self.clocks.setdefault(Workload(**burst["workload"]).name, {}).setdefault(
+                burst["artifact"], {}
+            )
             own[burst["generation"], burst["turn"]] = Clock.of(burst)
         self.user_clocks |= bool(gpu.get("user_clocks"))
         if gpu.get("energy_j") is not None:
-            energies = self.energies.setdefault((burst["artifact"], burst["point"]), [])
+            energies = self.energies.setdefault(
+                (burst["artifact"], Workload(**burst["workload"]).name), []
+            )
             energies.append((gpu["energy_j"], burst["samples"] + burst["untimed_samples"]))
 
     def joules_per_sample(self, label: str, point: str) -> float | None:
@@ -187,8 +192,8 @@ class RecordIndex:
         kept = {"network": "use the network", "writes": "write wherever you may"}
         open_doors = {
             (name, reason)
-            for survey in self.surveys.values()
-            for name, reason in survey["start"].get("isolation", {}).items()
+            for preflight in self.preflights.values()
+            for name, reason in preflight["start"].get("isolation", {}).items()
             if reason is not None
         }
         return [
@@ -198,8 +203,8 @@ class RecordIndex:
 
     def unused(self, run: Record) -> list[str]:
         """Options of the user that are of nothing that any artifact has."""
-        sides = [survey["load"]["signature"] for survey in self.surveys.values()]
-        if len(self.surveys) < len(self.artifacts):
+        sides = [preflight["load"]["signature"] for preflight in self.preflights.values()]
+        if len(self.preflights) < len(self.artifacts):
             return []  # what could not be loaded may have it
         specs = [spec for side in sides for specs in side.values() for spec in specs]
         names = {spec["name"] for spec in specs} | {
@@ -286,7 +291,7 @@ class RecordIndex:
         """
         families: dict[str, list[str]] = {}
         former = set(self.pairs.values())
-        for label in self.surveys:
+        for label in self.preflights:
             if label not in former:
                 families.setdefault(self.shapes(label), []).append(label)
         unknown = families.pop("", [])
@@ -303,7 +308,7 @@ class RecordIndex:
             ]
             left = [name for name in labels if name not in failed] or labels
             references |= dict.fromkeys(labels, statistics.mode(votes) if votes else left[0])
-        references |= {label: label for label in former if label in self.surveys}
+        references |= {label: label for label in former if label in self.preflights}
         for label, other in self.pairs.items():
             if label in references and other in references and other not in failed:
                 references[label] = other
@@ -316,11 +321,11 @@ class RecordIndex:
             manifest = self.artifacts[name].get("manifest") or {}
             return (manifest.get("weights") or {}).get("sha256")
 
-        own = self.surveys.get(label, {}).get("flops_per_sample")
+        own = self.preflights.get(label, {}).get("flops_per_sample")
         same = [
-            survey["flops_per_sample"]
-            for name, survey in self.surveys.items()
-            if survey.get("flops_per_sample") and weights(name) == weights(label)
+            preflight["flops_per_sample"]
+            for name, preflight in self.preflights.items()
+            if preflight.get("flops_per_sample") and weights(name) == weights(label)
         ]
         return own or min(same, default=None)
 
@@ -339,11 +344,11 @@ class RecordIndex:
         # The weights are read at least once a call.
         weights_s = self.artifacts[label]["bytes"] / rates["bytes_per_s"]
         roofline_s = max(samples * flops / arithmetic, weights_s)
-        if self.device == "cuda" and not is_resident(point):
-            survey = self.surveys[label]
+        if self.device == "cuda" and self.workloads[point].boundary != DEVICE_RESIDENT:
+            preflight = self.preflights[label]
             sides = {
-                "to_device": survey.get("inputs", {}).get("inputs", ()),
-                "from_device": survey["load"]["signature"].get("outputs", ()),
+                "to_device": preflight.get("inputs", {}).get("inputs", ()),
+                "from_device": preflight["load"]["signature"].get("outputs", ()),
             }
             for way, specs in sides.items():
                 rate = max(rates.get(f"{way}_{kind}bytes_per_s", 0.0) for kind in ("", "pinned_"))
@@ -358,7 +363,7 @@ class RecordIndex:
         precision = (self.artifacts[label].get("manifest") or {}).get("precision", "float32")
         if precision != "float32":
             return f"{precision}_flops_per_s"  # which is not measured
-        placement = self.surveys.get(label, {}).get("predict", {}).get("placement") or {}
+        placement = self.preflights.get(label, {}).get("predict", {}).get("placement") or {}
         tf32 = placement.get("tf32")
         tf32 = self.tf32 if tf32 is None else tf32
         return "tf32_flops_per_s" if tf32 and "tf32_flops_per_s" in rates else "flops_per_s"
@@ -366,8 +371,8 @@ class RecordIndex:
     def shapes(self, label: str) -> str:
         """The shapes of an artifact's inputs beside the batch, where they are known."""
         signature = (self.artifacts[label].get("manifest") or {}).get("signature")
-        if signature is None and label in self.surveys:
-            signature = self.surveys[label]["load"]["signature"]
+        if signature is None and label in self.preflights:
+            signature = self.preflights[label]["load"]["signature"]
         inputs = signature["inputs"] if signature else []
         if not all(spec["shape"] for spec in inputs):
             return ""

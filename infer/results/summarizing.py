@@ -9,6 +9,7 @@ from ..records.protocol import NOTICES
 from ..records.store import Record
 from ..stats import clocks
 from ..system.variables import precision_notes
+from ..workload import Workload
 from .percentiles import PERCENTILE_FLOORS, percentile
 from .record_index import RecordIndex
 from .reproduction import _command
@@ -68,13 +69,13 @@ def _row(artifact: Record, found: RecordIndex, run: Record) -> ArtifactResult:
         "reason": outcome["reason"],
         "command": _command(artifact, run),
     }
-    survey = found.surveys.get(label)
-    if survey:
-        values |= _costs(survey, found.starts.get(label, []), run)
-        values["notes"] = survey["load"].get("notes", []) + _device_notes(label, survey, run)
-        if failed := survey.get("device_time", {}).get("failed"):
+    preflight = found.preflights.get(label)
+    if preflight:
+        values |= _costs(preflight, found.starts.get(label, []), run)
+        values["notes"] = preflight["load"].get("notes", []) + _device_notes(label, preflight, run)
+        if failed := (preflight.get("device_time") or {}).get("failed"):
             values["notes"] = [*values["notes"], f"not timed on the device itself: {failed}"]
-        if (sweep := survey.get("sweep")) and not sweep["samples_per_s"]:
+        if (sweep := preflight.get("sweep")) and not sweep["samples_per_s"]:
             values["notes"] = [*values["notes"], f"the sweep came to nothing: {sweep['ended']}"]
     values["timings"] = {
         point: _timing(label, point, found) for point in found.bursts.get(label, {})
@@ -89,9 +90,9 @@ def _row(artifact: Record, found: RecordIndex, run: Record) -> ArtifactResult:
     return ArtifactResult(**values)
 
 
-def _device_notes(label: str, survey: Record, run: Record) -> list[str]:
+def _device_notes(label: str, preflight: Record, run: Record) -> list[str]:
     """What of where and in which precision it ran is no matter of course."""
-    placement, setup = survey["predict"].get("placement") or {}, run["setups"].get(label, {})
+    placement, setup = preflight["predict"].get("placement") or {}, run["setups"].get(label, {})
     tf32, notes = run.get("tf32", False), []
     if placement.get("on_cpu"):
         kinds = ", ".join(f"{kind} ({count})" for kind, count in placement["on_cpu"].items())
@@ -101,48 +102,48 @@ def _device_notes(label: str, survey: Record, run: Record) -> list[str]:
         )
     if placement.get("tf32") and not tf32:
         notes.append("its products of float32 may be calculated in TF32")
-    return notes + precision_notes(survey["start"].get("variables", {}), tf32, setup)
+    return notes + precision_notes(preflight["start"].get("variables", {}), tf32, setup)
 
 
-def _costs(survey: Record, starts: list[Record], run: Record) -> dict[str, Any]:
-    """What is paid once a process, and what the survey found."""
+def _costs(preflight: Record, starts: list[Record], run: Record) -> dict[str, Any]:
+    """What is paid once a process, and what the preflight found."""
     batch = run["protocol"]["batch"]
-    processes = [survey, *starts]
+    processes = [preflight, *starts]
 
     def median(values: list[float]) -> float:
         return float(statistics.median(values))
 
-    predict, check = survey["predict"], survey["check"]["seconds"]
-    rates = survey.get("sweep", {}).get("samples_per_s", {})
+    predict, check = preflight["predict"], preflight["check"]["seconds"]
+    rates = (preflight.get("sweep") or {}).get("samples_per_s", {})
     peak, bare = predict["peak_rss_bytes"], predict["bare_rss_bytes"]
     return {
         "samples": predict["samples"],
         "import_s": median([record["start"]["spawn_to_ready_s"] for record in processes]),
         "load_s": median([record["load"]["seconds"] for record in processes]),
         "first_call_s": median([record["first_call"]["seconds"] for record in processes]),
-        "until_steady_s": survey["warm_up"]["total_s"],
-        "until_steady_calls": survey["warm_up"]["calls"],
+        "until_steady_s": preflight["warm_up"]["total_s"],
+        "until_steady_calls": preflight["warm_up"]["calls"],
         "best_batch": int(max(rates, key=rates.get)) if rates else None,
-        "sweep_ended": survey.get("sweep", {}).get("ended"),
+        "sweep_ended": (preflight.get("sweep") or {}).get("ended"),
         "peak_rss_bytes": peak,
         "runtime_rss_bytes": peak - bare if peak and bare else None,
-        "gpu_bytes": survey["gpu_bytes"],
-        "gpu_device_bytes": survey["gpu_device_bytes"],
-        "gpu_runtime_peak_bytes": survey["gpu_runtime_peak_bytes"],
+        "gpu_bytes": preflight["gpu_bytes"],
+        "gpu_device_bytes": preflight["gpu_device_bytes"],
+        "gpu_runtime_peak_bytes": preflight["gpu_runtime_peak_bytes"],
         "device_time": {
             int(batch): own
-            for batch, own in survey.get("device_time", {}).get("batches", {}).items()
+            for batch, own in (preflight.get("device_time") or {}).get("batches", {}).items()
         },
-        "installed_bytes": survey["footprint"]["bytes"],
+        "installed_bytes": preflight["footprint"]["bytes"],
         "grows_with_batch": (
             check[str(batch)] > check["1"] if batch > 1 and str(batch) in check else None
         ),
-        "versions": survey["start"]["versions"] | survey["footprint"].get("cuda", {}),
-        "placement": survey["predict"].get("placement"),
+        "versions": preflight["start"]["versions"] | preflight["footprint"].get("cuda", {}),
+        "placement": preflight["predict"].get("placement"),
         "environment": {
-            name: survey["start"][name]
+            name: preflight["start"][name]
             for name in ("python", "executable")
-            if name in survey["start"]
+            if name in preflight["start"]
         },
     }
 
@@ -168,10 +169,10 @@ def _timing(label: str, point: str, found: RecordIndex) -> Timing:
         calls=len(calls),
         generations=len(generations),
         steady=all(
-            record["warm_up"][point]["steady"]
-            and record["warm_up"][point].get("clock_steady") is not False
+            warm_up["steady"] and warm_up.get("clock_steady") is not False
             for record in found.starts.get(label, [])
-            if point in record["warm_up"]
+            for warm_up in record["warm_up"]
+            if Workload(**warm_up["workload"]).name == point
         ),
         roofline_share=roofline_s / call_s if roofline_s else None,
         joules_per_sample=found.joules_per_sample(label, point),

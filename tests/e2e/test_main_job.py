@@ -28,6 +28,7 @@ from export.exporters import EXPORTERS
 from infer.cli.main import main
 from infer.records.protocol import PROTOCOLS
 from infer.records.store import read_records
+from infer.workload import Workload
 from train.record import read_record
 
 pytest_plugins = ("frameworks",)
@@ -207,7 +208,7 @@ def _of(measured: Measured, kind: str) -> list[dict[str, Any]]:
 def test_every_format_has_one_preflight_and_started_once_a_generation_in_a_new_process(
     measured: Measured,
 ) -> None:
-    preflights, starts = _of(measured, "survey"), _of(measured, "start")
+    preflights, starts = _of(measured, "preflight"), _of(measured, "start")
     assert sorted(record["artifact"] for record in preflights) == sorted(FORMATS)
     generations: dict[str, list[int]] = {}
     for record in starts:
@@ -224,10 +225,10 @@ def test_every_format_has_one_preflight_and_started_once_a_generation_in_a_new_p
 def test_every_format_takes_its_turns_in_a_random_order(measured: Measured) -> None:
     turns: dict[tuple[int, int, str], list[str]] = {}
     for record in _of(measured, "burst"):
-        turns.setdefault((record["generation"], record["turn"], record["point"]), []).append(
-            record["artifact"]
-        )
-        assert record["samples"] == record["batch"] * len(record["seconds"])
+        turns.setdefault(
+            (record["generation"], record["turn"], Workload(**record["workload"])), []
+        ).append(record["artifact"])
+        assert record["samples"] == record["workload"]["batch"] * len(record["seconds"])
     for name in set(FORMATS) - {"torchscript"}:
         taken = [key for key, labels in turns.items() if name in labels]
         assert len(taken) == GENERATIONS * TURNS * len(POINTS), name
@@ -250,7 +251,7 @@ def test_outputs_of_timed_calls_are_those_that_were_judged(measured: Measured) -
 
 @linux
 def test_every_process_holds_one_runtime(measured: Measured) -> None:
-    records = [*_of(measured, "survey"), *_of(measured, "start")]
+    records = [*_of(measured, "preflight"), *_of(measured, "start")]
     assert len(records) >= (1 + GENERATIONS) * len(FORMATS)
     for record in records:
         expected = EXPORTERS[record["artifact"]].format

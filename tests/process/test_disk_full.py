@@ -111,7 +111,7 @@ def test_disk_that_fills_while_a_run_goes_on(folder, small_disk, start_cli, run_
     goes_on(folder, run_cli, "--budget", "1s")
 
 
-@pytest.mark.parametrize("kind", ["survey", "start"])
+@pytest.mark.parametrize("kind", ["preflight", "start"])
 def test_outputs_that_cannot_be_written_are_not_the_artifacts_fault(
     folder, small_disk, start_cli, run_cli, kind
 ):

@@ -63,7 +63,9 @@ def test_memory_limit_is_named(limited, name):
 
 def test_memory_that_grows_in_a_generation_is_seen_there(limited):
     folder, _, rows = limited
-    preflighted = [r["artifact"] for r in records_of(results_of(folder)) if r["kind"] == "survey"]
+    preflighted = [
+        r["artifact"] for r in records_of(results_of(folder)) if r["kind"] == "preflight"
+    ]
 
     assert "later" in preflighted and "'burst'" in rows["later"]["reason"]
 

@@ -208,12 +208,12 @@ def test_artifacts_that_are_well_are_measured_beside_them(broken, name):
     assert row["equal_labels"] == 1
     assert len(row["metrics"]) == 7
     mine = [record for record in broken.records if record.get("artifact") == name]
-    (preflight,) = (record for record in mine if record["kind"] == "survey")
+    (preflight,) = (record for record in mine if record["kind"] == "preflight")
     starts = [record for record in mine if record["kind"] == "start"]
     assert [record["generation"] for record in starts] == list(range(GENERATIONS))
     assert len({record["pid"] for record in (preflight, *starts)}) == 1 + GENERATIONS
     bursts = [record for record in mine if record["kind"] == "burst"]
-    assert sorted((r["generation"], r["turn"], r["batch"]) for r in bursts) == [
+    assert sorted((r["generation"], r["turn"], r["workload"]["batch"]) for r in bursts) == [
         (generation, turn, batch)
         for generation in range(GENERATIONS)
         for turn in range(TURNS)
@@ -345,9 +345,11 @@ def of_kind(done, kind):
 
 
 def test_preflight_predicts_all_samples_and_bursts_are_of_full_batches(agreeing):
-    assert [record["predict"]["samples"] for record in of_kind(agreeing, "survey")] == [SAMPLES] * 2
+    assert [record["predict"]["samples"] for record in of_kind(agreeing, "preflight")] == [
+        SAMPLES
+    ] * 2
     for record in of_kind(agreeing, "burst"):
-        assert record["samples"] == record["batch"] * len(record["seconds"])
+        assert record["samples"] == record["workload"]["batch"] * len(record["seconds"])
     assert len(of_kind(agreeing, "burst")) == 2 * 2 * GENERATIONS * TURNS
     assert agreeing.rows["near"]["samples"] == SAMPLES
     assert agreeing.rows["near"]["largest_difference"] == pytest.approx(0.01, abs=1e-5)
@@ -357,8 +359,8 @@ def test_preflight_predicts_all_samples_and_bursts_are_of_full_batches(agreeing)
 
 def test_outputs_of_the_last_turn_are_compared_with_those_of_preflight(agreeing):
     for record in of_kind(agreeing, "burst"):
-        assert ("difference" in record) == (record["turn"] == TURNS - 1)
-        assert record.get("difference", 0) == 0
+        assert (record["difference"] is not None) == (record["turn"] == TURNS - 1)
+        assert not record["difference"]
 
 
 def test_run_ends_with_the_generations_of_its_protocol(agreeing):
@@ -371,7 +373,7 @@ def test_paper_protocol_predicts_all_samples_ten_times(tmp_path, fake_artifact, 
 
     done = measure(tmp_path / "artifact", "--protocol", "paper", "--batch", 4)
 
-    passes = [record for record in of_kind(done, "burst") if record["batch"] == 4]
+    passes = [record for record in of_kind(done, "burst") if record["workload"]["batch"] == 4]
     # Batches of 4, 4 and 2 samples.
     assert [(one["samples"], len(one["seconds"])) for one in passes] == [(10, 3)] * 10
     assert {one["generation"] for one in passes} == set(range(5))
@@ -392,7 +394,7 @@ def test_ratio_shows_what_is_faster(agreeing):
 
 
 def test_workers_import_no_framework_of_another_runtime(agreeing):
-    preflights = of_kind(agreeing, "survey")
+    preflights = of_kind(agreeing, "preflight")
 
     assert [record["predict"]["frameworks"] for record in preflights] == [[]] * 2
 
@@ -484,7 +486,7 @@ def test_wrong_usage_is_told_in_a_line(tmp_path, fake_artifact, refused, options
     assert said in refused("run", "artifact", *options)
 
 
-@pytest.mark.parametrize("content", [None, "", '{"schema": 99, "kind": "run"}\n', "[]\n"])
+@pytest.mark.parametrize("content", [None, "", '{"schema_version": 99, "kind": "run"}\n', "[]\n"])
 def test_show_of_what_is_no_run(tmp_path, refused, content):
     if content is not None:
         (tmp_path / "results.jsonl").write_text(content)

@@ -27,6 +27,7 @@ from runs import (
 from infer import run_steps
 from infer.cli import main
 from infer.records.store import RESULTS
+from infer.workload import Workload
 
 FOREVER_S = 600
 NAMES = ("one", "two")
@@ -73,7 +74,7 @@ def interrupt(controller):
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("kind", ["survey", "start", "burst"])
+@pytest.mark.parametrize("kind", ["preflight", "start", "burst"])
 def test_interrupted_run_goes_on(folder, start, resume, kind):
     controller = start()
     wait_until(lambda: count(results_of(folder), kind), 60)
@@ -249,9 +250,13 @@ def test_run_does_not_go_on_with_other_inputs(folder, start, resume, inputs_file
     [
         (None, [], "results.jsonl: cannot be read"),
         ("", [], "holds no run"),
-        ('{"schema": 2, "kind": "end"}\n', [], "holds no run"),
-        ('{"schema": 2, "kind": "run"}\n', [], "holds no run"),
-        ('{"schema": 1, "kind": "run"}\n', [], "schema 1"),
+        (
+            '{"schema_version": 3, "kind": "generation", "seconds": 1, "elapsed_s": 1}\n',
+            [],
+            "holds no run",
+        ),
+        ('{"schema_version": 3, "kind": "run"}\n', [], "missing required field"),
+        ('{"schema_version": 1, "kind": "run"}\n', [], "schema_version 1"),
         ("", ["--batch", "4"], "goes on with the artifacts and options that the run has"),
         ("", ["artifact"], "goes on with the artifacts and options that the run has"),
     ],
@@ -300,10 +305,10 @@ def test_runs_that_start_in_the_same_second_have_folders_of_their_own(tmp_path, 
         stores = list(pool.map(run_steps.new_run, [tmp_path] * 8))
 
     for number, store in enumerate(stores):
-        store.add("run", number=number)
+        store.add("generation", seconds=number, elapsed_s=0)
         store.close()
     assert len({store.folder for store in stores}) == 8
-    assert [records_of(store.folder / RESULTS)[0]["number"] for store in stores] == list(range(8))
+    assert [records_of(store.folder / RESULTS)[0]["seconds"] for store in stores] == list(range(8))
 
 
 def test_two_runs_at_once_do_not_share_a_folder(folder, start):
@@ -377,6 +382,7 @@ def test_controller_that_is_killed_again_and_again_loses_nothing(folder, start, 
                 record["seconds"]
                 for record in records
                 if record["kind"] == "burst"
-                and (record["artifact"], record["point"]) == (row["artifact"], point)
+                and record["artifact"] == row["artifact"]
+                and Workload(**record["workload"]).name == point
             ]
             assert timing["calls"] == sum(map(len, own))

@@ -94,7 +94,7 @@ def made_up(device):
                     {
                         "kind": "burst",
                         "artifact": name,
-                        "point": "batch 1",
+                        "workload": {"batch": 1},
                         "generation": generation,
                         "turn": turn,
                         "seconds": [first_s * slow * spread] * 3 + [slow * spread] * 5,
@@ -122,10 +122,10 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
             self.store = store
 
         def run(self, command):
-            self.store.add("run", device=plans[0].device)
-            self.store.add("end", interrupted=False)
+            self.store.add("run", **ORDINARY["run"] | {"device": plans[0].device})
+            self.store.add("end", **ORDINARY["end"])
 
-    monkeypatch.setattr("infer.measure.session.Run", Run)
+    monkeypatch.setattr("infer.diagnostics.self_test.Run", Run)
     original = write_fake(tmp_path / "fake")[0][1]
     copies = copy_artifact(original, tmp_path / "copies", copies=2)
     (found,) = measured(

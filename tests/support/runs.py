@@ -18,10 +18,10 @@ SMALL = (
 _ONCE = {
     "run": (),
     "artifact": ("artifact",),
-    "survey": ("artifact",),
+    "preflight": ("artifact",),
     "parity": ("artifact",),
     "start": ("artifact", "generation"),
-    "burst": ("artifact", "generation", "turn", "point"),
+    "burst": ("artifact", "generation", "turn", "workload"),
 }
 
 
@@ -57,7 +57,7 @@ def check_records(records: list[dict]) -> None:
     """Check that nothing was recorded twice or out of order, however often a run was cut off."""
     assert records[0]["kind"] == "run"
     keys = Counter(
-        (record["kind"], *(record[name] for name in _ONCE[record["kind"]]))
+        (record["kind"], *(str(record[name]) for name in _ONCE[record["kind"]]))
         for record in records
         if record["kind"] in _ONCE
     )

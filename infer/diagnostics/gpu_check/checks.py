@@ -157,13 +157,15 @@ def _run(setting: Setting, *options: str) -> Result:
         PROBLEM: "; ".join(f"{row['artifact']}: {row['outcome']}: {row['reason']}" for row in bad),
         "run": made[0].name,
         "summary": found,
-        "surveys": {
-            record["artifact"]: {k: v for k, v in record.items() if k not in ("kind", "schema")}
+        "preflights": {
+            record["artifact"]: {
+                k: v for k, v in record.items() if k not in ("kind", "schema_version")
+            }
             for record in records
-            if record["kind"] == "survey"
+            if record["kind"] == "preflight"
         },
         "clocks": [
-            {name: record.get(name) for name in ("artifact", "point", "elapsed_s", "gpu")}
+            {name: record.get(name) for name in ("artifact", "workload", "elapsed_s", "gpu")}
             for record in records
             if record["kind"] == "burst" and record.get("gpu")
         ],

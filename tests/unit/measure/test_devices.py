@@ -373,10 +373,10 @@ def test_a_run_on_a_card(driver, command, tmp_path):
     # Between the bursts of two processes the card is brought to its clock again.
     assert {tuple(record["spin_up"]["clock_mhz"]) for record in bursts} == {(1980, 1980)}
     starts = [record for record in records if record["kind"] == "start"]
-    warm_ups = [one for record in starts for one in record["warm_up"].values()]
+    warm_ups = [one for record in starts for one in record["warm_up"]]
     assert all(one["clock_steady"] for one in warm_ups)
     assert all(one["calls"] * one["call_s"] > 0.2 for one in warm_ups)
-    surveys = [record for record in records if record["kind"] == "survey"]
+    surveys = [record for record in records if record["kind"] == "preflight"]
     assert {record["gpu_device_bytes"] for record in surveys} == {0}
     assert {record["gpu_runtime_peak_bytes"] for record in surveys} == {3}
     assert any("CLOCKS OF THE USER" in notice for notice in summary.notices)

@@ -7,38 +7,50 @@ import subprocess
 import sys
 
 import pytest
+from events import events
 
+from infer.records.codec import encode
 from infer.records.store import RESULTS, SCHEMA_VERSION, Store, read_records
+
+RECORDS = [
+    json.loads(encode(event))
+    for event in events(
+        [
+            {"kind": "run", "seed": 3},
+            {
+                "kind": "burst",
+                "artifact": "größe",
+                "generation": 0,
+                "workload": {"batch": 1},
+                "seconds": [0.25, 1e-7],
+                "samples": 2,
+            },
+            {"kind": "end"},
+        ]
+    )
+]
 
 
 @pytest.fixture
 def run(tmp_path):
     """The folder of a closed run of three records."""
     store = Store(tmp_path / "run")
-    store.add("run", seed=3)
-    store.add("burst", artifact="größe", seconds=[0.25, 1e-7])
-    store.add("end", interrupted=False)
+    for record in RECORDS:
+        store.add(**record)
     store.close()
     return store.folder
 
 
 def test_records_come_back_in_order(run):
-    assert read_records(run) == [
-        {"schema": SCHEMA_VERSION, "kind": "run", "seed": 3},
-        {
-            "schema": SCHEMA_VERSION,
-            "kind": "burst",
-            "artifact": "größe",
-            "seconds": [0.25, 1e-7],
-        },
-        {"schema": SCHEMA_VERSION, "kind": "end", "interrupted": False},
-    ]
+    assert read_records(run) == RECORDS
+    assert (RECORDS[0]["seed"], RECORDS[1]["artifact"]) == (3, "größe")
+    assert RECORDS[1]["seconds"] == [0.25, 1e-7]
 
 
 def test_every_record_is_in_the_file_at_once(tmp_path):
     store = Store(tmp_path)
     for count in range(1, 4):
-        store.add("burst", turn=count)
+        store.add(**RECORDS[1] | {"turn": count})
 
         assert len(read_records(tmp_path)) == count
     store.close()
@@ -48,7 +60,7 @@ def test_records_outlive_a_killed_process(tmp_path, root):
     code = (
         "import os, pathlib, sys; from infer.records.store import Store\n"
         "store = Store(pathlib.Path(sys.argv[1]))\n"
-        "store.add('run', seed=3)\n"
+        "store.add('generation', seconds=3, elapsed_s=4)\n"
         "os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
@@ -56,7 +68,7 @@ def test_records_outlive_a_killed_process(tmp_path, root):
     )
 
     assert done.returncode == -signal.SIGKILL
-    assert [record["seed"] for record in read_records(tmp_path)] == [3]
+    assert [record["seconds"] for record in read_records(tmp_path)] == [3]
 
 
 def test_a_run_is_never_written_over(run):
@@ -101,9 +113,9 @@ def test_damaged_line_before_the_last_is_refused(run):
 )
 def test_other_schema_is_refused(run, schema):
     file = run / RESULTS
-    file.write_text(json.dumps({"schema": schema, "kind": "run"}) + "\n")
+    file.write_text(json.dumps({"schema_version": schema, "kind": "run"}) + "\n")
 
-    with pytest.raises(ValueError, match=f"schema {schema}, this program reads") as caught:
+    with pytest.raises(ValueError, match=f"schema_version {schema}, this program reads") as caught:
         read_records(run)
     assert str(file) in str(caught.value)
 

@@ -159,10 +159,10 @@ def test_what_is_no_run_is_said_in_a_line(command, run_cli, tmp_path):
 
 
 def test_records_that_are_not_whole_are_said_in_a_line(run_cli, tmp_path):
-    (tmp_path / "results.jsonl").write_text('{"schema": 2, "kind": "run"}\n')
+    (tmp_path / "results.jsonl").write_text('{"schema_version": 3, "kind": "run"}\n')
     done = run_cli("report", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
-    assert "not those of a whole run" in done.stderr
+    assert "missing required field" in done.stderr
 
 
 def choose(run_cli, run, *options, status):

@@ -73,7 +73,7 @@ def process(start_s=0.5, load_s=0.2, first_call_s=0.3):
 
 def survey(name, *, samples=1000, batch=32, **values):
     return {
-        "kind": "survey",
+        "kind": "preflight",
         "artifact": name,
         **process(),
         "check": {"seconds": {"1": 0.001, str(batch): 0.002}, "unfinished": None},
@@ -97,15 +97,16 @@ def start(name, generation, *, unsteady=(), **costs):
         "artifact": name,
         "generation": generation,
         **process(**costs),
-        "warm_up": {
-            point: {
+        "warm_up": [
+            {
+                "workload": {"batch": batch},
                 "calls": 1,
                 "total_s": 0.2,
                 "call_s": 0.2,
-                "steady": point not in unsteady,
+                "steady": f"batch {batch}" not in unsteady,
             }
-            for point in ("batch 32", "batch 1")
-        },
+            for batch in (32, 1)
+        ],
     }
 
 
@@ -115,8 +116,7 @@ def burst(name, generation, seconds, *, turn=0, batch=32):
         "artifact": name,
         "generation": generation,
         "turn": turn,
-        "point": f"batch {batch}",
-        "batch": batch,
+        "workload": {"batch": batch},
         "seconds": list(seconds),
         "samples": batch * len(seconds),
     }
@@ -334,7 +334,8 @@ def test_each_kind_of_calls_has_its_own_ratio():
     records = whole(("base", [1.0, 1.0]), ("other", [2.0, 2.0]))
     records = [
         record | {"seconds": [0.005]}
-        if record["kind"] == "burst" and (record["artifact"], record["batch"]) == ("other", 1)
+        if record["kind"] == "burst"
+        and (record["artifact"], record["workload"]["batch"]) == ("other", 1)
         else record
         for record in records
     ]
@@ -763,7 +764,7 @@ def on_a_card(tf32=False, placed=None, rates=CARD, **manifest):
     """Records of an artifact on a card; calls of one kind find their inputs there already."""
     found = survey("one", flops_per_sample=1e6, **COPIED)
     found["predict"]["placement"] = {"device": "cuda", "tf32": placed}
-    resident = burst("one", 0, [1.0]) | {"point": "batch 32, on the device"}
+    resident = burst("one", 0, [1.0]) | {"workload": {"batch": 32, "boundary": "device_resident"}}
     own = artifact("one", **manifest)
     end = {"kind": "roofline", "device": "cuda", "failed": {"x_per_s": "no driver"}, **rates}
     device = run() | {"device": "cuda", "tf32": tf32}
@@ -987,25 +988,28 @@ def test_sweep_has_a_table_of_its_own():
 
 def test_every_scenario_has_its_table():
     points = {
-        "batch 32": 32,
-        "batch 1": 1,
-        "batch 32, on the device": 32,
-        "batch 1, on the device": 1,
-        "batch 1, every 10 ms": 1,
-        "batch 1, every 100 ms": 1,
+        "batch 32": {"batch": 32},
+        "batch 1": {"batch": 1},
+        "batch 32, on the device": {"batch": 32, "boundary": "device_resident"},
+        "batch 1, on the device": {"batch": 1, "boundary": "device_resident"},
+        "batch 1, every 10 ms": {"batch": 1, "gap_s": 0.01},
+        "batch 1, every 100 ms": {"batch": 1, "gap_s": 0.1},
     }
     records = [
         run(scenarios=["batch", "single", "resident", "paced"]),
         artifact("one"),
         survey("one"),
-        *(burst("one", 0, [0.002], batch=batch) | {"point": p} for p, batch in points.items()),
+        *(
+            burst("one", 0, [0.002], batch=workload["batch"]) | {"workload": workload}
+            for workload in points.values()
+        ),
         END,
     ]
 
     summary = summarize(records)
 
     assert summary.points == list(points)
-    assert [summary.batch_of(point) for point in points] == list(points.values())
+    assert [summary.batch_of(point) for point in points] == [32, 1, 32, 1, 1, 1]
     found = cells(markdown.render(summary), "one")
     assert [found[point] for point in points] == ["2 ms"] * 6
 
@@ -1051,7 +1055,7 @@ def test_one_shape_has_no_growth():
 
 def test_planned_calls_that_nothing_was_measured_of_have_no_table():
     records = whole(("base", [1.0]))
-    only_batches = [r for r in records if r["kind"] != "burst" or r["batch"] == 32]
+    only_batches = [r for r in records if r["kind"] != "burst" or r["workload"]["batch"] == 32]
 
     assert "batch 1" in cells(markdown.render(summarize(records)), "base")
     assert "batch 1" not in cells(markdown.render(summarize(only_batches)), "base")
@@ -1140,7 +1144,9 @@ def test_last_batch_that_is_not_full_does_not_count():
 def test_fewer_samples_than_a_batch_are_counted_as_they_are():
     records = whole(("base", [1.0]))
     records = [
-        record | {"samples": 10} if record["kind"] == "burst" and record["batch"] == 32 else record
+        record | {"samples": 10}
+        if record["kind"] == "burst" and record["workload"]["batch"] == 32
+        else record
         for record in records
     ]
 

@@ -1,0 +1,56 @@
+"""What is recorded of outputs beside those of another artifact."""
+
+from __future__ import annotations
+
+from .codec import Record
+
+
+class Answer(Record, frozen=True):
+    """What was answered for a sample: a class or a place in an output, and the value there."""
+
+    label: str
+    value: float | str
+
+
+class DifferingSample(Record, frozen=True):
+    """A sample that two artifacts answer differently.
+
+    Attributes:
+        sample: its number.
+        own, reference: both answers.
+        true: the true class, where the inputs have labels.
+    """
+
+    sample: int
+    own: Answer
+    reference: Answer
+    true: str | None = None
+
+
+class OutputDifference(Record, frozen=True):
+    """An output beside the reference's.
+
+    Attributes:
+        largest_difference: absolute.
+        largest_relative_difference: as a share of the reference's value.
+        tolerance: that the former may be.
+        how: where the tolerance comes from, in words.
+        passed: whether it is within.
+    """
+
+    largest_difference: float
+    largest_relative_difference: float
+    tolerance: float
+    how: str
+    passed: bool
+
+
+class AccuracyDifference(Record, frozen=True):
+    """Of two accuracies on the same samples, as `infer.stats.accuracy` has it."""
+
+    value: float
+    low: float
+    high: float
+    gained: int
+    lost: int
+    samples: int

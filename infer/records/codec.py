@@ -1,0 +1,110 @@
+"""JSON files to typed values and back; what is wrong in one is told in a line.
+
+Whoever reads a file decodes it here: a field that the type does not have is refused at every
+level, and so is a value of another type. JSON has no numbers without end and no NaN; ours has
+both, spelled as Python's `json` module does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+Value = TypeVar("Value")
+
+
+class DecodeError(ValueError):
+    """A value that is not of its type: one line that names the field."""
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of what is recorded: it cannot be altered, and takes no other fields."""
+
+
+def to_json(value: object) -> Any:
+    """A value as JSON has it: dictionaries, lists, text and numbers."""
+    return msgspec.to_builtins(value, str_keys=True)
+
+
+def encode(value: object) -> bytes:
+    """A value as a line of JSON, without the end of the line."""
+    return json.dumps(to_json(value)).encode()
+
+
+def from_json(kind: Any, value: Any) -> Any:
+    """A value of a type, from what JSON had.
+
+    Args:
+        kind: a type, or a union of tagged ones.
+        value: dictionaries, lists, text and numbers.
+
+    Raises:
+        DecodeError: it is not of that type.
+    """
+    try:
+        result = msgspec.convert(value, kind, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise DecodeError(_readable(str(error))) from None
+    unknown = _unknown(value, result)
+    if unknown:
+        raise DecodeError(f"unknown field '{unknown}'")
+    return result
+
+
+def decode(kind: Any, text: str | bytes, where: str) -> Any:
+    """The same from the text of a file or of a line of it.
+
+    Args:
+        kind: a type, or a union of tagged ones.
+        text: JSON.
+        where: the file, and the line in it, that messages begin with.
+
+    Raises:
+        DecodeError: it is not JSON, or not of that type.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"{where}: is not JSON ({error})") from None
+    try:
+        return from_json(kind, value)
+    except DecodeError as error:
+        raise DecodeError(f"{where}: {error}") from None
+
+
+def _readable(message: str) -> str:
+    """Says the field first: "Expected `int`, got `str` - at `$.turn`" is "'turn': expected ..."."""
+    what, _, path = message.partition(" - at ")
+    field = path.strip("`").removeprefix("$").removeprefix(".")
+    what = what[:1].lower() + what[1:]
+    return f"'{field}': {what}" if field else what
+
+
+def _unknown(given: Any, value: Any, path: str = "") -> str | None:
+    """The path of the first field that a dataclass does not have: msgspec passes over these.
+
+    Args:
+        given: as JSON has it.
+        value: what it became.
+        path: of the value.
+    """
+    if isinstance(given, Mapping):
+        if is_dataclass(value) and (extra := given.keys() - {one.name for one in fields(value)}):
+            return f"{path}{min(extra)}"
+        inner = [
+            (given[name], value[name] if isinstance(value, Mapping) else getattr(value, name), name)
+            for name in given
+            if (isinstance(value, Mapping) and name in value) or hasattr(value, name)
+        ]
+    elif isinstance(given, list | tuple) and given and isinstance(given[0], Mapping):
+        inner = [
+            (own, other, str(i)) for i, (own, other) in enumerate(zip(given, value, strict=True))
+        ]
+    else:
+        return None
+    paths = (_unknown(own, other, f"{path}{name}.") for own, other, name in inner)
+    return next(filter(None, paths), None)

@@ -1,0 +1,51 @@
+"""The JSON Schema of a run's events: `python -m infer.records.schema` writes docs/schema/."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .events import AnyEvent
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def results_schema() -> dict[str, Any]:
+    """The schema of a line of `results.jsonl`."""
+    return schema_of(AnyEvent, "An event of a run: a line of results.jsonl")
+
+
+def schema_of(kind: Any, title: str) -> dict[str, Any]:
+    """The JSON Schema of a type; no object in it takes fields that are not listed."""
+    (schema,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    for part in parts.values():
+        # Dataclasses too, which `codec.from_json` is as strict about.
+        if "properties" in part:
+            part["additionalProperties"] = False
+    whole = {"$schema": DIALECT, "title": title, **schema, "$defs": dict(sorted(parts.items()))}
+    result: dict[str, Any] = json.loads(json.dumps(whole))  # defaults are tuples, here and there
+    return result
+
+
+SCHEMAS: Mapping[str, Any] = {"results.json": results_schema}
+
+
+def render(schema: Mapping[str, Any]) -> str:
+    """The text of a schema's file."""
+    return json.dumps(schema, indent=1) + "\n"
+
+
+def main(folder: Path) -> None:
+    """Write the schemas to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, schema in SCHEMAS.items():
+        (folder / name).write_text(render(schema()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(*sys.argv[1:2] or ["docs/schema"]))
