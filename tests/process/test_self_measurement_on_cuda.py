@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from events import ORDINARY
 
 from infer.cli import main
 from infer.diagnostics.self_test import measured, of_records
