@@ -1,6 +1,7 @@
 """The rooms of the runner. Which of them may import which: .importlinter, checked in lint."""
 
 import ast
+import re
 
 import pytest
 from conftest import ROOT
@@ -23,3 +24,14 @@ def test_the_contracts_name_modules_that_there_are():
     for name in {line.partition(" ")[0].removesuffix(".*") for line in named}:
         path = ROOT.joinpath(*name.split("."))
         assert path.is_dir() or path.with_suffix(".py").is_file(), name
+
+
+def test_the_page_lists_every_room_and_leads_to_files_that_there_are():
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    section = page.partition("### Rooms of the runner")[2]
+    listed, places = section.split("### Where would I change")
+    rooms = re.findall(r"^\| `(\w+)` \|", listed, re.MULTILINE)
+    assert sorted(rooms) == sorted(path.name for path in ROOMS if path.parent == ROOT / "infer")
+    places = re.findall(r"\| `([\w/.]+)` \|$", places.partition("### Three")[0], re.MULTILINE)
+    assert len(places) == 10
+    assert [place for place in places if not (ROOT / "infer" / place).exists()] == []
