@@ -26,6 +26,19 @@ ROOT = Path(__file__).resolve().parents[1]
 _STATE = tempfile.TemporaryDirectory(prefix="exportbench-tests-")
 os.environ["XDG_STATE_HOME"] = _STATE.name
 CLASSES = ("first", "second", "third")
+# What `-m "not slow"` runs: folders and files below tests/. Everything else is slow.
+QUICK = ("architecture", "unit", "process/test_outcomes.py", "process/test_disk_full.py")
+# Whoever needs what these make is slow wherever it is: frameworks are imported, or whole runs made.
+SLOW_FIXTURES = {"exported", "settled", "small_runs", "third_party_models", "trained"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests."""
+    for item in items:
+        path = item.path.relative_to(ROOT / "tests")
+        is_quick = any(path.is_relative_to(quick) for quick in QUICK)
+        if not is_quick or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 def make_signature(

@@ -1,0 +1,117 @@
+"""The self-test in simulation: how often it errs, and what it finds."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from infer.diagnostics.self_test import TRIALS, MeasuredRatio, pairs, simulated, verdicts
+from infer.diagnostics.self_test_artifacts import ADDED
+from infer.stats.card_simulation import Card
+from infer.stats.ratios import Ratio, log_call_time, paired_differences, ratio_of
+from infer.stats.simulation import SPELLS, Noise, simulate
+
+pytestmark = pytest.mark.slow
+
+
+RUNS = 400
+
+
+def at_most(count: int, of: int, share: float) -> bool:
+    """Whether a count is no proof (at 0.1 %) that the share is larger."""
+    return stats.binomtest(count, of, share, alternative="greater").pvalue > 0.001
+
+
+@pytest.mark.parametrize("resolve", [None, 0.035])
+@pytest.mark.parametrize("noise", [Noise(), Noise(process=0.01, turn=0.04, disturbed=0.1)])
+def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
+    found = simulated(RUNS, 1, noise=noise, resolve=resolve)
+
+    assert at_most(found.false_alarms, found.comparisons, 0.05)
+    assert at_most(found.intervals - found.covered, found.intervals, 0.05)
+    assert abs(found.bias) < 0.01
+
+
+def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_little():
+    quiet, spells = (
+        simulated(RUNS // 2, 1, noise=noise, generations=12)
+        for noise in (dataclasses.replace(SPELLS, slow=0, odd=0), SPELLS)
+    )
+    assert at_most(spells.false_alarms, spells.comparisons, 0.05)
+    assert at_most(spells.intervals - spells.covered, spells.intervals, 0.05)
+    assert quiet.half_width < spells.half_width < 1.6 * quiet.half_width
+
+
+def test_a_card_whose_clock_moves_is_no_reason_for_false_alarms():
+    found = simulated(RUNS // 4, 1, card=Card(), generations=12)
+    as_on_a_processor = simulated(RUNS // 40, 1, card=Card(), generations=12, device="cpu")
+
+    assert at_most(found.false_alarms, found.comparisons, 0.05)
+    assert at_most(found.intervals - found.covered, found.intervals, 0.05)
+    assert abs(found.bias) < 0.005
+    assert not at_most(as_on_a_processor.false_alarms, as_on_a_processor.comparisons, 0.5)
+
+
+def test_large_differences_are_found_more_often_than_small_ones():
+    power = [found / of for found, of in simulated(RUNS, 2).power.values()]
+
+    assert power == sorted(power)
+    assert power[-1] > power[0]
+
+
+def test_calls_taken_for_independent_would_be_wrong_far_more_often():
+    """What the unit of the statistics is for: the same data, judged burst by burst."""
+    random = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(RUNS):
+        one, other = simulate(
+            [1.0, 1.0], generations=TRIALS[0], turns=8, calls=10, noise=Noise(), random=random
+        )
+        bursts = [
+            log_call_time([one[g][t]], "cpu") - log_call_time([other[g][t]], "cpu")
+            for g in range(6)
+            for t in range(8)
+        ]
+        ratio = ratio_of(bursts)
+        alarms += ratio.high < 1 or ratio.low > 1
+
+    assert not at_most(alarms, RUNS, 0.1)
+
+
+def test_drift_and_disturbed_bursts_hardly_widen_the_interval():
+    """Drift is common to all, and what is slower for a while is passed over."""
+    random = np.random.default_rng(4)
+    widths = []
+    for noise in (Noise(drift=0.0, disturbed=0.0), Noise(drift=0.2, disturbed=0.1)):
+        found = []
+        for _ in range(50):
+            one, other = simulate(
+                [1.0, 1.0], generations=8, turns=8, calls=10, noise=noise, random=random
+            )
+            found.append(ratio_of(paired_differences(one, other, "cpu")).resolution)
+        widths.append(np.median(found))
+
+    assert widths[1] < 1.3 * widths[0]
+
+
+def test_verdicts_are_counted():
+    made = [
+        MeasuredRatio(Ratio(1.0, 0.9, 1.1, 6), 1.0),
+        MeasuredRatio(Ratio(1.2, 1.1, 1.3, 6), 1.0),  # a false alarm
+        MeasuredRatio(Ratio(1.05, 1.01, 1.09, 6), 1.05),
+        MeasuredRatio(Ratio(1.02, 0.99, 1.04, 6), 1.05),  # not found, not covered
+    ]
+
+    found = verdicts("made up", made)
+
+    assert (found.comparisons, found.false_alarms) == (2, 1)
+    assert (found.intervals, found.covered) == (4, 2)
+    assert found.power == {"5%": (1, 2)}
+
+
+def test_no_copy_is_in_two_equal_pairs():
+    equal = [name for mine, theirs, truth in pairs() if truth == 1 for name in (mine, theirs)]
+
+    assert len(equal) == len(set(equal)) >= 8
+    assert sorted(truth for *_, truth in pairs() if truth != 1) == [1 + a for a in ADDED]
