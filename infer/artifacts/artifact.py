@@ -7,12 +7,12 @@ manifest and works too: its format is told by its content, its signature by its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import ArtifactError
 from ..formats.detection import detect
-from .files import files_of
+from .files import files_of, sha256_of
 from .manifest import MANIFEST, Manifest, _read_manifest
 
 
@@ -33,6 +33,21 @@ class Artifact:
     format: str
     payload: Path
     manifest: Manifest | None = None
+    _hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def labelled(self, label: str) -> Artifact:
+        """The same artifact under another label; what is known of its files is kept."""
+        return replace(self, label=label)
+
+    def sha256_of(self, file: Path) -> str:
+        """The SHA-256 of a file of the payload, which is read once.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if file not in self._hashes:
+            self._hashes[file] = sha256_of(file)
+        return self._hashes[file]
 
     @property
     def bytes(self) -> int:
@@ -71,3 +86,26 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
         return Artifact(label or path.name, path, manifest.format, payload, manifest)
     format_name, payload = detect(path)
     return Artifact(label or path.name, path, format_name, payload)
+
+
+class OpenedArtifacts:
+    """Artifacts by their paths, each opened once, whatever it is asked for and however often."""
+
+    def __init__(self) -> None:
+        self._opened: dict[Path, Artifact | ArtifactError] = {}
+
+    def open(self, path: Path, label: str | None = None) -> Artifact:
+        """The artifact at a path, under a label.
+
+        Raises:
+            ArtifactError: it cannot be opened; the same error each time.
+        """
+        if path not in self._opened:
+            try:
+                self._opened[path] = open_artifact(path)
+            except ArtifactError as error:
+                self._opened[path] = error
+        opened = self._opened[path]
+        if isinstance(opened, ArtifactError):
+            raise opened
+        return opened.labelled(label) if label else opened

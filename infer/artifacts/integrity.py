@@ -9,7 +9,7 @@ from ..formats.detection import detect
 from ..formats.registry import FORMATS
 from ..formats.safe_paths import beside
 from .artifact import Artifact
-from .files import files_of, sha256_of
+from .files import files_of
 from .manifest import MANIFEST
 
 
@@ -31,7 +31,7 @@ def check_files(artifact: Artifact) -> None:
                 f"{path}: has {path.stat().st_size} bytes, the manifest says "
                 f"{expected['bytes']}; {remedy}"
             )
-        if sha256_of(path) != expected["sha256"]:
+        if artifact.sha256_of(path) != expected["sha256"]:
             raise ArtifactError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
     found = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
     extra = sorted(found - artifact.manifest.files.keys())
@@ -63,5 +63,5 @@ def fingerprint(artifact: Artifact) -> str:
     digest = hashlib.sha256()
     for path in files_of(artifact.payload):
         digest.update(path.relative_to(artifact.payload.parent).as_posix().encode())
-        digest.update(sha256_of(path).encode())
+        digest.update(artifact.sha256_of(path).encode())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from ..artifacts.artifact import Artifact, open_artifact
+from ..artifacts.artifact import Artifact
 from ..artifacts.files import sha256_of
 from ..artifacts.integrity import check_files
 from ..errors import ArtifactError, InputError
@@ -46,7 +46,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
     known = context.of_kind("artifact").get(label)
     artifact = None
     try:
-        artifact = open_artifact(path, label)
+        artifact = plan.opened.open(path, label)
         if not runtimes_for(artifact.format):
             raise ArtifactError(
                 f"{path}: no runtime for the format '{artifact.format}' "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..artifacts.artifact import OpenedArtifacts
 from ..artifacts.files import sha256_of
 from ..errors import InputError
 from ..inputs.options import InputOptions
@@ -44,6 +45,7 @@ class Plan:
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
         trusted: artifacts that may execute code, as `infer.sandbox.trust` takes them.
         pairs: labels of artifacts and of the former artifact that each is compared with.
+        opened: the artifacts that have been opened while the plan was made; not recorded.
     """
 
     artifacts: tuple[tuple[str, Path], ...]
@@ -67,10 +69,13 @@ class Plan:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     tf32: bool = False
+    opened: OpenedArtifacts = field(default_factory=OpenedArtifacts, repr=False, compare=False)
 
     def describe(self) -> dict[str, Any]:
         """The plan as JSON takes it, and where its paths start."""
-        return asdict(self) | {
+        values = asdict(replace(self, opened=OpenedArtifacts()))
+        del values["opened"]
+        return values | {
             "artifacts": [[label, str(path)] for label, path in self.artifacts],
             "inputs": str(self.inputs) if self.inputs else None,
             "folder": str(Path.cwd()),
@@ -92,7 +97,7 @@ class Plan:
         """Read back what `describe` and JSON made of a plan."""
         protocol = dict(value["protocol"])
         protocol["scenarios"] = tuple(protocol["scenarios"])
-        own = {field.name: value[field.name] for field in fields(cls)}
+        own = {field.name: value[field.name] for field in fields(cls) if field.name != "opened"}
         folder = Path(value["folder"])
         return cls(
             **own

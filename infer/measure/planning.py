@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from ..artifacts.artifact import open_artifact
+from ..artifacts.artifact import OpenedArtifacts
 from ..artifacts.discovery import artifacts_at, discover, label_paths
 from ..config import ARTIFACTS, RUNS, RunConfig
 from ..errors import ArtifactError, OptionError, UsageError
@@ -42,14 +42,15 @@ def plan_run(config: RunConfig) -> Plan:
     if config.inputs:
         read_inputs(config.inputs)
     trusted = trust.read(config.trust, [label for label, _ in artifacts])
-    artifacts, setups = _with_variants(artifacts, config)
+    opened = OpenedArtifacts()
+    artifacts, setups = _with_variants(artifacts, config, opened)
     labels = [label for label, _ in artifacts]
     if config.reference and config.reference not in labels:
         raise OptionError("reference", config.reference, f"choose one of {', '.join(labels)}")
     stated = read_input_output_options(config, labels)
     protocol = _protocol(config)
     threads = thread_count(config.threads)
-    choice = devices.choose(config.device, runtime_environments(artifacts, setups))
+    choice = devices.choose(config.device, runtime_environments(artifacts, setups, opened))
     return Plan(
         artifacts=artifacts,
         inputs=config.inputs,
@@ -71,6 +72,7 @@ def plan_run(config: RunConfig) -> Plan:
         absolute=stated.absolute,
         trusted=trusted,
         tf32=config.tf32,
+        opened=opened,
     )
 
 
@@ -119,7 +121,7 @@ def _export_pretrained() -> None:
 
 
 def _with_variants(
-    artifacts: tuple[tuple[str, Path], ...], config: RunConfig
+    artifacts: tuple[tuple[str, Path], ...], config: RunConfig, opened: OpenedArtifacts
 ) -> tuple[tuple[tuple[str, Path], ...], dict[str, dict[str, Any]]]:
     """The artifacts and beside each its variants, with the setups of these by label."""
     tried = []
@@ -142,7 +144,7 @@ def _with_variants(
     setups: dict[str, dict[str, Any]] = {}
     signatures = _signatures(config.signature, [label for label, _ in artifacts])
     for label, path in artifacts:
-        own = _format_of(path)
+        own = _format_of(path, opened)
         common: dict[str, Any] = {}
         if config.runtime in runtimes_for(own):
             common["runtime"] = config.runtime
@@ -167,13 +169,16 @@ def _with_variants(
 
 
 def runtime_environments(
-    artifacts: tuple[tuple[str, Path], ...], setups: Mapping[str, Mapping[str, Any]]
+    artifacts: tuple[tuple[str, Path], ...],
+    setups: Mapping[str, Mapping[str, Any]],
+    opened: OpenedArtifacts | None = None,
 ) -> dict[str, devices.RuntimeEnvironment]:
     """The runtime of each artifact that has one, and the interpreter that it is in."""
+    opened = opened or OpenedArtifacts()
     found = {}
     for label, path in artifacts:
         setup = setups.get(label, {})
-        runtimes = runtimes_for(_format_of(path))
+        runtimes = runtimes_for(_format_of(path, opened))
         if runtimes:
             runtime = setup.get("runtime", runtimes[0])
             found[label] = devices.RuntimeEnvironment(runtime, setup.get("python"))
@@ -191,9 +196,9 @@ def _signatures(texts: Sequence[str], labels: Sequence[str]) -> dict[str | None,
     return found
 
 
-def _format_of(path: Path) -> str:
+def _format_of(path: Path, opened: OpenedArtifacts) -> str:
     try:
-        return open_artifact(path).format
+        return opened.open(path).format
     except ArtifactError:
         return ""  # the run says what is wrong with it
 
