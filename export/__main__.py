@@ -14,7 +14,7 @@ from rich.console import Console
 from export.build import Built, ExportError, build, not_installed
 from export.compiling import device_to_compile_for, missing_compiler
 from export.evaluation import Evaluation, resized, write_evaluation
-from export.exporters import EXPORTERS, choose
+from export.exporters import EXPORTERS, choose, register_plugins
 from export.weight_sources import (
     PRETRAINED,
     TRAINED,
@@ -42,6 +42,8 @@ Job = tuple[Source, str]
 
 def main(arguments: list[str] | None = None) -> int:
     """Export what is asked for; return the exit status."""
+    for refusal in register_plugins():
+        print(f"warning: {refusal}", file=sys.stderr)
     options = _parser().parse_args(arguments)
     try:
         device = device_to_compile_for(options.device)

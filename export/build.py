@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -120,13 +120,12 @@ def _python(exporter: Exporter, device: str) -> str:
             python = python_of(exporter.format, device)
         for package in (*exporter.needs, runtime.package):
             if package and python_with([package]) is None:
-                raise ExportError(f"{package} is not installed: pip install '.[{exporter.extras}]'")
+                raise ExportError(f"{package} is not installed: {exporter.install}")
     except UsageError as error:
         raise ExportError(str(error)) from None
     if python is None:
         raise ExportError(
-            f"no environment has {' and '.join(exporter.needs)} together: "
-            f"pip install '.[{exporter.extras}]'"
+            f"no environment has {' and '.join(exporter.needs)} together: {exporter.install}"
         )
     return python
 
@@ -145,7 +144,7 @@ def _export(
     job.write_text(
         json.dumps(
             {
-                "exporter": name,
+                "exporter": asdict(EXPORTERS[name]),
                 "folder": str(folder),
                 "weights": str(source.path),
                 "size": source.size,

@@ -15,9 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+# At run time by `register_plugins` only: an exporter's own process has no need of the runner.
+if TYPE_CHECKING:
+    from infer.external_module import ExternalModule
+
+_DAYS_A_MONTH = 30
 INPUT = "image"
 OUTPUT = "probabilities"
 
@@ -29,18 +35,19 @@ class Exporter:
     """What is to be known of an exporter without importing it.
 
     Attributes:
-        module: below `export`.
+        module: below `export`, or in the package of a plug-in.
         format: the runtime's name in `infer.runtimes`.
         framework: the framework that the network is written in.
         native: whether this is the framework's own deployment format.
         payload: name of the file or folder.
         needs: packages that must be importable together; the check of the artifact has its
             runtime from where it is.
-        extras: of this project, that install them.
+        install: the command that installs them.
         distributions: whose versions are recorded.
         executes_code: whether loading or running the artifact can do more than arithmetic.
         months: for which the format promises to load; None where it has no end.
         compiles: whether it takes a C++ compiler, and is for one kind of device.
+        external: where its module is, if that is of a plug-in; None for one of ours.
     """
 
     module: str
@@ -49,112 +56,153 @@ class Exporter:
     native: bool
     payload: str
     needs: tuple[str, ...]
-    extras: str
+    install: str
     distributions: tuple[str, ...]
     executes_code: bool = False
     months: int | None = None
     compiles: bool = False
+    external: ExternalModule | None = None
 
 
+def _extras(names: str) -> str:
+    """The command that installs extras of this project."""
+    return f"pip install '.[{names}]'"
+
+
+# Those of plug-ins come after ours (register_plugins).
 EXPORTERS = {
     "saved-model": Exporter(
-        "saved_model",
-        "saved-model",
-        "keras",
-        True,
-        "saved_model",
-        ("tensorflow", "keras"),
-        "train,tensorflow",
-        ("keras", "tensorflow"),
+        module="saved_model",
+        format="saved-model",
+        framework="keras",
+        native=True,
+        payload="saved_model",
+        needs=("tensorflow", "keras"),
+        install=_extras("train,tensorflow"),
+        distributions=("keras", "tensorflow"),
         executes_code=True,  # a graph may read and write files
     ),
     "torchscript": Exporter(
-        "torchscript",
-        "torchscript",
-        "torch",
-        True,
-        "model.pt",
-        ("torch",),
-        "train,torch",
-        ("torch",),
+        module="torchscript",
+        format="torchscript",
+        framework="torch",
+        native=True,
+        payload="model.pt",
+        needs=("torch",),
+        install=_extras("train,torch"),
+        distributions=("torch",),
         executes_code=True,  # the file holds a program
     ),
     "torch-export": Exporter(
-        "torch_export",
-        "torch-export",
-        "torch",
-        False,
-        "model.pt2",
-        ("torch",),
-        "train,torch",
-        ("torch",),
+        module="torch_export",
+        format="torch-export",
+        framework="torch",
+        native=False,
+        payload="model.pt2",
+        needs=("torch",),
+        install=_extras("train,torch"),
+        distributions=("torch",),
         executes_code=True,  # sizes in its graph are read as Python
     ),
     "aotinductor": Exporter(
-        "aotinductor",
-        "aotinductor",
-        "torch",
-        False,
-        "model.pt2",
-        ("torch",),
-        "train,torch",
-        ("torch",),
+        module="aotinductor",
+        format="aotinductor",
+        framework="torch",
+        native=False,
+        payload="model.pt2",
+        needs=("torch",),
+        install=_extras("train,torch"),
+        distributions=("torch",),
         executes_code=True,  # a shared library
         compiles=True,
     ),
     "jax-export": Exporter(
-        "jax_export",
-        "jax-export",
-        "flax",
-        True,
-        "model.jax",
-        ("jax", "flax"),
-        "train,jax",
-        ("jax", "jaxlib", "flax"),
+        module="jax_export",
+        format="jax-export",
+        framework="flax",
+        native=True,
+        payload="model.jax",
+        needs=("jax", "flax"),
+        install=_extras("train,jax"),
+        distributions=("jax", "jaxlib", "flax"),
         months=6,  # docs.jax.dev, "Exporting and serializing", compatibility guarantees
     ),
     "jax2tf": Exporter(
-        "jax2tf",
-        "saved-model",
-        "flax",
-        False,
-        "saved_model",
-        ("jax", "flax", "tensorflow"),
-        "train,jax,tensorflow",
-        ("jax", "jaxlib", "flax", "tensorflow"),
+        module="jax2tf",
+        format="saved-model",
+        framework="flax",
+        native=False,
+        payload="saved_model",
+        needs=("jax", "flax", "tensorflow"),
+        install=_extras("train,jax,tensorflow"),
+        distributions=("jax", "jaxlib", "flax", "tensorflow"),
         executes_code=True,
     ),
     "onnx-keras": Exporter(
-        "onnx_keras",
-        "onnx",
-        "keras",
-        False,
-        "model.onnx",
-        ("tensorflow", "tf2onnx"),
-        "train,tensorflow,onnx",
-        ("keras", "tensorflow", "tf2onnx", "onnx"),
+        module="onnx_keras",
+        format="onnx",
+        framework="keras",
+        native=False,
+        payload="model.onnx",
+        needs=("tensorflow", "tf2onnx"),
+        install=_extras("train,tensorflow,onnx"),
+        distributions=("keras", "tensorflow", "tf2onnx", "onnx"),
     ),
     "onnx-torch": Exporter(
-        "onnx_torch",
-        "onnx",
-        "torch",
-        False,
-        "model.onnx",
-        ("torch", "onnxscript"),
-        "train,torch,onnx",
-        ("torch", "onnxscript", "onnx"),
+        module="onnx_torch",
+        format="onnx",
+        framework="torch",
+        native=False,
+        payload="model.onnx",
+        needs=("torch", "onnxscript"),
+        install=_extras("train,torch,onnx"),
+        distributions=("torch", "onnxscript", "onnx"),
     ),
     "onnx-jax": Exporter(
-        "onnx_jax",
-        "onnx",
-        "flax",
-        False,
-        "model.onnx",
-        ("jax", "jax2onnx", "onnxruntime"),
-        "train,jax,onnx,jax2onnx",
-        ("jax", "jaxlib", "flax", "jax2onnx", "onnx"),
+        module="onnx_jax",
+        format="onnx",
+        framework="flax",
+        native=False,
+        payload="model.onnx",
+        needs=("jax", "jax2onnx", "onnxruntime"),
+        install=_extras("train,jax,onnx,jax2onnx"),
+        distributions=("jax", "jaxlib", "flax", "jax2onnx", "onnx"),
     ),
 }
+
+
+def register_plugins() -> list[str]:
+    """Put the exporters of plug-ins into the registry.
+
+    Returns:
+        Why plug-ins are refused, a line each.
+    """
+    from infer import plugins
+    from infer.formats.registry import FORMATS
+
+    refused = [plugin.refusal for plugin in plugins.register() if plugin.problem]
+    for name, exporter in plugins.EXPORTERS.items():
+        if name in EXPORTERS and EXPORTERS[name].external is None:
+            refused.append(
+                f"plug-in {name} (exporter of {exporter.external.package}): this project has an "
+                "exporter of that name, which is used"
+            )
+            continue
+        known = FORMATS[exporter.format]
+        EXPORTERS[name] = Exporter(
+            module=exporter.external.module,
+            format=exporter.format,
+            framework=exporter.framework,
+            native=False,
+            payload=exporter.payload,
+            needs=exporter.needs,
+            install=exporter.install,
+            distributions=exporter.distributions,
+            executes_code=known.executes_code is not None,
+            months=known.shelf_life.days // _DAYS_A_MONTH if known.shelf_life else None,
+            external=exporter.external,
+        )
+    return refused
 
 
 def choose(formats: list[str]) -> list[str]:

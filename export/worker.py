@@ -12,10 +12,11 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
-from export.exporters import EXPORTERS, INPUT, OUTPUT
+from export.exporters import INPUT, OUTPUT, Exporter
 from train.weights import load_weights
 
 # One image, a batch that no size divides, and the batch of the training.
@@ -25,12 +26,13 @@ CHECKED_BATCHES = (1, 7, 128)
 def main(job_file: Path) -> None:
     """Do what a job says: export, then predict with the framework itself for the check."""
     job = json.loads(job_file.read_text())
-    exporter = EXPORTERS[job["exporter"]]
+    external = job["exporter"].pop("external")
+    exporter = Exporter(**job["exporter"])
     folder = Path(job["folder"])
     arrays, _ = load_weights(Path(job["weights"]))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        module = importlib.import_module(f"export.{exporter.module}")
+        module = _module(exporter.module, external)
         device = {"device": job["device"]} if exporter.compiles else {}
         predict = module.export(arrays, job["size"], folder / exporter.payload, **device)
     images = np.load(job["images"], allow_pickle=False)
@@ -49,6 +51,15 @@ def main(job_file: Path) -> None:
         "producer": {name: importlib.metadata.version(name) for name in exporter.distributions},
     }
     (folder / "result.json").write_text(json.dumps(result))
+
+
+def _module(name: str, external: dict[str, str] | None) -> ModuleType:
+    """Import the module of an exporter; that of a plug-in from where the controller found it."""
+    if external is None:
+        return importlib.import_module(f"export.{name}")
+    from infer.external_module import ExternalModule
+
+    return ExternalModule(**external).load()
 
 
 if __name__ == "__main__":

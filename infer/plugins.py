@@ -25,7 +25,7 @@ from datetime import timedelta
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,6 +42,7 @@ DECLARATION = "exportbench.toml"
 GROUPS = {
     "exportbench.formats": "format",
     "exportbench.runtimes": "runtime",
+    "exportbench.exporters": "exporter",
 }
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -145,6 +146,41 @@ class RuntimeDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     cuda_files: str = ""
 
 
+class ExporterDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An exporter as `exportbench.toml` declares it.
+
+    Attributes:
+        module: of the package, with `export(weights, size, path)`.
+        format: that it writes.
+        framework: that the network is written in.
+        payload: name of the file or folder.
+        needs: packages that must be importable together.
+        install: the command that installs them.
+        distributions: whose versions are recorded.
+    """
+
+    module: str
+    format: str
+    framework: Literal["keras", "torch", "flax"]
+    payload: str
+    needs: tuple[str, ...]
+    install: str
+    distributions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """An exporter of a plug-in: the fields of `ExporterDeclaration`, and where its module is."""
+
+    format: str
+    framework: str
+    payload: str
+    needs: tuple[str, ...]
+    install: str
+    distributions: tuple[str, ...]
+    external: ExternalModule
+
+
 class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of `exportbench.toml`.
 
@@ -156,6 +192,11 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contract: int
     formats: dict[str, FormatDeclaration] = {}
     runtimes: dict[str, RuntimeDeclaration] = {}
+    exporters: dict[str, ExporterDeclaration] = {}
+
+
+# Exporters by name. Exporting is run from a checkout, where `export` takes them from here.
+EXPORTERS: dict[str, Exporter] = {}
 
 
 class _Refused(Exception):  # noqa: N818 - it is an answer
@@ -288,4 +329,25 @@ def _register_runtime(name: str, declaration: Declaration, package: str, folder:
     )
 
 
-_REGISTER = {"format": _register_format, "runtime": _register_runtime}
+def _register_exporter(name: str, declaration: Declaration, package: str, folder: Path) -> None:
+    stated: ExporterDeclaration = _declared(declaration.exporters, name, EXPORTERS)
+    if stated.format not in FORMATS:
+        raise _Refused(f"writes the format '{stated.format}', which is not known here")
+    if Path(stated.payload).name != stated.payload:
+        raise _Refused(f"writes '{stated.payload}': it is to name a file or folder, without others")
+    EXPORTERS[name] = Exporter(
+        stated.format,
+        stated.framework,
+        stated.payload,
+        stated.needs,
+        stated.install,
+        stated.distributions,
+        external=_module(package, folder, stated.module),
+    )
+
+
+_REGISTER = {
+    "format": _register_format,
+    "runtime": _register_runtime,
+    "exporter": _register_exporter,
+}

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import EdgeProgramManager, to_edge_transform_and_lower
+from executorch.runtime import Runtime
 
 from export.exporters import Predict
 from export.torch_serving import Serving, predictor
@@ -46,11 +47,10 @@ def export(weights: Mapping[str, np.ndarray], size: int, path: Path) -> Predict:
 
 def _check_bound(path: Path) -> None:
     """See that the program takes the largest batch, which a guard in PyTorch may have lowered."""
-    from .reader import describe
-
-    image = describe(path).signatures["forward"].inputs[0]
-    if image.shape[0] != LARGEST_BATCH:
+    method = Runtime.get().load_program(path).load_method("forward")
+    image = method.metadata.input_tensor_meta(0)
+    if image.sizes()[0] != LARGEST_BATCH:
         raise RuntimeError(
-            f"exported for batches of up to {LARGEST_BATCH}, but it takes {image.shape[0]}: "
+            f"exported for batches of up to {LARGEST_BATCH}, but it takes {image.sizes()[0]}: "
             "PyTorch has set another limit while it traced"
         )
