@@ -333,7 +333,7 @@ def _register_exporter(name: str, declaration: Declaration, package: str, folder
     stated: ExporterDeclaration = _declared(declaration.exporters, name, EXPORTERS)
     if stated.format not in FORMATS:
         raise _Refused(f"writes the format '{stated.format}', which is not known here")
-    if Path(stated.payload).name != stated.payload:
+    if Path(stated.payload).name != stated.payload or stated.payload in ("", ".."):
         raise _Refused(f"writes '{stated.payload}': it is to name a file or folder, without others")
     EXPORTERS[name] = Exporter(
         stated.format,

@@ -17,7 +17,7 @@ from infer.formats.content import Content
 @pytest.fixture
 def registered(tmp_path, monkeypatch):
     """Registers what is installed in a folder; the registries are as before after the test."""
-    for registry in ("FORMATS", "RUNTIMES"):
+    for registry in ("FORMATS", "RUNTIMES", "EXPORTERS"):
         monkeypatch.setattr(plugins, registry, dict(getattr(plugins, registry)))
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
@@ -136,6 +136,50 @@ def test_a_runtime_is_refused_alone(registered, tmp_path, old, new, reason):
 
     assert first.problem == "" and reason in second.problem
     assert "tally" in plugins.FORMATS and "tally" not in plugins.RUNTIMES
+
+
+EXPORTER = """
+contract = 1
+
+[exporters.tally]
+module = "runtime"
+format = "onnx"
+framework = "torch"
+payload = "model.onnx"
+needs = ["torch"]
+install = "pip install exportbench-tally"
+"""
+
+
+def test_an_exporter(registered, tmp_path):
+    write_distribution(tmp_path, entries={"exporters": ("tally",)}, declaration=EXPORTER)
+
+    (plugin,) = registered()
+
+    assert (plugin.kind, plugin.problem) == ("exporter", "")
+    exporter = plugins.EXPORTERS["tally"]
+    assert (exporter.format, exporter.payload, exporter.needs) == ("onnx", "model.onnx", ("torch",))
+    assert exporter.external.file == tmp_path / "exportbench_tally" / "runtime.py"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('format = "onnx"', 'format = "other"', "writes the format 'other'"),
+        ('framework = "torch"', 'framework = "caffe"', "Invalid enum value 'caffe'"),
+        ('payload = "model.onnx"', 'payload = "../model.onnx"', "it is to name a file or folder"),
+        ('payload = "model.onnx"', 'payload = ".."', "it is to name a file or folder"),
+        ('module = "runtime"', 'module = "nothing"', "has no module nothing"),
+    ],
+)
+def test_an_exporter_is_refused(registered, tmp_path, old, new, reason):
+    declaration = EXPORTER.replace(old, new)
+    write_distribution(tmp_path, entries={"exporters": ("tally",)}, declaration=declaration)
+
+    (plugin,) = registered()
+
+    assert reason in plugin.problem
+    assert not plugins.EXPORTERS
 
 
 def test_of_two_with_one_name_the_first_is_used(registered, tmp_path):
