@@ -40,6 +40,7 @@ from .runtimes.registry import runtimes_for
 from .sandbox import trust as trusting
 from .system import machine
 from .system.interpreters import parse_interpreters
+from .system.visible_cards import parse_device
 from .tensors.outputs import read_outputs
 from .tensors.signature import Signature
 from .worker.client import WorkerProcess
@@ -201,7 +202,7 @@ def load(
 
 def _place(device: str, format_name: str) -> tuple[str, str | None]:
     try:
-        if devices.parse_device(device) == "auto":
+        if parse_device(device) == "auto":
             raise ValueError("auto is for runs: say cpu, cuda, or cuda:N for one of the cards")
     except ValueError as error:
         raise UsageError(f"device={device!r}: {error}") from None

@@ -16,11 +16,11 @@ from typing import Any
 
 from .errors import UsageError
 from .gating.margins import check_margin
-from .measure.devices import parse_device
 from .quantities import parse_bytes, parse_duration, parse_positive, parse_share, parse_whole
 from .records.protocol import DEFAULT_TIMEOUT_S, PROTOCOLS, SCENARIOS
 from .runtimes.registry import runtime_names
 from .sandbox import trust as trusting
+from .system.visible_cards import parse_device
 
 ARTIFACTS = Path("artifacts")
 RUNS = "runs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..measure.devices import parse_device
+from ..system.visible_cards import parse_device
 from .types import given
 
 

@@ -37,6 +37,7 @@ from ..quantities import parse_bytes
 from ..runtimes.registry import runtime_names, runtimes_for
 from ..sandbox import trust
 from ..system import nvml
+from ..system.visible_cards import parse_device
 from .console import emit
 
 OUT = Path("artifacts/gpu-check")
@@ -74,7 +75,7 @@ def add(actions: Any) -> None:
     )
     parser.add_argument(
         "--device",
-        type=given(devices.parse_device),
+        type=given(parse_device),
         default="auto",
         metavar="DEVICE",
         help="as of run (default: auto, a card where a runtime can use one)",

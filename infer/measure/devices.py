@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,20 +51,6 @@ class DeviceChoice:
     card: str | None = None
     unsupported: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
-
-
-def parse_device(text: str) -> str:
-    """A device of the command line.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda|cuda:(\d{1,3}|(GPU|MIG)-[\w/-]+)", text, re.ASCII):
-        raise ValueError(
-            f"{text} is no device: say auto, cpu, cuda, cuda:N for a card by its number, or "
-            "cuda:UUID"
-        )
-    return text
 
 
 def choose(wanted: str, environments: Mapping[str, RuntimeEnvironment]) -> DeviceChoice:

@@ -1,4 +1,4 @@
-"""Which cards a process sees: what CUDA_VISIBLE_DEVICES leaves of them, and how it is set."""
+"""Devices as people name them, and which cards a process sees by CUDA_VISIBLE_DEVICES."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from .nvml import Card
 
 # JAX's plugin for CUDA raises where all cards are hidden, unless JAX is told to leave it alone.
 WITHOUT_CUDA = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+
+
+def parse_device(text: str) -> str:
+    """A device of the command line.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda|cuda:(\d{1,3}|(GPU|MIG)-[\w/-]+)", text, re.ASCII):
+        raise ValueError(
+            f"{text} is no device: say auto, cpu, cuda, cuda:N for a card by its number, or "
+            "cuda:UUID"
+        )
+    return text
 
 
 def visible(cards: Sequence[Card], variable: str | None) -> list[Card]:

@@ -17,7 +17,7 @@ from infer.cli import doctor, main
 from infer.errors import UsageError
 from infer.gating.gate_input import gate_input
 from infer.measure import devices
-from infer.measure.devices import RuntimeEnvironment, choose, parse_device
+from infer.measure.devices import RuntimeEnvironment, choose
 from infer.outcome import Failure, Outcome
 from infer.report import csv, html, latex, markdown, terminal
 from infer.results import formatting
@@ -25,7 +25,7 @@ from infer.results.comparison import compare_runs
 from infer.results.recorded_run import read_run
 from infer.results.summarizing import summarize
 from infer.system import nvml
-from infer.system.visible_cards import visible
+from infer.system.visible_cards import parse_device, visible
 
 ONE = "GPU-11111111-1111-1111-1111-111111111111"
 TWO = "GPU-22222222-2222-2222-2222-222222222222"
