@@ -12,146 +12,34 @@ They raise, with one line for the user:
 
 from __future__ import annotations
 
-import tempfile
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from . import plugins
-from .artifacts.artifact import Artifact, open_artifact
+from .artifacts.artifact import open_artifact
 from .artifacts.integrity import check_files
 from .config import GateConfig, RunConfig
-from .errors import ArtifactError, InputError, OptionError, UsageError
-from .gate_steps import run_gate
+from .errors import ArtifactError, OptionError, UsageError
 from .gating.result import GateResult
+from .loaded_model import Arrays, LoadedModel
 from .measure import devices
-from .measure.planning import plan_run
-from .outcome import Failure, Outcome
 from .parity.comparing import compare as compare_outputs
 from .records.protocol import DEFAULT_TIMEOUT_S
 from .results.summary import Summary
-from .run_steps import measure, new_run
 from .runtimes.registry import runtimes_for
 from .sandbox import trust as trusting
+from .steps.gate import run_gate
+from .steps.measuring import measure, new_run
+from .steps.planning import plan_run
 from .system import machine
 from .system.interpreters import parse_interpreters
 from .system.visible_cards import parse_device
-from .tensors.outputs import read_outputs
-from .tensors.signature import Signature
-from .worker.client import WorkerProcess
+
+__all__ = ["LoadedModel", "compare", "gate", "load", "run"]
 
 PathLike = str | Path
-Arrays = Mapping[str, np.ndarray] | np.ndarray
-
-
-class LoadedModel:
-    """An artifact that is loaded in a worker process of its own, with exactly one runtime.
-
-    A context manager: at its end, or when it is garbage, the process is ended. It also ends with
-    the thread that made it. If the artifact fails, the next call starts a fresh process.
-
-    Attributes:
-        signature: names, shapes and dtypes of the inputs and outputs.
-        versions: of the runtime.
-    """
-
-    signature: Signature
-    versions: dict[str, str]
-
-    def __init__(self, artifact: Artifact, **process: Any) -> None:
-        self._artifact = artifact
-        self._process = process
-        self._files = tempfile.TemporaryDirectory(prefix="exportbench-")
-        self._folder = Path(self._files.name)
-        self._stack = ExitStack()
-        self._worker: WorkerProcess | None = None
-        self._finalizer = weakref.finalize(self, self._stack.close)
-        try:
-            self._started()
-        except BaseException:
-            self.close()
-            raise
-
-    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Predict.
-
-        Args:
-            inputs: arrays by the names in the signature, all with samples as their first
-                dimension; or one array, for a model of one input.
-
-        Returns:
-            The outputs, by name.
-
-        Raises:
-            InputError: the inputs do not fit the signature.
-            Failure: the artifact failed.
-        """
-        if not self._finalizer.alive:
-            raise UsageError(f"{self._artifact.path}: closed; load it again")
-        path = self._folder / "inputs.npz"
-        _write_inputs(path, self._named(inputs))
-        worker = self._started()
-        outputs = self._folder / "outputs"
-        outputs.mkdir(exist_ok=True)
-        try:
-            samples = worker.ask("inputs", path=str(path))["samples"]
-            worker.ask("predict", batch=samples, outputs=str(outputs))
-        except Failure as failure:
-            self._worker = None  # it has been ended
-            if failure.outcome == Outcome.BAD_INPUT:
-                reason = failure.reason.removeprefix(f"{path}: ")
-                raise InputError(
-                    f"{self._artifact.path}: the inputs do not fit: {reason}"
-                ) from None
-            raise
-        return read_outputs(outputs)
-
-    def close(self) -> None:
-        """End the process."""
-        self._finalizer()
-        self._files.cleanup()
-
-    def __enter__(self) -> LoadedModel:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _named(self, inputs: Arrays) -> Mapping[str, np.ndarray]:
-        if isinstance(inputs, Mapping):
-            return inputs
-        names = [spec.name for spec in self.signature.inputs]
-        if len(names) != 1:
-            raise InputError(
-                f"{self._artifact.path}: takes {len(names)} inputs ({', '.join(names)}); give "
-                "arrays by name"
-            )
-        return {names[0]: inputs}
-
-    def _started(self) -> WorkerProcess:
-        if self._worker is None:
-            worker = self._stack.enter_context(
-                WorkerProcess(
-                    self._artifact,
-                    scratch=self._folder,
-                    log=self._folder / "worker.log",
-                    **self._process,
-                )
-            )
-            self.versions = worker.start()["versions"]
-            self.signature = Signature.of(worker.ask("load")["signature"])
-            self._worker = worker
-        return self._worker
 
 
 def load(
@@ -320,12 +208,3 @@ def _errors_for_python() -> Iterator[None]:
         yield
     except OptionError as error:
         raise UsageError(error.for_python) from None
-
-
-def _write_inputs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    converted = {name: np.asarray(array) for name, array in arrays.items()}
-    for name, array in converted.items():
-        if array.dtype == object:
-            raise InputError(f"'{name}': an array of Python objects is no input")
-    with path.open("wb") as file:
-        np.savez(file, **converted)  # type: ignore[arg-type]

@@ -118,7 +118,7 @@ class _Gate:
         """What the gate came to."""
         from .errors import ExportbenchError, MeasurementError
         from .exit_status import INTERRUPTED
-        from .gate_steps import run_gate
+        from .steps.gate import run_gate
 
         if self._error:
             raise self._error
@@ -141,7 +141,7 @@ class _Gate:
         """Labels of the artifacts that there are and that the baseline has."""
         from .errors import ExportbenchError
         from .gating.baseline_file import read_baseline
-        from .measure.planning import plan_run
+        from .steps.planning import plan_run
 
         try:
             there = [label for label, _ in plan_run(self.config.run).artifacts]

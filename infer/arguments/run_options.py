@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 from ..config import GateConfig, Option, RunConfig, options_of
 from ..errors import UsageError
 from ..gating.margins import DEFAULTS, MEANING, check_margin
-from ..measure.planning import LONGEST_S
 from ..quantities import duration
 from ..records.protocol import DEFAULT_SCENARIOS, SCENARIOS
+from ..steps.planning import LONGEST_S
 from . import device_option, input_options, trust_option
 from .types import given
 

@@ -24,9 +24,9 @@ from ..exit_status import FAILED, NOT_MEASURED, OK, WRONG_USAGE
 from ..inputs.input_output_options import read_input_output_options
 from ..inputs.loading import read_inputs
 from ..measure import devices
-from ..measure.planning import runtime_environments
 from ..outcome import Failure, Outcome
 from ..sandbox import trust
+from ..steps.planning import runtime_environments
 from ..system import machine
 from .console import emit
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from ..arguments.run_options import add_gate_options, add_run_options, gate_config
 from ..errors import UsageError
 from ..exit_status import FAILED, NOT_SURE, OK
-from ..gate_steps import current_baseline, evaluate_gate, plan_gate, read_run
 from ..gating import report
 from ..gating.result import GateResult, Verdict
-from ..run_steps import measure, new_run
+from ..steps.gate import current_baseline, evaluate_gate, plan_gate, read_run
+from ..steps.measuring import measure, new_run
 
 
 def add(actions: Any) -> None:

@@ -29,13 +29,13 @@ from ..exit_status import INTERRUPTED as STATUS_INTERRUPTED
 from ..exit_status import NOT_MEASURED, OK
 from ..inputs.loading import read_inputs
 from ..measure import devices
-from ..measure.planning import find_artifacts, thread_count
 from ..measure.progress import Progress
 from ..outcome import Failure
-from ..progress_bar import progress
 from ..quantities import parse_bytes
 from ..runtimes.registry import runtime_names, runtimes_for
 from ..sandbox import trust
+from ..steps.planning import find_artifacts, thread_count
+from ..steps.progress_bar import progress
 from ..system import nvml
 from ..system.visible_cards import parse_device
 from .console import emit

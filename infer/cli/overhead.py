@@ -20,11 +20,11 @@ from ..exit_status import FAILED, NOT_MEASURED, OK
 from ..inputs.loading import read_inputs
 from ..measure import devices
 from ..measure.devices import DeviceChoice
-from ..measure.planning import find_artifacts, runtime_environments, thread_count
 from ..measure.progress import Progress
 from ..outcome import Failure, Outcome
-from ..progress_bar import progress
 from ..sandbox import trust
+from ..steps.planning import find_artifacts, runtime_environments, thread_count
+from ..steps.progress_bar import progress
 from .console import emit, try_json
 
 

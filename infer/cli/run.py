@@ -14,12 +14,12 @@ from ..errors import StoreError, UsageError
 from ..exit_status import FAILED, INTERRUPTED, NOT_MEASURED, OK
 from ..measure import devices
 from ..measure.plan import Plan
-from ..measure.planning import plan_run, with_end
 from ..outcome import Outcome
 from ..records.store import Store
 from ..report import terminal
 from ..results.summary import Summary
-from ..run_steps import measure, new_run
+from ..steps.measuring import measure, new_run
+from ..steps.planning import plan_run, with_end
 from .console import emit, try_json
 
 

@@ -22,15 +22,15 @@ from ..diagnostics.self_test import TRIALS, Verdicts, measured, simulated
 from ..errors import ArtifactError, UsageError
 from ..exit_status import OK
 from ..measure import devices
-from ..measure.planning import runtime_environments, thread_count
 from ..measure.progress import Progress
 from ..outcome import Failure
-from ..progress_bar import progress
 from ..records.protocol import UNTIL
 from ..runtimes.registry import RUNTIMES
 from ..sandbox import trust
 from ..stats.card_simulation import Card
 from ..stats.simulation import SPELLS
+from ..steps.planning import runtime_environments, thread_count
+from ..steps.progress_bar import progress
 from .console import emit, try_json
 
 # About what the simulated noise comes to in twenty generations.

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from ..artifacts.artifact import Artifact
-from ..errors import UsageError
+from ..errors import OptionError, UsageError
 from ..outcome import Failure
 from ..runtimes.registry import RUNTIMES
 from ..system import nvml
@@ -196,8 +196,8 @@ def _wanted(wanted: str, there: Sequence[Card]) -> Card:
     if not there:
         hidden = _or_hidden()
         why = f": {nvml.problem()}" if nvml.problem() else ""
-        raise UsageError(
-            f"--device {wanted}: the driver knows of no NVIDIA card here{hidden or why}"
+        raise OptionError(
+            "device", wanted, f"the driver knows of no NVIDIA card here{hidden or why}"
         )
     name = wanted.partition(":")[2]
     if name.isdigit():
@@ -206,9 +206,9 @@ def _wanted(wanted: str, there: Sequence[Card]) -> Card:
         card = named(there, name) if name else there[0]
     if card is None:
         listed = ", ".join(f"cuda:{number} {one.title}" for number, one in enumerate(there))
-        raise UsageError(f"--device {wanted}: there is no such card: choose one of {listed}")
+        raise OptionError("device", wanted, f"there is no such card: choose one of {listed}")
     if card.unusable:
-        raise UsageError(f"--device {wanted}: {card.unusable}")
+        raise OptionError("device", wanted, card.unusable)
     return card
 
 
@@ -224,9 +224,11 @@ def _check_shared(card: Card, wanted: str, artifacts: int) -> None:
         UsageError: they cannot.
     """
     if artifacts > 1 and card.compute_mode == "exclusive process":
-        raise UsageError(
-            f"--device {wanted}: {card.title} is in compute mode exclusive process, and artifacts "
+        raise OptionError(
+            "device",
+            wanted,
+            f"{card.title} is in compute mode exclusive process, and artifacts "
             "that are compared are live on it together: share it with "
             f"nvidia-smi -i {card.index} -c DEFAULT, as root, or take --device cpu, or one "
-            "artifact a run"
+            "artifact a run",
         )

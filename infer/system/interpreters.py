@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import OptionError, UsageError
 from ..formats.registry import FORMATS
 from ..runtimes.registry import RUNTIMES
 from . import interpreter_probe
@@ -61,7 +61,7 @@ def parse_interpreters(texts: Sequence[str]) -> list[Interpreter]:
     names = [(one.format, one.name) for one in found]
     for one in found:
         if names.count((one.format, one.name)) > 1:
-            raise UsageError(f"--python {one.name}: named twice")
+            raise OptionError("python", one.name, "named twice")
     for path in dict.fromkeys(one.path for one in found):
         _check(path)
     return found
@@ -70,13 +70,14 @@ def parse_interpreters(texts: Sequence[str]) -> list[Interpreter]:
 def _parsed(text: str) -> Interpreter:
     match = re.fullmatch(r"(?:([\w-]+):)?([\w.+-]+)=(.+)", text)
     if not match or (match[1] and match[1] not in FORMATS):
-        raise UsageError(
-            f"--python {text}: say NAME=PATH, or FORMAT:NAME=PATH with a format of "
-            f"{', '.join(FORMATS)}"
+        raise OptionError(
+            "python",
+            text,
+            f"say NAME=PATH, or FORMAT:NAME=PATH with a format of {', '.join(FORMATS)}",
         )
     path = shutil.which(match[3])
     if path is None:
-        raise UsageError(f"--python {text}: there is no program {match[3]}")
+        raise OptionError("python", text, f"there is no program {match[3]}")
     return Interpreter(match[2], Path(path).absolute(), match[1])
 
 
@@ -85,9 +86,9 @@ def _check(path: Path) -> None:
     version = tuple(found["python"])
     if version < LEAST_VERSION:
         have, least = (".".join(map(str, one)) for one in (version, LEAST_VERSION))
-        raise UsageError(f"--python {path}: is Python {have}, a worker needs {least}")
+        raise OptionError("python", path, f"is Python {have}, a worker needs {least}")
     if found["missing"]:
-        raise UsageError(f"--python {path}: has no NumPy: {path} -m pip install numpy")
+        raise OptionError("python", path, f"has no NumPy: {path} -m pip install numpy")
 
 
 def python_with(packages: Sequence[str]) -> str | None:

@@ -24,9 +24,9 @@ from runs import (
     wait_until,
 )
 
-from infer import run_steps
 from infer.cli import main
 from infer.records.store import RESULTS
+from infer.steps import measuring
 from infer.workload import Workload
 
 FOREVER_S = 600
@@ -299,10 +299,10 @@ def test_run_that_another_program_writes_is_not_resumed(tmp_path, fake_artifact,
 
 
 def test_runs_that_start_in_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_steps.time, "strftime", lambda _: "20260101-120000")
+    monkeypatch.setattr(measuring.time, "strftime", lambda _: "20260101-120000")
 
     with ThreadPoolExecutor(8) as pool:
-        stores = list(pool.map(run_steps.new_run, [tmp_path] * 8))
+        stores = list(pool.map(measuring.new_run, [tmp_path] * 8))
 
     for number, store in enumerate(stores):
         store.add("generation", seconds=number, elapsed_s=0)

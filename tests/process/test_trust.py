@@ -225,7 +225,7 @@ class TestCommands:
 
     def test_pytest_takes_the_option(self, models):
         from infer.arguments.run_options import parse_gate_config
-        from infer.measure.planning import plan_run
+        from infer.steps.planning import plan_run
 
         config = parse_gate_config(
             [str(models / "a.pt"), "--baseline", "b", "--inputs", str(models / "x.npz"), "--trust"]

@@ -116,7 +116,7 @@ def test_an_error_in_an_option_has_a_text_for_each_side():
 
 def test_nothing_but_the_entry_point_imports_the_command_line():
     """The functions and the pytest plugin take configs; argparse's private parts are nobody's."""
-    for name in ("api", "pytest_plugin", "config", "run_steps", "gate_steps"):
+    for name in ("api", "pytest_plugin", "config", "steps/planning", "steps/gate"):
         tree = ast.parse((ROOT / "infer" / f"{name}.py").read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):

@@ -21,11 +21,11 @@ from infer.gating.gate_input import FormerComparison, GateInput
 from infer.gating.margins import DEFAULTS, Margins, check_margin
 from infer.gating.result import CheckKind, Verdict
 from infer.gating.setup import Setup
-from infer.measure.former import match_former
 from infer.outcome import Outcome
 from infer.parity import predictions
 from infer.stats.accuracy import paired_difference
 from infer.stats.ratios import Ratio
+from infer.steps.former import match_former
 
 MIB = 2**20
 RIGHT = np.arange(1000) % 20 != 0  # 95 % of them

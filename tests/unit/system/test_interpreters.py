@@ -16,9 +16,9 @@ import infer
 from infer.artifacts.artifact import open_artifact
 from infer.config import RunConfig
 from infer.errors import UsageError
-from infer.measure.planning import plan_run
 from infer.outcome import Failure
 from infer.runtimes.registry import RUNTIMES
+from infer.steps.planning import plan_run
 from infer.system.interpreters import VARIABLE, Interpreter, parse_interpreters
 from infer.system.interpreters import python_of as python_of_runtime
 from infer.worker.client import WorkerProcess

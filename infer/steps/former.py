@@ -10,7 +10,7 @@ from pathlib import Path
 from ..artifacts.artifact import open_artifact
 from ..artifacts.discovery import find
 from ..errors import ArtifactError, OptionError
-from .plan import Plan
+from ..measure.plan import Plan
 
 
 def pair_with_former(plan: Plan, against: Sequence[Path]) -> Plan:

@@ -7,15 +7,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import MeasurementError, OptionError, StoreError
-from .exit_status import INTERRUPTED
-from .measure.plan import Plan
-from .measure.session import Run
+from ..errors import MeasurementError, OptionError, StoreError
+from ..exit_status import INTERRUPTED
+from ..measure.plan import Plan
+from ..measure.session import Run
+from ..records.store import Store
+from ..report import markdown
+from ..results.summarizing import summarize
+from ..results.summary import Summary
 from .progress_bar import progress
-from .records.store import Store
-from .report import markdown
-from .results.summarizing import summarize
-from .results.summary import Summary
 
 
 def new_run(root: Path) -> Store:

@@ -20,13 +20,13 @@ from ..errors import ArtifactError, OptionError, UsageError
 from ..formats.registry import FORMATS, names_functions
 from ..inputs.input_output_options import read_input_output_options
 from ..inputs.loading import read_inputs
+from ..measure import devices
+from ..measure.plan import Plan
 from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
 from ..runtimes.registry import runtimes_for
 from ..sandbox import trust
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
-from . import devices
-from .plan import Plan
 
 # How long a run may take that only a resolution would end.
 LONGEST_S = 3600.0

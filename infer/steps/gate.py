@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .artifacts.artifact import open_artifact
-from .config import GateConfig, RunConfig
-from .errors import ArtifactError, MeasurementError, OptionError, UsageError
-from .exit_status import INTERRUPTED
-from .gating.baseline import Baseline
-from .gating.baseline_file import read_baseline, render_baseline
-from .gating.evaluation import evaluate, new_baseline
-from .gating.gate_input import GateInput, gate_input
-from .gating.result import GateResult
-from .measure.former import pair_with_former
-from .measure.plan import Plan
-from .measure.planning import plan_run
-from .records.store import Record, read_records
-from .run_steps import measure, new_run
+from ..artifacts.artifact import open_artifact
+from ..config import GateConfig, RunConfig
+from ..errors import ArtifactError, MeasurementError, OptionError, UsageError
+from ..exit_status import INTERRUPTED
+from ..gating.baseline import Baseline
+from ..gating.baseline_file import read_baseline, render_baseline
+from ..gating.evaluation import evaluate, new_baseline
+from ..gating.gate_input import GateInput, gate_input
+from ..gating.result import GateResult
+from ..measure.plan import Plan
+from ..records.store import Record, read_records
+from .former import pair_with_former
+from .measuring import measure, new_run
+from .planning import plan_run
 
 # How long artifacts are measured beside the former ones, unless told otherwise.
 _BUDGET_S = 300.0

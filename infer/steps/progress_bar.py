@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from .measure.progress import Progress as Standing
+from ..measure.progress import Progress as Standing
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What commands, functions and the pytest plugin are made of: plan, measure, evaluate."""
