@@ -14,7 +14,7 @@ from ..artifacts.artifact import Artifact
 from ..errors import OptionError, UsageError
 from ..outcome import Failure
 from ..runtimes.registry import RUNTIMES
-from ..system import nvml
+from ..system import nvml, nvml_library
 from ..system.nvml import Card
 from ..system.visible_cards import named, visible
 from ..worker.client import WorkerProcess
@@ -70,7 +70,7 @@ def choose(wanted: str, environments: Mapping[str, RuntimeEnvironment]) -> Devic
     there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
     if wanted == "auto":
         if not there:
-            problem = nvml.problem()
+            problem = nvml_library.problem()
             return DeviceChoice("cpu", notices=(f"NO CARD IS USED: {problem}.",) if problem else ())
         if not environments:
             return DeviceChoice("cpu")
@@ -195,7 +195,7 @@ def _wanted(wanted: str, there: Sequence[Card]) -> Card:
     """The card of "cuda", "cuda:N" or "cuda:UUID"."""
     if not there:
         hidden = _or_hidden()
-        why = f": {nvml.problem()}" if nvml.problem() else ""
+        why = f": {nvml_library.problem()}" if nvml_library.problem() else ""
         raise OptionError(
             "device", wanted, f"the driver knows of no NVIDIA card here{hidden or why}"
         )

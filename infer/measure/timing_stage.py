@@ -12,7 +12,7 @@ import psutil
 from ..outcome import Failure, Outcome
 from ..results.queries import resolution
 from ..results.summarizing import summarize
-from ..system import nvml
+from ..system.card_sample import burst_summary
 from ..system.nvml import Card
 from ..worker.client import WorkerProcess
 from ..workload import Workload
@@ -162,7 +162,7 @@ class TimingStage:
         before = self._card.sample() if self._card else None
         answer = worker.ask("burst", **request)
         if self._card and before:
-            answer["gpu"] = nvml.burst(before, self._card.sample())
+            answer["gpu"] = burst_summary(before, self._card.sample())
         return answer
 
     def _fail_beside(self, alive: int, label: str, failure: Failure) -> None:

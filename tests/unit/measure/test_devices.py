@@ -24,7 +24,7 @@ from infer.results import formatting
 from infer.results.comparison import compare_runs
 from infer.results.recorded_run import read_run
 from infer.results.summarizing import summarize
-from infer.system import nvml
+from infer.system import card_sample, nvml, nvml_library
 from infer.system.visible_cards import parse_device, visible
 
 ONE = "GPU-11111111-1111-1111-1111-111111111111"
@@ -39,7 +39,7 @@ def driver(monkeypatch):
 
     def put(*cards, **told):
         double = Nvml(*cards, **told)
-        monkeypatch.setattr(nvml, "pynvml", double)
+        monkeypatch.setattr(nvml_library, "pynvml", double)
         return double
 
     return put
@@ -78,7 +78,7 @@ class Watt(Device):
 def command(tmp_path, monkeypatch, capsys, fake_artifact, inputs_file):
     """Runs the command line in this process, in a folder with two artifacts and inputs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(nvml, "LEAST_ENERGY_S", 0.0)
+    monkeypatch.setattr(card_sample, "LEAST_ENERGY_S", 0.0)
     for name in ("a", "b"):
         fake_artifact(tmp_path, name, call_s=0.002, gpu_bytes=3)
     inputs_file(tmp_path / "inputs.npz")

@@ -7,7 +7,8 @@ import pytest
 from nvml_double import GIB, Device, Nvml, divided_card
 
 from infer.measure.gpu_memory import GpuMemory
-from infer.system import machine, nvml
+from infer.system import machine, nvml, nvml_library
+from infer.system.card_sample import Sample, burst_summary
 
 REASONS = {
     "sw_power_cap": 0x4,
@@ -26,7 +27,7 @@ def driver(monkeypatch):
 
     def put(*devices, **told):
         double = Nvml(*devices, **told)
-        monkeypatch.setattr(nvml, "pynvml", double)
+        monkeypatch.setattr(nvml_library, "pynvml", double)
         return double
 
     return put
@@ -114,7 +115,7 @@ def test_without_a_driver_there_are_no_cards(driver, error, said):
     assert nvml.cards() == []
     assert machine.describe()["gpus"] == []
     # Where there is one that does not start, that is said.
-    assert nvml.problem() == (said and f"NVIDIA's driver says: {said}")
+    assert nvml_library.problem() == (said and f"NVIDIA's driver says: {said}")
 
 
 def test_the_library_is_begun_once(driver):
@@ -225,7 +226,7 @@ def _burst(device, seconds, **changes):
     for name, value in changes.items():
         setattr(device, name, value)
     after = card.sample()
-    return nvml.burst(before, nvml.Sample(**vars(after) | {"at_s": before.at_s + seconds}))
+    return burst_summary(before, Sample(**vars(after) | {"at_s": before.at_s + seconds}))
 
 
 def test_a_burst_is_recorded(driver):
