@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path, PurePosixPath
 
@@ -37,8 +38,18 @@ def check_link(path: Path, folder: Path, payload: Path) -> None:
         ArtifactError: one does.
     """
     try:
+        _refuse_circle(path)
         real, own, store = path.resolve(), folder.resolve(), payload.resolve().parent
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a zero
         raise ArtifactError(f"{payload}: {path.name!r} leads nowhere ({error})") from None
     if not (real.is_relative_to(own) or real.parent == store):
         raise ArtifactError(f"{payload}: {path} is a link that leads out of its folder")
+
+
+def _refuse_circle(path: Path) -> None:
+    """Raise OSError for links that lead in a circle; Python 3.13 resolves these to themselves."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise
