@@ -17,6 +17,7 @@ import msgspec
 from ..errors import BaselineError
 from ..outcome import Outcome
 from ..parity import predictions
+from ..records.schema import clean_description
 from .baseline import Baseline, BaselineEntry
 from .margins import check_margin
 from .setup import Setup
@@ -75,6 +76,8 @@ class BaselineFile(msgspec.Struct, forbid_unknown_fields=True):
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file."""
     described: dict[str, Any] = msgspec.json.schema(BaselineFile)
+    for part in described["$defs"].values():
+        clean_description(part)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Mapping
@@ -24,12 +25,19 @@ def schema_of(kind: Any, title: str) -> dict[str, Any]:
     """The JSON Schema of a type; no object in it takes fields that are not listed."""
     (schema,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     for part in parts.values():
+        clean_description(part)
         # Dataclasses too, which `codec.from_json` is as strict about.
         if "properties" in part:
             part["additionalProperties"] = False
     whole = {"$schema": DIALECT, "title": title, **schema, "$defs": dict(sorted(parts.items()))}
     result: dict[str, Any] = json.loads(json.dumps(whole))  # defaults are tuples, here and there
     return result
+
+
+def clean_description(part: dict[str, Any]) -> None:
+    """Take the indentation of the source out of a docstring, as Python 3.13 does by itself."""
+    if "description" in part:
+        part["description"] = inspect.cleandoc(part["description"])
 
 
 SCHEMAS: Mapping[str, Any] = {"results.json": results_schema}
