@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import ArtifactError
 from ..formats.detection import detect
+from ..formats.safe_paths import refuse_circle
 from .files import files_of, sha256_of
 from .manifest import MANIFEST, Manifest, _read_manifest
 
@@ -78,6 +79,7 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
         manifest = _read_manifest(path / MANIFEST)
         payload = path / manifest.payload
         try:
+            refuse_circle(payload)
             inside = payload.resolve().is_relative_to(path.resolve())
         except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
             raise ArtifactError(f"{path / MANIFEST}: its payload leads nowhere ({error})") from None

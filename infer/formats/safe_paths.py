@@ -38,7 +38,7 @@ def check_link(path: Path, folder: Path, payload: Path) -> None:
         ArtifactError: one does.
     """
     try:
-        _refuse_circle(path)
+        refuse_circle(path)
         real, own, store = path.resolve(), folder.resolve(), payload.resolve().parent
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a zero
         raise ArtifactError(f"{payload}: {path.name!r} leads nowhere ({error})") from None
@@ -46,7 +46,7 @@ def check_link(path: Path, folder: Path, payload: Path) -> None:
         raise ArtifactError(f"{payload}: {path} is a link that leads out of its folder")
 
 
-def _refuse_circle(path: Path) -> None:
+def refuse_circle(path: Path) -> None:
     """Raise OSError for links that lead in a circle; Python 3.13 resolves these to themselves."""
     try:
         path.stat()
