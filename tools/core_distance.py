@@ -32,7 +32,7 @@ from infer.diagnostics.self_test_artifacts import (
 )
 from infer.runtimes import onnx
 from infer.runtimes.base import Options
-from infer.stats.ratios import log_call_time
+from infer.stats.call_times import log_call_time
 
 WORDS = 20_000
 LINE = 16  # of 8 bytes: two words are on cache lines of their own, and on no neighbouring ones

@@ -23,9 +23,10 @@ from ..measure.session import Run
 from ..records.protocol import UNTIL
 from ..records.store import Store
 from ..sandbox.trust import EVERYTHING
+from ..stats.call_times import Bursts, Turn, paired_differences
 from ..stats.card_simulation import Card, simulate_card
 from ..stats.clocks import Clock, undisturbed
-from ..stats.ratios import Bursts, Ratio, Turn, paired_differences, ratio_of
+from ..stats.ratios import Ratio, ratio_of
 from ..stats.simulation import Noise, simulate
 from ..workload import Workload
 from .self_test_artifacts import ADDED, COPIES, Named, copy_name, more_name

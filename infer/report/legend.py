@@ -6,7 +6,7 @@ from ..results.record_index import highest
 from ..results.summary import Summary
 from ..stats.ratios import CONFIDENCE
 
-# What `infer.stats.ratios.level` takes, by device.
+# What `infer.stats.call_times.log_call_time` takes, by device.
 _UNDISTURBED = {
     "cpu": "the tenth percentile of those",
     "cuda": "the median of those in the second halves of bursts",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..records.store import Record
-from ..stats.ratios import paired_differences
+from ..stats.call_times import paired_differences
 from .percentiles import percentile
 from .record_index import RecordIndex
 

@@ -13,18 +13,10 @@ from ..inputs.options import InputOptions
 from ..outcome import Outcome
 from ..records.store import Record
 from ..stats import clocks
+from ..stats.call_times import Bursts, Turn, paired_differences
 from ..stats.clocks import Clock
-from ..stats.ratios import (
-    DISTURBED,
-    NOTICEABLE_DRIFT,
-    Bursts,
-    Ratio,
-    Turn,
-    machine_drift,
-    paired_differences,
-    ratio_of,
-    turns_of,
-)
+from ..stats.disturbance import DISTURBED, NOTICEABLE_DRIFT, machine_drift, turns_of
+from ..stats.ratios import Ratio, ratio_of
 from ..tensors.rules import EVERY
 from ..workload import DEVICE_RESIDENT, Workload
 from .summary import card_of

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .call_times import Bursts, Turn
 from .clocks import Clock
-from .ratios import Bursts, Turn
 from .simulation import spells
 
 _USUAL_MHZ = 1700.0

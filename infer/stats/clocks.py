@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .ratios import Bursts, Turn, drop_disturbed_turns, drop_turns, turns_of
+from .call_times import Bursts, Turn
+from .disturbance import drop_disturbed_turns, drop_turns, turns_of
 
 # Reasons for a low clock that are no property of the artifact: the card is too hot, or its supply
 # fails. Not "sw_power_cap": a loaded card runs at its power limit, and what an artifact that draws

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .ratios import Bursts
+from .call_times import Bursts
 
 
 @dataclass(frozen=True)

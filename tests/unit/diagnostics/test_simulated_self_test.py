@@ -8,8 +8,9 @@ from scipy import stats
 
 from infer.diagnostics.self_test import TRIALS, MeasuredRatio, pairs, simulated, verdicts
 from infer.diagnostics.self_test_artifacts import ADDED
+from infer.stats.call_times import log_call_time, paired_differences
 from infer.stats.card_simulation import Card
-from infer.stats.ratios import Ratio, log_call_time, paired_differences, ratio_of
+from infer.stats.ratios import Ratio, ratio_of
 from infer.stats.simulation import SPELLS, Noise, simulate
 
 pytestmark = pytest.mark.slow

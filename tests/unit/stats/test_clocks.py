@@ -8,7 +8,7 @@ from infer.results import formatting
 from infer.results.summarizing import summarize
 from infer.stats import clocks
 from infer.stats.clocks import Clock, steady, undisturbed
-from infer.stats.ratios import turns_of
+from infer.stats.disturbance import turns_of
 
 COOL = Clock(1700.0, ())
 TURNS = [(g, t) for g in range(4) for t in range(4)]

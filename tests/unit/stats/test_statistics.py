@@ -6,15 +6,9 @@ import statistics
 import numpy as np
 import pytest
 
-from infer.stats.ratios import (
-    Bursts,
-    Ratio,
-    drop_disturbed_turns,
-    log_call_time,
-    machine_drift,
-    paired_differences,
-    ratio_of,
-)
+from infer.stats.call_times import Bursts, log_call_time, paired_differences
+from infer.stats.disturbance import drop_disturbed_turns, machine_drift
+from infer.stats.ratios import Ratio, ratio_of
 
 # Student's t, two-sided 95 %, from a printed table: degrees of freedom to quantile.
 T_TABLE = {1: 12.706, 4: 2.776}

@@ -1,0 +1,73 @@
+"""The time of an undisturbed call, and how two artifacts' differ from generation to generation."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+# Which of an artifact's calls in a generation stands for an undisturbed one, by device: a quantile.
+# What else runs on a machine makes calls slower and never faster, so that on a processor a low one
+# passes over it. The clock of a card makes some calls faster, too, when it has idled or its power
+# is not limited yet: a low quantile would be that of a lucky clock, and the median is that of the
+# usual one. docs/measurement.md has the simulations.
+UNDISTURBED = {"cpu": 0.1, "cuda": 0.5}
+# The share of a burst's calls that come before the clock of the device has settled.
+_SETTLING = {"cpu": 0.0, "cuda": 0.5}
+
+Key = TypeVar("Key", bound=Hashable)
+# Seconds of every call of each burst: of the generations, of their bursts.
+Bursts = Mapping[int, Mapping[int, Sequence[float]]]
+# Of a run: the number of the generation, and of the turn in it.
+Turn = tuple[int, int]
+
+
+def log_call_time(bursts: Iterable[Sequence[float]], device: str) -> float:
+    """The logarithm of the time of an undisturbed call, in log seconds.
+
+    Args:
+        bursts: seconds of the calls of each.
+        device: "cpu" or "cuda": on the latter it is the median of the calls in the second half of
+            each burst, on the former the tenth percentile of all.
+    """
+    return log_call_times({0: bursts}, device)[0]
+
+
+def log_call_times(
+    bursts: Mapping[Key, Iterable[Sequence[float]]], device: str
+) -> dict[Key, float]:
+    """`log_call_time` of each; in one go for those of the same number of calls, for speed."""
+    alike: dict[int, dict[Key, list[float]]] = {}
+    for key, own in bursts.items():
+        seconds = [s for burst in own for s in burst[int(_SETTLING[device] * len(burst)) :]]
+        alike.setdefault(len(seconds), {})[key] = seconds
+    return {
+        key: float(value)
+        for group in alike.values()
+        for key, value in zip(
+            group,
+            np.quantile(np.log(list(group.values())), UNDISTURBED[device], axis=-1),
+            strict=True,
+        )
+    }
+
+
+def paired_differences(mine: Bursts, theirs: Bursts, device: str) -> list[float]:
+    """The difference of two artifacts in log time, one a generation.
+
+    In a generation both took the same turns within a minute, so that drift of the machine
+    cancels; turns that only one of them has are left out.
+
+    Args:
+        mine, theirs: the bursts of each.
+        device: that they ran on.
+    """
+    both = {g: sorted(mine[g].keys() & theirs[g].keys()) for g in mine.keys() & theirs.keys()}
+    own, other = (
+        log_call_times(
+            {g: [side[g][t] for t in turns] for g, turns in both.items() if turns}, device
+        )
+        for side in (mine, theirs)
+    )
+    return [own[g] - other[g] for g in sorted(own)]

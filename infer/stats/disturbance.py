@@ -1,0 +1,97 @@
+"""Turns in which the machine was slower than usual, and how much it drifted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from statistics import median_low
+from typing import TypeVar
+
+import numpy as np
+
+from .call_times import Bursts, Turn, log_call_time, log_call_times
+
+# `machine_drift` that is worth a word: it came to 0.04 in a quiet hour, and to 0.12 and more in
+# busy ones, when ratios lay outside of the quiet hour's intervals.
+NOTICEABLE_DRIFT = 0.08
+# A shared machine may be slower for minutes, and more so for some artifacts than for others (15 to
+# 30 % in docs/measurement.md). So much longer, in log time, are turns in such minutes.
+DISTURBED = 0.08
+# Runs of fewer generations, and such as would lose more than half of theirs, keep all.
+_LEAST_GENERATIONS = 10
+_MOST_LEFT_OUT = 1 / 2
+_LEAST_TURNS = 2
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def machine_drift(bursts: Iterable[Bursts], device: str) -> float:
+    """How much longer undisturbed calls took in the slowest generation than in the fastest.
+
+    Args:
+        bursts: of each artifact; those of one generation say nothing.
+        device: that they ran on.
+
+    Returns:
+        The median over the artifacts, as a share: what differs between processes of one of them
+        does not count, what the machine does to all of them does.
+    """
+    spreads = []
+    for generations in bursts:
+        log_times = [log_call_time(turns.values(), device) for turns in generations.values()]
+        if len(log_times) > 1:
+            spreads.append(max(log_times) - min(log_times))
+    return float(np.exp(np.median(spreads)) - 1) if spreads else 0.0
+
+
+def drop_disturbed_turns(bursts: Mapping[Name, Bursts], device: str) -> dict[Name, Bursts]:
+    """Leave out the turns in which the machine was slower for most artifacts at once.
+
+    Args:
+        bursts: of every artifact of a run, of calls of one kind.
+        device: that they ran on.
+
+    Returns:
+        The same where nothing was disturbed, or too much to leave it out.
+    """
+    shifts: dict[Turn, list[float]] = {}
+    for own in bursts.values():
+        log_times = log_call_times(
+            {(g, t): [s] for g, turns in own.items() for t, s in turns.items()}, device
+        )
+        usual = np.quantile(list(log_times.values()), 0.25) if log_times else 0.0
+        for turn, value in log_times.items():
+            shifts.setdefault(turn, []).append(value - usual)
+    disturbed = {turn for turn, own in shifts.items() if median_low(own) > DISTURBED}
+    if len({generation for generation, _ in shifts}) < _LEAST_GENERATIONS:
+        return dict(bursts)
+    return drop_turns(bursts, disturbed) or dict(bursts)
+
+
+def drop_turns(bursts: Mapping[Name, Bursts], turns: Collection[Turn]) -> dict[Name, Bursts] | None:
+    """Leave turns out for all artifacts alike, so that none is favoured.
+
+    A generation that has only one other turn is left out as a whole.
+
+    Returns:
+        What is left; None where this would cost over half of the generations.
+    """
+    every = turns_of(bursts)
+    all_turns = Counter(generation for generation, _ in every)
+    lost = Counter(generation for generation, _ in every.intersection(turns))
+    gone = {g for g, count in all_turns.items() if count - lost[g] < min(count, _LEAST_TURNS)}
+    if len(gone) > _MOST_LEFT_OUT * len(all_turns):
+        return None
+    return {
+        name: {
+            g: {t: s for t, s in known.items() if (g, t) not in turns}
+            for g, known in own.items()
+            if g not in gone
+        }
+        for name, own in bursts.items()
+    }
+
+
+def turns_of(bursts: Mapping[Name, Bursts]) -> set[Turn]:
+    """The turns that any artifact has."""
+    return {(g, t) for own in bursts.values() for g, turns in own.items() for t in turns}
