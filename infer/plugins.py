@@ -34,6 +34,8 @@ from .formats.base import NOT_DECLARED, Format
 from .formats.content import HEAD_BYTES, Content
 from .formats.registry import FORMATS
 from .formats.safe_paths import beside
+from .parity.metric_registry import METRICS, Metric
+from .parity.metrics import CLASSIFICATION_METRICS
 from .runtimes.registry import RUNTIMES, Runtime
 
 CONTRACT = 1
@@ -42,6 +44,7 @@ DECLARATION = "exportbench.toml"
 GROUPS = {
     "exportbench.formats": "format",
     "exportbench.runtimes": "runtime",
+    "exportbench.metrics": "metric",
     "exportbench.exporters": "exporter",
 }
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -146,6 +149,18 @@ class RuntimeDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     cuda_files: str = ""
 
 
+class MetricDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A metric as `exportbench.toml` declares it.
+
+    Attributes:
+        module: of the package.
+        function: in it, `function(scores, labels) -> float`: scores N x classes, labels N.
+    """
+
+    module: str
+    function: str = "metric"
+
+
 class ExporterDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An exporter as `exportbench.toml` declares it.
 
@@ -192,6 +207,7 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contract: int
     formats: dict[str, FormatDeclaration] = {}
     runtimes: dict[str, RuntimeDeclaration] = {}
+    metrics: dict[str, MetricDeclaration] = {}
     exporters: dict[str, ExporterDeclaration] = {}
 
 
@@ -329,6 +345,15 @@ def _register_runtime(name: str, declaration: Declaration, package: str, folder:
     )
 
 
+def _register_metric(name: str, declaration: Declaration, package: str, folder: Path) -> None:
+    stated: MetricDeclaration = _declared(
+        declaration.metrics, name, (*CLASSIFICATION_METRICS, *METRICS)
+    )
+    if not stated.function.isidentifier():
+        raise _Refused(f"its function is '{stated.function}': it is to be a name")
+    METRICS[name] = Metric(name, stated.function, _module(package, folder, stated.module))
+
+
 def _register_exporter(name: str, declaration: Declaration, package: str, folder: Path) -> None:
     stated: ExporterDeclaration = _declared(declaration.exporters, name, EXPORTERS)
     if stated.format not in FORMATS:
@@ -349,5 +374,6 @@ def _register_exporter(name: str, declaration: Declaration, package: str, folder
 _REGISTER = {
     "format": _register_format,
     "runtime": _register_runtime,
+    "metric": _register_metric,
     "exporter": _register_exporter,
 }

@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ..errors import MapError
+import numpy as np
+
+from ..errors import ArtifactError, MapError
 from ..outcome import Failure, Outcome
 from ..parity import predictions
 from ..parity.checks import check_as_finite, check_finite
 from ..parity.comparing import compare, scores_of
 from ..parity.degenerate import degenerate_outputs
 from ..parity.matching import match_outputs
+from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
 from ..records.store import Record
+from ..sandbox import metric_process
 from ..stats.accuracy import paired_difference
 from ..tensors.outputs import Outputs
 from ..tensors.rules import rules_for
@@ -123,7 +127,7 @@ class ParityStage:
             reference=reference.reference,
             anchor=reference.anchor,
             **result,
-            **self._task(label, outputs, expected, classes, result["differing"]),
+            **self._task(label, outputs, expected, classes, result["differing"], notes),
             probe=predictions.probe(outputs),
             notes=notes,
             repeats=not changed,
@@ -147,6 +151,7 @@ class ParityStage:
         expected: Outputs,
         classes: tuple[str, ...],
         differing: list[dict[str, Any]],
+        notes: list[str],
     ) -> dict[str, Any]:
         """How well a classifier does, where the true classes are known.
 
@@ -156,6 +161,7 @@ class ParityStage:
             expected: the reference's.
             classes: their names, where they are known.
             differing: samples of different outputs; each is given its true class.
+            notes: where it is noted which metrics of plug-ins failed.
         """
         labels = self._context.labels(label)
         scores = scores_of(expected, len(classes) or None)
@@ -166,7 +172,8 @@ class ParityStage:
             true = int(labels[sample["sample"]])
             sample["true"] = classes[true] if true < len(classes) else str(true)
         return {
-            "metrics": classification_metrics(outputs[scores], labels),
+            "metrics": classification_metrics(outputs[scores], labels)
+            | _plugin_metrics(outputs[scores], labels, notes),
             "correct": predictions.pack(right),
             "accuracy_difference": asdict(paired_difference(right, wanted)),
         }
@@ -187,6 +194,17 @@ class ParityStage:
             for match in matches
             if match.note
         ]
+
+
+def _plugin_metrics(scores: np.ndarray, labels: np.ndarray, notes: list[str]) -> dict[str, float]:
+    """The metrics of plug-ins by name; a note for each that fails."""
+    values = {}
+    for name, metric in METRICS.items():
+        try:
+            values[name] = metric_process.evaluate(metric, scores, labels)
+        except ArtifactError as error:
+            notes.append(str(error))
+    return values
 
 
 def _anchor_note(anchor: Record) -> str:

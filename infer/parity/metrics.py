@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+# Names of all that `classification_metrics` gives.
+CLASSIFICATION_METRICS = (
+    "accuracy",
+    *("macro_precision", "macro_recall", "macro_f1"),
+    *("weighted_precision", "weighted_recall", "weighted_f1"),
+)
+
 
 def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, and precision, recall and F1 as macro and weighted averages, all in 0..1.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..outcome import Outcome
+from ..parity.metrics import CLASSIFICATION_METRICS
 from ..results.summary import ArtifactResult
 from .table import (
     ARTIFACT,
@@ -48,7 +49,17 @@ def _equal_labels(row: ArtifactResult) -> Cell:
 
 
 def _metric(name: str) -> Callable[[ArtifactResult], Cell]:
-    return lambda row: Cell(f"{row.metrics[name]:.4f}", row.metrics[name]) if row.metrics else EMPTY
+    def cell(row: ArtifactResult) -> Cell:
+        value = (row.metrics or {}).get(name)
+        return EMPTY if value is None else Cell(f"{value:.4f}", value)
+
+    return cell
+
+
+def _plugin_metrics(rows: Sequence[ArtifactResult]) -> list[str]:
+    """Names of the metrics beside those of every classifier."""
+    names = dict.fromkeys(name for row in rows for name in row.metrics or ())
+    return [name for name in names if name not in CLASSIFICATION_METRICS]
 
 
 def _accuracy_difference(row: ArtifactResult) -> Cell:
@@ -93,6 +104,7 @@ def agreement_table(rows: Sequence[ArtifactResult]) -> Table:
         ARTIFACT,
         *(OUTCOME, LARGEST_DIFFERENCE, EQUAL_LABELS, ACCURACY, ACCURACY_DIFFERENCE, SURELY_KEEPS),
         *(MACRO_F1, WEIGHTED_F1),
+        *(ArtifactColumn(name, name, cell=_metric(name)) for name in _plugin_metrics(rows)),
     ]
     if all(_accuracy_difference(row) is EMPTY for row in rows):
         columns = [column for column in columns if column.key not in _OF_TWO]

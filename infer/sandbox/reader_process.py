@@ -6,7 +6,6 @@ that process, and the user hears of it in one line.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -21,12 +20,10 @@ from ..formats.description import Description
 from ..formats.registry import FORMATS
 from ..tensors.signature import Signature
 from .launcher import command_of
-
-_TIME_S = 60.0
-_MEMORY_BYTES = 4 << 30
+from .limits import TIME_S, limit_memory
 
 
-def describe(format_name: str, payload: Path, timeout_s: float = _TIME_S) -> Description:
+def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Description:
     """What a payload says of itself.
 
     Args:
@@ -59,7 +56,7 @@ def describe(format_name: str, payload: Path, timeout_s: float = _TIME_S) -> Des
 
 def main(arguments: list[str]) -> None:
     """In the process of its own: read, and write the description as JSON."""
-    _limit(_MEMORY_BYTES)
+    limit_memory()
     format_name, payload, *external = arguments
     result = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the code of a plug-in prints is no description
@@ -96,14 +93,6 @@ def answer(
         return {"error": f"{payload}: takes more memory to read than it may; it seems damaged"}
     except Exception as error:  # whatever a damaged file leads to
         return {"error": f"{payload}: cannot be read ({type(error).__name__}: {error})"}
-
-
-def _limit(memory: int) -> None:
-    """Limit the memory of this process, where the system can: macOS refuses."""
-    import resource
-
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 def _of(value: dict[str, Any]) -> Description:

@@ -204,3 +204,43 @@ def test_a_reader_writes_nothing(command, tally, tmp_path):
 
     assert done.returncode == 2 and not trace.exists()
     assert "Permission denied" in done.stderr
+
+
+METRICS = """
+import os
+
+def top_2(scores, labels):
+    print("a metric that talks")
+    best = scores.argsort(axis=1)[:, -2:]
+    return (best == labels[:, None]).any(axis=1).mean()
+
+def broken(scores, labels):
+    return os._exit(7)
+"""
+
+
+def test_metrics_of_a_plugin_stand_beside_ours(command, fake_artifact, inputs_file, tmp_path):
+    declaration = "contract = 1\n" + "".join(
+        f'[metrics.{name}]\nmodule = "metrics"\nfunction = "{function}"\n'
+        for name, function in (("top-2", "top_2"), ("broken", "broken"), ("accuracy", "top_2"))
+    )
+    write_distribution(
+        tmp_path / "packages",
+        declaration=declaration,
+        entries={"metrics": ("top-2", "broken", "accuracy")},
+        metrics=METRICS,
+    )
+    artifact = fake_artifact(tmp_path, "one")
+    inputs = inputs_file(tmp_path / "inputs.npz")
+
+    done = command("run", artifact, "--inputs", inputs, *QUICK, "--device", "cpu", "--json", "-")
+
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["rows"]
+    assert len(row["metrics"]) == 8 and row["metrics"]["accuracy"] < row["metrics"]["top-2"] <= 1
+    assert "metric broken: its process ended with status 7" in "\n".join(row["notes"])
+    assert (
+        "plug-in accuracy (metric of exportbench-tally 0.3): another has that name" in done.stderr
+    )
+    (report,) = (tmp_path / "artifacts" / "runs").glob("*/report.md")
+    assert "top-2" in report.read_text()

@@ -1,0 +1,78 @@
+"""Have a plug-in's metric calculated in a process of its own, with limits."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ArtifactError
+from ..external_module import ExternalModule
+from ..parity.metric_registry import Metric
+from .launcher import command_of
+from .limits import TIME_S, limit_memory
+
+
+def evaluate(
+    metric: Metric, scores: np.ndarray, labels: np.ndarray, timeout_s: float = TIME_S
+) -> float:
+    """The metric of a classifier's scores.
+
+    Args:
+        metric: of a plug-in.
+        scores: N x classes.
+        labels: N, the true classes.
+        timeout_s: seconds after which the process is ended.
+
+    Raises:
+        ArtifactError: the metric fails, is no finite number, or takes more than it may.
+    """
+    with tempfile.TemporaryDirectory(prefix="exportbench-") as name:
+        folder = Path(name)
+        np.save(folder / "scores.npy", scores, allow_pickle=False)
+        np.save(folder / "labels.npy", labels, allow_pickle=False)
+        arguments = (metric.function, json.dumps(asdict(metric.external)), name)
+        command = command_of(sys.executable, "sandbox.metric_process", *arguments)
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ArtifactError(f"metric {metric.name}: no end within {timeout_s:g} s") from None
+    try:
+        answer = json.loads(done.stdout)
+        if "error" in answer:
+            raise ArtifactError(f"metric {metric.name}: {answer['error']}")
+        return float(answer["value"])
+    except (ValueError, TypeError, KeyError):
+        raise ArtifactError(
+            f"metric {metric.name}: its process ended with status {done.returncode}"
+        ) from None
+
+
+def main(arguments: list[str]) -> None:
+    """In the process of its own: calculate, and write the value as JSON."""
+    limit_memory()
+    function, external, folder = arguments
+    result = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the code of a plug-in prints is no value
+    answer: dict[str, object]
+    try:
+        scores, labels = (
+            np.load(Path(folder) / f"{name}.npy", allow_pickle=False)
+            for name in ("scores", "labels")
+        )
+        module = ExternalModule(**json.loads(external)).load()
+        value = float(getattr(module, function)(scores, labels))
+        answer = {"value": value}
+        if not math.isfinite(value):
+            answer = {"error": f"gives {value}"}
+    except Exception as error:  # whatever the code of a plug-in leads to
+        answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+    with result:
+        json.dump(answer, result)
