@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from export.worker import CHECKED_BATCHES
 from infer.artifacts.artifact import Artifact
 from infer.artifacts.manifest import Manifest, write_manifest
 from infer.errors import UsageError
+from infer.formats.registry import FORMATS
 from infer.outcome import Failure
 from infer.parity.comparing import compare
 from infer.runtimes.registry import RUNTIMES, runtimes_for
@@ -36,7 +37,6 @@ PRECISION = "float32"
 _TIMEOUT_S = 900
 # Largest difference of a probability: a thousand roundings of float32 (infer.parity.comparing).
 _TOLERANCE = 1e-4
-_DAYS_A_MONTH = 30
 
 
 class ExportError(Exception):
@@ -117,7 +117,7 @@ def _python(exporter: Exporter, device: str) -> str:
     try:
         python = python_with(exporter.needs)
         if device == "cuda":
-            python = python_of(exporter.format, device)
+            python = python_of(runtimes_for(exporter.format)[0], device)
         for package in (*exporter.needs, runtime.package):
             if package and python_with([package]) is None:
                 raise ExportError(f"{package} is not installed: {exporter.install}")
@@ -182,7 +182,8 @@ def _manifest(
     device: str,
 ) -> Manifest:
     now = datetime.now(UTC).replace(microsecond=0)
-    expires = now + timedelta(days=_DAYS_A_MONTH * exporter.months) if exporter.months else None
+    known = FORMATS[exporter.format]
+    expires = now + known.shelf_life if known.shelf_life else None
     profile = source.record.get("recipe", {}).get("profile")
     notices = [evaluation.notice, PROFILE_NOTICES.get(str(profile))]
     image = TensorSpec(INPUT, ("batch", source.size, source.size, 3), "float32", range=(0.0, 1.0))
@@ -205,7 +206,7 @@ def _manifest(
         },
         created=now.isoformat(),
         expires=expires.isoformat() if expires else None,
-        executes_code=exporter.executes_code,
+        executes_code=known.may_execute_code is not None,
         device=device if exporter.compiles else None,
         evaluation={
             "file": os.path.relpath(evaluation.path, final),

@@ -23,7 +23,6 @@ import numpy as np
 if TYPE_CHECKING:
     from infer.external_module import ExternalModule
 
-_DAYS_A_MONTH = 30
 INPUT = "image"
 OUTPUT = "probabilities"
 
@@ -36,7 +35,7 @@ class Exporter:
 
     Attributes:
         module: below `export`, or in the package of a plug-in.
-        format: the runtime's name in `infer.runtimes`.
+        format: as in `infer.formats`, which knows whether it executes code and how long it lasts.
         framework: the framework that the network is written in.
         native: whether this is the framework's own deployment format.
         payload: name of the file or folder.
@@ -44,8 +43,6 @@ class Exporter:
             runtime from where it is.
         install: the command that installs them.
         distributions: whose versions are recorded.
-        executes_code: whether loading or running the artifact can do more than arithmetic.
-        months: for which the format promises to load; None where it has no end.
         compiles: whether it takes a C++ compiler, and is for one kind of device.
         external: where its module is, if that is of a plug-in; None for one of ours.
     """
@@ -58,8 +55,6 @@ class Exporter:
     needs: tuple[str, ...]
     install: str
     distributions: tuple[str, ...]
-    executes_code: bool = False
-    months: int | None = None
     compiles: bool = False
     external: ExternalModule | None = None
 
@@ -80,7 +75,6 @@ EXPORTERS = {
         needs=("tensorflow", "keras"),
         install=_extras("train,tensorflow"),
         distributions=("keras", "tensorflow"),
-        executes_code=True,  # a graph may read and write files
     ),
     "torchscript": Exporter(
         module="torchscript",
@@ -91,7 +85,6 @@ EXPORTERS = {
         needs=("torch",),
         install=_extras("train,torch"),
         distributions=("torch",),
-        executes_code=True,  # the file holds a program
     ),
     "torch-export": Exporter(
         module="torch_export",
@@ -102,7 +95,6 @@ EXPORTERS = {
         needs=("torch",),
         install=_extras("train,torch"),
         distributions=("torch",),
-        executes_code=True,  # sizes in its graph are read as Python
     ),
     "aotinductor": Exporter(
         module="aotinductor",
@@ -113,7 +105,6 @@ EXPORTERS = {
         needs=("torch",),
         install=_extras("train,torch"),
         distributions=("torch",),
-        executes_code=True,  # a shared library
         compiles=True,
     ),
     "jax-export": Exporter(
@@ -125,7 +116,6 @@ EXPORTERS = {
         needs=("jax", "flax"),
         install=_extras("train,jax"),
         distributions=("jax", "jaxlib", "flax"),
-        months=6,  # docs.jax.dev, "Exporting and serializing", compatibility guarantees
     ),
     "jax2tf": Exporter(
         module="jax2tf",
@@ -136,7 +126,6 @@ EXPORTERS = {
         needs=("jax", "flax", "tensorflow"),
         install=_extras("train,jax,tensorflow"),
         distributions=("jax", "jaxlib", "flax", "tensorflow"),
-        executes_code=True,
     ),
     "onnx-keras": Exporter(
         module="onnx_keras",
@@ -178,7 +167,6 @@ def register_plugins() -> list[str]:
         Why plug-ins are refused, a line each.
     """
     from infer import plugins
-    from infer.formats.registry import FORMATS
 
     refused = [plugin.refusal for plugin in plugins.register() if plugin.problem]
     for name, exporter in plugins.EXPORTERS.items():
@@ -188,7 +176,6 @@ def register_plugins() -> list[str]:
                 "exporter of that name, which is used"
             )
             continue
-        known = FORMATS[exporter.format]
         EXPORTERS[name] = Exporter(
             module=exporter.external.module,
             format=exporter.format,
@@ -198,8 +185,6 @@ def register_plugins() -> list[str]:
             needs=exporter.needs,
             install=exporter.install,
             distributions=exporter.distributions,
-            executes_code=known.executes_code is not None,
-            months=known.shelf_life.days // _DAYS_A_MONTH if known.shelf_life else None,
             external=exporter.external,
         )
     return refused

@@ -574,8 +574,10 @@ def test_the_manifest_says_what_the_artifact_is(
     manifest, exporter = exported.manifest(name), EXPORTERS[name]
     assert manifest["manifest_version"] == 1
     assert manifest["name"] == name
-    for key in ("format", "framework", "native", "payload", "executes_code"):
+    for key in ("format", "framework", "native", "payload"):
         assert manifest[key] == getattr(exporter, key), key
+    # jax.export's may too: they call what is registered in jaxlib.
+    assert manifest["executes_code"] == (exporter.format != "onnx")
     assert manifest["signature"] == {
         "inputs": [
             {
