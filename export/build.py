@@ -30,6 +30,7 @@ from infer.system.interpreters import python_of, python_with
 from infer.system.visible_cards import WITHOUT_CUDA, seeing
 from infer.tensors.outputs import read_outputs
 from infer.tensors.signature import Signature, TensorSpec
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 from train.record import PROFILE_NOTICES
 
@@ -233,7 +234,7 @@ def _verify(artifact: Artifact, folder: Path, device: str) -> dict[str, float]:
             timeout_s=_TIMEOUT_S,
         ) as worker:
             worker.start()
-            worker.ask("load")
+            worker.ask(messages.Load())
             for batch in CHECKED_BATCHES:
                 file = folder / f"check-{batch}.npz"
                 inputs, expected = folder / "inputs.npz", folder / "scratch" / "outputs"
@@ -241,8 +242,8 @@ def _verify(artifact: Artifact, folder: Path, device: str) -> dict[str, float]:
                     np.savez(inputs, **{INPUT: arrays[INPUT]})
                     own = {OUTPUT: arrays[OUTPUT]}
                 expected.mkdir(exist_ok=True)
-                worker.ask("inputs", path=str(inputs.resolve()))
-                worker.ask("predict", batch=batch, outputs=str(expected.resolve()))
+                worker.ask(messages.Inputs(path=str(inputs.resolve())))
+                worker.ask(messages.Predict(batch=batch, outputs=str(expected.resolve())))
                 result = compare(read_outputs(expected), own, _TOLERANCE)
                 differences[str(batch)] = result["largest_difference"]
                 if not result["passed"]:

@@ -17,6 +17,7 @@ from .errors import InputError, UsageError
 from .outcome import Failure, Outcome
 from .tensors.outputs import read_outputs
 from .tensors.signature import Signature
+from .worker import messages
 from .worker.client import WorkerProcess
 
 Arrays = Mapping[str, np.ndarray] | np.ndarray
@@ -72,14 +73,13 @@ class LoadedModel:
         outputs = self._folder / "outputs"
         outputs.mkdir(exist_ok=True)
         try:
-            samples = worker.ask("inputs", path=str(path))["samples"]
-            worker.ask("predict", batch=samples, outputs=str(outputs))
+            samples = worker.ask(messages.Inputs(path=str(path), names_file=False))["samples"]
+            worker.ask(messages.Predict(batch=samples, outputs=str(outputs)))
         except Failure as failure:
             self._worker = None  # it has been ended
             if failure.outcome == Outcome.BAD_INPUT:
-                reason = failure.reason.removeprefix(f"{path}: ")
                 raise InputError(
-                    f"{self._artifact.path}: the inputs do not fit: {reason}"
+                    f"{self._artifact.path}: the inputs do not fit: {failure.reason}"
                 ) from None
             raise
         return read_outputs(outputs)
@@ -122,7 +122,7 @@ class LoadedModel:
                 )
             )
             self.versions = worker.start()["versions"]
-            self.signature = Signature.of(worker.ask("load")["signature"])
+            self.signature = Signature.of(worker.ask(messages.Load())["signature"])
             self._worker = worker
         return self._worker
 

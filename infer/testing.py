@@ -35,6 +35,7 @@ from .system.interpreters import parse_interpreters
 from .tensors.dtypes import ANY
 from .tensors.outputs import read_outputs
 from .tensors.signature import Signature
+from .worker import messages
 from .worker.client import WorkerProcess
 from .workload import DEVICE_RESIDENT, END_TO_END
 
@@ -187,7 +188,7 @@ class _Checks:
 
     def model(self, process: WorkerProcess) -> None:
         """All that is done with a loaded model; memory last, since it ends the process."""
-        loaded = process.ask("load")
+        loaded = process.ask(messages.Load())
         with self.noted("signature"):
             self._signature(Signature.of(loaded["signature"]))
         alone = [self._call(process, self._sample.row(row)) for row in range(self._sample.samples)]
@@ -197,15 +198,17 @@ class _Checks:
             with self.noted(f"batch {size}"):
                 self._same(self._call(process, self._sample.batch(size)), alone, range(size))
         with self.noted("inputs"):
-            process.ask("inputs", path=self._written(self._sample.batch(self._size)))
+            process.ask(messages.Inputs(path=self._written(self._sample.batch(self._size))))
         for boundary in (END_TO_END, DEVICE_RESIDENT):
             with self.noted(boundary):
                 self._boundary(process, boundary, alone)
         with self.noted("early return"):
-            unfinished = process.ask("check", batch=self._size)["unfinished"]
+            unfinished = process.ask(messages.Check(batch=self._size))["unfinished"]
             _expect(unfinished is None, str(unfinished))
         with self.noted("raw call"):
-            raw_s = process.ask("overhead", batch=self._size, rounds=1, burst_s=_BURST_S)["raw_s"]
+            raw_s = process.ask(messages.Overhead(batch=self._size, rounds=1, burst_s=_BURST_S))[
+                "raw_s"
+            ]
             _expect(all(seconds > 0 for seconds in raw_s), f"took {raw_s} s")
         with self.noted("out of memory"):
             self._out_of_memory(process)
@@ -233,7 +236,7 @@ class _Checks:
             return
         try:
             with self.worker("damaged", artifact) as process:
-                process.ask("load")
+                process.ask(messages.Load())
         except Failure as failure:
             if failure.outcome not in _REFUSALS:
                 raise
@@ -261,7 +264,7 @@ class _Checks:
     def _call(self, process: WorkerProcess, inputs: Arrays) -> Arrays:
         """The outputs of a call on arrays as they are; where it ran must be said and right."""
         folder = self._output_folder()
-        placement = process.ask("call", path=self._written(inputs), outputs=str(folder))[
+        placement = process.ask(messages.Call(path=self._written(inputs), outputs=str(folder)))[
             "placement"
         ]
         with self.noted("placement"):
@@ -275,12 +278,9 @@ class _Checks:
     def _boundary(self, process: WorkerProcess, boundary: str, alone: list[Arrays]) -> None:
         folder = self._output_folder()
         timed = process.ask(
-            "burst",
-            batch=self._size,
-            calls=2,
-            first=0,
-            boundary=boundary,
-            outputs=str(folder),
+            messages.Burst(
+                batch=self._size, calls=2, first=0, boundary=boundary, outputs=str(folder)
+            )
         )
         _expect(all(seconds > 0 for seconds in timed["seconds"]), "calls take no time")
         self._same(read_outputs(folder), alone, timed["rows"])
@@ -304,7 +304,9 @@ class _Checks:
         inputs = self._sample.batch(4 * _MEMORY_LEFT // max(sample_bytes, 1))
         process.memory_limit = psutil.Process(process.pid).memory_info().rss + _MEMORY_LEFT
         try:
-            process.ask("call", path=self._written(inputs), outputs=str(self._output_folder()))
+            process.ask(
+                messages.Call(path=self._written(inputs), outputs=str(self._output_folder()))
+            )
         except Failure as failure:
             if failure.outcome != Outcome.OUT_OF_MEMORY:
                 raise

@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from infer.artifacts.artifact import Artifact
 from infer.outcome import Failure, Outcome
 from infer.tensors.outputs import read_outputs
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
 Arrays = dict[str, np.ndarray]
@@ -98,9 +99,9 @@ class Bench:
         process = self._process = self._process or self._start(payload)
         try:
             spec = {"format": self._format, "payload": str(payload), "device": "cpu", "threads": 1}
-            process.ask("start", **spec)
-            process.ask("load")
-            process.ask("call", path=str(self._folder / "inputs.npz"), outputs=str(outputs))
+            process.ask(messages.Start(**spec))
+            process.ask(messages.Load())
+            process.ask(messages.Call(path=str(self._folder / "inputs.npz"), outputs=str(outputs)))
         except Failure:
             process.__exit__(None, None, None)
             self._process = None

@@ -41,11 +41,12 @@ from infer.artifacts.artifact import (
     open_artifact,
 )
 from infer.stats.ratios import ratio_of
+from infer.worker import messages
 from infer.worker.client import (
     WorkerProcess,
-    _environment,
-    _spoken,
+    worker_manifest,
 )
+from infer.worker.environment import environment_of
 from infer.workload import Workload
 
 BATCHES = (1, 128)
@@ -89,7 +90,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=_environment("cpu", os.cpu_count() or 1, {}),
+            env=environment_of("cpu", os.cpu_count() or 1, {}, None, tf32=False),
         )
         assert self._process.stdout
         self._process.stdout.readline()
@@ -135,13 +136,13 @@ class ForkedWorker(WorkerProcess):
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
         self._have_compiled = lambda: False  # type: ignore[method-assign]
-        self._spec = {
-            "format": artifact.format,
-            "payload": str(artifact.payload.resolve()),
-            "device": "cpu",
-            "threads": os.cpu_count(),
-            "manifest": _spoken(artifact.manifest) if artifact.manifest else {},
-        }
+        self._start = messages.Start(
+            format=artifact.format,
+            payload=str(artifact.payload.resolve()),
+            device="cpu",
+            threads=os.cpu_count() or 1,
+            manifest=worker_manifest(artifact.manifest) if artifact.manifest else {},
+        )
 
 
 def start(artifact: Artifact, inputs: Path, scratch: Path, server: Server | None) -> WorkerProcess:
@@ -159,10 +160,10 @@ def start(artifact: Artifact, inputs: Path, scratch: Path, server: Server | None
         )
     )
     worker.start()
-    worker.ask("load")
-    worker.ask("inputs", path=str(inputs.resolve()))
+    worker.ask(messages.Load())
+    worker.ask(messages.Inputs(path=str(inputs.resolve())))
     for batch in BATCHES:
-        worker.ask("warm_up", batch=batch, limit_s=10.0)
+        worker.ask(messages.WarmUp(batch=batch, limit_s=10.0))
     worker.stop()
     return worker
 
@@ -170,7 +171,7 @@ def start(artifact: Artifact, inputs: Path, scratch: Path, server: Server | None
 def burst(worker: WorkerProcess, batch: int, calls: int, turn: int) -> dict[str, Any]:
     """Let a worker run for a burst."""
     worker.go()
-    answer = worker.ask("burst", batch=batch, calls=calls, first=turn * calls)
+    answer = worker.ask(messages.Burst(batch=batch, calls=calls, first=turn * calls))
     worker.stop()
     return {"seconds": answer["seconds"], "cpu_s": answer["cpu_s"]}
 
@@ -224,7 +225,7 @@ def collect(options: argparse.Namespace) -> None:
         worker.go()
         calls = {}
         for batch in BATCHES:
-            seconds = worker.ask("burst", batch=batch, calls=10, first=0)["seconds"]
+            seconds = worker.ask(messages.Burst(batch=batch, calls=10, first=0))["seconds"]
             calls[batch] = max(2, round(BURST_S[batch] / float(np.median(seconds))))
     shuffle = random.Random(0)
     end = time.monotonic() + options.minutes * 60

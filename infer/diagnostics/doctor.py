@@ -19,6 +19,7 @@ from ..sandbox import reader_process, trust
 from ..system import machine as environment
 from ..system.interpreters import versions
 from ..tensors.signature import SERVING
+from ..worker import messages
 from ..worker.client import WorkerProcess
 
 _SOON = timedelta(days=30)
@@ -86,7 +87,7 @@ def runtime_state(name: str, scratch: Path, card: str | None = None) -> RuntimeS
                 worker.start()
                 if card:
                     without_cuda = worker.has_cuda()
-                seen = tuple(worker.ask("devices")["devices"])
+                seen = tuple(worker.ask(messages.Devices())["devices"])
         except (Failure, OSError) as failure:
             problem = str(failure)
     return RuntimeState(
@@ -133,7 +134,7 @@ def artifact_state(
         card = card if runtime in able else None
         with _worker(artifact, runtime, scratch, card, _signature(artifact)) as worker:
             worker.start()
-            worker.ask("load")
+            worker.ask(messages.Load())
     except ArtifactError as error:
         outcome, reason = Outcome.LOAD_ERROR, str(error)
     except Failure as failure:

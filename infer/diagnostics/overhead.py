@@ -12,6 +12,7 @@ import scipy
 from ..artifacts.artifact import Artifact
 from ..measure.placement import check_device
 from ..measure.warm_up import WARM_UP_S
+from ..worker import messages
 from ..worker.client import WorkerProcess
 
 # What is allowed: so many seconds a call or so large a share of it, whichever is more.
@@ -83,12 +84,12 @@ def measure(
         ) as worker,
     ):
         worker.start()
-        worker.ask("load")
-        worker.ask("inputs", path=str(inputs.resolve()))
-        check_device(worker.ask("first_call", batch=batch)["placement"], device)
+        worker.ask(messages.Load())
+        worker.ask(messages.Inputs(path=str(inputs.resolve())))
+        check_device(worker.ask(messages.FirstCall(batch=batch))["placement"], device)
         least_s = WARM_UP_S if device == "cuda" else 0.0
-        worker.ask("warm_up", batch=batch, limit_s=10.0, least_s=least_s)
-        found = worker.ask("overhead", batch=batch, rounds=rounds, burst_s=_BURST_S)
+        worker.ask(messages.WarmUp(batch=batch, limit_s=10.0, least_s=least_s))
+        found = worker.ask(messages.Overhead(batch=batch, rounds=rounds, burst_s=_BURST_S))
     bare = np.asarray(found["raw_s"])
     added = np.asarray(found["harness_s"]) - bare
     low, high = median_interval(added)

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of
 from ..tensors.rules import EVERY
 from ..tensors.signature import Signature, TensorSpec
-from .fitting import dim_name, sized
+from .dimensions import dim_name, with_sizes
 from .options import InputOptions
 
 SAMPLES = 128
@@ -44,7 +44,7 @@ def generate(
     random: Random,
     signature: Signature,
     stated: Mapping[str, Any] | None,
-    wishes: InputOptions,
+    options: InputOptions,
     label: str,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Draw inputs for a signature, and say how.
@@ -57,7 +57,7 @@ def generate(
         random: what to draw.
         signature: of an artifact.
         stated: the manifest's signature, where there is one.
-        wishes: sizes and ranges that the user has set; states of a loop are left out.
+        options: sizes and ranges that the user has set; states of a loop are left out.
         label: of the artifact.
 
     Returns:
@@ -67,8 +67,8 @@ def generate(
         UnderspecifiedSignatureError: a shape is not known.
         InputError: a range is none for the type.
     """
-    signature = sized(signature, wishes.dims)
-    unknown = wishes.ranges.keys() - {spec.name for spec in signature.inputs}
+    signature = with_sizes(signature, options.dims)
+    unknown = options.ranges.keys() - {spec.name for spec in signature.inputs}
     if unknown:
         raise UnderspecifiedSignatureError(
             f"--range {min(unknown)}: {label} has no such input (there are: "
@@ -77,12 +77,12 @@ def generate(
     ranges = {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
     arrays: dict[str, np.ndarray] = {}
     notes = []
-    states = {loop.taker for loop in wishes.loops if loop.artifact in (EVERY, label)}
+    states = {loop.taker for loop in options.loops if loop.artifact in (EVERY, label)}
     for spec in signature.inputs:
         if spec.name in states:
             continue
         shape = _shape(spec, random.samples, label, single=_is_broadcast(spec, signature.inputs))
-        limits = wishes.ranges.get(spec.name) or ranges.get(spec.name) or spec.range
+        limits = options.ranges.get(spec.name) or ranges.get(spec.name) or spec.range
         sequence = np.random.default_rng([random.seed, zlib.crc32(spec.name.encode())])
         arrays[spec.name], how = _draw(sequence, spec, shape, limits)
         notes.append(f"{spec.name} {how}")

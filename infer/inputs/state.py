@@ -10,7 +10,7 @@ from .options import InputOptions
 
 
 def find_state_bindings(
-    wishes: InputOptions,
+    options: InputOptions,
     rules: Mapping[str, Rule],
     output_rules: Mapping[str, Rule],
     inputs: Sequence[str],
@@ -31,7 +31,7 @@ def find_state_bindings(
         return name if name in names else next(iter(aliases), None)
 
     found: dict[str, str] = {}
-    for loop in sorted(wishes.loops, key=lambda loop: loop.artifact != EVERY):
+    for loop in sorted(options.loops, key=lambda loop: loop.artifact != EVERY):
         if loop.artifact not in (EVERY, label):
             continue
         taker = own(loop.taker, inputs, rules)

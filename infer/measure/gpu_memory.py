@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..system.nvml import Card
+from ..worker import messages
 from ..worker.client import WorkerProcess
 
 
@@ -38,7 +39,7 @@ class GpuMemory:
             on the whole card grew. gpu_runtime_peak_bytes: what the runtime itself counts, which
             leaves out the context of CUDA and what its libraries keep.
         """
-        peak = worker.ask("gpu_peak")["bytes"] if self._card else None
+        peak = worker.ask(messages.GpuPeak())["bytes"] if self._card else None
         return {
             "gpu_bytes": self._process,
             "gpu_device_bytes": self._device,

@@ -16,6 +16,7 @@ from ..parity.comparing import scores_of
 from ..system.nvml import Card
 from ..tensors.outputs import without_rows
 from ..tensors.signature import Signature
+from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..workload import Workload
 from .gpu_memory import GpuMemory
@@ -68,11 +69,11 @@ class Preflight:
         memory = GpuMemory(self._card)
         with context.worker(label, "preflight") as worker:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
-            record["load"] = worker.ask("load")
+            record["load"] = worker.ask(messages.Load())
             memory.look(worker)
             if context.plan.random and not context.of_kind("random"):
                 self._draw_inputs(label, Signature.of(record["load"]["signature"]))
-            record["inputs"] = worker.ask("inputs", **context.inputs_of(label))
+            record["inputs"] = worker.ask(context.inputs_of(label))
             record |= self._first_calls(label, worker, memory, record["inputs"]["only_batch"])
         artifact = context.artifacts[label]
         if artifact.format == "onnx":
@@ -94,15 +95,15 @@ class Preflight:
         """
         context, device = self._context, self._context.plan.device
         batch = only_batch or context.protocol.batch
-        record = {"first_call": worker.ask("first_call", batch=batch)}
+        record: dict[str, Any] = {"first_call": worker.ask(messages.FirstCall(batch=batch))}
         check_device(record["first_call"]["placement"], device)
         memory.look(worker)
         folder = str(context.folder(label).resolve())
-        record["predict"] = worker.ask("predict", batch=batch, outputs=folder)
+        record["predict"] = worker.ask(messages.Predict(batch=batch, outputs=folder))
         check_device(record["predict"]["placement"], device)
         memory.look(worker)
-        record["repeat"] = worker.ask("repeat", batch=batch)
-        record["check"] = worker.ask("check", batch=batch)
+        record["repeat"] = worker.ask(messages.Repeat(batch=batch))
+        record["check"] = worker.ask(messages.Check(batch=batch))
         if record["check"]["unfinished"]:
             raise Failure(
                 Outcome.PARITY_FAIL,
@@ -113,8 +114,8 @@ class Preflight:
         record |= memory.record(worker)
         if device == "cuda":
             batches = [batch] if only_batch else [batch, 1]
-            record["device_time"] = worker.ask("device_time", batches=batches)
-        record["footprint"] = worker.ask("footprint")
+            record["device_time"] = worker.ask(messages.DeviceTime(batches=batches))
+        record["footprint"] = worker.ask(messages.Footprint())
         if "sweep" in context.protocol.scenarios and not only_batch:
             record |= self._sweep(worker, memory)
         return record
@@ -124,7 +125,7 @@ class Preflight:
         limit_s = self._context.protocol.warm_up_limit_s
         patience_s = self._context.plan.timeout_s / 2
         try:
-            sweep = worker.ask("sweep", limit_s=limit_s, patience_s=patience_s)
+            sweep = worker.ask(messages.Sweep(limit_s=limit_s, patience_s=patience_s))
             memory.look(worker)
             held = memory.record(worker).values()
         except Failure as failure:

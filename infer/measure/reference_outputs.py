@@ -14,6 +14,7 @@ from ..parity.comparing import largest_difference
 from ..records.store import Record
 from ..tensors.differences import finite
 from ..tensors.outputs import Outputs, read_outputs, without_rows
+from ..worker import messages
 from .run_context import RunContext
 from .tolerances import unrepeatable_outputs
 
@@ -101,9 +102,9 @@ def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
     folder = _emptied(context, label, _ANCHOR)
     with context.worker(label, _ANCHOR, device="cpu") as worker:
         worker.start()
-        worker.ask("load")
-        worker.ask("inputs", **context.inputs_of(label))
-        answer = worker.ask("predict", batch=batch, outputs=str(folder.resolve()))
+        worker.ask(messages.Load())
+        worker.ask(context.inputs_of(label))
+        answer = worker.ask(messages.Predict(batch=batch, outputs=str(folder.resolve())))
     if answer["placement"]["device"] != "cpu":
         raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
     outputs, on_card = context.outputs(label, _ANCHOR), context.outputs(label)
@@ -157,9 +158,9 @@ def _run_otherwise(
     folder = _emptied(context, label, "noise")
     with context.worker(label, "noise", threads=1, device=device) as worker:
         worker.start()
-        worker.ask("load")
-        worker.ask("inputs", **context.inputs_of(label))
-        worker.ask("predict", batch=split, outputs=str(folder.resolve()), samples=count)
+        worker.ask(messages.Load())
+        worker.ask(context.inputs_of(label))
+        worker.ask(messages.Predict(batch=split, outputs=str(folder.resolve()), samples=count))
     again = read_outputs(folder)
     uneven = without_rows(folder) | without_rows(context.folder(label))
     differences: dict[str, float | None] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ..records.paths import file_name
 from ..records.protocol import Protocol
 from ..records.store import Record, Store
 from ..tensors.outputs import Outputs, read_outputs
+from ..worker import messages
 from ..worker.client import WorkerProcess
 from .plan import Plan
 
@@ -127,13 +127,13 @@ class RunContext:
         """Where the outputs of an artifact are."""
         return self.store.folder / "outputs" / file_name(label)
 
-    def inputs_of(self, label: str) -> dict[str, Any]:
-        """What a worker is to be asked, to read its inputs."""
-        return {
-            "path": str(self.inputs[label].resolve()),
-            "wishes": asdict(self.plan.wishes),
-            "label": label,
-        }
+    def inputs_of(self, label: str) -> messages.Inputs:
+        """The request for a worker to read its inputs."""
+        return messages.Inputs(
+            path=str(self.inputs[label].resolve()),
+            options=asdict(self.plan.wishes),
+            label=label,
+        )
 
     def outputs(self, label: str, run: str = "") -> Outputs:
         """What preflight left of an artifact, less what the user wants ignored.

@@ -14,6 +14,7 @@ from ..results.queries import resolution
 from ..results.summarizing import summarize
 from ..system.card_sample import burst_summary
 from ..system.nvml import Card
+from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..workload import Workload
 from . import stopping
@@ -121,10 +122,10 @@ class TimingStage:
         context = self._context
         worker = generation.enter(context.worker(label, str(generation.index)))
         record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
-        record["load"] = worker.ask("load")
-        record["inputs"] = worker.ask("inputs", **context.inputs_of(label))
+        record["load"] = worker.ask(messages.Load())
+        record["inputs"] = worker.ask(context.inputs_of(label))
         workloads = self._workloads(label)
-        record["first_call"] = worker.ask("first_call", batch=workloads[0].batch)
+        record["first_call"] = worker.ask(messages.FirstCall(batch=workloads[0].batch))
         warm_ups = {w: self._warm_up.until_steady(worker, w) for w in workloads}
         worker.stop()
         record["warm_up"] = list(warm_ups.values())
@@ -160,7 +161,8 @@ class TimingStage:
     def _timed(self, worker: WorkerProcess, request: Mapping[str, Any]) -> dict[str, Any]:
         """A burst, with what the card was at; the worker waits while the card is read."""
         before = self._card.sample() if self._card else None
-        answer = worker.ask("burst", **request)
+        response = worker.ask(messages.Burst(**request))
+        answer: dict[str, Any] = {**response}
         if self._card and before:
             answer["gpu"] = burst_summary(before, self._card.sample())
         return answer

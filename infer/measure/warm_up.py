@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..system.nvml import Card
+from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..workload import Workload
 
@@ -83,13 +84,14 @@ def warmed_up(
         after each round, and `clock_steady`, None where it is not told.
     """
     clocks = [clock()] if clock else []
-    found = worker.ask("warm_up", **call, limit_s=limit_s, least_s=least_s)
+    response = worker.ask(messages.WarmUp(**call, limit_s=limit_s, least_s=least_s))
+    found: dict[str, Any] = {**response}
     if clock is None:
         return found
     clocks.append(clock())
     begin = time.monotonic()
     while _same(clocks) is False and (left := limit_s - (time.monotonic() - begin)) > 0:
-        again = worker.ask("warm_up", **call, limit_s=left, least_s=min(least_s, left))
+        again = worker.ask(messages.WarmUp(**call, limit_s=left, least_s=min(least_s, left)))
         clocks.append(clock())
         found = again | {name: found[name] + again[name] for name in ("calls", "total_s")}
     return found | {"clock_mhz": clocks, "clock_steady": _same(clocks)}

@@ -21,7 +21,6 @@ from typing import Any
 import torch
 
 from ..formats.aotinductor.reader import Package, look, unfit
-from ..sandbox.isolation import HOME
 from ..tensors.signature import Signature
 from . import torch_model
 from .base import Arrays, Options, chosen
@@ -51,7 +50,7 @@ class AOTInductor(TorchModel):
             package = look(archive)
             _check_fit(package, options.device)
             super().__init__(options, chosen(SETTINGS, options))
-            folder = _unpack(archive, package)
+            folder = _unpack(archive, package, options.scratch)
         runner = _called(_runner, package, folder, options.device)
         if options.device == "cpu":
             shutil.rmtree(folder)  # the library stays mapped; kernels of a GPU are read later
@@ -91,15 +90,14 @@ def _check_fit(package: Package, device: str) -> None:
             )
 
 
-def _unpack(archive: zipfile.ZipFile, package: Package) -> Path:
+def _unpack(archive: zipfile.ZipFile, package: Package, scratch: Path) -> Path:
     """A folder with the files of the package, without its C++.
 
     It lies where the worker may write, and goes with what else a worker leaves there.
     """
     wanted = {name: info for name, info in package.files.items() if not name.endswith(".cpp")}
-    home = Path.cwd() / HOME
-    home.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="aotinductor-", dir=home))
+    scratch.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="aotinductor-", dir=scratch))
     for name, info in wanted.items():  # names without folders, as the reader sees to
         with archive.open(info) as packed, (folder / name).open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)

@@ -1,18 +1,18 @@
 """The contract between the worker and a runtime.
 
-A runtime is one module with three functions: `load`, `devices`, and `has_cuda`, which says in words
-why the runtime cannot run on a GPU here (no build for CUDA, no device that it sees) and what to
-install, or None if it can. Adding one is a file beside this
-and a line in the registry of `infer.runtimes`.
+A runtime is one module (`RuntimeModule`), whose `load` returns a `Model`. Adding one is a file
+beside this and an entry in the registry.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class Options:
         settings: values of single settings, by name.
         signature: name of the function to call, where a file has several; None for its default.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
+        scratch: folder for the runtime's own files; it need not exist yet.
     """
 
     device: str = "cpu"
@@ -42,6 +43,7 @@ class Options:
     settings: Mapping[str, str] = field(default_factory=dict)
     signature: str | None = None
     tf32: bool = False
+    scratch: Path = field(default_factory=Path.cwd)
 
 
 @dataclass(frozen=True)
@@ -128,42 +130,46 @@ def choose(names: Sequence[str], wanted: str | None) -> str:
     return wanted or (SERVING if SERVING in names else names[0])
 
 
-class Model(Protocol):
-    """A loaded artifact.
+class Model(ABC):
+    """A loaded artifact, as a runtime's `load` returns it.
 
-    It may have more:
-
-    - `notes`, what a reader of its times should know;
-    - `optional`, names of inputs that a call may leave out;
-    - `settle()`, which finds out what takes calls to find out, after loading and untimed;
-    - `event_seconds(staged) -> float`, on a GPU: the device's own time of one `run_staged`,
-      between two events in its queue, in seconds; it returns when the call is finished;
-    - `enqueue(staged)`, on a GPU: `run_staged` without the wait for the device, where that waits;
-      `sync` waits for its result;
-    - `gpu_peak_bytes() -> int | None`, on a GPU: the most that the runtime has held on the card at
-      a time so far, as it counts itself; None where it does not.
+    Attributes:
+        signature: names, shapes and types of inputs and outputs.
+        notes: what a reader of its times should know.
+        optional: names of inputs that a call may leave out.
+        can_enqueue: whether `enqueue` does not wait for the device.
     """
 
     signature: Signature
+    notes: Sequence[str] = ()
+    optional: Collection[str] = ()
+    can_enqueue: bool = False
 
+    @abstractmethod
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out, finished when it returns."""
 
+    @abstractmethod
     def stage(self, inputs: Arrays) -> Any:
         """Put the inputs where the model runs, and return a handle to them."""
 
+    @abstractmethod
     def run_staged(self, staged: Any) -> Any:
         """Run on staged inputs; the result may stay on the device and be unfinished."""
 
+    @abstractmethod
     def sync(self, result: Any) -> None:
         """Return when the result of `run_staged` is finished."""
 
+    @abstractmethod
     def fetch(self, result: Any) -> Arrays:
         """Bring the result of `run_staged` to the host."""
 
+    @abstractmethod
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """The shortest code for what `run` does, to measure what the harness adds to it."""
 
+    @abstractmethod
     def placement(self) -> dict[str, Any]:
         """Where it really ran, asked after a call.
 
@@ -174,9 +180,46 @@ class Model(Protocol):
         may take another call of a model that keeps no state.
         """
 
+    def settle(self) -> None:  # noqa: B027 - most have nothing to find out
+        """Find out what takes calls to find out; called after loading, untimed."""
 
-class Loader(Protocol):
-    """The function `load` of a runtime's module."""
+    def enqueue(self, staged: Any) -> Any:
+        """`run_staged` without the wait for the device, where `can_enqueue`; `sync` waits."""
+        return self.run_staged(staged)
 
-    def __call__(self, path: Path, options: Options) -> Model:
+    def event_seconds(self, staged: Any) -> float | None:
+        """The device's own time of one `run_staged`, in seconds; None where it has no events.
+
+        It is the time between two events in the device's queue, and returns when the call is
+        finished.
+        """
+        return None
+
+    def gpu_peak_bytes(self) -> int | None:
+        """The most that the runtime has held on the card so far; None where it does not count."""
+        return None
+
+
+class RuntimeModule(Protocol):
+    """What a runtime's module has."""
+
+    def load(self, path: Path, options: Options) -> Model:
         """Load the payload at a path, or raise what the runtime raises."""
+
+    def devices(self) -> list[str]:
+        """What the runtime can run on here, in its own words."""
+
+    def has_cuda(self) -> str | None:
+        """Why the runtime cannot run on a GPU here, and what to install; None if it can."""
+
+
+def runtime_module(module: ModuleType) -> RuntimeModule:
+    """An imported module as that of a runtime.
+
+    Raises:
+        NotImplementedError: it lacks a part of the contract.
+    """
+    for name in ("load", "devices", "has_cuda"):
+        if not hasattr(module, name):
+            raise NotImplementedError(f"the module {module.__name__} of a runtime has no '{name}'")
+    return cast(RuntimeModule, module)

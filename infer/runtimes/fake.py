@@ -45,13 +45,14 @@ from typing import Any
 import numpy as np
 
 from ..tensors.signature import Signature
-from .base import Arrays, Options
+from .base import Arrays, Model, Options, Setting
 
+SETTINGS: tuple[Setting, ...] = ()
 # A sleeper wakes up late by up to a tenth of a millisecond; the last of a call is not slept.
 _AWAKE_S = 5e-4
 
 
-class Fake:
+class Fake(Model):
     """Behaves as its payload says."""
 
     def __init__(self, path: Path, options: Options) -> None:
@@ -67,8 +68,6 @@ class Fake:
         time.sleep(self._settings.get("load_s", 0))
         self._fault("load")
         self.signature = Signature.of(self._settings["signature"])
-        if self._settings.get("events"):
-            self.event_seconds = self._event_seconds
 
     def run(self, inputs: Arrays) -> Arrays:
         """Take the time, have the fault, give the outputs."""
@@ -144,7 +143,11 @@ class Fake:
         _wait_until(time.perf_counter() + self._settings.get("copy_s", 0))
         return outputs
 
-    def _event_seconds(self, staged: Arrays) -> float:
+    def event_seconds(self, staged: Arrays) -> float | None:
+        """What the thread takes, where the payload says that it tells."""
+        if not self._settings.get("events"):
+            return None
+
         def timed() -> float:
             begin = time.perf_counter()
             self._run(staged)

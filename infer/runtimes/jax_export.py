@@ -16,7 +16,7 @@ from jax import export
 
 from ..formats.jax_export.reader import leaf_names
 from ..tensors.signature import Signature, TensorSpec
-from .base import TF32_OVERRIDE, Arrays, Options, Setting, chosen, tf32_used
+from .base import TF32_OVERRIDE, Arrays, Model, Options, Setting, chosen, tf32_used
 from .jax_precision import Products, products_of
 
 SETTINGS = (
@@ -44,7 +44,7 @@ _FLAGS = {
 _WIDE = ("int64", "uint64", "float64", "complex128")
 
 
-class JaxExport:
+class JaxExport(Model):
     """A deserialized function, compiled for the devices that it was made for."""
 
     def __init__(self, path: Path, options: Options) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from ..tensors.signature import Signature, TensorSpec
-from .base import Arrays, Options, Setting, choose, chosen
+from .base import Arrays, Model, Options, Setting, choose, chosen
 
 SETTINGS = (
     # XNNPACK computes what it can; without it LiteRT's own kernels do.
@@ -30,7 +30,7 @@ _QUANTISED = ("int8", "uint8", "int16")
 _TOLERANCE = 1e-3
 
 
-class LiteRT:
+class LiteRT(Model):
     """An interpreter of one signature, whose tensors have the size of the last call."""
 
     def __init__(self, path: Path, options: Options) -> None:
@@ -59,10 +59,9 @@ class LiteRT:
             if tensor.scale
         ]
         self._staged: Any = None
+        self.signature = self._signature()
 
-    @property
-    def signature(self) -> Signature:
-        """Inputs and outputs."""
+    def _signature(self) -> Signature:
         return Signature(
             tuple(tensor.spec(name) for name, tensor in self._inputs.items()),
             tuple(tensor.spec(name) for name, tensor in self._outputs.items()),
@@ -78,6 +77,7 @@ class LiteRT:
         if self._resizes():
             (batch,) = fixed
             self.notes.append(f"made for a batch of {batch}, resized to others")
+            self.signature = self._signature()
         self._interpreter.reset_all_variables()
 
     def _signature_tensors(self, name: str | None) -> tuple[dict[str, Any], dict[str, Any]]:

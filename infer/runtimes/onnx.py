@@ -14,7 +14,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from ..tensors.signature import Signature, TensorSpec
-from .base import TF32, Arrays, Options, Setting, chosen, tf32_used
+from .base import TF32, Arrays, Model, Options, Setting, chosen, tf32_used
 from .onnx_graphs import Captured
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -49,7 +49,7 @@ SETTINGS = (
 )
 
 
-class Onnx:
+class Onnx(Model):
     """One inference session."""
 
     def __init__(self, path: Path, options: Options) -> None:
@@ -108,9 +108,7 @@ class Onnx:
             f"{name}: its sequence is given as one array, a part of the first dimension each"
             for name in sorted(self._sequences)
         ]
-
-        if self._device == "cuda" and self._stays and not self._captured:
-            self.enqueue = self._enqueue
+        self.can_enqueue = self._device == "cuda" and self._stays and not self._captured
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
@@ -163,7 +161,7 @@ class Onnx:
         self._session.run_with_iobinding(staged)
         return staged
 
-    def _enqueue(self, staged: Any) -> Any:
+    def enqueue(self, staged: Any) -> Any:
         """As `run_staged`, without the wait: the binding waits for all of the device's work."""
         self._session.run_with_iobinding(staged, _NOT_WAITING)
         return staged

@@ -19,6 +19,7 @@ from ..tensors.signature import (
 )
 from .base import (
     Arrays,
+    Model,
     Options,
     Setting,
     chosen,
@@ -35,7 +36,7 @@ SETTINGS = (
 )
 
 
-class OpenVino:
+class OpenVino(Model):
     """A compiled model and its one request."""
 
     def __init__(self, path: Path, options: Options) -> None:

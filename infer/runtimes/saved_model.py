@@ -49,7 +49,7 @@ SETTINGS = (
 _KEPT = ("Assign", "ResourceApply", "ResourceScatter", "Lookup", "HashTable", "MutableHash")
 
 
-class SavedModel:
+class SavedModel(Model):
     """One signature of a SavedModel."""
 
     def __init__(self, model: Any, options: Options, settings: dict[str, str], device: str) -> None:

@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from ..tensors.signature import Signature, TensorSpec
 from . import tf_placement
-from .base import Arrays, Options, choose, tf32_used
+from .base import Arrays, Model, Options, choose, tf32_used
 
 # Operators that a call changes something with.
 CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "Apply", "Scatter", "Queue", "Stack")
 _INITIALIZER = "__saved_model_init_op"
 
 
-class SessionModel:
+class SessionModel(Model):
     """One signature, called by its tensors' names.
 
     There is no place on the device for its inputs and outputs to stay: what is measured on the

@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from ..tensors.signature import Signature
-from .base import TF32, Arrays, Options, Setting, tf32_used
+from .base import TF32, Arrays, Model, Options, Setting, tf32_used
 from .torch_graphs import Graphed
 from .torch_values import Value, devices_of, leaves, on_host
 
@@ -31,11 +30,10 @@ _LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 Staged = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-class TorchModel:
+class TorchModel(Model):
     """A module with its arguments; a format loads the one and makes the others."""
 
     _call: Callable[..., Any]
-    signature: Signature
 
     def __init__(self, options: Options, settings: dict[str, str]) -> None:
         self._settings = settings
@@ -46,7 +44,6 @@ class TorchModel:
             if problem := has_cuda():
                 raise NotImplementedError(problem)
             _set_up_cuda(settings)
-            self.event_seconds = self._event_seconds
         self._device = torch.device(options.device)
         self.notes: list[str] = []
         self._outputs: list[str] | None = None  # as the results call themselves
@@ -93,8 +90,10 @@ class TorchModel:
         names = self._outputs or [name for name, _ in named]
         return {name: on_host(value) for name, value in zip(names, self._last, strict=True)}
 
-    def _event_seconds(self, staged: Staged) -> float:
-        """The device's own time of a call."""
+    def event_seconds(self, staged: Staged) -> float | None:
+        """The device's own time of a call; None on the CPU."""
+        if self._device.type != "cuda":
+            return None
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         begin.record()
         self.run_staged(staged)

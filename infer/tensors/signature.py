@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ class TensorSpec:
     range: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, value: dict[str, Any]) -> TensorSpec:
+    def of(cls, value: Mapping[str, Any]) -> TensorSpec:
         """Read back what `asdict` and JSON made of a spec."""
         limits = value.get("range")
         return cls(
@@ -47,7 +48,7 @@ class Signature:
     outputs: tuple[TensorSpec, ...]
 
     @classmethod
-    def of(cls, value: dict[str, Any]) -> Signature:
+    def of(cls, value: Mapping[str, Any]) -> Signature:
         """Read back what `asdict` and JSON made of a signature."""
         return cls(
             tuple(map(TensorSpec.of, value["inputs"])), tuple(map(TensorSpec.of, value["outputs"]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import selectors
 import shutil
@@ -23,27 +22,17 @@ import psutil
 from ..artifacts.artifact import Artifact
 from ..artifacts.manifest import Manifest
 from ..outcome import Failure, Outcome
-from ..runtimes.base import ALLOCATOR, TF32_OVERRIDE
 from ..runtimes.memory_errors import last_words, says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_layers, cuda_start
 from ..sandbox.isolation import HOME
 from ..sandbox.launcher import command_of
 from ..system.interpreters import python_of
-from ..system.variables import heeded, keeps_float32
-from ..system.visible_cards import WITHOUT_CUDA, seeing
+from ..system.variables import heeded
+from .environment import environment_of
+from .message_codec import MessageError, StorageError, decode_response, encode_request
+from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# What has glibc keep memory: no mapping of its own for a large array, nothing given back at the
-# top, one arena for all threads, large pages (mallopt(3), and "Memory Allocation Tunables" in its
-# manual). Else each call of some runtimes maps tens of MB anew, a page fault for every 4 KiB.
-_KEEP_MEMORY = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
-    "MALLOC_TOP_PAD_": str(64 << 20),
-    "MALLOC_ARENA_MAX": "1",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # How often memory is looked at while a limit is set; each look costs the controller 30 µs.
 _LOOK_S = 0.1
@@ -91,23 +80,27 @@ class WorkerProcess:
         # Said by an argument, since the worker must know it before it reads any setting.
         self._command = command_of(self._python)
         self._command += ["--cuda"] if device == "cuda" else []
-        self._environment = _environment(device, threads, setup, card, tf32=tf32)
+        self._environment = environment_of(device, threads, setup, card, tf32=tf32)
         self._cuda: dict[str, Any] | None = None
         if device == "cuda":  # before the worker gives up its rights to devices that are not there
             with log.open("ab") as errors:
                 self._cuda = cuda_start.started(self._python, self._environment, timeout_s, errors)
         self._spawn()
         self._runtime = RUNTIMES[setup.get("runtime") or runtimes_for(artifact.format)[0]]
-        self._spec = {
-            **({"external": self._runtime.to_dict()} if self._runtime.external else {}),
-            "format": artifact.format,
-            "payload": str(artifact.payload.resolve()),
-            "device": device,
-            "threads": threads,
-            "tf32": tf32,
-            "manifest": _worker_manifest(artifact.manifest) if artifact.manifest else {},
-            **setup,
-        }
+        self._start = Start(
+            format=artifact.format,
+            payload=str(artifact.payload.resolve()),
+            device=device,
+            threads=threads,
+            tf32=tf32,
+            manifest=worker_manifest(artifact.manifest) if artifact.manifest else {},
+            runtime=setup.get("runtime"),
+            untuned=setup.get("bare", False),
+            settings=dict(setup.get("settings", {})),
+            signature=setup.get("signature"),
+            external=self._runtime.to_dict() if self._runtime.external else None,
+            interpreter=setup.get("interpreter"),
+        )
 
     def _spawn(self) -> None:
         self.started = time.perf_counter()
@@ -147,19 +140,19 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Of the worker."""
+        """The worker's process ID."""
         return self._process.pid
 
     def start(self) -> dict[str, Any]:
         """Have the runtime imported; the answer has the seconds since the process was started."""
-        answer = self.ask("start", **self._spec)
+        response = self.ask(self._start)
         ready_s = time.perf_counter() - self.started
         if self._have_compiled():
-            answer = self.ask("start", **self._spec)
+            response = self.ask(self._start)
             ready_s = time.perf_counter() - self.started
         cuda = {"cuda": self._cuda} if self._cuda else {}
-        own = {"spawn_to_ready_s": ready_s, "variables": heeded(self._environment)}
-        return answer | cuda | own
+        seen_here = {"spawn_to_ready_s": ready_s, "variables": heeded(self._environment)}
+        return {**response, **cuda, **seen_here}
 
     def _have_compiled(self) -> bool:
         """See to it once that Python keeps the modules compiled; whether that took a new start."""
@@ -168,7 +161,7 @@ class WorkerProcess:
         if known in _compiled:
             return False
         _compiled.add(known)
-        files = self.ask("uncompiled")["modules"]
+        files = self.ask(Uncompiled())["modules"]
         if not files:
             return False
         self._end()
@@ -195,8 +188,8 @@ class WorkerProcess:
         """Let a stopped worker run."""
         os.killpg(self._process.pid, signal.SIGCONT)
 
-    def ask(self, action: str, **arguments: Any) -> dict[str, Any]:
-        """Send a command and wait, blocked, for its answer.
+    def ask(self, request: Request[Response]) -> Response:
+        """Send a request and wait, blocked, for its response.
 
         Raises:
             Failure: the worker failed, crashed, did not answer in time or holds too much
@@ -205,13 +198,13 @@ class WorkerProcess:
                 print and keep files, and are not to blame.
         """
         try:
-            return self._ask(action, arguments)
+            return self._ask(request)
         except Failure as failed:
             self._end()
             for folder in self._folders:
                 if shutil.disk_usage(folder).free == 0:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
-            if action in ("start", "load") and (why := self._why_no_cuda()):
+            if isinstance(request, Start | Load) and (why := self._why_no_cuda()):
                 reason = f"{why}; the runtime said: {failed.reason}"
                 outcome = failed.outcome
                 # JAX says no more than that it finds no device.
@@ -226,7 +219,7 @@ class WorkerProcess:
         Raises:
             Failure: as `ask`.
         """
-        problem: str | None = self.ask("has_cuda")["problem"]
+        problem: str | None = self.ask(HasCuda())["problem"]
         return (problem and self._why_no_cuda()) or problem
 
     def _why_no_cuda(self) -> str | None:
@@ -238,26 +231,23 @@ class WorkerProcess:
             why = cuda_layers.failure(self._python, self._environment, self.timeout_s)
         return why
 
-    def _ask(self, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: Request[Response]) -> Response:
         assert self._process.stdin
-        line = json.dumps({"do": action, **arguments}) + "\n"
+        action = request.action
         try:
-            self._process.stdin.write(line.encode())
+            self._process.stdin.write(encode_request(request))
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._crashed(action) from None
-        said = self._read_line(action)
+        line = self._read_line(action)
         self._check_memory(action)  # answers may come too fast to be looked at in between
         try:
-            answer: dict[str, Any] = dict(json.loads(said))
-            if "storage" in answer:
-                raise OSError(str(answer["storage"]))
-            if "outcome" in answer:
-                raise Failure(Outcome(answer["outcome"]), str(answer["reason"]))
-        except (ValueError, TypeError, KeyError, RecursionError):
+            return decode_response(request, line)
+        except StorageError as error:
+            raise OSError(str(error)) from None
+        except MessageError as error:
             # The artifact's own program may have written to the pipe.
-            raise Failure(Outcome.CRASH, f"its answer to '{action}' is none") from None
-        return answer
+            raise Failure(Outcome.CRASH, f"its answer to '{action}' is none ({error})") from None
 
     def _read_line(self, action: str) -> bytes:
         deadline = time.monotonic() + self.timeout_s
@@ -333,24 +323,6 @@ def _python_of(format_name: str, device: str, setup: Mapping[str, Any]) -> str:
     return python_of(runtime, device) or sys.executable  # which says what is missing
 
 
-def _worker_manifest(manifest: Manifest) -> dict[str, Any]:
+def worker_manifest(manifest: Manifest) -> dict[str, Any]:
     """The manifest without its list of files, which may be long and is none of the worker's."""
     return {name: value for name, value in asdict(manifest).items() if name != "files"}
-
-
-def _environment(
-    device: str, threads: int, setup: Mapping[str, Any], card: str | None, *, tf32: bool
-) -> dict[str, str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    if device == "cpu":
-        environment |= WITHOUT_CUDA
-    else:
-        environment |= seeing(card)
-    if device == "cuda" and keeps_float32(tf32, setup):
-        environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
-    allocator = ALLOCATOR.untuned if setup.get("bare") else ALLOCATOR.tuned
-    if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
-        environment = _KEEP_MEMORY | environment  # what the user has set stands
-    return environment

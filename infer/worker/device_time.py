@@ -101,7 +101,6 @@ def device_time(model: Model, inputs: Arrays) -> dict[str, Any]:
     single = [_call(model, run, staged) for _ in range(calls)]
     call_s = statistics.median(enqueue + rest for enqueue, rest in single)
     enqueue_s = statistics.median(enqueue for enqueue, _ in single)
-    events = getattr(model, "event_seconds", None)
     copies_in = [_seconds(lambda: model.stage(inputs)) for _ in range(_COPIES)]
     copies_out, outputs = [], {}
     for _ in range(_COPIES):
@@ -115,7 +114,7 @@ def device_time(model: Model, inputs: Arrays) -> dict[str, Any]:
         "enqueue_s": enqueue_s,
         "queued_s": statistics.median(_queued(model, run, staged, calls) for _ in range(_QUEUES)),
         "queued_calls": calls,
-        "event_s": statistics.median(events(staged) for _ in range(calls)) if events else None,
+        "event_s": _event_s(model, staged, calls),
         "copy_in_s": statistics.median(copies_in),
         "copy_in_bytes": _bytes(inputs),
         "copy_out_s": statistics.median(copies_out),
@@ -156,12 +155,23 @@ def _not_waiting(model: Model, staged: Any, call_s: float) -> Callable[[Any], An
         staged: inputs.
         call_s: seconds of a call that waits.
     """
-    enqueue: Callable[[Any], Any] | None = getattr(model, "enqueue", None)
-    if enqueue is None:
+    if not model.can_enqueue:
         return model.run_staged
-    taken_s = statistics.median(sum(_call(model, enqueue, staged)) for _ in range(_LEAST_CALLS))
+    waited = [sum(_call(model, model.enqueue, staged)) for _ in range(_LEAST_CALLS)]
+    taken_s = statistics.median(waited)
     model.fetch(model.run_staged(staged))  # which waits for all that is left
-    return enqueue if taken_s >= _WAITED_SHARE * call_s else model.run_staged
+    return model.enqueue if taken_s >= _WAITED_SHARE * call_s else model.run_staged
+
+
+def _event_s(model: Model, staged: Any, calls: int) -> float | None:
+    """The median of so many calls by the device's own events; None where it has none."""
+    seconds: list[float] = []
+    for _ in range(calls):
+        event_s = model.event_seconds(staged)
+        if event_s is None:
+            return None
+        seconds.append(event_s)
+    return statistics.median(seconds)
 
 
 def _call(model: Model, run: Callable[[Any], Any], staged: Any) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import pytest
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
 from infer.tensors.outputs import read_outputs
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
 pytest_plugins = ("third_party_fixtures",)
@@ -55,19 +56,20 @@ def worker(processes, tmp_path, tmp_path_factory):
         else:
             process, scratch = processes.pop(runtime)
         process.ask(  # ends the process, if it fails
-            "start",
-            format=artifact.format,
-            payload=str(artifact.payload),
-            device="cpu",
-            threads=1,
-            **setup,
+            messages.Start(
+                format=artifact.format,
+                payload=str(artifact.payload),
+                device="cpu",
+                threads=1,
+                **setup,
+            )
         )
-        loaded, outputs = process.ask("load"), {}
+        loaded, outputs = process.ask(messages.Load()), {}
         if inputs is not None:
             # Below the worker's own folder, since it can write nowhere else.
             folder = Path(tempfile.mkdtemp(dir=scratch))
             np.savez(tmp_path / "inputs.npz", **inputs)
-            process.ask("call", path=str(tmp_path / "inputs.npz"), outputs=str(folder))
+            process.ask(messages.Call(path=str(tmp_path / "inputs.npz"), outputs=str(folder)))
             outputs = read_outputs(folder)
         if fresh:
             process.__exit__(None, None, None)

@@ -24,6 +24,7 @@ from infer.formats.aotinductor import reader as aotinductor
 from infer.sandbox import reader_process
 from infer.tensors.outputs import read_outputs
 from infer.testing import Sample, problems
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
 pytest_plugins = ("third_party_fixtures",)
@@ -101,7 +102,7 @@ def call(process: WorkerProcess, folder: Path, inputs: dict[str, np.ndarray]) ->
     outputs = folder / "worker" / "outputs"
     outputs.mkdir(exist_ok=True)
     np.savez(folder / "inputs.npz", **inputs)
-    process.ask("call", path=str(folder / "inputs.npz"), outputs=str(outputs))
+    process.ask(messages.Call(path=str(folder / "inputs.npz"), outputs=str(outputs)))
     return read_outputs(outputs)
 
 
@@ -182,7 +183,7 @@ def test_it_keeps_its_state_and_takes_any_batch_and_threads(
     package: Path, worker: Callable[..., WorkerProcess], tmp_path: Path
 ) -> None:
     process = worker(package)
-    loaded = process.ask("load")
+    loaded = process.ask(messages.Load())
     assert "keeps state from call to call" in loaded["notes"]
     pixels = INPUTS["input_1"] * np.arange(18, dtype=np.float32).reshape(2, 3, 3)
     for number, batch in enumerate((6, 1), 1):
@@ -258,7 +259,7 @@ def test_a_program_is_compiled_in_the_sandbox_whatever_caches_the_user_has(
     monkeypatch.setenv("TORCHINDUCTOR_VEC_ISA_OK", "1")
     monkeypatch.setenv("TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS", "0")
     process = worker(package.with_name("program.pt2"), settings={"compile": "on"})
-    process.ask("load")
+    process.ask(messages.Load())
     inputs = dict(zip(("x", "image"), INPUTS.values(), strict=True))
     found = call(process, tmp_path, inputs)
     pixels = inputs["image"] * np.arange(18, dtype=np.float32).reshape(2, 3, 3)

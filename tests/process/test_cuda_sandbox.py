@@ -20,6 +20,7 @@ from conftest import ROOT
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure
 from infer.sandbox import cuda_start, seccomp
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
 pytestmark = pytest.mark.skipif(
@@ -35,6 +36,12 @@ REACH = (ROOT / "tests" / "support" / "sandbox_reach.py").read_text()
 RUNTIME = """
 import ctypes, json, subprocess, sys, threading
 from pathlib import Path
+
+def devices():
+    return ["cpu"]
+
+def has_cuda():
+    return None
 
 def load(path, options):
     job = json.loads(path.read_text())
@@ -107,7 +114,7 @@ def looked_around(stand_in, tmp_path_factory, fake_artifact):
             ) as process:
                 process.start()
                 with pytest.raises(Failure, match="looked around"):
-                    process.ask("load")
+                    process.ask(messages.Load())
             file = project / f"scratch-{device}" / "found.json"
             found[device] = json.loads(file.read_text())
     try:

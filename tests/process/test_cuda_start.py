@@ -15,6 +15,7 @@ from conftest import ROOT
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
 from infer.sandbox.cuda_layers import cuda_by_layer
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this sandbox")
@@ -151,7 +152,7 @@ def test_a_driver_that_does_not_start_is_named_before_what_the_runtime_says(
     with on_cuda() as process:
         process.start()
         with pytest.raises(Failure, match=rf"^the CUDA driver does not start .*: {line}; the "):
-            process.ask("load")
+            process.ask(messages.Load())
 
 
 @pytest.mark.usefixtures("refusing_filter")
@@ -159,7 +160,7 @@ def test_a_sandbox_that_keeps_cuda_from_starting_is_named_too(on_cuda):
     with on_cuda() as process:
         process.start()
         with pytest.raises(Failure) as caught:
-            process.ask("load")
+            process.ask(messages.Load())
 
     reason = caught.value.reason
     assert reason.startswith(
@@ -181,14 +182,14 @@ def test_a_full_card_is_not_blamed_on_the_sandbox(with_driver, on_cuda, said, ou
         with_driver.setitem(process._environment, "CUDA_STAND_IN", "has no memory")
         with_driver.setattr(process, "_ask", Mock(side_effect=Failure(said, "it sees no GPU")))
         with pytest.raises(Failure, match=r"CUDA_ERROR_OUT_OF_MEMORY.*it sees no GPU") as caught:
-            process.ask("load")
+            process.ask(messages.Load())
         assert caught.value.outcome == outcome
         assert "sandbox either" in caught.value.reason
 
         # Nor is it remembered: the memory comes back.
         with_driver.setitem(process._environment, "CUDA_STAND_IN", "")
         with pytest.raises(Failure) as caught:
-            process.ask("load")
+            process.ask(messages.Load())
         assert caught.value.reason == "it sees no GPU"
 
 
@@ -196,7 +197,7 @@ def test_where_cuda_starts_a_failure_is_the_runtimes_own(with_driver, on_cuda):
     with on_cuda() as process:
         process.start()
         with pytest.raises(Failure) as caught:
-            process.ask("load")
+            process.ask(messages.Load())
 
     assert "CUDA" not in caught.value.reason
 

@@ -16,6 +16,7 @@ from conftest import ROOT
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
 LINUX = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
@@ -24,6 +25,12 @@ LINUX = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
 TRIES = """
 import json, os, signal, socket, subprocess, sys
 from pathlib import Path
+
+def devices():
+    return ["cpu"]
+
+def has_cuda():
+    return None
 
 def load(path, options):
     job = json.loads(path.read_text())
@@ -128,18 +135,24 @@ def test_an_isolated_worker_is_stopped_looked_at_and_ended_from_outside(worker):
     with worker() as process:
         answer = process.start()
         assert answer["isolation"] == {"network": None, "writes": None}
-        process.ask("load")
+        process.ask(messages.Load())
         process.stop()
         assert psutil.Process(process.pid).memory_info().rss > 1 << 20
         assert psutil.Process(process.pid).memory_full_info().uss > 1 << 20
         process.go()
-        process.ask("load")
+        process.ask(messages.Load())
         pid = process.pid
     assert not psutil.pid_exists(pid)
 
 
 @pytest.mark.parametrize(
-    "line", [b"garbage", b"\xff", b"[1]", b"7", b"null", b'{"outcome": "splendid"}', b"[" * 10**5]
+    "line",
+    [
+        *(b"garbage", b"\xff", b"[1]", b"7", b"null", b"[" * 10**5),
+        b'{"failure": {"outcome": "splendid", "reason": ""}}',
+        b'{"response": {"seconds": 1}}',
+        b'{"response": {"seconds": 1, "signature": {}, "notes": []}}',
+    ],
 )
 def test_an_answer_that_is_none_is_a_crash(worker, line):
     """The artifact's own program may write to the pipe of the answers."""
@@ -147,7 +160,7 @@ def test_an_answer_that_is_none_is_a_crash(worker, line):
         process.start()
         process._read_line = lambda action: line
         with pytest.raises(Failure, match="its answer to 'load' is none") as caught:
-            process.ask("load")
+            process.ask(messages.Load())
 
     assert caught.value.outcome == Outcome.CRASH
 
@@ -158,7 +171,7 @@ def test_an_answer_without_end_is_a_crash(worker, monkeypatch):
         process.start()
         process._buffer = bytes(2000)
         with pytest.raises(Failure, match="has no end"):
-            process.ask("load")
+            process.ask(messages.Load())
 
 
 def test_where_it_is_not_isolated_the_run_says_so_once(

@@ -9,6 +9,7 @@ from runs import SMALL, SOON_S, alive, left_behind, records_of, results_of, wait
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
 LIMIT = "200MiB"
@@ -92,7 +93,7 @@ def test_worker_that_failed_is_ended_before_others_go_on(tmp_path, fake_artifact
         worker.start()
         worker._timeout_s = 0.1
         with pytest.raises(Failure):
-            worker.ask("load")
+            worker.ask(messages.Load())
 
         assert not alive(worker.pid)
 

@@ -19,11 +19,12 @@ from infer.outcome import Failure, Outcome
 from infer.records.protocol import Protocol
 from infer.records.store import Store
 from infer.results.summarizing import summarize
+from infer.runtimes.base import Model
 from infer.stats.steadiness import Steadiness
-from infer.worker import device_time
-from infer.worker.calls import FixedBatchModel, UnbatchedModel
+from infer.worker import device_time, measuring, messages
 from infer.worker.client import WorkerProcess
-from infer.worker.server import Worker
+from infer.worker.model_adapters import FixedBatchModel, UnbatchedModel
+from infer.worker.prepared_model import PreparedModel
 
 GIB = 1 << 30
 
@@ -72,9 +73,9 @@ class Warmed:
         self.answers = list(steady)
         self.asked = []
 
-    def ask(self, action, **arguments):
-        assert action == "warm_up"
-        self.asked.append(arguments)
+    def ask(self, request):
+        assert isinstance(request, messages.WarmUp)
+        self.asked.append(request)
         steady = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return {"calls": 10, "total_s": 0.5, "call_s": 0.05, "steady": steady}
 
@@ -113,7 +114,8 @@ def test_on_a_processor_there_is_one_round_and_no_clock():
     worker = Warmed(False)
 
     assert warmed_up(worker, {"batch": 4}, 10.0).keys() == {"calls", "total_s", "call_s", "steady"}
-    assert worker.asked == [{"batch": 4, "limit_s": 10.0, "least_s": 0.0}]
+    (request,) = worker.asked
+    assert (request.batch, request.limit_s, request.least_s) == (4, 10.0, 0.0)
 
 
 @pytest.fixture
@@ -130,8 +132,8 @@ def on_card(tmp_path, fake_artifact, inputs_file):
             timeout_s=60,
         )
         process.start()
-        process.ask("load")
-        process.ask("inputs", path=str(inputs_file(tmp_path / "inputs.npz")))
+        process.ask(messages.Load())
+        process.ask(messages.Inputs(path=str(inputs_file(tmp_path / "inputs.npz"))))
         return process
 
     return start
@@ -140,7 +142,7 @@ def on_card(tmp_path, fake_artifact, inputs_file):
 def test_a_worker_warms_up_for_as_long_as_it_is_told(on_card):
     with on_card(call_s=1e-4) as process:
         begin = time.perf_counter()
-        found = process.ask("warm_up", batch=1, limit_s=10, least_s=0.3)
+        found = process.ask(messages.WarmUp(batch=1, limit_s=10, least_s=0.3))
         took_s = time.perf_counter() - begin
 
     assert took_s >= 0.3
@@ -167,11 +169,11 @@ class Compiling:
 
 def swept(monkeypatch, device, model, **limits):
     """A worker's sweep of a model."""
-    worker = Worker({"format": "fake", "device": device}, 0, {})
-    worker._model, worker._inputs = model, {"image": np.zeros((10, 4), np.float32)}
+    prepared = PreparedModel(model, {"image": np.zeros((10, 4), np.float32)})
     monkeypatch.setattr(time, "perf_counter", lambda: model.now)
     monkeypatch.setattr(time, "perf_counter_ns", lambda: round(model.now * 1e9))
-    return worker.sweep(**limits)
+    found = measuring.sweep(prepared, device, messages.Sweep(**limits))
+    return found | {"samples_per_s": {int(n): r for n, r in found["samples_per_s"].items()}}
 
 
 @pytest.mark.parametrize(("device", "largest"), [("cpu", 1024), ("cuda", 16384)])
@@ -222,10 +224,10 @@ def test_a_sweep_that_ends_the_process_leaves_what_was_measured_before(
     """A library that gives up on a batch it cannot hold says nothing of those that it can."""
     ask = WorkerProcess.ask
 
-    def killed(self, action, **arguments):
-        if action == "sweep":
+    def killed(self, request):
+        if isinstance(request, messages.Sweep):
             os.kill(self.pid, signal.SIGKILL)
-        return ask(self, action, **arguments)
+        return ask(self, request)
 
     monkeypatch.setattr(WorkerProcess, "ask", killed)
     protocol = Protocol("quick", generations=1, bursts=1, batch=4, scenarios=("sweep",))
@@ -284,7 +286,7 @@ def test_one_artifact_is_a_group():
 # The device's own time
 
 
-class Card:
+class Card(Model):
     """A model on a card, by a clock of its own: what is enqueued is done in its order.
 
     Args:
@@ -334,6 +336,8 @@ class WithEvents(Card):
 
 class Enqueuing(Card):
     """One that waits, unless it is asked not to; then its sync may not wait either."""
+
+    can_enqueue = True
 
     def __init__(self, *, waits, **values):
         super().__init__(**values, blocks=True)
@@ -421,13 +425,14 @@ def test_models_that_are_called_otherwise_have_the_events_of_theirs():
     staged = split.stage({"image": np.ones((8, 4), np.float32)})
     assert split.event_seconds(staged) == pytest.approx(8e-3)
     for kind in (lambda one: FixedBatchModel(one, 2, frozenset()), UnbatchedModel):
-        assert hasattr(kind(model), "event_seconds")
-        assert not hasattr(kind(plain), "event_seconds")
+        staged = kind(model).stage({"image": np.ones((2, 4), np.float32)})
+        assert kind(model).event_seconds(staged) == pytest.approx(2e-3)
+        assert kind(plain).event_seconds(staged) is None
 
 
 def test_a_worker_finds_it_of_the_fake_runtime(on_card):
     with on_card(call_s=1e-3, enqueue_s=1e-3, copy_s=1e-3, events=True) as process:
-        found = process.ask("device_time", batches=[4, 1])
+        found = process.ask(messages.DeviceTime(batches=[4, 1]))
 
     assert found["failed"] is None
     assert list(found["batches"]) == ["4", "1"]
@@ -499,8 +504,8 @@ def test_onnx_runtime_can_be_asked_not_to_wait(tmp_path):
     path.write_bytes(model.SerializeToString())
     onnx, batch = Onnx(path, Options()), {"image": np.full((3, 4), 2, np.float32)}
 
-    result = onnx._enqueue(onnx.stage(batch))
+    result = onnx.enqueue(onnx.stage(batch))
     onnx.sync(result)
 
     assert (onnx.fetch(result)["scores"] == batch["image"]).all()
-    assert not hasattr(onnx, "enqueue")  # on a processor a call is finished when it returns
+    assert not onnx.can_enqueue  # on a processor a call is finished when it returns

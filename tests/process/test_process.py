@@ -21,8 +21,8 @@ from infer.measure.generation import Generation
 from infer.measure.warm_up import warmed_up
 from infer.outcome import Failure, Outcome
 from infer.records.protocol import Protocol
+from infer.worker import checks, messages
 from infer.worker.client import WorkerProcess
-from infer.worker.server import Worker
 from infer.workload import Workload
 
 FOREVER_S = 600
@@ -68,7 +68,7 @@ def worker(tmp_path, fake_artifact):
 def test_worker_answers_and_is_gone_after_its_context(worker):
     with worker() as process:
         started = process.start()
-        loaded = process.ask("load")
+        loaded = process.ask(messages.Load())
         assert alive(process.pid)
 
     assert started["spawn_to_ready_s"] >= started["seconds"] > 0
@@ -91,7 +91,7 @@ def test_worker_that_is_killed_while_it_works_has_crashed(worker, tmp_path, numb
         killer = threading.Timer(0.3, os.kill, [process.pid, number])
         killer.start()
         with pytest.raises(Failure) as caught:
-            process.ask("load")
+            process.ask(messages.Load())
         killer.join()
 
     assert caught.value.outcome == Outcome.CRASH
@@ -116,9 +116,9 @@ def test_want_of_memory_is_no_crash_wherever_it_shows(
     with worker(fault={"at": at, "kind": kind, "says": says}) as process:
         process.start()
         with pytest.raises(Failure) as caught:
-            process.ask("load")
-            process.ask("inputs", path=str(inputs))
-            process.ask("first_call", batch=1)
+            process.ask(messages.Load())
+            process.ask(messages.Inputs(path=str(inputs)))
+            process.ask(messages.FirstCall(batch=1))
 
     assert caught.value.outcome == outcome
     assert (says in caught.value.reason) is (outcome == Outcome.OUT_OF_MEMORY)
@@ -130,7 +130,7 @@ def test_worker_that_is_killed_between_commands_has_crashed(worker):
         os.kill(process.pid, signal.SIGKILL)
         wait_until(lambda: not alive(process.pid))
         with pytest.raises(Failure) as caught:
-            process.ask("load")
+            process.ask(messages.Load())
 
     assert caught.value.outcome == Outcome.CRASH
     assert "SIGKILL" in caught.value.reason
@@ -164,7 +164,7 @@ def test_stopped_worker_rests_until_it_is_to_go(worker):
         for _ in range(2):
             process.stop()
             wait_until(lambda: stopped(process.pid))
-            waiting = threading.Thread(target=process.ask, args=["load"])
+            waiting = threading.Thread(target=process.ask, args=[messages.Load()])
             waiting.start()
             waiting.join(0.3)
             assert waiting.is_alive()
@@ -189,7 +189,7 @@ def test_stopped_worker_that_is_killed_has_crashed(worker):
         os.kill(process.pid, signal.SIGKILL)
         process.go()
         with pytest.raises(Failure) as caught:
-            process.ask("load")
+            process.ask(messages.Load())
 
     assert caught.value.outcome == Outcome.CRASH
     assert "SIGKILL" in caught.value.reason
@@ -210,8 +210,8 @@ def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file
             process = generation.enter(worker(name=label))
             pids[label] = process.pid
             process.start()
-            process.ask("load")
-            process.ask("inputs", path=str(inputs))
+            process.ask(messages.Load())
+            process.ask(messages.Inputs(path=str(inputs)))
             call_s = {
                 w: warmed_up(process, w.call, protocol.warm_up_limit_s)["call_s"] for w in own
             }
@@ -224,7 +224,7 @@ def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file
                 assert process.pid == pids[turn.label]
                 others = [pid for pid in pids.values() if pid != process.pid]
                 wait_until(partial(only_runs, process.pid, others))
-                process.ask("burst", batch=turn.workload.batch, calls=turn.calls, first=0)
+                process.ask(messages.Burst(batch=turn.workload.batch, calls=turn.calls, first=0))
             wait_until(lambda: all(map(stopped, pids.values())))
             taken.append((turn.label, turn.workload, turn.number))
 
@@ -403,6 +403,12 @@ def probe(tmp_path_factory, root, run_cli, fake_artifact, inputs_file):
             """
             import importlib.util, json, os, subprocess, sys
 
+            def devices():
+                return ["cpu"]
+
+            def has_cuda():
+                return None
+
             def load(path, options):
                 child = subprocess.Popen(["sleep", "600"])
                 found = {name: importlib.util.find_spec(name) is not None
@@ -522,12 +528,13 @@ def test_controller_imports_no_framework(root):
 
 
 def test_time_grows_with_the_batch_though_single_calls_are_disturbed(monkeypatch):
-    worker = Worker.__new__(Worker)
     # Before anything is timed, then single and full in turn.
     taken = iter([0.5, 0.5, 0.02, 0.001, 0.5, 0.5, 0.02])
     batches = type("Batches", (list,), {"full": lambda self, index: {}})([{}])
-    monkeypatch.setattr(worker, "_batches", lambda batch: batches, raising=False)
-    monkeypatch.setattr(worker, "_timed", lambda inputs: (next(taken), {}), raising=False)
-    monkeypatch.setattr(worker, "_unfinished", lambda inputs, call_s: None, raising=False)
+    prepared = SimpleNamespace(
+        model=None, batches=lambda batch: batches, timed=lambda inputs: (next(taken), {})
+    )
+    monkeypatch.setattr(checks, "unfinished", lambda model, inputs, call_s: None)
 
-    assert worker.check(32)["seconds"] == {1: 0.001, 32: 0.02}
+    found = checks.check(prepared, messages.Check(batch=32))
+    assert found["seconds"] == {"1": 0.001, "32": 0.02}

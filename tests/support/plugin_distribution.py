@@ -75,7 +75,7 @@ import sys
 
 import numpy as np
 
-from exportbench.runtimes.base import Setting, chosen
+from exportbench.runtimes.base import Model, Setting, chosen
 
 from .files import read, signature_of
 
@@ -85,7 +85,7 @@ assert "infer" not in sys.modules
 SETTINGS = (Setting("order", "rows", "rows", ("columns",)),)
 
 
-class Model:
+class Tally(Model):
     def __init__(self, path, options):
         self._weights = read(path)
         self._settings = chosen(SETTINGS, options)
@@ -124,7 +124,7 @@ class Model:
 
 
 def load(path, options):
-    return Model(path, options)
+    return Tally(path, options)
 
 
 def devices():

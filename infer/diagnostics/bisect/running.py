@@ -14,6 +14,7 @@ from ...measure.placement import check_device
 from ...outcome import Failure
 from ...tensors.outputs import Outputs, read_outputs
 from ...tensors.signature import Signature
+from ...worker import messages
 from ...worker.client import WorkerProcess
 
 
@@ -80,7 +81,7 @@ def with_inputs(
         return options, []
     with _worker(a, options, folder / "signature", options.devices[0]) as worker:
         worker.start()
-        signature = Signature.of(worker.ask("load")["signature"])
+        signature = Signature.of(worker.ask(messages.Load())["signature"])
     stated = asdict(a.manifest.signature) if a.manifest else None
     arrays, drawn = random_inputs.generate(
         options.random, signature, stated, options.wishes, a.label
@@ -122,12 +123,13 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
     try:
         with _worker(artifact, options, folder, options.devices[side]) as worker:
             worker.start()
-            signature = Signature.of(worker.ask("load")["signature"])
+            signature = Signature.of(worker.ask(messages.Load())["signature"])
             answer = worker.ask(
-                "inputs",
-                path=str(options.inputs.resolve()),
-                wishes=asdict(options.wishes),
-                label=artifact.label,
+                messages.Inputs(
+                    path=str(options.inputs.resolve()),
+                    options=asdict(options.wishes),
+                    label=artifact.label,
+                )
             )
             left = answer["samples"] - options.skip
             if left < 1:
@@ -136,11 +138,12 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
                 )
             samples = min(options.samples, left)
             predicted = worker.ask(
-                "predict",
-                batch=answer["only_batch"] or samples,
-                outputs=str(outputs.resolve()),
-                samples=samples,
-                skip=options.skip,
+                messages.Predict(
+                    batch=answer["only_batch"] or samples,
+                    outputs=str(outputs.resolve()),
+                    samples=samples,
+                    skip=options.skip,
+                )
             )
             check_device(predicted["placement"], options.devices[side])
     except Failure as failure:

@@ -33,6 +33,7 @@ from ...sandbox import cuda_layers, trust
 from ...system import machine as environment
 from ...system import nvml
 from ...system.visible_cards import seeing
+from ...worker import messages
 from ...worker.client import WorkerProcess
 from ..doctor import runtime_state
 from ..self_test import measured
@@ -272,12 +273,12 @@ def _outcome(
                 timeout_s=120.0,
             ) as worker:
                 worker.start()
-                worker.ask("load")
-                worker.ask("inputs", path=str(_inputs_of(path, setting).resolve()))
-                worker.ask("first_call", batch=32)
+                worker.ask(messages.Load())
+                worker.ask(messages.Inputs(path=str(_inputs_of(path, setting).resolve())))
+                worker.ask(messages.FirstCall(batch=32))
                 worker.timeout_s = timeout_s
                 disturb(worker)
-                worker.ask("warm_up", batch=32, limit_s=_CALLS_S, least_s=_CALLS_S)
+                worker.ask(messages.WarmUp(batch=32, limit_s=_CALLS_S, least_s=_CALLS_S))
         except Failure as failure:
             return {"outcome": failure.outcome, "reason": failure.reason}
     return {"outcome": "ok", "reason": ""}

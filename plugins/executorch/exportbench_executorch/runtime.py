@@ -13,7 +13,7 @@ import torch
 # Not `executorch.runtime`, which imports the compiler too: that takes seconds and 130 MB which
 # running a program needs nothing of. PyTorch comes first, since its libraries are linked with.
 from executorch.extension.pybindings import _C as et  # noqa: N811
-from exportbench.runtimes.base import Arrays, Options, Setting, chosen
+from exportbench.runtimes.base import Arrays, Model, Options, Setting, chosen
 from exportbench.tensors.signature import Signature, TensorSpec
 
 SETTINGS = (
@@ -56,7 +56,7 @@ class _Port:
         return cls(dtype, tuple(info.sizes()))
 
 
-class ExecuTorch:
+class ExecuTorch(Model):
     """One method of a program, loaded."""
 
     def __init__(self, path: Path, options: Options) -> None:

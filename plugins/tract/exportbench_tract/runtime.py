@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import tract
-from exportbench.runtimes.base import Arrays, Options, Setting, chosen
+from exportbench.runtimes.base import Arrays, Model, Options, Setting, chosen
 from exportbench.tensors.signature import Signature, TensorSpec
 
 SETTINGS = (
@@ -45,7 +45,7 @@ _OWN = ("_first", "_of_")
 _LACKING = ("unimplemented", "not implemented", "unsupported", "not supported")
 
 
-class Tract:
+class Tract(Model):
     """A graph, and what it was prepared to for each size of its free dimensions."""
 
     def __init__(self, path: Path, options: Options) -> None:

@@ -21,6 +21,7 @@ from infer.runtimes.registry import RUNTIMES
 from infer.steps.planning import plan_run
 from infer.system.interpreters import VARIABLE, Interpreter, parse_interpreters
 from infer.system.interpreters import python_of as python_of_runtime
+from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
 # Version 8, and a graph with one node of the kind "Abs".
@@ -139,7 +140,7 @@ def test_a_runtime_that_is_missing_here_is_taken_from_where_it_is(
     limits = {"device": "cpu", "threads": 1, "timeout_s": 60}
     with WorkerProcess(open_artifact(path), **limits, **places) as worker:
         assert worker.start()["executable"] == str(elsewhere)
-        assert worker.ask("load")["signature"]
+        assert worker.ask(messages.Load())["signature"]
     monkeypatch.setenv(VARIABLE, f"{nowhere}{numpy_python}")
     assert python_of_runtime("fake") is None
     plan = plan_run(RunConfig(artifacts=(path,), python=(f"also={numpy_python}",)))

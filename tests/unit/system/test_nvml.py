@@ -9,6 +9,7 @@ from nvml_double import GIB, Device, Nvml, divided_card
 from infer.measure.gpu_memory import GpuMemory
 from infer.system import machine, nvml, nvml_library
 from infer.system.card_sample import Sample, burst_summary
+from infer.worker import messages
 
 REASONS = {
     "sw_power_cap": 0x4,
@@ -295,8 +296,8 @@ class Worker:
 
     pid = 7
 
-    def ask(self, action):
-        assert action == "gpu_peak"
+    def ask(self, request):
+        assert isinstance(request, messages.GpuPeak)
         return {"bytes": 3}
 
 

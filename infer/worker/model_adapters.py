@@ -10,7 +10,7 @@ import numpy as np
 from ..runtimes.base import Arrays, Model
 
 
-class FixedBatchModel:
+class FixedBatchModel(Model):
     """A model that takes a fixed number of samples: larger batches are several calls.
 
     The last call is filled up with samples from the start of the batch, whose outputs are left out.
@@ -26,12 +26,7 @@ class FixedBatchModel:
         self._size = size
         self._broadcast = broadcast
         self.signature = model.signature
-        events = getattr(model, "event_seconds", None)
-        if events:
-            self.event_seconds = lambda staged: sum(map(events, staged[0]))
-        enqueue = getattr(model, "enqueue", None)
-        if enqueue:
-            self.enqueue = lambda staged: ([enqueue(part) for part in staged[0]], staged[1])
+        self.can_enqueue = model.can_enqueue
 
     def _parts(self, inputs: Arrays) -> tuple[list[Arrays], int]:
         count = next(len(array) for name, array in inputs.items() if name not in self._broadcast)
@@ -75,6 +70,16 @@ class FixedBatchModel:
         parts, count = staged
         return [self._model.run_staged(part) for part in parts], count
 
+    def enqueue(self, staged: tuple[list[Any], int]) -> tuple[list[Any], int]:
+        """Enqueue every call."""
+        parts, count = staged
+        return [self._model.enqueue(part) for part in parts], count
+
+    def event_seconds(self, staged: tuple[list[Any], int]) -> float | None:
+        """The device's own time of all calls."""
+        seconds = [self._model.event_seconds(part) for part in staged[0]]
+        return None if None in seconds else sum(filter(None, seconds))
+
     def sync(self, result: tuple[list[Any], int]) -> None:
         """Wait for all calls."""
         for part in result[0]:
@@ -91,21 +96,17 @@ class FixedBatchModel:
         return lambda: [call() for call in calls]
 
     def placement(self) -> dict[str, Any]:
-        """Of the model."""
+        """As the model says."""
         return self._model.placement()
 
 
-class UnbatchedModel:
+class UnbatchedModel(Model):
     """A model whose inputs have no samples: a call is one, and its outputs one row."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self.signature = model.signature
-        self.stage, self.run_staged, self.sync = model.stage, model.run_staged, model.sync
-        self.raw_call, self.placement = model.raw_call, model.placement
-        for name in ("event_seconds", "enqueue"):
-            if hasattr(model, name):
-                setattr(self, name, getattr(model, name))
+        self.can_enqueue = model.can_enqueue
 
     def run(self, inputs: Arrays) -> Arrays:
         """The outputs, as the row of the one sample."""
@@ -115,27 +116,56 @@ class UnbatchedModel:
         """The outputs, as the row of the one sample."""
         return _rows(self._model.fetch(result))
 
+    def stage(self, inputs: Arrays) -> Any:
+        """As the model does."""
+        return self._model.stage(inputs)
+
+    def run_staged(self, staged: Any) -> Any:
+        """As the model does."""
+        return self._model.run_staged(staged)
+
+    def enqueue(self, staged: Any) -> Any:
+        """As the model does."""
+        return self._model.enqueue(staged)
+
+    def event_seconds(self, staged: Any) -> float | None:
+        """As the model does."""
+        return self._model.event_seconds(staged)
+
+    def sync(self, result: Any) -> None:
+        """As the model does."""
+        self._model.sync(result)
+
+    def raw_call(self, inputs: Arrays) -> Callable[[], object]:
+        """As the model does."""
+        return self._model.raw_call(inputs)
+
+    def placement(self) -> dict[str, Any]:
+        """As the model says."""
+        return self._model.placement()
+
 
 def _rows(outputs: Arrays) -> Arrays:
     return {name: np.asarray(array)[None] for name, array in outputs.items()}
 
 
-def next_state(outputs: Arrays, loops: Mapping[str, str], inputs: Arrays) -> Arrays:
+def next_state(outputs: Arrays, state_bindings: Mapping[str, str], inputs: Arrays) -> Arrays:
     """The inputs of a call with the state that the call before gave.
 
     Args:
         outputs: of the call before.
-        loops: output by the input that takes it.
+        state_bindings: output by the input that takes it.
         inputs: of this call.
 
     Raises:
         ValueError: a state has another shape or type than the input that takes it.
     """
-    state = {taker: outputs[output] for taker, output in loops.items()}
-    for taker, array in state.items():
-        if array.shape != inputs[taker].shape or array.dtype != inputs[taker].dtype:
+    state = {name: outputs[output] for name, output in state_bindings.items()}
+    for name, array in state.items():
+        wanted = inputs[name]
+        if array.shape != wanted.shape or array.dtype != wanted.dtype:
             raise ValueError(
-                f"'{loops[taker]}' is {array.dtype} {array.shape}, '{taker}' takes "
-                f"{inputs[taker].dtype} {inputs[taker].shape}: it cannot be looped"
+                f"'{state_bindings[name]}' is {array.dtype} {array.shape}, '{name}' takes "
+                f"{wanted.dtype} {wanted.shape}: it cannot be looped"
             )
     return inputs | state

@@ -1,0 +1,134 @@
+"""An array of an inputs file as the type, layout and shape that an input has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of, restored
+from ..tensors.layouts import layouts
+from ..tensors.signature import TensorSpec
+
+
+def possible_layouts(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...] | None]:
+    """How an array could be laid out for an input; empty where it cannot.
+
+    Returns:
+        Axes to transpose by, or None for as it is.
+    """
+    have = kind_of(array.dtype)
+    wanted = have if spec.dtype == ANY else kind_of(dtype_of(spec.dtype))
+    if wanted != have and not (array.dtype == np.uint8 and wanted == "float") and have != "other":
+        return []
+    if not spec.shape and array.ndim:  # the format does not tell
+        return [None]
+    return layouts(array.shape, spec.shape)
+
+
+def transposed(array: np.ndarray, axes: tuple[int, ...] | None, name: str) -> np.ndarray:
+    """An array in another layout.
+
+    Args:
+        array: of the file.
+        axes: to transpose by; None for not at all.
+        name: of the array.
+
+    Raises:
+        InputError: it has another number of dimensions.
+    """
+    if not axes:
+        return array
+    if len(axes) != array.ndim:
+        raise InputError(f"'{name}' has {array.ndim} dimensions, the layout in --map {len(axes)}")
+    return array.transpose(axes)
+
+
+def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndarray, str]:
+    """An array in the type that an input has; as it is, where the file does not tell the type.
+
+    Args:
+        spec: of the input.
+        array: of the file.
+        limits: range that the input is made for, as user or manifest state it; None for the
+            artifact's own.
+
+    Returns:
+        The array, and what was done to it; "" for nothing that changes values.
+
+    Raises:
+        InputError: it cannot be converted without changing what the values mean.
+    """
+    if spec.dtype == ANY:
+        return array, ""
+    if is_text(spec.dtype):
+        return _text(spec, array), ""
+    dtype = dtype_of(spec.dtype)
+    if array.dtype == dtype:
+        return array, ""
+    if _is_scaled(spec, array, limits or spec.range):
+        return array.astype(np.float32) / np.float32(255), "uint8 scaled by 1/255"
+    if array.dtype.kind == "V" and array.dtype.itemsize == dtype.itemsize:
+        return restored(array, spec.dtype), ""  # as NumPy writes types that it does not know
+    have, wanted = kind_of(array.dtype), kind_of(dtype)
+    note = f"{array.dtype} converted to {dtype.name}"
+    if have == wanted and have in ("float", "complex"):
+        with np.errstate(over="ignore"):
+            return array.astype(dtype), note
+    if have == wanted == "int":
+        whole = array.astype(dtype)
+        if (whole.astype(array.dtype) == array).all() and ((whole < 0) == (array < 0)).all():
+            return whole, note
+        raise InputError(f"'{spec.name}' holds values that {dtype.name} cannot")
+    remedy = ""
+    if array.dtype == np.uint8 and wanted == "float":
+        remedy = f"; if it is made for values in 0..1, say so as --range {spec.name}=0:1"
+    raise InputError(f"'{spec.name}' is {array.dtype}, the artifact takes {spec.dtype}{remedy}")
+
+
+def _text(spec: TensorSpec, array: np.ndarray) -> np.ndarray:
+    if kind_of(array.dtype) != "text":
+        raise InputError(f"'{spec.name}' is {array.dtype}, the artifact takes text")
+    try:
+        text = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    except UnicodeDecodeError:
+        raise InputError(f"'{spec.name}' holds bytes that are no UTF-8") from None
+    return text.astype(object)
+
+
+def _is_scaled(spec: TensorSpec, array: np.ndarray, limits: Any) -> bool:
+    """Whether an array holds pixels, for an input that is made for 0..1."""
+    return (
+        array.dtype == np.uint8
+        and spec.dtype == "float32"
+        and limits is not None
+        and tuple(limits) == (0.0, 1.0)
+    )
+
+
+def check_shape(spec: TensorSpec, array: np.ndarray) -> None:
+    """Check that an array has the shape of an input, whatever its number of samples.
+
+    Raises:
+        InputError: it has another.
+    """
+    if not spec.shape and array.ndim:  # the format does not tell
+        return
+    fits = len(spec.shape) == array.ndim and all(
+        not isinstance(size, int) or size == have
+        for size, have in zip(spec.shape[1:], array.shape[1:], strict=False)
+    )
+    if fits:
+        return
+    wanted = " x ".join("any" if s is None else str(s) for s in spec.shape) or "a single value"
+    have = " x ".join(map(str, array.shape)) or "a single value"
+    same_sizes = len(spec.shape) == array.ndim and (
+        sorted(map(str, spec.shape[1:])) == sorted(map(str, array.shape[1:]))
+    )
+    remedy = (
+        f"; if only the layout differs, say how, as --map {spec.name}@NCHW={spec.name}@NHWC"
+        if same_sizes
+        else ""
+    )
+    raise InputError(f"'{spec.name}' has the shape {have}, the artifact takes {wanted}{remedy}")

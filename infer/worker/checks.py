@@ -1,0 +1,96 @@
+"""Checks of a model: equal outputs for equal inputs, calls that are finished when they return."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+
+from ..runtimes.base import Arrays, Model
+from ..tensors.differences import differences
+from .messages import Check, Repeat
+from .prepared_model import PreparedModel, copied
+from .responses import CheckResponse, RepeatResponse
+
+_CHECKED_CALLS = 3
+# What a call that answers too early must hide to be told from noise, and the wait that shows it.
+_LEAST_HIDDEN_S = 1e-3
+_LEAST_WAIT_S = 0.02
+
+
+def repeat(prepared: PreparedModel, request: Repeat) -> RepeatResponse:
+    """Call once more on what the first call had, and say by how much the outputs differ."""
+    assert prepared.first_outputs is not None
+    again = prepared.timed(prepared.batches(request.batch)[0])[1]
+    largest: dict[str, float | None] = {}
+    for name, before in prepared.first_outputs.items():
+        largest[name] = None
+        now = np.asarray(again.get(name))
+        if name in again and now.shape == before.shape:
+            difference = float(differences(now, before).max(initial=0.0))
+            largest[name] = difference if np.isfinite(difference) else None
+    return {"differences": largest}
+
+
+def check(prepared: PreparedModel, request: Check) -> CheckResponse:
+    """Whether calls are finished when they return, and whether time grows with the batch."""
+    batch = request.batch
+    single, full = prepared.batches(1)[0], prepared.batches(batch).full(0)
+    prepared.timed(single)
+    # In turn, and the shortest of each: what else runs on the machine only makes calls slower.
+    seconds: dict[int, list[float]] = {1: [], batch: []}
+    for _ in range(_CHECKED_CALLS):
+        for size, inputs in ((1, single), (batch, full)):
+            seconds[size].append(prepared.timed(inputs)[0])
+    shortest = {size: min(times) for size, times in seconds.items()}
+    return {
+        "seconds": {str(size): time_s for size, time_s in shortest.items()},
+        "unfinished": unfinished(prepared.model, full, shortest[batch]),
+    }
+
+
+def unfinished(model: Model, inputs: Arrays, call_s: float) -> str | None:
+    """What a runtime that answers too early would give away; None if it does not.
+
+    A call may seem short because it returns early; what fetching a staged result takes shows
+    how long to wait for it.
+    """
+    begin = time.perf_counter()
+    model.fetch(model.run_staged(model.stage(inputs)))
+    wait_s = 2 * max(call_s, time.perf_counter() - begin) + _LEAST_WAIT_S
+    outputs = model.run(inputs)
+    at_once = copied(outputs)
+    time.sleep(wait_s)
+    for name, array in outputs.items():
+        if differences(np.asarray(array), at_once[name]).any():
+            return f"'{name}' changed after the call had returned"
+
+    # On a busy machine a fetch may take long by chance, but not each time.
+    hidden_s = [_hidden_s(model, inputs, wait_s)]
+    while hidden_s[-1] and len(hidden_s) < _CHECKED_CALLS:
+        hidden_s.append(_hidden_s(model, inputs, wait_s))
+    if hidden_s[-1]:
+        return f"the device was busy for {min(hidden_s):.2g} s after sync had returned"
+    return None
+
+
+def _hidden_s(model: Model, inputs: Arrays, wait_s: float) -> float:
+    """Seconds of work left after sync: a fetch takes less when it has waited. 0 for none."""
+    at_once_s = statistics.median(_fetch_s(model, inputs, 0)[0] for _ in range(_CHECKED_CALLS))
+    later_s, synced_s = _fetch_s(model, inputs, wait_s)
+    hidden_s = at_once_s - later_s
+    return hidden_s if hidden_s > max(_LEAST_HIDDEN_S, 0.5 * (synced_s + hidden_s)) else 0.0
+
+
+def _fetch_s(model: Model, inputs: Arrays, pause_s: float) -> tuple[float, float]:
+    """Seconds of a fetch after a pause, and of the call and sync before it."""
+    staged = model.stage(inputs)
+    begin = time.perf_counter_ns()
+    result = model.run_staged(staged)
+    model.sync(result)
+    synced = time.perf_counter_ns()
+    time.sleep(pause_s)
+    fetched = time.perf_counter_ns()
+    model.fetch(result)
+    return (time.perf_counter_ns() - fetched) / 1e9, (synced - begin) / 1e9

@@ -1,0 +1,50 @@
+"""The environment variables of a worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..runtimes.base import ALLOCATOR, TF32_OVERRIDE
+from ..system.variables import keeps_float32
+from ..system.visible_cards import WITHOUT_CUDA, seeing
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# What has glibc keep memory: no mapping of its own for a large array, nothing given back at the
+# top, one arena for all threads, large pages (mallopt(3), and "Memory Allocation Tunables" in its
+# manual). Else each call of some runtimes maps tens of MB anew, a page fault for every 4 KiB.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+    "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+
+
+def environment_of(
+    device: str, threads: int, setup: Mapping[str, Any], card: str | None, *, tf32: bool
+) -> dict[str, str]:
+    """The environment of a worker.
+
+    Args:
+        device: "cpu" or "cuda".
+        threads: for the arithmetic of one call.
+        setup: how its runtime is set up.
+        card: that it sees on cuda, as CUDA_VISIBLE_DEVICES takes it; None leaves the variable.
+        tf32: whether products of float32 may be calculated in TF32.
+    """
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    if device == "cpu":
+        environment |= WITHOUT_CUDA
+    else:
+        environment |= seeing(card)
+    if device == "cuda" and keeps_float32(tf32, setup):
+        environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
+    allocator = ALLOCATOR.untuned if setup.get("bare") else ALLOCATOR.tuned
+    if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
+        environment = _KEEP_MEMORY | environment  # what the user has set stands
+    return environment

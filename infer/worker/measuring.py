@@ -1,0 +1,163 @@
+"""What a worker times: warm-up, bursts of calls, growing batches, and its own overhead."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+from ..runtimes.base import Arrays
+from ..runtimes.memory_errors import is_out_of_memory
+from ..stats.steadiness import Steadiness
+from ..workload import END_TO_END
+from .classify import one_line
+from .messages import Burst, Overhead, Sweep, WarmUp
+from .predicting import save_outputs
+from .prepared_model import PreparedModel
+from .responses import BurstResponse, OverheadResponse, SweepResponse, WarmUpResponse
+
+# Blocks of calls in the least time that a card is warmed up.
+_BLOCKS = 12
+_CALLS_PER_FIGURE = 3
+_LARGEST_BATCH = {"cpu": 1024, "cuda": 16384}
+_LARGEST_BATCH_BYTES = 2 << 30
+# How long a card is called before a batch of a sweep is timed: it idles while others are compiled.
+_READY_S = 0.05
+# Throughput that grows by less than this share over two doublings of the batch is at its end.
+_GROWTH = 0.03
+
+
+def warm_up(prepared: PreparedModel, request: WarmUp) -> WarmUpResponse:
+    """Call until the calls are steady, or the limit is reached."""
+    call = prepared.caller(request.boundary, prepared.batches(request.batch).full(0))
+    steadiness = Steadiness(request.least_s / _BLOCKS)
+    calls, total_s = 0, 0.0
+    begin: float | None = None
+    while True:
+        if request.gap_s:
+            time.sleep(request.gap_s)
+        seconds = call()
+        now = time.perf_counter()
+        begin = begin or now
+        calls, total_s = calls + 1, total_s + seconds
+        steadiness.add(seconds, now)
+        spent_s = now - begin
+        if spent_s >= request.limit_s or (steadiness.steady and spent_s >= request.least_s):
+            return {
+                "calls": calls,
+                "total_s": total_s,
+                "call_s": steadiness.call_s,
+                "steady": steadiness.steady,
+            }
+
+
+def burst(prepared: PreparedModel, request: Burst) -> BurstResponse:
+    """Time calls on successive batches.
+
+    Raises:
+        StorageError: the outputs cannot be written.
+    """
+    batches = prepared.batches(request.batch)
+    if request.calls is None:
+        numbers = range(len(batches))
+        inputs = [batches[i] for i in numbers]
+        counts = [batches.samples(i) for i in numbers]
+    else:
+        numbers = range(request.first, request.first + request.calls)
+        inputs = [batches.full(i) for i in numbers]
+        counts = [prepared.samples_of_full(request.batch)] * request.calls
+    # A last batch of another size is compiled apart by some runtimes.
+    for part in dict(zip(reversed(counts), reversed(inputs), strict=True)).values():
+        call = prepared.caller(request.boundary, part)
+        call()
+    seconds: list[float] = []
+    cpu = time.process_time_ns()
+    for part in inputs:
+        call = prepared.caller(request.boundary, part)
+        if request.gap_s:
+            time.sleep(request.gap_s)
+        seconds.append(call())
+    cpu_s = (time.process_time_ns() - cpu) / 1e9
+    response: BurstResponse = {
+        "seconds": seconds,
+        "cpu_s": cpu_s,
+        "samples": sum(counts),
+        "untimed_samples": sum(set(counts)),
+    }
+    if request.outputs:
+        save_outputs(Path(request.outputs), [call.fetch()], [counts[-1]])
+        response["rows"] = batches.rows(numbers[-1])[: counts[-1]].tolist()
+    return response
+
+
+def sweep(prepared: PreparedModel, device: str, request: Sweep) -> SweepResponse:
+    """Double the batch until throughput no longer grows, or memory or time ends."""
+    rates: dict[int, float] = {}
+    no_memory = None
+    begin, timed_s = time.perf_counter(), 0.0
+    ended = f"batches above {_LARGEST_BATCH[device]} are not tried"
+    batch = 1
+    while batch <= _LARGEST_BATCH[device]:
+        if timed_s > request.limit_s:
+            ended = f"{request.limit_s:g} s were over"
+            break
+        if time.perf_counter() - begin > request.patience_s:
+            ended = f"{request.patience_s:g} s were over, most of them before calls could be timed"
+            break
+        try:
+            inputs = prepared.batches(batch).full(0)
+            if _bytes(inputs) > _LARGEST_BATCH_BYTES:
+                ended = f"a batch of {batch} is larger than {_LARGEST_BATCH_BYTES >> 30} GiB"
+                break
+            call = prepared.caller(END_TO_END, inputs)
+            call()
+            ready = time.perf_counter()
+            while device == "cuda" and time.perf_counter() - ready < _READY_S:
+                call()
+            seconds = min(call() for _ in range(_CALLS_PER_FIGURE))
+            timed_s += time.perf_counter() - ready
+        except Exception as error:
+            if is_out_of_memory(error):
+                ended, no_memory = f"no memory for a batch of {batch}", batch
+            elif rates:  # libraries count in 32 bits, here and there
+                ended = f"a batch of {batch} failed: {one_line(error)}"
+            else:
+                raise
+            break
+        rates[batch] = batch / seconds
+        recent = list(rates.values())[-3:]
+        if len(recent) == 3 and max(recent[1:]) < recent[0] * (1 + _GROWTH):
+            ended = "throughput no longer grew"
+            break
+        batch *= 2
+    return {
+        "samples_per_s": {str(batch): rate for batch, rate in rates.items()},
+        "ended": ended,
+        "no_memory": no_memory,
+    }
+
+
+def overhead(prepared: PreparedModel, request: Overhead) -> OverheadResponse:
+    """Time calls as the harness does and in a loop of raw calls, in turn.
+
+    Both call on the same batches, one after the other.
+    """
+    batches = prepared.batches(request.batch)
+    call_s = statistics.median(prepared.timed(batches.full(0))[0] for _ in range(_CALLS_PER_FIGURE))
+    calls = max(2, round(request.burst_s / call_s))
+    raw_calls = [prepared.model.raw_call(batches.full(i)) for i in range(calls)]
+    harness_s: list[float] = []
+    raw_s: list[float] = []
+    for _ in range(request.rounds):
+        timed = burst(prepared, Burst(request.batch, calls, 0))
+        harness_s.append(statistics.fmean(timed["seconds"]))
+        raw_calls[0]()
+        begin = time.perf_counter_ns()
+        for call in raw_calls:
+            call()
+        raw_s.append((time.perf_counter_ns() - begin) / 1e9 / calls)
+    return {"harness_s": harness_s, "raw_s": raw_s, "calls": calls}
+
+
+def _bytes(arrays: Arrays) -> int:
+    return sum(array.nbytes for array in arrays.values())

@@ -1,0 +1,315 @@
+"""What the controller asks a worker: one type a request, and beside it the type of its response.
+
+A message is a line of JSON. A request is `{"request": NAME, ...its fields}`. An answer has one key:
+"response" with what the request's `response` type says, "failure" with a `FailureResponse`, or
+"storage_error" with a line. Both sides check what they get against these types
+(message_codec.py), since an artifact's own program may write to the pipe.
+
+The annotations are evaluated, since the checks go by them.
+"""
+
+from dataclasses import dataclass, field
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    TypeVar,
+    dataclass_transform,
+)
+
+from ..workload import END_TO_END
+from .responses import (
+    BurstResponse,
+    CallResponse,
+    CheckResponse,
+    DevicesResponse,
+    DeviceTimeResponse,
+    FirstCallResponse,
+    FootprintResponse,
+    GpuPeakResponse,
+    HasCudaResponse,
+    InputsResponse,
+    LoadResponse,
+    OverheadResponse,
+    PredictResponse,
+    RepeatResponse,
+    StartResponse,
+    SweepResponse,
+    UncompiledResponse,
+    WarmUpResponse,
+)
+
+Response = TypeVar("Response")
+Message = TypeVar("Message")
+
+
+@dataclass_transform()
+def _message(cls: type[Message]) -> type[Message]:
+    """A dataclass without what no message needs, as each worker makes all of these at its start."""
+    return dataclass(eq=False, repr=False, match_args=False)(cls)
+
+
+class Request(Generic[Response]):
+    """A command for a worker.
+
+    Attributes:
+        action: what messages call it.
+        response: type of the answer.
+    """
+
+    action: ClassVar[str]
+    response: ClassVar[Any]
+
+
+@_message
+class Start(Request[StartResponse]):
+    """Import the runtime.
+
+    Attributes:
+        format: of the artifact.
+        payload: path of its file or folder.
+        device: "cpu" or "cuda".
+        threads: for the arithmetic of one call.
+        manifest: its fields, less the list of files; empty where there is none.
+        tf32: whether products of float32 may be calculated in TF32 on a GPU.
+        runtime: that runs it; None for the default of the format.
+        untuned: leave the runtime as it comes.
+        settings: values of single settings, by name.
+        signature: name of the function to call; None for the default.
+        external: the runtime of a plug-in, as `Runtime.to_dict` makes it; None for one of ours.
+        interpreter: how the user calls the interpreter, where it is not the controller's.
+    """
+
+    action = "start"
+    response = StartResponse
+    format: str
+    payload: str
+    device: str
+    threads: int
+    manifest: dict[str, Any] = field(default_factory=dict)
+    tf32: bool = False
+    runtime: str | None = None
+    untuned: bool = False
+    settings: dict[str, str] = field(default_factory=dict)
+    signature: str | None = None
+    external: dict[str, Any] | None = None
+    interpreter: str | None = None
+
+
+@_message
+class Uncompiled(Request[UncompiledResponse]):
+    """Name the imported modules that Python compiles at every start."""
+
+    action = "uncompiled"
+    response = UncompiledResponse
+
+
+@_message
+class Devices(Request[DevicesResponse]):
+    """Say what the runtime can run on here."""
+
+    action = "devices"
+    response = DevicesResponse
+
+
+@_message
+class HasCuda(Request[HasCudaResponse]):
+    """Say whether the runtime can run on a GPU here."""
+
+    action = "has_cuda"
+    response = HasCudaResponse
+
+
+@_message
+class GpuPeak(Request[GpuPeakResponse]):
+    """Say how many bytes the runtime has held on the card at most."""
+
+    action = "gpu_peak"
+    response = GpuPeakResponse
+
+
+@_message
+class Load(Request[LoadResponse]):
+    """Load the artifact."""
+
+    action = "load"
+    response = LoadResponse
+
+
+@_message
+class Inputs(Request[InputsResponse]):
+    """Read the inputs and fit them to the signature.
+
+    Attributes:
+        path: of the file.
+        options: `InputOptions` of the user, as `asdict` makes them.
+        label: of the artifact, as the options call it.
+        names_file: whether a reason begins with the path; not where the file is not the user's.
+    """
+
+    action = "inputs"
+    response = InputsResponse
+    path: str
+    options: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+    names_file: bool = True
+
+
+@_message
+class Call(Request[CallResponse]):
+    """Call once with the arrays of an `.npz` file as they are, and keep the outputs.
+
+    Attributes:
+        path: of the file.
+        outputs: folder for the outputs.
+    """
+
+    action = "call"
+    response = CallResponse
+    path: str
+    outputs: str
+
+
+@_message
+class FirstCall(Request[FirstCallResponse]):
+    """Time the first call; its outputs are kept for `Predict` and `Repeat`."""
+
+    action = "first_call"
+    response = FirstCallResponse
+    batch: int
+
+
+@_message
+class Repeat(Request[RepeatResponse]):
+    """Call once more on the inputs of the first call, and say by how much the outputs differ."""
+
+    action = "repeat"
+    response = RepeatResponse
+    batch: int
+
+
+@_message
+class Check(Request[CheckResponse]):
+    """Say whether calls are finished when they return, and whether time grows with the batch."""
+
+    action = "check"
+    response = CheckResponse
+    batch: int
+
+
+@_message
+class WarmUp(Request[WarmUpResponse]):
+    """Call until the calls are steady, or the limit is reached.
+
+    Attributes:
+        batch: samples a call.
+        limit_s: seconds, without those of the first call, which may compile.
+        gap_s: pause before each call.
+        boundary: "end_to_end" or "device_resident".
+        least_s: seconds that it takes at least; calls are then looked at in blocks.
+    """
+
+    action = "warm_up"
+    response = WarmUpResponse
+    batch: int
+    limit_s: float
+    gap_s: float = 0.0
+    boundary: str = END_TO_END
+    least_s: float = 0.0
+
+
+@_message
+class DeviceTime(Request[DeviceTimeResponse]):
+    """Time calls on the device itself; `batches` are their samples."""
+
+    action = "device_time"
+    response = DeviceTimeResponse
+    batches: list[int]
+
+
+@_message
+class Predict(Request[PredictResponse]):
+    """Predict all samples once and keep the outputs.
+
+    Attributes:
+        batch: samples a call.
+        outputs: folder for the outputs.
+        samples: number of samples; None for all.
+        skip: samples that are left out before these.
+    """
+
+    action = "predict"
+    response = PredictResponse
+    batch: int
+    outputs: str
+    samples: int | None = None
+    skip: int = 0
+
+
+@_message
+class Sweep(Request[SweepResponse]):
+    """Double the batch until throughput no longer grows, or memory or time ends.
+
+    Attributes:
+        limit_s: seconds that timed calls may take together; the first call of each batch, which
+            may compile, is not among them.
+        patience_s: seconds for all.
+    """
+
+    action = "sweep"
+    response = SweepResponse
+    limit_s: float
+    patience_s: float
+
+
+@_message
+class Burst(Request[BurstResponse]):
+    """Time calls on successive batches, after an untimed one that fills the caches again.
+
+    Attributes:
+        batch: samples a call.
+        calls: number of calls; None for a pass over all samples, the last batch as it comes.
+        first: number of the first batch; they go round.
+        gap_s: pause before each call.
+        boundary: "end_to_end" or "device_resident".
+        outputs: folder for the outputs of the last call; None to keep none.
+    """
+
+    action = "burst"
+    response = BurstResponse
+    batch: int
+    calls: int | None
+    first: int
+    gap_s: float = 0.0
+    boundary: str = END_TO_END
+    outputs: str | None = None
+
+
+@_message
+class Overhead(Request[OverheadResponse]):
+    """Time calls as the harness does and in a loop of raw calls, in turn.
+
+    Attributes:
+        batch: samples a call.
+        rounds: number of turns.
+        burst_s: seconds of each.
+    """
+
+    action = "overhead"
+    response = OverheadResponse
+    batch: int
+    rounds: int
+    burst_s: float
+
+
+@_message
+class Footprint(Request[FootprintResponse]):
+    """Count the bytes that are installed for the runtime."""
+
+    action = "footprint"
+    response = FootprintResponse
+
+
+REQUESTS: dict[str, type[Request[Any]]] = {
+    request.action: request for request in Request.__subclasses__()
+}
