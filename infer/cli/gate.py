@@ -49,14 +49,14 @@ def run(options: argparse.Namespace) -> int:
     config = gate_config(options)
     baseline = current_baseline(config)
     if config.judged:
-        records = read_run(config.judged)
+        events = read_run(config.judged)
     else:
         plan = plan_gate(config, baseline)
         store = new_run(config.run.out)
         measure(plan, store, options.command_line)
         print(f"results: {store.folder}", file=sys.stderr)
-        records = store.records
-    result = evaluate_gate(config, baseline, records)
+        events = store.events
+    result = evaluate_gate(config, baseline, events)
     text = json.dumps(report.as_json(result), indent=2) + "\n"
     if options.json and options.json != "-":
         _write(Path(options.json), text, "json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..exit_status import FAILED, INTERRUPTED, NOT_MEASURED, OK
 from ..measure import devices
 from ..measure.plan import Plan
 from ..outcome import Outcome
+from ..records.codec import to_json
 from ..records.store import Store
 from ..report import terminal
 from ..results.summary import Summary
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         store = new_run(config.out)
     summary = measure(plan, store, options.command_line)
-    emit(asdict(summary), lambda console: terminal.show(summary, console), options.json)
+    emit(to_json(summary), lambda console: terminal.show(summary, console), options.json)
     print(f"results: {store.folder}", file=sys.stderr)
     return status(summary)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..records.codec import to_json
 from ..report import terminal
 from ..results.recorded_run import read_run
 from .console import emit
@@ -35,5 +35,5 @@ def run(options: argparse.Namespace) -> int:
         UsageError: there is none.
     """
     summary = read_run(options.run).summary
-    emit(asdict(summary), lambda console: terminal.show(summary, console), options.json)
+    emit(to_json(summary), lambda console: terminal.show(summary, console), options.json)
     return status(summary)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy
@@ -20,8 +19,11 @@ from ..measure import stopping
 from ..measure.plan import Plan
 from ..measure.progress import Progress
 from ..measure.session import Run
+from ..records.events import AnyEvent, BurstTimed, RunEnded
 from ..records.protocol import UNTIL
 from ..records.store import Store
+from ..results.record_index import clock_of
+from ..results.summary import run_of
 from ..sandbox.trust import EVERYTHING
 from ..stats.call_times import Bursts, Turn, paired_differences
 from ..stats.card_simulation import Card, simulate_card
@@ -190,25 +192,23 @@ class _Finder:
         return ratio_of(paired_differences(left[1], left[0], self.device), is_adaptive=is_adaptive)
 
 
-def of_records(
-    of: str, records: Sequence[Mapping[str, Any]], point: str, generations: int
-) -> Verdicts:
+def of_records(of: str, events: Sequence[AnyEvent], point: str, generations: int) -> Verdicts:
     """Count the verdicts in a run of the artifacts of `self_test_artifacts`.
 
     Args:
         of: what they are.
-        records: of the run.
+        events: of the run.
         point: that was measured.
         generations: so many consecutive ones are a trial.
     """
-    device = next(record["device"] for record in records if record["kind"] == "run")
-    bursts: dict[str, dict[int, dict[int, list[float]]]] = {}
+    device = run_of(events).device
+    bursts: dict[str, dict[int, dict[int, Sequence[float]]]] = {}
     clocks: dict[str, dict[Turn, Clock]] = {}
-    for record in records:
-        if record["kind"] == "burst" and Workload(**record["workload"]).name == point:
-            label, turn = record["artifact"], (record["generation"], record["turn"])
-            bursts.setdefault(label, {}).setdefault(turn[0], {})[turn[1]] = record["seconds"]
-            clocks.setdefault(label, {})[turn] = Clock.of(record)
+    for event in events:
+        if isinstance(event, BurstTimed) and event.workload.name == point:
+            label, turn = event.artifact, (event.generation, event.turn)
+            bursts.setdefault(label, {}).setdefault(turn[0], {})[turn[1]] = event.seconds
+            clocks.setdefault(label, {})[turn] = clock_of(event)
     count = min((len(own) for own in bursts.values()), default=0)
 
     def each() -> Iterable[MeasuredRatio]:
@@ -302,6 +302,6 @@ def measured(
         Run(plan, store, tell).run(["self-test"])
     finally:
         store.close()
-    if store.records[-1]["interrupted"]:
+    if isinstance(last := store.events[-1], RunEnded) and last.interrupted:
         raise KeyboardInterrupt
-    return [of_records(of, store.records, Workload(batch).name, count) for count in trials]
+    return [of_records(of, store.events, Workload(batch).name, count) for count in trials]

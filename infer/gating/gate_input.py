@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..outcome import Outcome
 from ..parity import predictions
-from ..records.store import Record
+from ..records.events import (
+    AnyEvent,
+    ArtifactOpened,
+    InputsDrawn,
+    PairCompared,
+    ParityJudged,
+    elapsed_s,
+    latest,
+)
 from ..results.summarizing import summarize
 from ..results.summary import ArtifactResult, Summary
 from ..stats.ratios import Ratio
@@ -62,22 +70,18 @@ class GateInput:
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
-def gate_input(records: list[Record]) -> GateInput:
-    """What the records of a run say to a gate."""
-    summary = summarize(records)
+def gate_input(events: Sequence[AnyEvent]) -> GateInput:
+    """What the events of a run say to a gate."""
+    summary = summarize(events)
     run = summary.run
-    former_labels: dict[str, str] = run.get("pairs", {})
-    latest = {
-        kind: {r["artifact"]: r for r in records if r["kind"] == kind}
-        for kind in ("artifact", "parity", "pair", "random")
-    }
+    former_labels = run.pairs
+    artifacts = latest(ArtifactOpened, events)
+    parities, pairs = latest(ParityJudged, events), latest(PairCompared, events)
     # Without those that an interrupted run did not come to.
     rows = {row.artifact: row for row in summary.rows if row.outcome in set(Outcome)}
-    drawn = next((record["sha256"] for record in latest["random"].values()), None)
+    drawn = next((event.sha256 for event in events if isinstance(event, InputsDrawn)), None)
     entries = {
-        label: _entry(
-            row, summary, latest["artifact"][label], latest["parity"].get(label, {}), drawn
-        )
+        label: _entry(row, summary, artifacts[label], parities.get(label), drawn)
         for label, row in rows.items()
     }
     return GateInput(
@@ -85,37 +89,41 @@ def gate_input(records: list[Record]) -> GateInput:
             label: entry for label, entry in entries.items() if label not in former_labels.values()
         },
         former={
-            label: _former_comparison(rows, entries, label, other, latest["pair"].get(label, {}))
+            label: _former_comparison(rows, entries, label, other, pairs.get(label))
             for label, other in former_labels.items()
             if label in rows
         },
         setup=Setup(
-            device=run["device"],
-            threads=run["threads"],
-            batch=run["protocol"]["batch"],
-            processor=run["environment"]["processor"],
-            card=summary.card["name"] if summary.card else None,
+            device=run.device,
+            threads=run.threads,
+            batch=run.protocol.batch,
+            processor=run.environment.processor,
+            card=summary.card.name if summary.card else None,
         ),
         commands={label: row.command for label, row in rows.items()},
         paths={label: row.path for label, row in rows.items()},
-        seconds=max((r.get("elapsed_s", 0.0) for r in records), default=0.0),
+        seconds=elapsed_s(events),
         interrupted=summary.interrupted,
     )
 
 
 def _entry(
-    row: ArtifactResult, summary: Summary, artifact: Record, parity: Record, drawn: str | None
+    row: ArtifactResult,
+    summary: Summary,
+    artifact: ArtifactOpened,
+    parity: ParityJudged | None,
+    drawn: str | None,
 ) -> BaselineEntry:
     run, points = summary.run, summary.points
-    evaluation = (artifact.get("manifest") or {}).get("evaluation") or {}
-    correct = parity.get("correct")
+    evaluation = (artifact.manifest.evaluation if artifact.manifest else None) or {}
+    correct = parity.correct if parity else None
     return BaselineEntry(
         outcome=Outcome(row.outcome),
         reason=row.reason,
         format=row.format,
-        sha256=artifact.get("sha256"),
+        sha256=artifact.sha256,
         weights=row.weights_sha256,
-        inputs=run["inputs_sha256"] or drawn or evaluation.get("sha256"),
+        inputs=run.inputs_sha256 or drawn or evaluation.get("sha256"),
         bytes=row.bytes,
         memory=row.runtime_rss_bytes,
         gpu_memory=row.gpu_memory[0] if row.gpu_memory else None,
@@ -127,10 +135,10 @@ def _entry(
         },
         reference=f"{row.anchor} on the CPU" if row.anchor else row.reference,
         difference=row.largest_difference,
-        tolerance=parity.get("tolerance"),
+        tolerance=parity.tolerance if parity else None,
         equal_labels=row.equal_labels,
         correct=predictions.unpack(correct, row.samples) if correct and row.samples else None,
-        probe=parity.get("probe", {}),
+        probe=parity.probe if parity else {},
         versions=row.versions or {},
     )
 
@@ -140,7 +148,7 @@ def _former_comparison(
     entries: Mapping[str, BaselineEntry],
     label: str,
     other: str,
-    compared: Record,
+    compared: PairCompared | None,
 ) -> FormerComparison:
     if other not in entries:
         return FormerComparison(reason="the run was cut off")
@@ -152,7 +160,7 @@ def _former_comparison(
     return FormerComparison(
         former=former,
         ratios={p: t.ratio for p, t in rows[label].timings.items() if t.ratio},
-        difference=compared.get("largest_difference"),
-        incomparable=compared.get("reason", ""),
+        difference=compared.largest_difference if compared else None,
+        incomparable=compared.reason if compared else "",
         path=rows[other].path,
     )

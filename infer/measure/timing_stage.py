@@ -54,7 +54,7 @@ class TimingStage:
                 elapsed_s=context.elapsed_s(),
                 generation_s=max(seconds, default=0.0),
                 compared=sum(len(group) - 1 for group in groups),
-                resolution=resolution(context.store.records),
+                resolution=resolution(context.store.events),
             )
             reason = stopping.stop_reason(context.plan.protocol, status)
             if reason:
@@ -73,7 +73,7 @@ class TimingStage:
         """
         context = self._context
         preflights = context.of_kind("preflight")
-        references = summarize(context.store.records).speed_references
+        references = summarize(context.store.events).speed_references
         families: dict[str, list[str]] = {}
         for label in context.active():
             if label in preflights:

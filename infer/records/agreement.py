@@ -5,7 +5,7 @@ from __future__ import annotations
 from .codec import Record
 
 
-class Answer(Record, frozen=True):
+class ScoredAnswer(Record, frozen=True):
     """What was answered for a sample: a class or a place in an output, and the value there."""
 
     label: str
@@ -22,8 +22,8 @@ class DifferingSample(Record, frozen=True):
     """
 
     sample: int
-    own: Answer
-    reference: Answer
+    own: ScoredAnswer
+    reference: ScoredAnswer
     true: str | None = None
 
 

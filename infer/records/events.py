@@ -7,7 +7,8 @@ unknown field refuses it. docs/schema/results.json is the same as JSON Schema.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -382,3 +383,23 @@ AnyEvent = (
     | GenerationDone
     | MeasuredApart
 )
+
+One = TypeVar("One", bound=Event)
+
+
+def of_type(kind: type[One], events: Iterable[AnyEvent]) -> list[One]:
+    """The events of a type, in their order."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def latest(kind: type[One], events: Iterable[AnyEvent]) -> dict[str, One]:
+    """The latest event of a type that is of an artifact, by the artifact's label."""
+    found: dict[str, Any] = {}
+    for event in of_type(kind, events):
+        found[getattr(event, "artifact")] = event  # noqa: B009
+    return found
+
+
+def elapsed_s(events: Iterable[AnyEvent]) -> float:
+    """Seconds that a run has taken so far, as its events say."""
+    return max((getattr(event, "elapsed_s", 0.0) for event in events), default=0.0)

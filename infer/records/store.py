@@ -36,10 +36,10 @@ class Store:
             OSError: it cannot be written.
         """
         self.folder = folder
-        self.records: list[Record] = []
+        self.events: list[AnyEvent] = []
         if resume:
             try:
-                self.records = read_records(folder)
+                self.events = read_events(folder)
             except ValueError as error:
                 raise StoreError(str(error)) from None
         else:
@@ -52,7 +52,7 @@ class Store:
             self._file.close()
             raise StoreError(f"{folder}: another program writes to this run") from None
         if resume:
-            self.records = read_records(folder)  # what came until it was locked, too
+            self.events = read_events(folder)  # what came until it was locked, too
             self._end_whole()
 
     def _end_whole(self) -> None:
@@ -87,8 +87,14 @@ class Store:
                     self._file.truncate(before)
                     self._file.seek(before)
                 raise OSError(error.errno, error.strerror, str(self.folder / RESULTS)) from None
-            self.records.append(json.loads(encode(event)))
-        return self.records[-1]
+            self.events.append(event)
+        record: Record = json.loads(encode(event))
+        return record
+
+    @property
+    def records(self) -> list[Record]:
+        """The events as JSON has them."""
+        return [json.loads(encode(event)) for event in self.events]
 
     def close(self) -> None:
         """Close the file."""
@@ -111,8 +117,8 @@ def _whole() -> Iterator[None]:
         before(signal.SIGINT, None)
 
 
-def read_records(folder: Path) -> list[Record]:
-    """The records of a run; a last line that was cut off is left out.
+def read_events(folder: Path) -> list[AnyEvent]:
+    """The events of a run; a last line that was cut off is left out.
 
     Raises:
         ValueError: the folder holds no run, or one of another schema.
@@ -122,7 +128,7 @@ def read_records(folder: Path) -> list[Record]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
-    records = []
+    events: list[AnyEvent] = []
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
@@ -138,7 +144,7 @@ def read_records(folder: Path) -> list[Record]:
                 f"program reads {SCHEMA_VERSION}"
             )
         try:
-            records.append(json.loads(encode(from_json(AnyEvent, record))))
+            events.append(from_json(AnyEvent, record))
         except DecodeError as error:
             raise ValueError(f"{path}: line {number}: {error}") from None
-    return records
+    return events

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..outcome import Outcome
 from ..parity.metrics import CLASSIFICATION_METRICS
+from ..records.agreement import ScoredAnswer
 from ..results.summary import ArtifactResult
 from .table import (
     ARTIFACT,
@@ -66,7 +67,7 @@ def _accuracy_difference(row: ArtifactResult) -> Cell:
     difference = row.accuracy_difference
     if not difference or is_yardstick(row):
         return EMPTY
-    value, low, high = (difference[name] for name in ("value", "low", "high"))
+    value, low, high = difference.value, difference.low, difference.high
     return Cell(f"{value:+.4f} [{low:+.4f}, {high:+.4f}]", value)
 
 
@@ -75,9 +76,9 @@ def _surely_keeps(row: ArtifactResult) -> Cell:
     difference = row.accuracy_difference
     if not difference or not row.metrics or is_yardstick(row):
         return EMPTY
-    before = row.metrics["accuracy"] - difference["value"]
+    before = row.metrics["accuracy"] - difference.value
     for name, share in _MARGINS:
-        if difference["low"] >= -(1 - share) * before:
+        if difference.low >= -(1 - share) * before:
             return Cell(name, share)
     return Cell("neither", 0.0)
 
@@ -114,12 +115,11 @@ def agreement_table(rows: Sequence[ArtifactResult]) -> Table:
 def differing_table(rows: Sequence[ArtifactResult]) -> Table | None:
     """Samples on which an artifact and its reference differ, with both answers; None without."""
 
-    def answer(scored: dict[str, object]) -> Cell:
-        value = scored["value"]
-        shown = f"{value:.6g}" if isinstance(value, float) else value
-        return text_cell(f"{scored['label']}: {shown}")
+    def answer(given: ScoredAnswer) -> Cell:
+        shown = f"{given.value:.6g}" if isinstance(given.value, float) else given.value
+        return text_cell(f"{given.label}: {shown}")
 
-    has_truth = any(sample.get("true") is not None for row in rows for sample in row.differing)
+    has_truth = any(sample.true is not None for row in rows for sample in row.differing)
     columns = [
         ARTIFACT,
         Column("sample", "sample", is_text=True),
@@ -131,10 +131,10 @@ def differing_table(rows: Sequence[ArtifactResult]) -> Table | None:
     for row in rows:
         name = ARTIFACT.cell(row)
         for sample in row.differing[:_SHOWN_DIFFERING]:
-            number = sample["sample"]
+            number = sample.sample
             cells = [name, Cell(str(number), number)]
-            cells += [answer(sample["reference"]), answer(sample["own"])]
-            truth = text_cell(str(sample["true"])) if sample.get("true") is not None else EMPTY
+            cells += [answer(sample.reference), answer(sample.own)]
+            truth = text_cell(sample.true) if sample.true is not None else EMPTY
             lines.append([*cells, truth] if has_truth else cells)
         more = len(row.differing) - _SHOWN_DIFFERING
         if more > 0:

@@ -61,13 +61,13 @@ def _harmless(value: Any) -> Any:
 
 
 def _artifact_values(row: ArtifactResult, summary: Summary) -> dict[str, Any]:
-    difference = row.accuracy_difference or {}
-    card = summary.card or {}
+    difference = row.accuracy_difference
+    card = summary.card
     return {
         ARTIFACT.key: ARTIFACT.cell(row).value,
-        "device": summary.run["device"],
-        "card": card.get("name"),
-        "card_uuid": card.get("uuid"),
+        "device": summary.run.device,
+        "card": card.name if card else None,
+        "card_uuid": card.uuid if card else None,
         "format": row.format,
         "weights": row.weights,
         "sha256": row.sha256,
@@ -79,9 +79,9 @@ def _artifact_values(row: ArtifactResult, summary: Summary) -> dict[str, Any]:
         "gpu_device_bytes": row.gpu_device_bytes,
         "gpu_runtime_peak_bytes": row.gpu_runtime_peak_bytes,
         **{column.key: column.cell(row).value for column in (*_SIZES, *_AGREEMENT)},
-        "accuracy_difference": difference.get("value"),
-        "accuracy_difference_low": difference.get("low"),
-        "accuracy_difference_high": difference.get("high"),
+        "accuracy_difference": difference.value if difference else None,
+        "accuracy_difference_low": difference.low if difference else None,
+        "accuracy_difference_high": difference.high if difference else None,
         "command": row.command,
     }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from ..records.processes import DeviceTime
 from ..results import formatting
 from ..results.summary import ArtifactResult
 from .table import (
@@ -31,37 +31,35 @@ def device_table(batch: int, rows: Sequence[ArtifactResult]) -> Table:
         rows: the artifacts, in the order to show.
     """
 
-    def cell(made: Callable[[dict[str, Any]], Cell]) -> Callable[[ArtifactResult], Cell]:
+    def cell(made: Callable[[DeviceTime], Cell]) -> Callable[[ArtifactResult], Cell]:
         return lambda row: made(row.device_time[batch]) if batch in row.device_time else EMPTY
 
-    def rate(times: dict[str, Any]) -> Cell:
-        value = batch / times["queued_s"]
+    def rate(times: DeviceTime) -> Cell:
+        value = batch / times.queued_s
         return Cell(f"{value:,.0f}", value)
 
     columns = [
         ARTIFACT,
         ArtifactColumn(
-            "queued_s", f"queued, batch {batch}", cell=cell(lambda t: seconds_cell(t["queued_s"]))
+            "queued_s", f"queued, batch {batch}", cell=cell(lambda t: seconds_cell(t.queued_s))
         ),
         ArtifactColumn("queued_samples_per_s", "queued samples/s", cell=cell(rate)),
-        ArtifactColumn("call_s", "one call", cell=cell(lambda t: seconds_cell(t["call_s"]))),
-        ArtifactColumn("event_s", "by events", cell=cell(lambda t: seconds_cell(t["event_s"]))),
+        ArtifactColumn("call_s", "one call", cell=cell(lambda t: seconds_cell(t.call_s))),
+        ArtifactColumn("event_s", "by events", cell=cell(lambda t: seconds_cell(t.event_s))),
+        ArtifactColumn("enqueue_s", "to enqueue", cell=cell(lambda t: seconds_cell(t.enqueue_s))),
         ArtifactColumn(
-            "enqueue_s", "to enqueue", cell=cell(lambda t: seconds_cell(t["enqueue_s"]))
-        ),
-        ArtifactColumn(
-            "copy_in_s", "copy in", cell=cell(lambda t: _copy(t["copy_in_s"], t["copy_in_bytes"]))
+            "copy_in_s", "copy in", cell=cell(lambda t: _copy(t.copy_in_s, t.copy_in_bytes))
         ),
         ArtifactColumn(
             "copy_out_s",
             "copy out",
-            cell=cell(lambda t: _copy(t["copy_out_s"], t["copy_out_bytes"])),
+            cell=cell(lambda t: _copy(t.copy_out_s, t.copy_out_bytes)),
         ),
         ArtifactColumn(
             "bound",
             "bound by",
             is_text=True,
-            cell=cell(lambda t: text_cell(t["bound"] or "cannot tell")),
+            cell=cell(lambda t: text_cell(t.bound or "cannot tell")),
         ),
     ]
     caption = f"On the device itself, batch {batch}"

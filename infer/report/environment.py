@@ -13,28 +13,27 @@ from .table import ARTIFACT, ArtifactColumn, Cell, Kind, Table, table_of, text_c
 def environment_facts(summary: Summary) -> list[tuple[str, str]]:
     """Name and text of what is known of machine and setup."""
     run = summary.run
-    machine, protocol = run["environment"], run["protocol"]
+    machine, protocol = run.environment, run.protocol
     gpus = [
-        f"{gpu['name']} ({gpu['uuid']}), {formatting.mebibytes(gpu['memory_bytes'])}, driver "
-        f"{gpu['driver']}"
-        for gpu in machine["gpus"]
+        f"{gpu.name} ({gpu.uuid}), {formatting.mebibytes(gpu.memory_bytes)}, driver {gpu.driver}"
+        for gpu in machine.gpus
     ]
     return [
-        ("processor", f"{machine['processor']}, {machine['cores']} cores"),
-        ("memory", f"{machine['memory_bytes'] / 2**30:,.1f} GiB"),
+        ("processor", f"{machine.processor}, {machine.cores} cores"),
+        ("memory", f"{machine.memory_bytes / 2**30:,.1f} GiB"),
         ("GPU", "; ".join(gpus) or "none"),
-        ("system", str(machine["system"])),
-        ("Python", str(machine["python"])),
-        ("load at start", ", ".join(f"{load:.1f}" for load in machine["load_average"])),
-        ("device and threads", f"{summary.device}, {run['threads']} threads"),
+        ("system", machine.system),
+        ("Python", machine.python),
+        ("load at start", ", ".join(f"{load:.1f}" for load in machine.load_average)),
+        ("device and threads", f"{summary.device}, {run.threads} threads"),
         (
             "protocol",
-            f"{protocol['name']}: {summary.generations} generations of processes, "
-            f"{protocol['bursts']} turns in each, scenarios {', '.join(protocol['scenarios'])}, "
-            f"batch {protocol['batch']}",
+            f"{protocol.name}: {summary.generations} generations of processes, "
+            f"{protocol.bursts} turns in each, scenarios {', '.join(protocol.scenarios)}, "
+            f"batch {protocol.batch}",
         ),
-        ("inputs", f"{run['inputs'] or 'those that the artifacts name'}"),
-        ("SHA-256 of the inputs", str(run.get("inputs_sha256") or "-")),
+        ("inputs", run.inputs or "those that the artifacts name"),
+        ("SHA-256 of the inputs", run.inputs_sha256 or "-"),
         ("ended since", summary.ended or "-"),
     ]
 

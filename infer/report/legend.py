@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..results.record_index import highest
+from ..results.rooflines import highest
 from ..results.summary import Summary
 from ..stats.ratios import CONFIDENCE
 
@@ -19,7 +19,7 @@ def legend(summary: Summary) -> list[str]:
     if not references:
         return []
     return [
-        f"ratio: time of an undisturbed call ({_UNDISTURBED[summary.run['device']]} in a "
+        f"ratio: time of an undisturbed call ({_UNDISTURBED[summary.run.device]} in a "
         f"generation of processes) over that of {' or '.join(references)}, "
         f"below 1 is faster; in brackets its {CONFIDENCE:.0%} interval, corrected for the number "
         "of artifacts.",
@@ -80,7 +80,7 @@ def _roofline(summary: Summary) -> list[str]:
         arithmetic = _rates(summary, "flops_per_s", 1e9, "GFLOP/s")
         copied = _rates(summary, "bytes_per_s", 1e9, "GB/s")
         product, where, more = "NumPy's matrix product", "", ""
-        if summary.run["device"] == "cuda":
+        if summary.run.device == "cuda":
             product, where = "cuBLAS's matrix product", " on the card"
             tf32 = _rates(summary, "tf32_flops_per_s", 1e9, "GFLOP/s")
             arithmetic += f", and {tf32} in TF32" if tf32 else ""
@@ -92,7 +92,7 @@ def _roofline(summary: Summary) -> list[str]:
         )
     reasons: dict[str, list[str]] = {}
     for record in summary.rooflines:
-        for name, reason in record.get("failed", {}).items():
+        for name, reason in record.failed.items():
             if name not in reasons.setdefault(reason, []):
                 reasons[reason].append(name)
     for reason, names in reasons.items():
@@ -103,7 +103,7 @@ def _roofline(summary: Summary) -> list[str]:
 
 def _rates(summary: Summary, name: str, unit: float, called: str) -> str:
     """A rate at the start of a run and at its end; empty where it was not measured."""
-    found = [record.get(name) for record in summary.rooflines]
+    found = [getattr(record, name) for record in summary.rooflines]
     known = [f"{value / unit:,.0f}" for value in found if value is not None]
     return f"{' and '.join(known)} {called}" if known else ""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ..outcome import Outcome
+from ..records.agreement import ScoredAnswer
 from ..results import formatting, ranking
 from ..results.ranking import Answer
 from ..results.recorded_run import RecordedRun
@@ -86,7 +86,7 @@ def page_of(run: RecordedRun) -> Page:
         environment_facts(summary),
         runtimes_table(summary),
         legend(summary),
-        " ".join(map(str, ["exportbench", *summary.run.get("command", [])])),
+        " ".join(map(str, ["exportbench", *summary.run.command])),
     )
 
 
@@ -96,7 +96,7 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
     tables: dict[Kind, list[Table]] = {}
     for table in tables_of(rows, summary):
         tables.setdefault(table.kind, []).append(table)
-    numbers = [sample["sample"] for row in rows for sample in row.differing[:_SHOWN_DIFFERING]]
+    numbers = [sample.sample for row in rows for sample in row.differing[:_SHOWN_DIFFERING]]
     samples = read_samples(run, ordered, list(dict.fromkeys(numbers)))
     labels = {row.artifact for row in rows}
     families = [
@@ -145,18 +145,17 @@ def _differing(rows: list[ArtifactResult], samples: RecordedSamples) -> list[Dif
     return [
         Differing(
             row.artifact,
-            f"{sample['sample']:,}",
-            _answer(sample["reference"]),
-            _answer(sample["own"]),
-            str(sample["true"]) if sample.get("true") is not None else None,
-            samples.pictures.get(sample["sample"]),
+            f"{sample.sample:,}",
+            _answer(sample.reference),
+            _answer(sample.own),
+            sample.true,
+            samples.pictures.get(sample.sample),
         )
         for row in rows
         for sample in row.differing[:_SHOWN_DIFFERING]
     ]
 
 
-def _answer(scored: dict[str, Any]) -> str:
-    value = scored["value"]
-    shown = f"{value:.4g}" if isinstance(value, float) else value
-    return f"{scored['label']}: {shown}"
+def _answer(given: ScoredAnswer) -> str:
+    shown = f"{given.value:.4g}" if isinstance(given.value, float) else given.value
+    return f"{given.label}: {shown}"

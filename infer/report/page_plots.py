@@ -52,13 +52,13 @@ def sizes_of_runs(runs: Sequence[RecordedRun]) -> LinePlot | None:
 
     def setup(run: RecordedRun) -> tuple[Any, ...]:
         stated = run.summary.run
-        machine = stated["environment"]
+        machine = stated.environment
         return (
-            machine["processor"],
-            machine["cores"],
-            str(stated.get("card") or stated["device"]),
-            stated["threads"],
-            stated["protocol"]["batch"],
+            machine.processor,
+            machine.cores,
+            stated.card or stated.device,
+            stated.threads,
+            stated.protocol.batch,
             tuple(run.summary.points[:1]),
         )
 

@@ -18,6 +18,7 @@ from ..artifacts.files import sha256_of
 from ..errors import InputError
 from ..inputs.loading import LABELS, read_inputs, read_labels
 from ..parity.comparing import scores_of
+from ..records.events import ArtifactOpened
 from ..records.paths import file_name
 from ..results.recorded_run import RecordedRun
 from ..results.summary import ArtifactResult
@@ -79,16 +80,19 @@ def read_samples(
 
 def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:
     stated = run.summary.run
-    folder = Path(stated.get("folder", "."))
-    if stated.get("inputs") and stated.get("inputs_sha256"):
-        path, sha256 = folder / stated["inputs"], stated["inputs_sha256"]
+    folder = Path(stated.folder)
+    if stated.inputs and stated.inputs_sha256:
+        path, sha256 = folder / stated.inputs, stated.inputs_sha256
     else:  # those that the first artifact names, if any does
-        own = [record for record in run.records if record["kind"] == "artifact"]
-        named = [(one, (one.get("manifest") or {}).get("evaluation")) for one in own]
-        first = next(((one, evaluation) for one, evaluation in named if evaluation), None)
-        if first is None or stated.get("random"):
+        named = [
+            (folder / event.path, event.manifest.evaluation)
+            for event in run.events
+            if isinstance(event, ArtifactOpened) and event.manifest and event.manifest.evaluation
+        ]
+        if not named or stated.random:
             return None
-        path, sha256 = folder / first[0]["path"] / first[1]["file"], first[1]["sha256"]
+        place, evaluation = named[0]
+        path, sha256 = place / evaluation["file"], evaluation["sha256"]
     try:
         same = sha256_of(path) == sha256
     except OSError:

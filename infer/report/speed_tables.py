@@ -70,7 +70,7 @@ def speed_table(point: str, rows: Sequence[ArtifactResult], summary: Summary) ->
             "verdict", "verdict", is_text=True, cell=cell(lambda t, row: _verdict(t.ratio))
         ),
     ]
-    if summary.batch_of(point) == 1:
+    if summary.workloads[point].batch == 1:
         columns.append(
             ArtifactColumn(
                 "percentiles",
@@ -126,8 +126,8 @@ def _all_samples(summary: Summary) -> str:
 
 def sweep_points(row: ArtifactResult, summary: Summary) -> dict[int, str]:
     """The kinds of calls without pauses and from host to host, by the samples in a call."""
-    batches = {summary.batch_of(point): point for point in row.timings}
-    return {batch: f"batch {batch}" for batch in sorted(batches) if f"batch {batch}" in row.timings}
+    points = {t.workload.batch: point for point, t in row.timings.items() if t.is_plain}
+    return dict(sorted(points.items()))
 
 
 def sweep_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:

@@ -5,11 +5,12 @@ Times alone are not compared. They are those of a machine in a state, and two ru
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..records.store import Record
+from ..records.codec import to_json
+from ..records.events import RunStarted
 from ..stats.ratios import Ratio, change_of, ratio_of
 from . import formatting
 from .queries import is_adaptive_run, sample_differences
@@ -135,7 +136,7 @@ def compare_runs(a: RecordedRun, b: RecordedRun) -> Comparison:
 
 def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
     rows_a, rows_b = ({row.artifact: row for row in run.summary.rows} for run in (a, b))
-    is_adaptive = is_adaptive_run(a.records) or is_adaptive_run(b.records)
+    is_adaptive = is_adaptive_run(a.events) or is_adaptive_run(b.events)
     pairs: dict[tuple[str, str], list[tuple[str, list[float], list[float]]]] = {}
     for label, row in rows_a.items():
         other = rows_b.get(label)
@@ -145,7 +146,7 @@ def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
                 continue
             mine = label, point
             theirs = reference, point
-            sides = [sample_differences(run.records, mine, theirs) for run in (a, b)]
+            sides = [sample_differences(run.events, mine, theirs) for run in (a, b)]
             if all(sides):
                 pairs.setdefault((point, reference), []).append((label, sides[0], sides[1]))
     return [
@@ -176,8 +177,8 @@ def _reference(label: str, point: str, a: RecordedRun, b: RecordedRun) -> str | 
     return None
 
 
-def _environment(a: Record, b: Record) -> list[Difference]:
-    machines = a["environment"], b["environment"]
+def _environment(a: RunStarted, b: RunStarted) -> list[Difference]:
+    machines = to_json(a.environment), to_json(b.environment)
     names = dict.fromkeys((*machines[0], *machines[1]))
     values = {name: tuple(machine.get(name) for machine in machines) for name in names}
     # Other facts of a card change from moment to moment.
@@ -185,9 +186,12 @@ def _environment(a: Record, b: Record) -> list[Difference]:
         [f"{gpu['name']} ({gpu['uuid']}, driver {gpu['driver']})" for gpu in machine["gpus"]]
         for machine in machines
     )
-    values["card"] = (a.get("card"), b.get("card"))
-    protocols = a["protocol"], b["protocol"]
-    values |= {name: (a.get(name), b.get(name)) for name in ("device", "threads", "inputs_sha256")}
+    values["card"] = (a.card, b.card)
+    protocols = asdict(a.protocol), asdict(b.protocol)
+    values |= {
+        name: (getattr(a, name), getattr(b, name))
+        for name in ("device", "threads", "inputs_sha256")
+    }
     values |= {
         f"protocol: {name}": tuple(protocol.get(name) for protocol in protocols)
         for name in dict.fromkeys((*protocols[0], *protocols[1]))
@@ -200,7 +204,7 @@ def _environment(a: Record, b: Record) -> list[Difference]:
 
 
 def _text(value: Any, name: str) -> str:
-    if value is None or value == []:
+    if value is None or value in ([], ()):
         return "-"
     if name == "memory_bytes":
         return f"{value / 2**30:,.1f} GiB"
@@ -208,7 +212,7 @@ def _text(value: Any, name: str) -> str:
         return f"{value[0]:.1f}"
     if name.endswith("sha256"):
         return str(value)[:12]
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _artifact(a: ArtifactResult, b: ArtifactResult) -> list[Difference]:
@@ -251,7 +255,7 @@ def _fact(value: Any, name: str) -> str:
     return _text(value, "sha256" if name in ("sha256", "weights") else name)
 
 
-def _flat(value: dict[str, Any] | None) -> dict[str, Any]:
+def _flat(value: Mapping[str, Any] | None) -> dict[str, Any]:
     """Settings inside settings, by names that say where."""
     flat: dict[str, Any] = {}
     for name, item in (value or {}).items():

@@ -44,19 +44,19 @@ def joules(value: float | None) -> str:
 def conditions(summary: Summary) -> str:
     """Machine and setup, in a line."""
     run = summary.run
-    machine = run["environment"]
-    there = len(machine["gpus"])
+    machine = run.environment
+    there = len(machine.gpus)
     if summary.card:
-        uuid, several = summary.card["uuid"], f", one of {there} GPUs" if there > 1 else ""
+        uuid, several = summary.card.uuid, f", one of {there} GPUs" if there > 1 else ""
         where = f"; on {summary.device} ({uuid}{several})"
     else:
-        gpus = ", ".join(gpu["name"] for gpu in machine["gpus"]) or "no GPU"
+        gpus = ", ".join(gpu.name for gpu in machine.gpus) or "no GPU"
         where = f", {gpus}; on {summary.device}"
     return (
-        f"{machine['processor']}, {machine['cores']} cores{where} with "
-        f"{run['threads']} threads; {summary.generations} generations of processes, "
-        f"{run['protocol']['bursts']} turns in each; load at start "
-        f"{machine['load_average'][0]:.1f}"
+        f"{machine.processor}, {machine.cores} cores{where} with "
+        f"{run.threads} threads; {summary.generations} generations of processes, "
+        f"{run.protocol.bursts} turns in each; load at start "
+        f"{machine.load_average[0]:.1f}"
         + (f"; {summary.clock}" if summary.clock else "")
         + (f"; ended since {summary.ended}" if summary.ended else "")
     )

@@ -1,21 +1,22 @@
-"""What else is asked of a run's records: differences, resolution, percentiles of generations."""
+"""What else is asked of a run's events: differences, resolution, percentiles of generations."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from ..records.store import Record
+from ..records.events import AnyEvent
 from ..stats.call_times import paired_differences
 from .percentiles import percentile
 from .record_index import RecordIndex
 
 
-def resolution(records: list[Record]) -> float | None:
+def resolution(events: Sequence[AnyEvent]) -> float | None:
     """Half-width of the widest interval that a run has so far, as a share.
 
     None where an artifact has no interval yet, or there is nothing to compare.
     """
-    found = RecordIndex(records)
+    found = RecordIndex(events)
     references, failed = found.speed_references(), found.failed()
     worst = None
     for label, points in found.bursts.items():
@@ -31,19 +32,19 @@ def resolution(records: list[Record]) -> float | None:
 
 
 def sample_differences(
-    records: list[Record], mine: tuple[str, str], theirs: tuple[str, str]
+    events: Sequence[AnyEvent], mine: tuple[str, str], theirs: tuple[str, str]
 ) -> list[float]:
     """The difference of two artifacts in log time for a sample, one a generation.
 
     Args:
-        records: of the run.
+        events: of the run.
         mine, theirs: artifact and kind of calls, which may be calls of other batches.
 
     Returns:
         As `infer.stats.ratios.ratio_of` takes them; empty where the two have no generation in
         common.
     """
-    found = RecordIndex(records)
+    found = RecordIndex(events)
     own, other = (found.undisturbed(point).get(label, {}) for label, point in (mine, theirs))
     differences = paired_differences(own, other, found.device)
     if not differences:
@@ -52,16 +53,16 @@ def sample_differences(
     return [difference + samples for difference in differences]
 
 
-def is_adaptive_run(records: list[Record]) -> bool:
+def is_adaptive_run(events: Sequence[AnyEvent]) -> bool:
     """Whether a run goes on until its intervals are narrow."""
-    return RecordIndex(records).is_adaptive
+    return RecordIndex(events).adaptive
 
 
 def percentiles_by_generation(
-    records: list[Record], label: str, point: str, percent: int
+    events: Sequence[AnyEvent], label: str, point: str, percent: int
 ) -> list[float]:
     """A percentile of an artifact's calls in each generation of processes, in seconds."""
-    generations = RecordIndex(records).bursts.get(label, {}).get(point, {})
+    generations = RecordIndex(events).bursts.get(label, {}).get(point, {})
     return [
         percentile(sorted(s for own in turns.values() for s in own), percent)
         for turns in generations.values()

@@ -88,9 +88,9 @@ def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
 
 def _point(run: RecordedRun, row: ArtifactResult, aim: str) -> str | None:
     """The kind of calls that an artifact is judged by: host to host, without pauses."""
-    plain = [p for p in row.timings if p == f"batch {run.summary.batch_of(p)}"]
+    plain = [name for name, timing in row.timings.items() if timing.is_plain]
     if aim == SINGLE:
-        return next((p for p in plain if run.summary.batch_of(p) == 1), None)
+        return next((p for p in plain if row.timings[p].workload.batch == 1), None)
     return max(plain, key=lambda p: row.timings[p].samples_per_s, default=None)
 
 
@@ -104,7 +104,7 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
     anchor = next(iter(points))
 
     def differences(name: str, other: str) -> list[float]:
-        return sample_differences(run.records, (name, points[name]), (other, points[other]))
+        return sample_differences(run.events, (name, points[name]), (other, points[other]))
 
     levels = {anchor: 0.0}
     for name in list(points)[1:]:
@@ -113,7 +113,7 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
     first = min(levels, key=lambda name: levels[name])
     # The best is known only afterwards: any two might have been compared.
     pairs = math.comb(len(levels), 2)
-    is_adaptive = is_adaptive_run(run.records)
+    is_adaptive = is_adaptive_run(run.events)
     behind = {
         name: ratio_of(own, pairs, is_adaptive=is_adaptive)
         for name in sorted(levels, key=lambda name: levels[name])

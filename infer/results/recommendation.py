@@ -165,7 +165,7 @@ def _percentile(
     if value > limit:
         out.append(f"{name} {formatting.seconds(value)}, over {formatting.seconds(limit)}")
         return
-    each = percentiles_by_generation(run.records, row.artifact, point, percent)
+    each = percentiles_by_generation(run.events, row.artifact, point, percent)
     over = sum(own > limit for own in each)
     if over:
         doubts.append(
@@ -202,7 +202,7 @@ def _throughput(
 ) -> None:
     if limits.throughput is None:
         return
-    rates = [t.samples_per_s for name, t in row.timings.items() if "," not in name]
+    rates = [t.samples_per_s for t in row.timings.values() if t.is_plain]
     if not rates:
         unknown.append("throughput: no calls were timed")
     elif max(rates) < limits.throughput:

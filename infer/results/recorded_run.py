@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from ..records.store import Record, read_records
+from ..records.events import AnyEvent
+from ..records.store import read_events
 from .summarizing import summarize
-from .summary import Summary
+from .summary import Summary, run_of
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A run's folder, its records and what they come to."""
+    """A run's folder, its events and what they come to."""
 
     folder: Path
-    records: list[Record]
+    events: list[AnyEvent]
     summary: Summary
 
     @property
@@ -29,16 +30,14 @@ def read_run(folder: Path) -> RecordedRun:
     """Read a run.
 
     Raises:
-        UsageError: the folder holds no whole run.
+        UsageError: the folder holds no run, or events that are not this program's.
     """
     try:
-        records = read_records(folder)
-        return RecordedRun(folder, records, summarize(records))
-    except StopIteration:
-        raise UsageError(f"{folder}: holds no run") from None
+        events = read_events(folder)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{folder}: the records are not those of a whole run ({type(error).__name__}: {error})"
-        ) from None
+    try:
+        run_of(events)
+    except ValueError as error:
+        raise UsageError(f"{folder}: {error}") from None
+    return RecordedRun(folder, events, summarize(events))

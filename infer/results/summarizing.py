@@ -1,166 +1,162 @@
-"""From the records of a run to what a report shows: a pure function."""
+"""From the events of a run to what a report shows: a pure function."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
-from ..records.protocol import NOTICES
-from ..records.store import Record
+from ..records.codec import to_json
+from ..records.events import AnyEvent, ArtifactOpened, PreflightDone, ProcessStarted, RunStarted
 from ..stats import clocks
 from ..system.variables import precision_notes
-from ..workload import Workload
+from .notices import notices
 from .percentiles import PERCENTILE_FLOORS, percentile
 from .record_index import RecordIndex
-from .reproduction import _command
+from .reproduction import command_of
+from .rooflines import roofline_s
 from .summary import ArtifactResult, Summary, Timing
 
 
-def summarize(records: list[Record]) -> Summary:
-    """Bring together what the records of a run say."""
-    run = next(record for record in records if record["kind"] == "run")
-    found = RecordIndex(records)
-    rows = [_row(artifact, found, run) for artifact in found.artifacts.values()]
-    notices = list(run.get("notices", ()))
-    notices += [NOTICES[run["protocol"]["name"]]] if run["protocol"]["name"] in NOTICES else []
-    for artifact in found.artifacts.values():
-        for notice in (artifact.get("manifest") or {}).get("notices", ()):
-            if notice not in notices:
-                notices.append(notice)
-    notices += found.probe_notices() + found.unused(run) + found.drift_notices()
-    notices += found.anchor_notices() + found.isolation_notices() + found.clock_notices(run)
-    notices += found.turn_notices()
-    if found.interrupted:
-        notices.append(
-            "INTERRUPTED: the run was cut off; what is shown is what was measured. "
-            "It goes on with --resume."
-        )
+def summarize(events: Sequence[AnyEvent]) -> Summary:
+    """Bring together what the events of a run say.
+
+    Raises:
+        ValueError: there is no run among them.
+    """
+    index = RecordIndex(events)
     return Summary(
-        run,
-        found.speed_references(),
-        rows,
-        notices,
-        found.rooflines,
-        clocks.described(found.every_clock()),
-        found.interrupted,
-        found.ended,
+        index.run,
+        index.speed_references(),
+        [_result(artifact, index) for artifact in index.artifacts.values()],
+        notices(index),
+        index.rooflines,
+        clocks.described(index.every_clock()),
+        index.interrupted,
+        index.ended,
     )
 
 
-def _row(artifact: Record, found: RecordIndex, run: Record) -> ArtifactResult:
-    label = artifact["artifact"]
-    manifest = artifact.get("manifest") or {}
-    weights = manifest.get("weights") or {}
-    outcome = found.outcomes.get(label, {"outcome": "not measured", "reason": "interrupted"})
+def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
+    label, manifest, run = artifact.artifact, artifact.manifest, index.run
+    weights = manifest.weights if manifest else {}
+    outcome = index.outcomes.get(label)
     values: dict[str, Any] = {
         "artifact": label,
-        "path": artifact["path"],
-        "shapes": found.shapes(label),
-        "format": artifact.get("format"),
-        "framework": manifest.get("framework"),
+        "path": artifact.path,
+        "shapes": index.shapes(label),
+        "format": artifact.format,
+        "framework": manifest.framework if manifest else None,
         "weights": weights.get("name"),
         "weights_sha256": weights.get("sha256"),
         "weights_framework": weights.get("framework"),
-        "bytes": artifact.get("bytes"),
-        "sha256": artifact.get("sha256"),
-        "executes_code": manifest.get("executes_code"),
-        "classes": tuple(manifest.get("classes", ())),
-        "outcome": outcome["outcome"],
-        "reason": outcome["reason"],
-        "command": _command(artifact, run),
+        "bytes": artifact.bytes,
+        "sha256": artifact.sha256,
+        "executes_code": manifest.executes_code if manifest else None,
+        "classes": manifest.classes if manifest else (),
+        "outcome": outcome.outcome if outcome else "not measured",
+        "reason": outcome.reason if outcome else "interrupted",
+        "command": command_of(artifact, run),
     }
-    preflight = found.preflights.get(label)
+    notes: list[str] = []
+    preflight = index.preflights.get(label)
     if preflight:
-        values |= _costs(preflight, found.starts.get(label, []), run)
-        values["notes"] = preflight["load"].get("notes", []) + _device_notes(label, preflight, run)
-        if failed := (preflight.get("device_time") or {}).get("failed"):
-            values["notes"] = [*values["notes"], f"not timed on the device itself: {failed}"]
-        if (sweep := preflight.get("sweep")) and not sweep["samples_per_s"]:
-            values["notes"] = [*values["notes"], f"the sweep came to nothing: {sweep['ended']}"]
+        values |= _costs(preflight, index.starts.get(label, []), run)
+        notes += [*preflight.load.notes, *_device_notes(label, preflight, run)]
+        if preflight.device_time and preflight.device_time.failed:
+            notes.append(f"not timed on the device itself: {preflight.device_time.failed}")
+        if preflight.sweep and not preflight.sweep.samples_per_s:
+            notes.append(f"the sweep came to nothing: {preflight.sweep.ended}")
     values["timings"] = {
-        point: _timing(label, point, found) for point in found.bursts.get(label, {})
+        workload: _timing(label, workload, index) for workload in index.bursts.get(label, {})
     }
-    parity = found.parities.get(label)
+    parity = index.parities.get(label)
     if parity:
-        names = ("reference", "largest_difference", "equal_labels", "unequal_samples", "metrics")
-        values |= {name: parity.get(name) for name in (*names, "anchor", "accuracy_difference")}
-        values["differing"] = parity.get("differing", [])
-        values["notes"] = values.get("notes", []) + parity.get("notes", [])
-        values |= {"tolerance": parity.get("tolerance"), "tolerance_how": parity.get("how")}
-    return ArtifactResult(**values)
+        values |= {
+            "reference": parity.reference,
+            "anchor": parity.anchor,
+            "largest_difference": parity.largest_difference,
+            "equal_labels": parity.equal_labels,
+            "unequal_samples": parity.unequal_samples,
+            "metrics": parity.metrics,
+            "accuracy_difference": parity.accuracy_difference,
+            "differing": parity.differing,
+            "tolerance": parity.tolerance,
+            "tolerance_how": parity.how,
+        }
+        notes += parity.notes
+    return ArtifactResult(**values, notes=notes)
 
 
-def _device_notes(label: str, preflight: Record, run: Record) -> list[str]:
+def _device_notes(label: str, preflight: PreflightDone, run: RunStarted) -> list[str]:
     """What of where and in which precision it ran is no matter of course."""
-    placement, setup = preflight["predict"].get("placement") or {}, run["setups"].get(label, {})
-    tf32, notes = run.get("tf32", False), []
+    placement, setup = preflight.predict.placement, run.setups.get(label)
+    notes = []
     if placement.get("on_cpu"):
         kinds = ", ".join(f"{kind} ({count})" for kind, count in placement["on_cpu"].items())
         total = sum(placement["nodes"].values())
         notes.append(
             f"{sum(placement['on_cpu'].values())} of its {total} operators ran on the CPU: {kinds}"
         )
-    if placement.get("tf32") and not tf32:
+    if placement.get("tf32") and not run.tf32:
         notes.append("its products of float32 may be calculated in TF32")
-    return notes + precision_notes(preflight["start"].get("variables", {}), tf32, setup)
+    settings = to_json(setup) if setup else {}
+    return notes + precision_notes(preflight.start.variables, run.tf32, settings)
 
 
-def _costs(preflight: Record, starts: list[Record], run: Record) -> dict[str, Any]:
-    """What is paid once a process, and what the preflight found."""
-    batch = run["protocol"]["batch"]
-    processes = [preflight, *starts]
+def _costs(
+    preflight: PreflightDone, starts: list[ProcessStarted], run: RunStarted
+) -> dict[str, Any]:
+    """What is paid once a process, and what preflight found."""
+    batch = run.protocol.batch
+    processes: list[PreflightDone | ProcessStarted] = [preflight, *starts]
 
     def median(values: list[float]) -> float:
         return float(statistics.median(values))
 
-    predict, check = preflight["predict"], preflight["check"]["seconds"]
-    rates = (preflight.get("sweep") or {}).get("samples_per_s", {})
-    peak, bare = predict["peak_rss_bytes"], predict["bare_rss_bytes"]
+    predict, check = preflight.predict, preflight.check.seconds
+    rates = preflight.sweep.samples_per_s if preflight.sweep else {}
+    peak, bare = predict.peak_rss_bytes, predict.bare_rss_bytes
     return {
-        "samples": predict["samples"],
-        "import_s": median([record["start"]["spawn_to_ready_s"] for record in processes]),
-        "load_s": median([record["load"]["seconds"] for record in processes]),
-        "first_call_s": median([record["first_call"]["seconds"] for record in processes]),
-        "until_steady_s": preflight["warm_up"]["total_s"],
-        "until_steady_calls": preflight["warm_up"]["calls"],
-        "best_batch": int(max(rates, key=rates.get)) if rates else None,
-        "sweep_ended": (preflight.get("sweep") or {}).get("ended"),
+        "samples": predict.samples,
+        "import_s": median([process.start.spawn_to_ready_s for process in processes]),
+        "load_s": median([process.load.seconds for process in processes]),
+        "first_call_s": median([process.first_call.seconds for process in processes]),
+        "until_steady_s": preflight.warm_up.total_s,
+        "until_steady_calls": preflight.warm_up.calls,
+        "best_batch": max(rates, key=lambda size: rates[size]) if rates else None,
+        "sweep_ended": preflight.sweep.ended if preflight.sweep else None,
         "peak_rss_bytes": peak,
         "runtime_rss_bytes": peak - bare if peak and bare else None,
-        "gpu_bytes": preflight["gpu_bytes"],
-        "gpu_device_bytes": preflight["gpu_device_bytes"],
-        "gpu_runtime_peak_bytes": preflight["gpu_runtime_peak_bytes"],
-        "device_time": {
-            int(batch): own
-            for batch, own in (preflight.get("device_time") or {}).get("batches", {}).items()
-        },
-        "installed_bytes": preflight["footprint"]["bytes"],
-        "grows_with_batch": (
-            check[str(batch)] > check["1"] if batch > 1 and str(batch) in check else None
-        ),
-        "versions": preflight["start"]["versions"] | preflight["footprint"].get("cuda", {}),
-        "placement": preflight["predict"].get("placement"),
+        "gpu_bytes": preflight.gpu_bytes,
+        "gpu_device_bytes": preflight.gpu_device_bytes,
+        "gpu_runtime_peak_bytes": preflight.gpu_runtime_peak_bytes,
+        "device_time": preflight.device_time.batches if preflight.device_time else {},
+        "installed_bytes": preflight.footprint.bytes,
+        "grows_with_batch": check[batch] > check[1] if batch > 1 and batch in check else None,
+        "versions": preflight.start.versions | preflight.footprint.cuda,
+        "placement": preflight.predict.placement,
         "environment": {
-            name: preflight["start"][name]
-            for name in ("python", "executable")
-            if name in preflight["start"]
+            "python": preflight.start.python,
+            "executable": preflight.start.executable,
         },
     }
 
 
-def _timing(label: str, point: str, found: RecordIndex) -> Timing:
-    generations = found.bursts[label][point]
+def _timing(label: str, workload: str, index: RecordIndex) -> Timing:
+    generations = index.bursts[label][workload]
     medians = [
         statistics.median(second for seconds in turns.values() for second in seconds)
         for turns in generations.values()
     ]
     calls = sorted(s for turns in generations.values() for own in turns.values() for s in own)
     call_s = float(statistics.median(medians))
-    roofline_s = found.roofline_s(label, point)
+    least_s = roofline_s(index, label, workload)
+    warm_ups = [start.warmed(index.workloads[workload]) for start in index.starts.get(label, [])]
     return Timing(
         call_s=call_s,
-        samples_per_s=found.per_call[point] / call_s,
-        ratio=found.ratio(label, point),
+        samples_per_s=index.per_call[workload] / call_s,
+        ratio=index.ratio(label, workload),
         percentiles_s={
             f"p{percent}": percentile(calls, percent)
             for percent, floor in PERCENTILE_FLOORS.items()
@@ -168,12 +164,8 @@ def _timing(label: str, point: str, found: RecordIndex) -> Timing:
         },
         calls=len(calls),
         generations=len(generations),
-        steady=all(
-            warm_up["steady"] and warm_up.get("clock_steady") is not False
-            for record in found.starts.get(label, [])
-            for warm_up in record["warm_up"]
-            if Workload(**warm_up["workload"]).name == point
-        ),
-        roofline_share=roofline_s / call_s if roofline_s else None,
-        joules_per_sample=found.joules_per_sample(label, point),
+        steady=all(own.steady and own.clock_steady is not False for own in warm_ups if own),
+        roofline_share=least_s / call_s if least_s else None,
+        joules_per_sample=index.joules_per_sample(label, workload),
+        workload=index.workloads[workload],
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from ..records.protocol import Protocol
-from ..records.store import Record
+from ..records.agreement import AccuracyDifference, DifferingSample
+from ..records.events import AnyEvent, RooflineMeasured, RunStarted
+from ..records.machine import Gpu
+from ..records.processes import DeviceTime, Placement
 from ..stats.ratios import Ratio
+from ..workload import END_TO_END, Workload
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Timing:
             call, over the time that it took; None where one of these is not known.
         joules_per_sample: energy that the card took, in the bursts that are long enough to tell
             (infer.system.nvml); None where there is none.
+        workload: the kind of calls.
     """
 
     call_s: float
@@ -37,6 +41,12 @@ class Timing:
     steady: bool
     roofline_share: float | None
     joules_per_sample: float | None = None
+    workload: Workload = field(kw_only=True)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the calls are host to host, one after the other."""
+        return self.workload.boundary == END_TO_END and not self.workload.gap_s
 
 
 @dataclass(frozen=True)
@@ -79,23 +89,23 @@ class ArtifactResult:
     gpu_bytes: int | None = None
     gpu_device_bytes: int | None = None
     gpu_runtime_peak_bytes: int | None = None
-    device_time: dict[int, dict[str, Any]] = field(default_factory=dict)
+    device_time: dict[int, DeviceTime] = field(default_factory=dict)
     installed_bytes: int | None = None
     grows_with_batch: bool | None = None
     reference: str | None = None
     anchor: str | None = None
     largest_difference: float | None = None
     equal_labels: float | None = None
-    unequal_samples: list[int] | None = None
-    differing: list[dict[str, Any]] = field(default_factory=list)
+    unequal_samples: tuple[int, ...] | None = None
+    differing: tuple[DifferingSample, ...] = ()
     tolerance: float | None = None
     tolerance_how: str | None = None
-    accuracy_difference: dict[str, Any] | None = None
+    accuracy_difference: AccuracyDifference | None = None
     notes: list[str] = field(default_factory=list)
     metrics: dict[str, float] | None = None
     versions: dict[str, str] | None = None
     environment: dict[str, str] | None = None
-    placement: dict[str, Any] | None = None
+    placement: Placement | None = None
     sha256: str | None = None
     executes_code: bool | None = None
     classes: tuple[str, ...] = ()
@@ -119,7 +129,7 @@ class Summary:
     """A whole run.
 
     Attributes:
-        run: the record of the run itself.
+        run: the first event: the plan, and the machine.
         speed_references: label of the artifact whose time a ratio is to, by label.
         rows: in the order of the artifacts.
         notices: what no reader may overlook.
@@ -129,11 +139,11 @@ class Summary:
         ended: why it ended where it did.
     """
 
-    run: Record
+    run: RunStarted
     speed_references: dict[str, str]
     rows: list[ArtifactResult]
     notices: list[str]
-    rooflines: list[Record]
+    rooflines: list[RooflineMeasured]
     clock: str
     interrupted: bool
     ended: str | None
@@ -141,28 +151,29 @@ class Summary:
     @property
     def device(self) -> str:
         """What was measured on: "cpu", or "cuda" with the card's name."""
-        return f"cuda, {self.card['name']}" if self.card else str(self.run["device"])
+        return f"cuda, {self.card.name}" if self.card else self.run.device
 
     @property
-    def card(self) -> dict[str, Any] | None:
+    def card(self) -> Gpu | None:
         """The card that was measured on, as `infer.system.nvml` describes it."""
         return card_of(self.run)
 
     @property
     def points(self) -> list[str]:
         """The kinds of calls that were planned for every artifact."""
-        protocol = self.run["protocol"] | {"scenarios": tuple(self.run["protocol"]["scenarios"])}
-        return [point.name for point in Protocol(**protocol).points]
+        return [workload.name for workload in self.run.protocol.points]
+
+    @property
+    def workloads(self) -> dict[str, Workload]:
+        """The kinds of calls that were planned, and those that were timed, by name."""
+        timed = [timing.workload for row in self.rows for timing in row.timings.values()]
+        return {workload.name: workload for workload in (*self.run.protocol.points, *timed)}
 
     @property
     def generations(self) -> int:
         """How many sets of processes were measured, the most of any artifact."""
         counts = [t.generations for row in self.rows for t in row.timings.values()]
         return max(counts, default=0)
-
-    def batch_of(self, point: str) -> int:
-        """Samples a call, of a kind of calls."""
-        return int(point.removeprefix("batch ").partition(",")[0])
 
     @property
     def groups(self) -> list[list[ArtifactResult]]:
@@ -185,8 +196,19 @@ class Summary:
         return sorted(rows, key=lambda row: str(row.framework)) if several else []
 
 
-def card_of(run: Record) -> dict[str, Any] | None:
-    """The card that a run is on, as `infer.system.nvml` describes it; None where there is none."""
-    wanted = run.get("card")
-    there = run["environment"]["gpus"] if wanted else ()
-    return next((gpu for gpu in there if wanted in (gpu["uuid"], str(gpu["index"]))), None)
+def run_of(events: Sequence[AnyEvent]) -> RunStarted:
+    """The event that a run begins with.
+
+    Raises:
+        ValueError: there is none.
+    """
+    run = next((event for event in events if isinstance(event, RunStarted)), None)
+    if run is None:
+        raise ValueError("holds no run")
+    return run
+
+
+def card_of(run: RunStarted) -> Gpu | None:
+    """The card that a run is on; None where there is none."""
+    there = run.environment.gpus if run.card else ()
+    return next((gpu for gpu in there if run.card in (gpu.uuid, str(gpu.index))), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .call_times import Bursts, Turn
 from .disturbance import drop_disturbed_turns, drop_turns, turns_of
@@ -36,13 +36,6 @@ class Clock:
 
     sm_mhz: float | None
     throttle: tuple[str, ...] | None
-
-    @classmethod
-    def of(cls, burst: Mapping[str, Any]) -> Clock:
-        """From the record of a burst, which need not have any."""
-        told = burst.get("gpu") or {}
-        clocks, throttle = told.get("sm_mhz"), told.get("throttle")
-        return cls(clocks and clocks[-1], None if throttle is None else tuple(throttle))
 
 
 # Of every artifact: of its bursts of one kind, by turn.

@@ -16,7 +16,8 @@ from ..gating.evaluation import evaluate, new_baseline
 from ..gating.gate_input import GateInput, gate_input
 from ..gating.result import GateResult
 from ..measure.plan import Plan
-from ..records.store import Record, read_records
+from ..records.events import AnyEvent, RunStarted
+from ..records.store import read_events
 from .former import pair_with_former
 from .measuring import measure, new_run
 from .planning import plan_run
@@ -39,13 +40,13 @@ def run_gate(config: GateConfig, command: Sequence[str]) -> GateResult:
     """
     baseline = current_baseline(config)
     if config.judged:
-        records = read_run(config.judged)
+        events = read_run(config.judged)
     else:
         plan = plan_gate(config, baseline)
         store = new_run(config.run.out)
         measure(plan, store, command)
-        records = store.records
-    return evaluate_gate(config, baseline, records)
+        events = store.events
+    return evaluate_gate(config, baseline, events)
 
 
 def current_baseline(config: GateConfig) -> Baseline | None:
@@ -80,23 +81,23 @@ def plan_gate(config: GateConfig, baseline: Baseline | None) -> Plan:
     return replace(plan, trusted=(*plan.trusted, *hashes))
 
 
-def read_run(folder: Path) -> list[Record]:
+def read_run(folder: Path) -> list[AnyEvent]:
     """The records of a run that was measured before.
 
     Raises:
         UsageError: the folder holds none.
     """
     try:
-        records = read_records(folder)
+        events = read_events(folder)
     except ValueError as error:
         raise UsageError(f"--run {error}") from None
-    if not any(record["kind"] == "run" for record in records):
+    if not any(isinstance(event, RunStarted) for event in events):
         raise OptionError("judged", folder, "holds no run", flag="run")
-    return records
+    return events
 
 
 def evaluate_gate(
-    config: GateConfig, baseline: Baseline | None, records: list[Record]
+    config: GateConfig, baseline: Baseline | None, events: list[AnyEvent]
 ) -> GateResult:
     """Judge a run by the baseline, which is written anew where that is asked for.
 
@@ -104,7 +105,7 @@ def evaluate_gate(
         UsageError: the baseline cannot be written.
         MeasurementError: the run was cut off, or nothing of it is a baseline.
     """
-    run = gate_input(records)
+    run = gate_input(events)
     if run.interrupted:
         raise MeasurementError(
             "the run was cut off: nothing is judged; go on with 'exportbench run --resume RUN', "

@@ -47,7 +47,7 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
     try:
         with progress() as tell:
             Run(plan, store, tell).run(list(command))
-        summary = summarize(store.records)
+        summary = summarize(store.events)
         (store.folder / "report.md").write_text(markdown.render(summary))
     except OSError as error:
         raise MeasurementError(f"{_what(error)}; {_remedy(store)}") from None
@@ -59,7 +59,7 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
 
 
 def _remedy(store: Store) -> str:
-    if not store.records:
+    if not store.events:
         return "nothing was measured"
     return f"what was measured is in {store.folder}; go on with --resume {store.folder}"
 

@@ -23,11 +23,12 @@ import numpy as np
 import psutil
 import pytest
 from commands import FORMATS, LIMIT_S, ROOT, Exported, environment
+from events import as_json
 
 from export.exporters import EXPORTERS
 from infer.cli.main import main
 from infer.records.protocol import PROTOCOLS
-from infer.records.store import read_records
+from infer.records.store import read_events
 from infer.workload import Workload
 from train.record import read_record
 
@@ -111,7 +112,7 @@ def measure(folder: Path, *arguments: object, look: Look | None = None) -> Measu
     assert results.exists(), err
     rows = {row["artifact"]: row for row in json.loads(results.read_text())["rows"]}
     (run,) = (folder / "runs").iterdir()
-    return Measured(process.returncode, out, err, rows, read_records(run), workers, loaded)
+    return Measured(process.returncode, out, err, rows, as_json(read_events(run)), workers, loaded)
 
 
 def _workers(controller: int) -> Iterator[tuple[psutil.Process, str]]:

@@ -238,7 +238,7 @@ def test_a_sweep_that_ends_the_process_leaves_what_was_measured_before(
     Run(plan, store, lambda progress: None).run([])
     store.close()
 
-    (row,) = summarize(store.records).rows
+    (row,) = summarize(store.events).rows
     assert (row.outcome, list(row.timings)) == ("ok", ["batch 4"])
     assert "SIGKILL" in row.notes[-1]
 

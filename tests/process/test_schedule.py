@@ -8,6 +8,8 @@ from runs import SMALL, check_records, records_of, results_of
 from infer.cli.main import main
 from infer.measure.stopping import MIN_GENERATIONS_TO_RESOLVE, RunStatus, stop_reason
 from infer.quantities import duration, parse_bytes, parse_duration, parse_share
+from infer.records.codec import from_json
+from infer.records.events import AnyEvent
 from infer.records.protocol import Protocol
 from infer.results.queries import resolution
 
@@ -214,8 +216,9 @@ def test_run_to_a_resolution_ends_when_every_interval_is_as_narrow(small):
     assert all((ratio["high"] / ratio["low"]) ** 0.5 - 1 <= 0.2 for ratio in ratios)
     ends = [i for i, record in enumerate(records) if record["kind"] == "generation"]
     assert len(ends) >= MIN_GENERATIONS_TO_RESOLVE
+    events = [from_json(AnyEvent, record) for record in records]
     for end in ends[MIN_GENERATIONS_TO_RESOLVE - 1 : -1]:
-        assert resolution(records[:end]) > 0.2
+        assert resolution(events[:end]) > 0.2
 
 
 def test_run_that_does_not_reach_its_resolution_ends_at_its_budget(small):

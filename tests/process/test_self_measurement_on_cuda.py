@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from events import ORDINARY
+from events import ORDINARY, events
 
 from infer.cli import main
 from infer.diagnostics.self_test import measured, of_records
@@ -99,10 +99,11 @@ def made_up(device):
                         "generation": generation,
                         "turn": turn,
                         "seconds": [first_s * slow * spread] * 3 + [slow * spread] * 5,
+                        "samples": 8,
                         "gpu": {"sm_mhz": [345, 1980], "throttle": ["hw_thermal"] * hot},
                     }
                 )
-    return records
+    return events(records)
 
 
 @pytest.mark.parametrize(("device", "ratio"), [("cuda", 1.0), ("cpu", 1 / 0.8)])

@@ -3,9 +3,11 @@
 All are made by the records' own codec, so that no test has an event that a run could not have.
 """
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
-from infer.records.codec import from_json, to_json
+from infer.records.codec import encode, from_json, to_json
 from infer.records.events import SCHEMA_VERSION, AnyEvent
 
 _SIGNATURE = {"inputs": [], "outputs": []}
@@ -116,12 +118,31 @@ def event(kind: str, **values: Any) -> AnyEvent:
     return from_json(AnyEvent, to_json(_filled(ORDINARY[kind], values) | _tags(kind)))
 
 
-def events(records: list[dict[str, Any]]) -> list[AnyEvent]:
-    """The same of several, from dictionaries that each have a `kind`."""
-    return [
-        event(r["kind"], **{name: value for name, value in r.items() if name != "kind"})
+def events(records: Iterable[dict[str, Any]]) -> list[AnyEvent]:
+    """The same of several, from dictionaries that each have a `kind`.
+
+    A manifest that names no signature has the one that preflight finds.
+    """
+    records = list(records)
+    signatures = {
+        r["artifact"]: r["load"]["signature"]
         for r in records
-    ]
+        if r["kind"] == "preflight" and "signature" in r.get("load", {})
+    }
+    return [_event_of(record, signatures) for record in records]
+
+
+def _event_of(record: dict[str, Any], signatures: dict[str, Any]) -> AnyEvent:
+    values = {name: value for name, value in record.items() if name != "kind"}
+    if values.get("manifest") and not values["manifest"].get("signature"):
+        signature = signatures.get(values["artifact"], {})
+        values["manifest"] = values["manifest"] | {"signature": _SIGNATURE | signature}
+    return event(record["kind"], **values)
+
+
+def as_json(events: Iterable[AnyEvent]) -> list[dict[str, Any]]:
+    """Events as they are in the file."""
+    return [json.loads(encode(one)) for one in events]
 
 
 def _tags(kind: str) -> dict[str, Any]:

@@ -27,7 +27,9 @@ from ...exit_status import WRONG_USAGE
 from ...inputs.loading import read_inputs
 from ...measure.roofline import measure as measure_roofline
 from ...outcome import Failure, Outcome
-from ...records.store import read_records
+from ...records.codec import to_json
+from ...records.events import BurstTimed, PreflightDone
+from ...records.store import read_events
 from ...runtimes.registry import RUNTIMES, runtimes_for
 from ...sandbox import cuda_layers, trust
 from ...system import machine as environment
@@ -57,6 +59,8 @@ _CALLS_S, _SOON_S = 2.0, 4.0
 _TURNS = 3
 # Byte copies, two pairs, and generations of a trial.
 _COPIES, _TRIAL = 4, 3
+# What is kept of each burst on a card.
+_OF_A_BURST = ("artifact", "workload", "elapsed_s", "gpu")
 
 
 def machine(setting: Setting) -> Result:
@@ -151,7 +155,7 @@ def _run(setting: Setting, *options: str) -> Result:
     if status == WRONG_USAGE or not made:
         raise StageError(f"nothing was measured (status {status})")
     shutil.copy(made[0] / "report.md", setting.out / f"{setting.name}.md")
-    records = read_records(made[0])
+    events = read_events(made[0])
     found = json.loads(summary.read_text() or "null")
     bad = [row for row in found["rows"] if row["outcome"] != Outcome.OK] if found else []
     return {
@@ -159,16 +163,16 @@ def _run(setting: Setting, *options: str) -> Result:
         "run": made[0].name,
         "summary": found,
         "preflights": {
-            record["artifact"]: {
-                k: v for k, v in record.items() if k not in ("kind", "schema_version")
+            event.artifact: {
+                k: v for k, v in to_json(event).items() if k not in ("kind", "schema_version")
             }
-            for record in records
-            if record["kind"] == "preflight"
+            for event in events
+            if isinstance(event, PreflightDone)
         },
         "clocks": [
-            {name: record.get(name) for name in ("artifact", "workload", "elapsed_s", "gpu")}
-            for record in records
-            if record["kind"] == "burst" and record.get("gpu")
+            {name: to_json(getattr(event, name)) for name in _OF_A_BURST}
+            for event in events
+            if isinstance(event, BurstTimed) and event.gpu
         ],
     }
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from events import as_json
 from runs import outcomes_of
 
 from infer.gating.gate_input import gate_input
@@ -66,13 +67,14 @@ def judged(tmp_path_factory, fake_artifact, inputs_file):
         Run(plan, store, lambda progress: None).run([])
     finally:
         patch.undo()
-    records = store.records
+    records = as_json(store.events)
     return SimpleNamespace(
         records=records,
         outcomes=outcomes_of(records),
         parity={r["artifact"]: r for r in records if r["kind"] == "parity"},
         anchors={r["artifact"]: r for r in records if r["kind"] == "anchor"},
-        summary=summarize(records),
+        events=store.events,
+        summary=summarize(store.events),
     )
 
 
@@ -115,7 +117,7 @@ def test_where_none_does_it_is_said_that_the_card_judges_itself(judged):
 
 
 def test_a_baseline_of_a_card_knows_what_outputs_were_judged_against(judged):
-    entries = gate_input(judged.records).entries
+    entries = gate_input(judged.events).entries
 
     assert entries["one"].reference == entries["two"].reference == "one on the CPU"
     assert entries["one"].difference == pytest.approx(0.01, rel=0.01)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import psutil
 import pynvml
 import pytest
+from events import as_json
 from nvml_double import Device, Nvml, divided_card
 from rich.console import Console
 
@@ -19,6 +20,8 @@ from infer.gating.gate_input import gate_input
 from infer.measure import devices
 from infer.measure.devices import RuntimeEnvironment, choose
 from infer.outcome import Failure, Outcome
+from infer.records.codec import from_json
+from infer.records.events import AnyEvent
 from infer.report import csv, html, latex, markdown, terminal
 from infer.results import formatting
 from infer.results.comparison import compare_runs
@@ -365,7 +368,7 @@ def test_a_run_on_a_card(driver, command, tmp_path):
     command("run", "a", "b", "--device", "cuda:1", *SMALL, "--out", "runs")
 
     run = read_run(next((tmp_path / "runs").iterdir()))
-    summary, (first, *records) = run.summary, run.records
+    summary, (first, *records) = run.summary, as_json(run.events)
     assert (first["device"], first["card"]) == ("cuda", TWO)
     bursts = [record for record in records if record["kind"] == "burst"]
     assert {tuple(record["gpu"]["throttle"]) for record in bursts} == {("sw_power_cap",)}
@@ -376,9 +379,9 @@ def test_a_run_on_a_card(driver, command, tmp_path):
     warm_ups = [one for record in starts for one in record["warm_up"]]
     assert all(one["clock_steady"] for one in warm_ups)
     assert all(one["calls"] * one["call_s"] > 0.2 for one in warm_ups)
-    surveys = [record for record in records if record["kind"] == "preflight"]
-    assert {record["gpu_device_bytes"] for record in surveys} == {0}
-    assert {record["gpu_runtime_peak_bytes"] for record in surveys} == {3}
+    preflights = [record for record in records if record["kind"] == "preflight"]
+    assert {record["gpu_device_bytes"] for record in preflights} == {0}
+    assert {record["gpu_runtime_peak_bytes"] for record in preflights} == {3}
     assert any("CLOCKS OF THE USER" in notice for notice in summary.notices)
     for row in summary.rows:
         timing = row.timings["batch 128"]
@@ -386,7 +389,7 @@ def test_a_run_on_a_card(driver, command, tmp_path):
         assert timing.joules_per_sample > 0.9 * 100 / timing.samples_per_s
         # Another card would be another measurement.
         assert f"--device cuda:{TWO}" in row.command
-    assert gate_input(run.records).setup.card == "NVIDIA Made Up 9000"
+    assert gate_input(run.events).setup.card == "NVIDIA Made Up 9000"
     _check_every_table(run, "on cuda, NVIDIA Made Up 9000")
     _check_it_is_one_machine_in_another_mood(run)
 
@@ -416,11 +419,11 @@ def _check_every_table(run, where):
 
 def _check_it_is_one_machine_in_another_mood(run):
     """That what changes of a card from moment to moment is no difference of two runs."""
-    first = json.loads(json.dumps(run.records[0]))
+    first = as_json(run.events[:1])[0]
     for gpu in first["environment"]["gpus"]:
         gpu |= {"pcie_generation": 1, "user_clocks": None}
-    again = replace(run, records=[first, *run.records[1:]])
-    again = replace(again, summary=summarize(again.records))
+    again = replace(run, events=[from_json(AnyEvent, first), *run.events[1:]])
+    again = replace(again, summary=summarize(again.events))
 
     found = compare_runs(run, again)
 

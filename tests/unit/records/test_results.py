@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from events import events
+from events import as_json, events
 
 from infer.records.codec import encode
-from infer.records.store import RESULTS, SCHEMA_VERSION, Store, read_records
+from infer.records.store import RESULTS, SCHEMA_VERSION, Store, read_events
 
 RECORDS = [
     json.loads(encode(event))
@@ -42,7 +42,7 @@ def run(tmp_path):
 
 
 def test_records_come_back_in_order(run):
-    assert read_records(run) == RECORDS
+    assert as_json(read_events(run)) == RECORDS
     assert (RECORDS[0]["seed"], RECORDS[1]["artifact"]) == (3, "größe")
     assert RECORDS[1]["seconds"] == [0.25, 1e-7]
 
@@ -52,7 +52,7 @@ def test_every_record_is_in_the_file_at_once(tmp_path):
     for count in range(1, 4):
         store.add(**RECORDS[1] | {"turn": count})
 
-        assert len(read_records(tmp_path)) == count
+        assert len(read_events(tmp_path)) == count
     store.close()
 
 
@@ -68,7 +68,7 @@ def test_records_outlive_a_killed_process(tmp_path, root):
     )
 
     assert done.returncode == -signal.SIGKILL
-    assert [record["seconds"] for record in read_records(tmp_path)] == [3]
+    assert [event.seconds for event in read_events(tmp_path)] == [3]
 
 
 def test_a_run_is_never_written_over(run):
@@ -82,20 +82,20 @@ def test_a_run_is_never_written_over(run):
 def test_last_line_that_was_cut_off_is_dropped_wherever_it_was_cut(run):
     file = run / RESULTS
     content = file.read_bytes()
-    whole = read_records(run)
+    whole = read_events(run)
     begin = content.rindex(b"\n", 0, -1) + 1
     for end in range(begin, len(content) - 1):
         file.write_bytes(content[:end])
 
-        assert read_records(run) == whole[:2]
+        assert read_events(run) == whole[:2]
 
 
 def test_whole_last_line_counts_without_its_end(run):
     file = run / RESULTS
-    whole = read_records(run)
+    whole = read_events(run)
     file.write_bytes(file.read_bytes().rstrip())
 
-    assert read_records(run) == whole
+    assert read_events(run) == whole
 
 
 def test_damaged_line_before_the_last_is_refused(run):
@@ -104,7 +104,7 @@ def test_damaged_line_before_the_last_is_refused(run):
     file.write_text("\n".join([lines[0], lines[1][:-5], lines[2]]) + "\n")
 
     with pytest.raises(ValueError, match="line 2 is not JSON") as caught:
-        read_records(run)
+        read_events(run)
     assert str(file) in str(caught.value)
 
 
@@ -116,7 +116,7 @@ def test_other_schema_is_refused(run, schema):
     file.write_text(json.dumps({"schema_version": schema, "kind": "run"}) + "\n")
 
     with pytest.raises(ValueError, match=f"schema_version {schema}, this program reads") as caught:
-        read_records(run)
+        read_events(run)
     assert str(file) in str(caught.value)
 
 
@@ -126,10 +126,10 @@ def test_line_that_is_no_object_is_refused(run, line):
     file.write_text(line + "\n" + file.read_text())
 
     with pytest.raises(ValueError) as caught:
-        read_records(run)
+        read_events(run)
     assert str(file) in str(caught.value)
 
 
 def test_folder_without_a_run(tmp_path):
     with pytest.raises(ValueError, match="cannot be read"):
-        read_records(tmp_path)
+        read_events(tmp_path)

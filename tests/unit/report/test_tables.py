@@ -8,6 +8,7 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 from rich.console import Console
 
+from infer.records.agreement import AccuracyDifference
 from infer.report import terminal
 from infer.report.agreement_tables import agreement_table
 from infer.report.cost_table import cost_table
@@ -16,6 +17,7 @@ from infer.report.speed_tables import speed_table, sweep_table
 from infer.report.table import Cell, Column, Kind, Style, Table
 from infer.results.summary import ArtifactResult, Timing
 from infer.stats.ratios import Ratio
+from infer.workload import Workload
 
 POINT = "batch 1"
 
@@ -29,14 +31,14 @@ def result(name, **values):
 
 
 def timing(call_s, ratio=None):
-    return Timing(call_s, 1 / call_s, ratio, {}, 10, 4, True, None)
+    return Timing(call_s, 1 / call_s, ratio, {}, 10, 4, True, None, workload=Workload(1))
 
 
 def summary(*rows):
     return SimpleNamespace(
         rows=rows,
         speed_references=dict.fromkeys((row.artifact for row in rows), rows[0].artifact),
-        batch_of=lambda point: int(point.split()[1]),
+        workloads={POINT: Workload(1)},
     )
 
 
@@ -71,7 +73,7 @@ def test_sizes_and_times_of_all_units_have_one_scale():
 def test_a_sweep_sorts_by_its_best_throughput():
     def swept(name, *rates):
         timings = {
-            f"batch {b}": Timing(1.0, rate, None, {}, 1, 1, True, None)
+            f"batch {b}": Timing(1.0, rate, None, {}, 1, 1, True, None, workload=Workload(b))
             for b, rate in zip((1, 8), rates, strict=True)
         }
         return result(name, best_batch=8, timings=timings)
@@ -92,7 +94,7 @@ def test_accuracies_are_compared_where_there_are_two():
     def keys(*rows):
         return {column.key for column in agreement_table(rows).columns}
 
-    difference = {"value": -0.01, "low": -0.02, "high": 0.0}
+    difference = AccuracyDifference(value=-0.01, low=-0.02, high=0.0, gained=0, lost=1, samples=100)
     reference = result("a", reference="a", accuracy_difference=difference)
     metrics = dict.fromkeys(("accuracy", "macro_f1", "weighted_f1"), 0.9)
     other = result("b", reference="a", accuracy_difference=difference, metrics=metrics)

@@ -1,11 +1,11 @@
 """Artifacts beside their former ones: from records to ratios and to what a gate knows."""
 
 import pytest
-from test_summary import RUN, outcome, whole
+from events import events
+from test_summary import RUN, outcome, summarize, whole
 
 from infer.gating.gate_input import gate_input
 from infer.gating.setup import Setup
-from infer.results.summarizing import summarize
 
 # Four generations; the former ones are slower and faster than their successors.
 TIMES = (
@@ -50,7 +50,7 @@ def test_intervals_are_corrected_for_all_pairs():
 
 
 def test_what_a_gate_knows_of_a_run():
-    found = gate_input(records())
+    found = gate_input(events(records()))
     assert list(found.entries) == ["a", "b", "c"]
     assert list(found.entries["a"].call_s) == ["batch 32", "batch 1"]
     assert found.entries["a"].inputs == "i"
@@ -63,8 +63,8 @@ def test_what_a_gate_knows_of_a_run():
 def test_a_former_artifact_that_failed_is_no_reference():
     failed = [*records(), outcome("a (former)", "crash", "killed")]
     assert summarize(failed).speed_references["a"] == "a"
-    pair = gate_input(failed).former["a"]
+    pair = gate_input(events(failed)).former["a"]
     assert pair.former is None
     assert pair.ratios == {}
     assert "killed" in pair.reason
-    assert gate_input(failed).former["b"].ratios
+    assert gate_input(events(failed)).former["b"].ratios

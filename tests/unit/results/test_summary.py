@@ -7,6 +7,7 @@ import shlex
 from dataclasses import asdict
 
 import pytest
+from events import events
 from rich.console import Console
 
 from infer.records.protocol import Protocol
@@ -15,9 +16,7 @@ from infer.report.growth import growth_table
 from infer.report.legend import legend
 from infer.report.notes import warnings
 from infer.report.tables import sections
-from infer.results import formatting
-from infer.results.queries import resolution
-from infer.results.summarizing import summarize
+from infer.results import formatting, queries, summarizing
 
 PROTOCOL = Protocol("paper", generations=3, bursts=2, batch=32)
 RUN = {
@@ -41,6 +40,14 @@ RUN = {
 END = {"kind": "end", "interrupted": False, "reason": "all 3 generations were measured"}
 MIB = 2**20
 IMAGE = {"name": "image", "shape": ["batch", 28, 28, 3], "dtype": "float32"}
+
+
+def summarize(records):
+    return summarizing.summarize(events(records))
+
+
+def resolution(records):
+    return queries.resolution(events(records))
 
 
 def run(**protocol):
@@ -235,7 +242,7 @@ def test_what_the_survey_found():
     assert (row.gpu_bytes, row.installed_bytes, row.bytes) == (5 * MIB, 70 * MIB, 3 * MIB)
     assert (row.best_batch, row.sweep_ended) == (2, "no memory left")
     assert row.grows_with_batch is True
-    assert (row.reference, row.equal_labels, row.unequal_samples) == ("one", 0.75, [1, 4])
+    assert (row.reference, row.equal_labels, row.unequal_samples) == ("one", 0.75, (1, 4))
     assert row.metrics == parity("one", "one")["metrics"]
 
 
@@ -407,7 +414,7 @@ def test_reference_of_speed_is_that_of_the_largest_group():
 
 def sized(name, size):
     """An artifact that takes images of a size."""
-    spec = {"name": "image", "shape": [None, size, size, 3]}
+    spec = {"name": "image", "shape": [None, size, size, 3], "dtype": "float32"}
     return artifact(name, signature={"inputs": [spec], "outputs": []})
 
 
@@ -1009,7 +1016,7 @@ def test_every_scenario_has_its_table():
     summary = summarize(records)
 
     assert summary.points == list(points)
-    assert [summary.batch_of(point) for point in points] == [32, 1, 32, 1, 1, 1]
+    assert [summary.workloads[point].batch for point in points] == [32, 1, 32, 1, 1, 1]
     found = cells(markdown.render(summary), "one")
     assert [found[point] for point in points] == ["2 ms"] * 6
 

@@ -1,0 +1,181 @@
+"""What no reader of a run may overlook."""
+
+from __future__ import annotations
+
+from ..inputs.options import InputOptions
+from ..records.protocol import NOTICES
+from ..stats import clocks
+from ..stats.disturbance import DISTURBED, NOTICEABLE_DRIFT, machine_drift, turns_of
+from ..tensors.rules import EVERY
+from .record_index import RecordIndex
+from .summary import card_of
+
+
+def notices(index: RecordIndex) -> list[str]:
+    """All of them, in the order of their weight."""
+    run = index.run
+    found = list(run.notices)
+    found += [NOTICES[run.protocol.name]] if run.protocol.name in NOTICES else []
+    for artifact in index.artifacts.values():
+        for notice in artifact.manifest.notices if artifact.manifest else ():
+            if notice not in found:
+                found.append(notice)
+    found += probe_notices(index) + unused_options(index) + drift_notices(index)
+    found += anchor_notices(index) + isolation_notices(index) + clock_notices(index)
+    found += turn_notices(index)
+    if index.interrupted:
+        found.append(
+            "INTERRUPTED: the run was cut off; what is shown is what was measured. "
+            "It goes on with --resume."
+        )
+    return found
+
+
+def clock_notices(index: RecordIndex) -> list[str]:
+    """That the card's clocks are not its own."""
+    card = card_of(index.run)
+    if not (index.user_clocks or (card and card.user_clocks)):
+        return []
+    return [
+        f"CLOCKS OF THE USER: the clocks of {card.name if card else 'the card'} keep to a setting "
+        "(nvidia-smi -q -d CLOCK); as it comes, it may be faster or slower."
+    ]
+
+
+def probe_notices(index: RecordIndex) -> list[str]:
+    """What casts doubt on all that is said of agreement: the inputs, and the reference."""
+    found = []
+    if index.random:
+        drawn = ", ".join(index.random.notes) or "the artifacts take none"
+        seed = index.run.random.seed if index.run.random else None
+        found.append(
+            f"RANDOM INPUTS: made up with seed {seed} ({drawn}). Agreement on them may "
+            "say little of real data."
+        )
+    for label, parity in index.parities.items():
+        compared = any(
+            other.reference == label and (name != label or other.anchor)
+            for name, other in index.parities.items()
+        )
+        for doubt in parity.doubts if compared else ():
+            found.append(
+                f"DOUBTFUL PROBE: of {label}, {doubt}. A bad export can agree with that, and a "
+                "good one differ: take other inputs."
+            )
+    for label, noise in index.noises.items():
+        if noise.failed:
+            found.append(
+                f"NOISE NOT MEASURED: {label} could not be run once more ({noise.failed}); "
+                "tolerances go by the precision alone."
+            )
+        unlike = [name for name, value in noise.differences.items() if value is None]
+        if unlike:
+            found.append(
+                f"UNSTEADY REFERENCE: '{unlike[0]}' of {label} is of another shape, or not "
+                "finite elsewhere, when it is run once more."
+            )
+    return found
+
+
+def anchor_notices(index: RecordIndex) -> list[str]:
+    """That the reference could not be run on the CPU, and what was done in place of it."""
+    found = []
+    for label, anchor in index.anchors.items():
+        if anchor.failed is None or label != anchor.reference:
+            continue
+        others = [
+            name
+            for name, other in index.anchors.items()
+            if other.reference == label and other.failed is None
+        ]
+        if others:
+            against = f"outputs are judged against those of {others[0]} there"
+        else:
+            against = (
+                "outputs are judged against its own on the card, so that an error that all "
+                "share there would not show"
+            )
+        found.append(
+            f"REFERENCE NOT ON THE CPU: {label} could not be run there ({anchor.failed}); "
+            f"{against}."
+        )
+    return found
+
+
+def isolation_notices(index: RecordIndex) -> list[str]:
+    """What artifacts might do here that they should not."""
+    kept = {"network": "use the network", "writes": "write wherever you may"}
+    open_doors = {
+        (name, reason)
+        for preflight in index.preflights.values()
+        for name, reason in preflight.start.isolation.items()
+        if reason is not None
+    }
+    return [
+        f"NOT ISOLATED: artifacts that hold programs can {kept[name]}: {reason}."
+        for name, reason in sorted(open_doors)
+    ]
+
+
+def unused_options(index: RecordIndex) -> list[str]:
+    """Options of the user that are of nothing that any artifact has."""
+    if len(index.preflights) < len(index.artifacts):
+        return []  # what could not be loaded may have it
+    signatures = [preflight.load.signature for preflight in index.preflights.values()]
+    specs = [spec for own in signatures for spec in (*own.inputs, *own.outputs)]
+    names = {spec.name for spec in specs} | {
+        name for parity in index.parities.values() for name in parity.by_output
+    }
+    sizes = {size for spec in specs for size in spec.shape if isinstance(size, str)}
+    sizes |= {f"{spec.name}.{axis}" for spec in specs for axis in range(len(spec.shape))}
+    options: InputOptions = index.run.wishes
+    given = {
+        "map": [rule.name for rule in options.rules if rule.artifact == EVERY],
+        "ignore": index.run.ignored,
+        "compare": index.run.absolute,
+    }
+    unused = [
+        (option, name) for option, all_ in given.items() for name in all_ if name not in names
+    ]
+    unused += [("dim", name) for name in options.dims if name not in sizes]
+    names |= {rule.other for rule in options.rules}
+    unused += [
+        ("loop", loop.text)
+        for loop in options.loops
+        if loop.artifact == EVERY and not {loop.output, loop.taker} & names
+    ]
+    return [f"UNUSED OPTION: --{option} {name}: no artifact has it." for option, name in unused]
+
+
+def turn_notices(index: RecordIndex) -> list[str]:
+    """That a card was not the same in all turns, or that nobody can tell."""
+    found = clocks.untold(index.every_clock())
+    for workload in index.per_call:
+        turns = index.clocks.get(workload, {})
+        found += clocks.notices(index.timed(workload), turns, workload)
+    return found
+
+
+def drift_notices(index: RecordIndex) -> list[str]:
+    """That the machine was not the same all the time, if so."""
+    worst = 0.0
+    found = []
+    for workload in index.per_call:
+        left = index.undisturbed(workload)
+        worst = max(worst, machine_drift(left.values(), index.device))
+        bursts = clocks.steady(index.timed(workload), index.clocks.get(workload, {}))
+        all_turns, kept = turns_of(bursts), turns_of(left)
+        if kept != all_turns:
+            found.append(
+                f"BUSY AT TIMES: in {len(all_turns - kept)} of {len(all_turns)} turns most "
+                f"artifacts' calls ({workload}) took over {DISTURBED:.0%} longer than usual; the "
+                "ratios are those of the other turns."
+            )
+    if worst < NOTICEABLE_DRIFT:
+        return found
+    found.append(
+        f"BUSY MACHINE: even undisturbed calls took {worst:.0%} longer at times, in most "
+        "artifacts. What else runs slows some artifacts more than others: the ratios hold for "
+        "this state of the machine, and may lie outside of their intervals in another."
+    )
+    return found

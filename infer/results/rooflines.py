@@ -1,0 +1,97 @@
+"""The least time for a call that the machine allows, from the rates that were measured of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from ..records.events import RooflineMeasured
+from ..tensors.signature import TensorSpec
+from ..workload import DEVICE_RESIDENT
+from .record_index import RecordIndex
+
+RATES = tuple(name for name in RooflineMeasured.__struct_fields__ if name.endswith("_per_s"))
+
+
+def highest(rooflines: Iterable[RooflineMeasured]) -> dict[str, float]:
+    """The highest of each rate that was measured, by name."""
+    rates: dict[str, float] = {}
+    for roofline in rooflines:
+        for name in RATES:
+            value = getattr(roofline, name)
+            if value is not None:
+                rates[name] = max(value, rates.get(name, 0.0))
+    return rates
+
+
+def flops(index: RecordIndex, label: str) -> float | None:
+    """Operations for a sample: of the artifact, or of an ONNX file of the same weights."""
+
+    def weights(name: str) -> str | None:
+        manifest = index.artifacts[name].manifest
+        return manifest.weights.get("sha256") if manifest else None
+
+    own = index.preflights[label].flops_per_sample if label in index.preflights else None
+    same = [
+        preflight.flops_per_sample
+        for name, preflight in index.preflights.items()
+        if preflight.flops_per_sample and weights(name) == weights(label)
+    ]
+    return own or min(same, default=None)
+
+
+def roofline_s(index: RecordIndex, label: str, workload: str) -> float | None:
+    """The least time for a call that the machine allows, in seconds; None where it is not known.
+
+    It is that of its arithmetic or of reading its weights, whichever is more. A call of a card
+    from host to host cannot begin before its inputs are there, nor end before its outputs are
+    back: these copies come on top, as far as their sizes are known.
+    """
+    needed, rates = flops(index, label), highest(index.rooflines)
+    arithmetic = rates.get(_arithmetic(index, label, rates))
+    size = index.artifacts[label].bytes
+    if needed is None or arithmetic is None or size is None or "bytes_per_s" not in rates:
+        return None
+    samples = index.per_call[workload]
+    # The weights are read at least once a call.
+    seconds = max(samples * needed / arithmetic, size / rates["bytes_per_s"])
+    resident = index.workloads[workload].boundary == DEVICE_RESIDENT
+    if index.device == "cuda" and not resident and label in index.preflights:
+        preflight = index.preflights[label]
+        sides = {
+            "to_device": preflight.inputs.inputs,
+            "from_device": preflight.load.signature.outputs,
+        }
+        for way, specs in sides.items():
+            rate = max(rates.get(f"{way}_{kind}bytes_per_s", 0.0) for kind in ("", "pinned_"))
+            if rate:
+                seconds += samples * _sample_bytes(specs) / rate
+    return float(seconds)
+
+
+def _arithmetic(index: RecordIndex, label: str, rates: Mapping[str, float]) -> str:
+    """The name of the rate of the arithmetic that an artifact was allowed."""
+    if index.device != "cuda":
+        return "flops_per_s"
+    manifest = index.artifacts[label].manifest
+    if manifest and manifest.precision != "float32":
+        return f"{manifest.precision}_flops_per_s"  # which is not measured
+    placement = index.preflights[label].predict.placement if label in index.preflights else {}
+    tf32 = placement.get("tf32")
+    tf32 = index.run.tf32 if tf32 is None else tf32
+    return "tf32_flops_per_s" if tf32 and "tf32_flops_per_s" in rates else "flops_per_s"
+
+
+def _sample_bytes(specs: Iterable[TensorSpec]) -> int:
+    """Bytes of a sample of tensors, of those whose shapes and types tell."""
+    total = 0
+    for spec in specs:
+        sizes = [size for size in spec.shape[1:] if isinstance(size, int)]
+        if len(sizes) == len(spec.shape[1:]):
+            try:
+                total += math.prod(sizes) * np.dtype(spec.dtype).itemsize
+            except TypeError:  # text, or a type that NumPy has none of
+                continue
+    return total
