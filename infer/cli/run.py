@@ -16,9 +16,10 @@ from ..measure import devices
 from ..measure.plan import Plan
 from ..outcome import Outcome
 from ..records.codec import to_json
+from ..records.events import RunResumed
 from ..records.store import Store
 from ..report import terminal
-from ..results.summary import Summary
+from ..results.summary import Summary, run_of
 from ..steps.measuring import measure, new_run
 from ..steps.planning import plan_run, with_end
 from .console import emit, try_json
@@ -69,9 +70,11 @@ def _old_run(folder: Path, config: RunConfig) -> tuple[Store, Plan]:
     except (StoreError, OSError) as error:
         raise UsageError(f"--resume {error}") from None
     try:
-        begun = [record for record in store.records if record["kind"] in ("run", "resume")]
-        plan = Plan.of(begun[0] | {"protocol": begun[-1]["protocol"]})
-    except (IndexError, KeyError, TypeError):
+        first = run_of(store.events)
+        resumed = store.of_type(RunResumed)
+        protocol = resumed[-1].protocol if resumed else first.protocol
+        plan = replace(Plan.of(to_json(first)), protocol=protocol)
+    except ValueError:
         store.close()
         raise UsageError(f"--resume {folder}: holds no run") from None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..records.store import Record
+from ..records.events import PreflightDone
 
 # Of the memory that is free when a run starts, the share that workers may fill together: of the
 # host's, and of the card's, where nothing else begins to use it meanwhile.
@@ -13,14 +13,14 @@ HOST_SHARE, CARD_SHARE = 0.8, 0.9
 _ON_CARD = ("gpu_bytes", "gpu_device_bytes", "gpu_runtime_peak_bytes", "gpu_swept_bytes")
 
 
-def needs(preflight: Record) -> tuple[int, int]:
+def needs(preflight: PreflightDone) -> tuple[int, int]:
     """Bytes that an artifact takes: of the host's memory at its peak, and of the card's.
 
     What is stopped keeps both. The largest that is known counts; 0 where nothing is.
     """
     return (
-        preflight["predict"]["peak_rss_bytes"] or 0,
-        max(preflight.get(name) or 0 for name in _ON_CARD),
+        preflight.predict.peak_rss_bytes or 0,
+        max(getattr(preflight, name) or 0 for name in _ON_CARD),
     )
 
 

@@ -11,6 +11,8 @@ from ..artifacts.integrity import check_files
 from ..errors import ArtifactError, InputError
 from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
+from ..records.events import ArtifactOpened, InputsDrawn
+from ..results.summary import run_of
 from ..runtimes.registry import runtimes_for
 from ..sandbox.trust import admit
 from .run_context import RunContext
@@ -26,11 +28,11 @@ def check_unaltered(context: RunContext) -> None:
         InputError: they are not.
     """
     plan, store = context.plan, context.store
-    if store.records[0]["inputs_sha256"] != plan.inputs_sha256():
+    if run_of(store.events).inputs_sha256 != plan.inputs_sha256():
         raise InputError(f"{plan.inputs}: altered since the run began; start a new one")
-    drawn = next(iter(context.of_kind("random").values()), None)
+    drawn = next(iter(store.of_type(InputsDrawn)), None)
     kept = store.folder / RANDOM_INPUTS
-    if drawn and (not kept.is_file() or sha256_of(kept) != drawn["sha256"]):
+    if drawn and (not kept.is_file() or sha256_of(kept) != drawn.sha256):
         raise InputError(f"{kept}: altered since the run began; start a new one")
 
 
@@ -43,7 +45,7 @@ def open_all(context: RunContext) -> None:
 
 def _open(context: RunContext, label: str, path: Path) -> None:
     plan, store = context.plan, context.store
-    known = context.of_kind("artifact").get(label)
+    known = store.latest(ArtifactOpened).get(label)
     artifact = None
     try:
         artifact = plan.opened.open(path, label)
@@ -54,7 +56,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
             )
         check_files(artifact)
         sha256 = admit(artifact, plan.trusted)
-        if known and known["sha256"] != sha256:
+        if known and known.sha256 != sha256:
             raise ArtifactError(f"{path}: altered since the run began; start a new one")
     except (ArtifactError, Failure) as error:
         if not known:

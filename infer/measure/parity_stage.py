@@ -17,12 +17,11 @@ from ..parity.degenerate import degenerate_outputs
 from ..parity.matching import match_outputs
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
-from ..records.store import Record
+from ..records.events import AnchorMeasured, PairCompared, ParityJudged
 from ..sandbox import metric_process
 from ..stats.accuracy import paired_difference
 from ..tensors.outputs import Outputs
 from ..tensors.rules import rules_for
-from ..tensors.signature import Signature
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
 from .tolerances import tolerances_between, unrepeatable_outputs
@@ -41,13 +40,13 @@ class ParityStage:
         """
         context = self._context
         former = set(context.plan.pairs.values())
-        compared = context.of_kind("parity")
+        compared = context.store.latest(ParityJudged)
         for key, members in self._groups(former).items():
             waiting = [label for label in members if label not in compared]
             if not waiting:
                 continue
             # If the stage was cut off, it goes on with the reference that it began with.
-            before = [compared[label]["reference"] for label in members if label in compared]
+            before = [compared[label].reference for label in members if label in compared]
             reference = before[0] if before else self._choose_reference(members)
             expected = reference_outputs(context, reference, members, former=key in former)
             # The reference last: what others share with it excuses what is not finite in it.
@@ -70,7 +69,7 @@ class ParityStage:
     def _compare_with_former(self) -> None:
         """Compare the outputs of artifacts with those of the former ones; that ends none."""
         context = self._context
-        compared = context.of_kind("pair")
+        compared = context.store.latest(PairCompared)
         measured = set(filter(context.has_preflight, context.active()))
         for label, former in context.plan.pairs.items():
             if label in compared or not {label, former} <= measured:
@@ -99,13 +98,13 @@ class ParityStage:
 
     def _compare(self, label: str, reference: ReferenceOutputs) -> None:
         context, expected, source = self._context, reference.outputs, reference.source
-        notes = list(context.preflight(label)["inputs"]["notes"])
+        notes = list(context.preflight(label).inputs.notes)
         outputs = context.outputs(label)
         if label != source:
             outputs, match_notes = self._matched(label, source, expected)
             notes += match_notes
         elif reference.anchor:
-            notes.append(_anchor_note(context.of_kind("anchor")[label]))
+            notes.append(_anchor_note(context.store.latest(AnchorMeasured)[label]))
         self._check_finite(label, outputs, reference)
         classes = context.classes(label) or context.classes(source)
         limits = tolerances_between(
@@ -139,8 +138,8 @@ class ParityStage:
         if label != reference.source or reference.anchor:
             check_finite(outputs, reference.outputs)
             check_as_finite(outputs, reference.outputs, reference.title)
-        records = self._context.of_kind("parity").values()
-        confirmed = any(record["reference"] == reference.reference for record in records)
+        events = self._context.store.latest(ParityJudged).values()
+        confirmed = any(event.reference == reference.reference for event in events)
         if label == reference.reference and not confirmed:
             check_finite(outputs)
 
@@ -182,7 +181,7 @@ class ParityStage:
         """The outputs as the reference calls them, and notes of what was not said by names."""
         context = self._context
         outputs = context.outputs(label)
-        signature = Signature.of(context.preflight(label)["load"]["signature"])
+        signature = context.preflight(label).load.signature
         inputs = [spec.name for spec in signature.inputs]
         try:
             _, rules = rules_for(context.plan.wishes.rules, label, inputs, list(outputs))
@@ -207,10 +206,10 @@ def _plugin_metrics(scores: np.ndarray, labels: np.ndarray, notes: list[str]) ->
     return values
 
 
-def _anchor_note(anchor: Record) -> str:
+def _anchor_note(anchor: AnchorMeasured) -> str:
     return (
-        f"was run on the CPU too ({anchor['samples']:,} samples in {anchor['seconds']:.3g} s "
-        f"with {anchor['threads']} threads): outputs are judged against its outputs there"
+        f"was run on the CPU too ({anchor.samples:,} samples in {anchor.seconds:.3g} s "
+        f"with {anchor.threads} threads): outputs are judged against its outputs there"
     )
 
 

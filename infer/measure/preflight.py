@@ -13,6 +13,7 @@ from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_outputs
 from ..parity.comparing import scores_of
+from ..records.events import InputsDrawn
 from ..system.nvml import Card
 from ..tensors.outputs import without_rows
 from ..tensors.signature import Signature
@@ -53,7 +54,7 @@ class Preflight:
                 context.fail(label, failure)
         for label, reason in underspecified.items():
             try:
-                if not context.of_kind("random"):
+                if not context.store.of_type(InputsDrawn):
                     raise Failure(Outcome.BAD_INPUT, reason)
                 self._run(label)
             except Failure as failure:
@@ -71,7 +72,7 @@ class Preflight:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
             record["load"] = worker.ask(messages.Load())
             memory.look(worker)
-            if context.plan.random and not context.of_kind("random"):
+            if context.plan.random and not context.store.of_type(InputsDrawn):
                 self._draw_inputs(label, Signature.of(record["load"]["signature"]))
             record["inputs"] = worker.ask(context.inputs_of(label))
             record |= self._first_calls(label, worker, memory, record["inputs"]["only_batch"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..records.events import ParityJudged
 from .run_context import RunContext
 
 
@@ -41,5 +42,7 @@ class ProgressReporter:
         protocol = self._context.plan.protocol
         if protocol.budget_s:
             return min(1.0, self._context.elapsed_s() / protocol.budget_s)
-        stages = len(self._context.generation_seconds()) + bool(self._context.of_kind("parity"))
+        stages = len(self._context.generation_seconds()) + bool(
+            self._context.store.of_type(ParityJudged)
+        )
         return min(1.0, stages / ((protocol.generations or 1) + 1))

@@ -11,7 +11,7 @@ from typing import Any
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_finite, check_outputs
 from ..parity.comparing import largest_difference
-from ..records.store import Record
+from ..records.events import AnchorMeasured, NoiseMeasured
 from ..tensors.differences import finite
 from ..tensors.outputs import Outputs, read_outputs, without_rows
 from ..worker import messages
@@ -68,12 +68,12 @@ def reference_outputs(
     if device != "cpu" and not former:
         for label in sorted(members, key=lambda label: label != reference):
             anchor = _anchor(context, label, reference)
-            if anchor["failed"] is None:
+            if anchor.failed is None:
                 outputs = context.outputs(label, _ANCHOR)
                 return ReferenceOutputs(
                     reference, outputs, _noise(context, label, outputs, "cpu"), label
                 )
-            if anchor["outcome"] == Outcome.HANG:  # what takes too long does so in all formats
+            if anchor.outcome == Outcome.HANG:  # what takes too long does so in all formats
                 break
     outputs = context.outputs(reference)
     noise = _noise(context, reference, outputs, device) if len(members) > 1 else {}
@@ -85,20 +85,21 @@ def is_finite(context: RunContext, label: str) -> bool:
     return all(finite(array).all() for array in context.outputs(label).values())
 
 
-def _anchor(context: RunContext, label: str, reference: str) -> Record:
+def _anchor(context: RunContext, label: str, reference: str) -> AnchorMeasured:
     """Run an artifact on the CPU, with the same inputs and batch; its record, once a run."""
-    known = context.of_kind("anchor").get(label)
+    known = context.store.latest(AnchorMeasured).get(label)
     if known is not None:
         return known
     try:
         answer = _run_on_cpu(context, label) | {"outcome": Outcome.OK, "failed": None}
     except Failure as failure:
         answer = {"outcome": failure.outcome, "failed": failure.reason}
-    return context.store.add("anchor", artifact=label, reference=reference, **answer)
+    context.store.add("anchor", artifact=label, reference=reference, **answer)
+    return context.store.latest(AnchorMeasured)[label]
 
 
 def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
-    batch = context.preflight(label)["inputs"]["only_batch"] or context.protocol.batch
+    batch = context.preflight(label).inputs.only_batch or context.protocol.batch
     folder = _emptied(context, label, _ANCHOR)
     with context.worker(label, _ANCHOR, device="cpu") as worker:
         worker.start()
@@ -136,21 +137,22 @@ def _noise(context: RunContext, label: str, expected: Outputs, device: str) -> d
     """
     if context.plan.tolerance is not None:
         return {}
-    known = context.of_kind("noise").get(label)
+    known = context.store.latest(NoiseMeasured).get(label)
     if known is None:
         try:
             answer = _run_otherwise(context, label, expected, device)
         except Failure as failure:
             answer = {"differences": {}, "failed": failure.reason}
-        known = context.store.add("noise", artifact=label, device=device, **answer)
-    return {k: v for k, v in known["differences"].items() if v is not None}
+        context.store.add("noise", artifact=label, device=device, **answer)
+        known = context.store.latest(NoiseMeasured)[label]
+    return {k: v for k, v in known.differences.items() if v is not None}
 
 
 def _run_otherwise(
     context: RunContext, label: str, expected: Outputs, device: str
 ) -> dict[str, Any]:
     preflight = context.preflight(label)
-    only_batch, samples = preflight["inputs"]["only_batch"], preflight["predict"]["samples"]
+    only_batch, samples = preflight.inputs.only_batch, preflight.predict.samples
     batch = only_batch or min(context.protocol.batch, samples)
     # Where state is kept, calls of another size would be another sequence.
     split = batch if only_batch or unrepeatable_outputs(context, label) else max(1, batch // 2)

@@ -12,9 +12,16 @@ from ..artifacts.artifact import Artifact
 from ..errors import InputError
 from ..inputs.loading import read_labels
 from ..outcome import Failure, Outcome
+from ..records.events import (
+    GenerationDone,
+    OutcomeReached,
+    PreflightDone,
+    ProcessStarted,
+    elapsed_s,
+)
 from ..records.paths import file_name
 from ..records.protocol import Protocol
-from ..records.store import Record, Store
+from ..records.store import Store
 from ..tensors.outputs import Outputs, read_outputs
 from ..worker import messages
 from ..worker.client import WorkerProcess
@@ -38,7 +45,7 @@ class RunContext:
         self.inputs: dict[str, Path] = {}
         self._began = time.monotonic()
         # Spent by the parts of a run that is resumed.
-        self._before_s = max((r.get("elapsed_s", 0.0) for r in store.records), default=0.0)
+        self._before_s = elapsed_s(store.events)
 
     @property
     def protocol(self) -> Protocol:
@@ -49,22 +56,18 @@ class RunContext:
 
     # What the records say
 
-    def of_kind(self, kind: str) -> dict[str, Record]:
-        """The latest record of a kind, by artifact."""
-        return {r["artifact"]: r for r in self.store.records if r["kind"] == kind}
-
     def has_preflight(self, label: str) -> bool:
         """Whether the preflight of an artifact was finished."""
-        return label in self.of_kind("preflight")
+        return label in self.store.latest(PreflightDone)
 
-    def preflight(self, label: str) -> Record:
+    def preflight(self, label: str) -> PreflightDone:
         """The record of the preflight of an artifact that has passed it."""
-        return self.of_kind("preflight")[label]
+        return self.store.latest(PreflightDone)[label]
 
     @property
     def ended(self) -> set[str]:
         """Labels of the artifacts that have their outcome early."""
-        return {label for label, outcome in self.of_kind("outcome").items() if outcome["early"]}
+        return {label for label, event in self.store.latest(OutcomeReached).items() if event.early}
 
     def active(self) -> list[str]:
         """Labels of the artifacts that have not failed."""
@@ -73,11 +76,11 @@ class RunContext:
 
     def generation_seconds(self) -> list[float]:
         """Seconds that each of the generations took that were measured to the end."""
-        return [r["seconds"] for r in self.store.records if r["kind"] == "generation"]
+        return [event.seconds for event in self.store.of_type(GenerationDone)]
 
     def next_generation(self) -> int:
         """A number for a generation that none before it has."""
-        started = (r["generation"] for r in self.store.records if r["kind"] == "start")
+        started = (event.generation for event in self.store.of_type(ProcessStarted))
         return 1 + max(started, default=-1)
 
     def elapsed_s(self) -> float:

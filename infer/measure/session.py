@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from ..outcome import Outcome
-from ..records.store import Record, Store
+from ..records.events import OutcomeReached, ParityJudged
+from ..records.store import Store
 from ..system import machine, nvml
 from . import roofline
 from .opening import check_unaltered, open_all
@@ -63,7 +64,7 @@ class Run:
     def _begin(self, command: list[str]) -> None:
         plan, store = self.context.plan, self.context.store
         now = {"command": command, "environment": machine.describe()}
-        if store.records:
+        if store.events:
             check_unaltered(self.context)
             store.add("resume", **now, protocol=asdict(plan.protocol))
         else:
@@ -86,7 +87,8 @@ class Run:
 
     def _conclude(self) -> None:
         """Give every artifact that was measured to the end its outcome."""
-        parity, before = self.context.of_kind("parity"), self.context.of_kind("outcome")
+        latest = self.context.store.latest
+        parity, before = latest(ParityJudged), latest(OutcomeReached)
         for label in self.context.active():
             if label in parity and label not in before:  # one that is resumed may have it already
                 outcome, reason = _outcome(parity[label])
@@ -95,13 +97,11 @@ class Run:
                 )
 
 
-def _outcome(parity: Record) -> tuple[Outcome, str]:
+def _outcome(parity: ParityJudged) -> tuple[Outcome, str]:
     """The outcome of an artifact that was measured to the end, and why if it is not `ok`."""
-    if parity["passed"]:
+    if parity.passed:
         return Outcome.OK, ""
-    anchor = parity.get("anchor")
-    against = f"{anchor} on the CPU" if anchor else parity["reference"]
+    against = f"{parity.anchor} on the CPU" if parity.anchor else parity.reference
     return Outcome.PARITY_FAIL, (
-        f"differs from {against} by {parity['largest_difference']:.2g}, more than "
-        f"{parity['tolerance']:g}"
+        f"differs from {against} by {parity.largest_difference:.2g}, more than {parity.tolerance:g}"
     )

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from ..outcome import Failure, Outcome
+from ..records.events import MeasuredApart, PreflightDone
 from ..results.queries import resolution
 from ..results.summarizing import summarize
 from ..system.card_sample import burst_summary
@@ -72,7 +73,7 @@ class TimingStage:
         Only artifacts with the same reference are measured together.
         """
         context = self._context
-        preflights = context.of_kind("preflight")
+        preflights = context.store.latest(PreflightDone)
         references = summarize(context.store.events).speed_references
         families: dict[str, list[str]] = {}
         for label in context.active():
@@ -81,7 +82,7 @@ class TimingStage:
 
         room = (self._free * HOST_SHARE, self._free_on_card and self._free_on_card * CARD_SHARE)
         need = {label: needs(preflight) for label, preflight in preflights.items()}
-        apart = context.of_kind("apart").keys()
+        apart = context.store.latest(MeasuredApart).keys()
         return [
             group
             for reference, labels in families.items()
@@ -175,7 +176,7 @@ class TimingStage:
         """
         context = self._context
         beside = failure.outcome == Outcome.OUT_OF_MEMORY and context.plan.device == "cuda"
-        if beside and alive > 2 and label not in context.of_kind("apart"):
+        if beside and alive > 2 and label not in context.store.latest(MeasuredApart):
             context.store.add("apart", artifact=label, reason=failure.reason)
             return
         if beside and alive > 1:
@@ -187,17 +188,17 @@ class TimingStage:
 
     def _workloads(self, label: str) -> tuple[Workload, ...]:
         context = self._context
-        preflight = context.of_kind("preflight")[label]
+        preflight = context.preflight(label)
         planned = context.plan.protocol.points
-        only_batch = preflight["inputs"]["only_batch"]
+        only_batch = preflight.inputs.only_batch
         if only_batch:  # the inputs allow no other
             return tuple(dict.fromkeys(replace(w, batch=only_batch) for w in planned))
-        sweep = preflight["sweep"] or {}
-        batches = list(map(int, sweep.get("samples_per_s", ())))
-        if context.plan.device == "cuda" and sweep.get("no_memory"):
+        sweep = preflight.sweep
+        batches = list(sweep.samples_per_s) if sweep else []
+        if context.plan.device == "cuda" and sweep and sweep.no_memory:
             # Half of the batch that there was no memory for may take more than half of the card,
             # and the reference is there too.
-            batches = [batch for batch in batches if batch <= sweep["no_memory"] // 4]
+            batches = [batch for batch in batches if batch <= sweep.no_memory // 4]
         workloads = tuple(dict.fromkeys((*planned, *map(Workload, batches))))
         # A sweep alone, of which nothing is left.
         return workloads or (Workload(context.protocol.batch),)

@@ -39,11 +39,11 @@ def unrepeatable_outputs(context: RunContext, label: str) -> dict[str, float | N
     """The outputs that a second call on the same inputs changed, and by how much."""
     outputs = context.outputs(label)
     limits = tolerances_between(context, label, label, outputs)
-    changed = context.preflight(label)["repeat"]["differences"]
+    changed = context.preflight(label).repeat.differences
     return {
-        name: changed[name]
+        name: difference
         for name in outputs
-        if changed[name] is None or changed[name] > limits[name].value
+        if (difference := changed[name]) is None or difference > limits[name].value
     }
 
 
@@ -53,10 +53,10 @@ def _precisions(context: RunContext, label: str) -> list[str]:
     And TF32, where that may have been used or cannot be ruled out.
     """
     manifest, preflight = context.artifacts[label].manifest, context.preflight(label)
-    tf32 = preflight["predict"]["placement"].get("tf32", False) is not False
+    tf32 = preflight.predict.placement.get("tf32", False) is not False
     if manifest and step_of(manifest.precision) is not None:
         precisions = [manifest.precision]
     else:
-        sides = preflight["load"]["signature"].values()
-        precisions = [spec["dtype"] for side in sides for spec in side]
+        signature = preflight.load.signature
+        precisions = [spec.dtype for spec in (*signature.inputs, *signature.outputs)]
     return [*precisions, "tf32"] if tf32 else precisions

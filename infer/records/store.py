@@ -7,22 +7,22 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import StoreError
 from .codec import DecodeError, encode, from_json, to_json
-from .events import SCHEMA_VERSION, AnyEvent
+from .events import SCHEMA_VERSION, AnyEvent, Event
 
 RESULTS = "results.jsonl"
 
-Record = dict[str, Any]
+One = TypeVar("One", bound=Event)
 
 
 class Store:
-    """Appends records to a run's file: each has a `kind` and, of an artifact, its `artifact`.
+    """Appends events to a run's file, and tells those that there are.
 
     The file is locked as long as the store is open, so that no two programs write one run.
     """
@@ -37,9 +37,11 @@ class Store:
         """
         self.folder = folder
         self.events: list[AnyEvent] = []
+        self._of_type: dict[type, list[Any]] = {}
+        self._latest: dict[type, dict[str, Any]] = {}
         if resume:
             try:
-                self.events = read_events(folder)
+                read_events(folder)
             except ValueError as error:
                 raise StoreError(str(error)) from None
         else:
@@ -52,7 +54,8 @@ class Store:
             self._file.close()
             raise StoreError(f"{folder}: another program writes to this run") from None
         if resume:
-            self.events = read_events(folder)  # what came until it was locked, too
+            for event in read_events(folder):  # what came until it was locked, too
+                self._index(event)
             self._end_whole()
 
     def _end_whole(self) -> None:
@@ -68,13 +71,28 @@ class Store:
         if data[whole:]:
             self._file.write(b"\n")
 
-    def add(self, kind: str, **values: Any) -> Record:
+    def of_type(self, kind: type[One]) -> Sequence[One]:
+        """The events of a type, in their order."""
+        return self._of_type.get(kind, [])
+
+    def latest(self, kind: type[One]) -> Mapping[str, One]:
+        """The latest event of a type, by the label of the artifact that it is of."""
+        return self._latest.get(kind, {})
+
+    def _index(self, event: AnyEvent) -> None:
+        self.events.append(event)
+        self._of_type.setdefault(type(event), []).append(event)
+        label = getattr(event, "artifact", None)
+        if label is not None:
+            self._latest.setdefault(type(event), {})[label] = event
+
+    def add(self, kind: str, **values: Any) -> AnyEvent:
         """Write a record so that it outlives this process and, once on disk, the machine.
 
         Raises:
             OSError: it cannot be written; the file is as it was before.
         """
-        event = from_json(AnyEvent, to_json({"kind": kind, **values}))
+        event: AnyEvent = from_json(AnyEvent, to_json({"kind": kind, **values}))
         left = encode(event) + b"\n"
         with _whole():
             before = self._file.tell()
@@ -87,14 +105,8 @@ class Store:
                     self._file.truncate(before)
                     self._file.seek(before)
                 raise OSError(error.errno, error.strerror, str(self.folder / RESULTS)) from None
-            self.events.append(event)
-        record: Record = json.loads(encode(event))
-        return record
-
-    @property
-    def records(self) -> list[Record]:
-        """The events as JSON has them."""
-        return [json.loads(encode(event)) for event in self.events]
+            self._index(event)
+        return event
 
     def close(self) -> None:
         """Close the file."""

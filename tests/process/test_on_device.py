@@ -16,6 +16,7 @@ from infer.measure.plan import Plan
 from infer.measure.session import Run
 from infer.measure.warm_up import warmed_up
 from infer.outcome import Failure, Outcome
+from infer.records.events import OutcomeReached
 from infer.records.protocol import Protocol
 from infer.records.store import Store
 from infer.results.summarizing import summarize
@@ -481,7 +482,7 @@ def test_what_has_no_memory_beside_others_is_tried_with_the_reference_alone(run_
 
     run_on_card.timing._fail_beside(2, "c", short)
     assert run_on_card.context.ended == {"c"}
-    reason = run_on_card.context.of_kind("outcome")["c"]["reason"]
+    reason = run_on_card.context.store.latest(OutcomeReached)["c"].reason
     assert reason == "CUDA out of memory. (beside 1 other; alone it had enough, in preflight)"
 
     run_on_card.timing._fail_beside(3, "d", Failure(Outcome.CRASH, "the process was killed"))
