@@ -11,6 +11,9 @@ import json
 import sys
 from pathlib import Path
 
+# What the folders of installed packages are called.
+_INSTALLED = ("site-packages", "dist-packages")
+
 
 def at_hand(packages: list[str], distributions: list[str], files: str = "") -> dict[str, object]:
     """What of these is here.
@@ -40,9 +43,12 @@ def at_hand(packages: list[str], distributions: list[str], files: str = "") -> d
 
 def is_here(package: str) -> bool:
     """Whether a package is installed, or a module of that name at hand."""
-    # Without an origin it is any folder of that name, such as one of the user's artifacts.
     spec = importlib.util.find_spec(package)
-    return spec is not None and spec.origin is not None
+    if spec is None or spec.origin is not None:
+        return spec is not None
+    # A folder without __init__.py: any of that name is found, such as one of the user's artifacts.
+    folders = spec.submodule_search_locations or ()
+    return any(Path(folder).parent.name in _INSTALLED for folder in folders)
 
 
 if __name__ == "__main__":
