@@ -1,8 +1,8 @@
 """The baseline file: JSON to be committed, with a version and a schema.
 
-docs/baseline.schema.json describes it; a test compares the two. Margins are written by hand and
-kept when the rest is written anew. Keys are sorted and figures rounded, so that a new file differs
-where something has changed.
+`python -m infer.gating.baseline_file` writes its schema to docs/schema/. Margins are written by
+hand and kept when the rest is written anew. Keys are sorted and figures rounded, so that a new file
+differs where something has changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from ..errors import BaselineError
 from ..outcome import Outcome
 from ..parity import predictions
-from ..records.schema import clean_description
+from ..records.schema import render, schema_of
 from .baseline import Baseline, BaselineEntry
 from .margins import check_margin
 from .setup import Setup
@@ -73,12 +73,9 @@ class BaselineFile(msgspec.Struct, forbid_unknown_fields=True):
     setup: Setup = Setup()
 
 
-def schema() -> dict[str, Any]:
+def baseline_schema() -> dict[str, Any]:
     """The JSON Schema of the file."""
-    described: dict[str, Any] = msgspec.json.schema(BaselineFile)
-    for part in described["$defs"].values():
-        clean_description(part)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+    return schema_of(BaselineFile, "The baseline of a gate")
 
 
 def render_baseline(baseline: Baseline) -> str:
@@ -233,3 +230,7 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
+
+
+if __name__ == "__main__":
+    Path("docs/schema/baseline.json").write_text(render(baseline_schema()), encoding="utf-8")
