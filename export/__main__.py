@@ -26,7 +26,7 @@ from export.weight_sources import (
     with_unique_names,
 )
 from infer.errors import UsageError
-from infer.system.machine import cores
+from infer.exporting import cores
 from train.data import DATASETS, DataError, Dataset, load_dataset
 from train.recipe import SIZES
 from train.weights import WeightsError

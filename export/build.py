@@ -6,32 +6,31 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export.compiling import card_to_compile_for, missing_compiler
+from export.compiling import missing_compiler
 from export.evaluation import Evaluation
 from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
 from export.weight_sources import Source
 from export.worker import CHECKED_BATCHES
-from infer.artifacts.artifact import Artifact
+from infer import api
 from infer.artifacts.manifest import Manifest, write_manifest
-from infer.errors import UsageError
 from infer.formats.registry import FORMATS
+from infer.errors import ArtifactError, InputError, UsageError
+from infer.exporting import (
+    environment_for,
+    python_for_device,
+    python_with,
+    runtime_package,
+    trust_exported,
+)
 from infer.outcome import Failure
-from infer.parity.comparing import compare
-from infer.runtimes.registry import RUNTIMES, runtimes_for
-from infer.sandbox.trust import remember
-from infer.system.interpreters import python_of, python_with
-from infer.system.visible_cards import WITHOUT_CUDA, seeing
-from infer.tensors.outputs import read_outputs
 from infer.tensors.signature import Signature, TensorSpec
-from infer.worker import messages
-from infer.worker.client import WorkerProcess
 from train.record import PROFILE_NOTICES
 
 PRECISION = "float32"
@@ -80,8 +79,8 @@ def build(
     try:
         result = _export(source, name, partial, evaluation, python, device)
         manifest = _manifest(source, name, exporter, result, evaluation, final, device)
-        artifact = Artifact(name, partial, exporter.format, partial / exporter.payload, manifest)
-        differences = _verify(artifact, partial, device)
+        write_manifest(partial, manifest)
+        differences = _verify(partial, device)
         for path in partial.iterdir():
             if path.name != exporter.payload:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -92,7 +91,7 @@ def build(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     try:
-        remember(replace(artifact, path=final, payload=final / exporter.payload))
+        trust_exported(final)
     except OSError as error:
         print(f"{name}: to measure it takes --trust, as its hash cannot be kept: {error}")
     return Built(final, max(differences.values()))
@@ -114,12 +113,11 @@ def _python(exporter: Exporter, device: str) -> str:
     Raises:
         ExportError: there is none.
     """
-    runtime = RUNTIMES[runtimes_for(exporter.format)[0]]
     try:
         python = python_with(exporter.needs)
         if device == "cuda":
-            python = python_of(runtimes_for(exporter.format)[0], device)
-        for package in (*exporter.needs, runtime.package):
+            python = python_for_device(exporter.format, device)
+        for package in (*exporter.needs, runtime_package(exporter.format)):
             if package and python_with([package]) is None:
                 raise ExportError(f"{package} is not installed: {exporter.install}")
     except UsageError as error:
@@ -154,8 +152,7 @@ def _export(
             }
         )
     )
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment |= WITHOUT_CUDA if device == "cpu" else seeing(card_to_compile_for())
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment_for(device)
     try:
         done = subprocess.run(
             [python, "-m", "export.worker", str(job)],
@@ -219,32 +216,17 @@ def _manifest(
     )
 
 
-def _verify(artifact: Artifact, folder: Path, device: str) -> dict[str, float]:
+def _verify(folder: Path, device: str) -> dict[str, float]:
     """Compare with the framework's own prediction, in a process that cannot see this project."""
     differences = {}
-    log = folder / "check.log"
     try:
-        with WorkerProcess(
-            artifact,
-            device=device,
-            card=card_to_compile_for() if device == "cuda" else None,
-            threads=1,
-            scratch=folder / "scratch",
-            log=log,
-            timeout_s=_TIMEOUT_S,
-        ) as worker:
-            worker.start()
-            worker.ask(messages.Load())
+        with api.load(
+            folder, device=device, threads=1, timeout_s=_TIMEOUT_S, trust=True
+        ) as artifact:
             for batch in CHECKED_BATCHES:
-                file = folder / f"check-{batch}.npz"
-                inputs, expected = folder / "inputs.npz", folder / "scratch" / "outputs"
-                with np.load(file, allow_pickle=False) as arrays:
-                    np.savez(inputs, **{INPUT: arrays[INPUT]})
-                    own = {OUTPUT: arrays[OUTPUT]}
-                expected.mkdir(exist_ok=True)
-                worker.ask(messages.Inputs(path=str(inputs.resolve())))
-                worker.ask(messages.Predict(batch=batch, outputs=str(expected.resolve())))
-                result = compare(read_outputs(expected), own, _TOLERANCE)
+                with np.load(folder / f"check-{batch}.npz", allow_pickle=False) as arrays:
+                    inputs, expected = {INPUT: arrays[INPUT]}, {OUTPUT: arrays[OUTPUT]}
+                result = api.compare(artifact.run(inputs), expected, tolerance=_TOLERANCE)
                 differences[str(batch)] = result["largest_difference"]
                 if not result["passed"]:
                     raise ExportError(
@@ -255,4 +237,6 @@ def _verify(artifact: Artifact, folder: Path, device: str) -> dict[str, float]:
         raise ExportError(
             f"does not work when loaded: {failure.outcome}: {failure.reason}"
         ) from None
+    except (ArtifactError, InputError, UsageError) as error:
+        raise ExportError(f"does not work when loaded: {error}") from None
     return differences

@@ -7,9 +7,7 @@ import shutil
 from pathlib import Path
 
 from export.exporters import EXPORTERS
-from infer.system import nvml
-from infer.system.interpreters import has_cuda_build
-from infer.system.visible_cards import visible
+from infer.exporting import can_use_cuda
 
 
 def compiler() -> str | None:
@@ -42,15 +40,6 @@ def missing_compiler(name: str, device: str = "cpu") -> str | None:
     return None
 
 
-def card_to_compile_for() -> str | None:
-    """What CUDA_VISIBLE_DEVICES is to be; the card that a run takes, where there are several kinds.
-
-    None leaves it as it is.
-    """
-    cards = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return next((card.visible_as for card in cards if not card.unusable), None)
-
-
 def device_to_compile_for(wanted: str) -> str:
     """What "auto" is: "cuda" where there is a card and a PyTorch for CUDA, otherwise "cpu".
 
@@ -59,5 +48,4 @@ def device_to_compile_for(wanted: str) -> str:
     """
     if wanted != "auto":
         return wanted
-    cards = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return "cuda" if cards and has_cuda_build("aotinductor") else "cpu"
+    return "cuda" if can_use_cuda("aotinductor") else "cpu"

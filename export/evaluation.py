@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from export.exporters import INPUT
-from infer.artifacts.files import sha256_of
+from infer.exporting import file_sha256
 from train.data import Dataset, Split
 
 # As many as a worker holds in 0.3 GB at 224 pixels; accuracy is not what they are for.
@@ -50,7 +50,7 @@ def write_evaluation(data: Dataset, folder: Path) -> Evaluation:
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, image=data.test.images, labels=data.test.labels)
     partial.replace(path)
-    return Evaluation(path, sha256_of(path), data.classes, data.notice)
+    return Evaluation(path, file_sha256(path), data.classes, data.notice)
 
 
 def resized(data: Dataset, size: int) -> Dataset:

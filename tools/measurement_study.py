@@ -19,145 +19,38 @@ import itertools
 import json
 import os
 import random
-import selectors
 import shutil
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from estimators import BATCHES, ESTIMATES, TURNS, Burst, rows
+from forked_workers import ForkedWorker, Server
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from infer.artifacts.artifact import (
-    Artifact,
-    open_artifact,
-)
+from infer.artifacts.artifact import Artifact, open_artifact
 from infer.stats.ratios import ratio_of
 from infer.worker import messages
-from infer.worker.client import (
-    WorkerProcess,
-    worker_manifest,
-)
-from infer.worker.environment import environment_of
+from infer.worker.client import WorkerProcess
 from infer.workload import Workload
 
-BATCHES = (1, 128)
 BURST_S = {1: 0.06, 128: 0.2}
-TURNS = 6
 COPIES = 6
-
-# A server that has imported the runtime and forks a worker for every line it reads.
-SERVER = """
-import importlib, json, os, sys
-sys.path.insert(0, sys.argv[1])
-import infer.worker.server
-from infer.runtimes import RUNTIMES
-importlib.import_module(f"infer.runtimes.{RUNTIMES[sys.argv[2]].module}")
-import time
-print("ready", flush=True)
-for line in sys.stdin:
-    job = json.loads(line)
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        os.chdir(job["cwd"])
-        for number, path, flags in ((0, job["in"], os.O_RDONLY), (1, job["out"], os.O_WRONLY)):
-            os.dup2(os.open(path, flags), number)
-        sys.stdin = os.fdopen(0, "r")
-        infer.worker.server.main(time.perf_counter_ns(), {})
-        os._exit(0)
-    print(pid, flush=True)
-"""
-
-
-class Server:
-    """Forks workers that have imported their runtime already."""
-
-    def __init__(self, format_name: str, folder: Path) -> None:
-        self.folder = folder
-        self._number = 0
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", SERVER, str(ROOT), format_name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment_of("cpu", os.cpu_count() or 1, {}, None, tf32=False),
-        )
-        assert self._process.stdout
-        self._process.stdout.readline()
-
-    def fork(self) -> tuple[int, Any, Any]:
-        """Process number, and the ends of the pipes to a new worker and from it."""
-        assert self._process.stdin and self._process.stdout
-        self._number += 1
-        paths = [self.folder / f"{end}-{self._number}" for end in ("in", "out")]
-        for path in paths:
-            path.unlink(missing_ok=True)  # of the server before
-            os.mkfifo(path)
-        job = {"in": str(paths[0]), "out": str(paths[1]), "cwd": str(self.folder)}
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        pid = int(self._process.stdout.readline())
-        return pid, paths[0].open("wb"), paths[1].open("rb")
-
-    def close(self) -> None:
-        """End the server."""
-        self._process.kill()
-        self._process.communicate()
-
-
-class _Forked:
-    """Stands for `subprocess.Popen` of a worker that a server has forked."""
-
-    def __init__(self, server: Server) -> None:
-        self.pid, self.stdin, self.stdout = server.fork()
-
-    def wait(self) -> int:
-        return -signal.SIGKILL
-
-
-class ForkedWorker(WorkerProcess):
-    """A worker of a server."""
-
-    def __init__(self, artifact: Artifact, server: Server) -> None:
-        self._log, self._timeout_s, self._memory_limit, self._buffer = Path(), 300.0, None, b""
-        self._scratch = server.folder
-        self.started = time.perf_counter()
-        self._process = _Forked(server)  # type: ignore[assignment]
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
-        self._have_compiled = lambda: False  # type: ignore[method-assign]
-        self._start = messages.Start(
-            format=artifact.format,
-            payload=str(artifact.payload.resolve()),
-            device="cpu",
-            threads=os.cpu_count() or 1,
-            manifest=worker_manifest(artifact.manifest) if artifact.manifest else {},
-        )
 
 
 def start(artifact: Artifact, inputs: Path, scratch: Path, server: Server | None) -> WorkerProcess:
     """A worker that is warm for both batches, and stopped."""
+    process: dict[str, Any] = {
+        "device": "cpu",
+        "threads": os.cpu_count() or 1,
+        "scratch": scratch,
+        "log": scratch / "log",
+        "timeout_s": 300,
+    }
     worker = (
-        ForkedWorker(artifact, server)
-        if server
-        else WorkerProcess(
-            artifact,
-            device="cpu",
-            threads=os.cpu_count() or 1,
-            scratch=scratch,
-            log=scratch / "log",
-            timeout_s=300,
-        )
+        ForkedWorker(artifact, server, **process) if server else WorkerProcess(artifact, **process)
     )
     worker.start()
     worker.ask(messages.Load())
@@ -247,138 +140,6 @@ def collect(options: argparse.Namespace) -> None:
             if server:
                 server.close()
     shutil.rmtree(scratch)
-
-
-# Analysis
-
-Burst = dict[str, Any]
-# From the bursts of two artifacts in a generation to their difference in log time.
-Difference = Callable[[list[Burst], list[Burst]], float]
-
-
-def by_turn(level: Callable[[np.ndarray], float], over_turns: Callable[[Any], Any]) -> Difference:
-    """Of the levels of paired bursts, brought together over the turns."""
-    return lambda mine, theirs: float(
-        over_turns(
-            [
-                np.log(level(np.asarray(a["seconds"])) / level(np.asarray(b["seconds"])))
-                for a, b in zip(mine, theirs, strict=True)
-            ]
-        )
-    )
-
-
-def of_all_calls(share: float) -> Difference:
-    """Of a quantile of all calls."""
-
-    def level(bursts: list[Burst]) -> float:
-        return float(np.quantile(np.log(np.concatenate([b["seconds"] for b in bursts])), share))
-
-    return lambda mine, theirs: level(mine) - level(theirs)
-
-
-def of_cpu(mine: list[Burst], theirs: list[Burst]) -> float:
-    """Of the processor time, as a mean over the turns."""
-    return float(
-        np.mean([np.log(a["cpu_s"] / b["cpu_s"]) for a, b in zip(mine, theirs, strict=True)])
-    )
-
-
-CHOSEN = "10 % quantile of all calls"
-ESTIMATES: dict[str, Difference] = {
-    CHOSEN: of_all_calls(0.1),
-    "5 % quantile of all calls": of_all_calls(0.05),
-    "lower quartile of all calls": of_all_calls(0.25),
-    "median of all calls": of_all_calls(0.5),
-    "minimum of a burst, median of turns": by_turn(np.min, np.median),
-    "minimum of a burst, mean of turns": by_turn(np.min, np.mean),
-    "median of a burst, median of turns": by_turn(np.median, np.median),
-    "median of a burst, mean of turns": by_turn(np.median, np.mean),
-    "trimmed mean of a burst, mean of turns": by_turn(
-        lambda seconds: stats.trim_mean(seconds, 0.2), np.mean
-    ),
-    "mean of a burst, mean of turns": by_turn(np.mean, np.mean),
-    "processor time, mean of turns": of_cpu,
-}
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a way to measure came to over all pairs of copies and runs."""
-
-    false_alarms: int
-    comparisons: int
-    half_width: float
-    minutes: float
-
-    @property
-    def per_minute(self) -> float:
-        """The half-width that a minute of measuring would come to, as a share."""
-        return self.half_width * self.minutes**0.5
-
-
-def judge(
-    generations: list[dict[str, Any]],
-    batch: int,
-    *,
-    estimate: str = CHOSEN,
-    turns: int = TURNS,
-    size: int = 6,
-) -> Judged:
-    """Judge all pairs of copies in runs of consecutive generations.
-
-    Args:
-        generations: of one arrangement, in their order.
-        batch: samples a call.
-        estimate: one of `ESTIMATES`.
-        turns: how many of the bursts are used.
-        size: generations in a run.
-    """
-    alarms = comparisons = 0
-    widths = []
-    bursts = [[copy[str(batch)][:turns] for copy in g["bursts"]] for g in generations]
-    copies = len(bursts[0])
-    for first in range(0, len(bursts) - size + 1, size):
-        run = bursts[first : first + size]
-        for a, b in itertools.combinations(range(copies), 2):
-            ratio = ratio_of([ESTIMATES[estimate](own[a], own[b]) for own in run])
-            assert ratio.low is not None and ratio.high is not None
-            alarms += ratio.high < 1 or ratio.low > 1
-            comparisons += 1
-            widths.append(ratio.resolution)
-    burst_s = np.mean([sum(b["seconds"]) for g in bursts for own in g for b in own])
-    start_s = np.mean([g["start_s"] for g in generations])
-    # Of two artifacts: starting both, and their bursts with the untimed call of each.
-    calls = generations[0]["calls"][str(batch)]
-    minutes = size * 2 * (start_s / copies + turns * burst_s * (1 + 1 / calls)) / 60
-    return Judged(alarms, comparisons, float(np.median(widths)), float(minutes))
-
-
-def rows(generations: list[dict[str, Any]]) -> Iterable[tuple[str, str, int, Judged]]:
-    """What is compared: arrangement, way, batch and what it came to."""
-    by: dict[str, list[dict[str, Any]]] = {}
-    for record in generations:
-        by.setdefault(record["arrangement"], []).append(record)
-    for batch in BATCHES:
-        for arrangement, own in by.items():
-            if len(own) < 6:
-                continue
-            if arrangement != "stopped":
-                yield arrangement, CHOSEN, batch, judge(own, batch)
-                continue
-            for estimate in ESTIMATES:
-                yield arrangement, estimate, batch, judge(own, batch, estimate=estimate)
-            for turns in (1, 2, 4):
-                yield (
-                    arrangement,
-                    f"{CHOSEN}, turns: {turns}",
-                    batch,
-                    judge(own, batch, turns=turns),
-                )
-            for size in (4, 12):
-                if len(own) >= size:
-                    way = f"{CHOSEN}, generations: {size}"
-                    yield arrangement, way, batch, judge(own, batch, size=size)
 
 
 def compare(options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ float16 are let to.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from export.torch_serving import Serving
 from infer.parity.tolerance import ROUNDINGS

@@ -12,12 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from infer.errors import UsageError
-from infer.system.interpreter_probe import is_here
-from infer.system.interpreters import variables
 from train.card import use_card
 from train.data import DATASETS, ROOT_VARIABLE, DataError, Dataset, load_dataset, training_batches
 from train.frameworks import EXTRAS, NEEDS, python_of
+from train.interpreters import UsageError, is_here, variables
 from train.metrics import calibration, confusion, seven_metrics
 from train.monitor import Monitor
 from train.option_types import at_least

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from infer.system.interpreters import python_with
 from train import synthetic
+from train.interpreters import python_with
 from train.recipe import CLASSES, Recipe
 
 SYMMETRIES = 8  # of the square

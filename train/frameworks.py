@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from infer.system.interpreters import python_with
+from train.interpreters import python_with
 
 NEEDS = {"keras": ("tensorflow", "keras"), "torch": ("torch",), "flax": ("jax", "flax", "optax")}
 EXTRAS = {"keras": "tensorflow", "torch": "torch", "flax": "jax"}

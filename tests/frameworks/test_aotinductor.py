@@ -280,8 +280,8 @@ def test_a_program_is_compiled_in_the_sandbox_whatever_caches_the_user_has(
 def test_the_device_to_compile_for_is_a_card_that_pytorch_can_use(
     monkeypatch: pytest.MonkeyPatch, wanted: str, cards: list[str], build: bool, device: str
 ) -> None:
-    monkeypatch.setattr(compiling, "visible", lambda all_cards, variable: cards)
-    monkeypatch.setattr(compiling, "has_cuda_build", lambda runtime: build)
+    monkeypatch.setattr("infer.exporting.visible", lambda all_cards, variable: cards)
+    monkeypatch.setattr("infer.system.interpreters.has_cuda_build", lambda runtime: build)
     assert compiling.device_to_compile_for(wanted) == device
 
 

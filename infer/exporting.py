@@ -1,0 +1,79 @@
+"""What programs that make artifacts need of the runner, beside the artifact's own types.
+
+Exporters use this module, `api` (an artifact is loaded and compared by the functions that anyone
+has), `errors`, `outcome`, `artifacts.manifest` and `tensors.signature`, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from .artifacts.artifact import open_artifact
+from .artifacts.files import sha256_of
+from .runtimes.registry import RUNTIMES, runtimes_for
+from .sandbox.trust import remember
+from .system import interpreters, nvml
+from .system.machine import cores as cores
+from .system.visible_cards import WITHOUT_CUDA, seeing, visible
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, as manifests have it, in hexadecimal digits."""
+    return sha256_of(path)
+
+
+def runtime_package(format_name: str) -> str | None:
+    """The package that artifacts of a format are loaded with; None if it takes none."""
+    return RUNTIMES[runtimes_for(format_name)[0]].package
+
+
+def python_with(packages: Sequence[str]) -> str | None:
+    """The interpreter that has all packages: this one, else one of $EXPORTBENCH_PYTHONS.
+
+    Raises:
+        UsageError: one that is looked into does not run.
+    """
+    return interpreters.python_with(packages)
+
+
+def python_for_device(format_name: str, device: str) -> str | None:
+    """The interpreter that can run a format's runtime on a device; None if there is none.
+
+    Args:
+        format_name: of the artifacts.
+        device: "cpu" or "cuda".
+
+    Raises:
+        UsageError: an interpreter of $EXPORTBENCH_PYTHONS does not run.
+    """
+    return interpreters.python_of(runtimes_for(format_name)[0], device)
+
+
+def can_use_cuda(format_name: str) -> bool:
+    """Whether this machine has a card that is not hidden, and a build of the runtime for it.
+
+    Raises:
+        UsageError: an interpreter of $EXPORTBENCH_PYTHONS does not run.
+    """
+    cards = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return bool(cards) and interpreters.has_cuda_build(runtimes_for(format_name)[0])
+
+
+def environment_for(device: str) -> dict[str, str]:
+    """The variables with which a process sees no card ("cpu"), or the one that a run takes."""
+    if device == "cpu":
+        return dict(WITHOUT_CUDA)
+    cards = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return seeing(next((card.visible_as for card in cards if not card.unusable), None))
+
+
+def trust_exported(folder: Path) -> None:
+    """Remember an artifact as made on this machine, so that it is measured without --trust.
+
+    Raises:
+        ArtifactError: the folder holds no artifact.
+        OSError: the list of such artifacts cannot be written.
+    """
+    remember(open_artifact(folder))
