@@ -29,7 +29,7 @@ from infer.exporting import (
     runtime_package,
     trust_exported,
 )
-from infer.outcome import Failure
+from infer.outcome import Failure, Outcome
 from infer.tensors.signature import Signature, TensorSpec
 from train.record import PROFILE_NOTICES
 
@@ -237,6 +237,8 @@ def _verify(folder: Path, device: str) -> dict[str, float]:
         raise ExportError(
             f"does not work when loaded: {failure.outcome}: {failure.reason}"
         ) from None
-    except (ArtifactError, InputError, UsageError) as error:
+    except ArtifactError as error:
+        raise ExportError(f"does not work when loaded: {Outcome.LOAD_ERROR}: {error}") from None
+    except (InputError, UsageError) as error:
         raise ExportError(f"does not work when loaded: {error}") from None
     return differences
