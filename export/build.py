@@ -20,7 +20,6 @@ from export.weight_sources import Source
 from export.worker import CHECKED_BATCHES
 from infer import api
 from infer.artifacts.manifest import Manifest, write_manifest
-from infer.formats.registry import FORMATS
 from infer.errors import ArtifactError, InputError, UsageError
 from infer.exporting import (
     environment_for,
@@ -29,6 +28,7 @@ from infer.exporting import (
     runtime_package,
     trust_exported,
 )
+from infer.formats.registry import FORMATS
 from infer.outcome import Failure, Outcome
 from infer.tensors.signature import Signature, TensorSpec
 from train.record import PROFILE_NOTICES

@@ -58,10 +58,11 @@ def show(found: Comparison, console: Console) -> None:
     for point, reference in dict.fromkeys((one.point, one.reference) for one in found.speeds):
         console.print()
         console.print(Text(f"{point}: times over that of {reference}", style="bold"))
-        titles = ("artifact", "A", "B", "B over A", "", "A's time", "B's time")
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for title in titles:
-            table.add_column(title, justify="right" if title.endswith("time") else "left")
+        for title in ("artifact", "A", "B", "B over A", ""):
+            table.add_column(title)
+        for title in ("A's time", "B's time"):
+            table.add_column(title, justify="right")
         for one in found.speeds:
             if (one.point, one.reference) == (point, reference):
                 table.add_row(

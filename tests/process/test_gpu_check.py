@@ -12,7 +12,7 @@ import pytest
 from runs import wait_until
 
 from infer.cli.main import main
-from infer.diagnostics.gpu_check import checks, runner
+from infer.diagnostics.gpu_check import checks, failures, runner
 from infer.diagnostics.gpu_check.checks import CHECKS
 from infer.diagnostics.gpu_check.setting import Setting
 from infer.diagnostics.gpu_check.stages import STAGES
@@ -195,7 +195,7 @@ def test_program_that_calculates_on_the_cpu_is_caught_by_what_pytorch_says(tmp_p
         "import sys, torch; program = torch.jit.load(sys.argv[1]); "
         "print(program(torch.ones(2, 3)).device, 'aten::cpu' in str(program.inlined_graph))"
     )
-    for arguments in ([str(checks._ON_CPU), str(path)], ["-c", code, str(path)]):
+    for arguments in ([str(failures._ON_CPU), str(path)], ["-c", code, str(path)]):
         done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["cpu", "True"]
@@ -273,7 +273,7 @@ def test_memory_is_held_on_the_card_that_is_checked(tmp_path, monkeypatch):
     monkeypatch.setattr(checks, "_HOLDER", holder)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
 
-    with checks._memory_held("GPU-1234", 0) as seen:
+    with failures._memory_held("GPU-1234", 0) as seen:
         assert seen["CUDA_VISIBLE_DEVICES"] == "GPU-1234"
         assert seen["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
