@@ -108,9 +108,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _available_formats(asked: list[str], device: str) -> list[str]:
-    """The formats that are asked for; of all, those that this machine can compile for a device.
+    """The requested formats, without those that cannot be made on this machine.
 
-    Of those that are installed, all whose frameworks are; what is left out is said.
+    A format that is named itself stays. The others are printed when they are left out.
     """
     formats = choose(["all" if name == INSTALLED else name for name in asked or ["all"]])
     for name in [name for name in formats if name not in asked]:
@@ -154,7 +154,7 @@ def _jobs(options: argparse.Namespace, formats: list[str]) -> list[Job]:
 
 
 def _of_sizes(jobs: list[Job], sizes: list[int] | None) -> list[Job]:
-    """Every job for every size asked for, if any is."""
+    """Every job for every requested size; the jobs themselves if there is none."""
     if not sizes:
         return jobs
     return [(replace(source, side=size), name) for source, name in jobs for size in sizes]

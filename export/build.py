@@ -40,7 +40,7 @@ _TOLERANCE = 1e-4
 
 
 class ExportError(Exception):
-    """An artifact that could not be made, or that is not what the framework predicts."""
+    """An artifact could not be made, or does not predict what the framework does."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def build(
 
 
 def not_installed(name: str, device: str) -> str:
-    """What an exporter lacks here, and how to install it; empty if it lacks nothing."""
+    """What is missing for an exporter, and how to install it; empty if nothing is."""
     exporter = EXPORTERS[name]
     try:
         _python(exporter, device if exporter.compiles else "cpu")

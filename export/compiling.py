@@ -1,4 +1,4 @@
-"""What exporters that compile need of this machine: a C++ compiler, a device, CUDA's headers."""
+"""Requirements of exporters that compile: a C++ compiler, a device, CUDA's headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infer.exporting import can_use_cuda
 
 
 def compiler() -> str | None:
-    """The C++ compiler that PyTorch would call; None where it is not found."""
+    """The C++ compiler that PyTorch would call; None if there is none."""
     return shutil.which(os.environ.get("CXX", "g++"))
 
 
@@ -41,7 +41,7 @@ def missing_compiler(name: str, device: str = "cpu") -> str | None:
 
 
 def device_to_compile_for(wanted: str) -> str:
-    """What "auto" is: "cuda" where there is a card and a PyTorch for CUDA, otherwise "cpu".
+    """Resolve "auto": "cuda" if there is a card and a PyTorch for CUDA, otherwise "cpu".
 
     Raises:
         UsageError: an interpreter of $EXPORTBENCH_PYTHONS does not run.

@@ -1,4 +1,4 @@
-"""Which weights there are to export, and which of them are the best."""
+"""Weights that can be exported, and which of them are the best."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ class Source:
 
     @property
     def name(self) -> str:
-        """How reports call them."""
+        """Their name in reports."""
         side = f"-at-{self.side}px" if self.size != self.trained_size else ""
         return self.path.stem + self.suffix + side
 
     @property
     def framework(self) -> str | None:
-        """That trained them."""
+        """The framework that trained them."""
         return self.record.get("framework")
 
     @property
     def size(self) -> int:
-        """Image side in pixels that they are to be served for; the network takes any."""
+        """Image side in pixels to export for; the network takes any."""
         return self.side or self.trained_size
 
     @property
     def trained_size(self) -> int:
-        """Image side in pixels that they were trained for."""
+        """Image side in pixels of the training."""
         return int(self.record.get("recipe", {}).get("size", 28))
 
     @property
@@ -55,7 +55,7 @@ class Source:
 
     @property
     def val_accuracy(self) -> float:
-        """Of the epoch that was kept; the test images have no say in the choice."""
+        """The validation accuracy of the kept epoch; test images are not used to choose."""
         history = self.record.get("history") or [{}]
         best = int(self.record.get("best_epoch") or 1) - 1
         return float(history[best].get("val_accuracy", 0.0))
@@ -76,7 +76,7 @@ def read_source(path: Path) -> Source:
 
 
 def with_unique_names(sources: list[Source]) -> list[Source]:
-    """The same weights, with a part of the hash in the name where others have the same name."""
+    """The same weights, with a part of the hash in names that would not be unique."""
     hashes: dict[str, set[str]] = {}
     for source in sources:
         hashes.setdefault(source.name, set()).add(source.sha256)

@@ -1,7 +1,7 @@
 """Runs one exporter in this process: `python -m export.worker JOB.json`.
 
-Every export has a process of its own: the frameworks share one badly, what they print stays out
-of the user's sight, and one that crashes takes no other with it.
+Every export has its own process: the frameworks do not share one well, their output stays hidden,
+and a crash does not affect the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHECKED_BATCHES = (1, 7, 128)
 
 
 def main(job_file: Path) -> None:
-    """Do what a job says: export, then predict with the framework itself for the check."""
+    """Run a job: export, then predict with the framework itself for the check."""
     job = json.loads(job_file.read_text())
     external = job["exporter"].pop("external")
     exporter = Exporter(**job["exporter"])

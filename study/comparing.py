@@ -17,7 +17,7 @@ _PLACES = ("path", "command", "environment")
 
 
 def folder_of(work: Path, size: int) -> Path:
-    """Where the artifacts for images of a size are, below `work`."""
+    """The folder of the artifacts for images of a size, below `work`."""
     own = SAME_WEIGHTS.stem if size == 28 else f"{SAME_WEIGHTS.stem}-at-{size}px"
     return work / EXPORTED / own
 

@@ -1,4 +1,4 @@
-"""Where each runtime's time goes: the operators' shares, as its own profiler has them."""
+"""The share of each operator in a runtime's time, from the runtime's own profiler."""
 
 from __future__ import annotations
 

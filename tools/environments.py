@@ -42,7 +42,7 @@ class Environment:
 
     @property
     def lock_file(self) -> Path:
-        """Where the versions are."""
+        """The file with the versions."""
         return ROOT / self.lock
 
 

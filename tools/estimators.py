@@ -25,7 +25,7 @@ Difference = Callable[[list[Burst], list[Burst]], float]
 
 
 def by_turn(level: Callable[[np.ndarray], float], over_turns: Callable[[Any], Any]) -> Difference:
-    """Of the levels of paired bursts, brought together over the turns."""
+    """The difference of the levels of paired bursts, combined over the turns."""
     return lambda mine, theirs: float(
         over_turns(
             [
@@ -37,7 +37,7 @@ def by_turn(level: Callable[[np.ndarray], float], over_turns: Callable[[Any], An
 
 
 def of_all_calls(share: float) -> Difference:
-    """Of a quantile of all calls."""
+    """The difference of a quantile of all calls."""
 
     def level(bursts: list[Burst]) -> float:
         return float(np.quantile(np.log(np.concatenate([b["seconds"] for b in bursts])), share))
@@ -46,7 +46,7 @@ def of_all_calls(share: float) -> Difference:
 
 
 def of_cpu(mine: list[Burst], theirs: list[Burst]) -> float:
-    """Of the processor time, as a mean over the turns."""
+    """The difference of the processor time, as a mean over the turns."""
     return float(
         np.mean([np.log(a["cpu_s"] / b["cpu_s"]) for a, b in zip(mine, theirs, strict=True)])
     )
@@ -72,7 +72,7 @@ ESTIMATES: dict[str, Difference] = {
 
 @dataclass(frozen=True)
 class Judged:
-    """What a way to measure came to over all pairs of copies and runs."""
+    """The result of a way to measure, over all pairs of copies and runs."""
 
     false_alarms: int
     comparisons: int
@@ -81,7 +81,7 @@ class Judged:
 
     @property
     def per_minute(self) -> float:
-        """The half-width that a minute of measuring would come to, as a share."""
+        """The half-width after a minute of measuring, as a share."""
         return self.half_width * self.minutes**0.5
 
 

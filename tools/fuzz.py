@@ -202,7 +202,7 @@ class Found:
         return sum(sum(c.values()) for table in (self.inspected, self.ran) for c in table.values())
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The values for JSON."""
         return {"tries": self.tries, **vars(self)}
 
     def add(self, value: dict[str, Any]) -> None:

@@ -35,19 +35,19 @@ _LOWER_BITS = 13  # of float32's 23, which TF32 has not
 
 
 def rounded(values: Tensor) -> Tensor:
-    """To the nearest of 10 bits, of two the even one; float32 in and out."""
+    """Round to the nearest value of 10 bits, ties to even; float32 in and out."""
     bits = values.contiguous().view(torch.int32)
     half = (1 << (_LOWER_BITS - 1)) - 1 + ((bits >> _LOWER_BITS) & 1)
     return ((bits + half) >> _LOWER_BITS << _LOWER_BITS).view(torch.float32)
 
 
 def cut_off(values: Tensor) -> Tensor:
-    """Without what is beyond 10 bits; float32 in and out."""
+    """Truncate to 10 bits; float32 in and out."""
     return (values.contiguous().view(torch.int32) >> _LOWER_BITS << _LOWER_BITS).view(torch.float32)
 
 
 def in_half(values: Tensor) -> Tensor:
-    """To float16 and back."""
+    """Round to float16; float32 in and out."""
     return values.half().float()
 
 

@@ -1,4 +1,4 @@
-"""How the frameworks are to use this machine's NVIDIA cards; set before they are imported."""
+"""Settings for NVIDIA cards, made before the frameworks are imported."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SHARED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE":
 
 
 def use_card() -> None:
-    """Have a card shared, and spare machines without one the complaints about finding none.
+    """Share a card between processes, and avoid warnings on machines without one.
 
-    What the user has set stands. Where he hides all cards, JAX is told to use none: its plugin
-    for CUDA raises when it finds none.
+    Variables that the user has set are kept. If they hide all cards, JAX is told to
+    use none, since its plugin for CUDA raises when it finds none.
     """
     if not any(Path(device).exists() for device in _DEVICES):
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")

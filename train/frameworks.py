@@ -11,5 +11,5 @@ EXTRAS = {"keras": "tensorflow", "torch": "torch", "flax": "jax"}
 
 
 def python_of(framework: str) -> str:
-    """The interpreter that has a framework; this one, which says what is missing, if none has."""
+    """The interpreter that has a framework; if none has, this one reports what is missing."""
     return python_with(NEEDS[framework]) or sys.executable

@@ -1,4 +1,4 @@
-"""Keeps what frameworks print while they are imported out of the user's sight."""
+"""Hides the output of frameworks during their import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back standard error, from C++ too; show it after all when an exception leaves.
+    """Hide standard error, from C++ too; show it if an exception is raised.
 
     TensorFlow writes notes on import that none of its settings turn off.
     """

@@ -56,11 +56,11 @@ PIXELS_PER_STEP = 2**19
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training is determined by, apart from the framework and its versions.
+    """All parameters of a training, apart from the framework and its versions.
 
     Attributes:
         profile: "paper" is the whole method; "quick" is a short training; "best" is the paper's
-            network and epochs with what is known to help.
+            network and epochs plus methods that are known to help.
         size: image side in pixels.
         seed: seeds the initial weights and the order of the images.
         epochs: passes over the training images.
@@ -103,7 +103,7 @@ class Recipe:
         raise ValueError(f"unknown profile {profile!r}: choose one of {', '.join(PROFILES)}")
 
     def changed(self, *, epochs: int | None = None, train_images: int | None = None) -> Recipe:
-        """The recipe with other values; those that are None stay, the profile is named "own"."""
+        """The recipe with other values (None keeps one), as the profile "own"."""
         if epochs is None and train_images is None:
             return self
         return replace(

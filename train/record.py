@@ -1,4 +1,4 @@
-"""The record beside every weights file: how it came to be and what it is worth."""
+"""The record beside every weights file: its training and its metrics."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_record(weights: Path) -> dict[str, Any] | None:
 
 
 def environment(framework: str) -> dict[str, Any]:
-    """Where a training ran: machine, system and versions."""
+    """Machine, system and versions of a training."""
     packages = (*_PACKAGES[framework], "numpy")
     return machine() | {
         "versions": {name: importlib.metadata.version(name) for name in packages},

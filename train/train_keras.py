@@ -15,7 +15,7 @@ from train.weights import Weights
 
 
 class _Sequence(keras.utils.PyDataset):
-    """The batches of the epoch that was started last."""
+    """The batches of the current epoch."""
 
     def __init__(self, split: Split, recipe: Recipe) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class _MonitorCallback(keras.callbacks.Callback):
 
 
 class _Cosine(keras.optimizers.schedules.CosineDecay):
-    """By steps of the optimizer; Keras counts batches, before gradients are accumulated."""
+    """A decay by optimizer steps; Keras counts micro-batches."""
 
     def __init__(self, learning_rate: float, steps: int, accumulation_steps: int) -> None:
         super().__init__(learning_rate, steps)

@@ -115,16 +115,16 @@ def run(options: argparse.Namespace) -> int:
         no_code_on_load=options.no_code_on_load,
         accuracy=options.min_accuracy,
     )
-    found = choose(recorded, limits, options.aim)
-    emit(found.describe(), lambda console: show(found, console), options.json)
-    return status(found)
+    choice = choose(recorded, limits, options.aim)
+    emit(choice.describe(), lambda console: show(choice, console), options.json)
+    return status(choice)
 
 
-def status(found: Choice) -> int:
+def status(choice: Choice) -> int:
     """The exit status of the command."""
-    if found.answer:
+    if choice.answer:
         return OK
-    standings = {verdict.standing for verdict in found.verdicts}
+    standings = {verdict.standing for verdict in choice.verdicts}
     return NOT_SURE if recommendation.UNKNOWN in standings else FAILED
 
 
@@ -134,22 +134,22 @@ def _behind(answer: Answer) -> str:
     return f"{answer.next_best} takes {formatting.interval(answer.cost)} times {taken}"
 
 
-def show(found: Choice, console: Console) -> None:
+def show(choice: Choice, console: Console) -> None:
     """Print a choice."""
-    for notice in found.notices:
+    for notice in choice.notices:
         console.print(Text(f"*** {notice}", style="bold yellow"))
-    answer = found.answer
+    answer = choice.answer
     if answer and answer.best:
         console.print(Text(f"{answer.best}: {answer.need}, {answer.value}", style="bold green"))
         console.print(Text(f"  {answer.how_sure}"))
         if answer.next_best and answer.cost:
             console.print(Text(f"  next best: {_behind(answer)}"))
-        if found.given_up and found.given_up.cost:
+        if choice.given_up and choice.given_up.cost:
             console.print(
-                Text(f"  without the limits: {found.given_up.best}; {_behind(found.given_up)}")
+                Text(f"  without the limits: {choice.given_up.best}; {_behind(choice.given_up)}")
             )
     elif answer:
-        fitting = [v.artifact for v in found.verdicts if v.standing == recommendation.FITS]
+        fitting = [v.artifact for v in choice.verdicts if v.standing == recommendation.FITS]
         console.print(Text(f"these fit: {', '.join(fitting)}", style="bold green"))
         console.print(Text(f"  which of them is best is not known: {answer.how_sure}"))
     else:
@@ -158,7 +158,7 @@ def show(found: Choice, console: Console) -> None:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for verdict in found.verdicts:
+    for verdict in choice.verdicts:
         table.add_row(
             Text(verdict.artifact),
             Text(verdict.standing, style=_STYLES[verdict.standing]),

@@ -44,18 +44,20 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: one of them is none.
     """
-    found = compare_runs(read_run(options.a), read_run(options.b))
-    emit(found.describe(), lambda console: show(found, console), options.json)
+    result = compare_runs(read_run(options.a), read_run(options.b))
+    emit(result.describe(), lambda console: show(result, console), options.json)
     return OK
 
 
-def show(found: Comparison, console: Console) -> None:
+def show(result: Comparison, console: Console) -> None:
     """Print a comparison."""
-    for notice in found.notices:
+    for notice in result.notices:
         console.print(Text(f"*** {notice}", style="bold yellow"))
-    for name, folder, conditions in zip("AB", (found.a, found.b), found.conditions, strict=True):
+    for name, folder, conditions in zip("AB", (result.a, result.b), result.conditions, strict=True):
         console.print(Text(f"{name}: {folder}: {conditions}", style="dim"))
-    for point, reference in dict.fromkeys((one.point, one.reference) for one in found.speeds):
+    for point, reference in dict.fromkeys(
+        (speed.point, speed.reference) for speed in result.speeds
+    ):
         console.print()
         console.print(Text(f"{point}: times over that of {reference}", style="bold"))
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -63,21 +65,21 @@ def show(found: Comparison, console: Console) -> None:
             table.add_column(title)
         for title in ("A's time", "B's time"):
             table.add_column(title, justify="right")
-        for one in found.speeds:
-            if (one.point, one.reference) == (point, reference):
+        for speed in result.speeds:
+            if (speed.point, speed.reference) == (point, reference):
                 table.add_row(
-                    Text(one.artifact),
-                    formatting.interval(one.a).replace("[", r"\["),
-                    formatting.interval(one.b).replace("[", r"\["),
-                    formatting.interval(one.change).replace("[", r"\["),
-                    Text(one.verdict, style=_STYLES.get(one.verdict, "")),
-                    formatting.seconds(one.a_call_s),
-                    formatting.seconds(one.b_call_s),
+                    Text(speed.artifact),
+                    formatting.interval(speed.a).replace("[", r"\["),
+                    formatting.interval(speed.b).replace("[", r"\["),
+                    formatting.interval(speed.change).replace("[", r"\["),
+                    Text(speed.verdict, style=_STYLES.get(speed.verdict, "")),
+                    formatting.seconds(speed.a_call_s),
+                    formatting.seconds(speed.b_call_s),
                 )
         console.print(table)
-    _differences("What differs in machine and setup", found.environment, console)
-    _differences("What differs in the artifacts", found.artifacts, console)
-    if found.speeds:
+    _differences("What differs in machine and setup", result.environment, console)
+    _differences("What differs in the artifacts", result.artifacts, console)
+    if result.speeds:
         text = (
             f"in brackets {CONFIDENCE:.0%} intervals, corrected for the number of artifacts. "
             "agree: that of B over A holds 1."
@@ -85,13 +87,15 @@ def show(found: Comparison, console: Console) -> None:
         console.print(Text(text, style="dim"))
 
 
-def _differences(title: str, found: tuple[Difference, ...], console: Console) -> None:
+def _differences(title: str, differences: tuple[Difference, ...], console: Console) -> None:
     console.print()
-    console.print(Text(title if found else f"{title}: nothing", style="bold"))
-    if found:
+    console.print(Text(title if differences else f"{title}: nothing", style="bold"))
+    if differences:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("of", "what", "A", "B"):
             table.add_column(name, overflow="fold")
-        for one in found:
-            table.add_row(Text(one.of), Text(one.what), Text(one.a), Text(one.b))
+        for difference in differences:
+            table.add_row(
+                Text(difference.of), Text(difference.what), Text(difference.a), Text(difference.b)
+            )
         console.print(table)

@@ -37,13 +37,15 @@ def _of_card(summary: Summary) -> list[str]:
     lines = []
     known = {row.gpu_memory[1] for row in summary.rows if row.gpu_memory}
     if known:
-        said = {
+        texts = {
             "process": "what the driver says that the process held at most",
             "card": "(card): by how much the memory in use on the card grew, since the driver "
             "does not tell of the process",
             "runtime": "(runtime): what the runtime counts itself, without CUDA's own",
         }
-        lines.append("GPU memory: " + "; ".join(said[who] for who in said if who in known) + ".")
+        lines.append(
+            "GPU memory: " + "; ".join(texts[source] for source in texts if source in known) + "."
+        )
     if any(
         timing.joules_per_sample is not None
         for row in summary.rows
@@ -111,15 +113,16 @@ def _rates(summary: Summary, name: str, unit: float, called: str) -> str:
 def _copies(summary: Summary) -> str:
     """How copies between host and card count."""
     rates = highest(summary.rooflines)
-    told = [
+    gb_per_s = [
         f"{rates[f'{way}_device_{kind}bytes_per_s'] / 1e9:,.0f}"
         for way in ("to", "from")
         for kind in ("", "pinned_")
         if f"{way}_device_{kind}bytes_per_s" in rates
     ]
-    if len(told) < 4:
+    if len(gb_per_s) < 4:
         return ""
     return (
         ", and for calls from host to host that of copying inputs and outputs at the best rate "
-        f"(to the card {told[0]} GB/s, pinned {told[1]}; from it {told[2]}, pinned {told[3]})"
+        f"(to the card {gb_per_s[0]} GB/s, pinned {gb_per_s[1]}; "
+        f"from it {gb_per_s[2]}, pinned {gb_per_s[3]})"
     )

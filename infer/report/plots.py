@@ -1,4 +1,4 @@
-"""Where the marks of a plot stand. Lengths are shares of the plot's width or height, in per cent.
+"""Positions of the marks of a plot. Lengths are shares of the plot's width or height, in per cent.
 
 Text and marks keep their size whatever the width of the page, since only their places scale.
 Artifacts are told apart by shape and dashes as well as by colour.
@@ -134,22 +134,22 @@ def curves(
         series: by name, the values by their place on the horizontal axis.
         x_texts: what is written at these places.
     """
-    series = {name: own for name, own in series.items() if len(own) > 1}
+    series = {name: values_by_x for name, values_by_x in series.items() if len(values_by_x) > 1}
     if not series:
         return None
-    xs = sorted({x for own in series.values() for x in own})
-    ys = [y for own in series.values() for y in own.values()]
+    xs = sorted({x for values_by_x in series.values() for x in values_by_x})
+    ys = [y for values_by_x in series.values() for y in values_by_x.values()]
     across, up = _Axis(xs[0], xs[-1]), _Axis(min(ys), max(ys))
     lines = [
         Line(
             name,
-            [(across.place(x), 100 - up.place(own[x])) for x in sorted(own)],
-            [f"{name}, {x_texts[x]}: {own[x]:,.4g}" for x in sorted(own)],
+            [(across.place(x), 100 - up.place(values_by_x[x])) for x in sorted(values_by_x)],
+            [f"{name}, {x_texts[x]}: {values_by_x[x]:,.4g}" for x in sorted(values_by_x)],
             index % _COLOURS,
             SHAPES[index % len(SHAPES)],
             DASHES[index % len(DASHES)],
         )
-        for index, (name, own) in enumerate(series.items())
+        for index, (name, values_by_x) in enumerate(series.items())
     ]
     return LinePlot(
         title,

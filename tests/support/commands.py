@@ -32,7 +32,7 @@ Done = subprocess.CompletedProcess
 
 
 def environment() -> dict[str, str]:
-    """Of a command that is started in a folder of the test's, or in the project's."""
+    """The environment of a command that starts in the test's folder, or in the project's."""
     # One thread: those of OpenMP wait for each other in vain where other programs are busy.
     return os.environ | {
         "PYTHONPATH": str(ROOT),

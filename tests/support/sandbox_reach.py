@@ -92,7 +92,7 @@ def raw():
 
 
 def number(name):
-    """Of a system call on this machine."""
+    """The number of a system call on this machine."""
     return NUMBERS[os.uname().machine][name]
 
 
@@ -104,7 +104,7 @@ def system_call(which, *arguments):
 
 
 def write(name):
-    """To a file of shared memory."""
+    """Write to a file of shared memory."""
     with Path("/dev/shm", name).open("a") as file:
         file.write("x")
 

@@ -43,7 +43,7 @@ class Setting:
     artifacts: tuple[Path, ...] = ()
 
     def to_json(self) -> str:
-        """As a process is given it."""
+        """The setting as JSON for a stage's process."""
         return json.dumps(asdict(self), default=str)
 
     @classmethod
