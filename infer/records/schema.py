@@ -1,12 +1,10 @@
-"""The JSON Schema of a run's events: `python -m infer.records.schema` writes docs/schema/."""
+"""JSON Schema of the types that are recorded."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -40,20 +38,6 @@ def clean_description(part: dict[str, Any]) -> None:
         part["description"] = inspect.cleandoc(part["description"])
 
 
-SCHEMAS: Mapping[str, Any] = {"results.json": results_schema}
-
-
 def render(schema: Mapping[str, Any]) -> str:
     """The text of a schema's file."""
     return json.dumps(schema, indent=1) + "\n"
-
-
-def main(folder: Path) -> None:
-    """Write the schemas to a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, schema in SCHEMAS.items():
-        (folder / name).write_text(render(schema()), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(*sys.argv[1:2] or ["docs/schema"]))

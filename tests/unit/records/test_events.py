@@ -6,9 +6,9 @@ import math
 import pytest
 from events import ORDINARY, event
 
-from infer.records import schema
 from infer.records.codec import DecodeError, decode, encode, from_json, to_json
 from infer.records.events import AnyEvent
+from infer.results import schema
 
 BURST = {
     "artifact": "one",
@@ -80,7 +80,7 @@ def test_a_message_begins_with_the_file(tmp_path):
 def test_the_schema_in_docs_is_that_of_the_types(root, name):
     written = (root / "docs/schema" / name).read_text()
 
-    assert json.loads(written) == schema.SCHEMAS[name](), "write it: python -m infer.records.schema"
+    assert json.loads(written) == schema.SCHEMAS[name](), "write it: python -m infer.results.schema"
 
 
 def test_no_object_of_the_schema_takes_other_fields(tmp_path):

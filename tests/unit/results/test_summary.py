@@ -10,6 +10,7 @@ import pytest
 from events import events
 from rich.console import Console
 
+from infer.records.codec import DecodeError, encode, from_json
 from infer.records.protocol import Protocol
 from infer.report import markdown, terminal
 from infer.report.growth import growth_table
@@ -17,6 +18,7 @@ from infer.report.legend import legend
 from infer.report.notes import warnings
 from infer.report.tables import sections
 from infer.results import formatting, queries, summarizing
+from infer.results.summary import Summary
 
 PROTOCOL = Protocol("paper", generations=3, bursts=2, batch=32)
 RUN = {
@@ -1177,3 +1179,15 @@ def test_command_names_scenarios_and_a_time_limit_of_its_own():
     command = row_of(summarize(records), "base").command
 
     assert command.endswith("--timeout 7.0 --scenario single paced")
+
+
+def test_json_of_a_run_is_of_its_type_and_keeps_to_it():
+    summary = summarize(whole(("base", [1.0, 1.1]), ("other", [2.0, 2.1])))
+
+    written = json.loads(encode(summary))
+
+    assert from_json(Summary, written) == summary
+    with pytest.raises(DecodeError, match=r"unknown field 'rows\.1\.moon'"):
+        from_json(
+            Summary, written | {"rows": [written["rows"][0], written["rows"][1] | {"moon": 1}]}
+        )

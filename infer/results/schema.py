@@ -1,0 +1,33 @@
+"""The files of docs/schema: `python -m infer.results.schema` writes them anew."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..records.schema import render, results_schema, schema_of
+from .summary import Summary
+
+
+def summary_schema() -> dict[str, Any]:
+    """The schema of what `run --json` and `show --json` write."""
+    return schema_of(Summary, "What a run came to: the output of run --json and show --json")
+
+
+SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "results.json": results_schema,
+    "summary.json": summary_schema,
+}
+
+
+def main(folder: Path) -> None:
+    """Write the schemas to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, schema in SCHEMAS.items():
+        (folder / name).write_text(render(schema()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(*sys.argv[1:2] or ["docs/schema"]))
