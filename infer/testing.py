@@ -65,6 +65,8 @@ class Sample:
         device: "cpu" or "cuda".
         python: another interpreter that has the runtime; None for this one.
         batches: samples a call.
+        largest_batch: that the artifact takes, where it has a bound; a larger one is to be
+            unsupported. Memory is then planned before the call, and is not made to run out.
         tolerance: largest difference of an output between a sample alone and in a batch, and from
             `outputs`.
         changing: outputs that follow a state, which every call changes; they are not compared.
@@ -78,6 +80,7 @@ class Sample:
     device: str = "cpu"
     python: str | None = None
     batches: tuple[int, ...] = (1, 7, 128)
+    largest_batch: int | None = None
     tolerance: float = 1e-5
     changing: tuple[str, ...] = ()
 
@@ -210,6 +213,10 @@ class _Checks:
                 "raw_s"
             ]
             _expect(all(seconds > 0 for seconds in raw_s), f"took {raw_s} s")
+        if self._sample.largest_batch:
+            with self.noted("largest batch"):
+                self._above(process, self._sample.largest_batch)
+            return
         with self.noted("out of memory"):
             self._out_of_memory(process)
 
@@ -297,6 +304,17 @@ class _Checks:
                 for row, array in zip(rows, outputs[name], strict=True)
             )
             _expect(right, f"'{name}' of a sample is another than in a call of its own")
+
+    def _above(self, process: WorkerProcess, largest: int) -> None:
+        """A call with one sample more than the artifact takes is unsupported."""
+        path = self._written(self._sample.batch(largest + 1))
+        try:
+            process.ask(messages.Call(path=path, outputs=str(self._output_folder())))
+        except Failure as failure:
+            if failure.outcome != Outcome.UNSUPPORTED:
+                raise
+        else:
+            raise _Broken(f"it takes {largest + 1} samples, more than its bound of {largest}")
 
     def _out_of_memory(self, process: WorkerProcess) -> None:
         """A call that holds more than it may ends so, and the process with it."""

@@ -69,6 +69,16 @@ def test_the_fake_runtime_keeps_it(fake_artifact, tmp_path):
     assert problems(Sample(path, {"image": images}), tmp_path / "kit") == []
 
 
+def test_more_samples_than_the_bound_are_to_be_unsupported(fake_artifact, tmp_path):
+    images = RANDOM.random((3, 4, 4, 3), dtype=np.float32)
+    path = fake_artifact(tmp_path, "fake")
+    sample = Sample(path, {"image": images}, largest_batch=128)
+
+    assert problems(sample, tmp_path / "kit") == [
+        "largest batch: it takes 129 samples, more than its bound of 128"
+    ]
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
