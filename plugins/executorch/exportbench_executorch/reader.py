@@ -168,7 +168,8 @@ def _blob(
         start, size = segments[index]
         part: memoryview = data[start : start + size]
         return part
-    return _at(program.tables(_INLINE), index, "code of a delegate").data(0)
+    inline: memoryview = _at(program.tables(_INLINE), index, "code of a delegate").data(0)
+    return inline
 
 
 def _calls(method: Table) -> Counter[str]:
