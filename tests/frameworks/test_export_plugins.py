@@ -73,7 +73,7 @@ def test_an_exporter_of_another_package_is_run_and_checked(command, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert "differs from the framework's own prediction by at most" in done.stderr
-    folder = tmp_path / "out" / PRETRAINED.stem / "again"
+    folder = tmp_path / "exported" / PRETRAINED.stem / "again"
     manifest = json.loads((folder / "manifest.json").read_text())
     assert (folder / "model.pt").is_file()
     assert (manifest["format"], manifest["framework"]) == ("torchscript", "torch")
