@@ -145,7 +145,7 @@ def run_cli() -> Callable[..., subprocess.CompletedProcess[str]]:
             env=environment(root),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,  # on a machine that is busy with other things
         )
 
     return run

