@@ -93,9 +93,9 @@ def describe(path: Path) -> Description:
             if kind != _XNNPACK or place in blobs:
                 continue
             blobs.add(place)
-            inside = xnnpack.read(_blob(data, program, segments, place))
-            weights += inside.weights
-            operators += inside.operators
+            part = xnnpack.read(_blob(data, program, segments, place))
+            weights += part.weights
+            operators += part.operators
     if not signatures:
         raise DamagedError("holds no method")
     if outside:

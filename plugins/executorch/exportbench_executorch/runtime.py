@@ -64,7 +64,7 @@ class ExecuTorch(Model):
         if self._settings["threads"] == "given":
             et._unsafe_reset_threadpool(options.threads)
         self._path = path
-        self._wanted = options.signature
+        self._method_name = options.signature
         self._load()
         meta = self._method.method_meta()
         self._inputs = [
@@ -77,7 +77,7 @@ class ExecuTorch(Model):
         self.notes: list[str] = []
         stated = options.manifest.get("signature")
         self._stated = Signature.of(stated) if stated else None
-        self.signature = self._stated or self._own((), ())
+        self.signature = self._stated or self._program_signature((), ())
         self._check_stated()
         self._names = [spec.name for spec in self.signature.inputs]
         self._output_names = [spec.name for spec in self.signature.outputs]
@@ -89,7 +89,7 @@ class ExecuTorch(Model):
         )
         names = [self._program.get_method_name(i) for i in range(self._program.num_methods())]
         try:
-            self._method = self._program.load_method(_chosen_method(names, self._wanted))
+            self._method = self._program.load_method(_chosen_method(names, self._method_name))
         except RuntimeError as error:
             if _OPERATOR_MISSING in str(error):
                 raise NotImplementedError(
@@ -97,8 +97,10 @@ class ExecuTorch(Model):
                 ) from None
             raise
 
-    def _own(self, free_inputs: tuple[int, ...], free_outputs: tuple[int, ...]) -> Signature:
-        """What the program itself says; names are not in it, nor which dimensions are free.
+    def _program_signature(
+        self, free_inputs: tuple[int, ...], free_outputs: tuple[int, ...]
+    ) -> Signature:
+        """The signature in the program, which has no names and does not say what is free.
 
         Args:
             free_inputs: numbers of the inputs whose first dimension is free.
@@ -157,8 +159,8 @@ class ExecuTorch(Model):
                         f"the manifest states that '{spec.name}' takes batches of any size, the "
                         f"program takes {self._inputs[index].bounds[0]} samples only"
                     )
-        elif bounded and self._follows(bounded):
-            self.signature = self._own(bounded, tuple(range(len(self._outputs))))
+        elif bounded and self._rows_are_independent(bounded):
+            self.signature = self._program_signature(bounded, tuple(range(len(self._outputs))))
         for spec, port in zip(self.signature.inputs, self._inputs, strict=True):
             if spec.shape and not isinstance(spec.shape[0], int):
                 self.notes.append(f"{spec.name}: made for batches of up to {port.bounds[0]}")
@@ -180,7 +182,7 @@ class ExecuTorch(Model):
             return False
         return True
 
-    def _follows(self, bounded: tuple[int, ...]) -> bool:
+    def _rows_are_independent(self, bounded: tuple[int, ...]) -> bool:
         """Whether two samples together give what each gives alone, in rows of their own."""
         draw = np.random.default_rng(0)
         both = [
@@ -189,11 +191,9 @@ class ExecuTorch(Model):
         ]
         arrays = [a.astype(port.dtype) for a, port in zip(both, self._inputs, strict=True)]
         try:
-            together = self._called(arrays)
+            together = self._call(arrays)
             alone = [
-                self._called(
-                    [a[row : row + 1] if i in bounded else a for i, a in enumerate(arrays)]
-                )
+                self._call([a[row : row + 1] if i in bounded else a for i, a in enumerate(arrays)])
                 for row in range(_PROBED_ROWS)
             ]
         except RuntimeError:
@@ -202,11 +202,11 @@ class ExecuTorch(Model):
             del self._method, self._program
             self._load()  # a call may have changed a state
         return all(
-            array.shape[:1] == (_PROBED_ROWS,) and _alike(array, [part[index] for part in alone])
+            array.shape[:1] == (_PROBED_ROWS,) and _close(array, [part[index] for part in alone])
             for index, array in enumerate(together)
         )
 
-    def _called(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def _call(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
         return [tensor.numpy() for tensor in self._method(tensors)]
 
@@ -296,7 +296,7 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...], bounds: tuple[int, ..
             )
 
 
-def _alike(found: np.ndarray, parts: list[np.ndarray]) -> bool:
+def _close(found: np.ndarray, parts: list[np.ndarray]) -> bool:
     expected = np.concatenate(parts) if all(part.ndim for part in parts) else np.stack(parts)
     return found.shape == expected.shape and np.allclose(
         found, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True

@@ -35,14 +35,14 @@ _OPERATORS = (
 
 
 @dataclass(frozen=True)
-class Inside:
+class Part:
     """What one part holds: how often each operator, and the bytes of weights by dtype."""
 
     operators: Counter[str]
     weights: Counter[str]
 
 
-def read(blob: memoryview) -> Inside:
+def read(blob: memoryview) -> Part:
     """Read one part.
 
     Raises:
@@ -61,7 +61,7 @@ def read(blob: memoryview) -> Inside:
         kind = node.number(0, "B")
         name = _OPERATORS[kind] if kind < len(_OPERATORS) else f"operator {kind}"
         operators[f"xnnpack::{name}"] += 1
-    return Inside(operators, _weights(graph))
+    return Part(operators, _weights(graph))
 
 
 def _weights(graph: Table) -> Counter[str]:

@@ -40,7 +40,7 @@ _SIZES = "tdim"
 # What stands for dimensions that have no name in the file. The first ones are taken for the
 # samples, and the same in all inputs.
 _FIRST, _OTHER = "_first", "_of_{input}_{axis}"
-_OWN = ("_first", "_of_")
+_PLACEHOLDERS = ("_first", "_of_")
 # Words of what tract says where it lacks something, and the file may be good.
 _LACKING = ("unimplemented", "not implemented", "unsupported", "not supported")
 
@@ -78,14 +78,14 @@ class Tract(Model):
                     self._symbols.setdefault(dim.dump(), []).append((name, axis))
         self._prepared: dict[tuple[int, ...], tract.Runnable] = {}
         if self._settings["sizes"] == "free":
-            self._prepared[()] = _told(model.into_runnable)
+            self._prepared[()] = _checked(model.into_runnable)
         self.notes: list[str] = []
         if options.threads > 1:
             self.notes.append(f"computes on one thread, though {options.threads} were allowed")
 
     def _typed(self) -> tract.Model:
         """The graph with the types and shapes of all values, in symbols where they are free."""
-        model = _told(lambda: tract.onnx().load(self._path))
+        model = _checked(lambda: tract.onnx().load(self._path))
         for index in range(model.input_count()):
             # As in "?,3,224,224,f32".
             *sizes, dtype = model.input_fact(index).dump().split(",")
@@ -95,18 +95,18 @@ class Tract(Model):
             ]
             if named != sizes:
                 fact = ",".join([*named, dtype])
-                _told(functools.partial(model.set_input_fact, index, fact))
-        return _told(model.into_model)
+                _checked(functools.partial(model.set_input_fact, index, fact))
+        return _checked(model.into_model)
 
     def _runnable(self, inputs: Arrays) -> tract.Runnable:
         """The graph for the sizes of these inputs; the first call with them prepares it."""
         if self._settings["sizes"] == "free":
             return self._prepared[()]
         sizes = tuple(inputs[name].shape[axis] for (name, axis), *_ in self._symbols.values())
-        found = self._prepared.get(sizes)
-        if found is None:
-            found = self._prepared[sizes] = self._prepare(inputs)
-        return found
+        runnable = self._prepared.get(sizes)
+        if runnable is None:
+            runnable = self._prepared[sizes] = self._prepare(inputs)
+        return runnable
 
     def _prepare(self, inputs: Arrays) -> tract.Runnable:
         values = {}
@@ -118,8 +118,8 @@ class Tract(Model):
             (values[symbol],) = sizes
         model = self._typed()
         if values:
-            _told(lambda: model.transform(tract.SetSymbols(values)))
-        return _told(model.into_runnable)
+            _checked(lambda: model.transform(tract.SetSymbols(values)))
+        return _checked(model.into_runnable)
 
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
@@ -167,8 +167,8 @@ class Tract(Model):
         }
 
 
-def _told(call: Callable[[], Any]) -> Any:
-    """What a call of tract gives; what it says is cut to its own words.
+def _checked(call: Callable[[], Any]) -> Any:
+    """The result of a call of tract; errors without the stack.
 
     Raises:
         NotImplementedError: it lacks something.
@@ -199,7 +199,7 @@ def _size(text: str) -> int | str | None:
     """A number, a name of the file's, or None for what has none or is computed from others."""
     if text.isdecimal():
         return int(text)
-    return text if text.isidentifier() and not text.startswith(_OWN) else None
+    return text if text.isidentifier() and not text.startswith(_PLACEHOLDERS) else None
 
 
 def _output_names(path: Path) -> list[str]:
