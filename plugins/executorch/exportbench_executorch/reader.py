@@ -117,7 +117,14 @@ def describe(path: Path) -> Description:
         dict(weights.most_common()),
         dict(operators.most_common()),
         notes=tuple(notes),
+        executes_code=_code(backends),
     )
+
+
+def _code(backends: list[str]) -> str | None:
+    """Why a program can execute code: parts for other backends may be machine code."""
+    others = [name for name in backends if name != _XNNPACK]
+    return f"it has parts for {', '.join(others)}" if others else None
 
 
 def _check_version(path: Path, data: memoryview) -> None:

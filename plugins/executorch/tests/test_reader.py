@@ -49,6 +49,13 @@ def test_numbers_and_types_without_name_in_numpy(made: Made) -> None:
     assert reader.describe(made("bfloat16")).signatures["forward"].outputs[0].dtype == "bfloat16"
 
 
+def test_parts_for_other_backends_may_be_code(made: Made, tmp_path: Path) -> None:
+    path = tmp_path / "other.pte"
+    path.write_bytes(made("two").read_bytes().replace(b"XnnpackBackend", b"AnotherBackend"))
+    assert reader.describe(path).executes_code == "it has parts for AnotherBackend"
+    assert reader.describe(made("two")).executes_code is None
+
+
 @pytest.mark.parametrize("name", ["two", "quantised", "counting"])
 def test_damaged_files_end_as_such(made: Made, name: str, tmp_path: Path) -> None:
     whole = made(name).read_bytes()
