@@ -193,7 +193,7 @@ class _Checks:
         """All that is done with a loaded model; memory last, since it ends the process."""
         loaded = process.ask(messages.Load())
         with self.noted("signature"):
-            self._signature(Signature.of(loaded["signature"]))
+            self._signature(Signature.from_dict(loaded["signature"]))
         alone = [self._call(process, self._sample.row(row)) for row in range(self._sample.samples)]
         with self.noted("outputs"):
             self._expected(alone)

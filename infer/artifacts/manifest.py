@@ -62,7 +62,7 @@ class Manifest:
     verified: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, value: dict[str, Any]) -> Manifest:
+    def from_dict(cls, value: dict[str, Any]) -> Manifest:
         """Read back what `asdict` and JSON made of a manifest."""
         value = {key: item for key, item in value.items() if key != "manifest_version"}
         lists: dict[str, Any] = {
@@ -81,7 +81,7 @@ class Manifest:
             for name, entry in value["files"].items()
         }
         lists["files"] = files
-        return cls(**value | lists | {"signature": Signature.of(value["signature"])})
+        return cls(**value | lists | {"signature": Signature.from_dict(value["signature"])})
 
     def with_verified(self, verified: dict[str, Any]) -> Manifest:
         """The manifest of an artifact that has been checked."""
@@ -104,7 +104,7 @@ def _read_manifest(path: Path) -> Manifest:
                 f"{path}: manifest version {version}, this program reads {MANIFEST_VERSION}; "
                 "export it again, or use another version of the program"
             )
-        return Manifest.of(value)
+        return Manifest.from_dict(value)
     except (
         *(OSError, ValueError, TypeError, KeyError, AttributeError),
         *(OverflowError, RecursionError),  # numbers without end, lists in lists

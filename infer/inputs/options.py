@@ -52,10 +52,10 @@ class InputOptions:
     loops: tuple[StateBinding, ...] = ()
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> InputOptions:
+    def from_dict(cls, value: Mapping[str, Any]) -> InputOptions:
         """Read back what `asdict` and JSON made of wishes."""
         return cls(
-            tuple(map(Rule.of, value.get("rules", ()))),
+            tuple(map(Rule.from_dict, value.get("rules", ()))),
             dict(value.get("dims", {})),
             {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()},
             tuple(StateBinding(**loop) for loop in value.get("loops", ())),

@@ -106,7 +106,7 @@ class Plan:
                 "inputs": folder / value["inputs"] if value["inputs"] else None,
                 "protocol": Protocol(**protocol),
                 "random": Random(**value["random"]) if value["random"] else None,
-                "wishes": InputOptions.of(value["wishes"]),
+                "wishes": InputOptions.from_dict(value["wishes"]),
                 "ignored": tuple(value["ignored"]),
                 "absolute": tuple(value["absolute"]),
                 "trusted": tuple(value["trusted"]),

@@ -73,7 +73,7 @@ class Preflight:
             record["load"] = worker.ask(messages.Load())
             memory.look(worker)
             if context.plan.random and not context.store.of_type(InputsDrawn):
-                self._draw_inputs(label, Signature.of(record["load"]["signature"]))
+                self._draw_inputs(label, Signature.from_dict(record["load"]["signature"]))
             record["inputs"] = worker.ask(context.inputs_of(label))
             record |= self._first_calls(label, worker, memory, record["inputs"]["only_batch"])
         artifact = context.artifacts[label]

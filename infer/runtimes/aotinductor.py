@@ -133,7 +133,7 @@ def _signature(package: Package, stated: Any) -> Signature:
     own = Signature(package.inputs, package.outputs)
     if not stated:
         return own
-    named = Signature.of(stated)
+    named = Signature.from_dict(stated)
     if len(named.inputs) != len(own.inputs) or len(named.outputs) != len(own.outputs):
         raise ValueError(
             f"the manifest states {len(named.inputs)} inputs and {len(named.outputs)} outputs, "

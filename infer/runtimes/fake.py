@@ -67,7 +67,7 @@ class Fake(Model):
         self._device_thread = ThreadPoolExecutor(max_workers=1)
         time.sleep(self._settings.get("load_s", 0))
         self._fault("load")
-        self.signature = Signature.of(self._settings["signature"])
+        self.signature = Signature.from_dict(self._settings["signature"])
 
     def run(self, inputs: Arrays) -> Arrays:
         """Take the time, have the fault, give the outputs."""

@@ -71,7 +71,7 @@ class JaxExport(Model):
         self._places = self._find_places()
         # The names of the outputs are not in the file unless the function gives a dict.
         stated = options.manifest.get("signature")
-        self.signature = Signature.of(stated) if stated else _signature(exported)
+        self.signature = Signature.from_dict(stated) if stated else _signature(exported)
         self._inputs = [spec.name for spec in self.signature.inputs]
         self._outputs = [spec.name for spec in self.signature.outputs]
         if len(self._inputs) != len(exported.in_avals):

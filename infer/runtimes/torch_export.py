@@ -82,7 +82,7 @@ class TorchExport(TorchModel):
             self.notes.append("keeps state from call to call")
         if not stated:
             return Signature(tuple(inputs), tuple(outputs))
-        named = Signature.of(stated)
+        named = Signature.from_dict(stated)
         if len(named.inputs) != len(inputs) or len(named.outputs) != len(outputs):
             raise ValueError(
                 f"the manifest states {len(named.inputs)} inputs and {len(named.outputs)} outputs, "

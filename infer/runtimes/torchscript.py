@@ -53,10 +53,12 @@ class TorchScript(TorchModel):
         self._call = self._graphed(prepared if method == _FORWARD else getattr(prepared, method))
         # Names, order and shapes of tensors are not in the file.
         stated = options.manifest.get("signature")
-        self._arguments = self._chosen(schema, Signature.of(stated) if stated else None)
+        self._arguments = self._chosen(schema, Signature.from_dict(stated) if stated else None)
         declared = [spec for argument in self._arguments for spec in argument.specs()]
         graph = getattr(module, method).graph
-        self.signature = Signature.of(stated) if stated else _signature(declared, schema, graph)
+        self.signature = (
+            Signature.from_dict(stated) if stated else _signature(declared, schema, graph)
+        )
         if len(self.signature.inputs) != len(declared):
             raise ValueError(
                 f"the manifest states {len(self.signature.inputs)} inputs, the module takes "

@@ -96,7 +96,7 @@ def answer(
 
 
 def _of(value: dict[str, Any]) -> Description:
-    signatures = {name: Signature.of(part) for name, part in value["signatures"].items()}
+    signatures = {name: Signature.from_dict(part) for name, part in value["signatures"].items()}
     return Description(
         **value
         | {

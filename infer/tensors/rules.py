@@ -33,7 +33,7 @@ class Rule:
     kind: str = ""
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> Rule:
+    def from_dict(cls, value: Mapping[str, Any]) -> Rule:
         """Read back what `asdict` and JSON made of a rule."""
         return cls(**value)
 

@@ -29,7 +29,7 @@ class TensorSpec:
     range: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> TensorSpec:
+    def from_dict(cls, value: Mapping[str, Any]) -> TensorSpec:
         """Read back what `asdict` and JSON made of a spec."""
         limits = value.get("range")
         return cls(
@@ -48,8 +48,9 @@ class Signature:
     outputs: tuple[TensorSpec, ...]
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> Signature:
+    def from_dict(cls, value: Mapping[str, Any]) -> Signature:
         """Read back what `asdict` and JSON made of a signature."""
         return cls(
-            tuple(map(TensorSpec.of, value["inputs"])), tuple(map(TensorSpec.of, value["outputs"]))
+            tuple(map(TensorSpec.from_dict, value["inputs"])),
+            tuple(map(TensorSpec.from_dict, value["outputs"])),
         )

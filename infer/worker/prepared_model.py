@@ -142,7 +142,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
     Raises:
         Failure: they do not fit.
     """
-    options = InputOptions.of(request.options)
+    options = InputOptions.from_dict(request.options)
     try:
         fitted = fit_inputs(
             Path(request.path),

@@ -81,7 +81,7 @@ def with_inputs(
         return options, []
     with _worker(a, options, folder / "signature", options.devices[0]) as worker:
         worker.start()
-        signature = Signature.of(worker.ask(messages.Load())["signature"])
+        signature = Signature.from_dict(worker.ask(messages.Load())["signature"])
     stated = asdict(a.manifest.signature) if a.manifest else None
     arrays, drawn = random_inputs.generate(
         options.random, signature, stated, options.wishes, a.label
@@ -123,7 +123,7 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
     try:
         with _worker(artifact, options, folder, options.devices[side]) as worker:
             worker.start()
-            signature = Signature.of(worker.ask(messages.Load())["signature"])
+            signature = Signature.from_dict(worker.ask(messages.Load())["signature"])
             answer = worker.ask(
                 messages.Inputs(
                     path=str(options.inputs.resolve()),

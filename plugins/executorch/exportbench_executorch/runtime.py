@@ -76,7 +76,7 @@ class ExecuTorch(Model):
         ]
         self.notes: list[str] = []
         stated = options.manifest.get("signature")
-        self._stated = Signature.of(stated) if stated else None
+        self._stated = Signature.from_dict(stated) if stated else None
         self.signature = self._stated or self._program_signature((), ())
         self._check_stated()
         self._names = [spec.name for spec in self.signature.inputs]
