@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
         random and type(random)(random.seed, samples),
         samples,
         options.skip,
-        stated.wishes,
+        stated.input_options,
         options.tolerance,
         options.threads or machine.cores(),
         _TIMEOUT_S,

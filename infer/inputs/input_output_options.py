@@ -59,13 +59,13 @@ class InputOutputOptions:
 
     Attributes:
         random: inputs to make up; None where there is a file.
-        wishes: of the user.
+        input_options: what the user says of inputs and outputs.
         ignored: outputs that are not compared.
         absolute: outputs whose absolute values are compared.
     """
 
     random: Random | None
-    wishes: InputOptions
+    input_options: InputOptions
     ignored: tuple[str, ...]
     absolute: tuple[str, ...]
 
@@ -92,7 +92,7 @@ def read_input_output_options(
         rules = parse_rules(options.map, labels)
     except MapError as error:
         raise InputError(str(error)) from None
-    wishes = InputOptions(
+    input_options = InputOptions(
         rules,
         parse_dims(options.dim),
         parse_ranges(options.range),
@@ -101,4 +101,4 @@ def read_input_output_options(
     random = None
     if options.random is not None:
         random = Random(options.random, options.samples or SAMPLES)
-    return InputOutputOptions(random, wishes, tuple(options.ignore), tuple(absolute))
+    return InputOutputOptions(random, input_options, tuple(options.ignore), tuple(absolute))

@@ -19,19 +19,19 @@ class StateBinding:
 
     Attributes:
         output: its name, or what a rule calls it.
-        taker: the input's.
+        input: name of the input.
         artifact: the label of the one that is meant, or EVERY for all that have such a state.
     """
 
     output: str
-    taker: str
+    input: str
     artifact: str = EVERY
 
     @property
     def text(self) -> str:
         """As the user writes it."""
         return (f"{self.artifact}:" if self.artifact != EVERY else "") + (
-            f"{self.output}={self.taker}"
+            f"{self.output}={self.input}"
         )
 
 
@@ -53,7 +53,7 @@ class InputOptions:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> InputOptions:
-        """Read back what `asdict` and JSON made of wishes."""
+        """Read back what `asdict` and JSON made of the options."""
         return cls(
             tuple(map(Rule.from_dict, value.get("rules", ()))),
             dict(value.get("dims", {})),
@@ -111,8 +111,8 @@ def parse_state_bindings(
     loops: dict[tuple[str, str], StateBinding] = {}
     for text in texts:
         artifact, rest = scoped(text, labels)
-        output, _, taker = rest.partition("=")
-        if not output or not taker or (artifact, taker) in loops:
+        output, _, input_name = rest.partition("=")
+        if not output or not input_name or (artifact, input_name) in loops:
             raise InputError(f"--loop {text}: say [ARTIFACT:]OUTPUT=INPUT, every input once")
-        loops[artifact, taker] = StateBinding(output, taker, artifact)
+        loops[artifact, input_name] = StateBinding(output, input_name, artifact)
     return tuple(loops.values())

@@ -77,7 +77,7 @@ def generate(
     ranges = {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
     arrays: dict[str, np.ndarray] = {}
     notes = []
-    states = {loop.taker for loop in options.loops if loop.artifact in (EVERY, label)}
+    states = {loop.input for loop in options.loops if loop.artifact in (EVERY, label)}
     for spec in signature.inputs:
         if spec.name in states:
             continue

@@ -34,13 +34,13 @@ def find_state_bindings(
     for loop in sorted(options.loops, key=lambda loop: loop.artifact != EVERY):
         if loop.artifact not in (EVERY, label):
             continue
-        taker = own(loop.taker, inputs, rules)
+        input_name = own(loop.input, inputs, rules)
         output = own(loop.output, outputs, output_rules)
-        if taker and output:
-            found[taker] = output
-        elif taker or output or loop.artifact != EVERY:
+        if input_name and output:
+            found[input_name] = output
+        elif input_name or output or loop.artifact != EVERY:
             what, name, names = (
-                ("output", loop.output, outputs) if taker else ("input", loop.taker, inputs)
+                ("output", loop.output, outputs) if input_name else ("input", loop.input, inputs)
             )
             raise MapError(
                 f"--loop: {label} has no {what} '{name}' (there are: {', '.join(names) or 'none'})"

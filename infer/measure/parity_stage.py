@@ -184,7 +184,7 @@ class ParityStage:
         signature = context.preflight(label).load.signature
         inputs = [spec.name for spec in signature.inputs]
         try:
-            _, rules = rules_for(context.plan.wishes.rules, label, inputs, list(outputs))
+            _, rules = rules_for(context.plan.input_options.rules, label, inputs, list(outputs))
         except MapError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
         matched, matches = match_outputs(outputs, expected, rules, label, reference)

@@ -23,7 +23,7 @@ class Plan:
         artifacts: label and path of each.
         inputs: for all of them; None takes what each manifest names, or random ones.
         random: inputs to make up, where that is asked for.
-        wishes: of the user, about inputs and outputs.
+        input_options: of the user, about inputs and outputs.
         ignored: outputs that are not compared, by their name in any artifact.
         absolute: outputs of the reference of which the absolute values are compared.
         protocol: how much.
@@ -61,7 +61,7 @@ class Plan:
     setups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pairs: Mapping[str, str] = field(default_factory=dict)
     random: Random | None = None
-    wishes: InputOptions = field(default_factory=InputOptions)
+    input_options: InputOptions = field(default_factory=InputOptions)
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ class Plan:
                 "inputs": folder / value["inputs"] if value["inputs"] else None,
                 "protocol": Protocol(**protocol),
                 "random": Random(**value["random"]) if value["random"] else None,
-                "wishes": InputOptions.from_dict(value["wishes"]),
+                "input_options": InputOptions.from_dict(value["input_options"]),
                 "ignored": tuple(value["ignored"]),
                 "absolute": tuple(value["absolute"]),
                 "trusted": tuple(value["trusted"]),

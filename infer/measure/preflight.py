@@ -141,7 +141,7 @@ class Preflight:
         stated = asdict(manifest.signature) if manifest else None
         try:
             arrays, notes = random.generate(
-                context.plan.random, signature, stated, context.plan.wishes, label
+                context.plan.random, signature, stated, context.plan.input_options, label
             )
         except UnderspecifiedSignatureError:
             raise

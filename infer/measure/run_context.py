@@ -134,7 +134,7 @@ class RunContext:
         """The request for a worker to read its inputs."""
         return messages.Inputs(
             path=str(self.inputs[label].resolve()),
-            options=asdict(self.plan.wishes),
+            options=asdict(self.plan.input_options),
             label=label,
         )
 

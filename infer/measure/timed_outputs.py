@@ -28,7 +28,7 @@ def timed_difference(
     Raises:
         Failure: the outputs are not those that parity was decided by.
     """
-    if context.preflight(label).inputs.looped or unrepeatable_outputs(context, label):
+    if context.preflight(label).inputs.has_state_bindings or unrepeatable_outputs(context, label):
         return None
     first = context.folder(label)
     left_out = without_rows(folder) | without_rows(first) | {*context.plan.ignored}

@@ -89,7 +89,7 @@ class RunStarted(Event, frozen=True, tag="run", kw_only=True):
     setups: dict[str, Setup] = msgspec.field(default_factory=dict)
     pairs: dict[str, str] = msgspec.field(default_factory=dict)
     random: Random | None = None
-    wishes: InputOptions = InputOptions()
+    input_options: InputOptions = InputOptions()
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()

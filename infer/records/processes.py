@@ -56,7 +56,7 @@ class FittedInputs(Record, frozen=True):
         notes: how they were fitted.
         fixed: samples a call, where the file allows one number only.
         only_batch: the one batch that can be measured, where there is only one.
-        looped: whether an input takes an output of the call before.
+        has_state_bindings: whether an input takes an output of the call before.
         inputs: the specifications, with all sizes that are known.
     """
 
@@ -64,7 +64,7 @@ class FittedInputs(Record, frozen=True):
     notes: tuple[str, ...]
     fixed: int | None
     only_batch: int | None
-    looped: bool
+    has_state_bindings: bool
     inputs: tuple[TensorSpec, ...]
 
 

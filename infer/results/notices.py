@@ -128,7 +128,7 @@ def unused_options(index: RecordIndex) -> list[str]:
     }
     sizes = {size for spec in specs for size in spec.shape if isinstance(size, str)}
     sizes |= {f"{spec.name}.{axis}" for spec in specs for axis in range(len(spec.shape))}
-    options: InputOptions = index.run.wishes
+    options: InputOptions = index.run.input_options
     given = {
         "map": [rule.name for rule in options.rules if rule.artifact == EVERY],
         "ignore": index.run.ignored,
@@ -142,7 +142,7 @@ def unused_options(index: RecordIndex) -> list[str]:
     unused += [
         ("loop", loop.text)
         for loop in options.loops
-        if loop.artifact == EVERY and not {loop.output, loop.taker} & names
+        if loop.artifact == EVERY and not {loop.output, loop.input} & names
     ]
     return [f"UNUSED OPTION: --{option} {name}: no artifact has it." for option, name in unused]
 

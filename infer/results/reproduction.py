@@ -56,21 +56,21 @@ def _device_option(run: RunStarted) -> str:
 def _wishes(run: RunStarted, label: str) -> list[str]:
     """The options that say what inputs and outputs are."""
     options: list[str] = []
-    random, wishes = run.random, run.wishes
+    random, input_options = run.random, run.input_options
     if random:
         options += ["--random", str(random.seed), "--samples", str(random.samples)]
     listed = {
         # Alone it may have another label: its rules are then those of every artifact.
         "map": [
             replace(rule, artifact=EVERY).text
-            for rule in wishes.rules
+            for rule in input_options.rules
             if rule.artifact in (EVERY, label)
         ],
-        "dim": [f"{name}={size}" for name, size in wishes.dims.items()],
-        "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in wishes.ranges.items()],
+        "dim": [f"{name}={size}" for name, size in input_options.dims.items()],
+        "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in input_options.ranges.items()],
         "loop": [
             replace(loop, artifact=EVERY).text
-            for loop in wishes.loops
+            for loop in input_options.loops
             if loop.artifact in (EVERY, label)
         ],
         "ignore": list(run.ignored),

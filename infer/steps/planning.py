@@ -67,7 +67,7 @@ def plan_run(config: RunConfig) -> Plan:
         seed=config.seed,
         setups=setups,
         random=stated.random,
-        wishes=stated.wishes,
+        input_options=stated.input_options,
         ignored=stated.ignored,
         absolute=stated.absolute,
         trusted=trusted,

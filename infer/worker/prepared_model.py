@@ -169,7 +169,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
         "notes": fitted.notes,
         "fixed": fitted.fixed_batch,
         "only_batch": only_batch,
-        "looped": bool(fitted.state_bindings),
+        "has_state_bindings": bool(fitted.state_bindings),
         "inputs": specs,
     }
 

@@ -95,15 +95,16 @@ class InputsResponse(TypedDict):
     """The inputs are read and fit.
 
     samples: number of samples. fixed: samples a call, where the artifact takes no other number.
-    only_batch: the only batch size that it can be called with. looped: whether a call takes state
-    that the call before gave. inputs: as the artifact takes them.
+    only_batch: the only batch size that it can be called with.
+    has_state_bindings: whether a call takes state that the call before gave.
+    inputs: as the artifact takes them.
     """
 
     samples: int
     notes: list[str]
     fixed: int | None
     only_batch: int | None
-    looped: bool
+    has_state_bindings: bool
     inputs: list[Tensor]
 
 

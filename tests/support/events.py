@@ -29,7 +29,7 @@ _PROCESS = {
         "notes": [],
         "fixed": None,
         "only_batch": None,
-        "looped": False,
+        "has_state_bindings": False,
         "inputs": [],
     },
     "first_call": {"seconds": 0.3, "placement": _PLACEMENT},

@@ -58,7 +58,7 @@ def compare_outputs(
     expected, outputs = (run.outputs for run in runs)
     inputs = [spec.name for spec in runs[1].signature.inputs]
     try:
-        _, rules = rules_for(options.wishes.rules, b.label, inputs, list(outputs))
+        _, rules = rules_for(options.input_options.rules, b.label, inputs, list(outputs))
     except MapError as error:
         raise InputError(str(error)) from None
     matched, matches = match_outputs(outputs, expected, rules, b.label, a.label)

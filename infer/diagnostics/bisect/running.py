@@ -27,7 +27,7 @@ class BisectOptions:
         random: what to draw; None where there is a file.
         samples: how many of the inputs to take.
         skip: samples to leave out before these.
-        wishes: of the user.
+        input_options: of the user.
         tolerance: given by the user; None goes by precision.
         threads, timeout_s: for each worker.
         devices: "cpu" or "cuda", for either artifact.
@@ -38,7 +38,7 @@ class BisectOptions:
     random: Random | None
     samples: int
     skip: int
-    wishes: InputOptions
+    input_options: InputOptions
     tolerance: float | None
     threads: int
     timeout_s: float
@@ -84,7 +84,7 @@ def with_inputs(
         signature = Signature.from_dict(worker.ask(messages.Load())["signature"])
     stated = asdict(a.manifest.signature) if a.manifest else None
     arrays, drawn = random_inputs.generate(
-        options.random, signature, stated, options.wishes, a.label
+        options.random, signature, stated, options.input_options, a.label
     )
     path = folder / "inputs.npz"
     random_inputs.write(path, arrays)
@@ -127,7 +127,7 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
             answer = worker.ask(
                 messages.Inputs(
                     path=str(options.inputs.resolve()),
-                    options=asdict(options.wishes),
+                    options=asdict(options.input_options),
                     label=artifact.label,
                 )
             )

@@ -295,8 +295,8 @@ def test_bytes_are_scaled_where_the_user_states_the_range(file, inputs_file, sig
 
     assert "--range image=0:1" in refused(lambda: fit(file, signature(limits=None), None), file)
     for name in ("image", "picture"):
-        wishes = InputOptions(ranges={name: (0.0, 1.0)})
-        assert fit(file, signature(limits=None), None, wishes)[0]["image"].max() == 1
+        input_options = InputOptions(ranges={name: (0.0, 1.0)})
+        assert fit(file, signature(limits=None), None, input_options)[0]["image"].max() == 1
 
 
 def test_bytes_for_a_model_that_takes_bytes_are_not_scaled(file, inputs_file, signature):
@@ -504,8 +504,8 @@ def test_a_loop_of_one_artifact_or_of_all_that_have_it():
     inputs, outputs = ["x", "h"], ["y", "h_out"]
 
     def own(text, label="b.onnx", names=(inputs, outputs)):
-        wishes = InputOptions(loops=parse_state_bindings(text.split(), ["a.pt", "b.onnx"]))
-        return find_state_bindings(wishes, {}, {}, *names, label)
+        input_options = InputOptions(loops=parse_state_bindings(text.split(), ["a.pt", "b.onnx"]))
+        return find_state_bindings(input_options, {}, {}, *names, label)
 
     assert own("h_out=h") == {"h": "h_out"}
     assert own("b.onnx:h_out=h") == {"h": "h_out"}
@@ -607,13 +607,13 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
         ),
         (),
     )
-    wishes = InputOptions(dims={"w": 6}, ranges={"table": (-3, 3)})
+    input_options = InputOptions(dims={"w": 6}, ranges={"table": (-3, 3)})
 
-    arrays, notes = generate(Random(5, 300), spec, None, wishes, "m")
-    again, _ = generate(Random(5, 300), spec, None, wishes, "m")
-    other, _ = generate(Random(6, 300), spec, None, wishes, "m")
+    arrays, notes = generate(Random(5, 300), spec, None, input_options, "m")
+    again, _ = generate(Random(5, 300), spec, None, input_options, "m")
+    other, _ = generate(Random(6, 300), spec, None, input_options, "m")
     write(file, arrays)
-    found = fit_inputs(file, spec, None, wishes, "m")
+    found = fit_inputs(file, spec, None, input_options, "m")
 
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, again[name])
@@ -632,7 +632,7 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
 
 
 @pytest.mark.parametrize(
-    ("spec", "wishes", "said"),
+    ("spec", "input_options", "said"),
     [
         (TensorSpec("x", (None, "w"), "float32"), InputOptions(), "--dim w=SIZE"),
         (TensorSpec("x", (None, 3, None), "float32"), InputOptions(), "--dim x.2=SIZE"),
@@ -640,9 +640,9 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
         (TensorSpec("x", (None,), "uint8"), InputOptions(ranges={"x": (-1, 1)}), "from -1 to 1"),
     ],
 )
-def test_random_inputs_that_cannot_be(spec, wishes, said):
+def test_random_inputs_that_cannot_be(spec, input_options, said):
     with pytest.raises(InputError) as caught:
-        generate(Random(0), Signature((spec,), ()), None, wishes, "m")
+        generate(Random(0), Signature((spec,), ()), None, input_options, "m")
     assert said in str(caught.value)
     assert isinstance(caught.value, UnderspecifiedSignatureError) is (said != "from -1 to 1")
 
