@@ -36,6 +36,7 @@ from .steps.planning import plan_run
 from .system import machine
 from .system.interpreters import parse_interpreters
 from .system.visible_cards import parse_device
+from .variant import TUNED
 
 __all__ = ["LoadedModel", "compare", "gate", "load", "run"]
 
@@ -75,7 +76,7 @@ def load(
         raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
     check_files(artifact)
     trusting.admit(artifact, trusting.read(trusting.from_python(trust), [artifact.label]))
-    setup = parse_interpreters([f"other={python}"])[0].setup if python else None
+    variant = parse_interpreters([f"other={python}"])[0].variant() if python else TUNED
     place, card = _place(device, artifact.format)
     return LoadedModel(
         artifact,
@@ -84,7 +85,7 @@ def load(
         threads=threads or machine.cores(),
         timeout_s=timeout_s,
         memory_limit=memory_limit,
-        setup=setup,
+        variant=variant,
     )
 
 

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -35,6 +34,7 @@ from .system.interpreters import parse_interpreters
 from .tensors.dtypes import ANY
 from .tensors.outputs import read_outputs
 from .tensors.signature import Signature
+from .variant import Variant
 from .worker import messages
 from .worker.client import WorkerProcess
 from .workload import DEVICE_RESIDENT, END_TO_END
@@ -162,9 +162,9 @@ class _Checks:
     @contextmanager
     def worker(self, name: str, artifact: Artifact) -> Iterator[WorkerProcess]:
         """A worker that has imported the runtime."""
-        setup: dict[str, Any] = {"runtime": self._runtime, "signature": self._sample.signature}
+        variant = Variant(self._runtime, signature=self._sample.signature)
         if self._sample.python:
-            setup |= parse_interpreters([f"other={self._sample.python}"])[0].setup
+            variant = parse_interpreters([f"other={self._sample.python}"])[0].variant(variant)
         with WorkerProcess(
             artifact,
             device=self._sample.device,
@@ -172,7 +172,7 @@ class _Checks:
             scratch=self._folder / name,
             log=self._folder / f"{name}.log",
             timeout_s=_TIMEOUT_S,
-            setup=setup,
+            variant=variant,
         ) as process:
             process.start()
             yield process

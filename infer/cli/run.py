@@ -73,7 +73,7 @@ def _old_run(folder: Path, config: RunConfig) -> tuple[Store, Plan]:
         first = run_of(store.events)
         resumed = store.of_type(RunResumed)
         protocol = resumed[-1].protocol if resumed else first.protocol
-        plan = replace(Plan.of(to_json(first)), protocol=protocol)
+        plan = replace(Plan.from_run(first), protocol=protocol)
     except ValueError:
         store.close()
         raise UsageError(f"--resume {folder}: holds no run") from None

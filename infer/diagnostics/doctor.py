@@ -19,6 +19,7 @@ from ..sandbox import reader_process, trust
 from ..system import machine as environment
 from ..system.interpreters import versions
 from ..tensors.signature import SERVING
+from ..variant import Variant
 from ..worker import messages
 from ..worker.client import WorkerProcess
 
@@ -170,7 +171,7 @@ def _worker(
         log=scratch / "worker.log",
         timeout_s=_TIMEOUT_S,
         memory_limit=int(_MEMORY_SHARE * psutil.virtual_memory().available),
-        setup={"runtime": runtime, "signature": signature},
+        variant=Variant(runtime, signature=signature),
     )
 
 

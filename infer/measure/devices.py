@@ -17,6 +17,7 @@ from ..runtimes.registry import RUNTIMES
 from ..system import nvml, nvml_library
 from ..system.nvml import Card
 from ..system.visible_cards import named, visible
+from ..variant import Variant
 from ..worker.client import WorkerProcess
 
 _TIMEOUT_S = 120.0
@@ -152,9 +153,8 @@ def _cuda_problem(environment: RuntimeEnvironment, card: str) -> str | None:
     with tempfile.TemporaryDirectory(prefix="exportbench-") as name:
         folder = Path(name)
         nothing = Artifact(environment.runtime, folder, runtime.formats[0], folder)
-        setup = {"runtime": environment.runtime}
-        if environment.python:
-            setup |= {"python": environment.python, "interpreter": environment.python}
+        python = environment.python or None
+        variant = Variant(environment.runtime, python=python, interpreter=python)
         try:
             with WorkerProcess(
                 nothing,
@@ -164,7 +164,7 @@ def _cuda_problem(environment: RuntimeEnvironment, card: str) -> str | None:
                 scratch=folder / "worker",
                 log=folder / "worker.log",
                 timeout_s=_TIMEOUT_S,
-                setup=setup,
+                variant=variant,
             ) as worker:
                 worker.start()
                 return worker.has_cuda()

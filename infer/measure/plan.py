@@ -12,7 +12,9 @@ from ..artifacts.files import sha256_of
 from ..errors import InputError
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
+from ..records.events import RunStarted
 from ..records.protocol import Protocol
+from ..variant import Variant
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,7 @@ class Plan:
         tolerance: largest difference that passes; None goes by precision.
         reference: label of the artifact to compare with; None chooses by the manifests.
         seed: of the order in the turns.
-        setups: of artifacts that are run otherwise than tuned, by label: `bare` for a runtime as
-            it comes, `settings` for values of single settings, `python` for the interpreter
-            that its worker runs in, `runtime` for another than the default of the format,
-            `signature` for another function than the default of the file.
+        variants: how artifacts are run, by label, where that is not as tuned.
         unsupported: why the runtime of an artifact cannot use the card, by label.
         notices: of the choice of the device, what no reader of the results may overlook.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
@@ -58,7 +57,7 @@ class Plan:
     tolerance: float | None = None
     reference: str | None = None
     seed: int = 0
-    setups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    variants: Mapping[str, Variant] = field(default_factory=dict)
     pairs: Mapping[str, str] = field(default_factory=dict)
     random: Random | None = None
     input_options: InputOptions = field(default_factory=InputOptions)
@@ -93,23 +92,14 @@ class Plan:
             raise InputError(f"{self.inputs}: cannot be read ({error.strerror})") from None
 
     @classmethod
-    def of(cls, value: Mapping[str, Any]) -> Plan:
-        """Read back what `describe` and JSON made of a plan."""
-        protocol = dict(value["protocol"])
-        protocol["scenarios"] = tuple(protocol["scenarios"])
-        own = {field.name: value[field.name] for field in fields(cls) if field.name != "opened"}
-        folder = Path(value["folder"])
+    def from_run(cls, run: RunStarted) -> Plan:
+        """The plan of a run that is recorded; none of its artifacts has been opened."""
+        recorded = {one.name: getattr(run, one.name) for one in fields(cls) if one.name != "opened"}
+        folder = Path(run.folder)
         return cls(
-            **own
+            **recorded
             | {
-                "artifacts": tuple((label, folder / path) for label, path in value["artifacts"]),
-                "inputs": folder / value["inputs"] if value["inputs"] else None,
-                "protocol": Protocol(**protocol),
-                "random": Random(**value["random"]) if value["random"] else None,
-                "input_options": InputOptions.from_dict(value["input_options"]),
-                "ignored": tuple(value["ignored"]),
-                "absolute": tuple(value["absolute"]),
-                "trusted": tuple(value["trusted"]),
-                "notices": tuple(value["notices"]),
+                "artifacts": tuple((label, folder / path) for label, path in run.artifacts),
+                "inputs": folder / run.inputs if run.inputs else None,
             }
         )

@@ -23,6 +23,7 @@ from ..records.paths import file_name
 from ..records.protocol import Protocol
 from ..records.store import Store
 from ..tensors.outputs import Outputs, read_outputs
+from ..variant import TUNED
 from ..worker import messages
 from ..worker.client import WorkerProcess
 from .plan import Plan
@@ -123,7 +124,7 @@ class RunContext:
             timeout_s=self.plan.timeout_s,
             memory_limit=self.plan.memory_limit,
             tf32=self.plan.tf32,
-            setup=self.plan.setups.get(label),
+            variant=self.plan.variants.get(label, TUNED),
         )
 
     def folder(self, label: str) -> Path:

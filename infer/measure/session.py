@@ -80,7 +80,7 @@ class Run:
             plan.device,
             threads=plan.threads,
             card=plan.card,
-            pythons=sorted({s["python"] for s in plan.setups.values() if "python" in s}),
+            pythons=sorted({one.python for one in plan.variants.values() if one.python}),
             timeout_s=plan.timeout_s,
         )
         context.store.add("roofline", **rates)

@@ -16,6 +16,7 @@ from ..artifacts.manifest import Manifest
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
 from ..outcome import Outcome
+from ..variant import Variant
 from ..workload import Workload
 from .agreement import AccuracyDifference, DifferingSample, OutputDifference
 from .codec import Record
@@ -44,26 +45,6 @@ class Event(Record, frozen=True, tag_field="kind"):
     schema_version: Literal[3] = SCHEMA_VERSION
 
 
-class Setup(Record, frozen=True, omit_defaults=True):
-    """How an artifact is run, where that is not as tuned.
-
-    Attributes:
-        bare: whether the runtime is left as it comes.
-        settings: values of single settings.
-        python: path of the interpreter that its worker runs in.
-        interpreter: what the user calls that.
-        runtime: another than the default of the format.
-        signature: another function than the default of the file.
-    """
-
-    bare: bool = False
-    settings: dict[str, Any] = msgspec.field(default_factory=dict)
-    python: str | None = None
-    interpreter: str | None = None
-    runtime: str | None = None
-    signature: str | None = None
-
-
 class RunStarted(Event, frozen=True, tag="run", kw_only=True):
     """The first event: the plan (`infer.measure.plan`), the command and the machine.
 
@@ -86,7 +67,7 @@ class RunStarted(Event, frozen=True, tag="run", kw_only=True):
     tolerance: float | None = None
     reference: str | None = None
     seed: int = 0
-    setups: dict[str, Setup] = msgspec.field(default_factory=dict)
+    variants: dict[str, Variant] = msgspec.field(default_factory=dict)
     pairs: dict[str, str] = msgspec.field(default_factory=dict)
     random: Random | None = None
     input_options: InputOptions = InputOptions()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ..records.events import ArtifactOpened, RunStarted, Setup
+from ..records.events import ArtifactOpened, RunStarted
 from ..records.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S
 from ..tensors.rules import EVERY
+from ..variant import TUNED
 
 # What one types here: the command that is installed, or the folder of a checkout.
 _INSTALLED, _CHECKOUT = ["exportbench"], ["python", "-m", "infer"]
@@ -16,17 +17,17 @@ PROGRAM = _CHECKOUT if __name__.partition(".")[0] == "infer" else _INSTALLED
 
 def command_of(artifact: ArtifactOpened, run: RunStarted) -> str:
     """The command that measures one artifact alone."""
-    protocol, setup = run.protocol, run.setups.get(artifact.artifact, Setup())
+    protocol, variant = run.protocol, run.variants.get(artifact.artifact, TUNED)
     command = [*PROGRAM, "run", artifact.path]
     command += ["--protocol", protocol.name] if protocol.budget_s is None else []
-    command += ["--defaults"] if setup.bare else []
+    command += ["--defaults"] if variant.untuned else []
     command += ["--tf32"] if run.tf32 else []
-    if setup.python is not None:
-        command += ["--python", f"{artifact.format}:{setup.interpreter}={setup.python}"]
-    command += ["--runtime", setup.runtime] if setup.runtime is not None else []
-    command += ["--signature", setup.signature] if setup.signature is not None else []
-    for name, value in setup.settings.items():
-        command += ["--try", f"{artifact.format}:{name}={value}"]
+    if variant.python is not None:
+        command += ["--python", f"{artifact.format}:{variant.interpreter}={variant.python}"]
+    command += ["--runtime", variant.runtime] if variant.runtime is not None else []
+    command += ["--signature", variant.signature] if variant.signature is not None else []
+    for name, setting in variant.settings.items():
+        command += ["--try", f"{artifact.format}:{name}={setting}"]
     for option, value in (
         ("inputs", run.inputs),
         ("tolerance", run.tolerance),

@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from ..records.codec import to_json
 from ..records.events import AnyEvent, ArtifactOpened, PreflightDone, ProcessStarted, RunStarted
 from ..stats import clocks
 from ..system.variables import precision_notes
+from ..variant import TUNED
 from .notices import notices
 from .percentiles import PERCENTILE_FLOORS, percentile
 from .record_index import RecordIndex
@@ -90,8 +90,7 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
 
 def _device_notes(label: str, preflight: PreflightDone, run: RunStarted) -> list[str]:
     """What of where and in which precision it ran is no matter of course."""
-    placement, setup = preflight.predict.placement, run.setups.get(label)
-    notes = []
+    placement, notes = preflight.predict.placement, []
     if placement.get("on_cpu"):
         kinds = ", ".join(f"{kind} ({count})" for kind, count in placement["on_cpu"].items())
         total = sum(placement["nodes"].values())
@@ -100,8 +99,8 @@ def _device_notes(label: str, preflight: PreflightDone, run: RunStarted) -> list
         )
     if placement.get("tf32") and not run.tf32:
         notes.append("its products of float32 may be calculated in TF32")
-    settings = to_json(setup) if setup else {}
-    return notes + precision_notes(preflight.start.variables, run.tf32, settings)
+    variant = run.variants.get(label, TUNED)
+    return notes + precision_notes(preflight.start.variables, run.tf32, variant)
 
 
 def _costs(

@@ -25,18 +25,18 @@ def pair_with_former(plan: Plan, against: Sequence[Path]) -> Plan:
     if not former:
         names = ", ".join(dict.fromkeys(path.name for _, path in plan.artifacts))
         raise OptionError("against", " ".join(map(str, against)), f"holds none of {names}")
-    artifacts, pairs, setups = list(plan.artifacts), {}, dict(plan.setups)
+    artifacts, pairs, variants = list(plan.artifacts), {}, dict(plan.variants)
     unsupported = dict(plan.unsupported)
     for label, path in plan.artifacts:
         if path in former:
             pairs[label] = f"{label} (former)"
             artifacts.append((pairs[label], former[path]))
-            if label in setups:
-                setups[pairs[label]] = setups[label]
+            if label in variants:
+                variants[pairs[label]] = variants[label]
             if label in unsupported:
                 unsupported[pairs[label]] = unsupported[label]
     return replace(
-        plan, artifacts=tuple(artifacts), pairs=pairs, setups=setups, unsupported=unsupported
+        plan, artifacts=tuple(artifacts), pairs=pairs, variants=variants, unsupported=unsupported
     )
 
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -27,6 +26,7 @@ from ..runtimes.registry import runtimes_for
 from ..sandbox import trust
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
+from ..variant import TUNED, Variant
 
 # How long a run may take that only a resolution would end.
 LONGEST_S = 3600.0
@@ -43,14 +43,14 @@ def plan_run(config: RunConfig) -> Plan:
         read_inputs(config.inputs)
     trusted = trust.read(config.trust, [label for label, _ in artifacts])
     opened = OpenedArtifacts()
-    artifacts, setups = _with_variants(artifacts, config, opened)
+    artifacts, variants = _with_variants(artifacts, config, opened)
     labels = [label for label, _ in artifacts]
     if config.reference and config.reference not in labels:
         raise OptionError("reference", config.reference, f"choose one of {', '.join(labels)}")
     stated = read_input_output_options(config, labels)
     protocol = _protocol(config)
     threads = thread_count(config.threads)
-    choice = devices.choose(config.device, runtime_environments(artifacts, setups, opened))
+    choice = devices.choose(config.device, runtime_environments(artifacts, variants, opened))
     return Plan(
         artifacts=artifacts,
         inputs=config.inputs,
@@ -65,7 +65,7 @@ def plan_run(config: RunConfig) -> Plan:
         tolerance=config.tolerance,
         reference=config.reference,
         seed=config.seed,
-        setups=setups,
+        variants=variants,
         random=stated.random,
         input_options=stated.input_options,
         ignored=stated.ignored,
@@ -122,8 +122,8 @@ def _export_pretrained() -> None:
 
 def _with_variants(
     artifacts: tuple[tuple[str, Path], ...], config: RunConfig, opened: OpenedArtifacts
-) -> tuple[tuple[tuple[str, Path], ...], dict[str, dict[str, Any]]]:
-    """The artifacts and beside each its variants, with the setups of these by label."""
+) -> tuple[tuple[tuple[str, Path], ...], dict[str, Variant]]:
+    """The artifacts and beside each those that are run otherwise, with all variants by label."""
     tried = []
     for text in config.tried:
         match = re.fullmatch(r"([\w-]+):([\w-]+)=([\w-]+)", text)
@@ -141,47 +141,46 @@ def _with_variants(
         tried.append((match[1], match[2], match[3]))
     pythons = parse_interpreters(config.python)
     result: list[tuple[str, Path]] = []
-    setups: dict[str, dict[str, Any]] = {}
+    variants: dict[str, Variant] = {}
     signatures = _signatures(config.signature, [label for label, _ in artifacts])
     for label, path in artifacts:
         own = _format_of(path, opened)
-        common: dict[str, Any] = {}
-        if config.runtime in runtimes_for(own):
-            common["runtime"] = config.runtime
+        common = Variant(config.runtime if config.runtime in runtimes_for(own) else None)
         if label in signatures or (None in signatures and names_functions(own)):
-            common["signature"] = signatures.get(label, signatures.get(None))
+            common = replace(common, signature=signatures.get(label, signatures.get(None)))
         elsewhere = [p for p in pythons if p.format in (None, own)]
         if not (elsewhere and _runtime_is_missing(own)):
             result.append((label, path))
-            if common:
-                setups[label] = common
-        setups |= {f"{label} ({python.name})": common | python.setup for python in elsewhere}
+            if common != TUNED:
+                variants[label] = common
+        variants |= {f"{label} ({python.name})": python.variant(common) for python in elsewhere}
         if config.defaults:
-            setups[f"{label} (defaults)"] = common | {"bare": True}
+            variants[f"{label} (defaults)"] = replace(common, untuned=True)
         for format_name, setting, value in tried:
             if own == format_name:
-                changed = (
-                    {setting: value} if setting == "runtime" else {"settings": {setting: value}}
+                variants[f"{label} ({setting}={value})"] = (
+                    replace(common, runtime=value)
+                    if setting == "runtime"
+                    else replace(common, settings={setting: value})
                 )
-                setups[f"{label} ({setting}={value})"] = common | changed
-        result += [(name, path) for name in setups if name.startswith(f"{label} (")]
-    return tuple(result), setups
+        result += [(name, path) for name in variants if name.startswith(f"{label} (")]
+    return tuple(result), variants
 
 
 def runtime_environments(
     artifacts: tuple[tuple[str, Path], ...],
-    setups: Mapping[str, Mapping[str, Any]],
+    variants: Mapping[str, Variant],
     opened: OpenedArtifacts | None = None,
 ) -> dict[str, devices.RuntimeEnvironment]:
     """The runtime of each artifact that has one, and the interpreter that it is in."""
     opened = opened or OpenedArtifacts()
     found = {}
     for label, path in artifacts:
-        setup = setups.get(label, {})
+        variant = variants.get(label, TUNED)
         runtimes = runtimes_for(_format_of(path, opened))
         if runtimes:
-            runtime = setup.get("runtime", runtimes[0])
-            found[label] = devices.RuntimeEnvironment(runtime, setup.get("python"))
+            runtime = variant.runtime or runtimes[0]
+            found[label] = devices.RuntimeEnvironment(runtime, variant.python)
     return found
 
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from ..errors import OptionError, UsageError
 from ..formats.registry import FORMATS
 from ..runtimes.registry import RUNTIMES
+from ..variant import TUNED, Variant
 from . import interpreter_probe
 
 # Interpreters that are looked into for what this one has not, separated as in $PATH.
@@ -45,10 +46,9 @@ class Interpreter:
     path: Path
     format: str | None
 
-    @property
-    def setup(self) -> dict[str, str]:
-        """What a plan says of the artifacts that are measured in it."""
-        return {"interpreter": self.name, "python": str(self.path)}
+    def variant(self, base: Variant = TUNED) -> Variant:
+        """How an artifact is run in it, and otherwise as in another variant."""
+        return replace(base, interpreter=self.name, python=str(self.path))
 
 
 def parse_interpreters(texts: Sequence[str]) -> list[Interpreter]:

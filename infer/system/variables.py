@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..runtimes.base import TF32, TF32_OVERRIDE
+from ..variant import Variant
 
 _PREFIXES = (
     *("CUDA_", "CUBLAS", "CUDNN_", "NVIDIA_", "TORCH", "PYTORCH_", "TRITON_", "XLA_", "JAX_"),
@@ -35,31 +36,28 @@ def heeded(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def keeps_float32(tf32: bool, setup: Mapping[str, object]) -> bool:
+def keeps_float32(tf32: bool, variant: Variant) -> bool:
     """Whether NVIDIA's libraries are to be kept from TF32: no option or setting allows it."""
-    settings = setup.get("settings")
-    chosen = settings.get(TF32.name) if isinstance(settings, Mapping) else None
+    chosen = variant.settings.get(TF32.name)
     if chosen is not None:
-        return bool(chosen == TF32.tuned)
-    return not (tf32 or setup.get("bare"))
+        return chosen == TF32.tuned
+    return not (tf32 or variant.untuned)
 
 
-def precision_notes(
-    variables: Mapping[str, str], tf32: bool, setup: Mapping[str, object]
-) -> list[str]:
+def precision_notes(variables: Mapping[str, str], tf32: bool, variant: Variant) -> list[str]:
     """Of the variables of a worker, those that may have changed its precision.
 
     Args:
         variables: as `heeded` gave them.
         tf32: whether the run allows TF32.
-        setup: of the artifact, as the plan has it.
+        variant: how the artifact was run.
     """
     found = [
         f"{name}={variables[name]}"
         for name in _PRECISION
         if name in variables
         # Zero is what a run sets itself.
-        and not (name == TF32_OVERRIDE and variables[name] == "0" and keeps_float32(tf32, setup))
+        and not (name == TF32_OVERRIDE and variables[name] == "0" and keeps_float32(tf32, variant))
     ]
     return (
         [f"set in the environment, may change the precision: {', '.join(found)}"] if found else []

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +28,7 @@ from ..sandbox.isolation import HOME
 from ..sandbox.launcher import command_of
 from ..system.interpreters import python_of
 from ..system.variables import heeded
+from ..variant import TUNED, Variant
 from .environment import environment_of
 from .message_codec import MessageError, StorageError, decode_response, encode_request
 from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
@@ -64,7 +64,7 @@ class WorkerProcess:
         timeout_s: float,
         memory_limit: int | None = None,
         tf32: bool = False,
-        setup: Mapping[str, Any] | None = None,
+        variant: Variant = TUNED,
         card: str | None = None,
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
@@ -75,18 +75,19 @@ class WorkerProcess:
         self.timeout_s = timeout_s
         self.memory_limit = memory_limit
         self._buffer = b""
-        setup = dict(setup or {})
-        self._python = setup.get("python") or _python_of(artifact.format, device, setup)
+        runtime = variant.runtime or runtimes_for(artifact.format)[0]
+        # Where none has the runtime, this one says what is missing.
+        self._python = variant.python or python_of(runtime, device) or sys.executable
         # Said by an argument, since the worker must know it before it reads any setting.
         self._command = command_of(self._python)
         self._command += ["--cuda"] if device == "cuda" else []
-        self._environment = environment_of(device, threads, setup, card, tf32=tf32)
+        self._environment = environment_of(device, threads, variant, card, tf32=tf32)
         self._cuda: dict[str, Any] | None = None
         if device == "cuda":  # before the worker gives up its rights to devices that are not there
             with log.open("ab") as errors:
                 self._cuda = cuda_start.started(self._python, self._environment, timeout_s, errors)
         self._spawn()
-        self._runtime = RUNTIMES[setup.get("runtime") or runtimes_for(artifact.format)[0]]
+        self._runtime = RUNTIMES[runtime]
         self._start = Start(
             format=artifact.format,
             payload=str(artifact.payload.resolve()),
@@ -94,12 +95,12 @@ class WorkerProcess:
             threads=threads,
             tf32=tf32,
             manifest=worker_manifest(artifact.manifest) if artifact.manifest else {},
-            runtime=setup.get("runtime"),
-            untuned=setup.get("bare", False),
-            settings=dict(setup.get("settings", {})),
-            signature=setup.get("signature"),
+            runtime=variant.runtime,
+            untuned=variant.untuned,
+            settings=dict(variant.settings),
+            signature=variant.signature,
             external=self._runtime.to_dict() if self._runtime.external else None,
-            interpreter=setup.get("interpreter"),
+            interpreter=variant.interpreter,
         )
 
     def _spawn(self) -> None:
@@ -316,11 +317,6 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-
-
-def _python_of(format_name: str, device: str, setup: Mapping[str, Any]) -> str:
-    runtime = setup.get("runtime") or runtimes_for(format_name)[0]
-    return python_of(runtime, device) or sys.executable  # which says what is missing
 
 
 def worker_manifest(manifest: Manifest) -> dict[str, Any]:

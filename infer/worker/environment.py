@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
 from ..runtimes.base import ALLOCATOR, TF32_OVERRIDE
 from ..system.variables import keeps_float32
 from ..system.visible_cards import WITHOUT_CUDA, seeing
+from ..variant import Variant
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # What has glibc keep memory: no mapping of its own for a large array, nothing given back at the
@@ -24,14 +23,14 @@ _KEEP_MEMORY = {
 
 
 def environment_of(
-    device: str, threads: int, setup: Mapping[str, Any], card: str | None, *, tf32: bool
+    device: str, threads: int, variant: Variant, card: str | None, *, tf32: bool
 ) -> dict[str, str]:
     """The environment of a worker.
 
     Args:
         device: "cpu" or "cuda".
         threads: for the arithmetic of one call.
-        setup: how its runtime is set up.
+        variant: how the artifact is run.
         card: that it sees on cuda, as CUDA_VISIBLE_DEVICES takes it; None leaves the variable.
         tf32: whether products of float32 may be calculated in TF32.
     """
@@ -42,9 +41,9 @@ def environment_of(
         environment |= WITHOUT_CUDA
     else:
         environment |= seeing(card)
-    if device == "cuda" and keeps_float32(tf32, setup):
+    if device == "cuda" and keeps_float32(tf32, variant):
         environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
-    allocator = ALLOCATOR.untuned if setup.get("bare") else ALLOCATOR.tuned
-    if setup.get("settings", {}).get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
+    allocator = ALLOCATOR.untuned if variant.untuned else ALLOCATOR.tuned
+    if variant.settings.get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:
         environment = _KEEP_MEMORY | environment  # what the user has set stands
     return environment

@@ -8,6 +8,7 @@ import pytest
 from infer.parity.tolerance import tolerances
 from infer.runtimes.base import TF32, Options, Setting, chosen, tf32_used
 from infer.system import variables
+from infer.variant import TUNED, Variant
 from infer.worker import environment
 
 ONE = Setting("layout", "own", "own", ("nchw",), "cuda")
@@ -57,8 +58,8 @@ class TestTf32Used:
 
 
 class TestEnvironment:
-    def of(self, device: str = "cuda", setup: dict | None = None, *, tf32: bool = False) -> dict:
-        return environment.environment_of(device, 1, setup or {}, None, tf32=tf32)
+    def of(self, device: str = "cuda", variant: Variant = TUNED, *, tf32: bool = False) -> dict:
+        return environment.environment_of(device, 1, variant, None, tf32=tf32)
 
     @pytest.fixture(autouse=True)
     def nothing_set(self, monkeypatch):
@@ -66,31 +67,31 @@ class TestEnvironment:
             monkeypatch.delenv(name, raising=False)
 
     @pytest.mark.parametrize(
-        ("setup", "tf32", "value"),
+        ("variant", "tf32", "value"),
         [
-            ({}, False, "0"),
-            ({}, True, None),
-            ({"bare": True}, False, None),
-            ({"settings": {"tf32": "on"}}, False, None),
-            ({"settings": {"tf32": "off"}}, True, "0"),
-            ({"settings": {"graph": "all"}}, False, "0"),
+            (TUNED, False, "0"),
+            (TUNED, True, None),
+            (Variant(untuned=True), False, None),
+            (Variant(settings={"tf32": "on"}), False, None),
+            (Variant(settings={"tf32": "off"}), True, "0"),
+            (Variant(settings={"graph": "all"}), False, "0"),
         ],
     )
-    def test_libraries_are_kept_from_tf32_unless_it_is_allowed(self, setup, tf32, value):
-        assert self.of(setup=setup, tf32=tf32).get("NVIDIA_TF32_OVERRIDE") == value
+    def test_libraries_are_kept_from_tf32_unless_it_is_allowed(self, variant, tf32, value):
+        assert self.of(variant=variant, tf32=tf32).get("NVIDIA_TF32_OVERRIDE") == value
 
     def test_what_the_user_has_set_stands(self, monkeypatch):
         monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
         found = self.of()
         assert found["NVIDIA_TF32_OVERRIDE"] == "1"
-        notes = variables.precision_notes(variables.heeded(found), False, {})
+        notes = variables.precision_notes(variables.heeded(found), False, TUNED)
         assert notes == ["set in the environment, may change the precision: NVIDIA_TF32_OVERRIDE=1"]
 
     def test_what_the_run_sets_is_no_note(self):
-        assert variables.precision_notes({"NVIDIA_TF32_OVERRIDE": "0"}, False, {}) == []
+        assert variables.precision_notes({"NVIDIA_TF32_OVERRIDE": "0"}, False, TUNED) == []
 
     def test_user_who_forbids_what_the_option_allows_is_told(self):
-        assert variables.precision_notes({"NVIDIA_TF32_OVERRIDE": "0"}, True, {})
+        assert variables.precision_notes({"NVIDIA_TF32_OVERRIDE": "0"}, True, TUNED)
 
     def test_a_cpu_worker_of_jax_looks_for_no_gpu(self):
         assert self.of("cpu")["JAX_PLATFORMS"] == "cpu"

@@ -24,6 +24,7 @@ from infer.formats.aotinductor import reader as aotinductor
 from infer.sandbox import reader_process
 from infer.tensors.outputs import read_outputs
 from infer.testing import Sample, problems
+from infer.variant import Variant
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -78,7 +79,7 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     """Starts a process and loads a package in it."""
     started = []
 
-    def start(path: Path, device: str = "cpu", **setup: Any) -> WorkerProcess:
+    def start(path: Path, device: str = "cpu", **variant: Any) -> WorkerProcess:
         process = WorkerProcess(
             open_artifact(path),
             device=device,
@@ -86,7 +87,7 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
             scratch=tmp_path / "worker",
             log=tmp_path / "worker.log",
             timeout_s=300,
-            setup=setup,
+            variant=Variant(**variant),
         )
         started.append(process)
         process.start()

@@ -11,6 +11,7 @@ import pytest
 
 from export import build, compiling
 from infer.system.visible_cards import WITHOUT_CUDA
+from infer.variant import TUNED
 from infer.worker.environment import environment_of
 
 # As JAX's own plugin on such a machine: it finds no device where all are hidden, and JAX is not to
@@ -52,8 +53,8 @@ def test_jax_calculates_and_exports_for_cuda_without_the_plugin(tmp_path):
 
 def test_exports_and_workers_on_the_cpu_are_started_so(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    assert environment_of("cpu", 1, {}, None, tf32=False).items() >= WITHOUT_CUDA.items()
-    assert environment_of("cuda", 1, {}, "GPU-1", tf32=False)["JAX_PLATFORMS"] == "cuda"
+    assert environment_of("cpu", 1, TUNED, None, tf32=False).items() >= WITHOUT_CUDA.items()
+    assert environment_of("cuda", 1, TUNED, "GPU-1", tf32=False)["JAX_PLATFORMS"] == "cuda"
 
     def run(command, env, **_):
         (tmp_path / "result.json").write_text(json.dumps(env))

@@ -37,7 +37,7 @@ RUN = {
     "threads": 2,
     "timeout_s": 300.0,
     "seed": 0,
-    "setups": {},
+    "variants": {},
 }
 END = {"kind": "end", "interrupted": False, "reason": "all 3 generations were measured"}
 MIB = 2**20
@@ -698,21 +698,21 @@ def test_command_measures_one_artifact_alone_as_it_was_measured():
 
 
 @pytest.mark.parametrize(
-    ("setup", "said"),
+    ("variant", "said"),
     [
-        ({"bare": True}, ["--defaults"]),
+        ({"untuned": True}, ["--defaults"]),
         ({"settings": {"graph": "none", "arena": "off"}}, ["fake:graph=none", "fake:arena=off"]),
     ],
 )
-def test_command_names_the_setup_of_a_variant(setup, said):
+def test_command_names_what_a_variant_is_run_with(variant, said):
     records = whole(("base", [1.0]), ("variant", [1.0]))
-    records[0] = run() | {"setups": {"variant": setup}}
+    records[0] = run() | {"variants": {"variant": variant}}
 
     summary = summarize(records)
 
     words = row_of(summary, "variant").command.split()
     assert [word for word in words if word in said] == said
-    assert words.count("--try") == len(setup.get("settings", {}))
+    assert words.count("--try") == len(variant.get("settings", {}))
     assert not {"--defaults", "--try"} & set(row_of(summary, "base").command.split())
 
 

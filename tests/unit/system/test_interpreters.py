@@ -21,6 +21,7 @@ from infer.runtimes.registry import RUNTIMES
 from infer.steps.planning import plan_run
 from infer.system.interpreters import VARIABLE, Interpreter, parse_interpreters
 from infer.system.interpreters import python_of as python_of_runtime
+from infer.variant import Variant
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -98,7 +99,7 @@ def test_an_interpreter_may_be_for_one_format(tmp_path, fake_artifact, numpy_pyt
     )
     plan = plan_run(config)
     assert [label for label, _ in plan.artifacts] == ["m", "m (one)", "n.onnx", "n.onnx (two)"]
-    assert plan.setups["m (one)"] == {"interpreter": "one", "python": str(numpy_python)}
+    assert plan.variants["m (one)"] == Variant(interpreter="one", python=str(numpy_python))
 
 
 def test_what_cannot_run_here_is_measured_only_there(tmp_path, numpy_python, monkeypatch):
