@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from export import build, compiling
+from export import build
+from infer import exporting
 from infer.system.visible_cards import WITHOUT_CUDA
 from infer.variant import TUNED
 from infer.worker.environment import environment_of
@@ -69,6 +70,6 @@ def test_exports_and_workers_on_the_cpu_are_started_so(tmp_path, monkeypatch):
     # A package for a card is compiled for the one that a run takes, not CUDA's fastest.
     cards = [SimpleNamespace(unusable="prohibited"), SimpleNamespace(unusable=None)]
     cards[1].visible_as = "GPU-1"
-    monkeypatch.setattr(compiling, "visible", lambda *_: cards)
+    monkeypatch.setattr(exporting, "visible", lambda *_: cards)
     found = build._export(source, "aotinductor", tmp_path, evaluation, sys.executable, "cuda")
     assert found["CUDA_VISIBLE_DEVICES"] == "GPU-1"
