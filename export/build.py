@@ -19,7 +19,7 @@ from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
 from export.weight_sources import Source
 from export.worker import CHECKED_BATCHES
 from infer import api
-from infer.artifacts.manifest import Manifest, write_manifest
+from infer.artifacts.manifest import EvaluationInputs, Manifest, write_manifest
 from infer.errors import ArtifactError, InputError, UsageError
 from infer.exporting import (
     environment_for,
@@ -206,10 +206,7 @@ def _manifest(
         expires=expires.isoformat() if expires else None,
         executes_code=known.may_execute_code is not None,
         device=device if exporter.compiles else None,
-        evaluation={
-            "file": os.path.relpath(evaluation.path, final),
-            "sha256": evaluation.sha256,
-        },
+        evaluation=EvaluationInputs(os.path.relpath(evaluation.path, final), evaluation.sha256),
         classes=evaluation.classes,
         warnings=tuple(result["warnings"]),
         notices=tuple(notice for notice in notices if notice),

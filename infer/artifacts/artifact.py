@@ -14,7 +14,7 @@ from ..errors import ArtifactError
 from ..formats.detection import detect
 from ..formats.safe_paths import refuse_circle
 from .files import files_of, sha256_of
-from .manifest import MANIFEST, Manifest, _read_manifest
+from .manifest import MANIFEST, Manifest, read_manifest
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
     if path.name == MANIFEST:
         path = path.parent
     if (path / MANIFEST).is_file():
-        manifest = _read_manifest(path / MANIFEST)
+        manifest = read_manifest(path / MANIFEST)
         payload = path / manifest.payload
         try:
             refuse_circle(payload)

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..formats.detection import companions, folder_files
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a manifest says of a file.
+
+    Attributes:
+        sha256: of its content, in hexadecimal digits.
+        bytes: its size.
+    """
+
+    sha256: str
+    bytes: int
 
 
 def files_of(payload: Path) -> list[Path]:
@@ -20,13 +33,10 @@ def files_of(payload: Path) -> list[Path]:
     return [payload, *companions(payload)]
 
 
-def hash_files(folder: Path, payload: str) -> dict[str, dict[str, Any]]:
+def hash_files(folder: Path, payload: str) -> dict[str, FileRecord]:
     """SHA-256 and size of every file of the payload, by path relative to the folder."""
     return {
-        path.relative_to(folder).as_posix(): {
-            "sha256": sha256_of(path),
-            "bytes": path.stat().st_size,
-        }
+        path.relative_to(folder).as_posix(): FileRecord(sha256_of(path), path.stat().st_size)
         for path in files_of(folder / payload)
     }
 

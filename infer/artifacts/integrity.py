@@ -26,12 +26,12 @@ def check_files(artifact: Artifact) -> None:
         path = beside(artifact.path / MANIFEST, name)
         if not path.is_file():
             raise ArtifactError(f"{path}: missing; {remedy}")
-        if path.stat().st_size != expected["bytes"]:
+        if path.stat().st_size != expected.bytes:
             raise ArtifactError(
                 f"{path}: has {path.stat().st_size} bytes, the manifest says "
-                f"{expected['bytes']}; {remedy}"
+                f"{expected.bytes}; {remedy}"
             )
-        if artifact.sha256_of(path) != expected["sha256"]:
+        if artifact.sha256_of(path) != expected.sha256:
             raise ArtifactError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
     found = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
     extra = sorted(found - artifact.manifest.files.keys())

@@ -5,21 +5,36 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from ..codec import DecodeError, from_json, parse_json
 from ..errors import ArtifactError as ArtifactError
 from ..tensors.signature import Signature
-from .files import hash_files
+from .files import FileRecord, hash_files
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION: Literal[1] = 1
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """The inputs to judge an artifact by.
+
+    Attributes:
+        file: path of the `.npz` file, relative to the manifest.
+        sha256: of its content, in hexadecimal digits.
+    """
+
+    file: str
+    sha256: str
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is said of a payload.
+    """What is said of a payload; docs/schema/manifest.json is the file as JSON Schema.
 
     Attributes:
+        manifest_version: of the file's format.
         name: the exporter's name, as "onnx-torch".
         format: the runtime's name, as "onnx".
         payload: the file or folder to load, relative to the manifest.
@@ -33,14 +48,15 @@ class Manifest:
         expires: when the format's promise to load ends, ISO 8601; None where it has no end.
         device: "cpu" or "cuda", where it was compiled for that alone; otherwise None.
         executes_code: whether loading or running it can do more than arithmetic.
-        files: for every file of the payload, relative path to `sha256` and `bytes`.
-        evaluation: `file` (name below artifacts/inputs) and `sha256` of the inputs to judge by.
+        files: every file of the payload, by its path relative to the manifest.
+        evaluation: the inputs to judge by.
         classes: names of the classes, where it classifies.
         warnings: what the exporter warned of.
         notices: what a reader must know, such as that the training was a short one.
         verified: how the export was checked.
     """
 
+    manifest_version: Literal[1] = field(default=MANIFEST_VERSION, kw_only=True)
     name: str
     format: str
     payload: str
@@ -54,34 +70,12 @@ class Manifest:
     executes_code: bool
     expires: str | None = None
     device: str | None = None
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    evaluation: dict[str, str] | None = None
+    files: dict[str, FileRecord] = field(default_factory=dict)
+    evaluation: EvaluationInputs | None = None
     classes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     verified: dict[str, Any] | None = None
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Manifest:
-        """Read back what `asdict` and JSON made of a manifest."""
-        value = {key: item for key, item in value.items() if key != "manifest_version"}
-        lists: dict[str, Any] = {
-            key: tuple(value.get(key, ())) for key in ("classes", "warnings", "notices")
-        }
-        for name, kind in (("payload", str), ("format", str), ("weights", dict)):
-            if not isinstance(value[name], kind):
-                raise TypeError(f"'{name}' is not a {kind.__name__}")
-        evaluation = value.get("evaluation")
-        if evaluation is not None and not (
-            isinstance(evaluation["file"], str) and isinstance(evaluation["sha256"], str)
-        ):
-            raise TypeError("'evaluation' is not a file and its sha256")
-        files = {
-            str(name): {"sha256": str(entry["sha256"]), "bytes": int(entry["bytes"])}
-            for name, entry in value["files"].items()
-        }
-        lists["files"] = files
-        return cls(**value | lists | {"signature": Signature.from_dict(value["signature"])})
 
     def with_verified(self, verified: dict[str, Any]) -> Manifest:
         """The manifest of an artifact that has been checked."""
@@ -91,22 +85,25 @@ class Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Hash the payload's files and write the manifest beside them."""
     manifest = replace(manifest, files=hash_files(folder, manifest.payload))
-    text = json.dumps({"manifest_version": MANIFEST_VERSION} | asdict(manifest), indent=2)
-    (folder / MANIFEST).write_text(text + "\n")
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
 
 
-def _read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        ArtifactError: it is no manifest, or one of another version; one line with the file and
+            the field.
+    """
     try:
-        value = json.loads(path.read_text())
-        version = value.get("manifest_version")
+        value = parse_json(path.read_bytes())
+        version = value.get("manifest_version") if isinstance(value, dict) else MANIFEST_VERSION
         if version != MANIFEST_VERSION:
             raise ArtifactError(
                 f"{path}: manifest version {version}, this program reads {MANIFEST_VERSION}; "
                 "export it again, or use another version of the program"
             )
-        return Manifest.from_dict(value)
-    except (
-        *(OSError, ValueError, TypeError, KeyError, AttributeError),
-        *(OverflowError, RecursionError),  # numbers without end, lists in lists
-    ) as error:
+        manifest: Manifest = from_json(Manifest, value)
+    except (OSError, DecodeError) as error:
         raise ArtifactError(f"{path}: not a manifest ({error}); export it again") from None
+    return manifest

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments.run_options import add_run_options, run_config
+from ..codec import to_json
 from ..config import RunConfig
 from ..errors import StoreError, UsageError
 from ..exit_status import FAILED, INTERRUPTED, NOT_MEASURED, OK
 from ..measure import devices
 from ..measure.plan import Plan
 from ..outcome import Outcome
-from ..records.codec import to_json
 from ..records.events import RunResumed
 from ..records.store import Store
 from ..report import terminal

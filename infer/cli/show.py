@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..records.codec import to_json
+from ..codec import to_json
 from ..report import terminal
 from ..results.recorded_run import read_run
 from .console import emit

@@ -115,7 +115,7 @@ def _entry(
     drawn: str | None,
 ) -> BaselineEntry:
     run, points = summary.run, summary.points
-    evaluation = (artifact.manifest.evaluation if artifact.manifest else None) or {}
+    evaluation = artifact.manifest.evaluation if artifact.manifest else None
     correct = parity.correct if parity else None
     return BaselineEntry(
         outcome=Outcome(row.outcome),
@@ -123,7 +123,7 @@ def _entry(
         format=row.format,
         sha256=artifact.sha256,
         weights=row.weights_sha256,
-        inputs=run.inputs_sha256 or drawn or evaluation.get("sha256"),
+        inputs=run.inputs_sha256 or drawn or (evaluation.sha256 if evaluation else None),
         bytes=row.bytes,
         memory=row.runtime_rss_bytes,
         gpu_memory=row.gpu_memory[0] if row.gpu_memory else None,

@@ -98,7 +98,7 @@ def _inputs_for(context: RunContext, artifact: Artifact) -> Path:
             "made up with --random 0"
         )
     try:
-        path = (artifact.path / stated["file"]).resolve()
+        path = (artifact.path / stated.file).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
         raise InputError(
             f"{artifact.path}: names inputs that lead nowhere ({error}); give inputs with "
@@ -106,6 +106,6 @@ def _inputs_for(context: RunContext, artifact: Artifact) -> Path:
         ) from None
     if not path.is_file():
         raise InputError(f"{path}: missing; export again, or give inputs with --inputs FILE.npz")
-    if sha256_of(path) != stated["sha256"]:
+    if sha256_of(path) != stated.sha256:
         raise InputError(f"{path}: altered since {artifact.label} was exported; export again")
     return path

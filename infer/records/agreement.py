@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .codec import Record
+from ..codec import Record
 
 
 class ScoredAnswer(Record, frozen=True):

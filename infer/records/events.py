@@ -13,13 +13,13 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from ..artifacts.manifest import Manifest
+from ..codec import Record
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
 from ..outcome import Outcome
 from ..variant import Variant
 from ..workload import Workload
 from .agreement import AccuracyDifference, DifferingSample, OutputDifference
-from .codec import Record
 from .machine import Environment, GpuState
 from .processes import (
     Check,

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from ..codec import Record
 from ..tensors.signature import Signature, TensorSpec
 from ..workload import Workload
-from .codec import Record
 
 # Where a runtime ran, in its own words. `device`, `devices`, `threads`, `tf32`, `settings`, `nodes`
 # and `on_cpu` mean the same in all of them (`infer.runtimes.base`); others are a runtime's own.

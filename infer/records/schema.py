@@ -24,7 +24,7 @@ def schema_of(kind: Any, title: str) -> dict[str, Any]:
     (schema,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     for part in parts.values():
         clean_description(part)
-        # Dataclasses too, which `codec.from_json` is as strict about.
+        # Dataclasses too, which `infer.codec.from_json` is as strict about.
         if "properties" in part:
             part["additionalProperties"] = False
     whole = {"$schema": DIALECT, "title": title, **schema, "$defs": dict(sorted(parts.items()))}

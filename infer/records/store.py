@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..codec import DecodeError, encode, from_json, to_json
 from ..errors import StoreError
-from .codec import DecodeError, encode, from_json, to_json
 from .events import SCHEMA_VERSION, AnyEvent, Event
 
 RESULTS = "results.jsonl"

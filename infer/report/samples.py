@@ -92,7 +92,7 @@ def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:
         if not named or stated.random:
             return None
         place, evaluation = named[0]
-        path, sha256 = place / evaluation["file"], evaluation["sha256"]
+        path, sha256 = place / evaluation.file, evaluation.sha256
     try:
         same = sha256_of(path) == sha256
     except OSError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..records.codec import to_json
+from ..codec import to_json
 from ..records.events import RunStarted
 from ..stats.ratios import Ratio, change_of, ratio_of
 from . import formatting

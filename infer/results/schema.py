@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..artifacts.manifest import Manifest
 from ..records.schema import render, results_schema, schema_of
 from .summary import Summary
 
@@ -16,7 +17,13 @@ def summary_schema() -> dict[str, Any]:
     return schema_of(Summary, "What a run came to: the output of run --json and show --json")
 
 
+def manifest_schema() -> dict[str, Any]:
+    """The schema of the `manifest.json` beside a payload."""
+    return schema_of(Manifest, "The manifest of an artifact: manifest.json beside its payload")
+
+
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "manifest.json": manifest_schema,
     "results.json": results_schema,
     "summary.json": summary_schema,
 }

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from infer.artifacts.manifest import MANIFEST
+from infer.artifacts.manifest import MANIFEST, EvaluationInputs
 from infer.cli import main
 from infer.outcome import Outcome
 
@@ -419,7 +419,7 @@ def test_inputs_that_a_manifest_names_must_be_there_and_unaltered(
 ):
     inputs_file(tmp_path / "inputs.npz")
     for name, file in (("altered", "../../inputs.npz"), ("missing", "nothing.npz")):
-        stated = {"evaluation": {"file": file, "sha256": "0" * 64}}
+        stated = {"evaluation": EvaluationInputs(file, "0" * 64)}
         fake_artifact(tmp_path / "artifacts", name, manifest=stated)
     fake_artifact(tmp_path / "artifacts", "unnamed")
 

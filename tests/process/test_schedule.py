@@ -6,9 +6,9 @@ import pytest
 from runs import SMALL, check_records, records_of, results_of
 
 from infer.cli.main import main
+from infer.codec import from_json
 from infer.measure.stopping import MIN_GENERATIONS_TO_RESOLVE, RunStatus, stop_reason
 from infer.quantities import duration, parse_bytes, parse_duration, parse_share
-from infer.records.codec import from_json
 from infer.records.events import AnyEvent
 from infer.records.protocol import Protocol
 from infer.results.queries import resolution

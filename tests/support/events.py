@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from infer.records.codec import encode, from_json, to_json
+from infer.codec import encode, from_json, to_json
 from infer.records.events import SCHEMA_VERSION, AnyEvent
 
 _SIGNATURE = {"inputs": [], "outputs": []}

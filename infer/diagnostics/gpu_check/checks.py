@@ -19,10 +19,10 @@ from typing import Any
 from ...artifacts.artifact import open_artifact
 from ...artifacts.discovery import discover
 from ...cli import main
+from ...codec import to_json
 from ...exit_status import WRONG_USAGE
 from ...measure.roofline import measure as measure_roofline
 from ...outcome import Outcome
-from ...records.codec import to_json
 from ...records.events import BurstTimed, PreflightDone
 from ...records.store import read_events
 from ...runtimes.registry import RUNTIMES, runtimes_for

@@ -38,4 +38,4 @@ def inputs_of(path: Path, setting: Setting) -> Path:
     manifest = open_artifact(path).manifest
     if manifest is None or manifest.evaluation is None:
         raise StageError(f"{path}: names no inputs; give some with --inputs")
-    return (path / manifest.evaluation["file"]).resolve()
+    return (path / manifest.evaluation.file).resolve()

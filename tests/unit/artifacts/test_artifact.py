@@ -8,7 +8,7 @@ import pytest
 from infer.artifacts.artifact import open_artifact
 from infer.artifacts.discovery import discover, label_paths
 from infer.artifacts.integrity import check_files
-from infer.artifacts.manifest import MANIFEST, Manifest, write_manifest
+from infer.artifacts.manifest import MANIFEST, EvaluationInputs, Manifest, write_manifest
 from infer.errors import ArtifactError
 
 
@@ -36,6 +36,10 @@ def refused(folder) -> str:
     return message
 
 
+def spec(limit):
+    return {"name": "x", "shape": [1], "dtype": "float32", "range": [0, limit]}
+
+
 def change_manifest(folder, **values):
     """Replace entries of the manifest's JSON; nothing is hashed again."""
     path = folder / MANIFEST
@@ -48,7 +52,7 @@ def test_manifest_is_read_as_it_was_written(tmp_path, fake_artifact, signature):
         "framework": "torch",
         "native": True,
         "expires": "2027-01-01T00:00:00+00:00",
-        "evaluation": {"file": "../inputs/test.npz", "sha256": "1" * 64},
+        "evaluation": EvaluationInputs("../inputs/test.npz", "1" * 64),
         "warnings": ("a warning",),
         "notices": ("a notice",),
     }
@@ -202,6 +206,47 @@ def test_manifest_with_an_entry_of_another_type(folder, name, value):
     change_manifest(folder, **{name: value})
 
     refused(folder)
+
+
+NESTED = 0
+for _ in range(900):
+    NESTED = {"a": NESTED}
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"payload": 3}, "'payload': expected `str`, got `int`"),
+        ({"native": "yes"}, "'native': expected `bool`, got `str`"),
+        ({"created": None}, "'created': expected `str`, got `null`"),
+        ({"producer": {"torch": 2}}, "'producer[...]': expected `str`, got `int`"),
+        ({"evaluation": {"file": "a.npz"}}, "'evaluation': object missing required field `sha256`"),
+        ({"files": {"a": {"sha256": "0", "bytes": "1"}}}, "'files[...].bytes': expected `int`"),
+        ({"files": {"a": {"sha256": "0", "bytes": 1, "x": 1}}}, "unknown field 'files.a.x'"),
+        ({"signature": {"inputs": [], "outputs": 1}}, "'signature.outputs': expected `array`"),
+        ({"weights": NESTED}, ""),
+        ({"signature": {"inputs": [spec(10**400)], "outputs": []}}, ""),
+    ],
+)
+def test_what_is_wrong_with_a_manifest_is_told_in_a_line_with_the_field(folder, values, problem):
+    change_manifest(folder, **values)
+
+    message = refused(folder)
+
+    assert message.startswith(f"{folder / MANIFEST}: not a manifest ({problem}")
+    assert message.endswith("); export it again")
+    assert "\n" not in message
+
+
+def test_manifest_is_the_text_that_its_schema_describes(folder, root):
+    """Every entry that is written has its place in the schema, and the version comes first."""
+    value = json.loads((folder / MANIFEST).read_text())
+    schema = json.loads((root / "docs/schema/manifest.json").read_text())
+    entries = schema["$defs"]["Manifest"]
+
+    assert next(iter(value)) == "manifest_version"
+    assert value.keys() == entries["properties"].keys() >= set(entries["required"])
+    assert entries["additionalProperties"] is False
 
 
 @pytest.mark.parametrize("payload", ["../outside.bin", "payload/../../outside.bin", "ABSOLUTE"])

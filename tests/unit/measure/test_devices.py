@@ -15,12 +15,12 @@ from rich.console import Console
 
 import infer
 from infer.cli import doctor, main
+from infer.codec import from_json
 from infer.errors import UsageError
 from infer.gating.gate_input import gate_input
 from infer.measure import devices
 from infer.measure.devices import RuntimeEnvironment, choose
 from infer.outcome import Failure, Outcome
-from infer.records.codec import from_json
 from infer.records.events import AnyEvent
 from infer.report import csv, html, latex, markdown, terminal
 from infer.results import formatting

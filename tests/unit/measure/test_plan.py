@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from infer.codec import DecodeError, encode, from_json, to_json
 from infer.inputs.options import InputOptions, StateBinding
 from infer.inputs.random import Random
 from infer.measure.plan import Plan
-from infer.records.codec import DecodeError, encode, from_json, to_json
 from infer.records.events import AnyEvent
 from infer.records.protocol import PROTOCOLS
 from infer.system import machine

@@ -6,7 +6,7 @@ import math
 import pytest
 from events import ORDINARY, event
 
-from infer.records.codec import DecodeError, decode, encode, from_json, to_json
+from infer.codec import DecodeError, decode, encode, from_json, to_json
 from infer.records.events import AnyEvent
 from infer.results import schema
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from events import as_json, events
 
-from infer.records.codec import encode
+from infer.codec import encode
 from infer.records.store import RESULTS, SCHEMA_VERSION, Store, read_events
 
 RECORDS = [

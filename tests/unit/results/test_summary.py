@@ -10,7 +10,7 @@ import pytest
 from events import events
 from rich.console import Console
 
-from infer.records.codec import DecodeError, encode, from_json
+from infer.codec import DecodeError, encode, from_json
 from infer.records.protocol import Protocol
 from infer.report import markdown, terminal
 from infer.report.growth import growth_table

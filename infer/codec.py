@@ -47,12 +47,26 @@ def from_json(kind: Any, value: Any) -> Any:
     """
     try:
         result = msgspec.convert(value, kind, str_keys=True)
+        unknown = _unknown(value, result)
     except msgspec.ValidationError as error:
         raise DecodeError(_readable(str(error))) from None
-    unknown = _unknown(value, result)
+    except RecursionError:
+        raise DecodeError("is nested too deeply") from None
     if unknown:
         raise DecodeError(f"unknown field '{unknown}'")
     return result
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What a text of JSON holds: dictionaries, lists, text and numbers.
+
+    Raises:
+        DecodeError: it is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"is not JSON ({error})") from None
 
 
 def decode(kind: Any, text: str | bytes, where: str) -> Any:
@@ -67,11 +81,7 @@ def decode(kind: Any, text: str | bytes, where: str) -> Any:
         DecodeError: it is not JSON, or not of that type.
     """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DecodeError(f"{where}: is not JSON ({error})") from None
-    try:
-        return from_json(kind, value)
+        return from_json(kind, parse_json(text))
     except DecodeError as error:
         raise DecodeError(f"{where}: {error}") from None
 
