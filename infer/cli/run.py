@@ -16,7 +16,7 @@ from ..exit_status import FAILED, INTERRUPTED, NOT_MEASURED, OK
 from ..measure import devices
 from ..measure.plan import Plan
 from ..outcome import Outcome
-from ..records.events import RunResumed
+from ..records.run_events import RunResumed
 from ..records.store import Store
 from ..report import terminal
 from ..results.summary import Summary, run_of

@@ -19,8 +19,10 @@ from ..measure import stopping
 from ..measure.plan import Plan
 from ..measure.progress import Progress
 from ..measure.session import Run
-from ..records.events import AnyEvent, BurstTimed, RunEnded
+from ..records.events import AnyEvent
+from ..records.process_events import BurstTimed
 from ..records.protocol import UNTIL
+from ..records.run_events import RunEnded
 from ..records.store import Store
 from ..results.record_index import clock_of
 from ..results.summary import run_of

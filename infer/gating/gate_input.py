@@ -7,15 +7,9 @@ from dataclasses import dataclass, field
 
 from ..outcome import Outcome
 from ..parity import predictions
-from ..records.events import (
-    AnyEvent,
-    ArtifactOpened,
-    InputsDrawn,
-    PairCompared,
-    ParityJudged,
-    elapsed_s,
-    latest,
-)
+from ..records.artifact_events import ArtifactOpened, InputsDrawn
+from ..records.events import AnyEvent, elapsed_s, latest
+from ..records.parity_events import PairCompared, ParityJudged
 from ..results.summarizing import summarize
 from ..results.summary import ArtifactResult, Summary
 from ..stats.ratios import Ratio

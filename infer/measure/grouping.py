@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..records.events import PreflightDone
+from ..records.process_events import PreflightDone
 
 # Of the memory that is free when a run starts, the share that workers may fill together: of the
 # host's, and of the card's, where nothing else begins to use it meanwhile.

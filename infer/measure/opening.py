@@ -11,7 +11,7 @@ from ..artifacts.integrity import check_files
 from ..errors import ArtifactError, InputError
 from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
-from ..records.events import ArtifactOpened, InputsDrawn
+from ..records.artifact_events import ArtifactOpened, InputsDrawn
 from ..results.summary import run_of
 from ..runtimes.registry import runtimes_for
 from ..sandbox.trust import admit

@@ -17,7 +17,7 @@ from ..parity.degenerate import degenerate_outputs
 from ..parity.matching import match_outputs
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
-from ..records.events import AnchorMeasured, PairCompared, ParityJudged
+from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..sandbox import metric_process
 from ..stats.accuracy import paired_difference
 from ..tensors.outputs import Outputs

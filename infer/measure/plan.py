@@ -12,8 +12,8 @@ from ..artifacts.files import sha256_of
 from ..errors import InputError
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
-from ..records.events import RunStarted
 from ..records.protocol import Protocol
+from ..records.run_events import RunStarted
 from ..variant import Variant
 
 

@@ -13,7 +13,7 @@ from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_outputs
 from ..parity.comparing import scores_of
-from ..records.events import InputsDrawn
+from ..records.artifact_events import InputsDrawn
 from ..system.nvml import Card
 from ..tensors.outputs import without_rows
 from ..tensors.signature import Signature

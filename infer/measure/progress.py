@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..records.events import ParityJudged
+from ..records.parity_events import ParityJudged
 from .run_context import RunContext
 
 

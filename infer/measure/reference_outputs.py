@@ -11,7 +11,7 @@ from typing import Any
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_finite, check_outputs
 from ..parity.comparing import largest_difference
-from ..records.events import AnchorMeasured, NoiseMeasured
+from ..records.parity_events import AnchorMeasured, NoiseMeasured
 from ..tensors.differences import finite
 from ..tensors.outputs import Outputs, read_outputs, without_rows
 from ..worker import messages

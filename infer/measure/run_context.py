@@ -12,14 +12,10 @@ from ..artifacts.artifact import Artifact
 from ..errors import InputError
 from ..inputs.loading import read_labels
 from ..outcome import Failure, Outcome
-from ..records.events import (
-    GenerationDone,
-    OutcomeReached,
-    PreflightDone,
-    ProcessStarted,
-    elapsed_s,
-)
+from ..records.artifact_events import OutcomeReached
+from ..records.events import elapsed_s
 from ..records.paths import file_name
+from ..records.process_events import GenerationDone, PreflightDone, ProcessStarted
 from ..records.protocol import Protocol
 from ..records.store import Store
 from ..tensors.outputs import Outputs, read_outputs

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from ..outcome import Outcome
-from ..records.events import OutcomeReached, ParityJudged
+from ..records.artifact_events import OutcomeReached
+from ..records.parity_events import ParityJudged
 from ..records.store import Store
 from ..system import machine, nvml
 from . import roofline

@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 
 from ..outcome import Failure, Outcome
-from ..records.events import MeasuredApart, PreflightDone
+from ..records.artifact_events import MeasuredApart
+from ..records.process_events import PreflightDone
 from ..results.queries import resolution
 from ..results.summarizing import summarize
 from ..system.card_sample import burst_summary

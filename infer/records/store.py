@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from ..codec import DecodeError, encode, from_json, to_json
 from ..errors import StoreError
-from .events import SCHEMA_VERSION, AnyEvent, Event
+from .event import SCHEMA_VERSION, Event
+from .events import AnyEvent
 
 RESULTS = "results.jsonl"
 

@@ -18,7 +18,7 @@ from ..artifacts.files import sha256_of
 from ..errors import InputError
 from ..inputs.loading import LABELS, read_inputs, read_labels
 from ..parity.comparing import scores_of
-from ..records.events import ArtifactOpened
+from ..records.artifact_events import ArtifactOpened
 from ..records.paths import file_name
 from ..results.recorded_run import RecordedRun
 from ..results.summary import ArtifactResult

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..codec import to_json
-from ..records.events import RunStarted
+from ..records.run_events import RunStarted
 from ..stats.ratios import Ratio, change_of, ratio_of
 from . import formatting
 from .queries import is_adaptive_run, sample_differences

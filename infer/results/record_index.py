@@ -5,22 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from ..records.events import (
-    AnchorMeasured,
-    AnyEvent,
-    ArtifactOpened,
-    BurstTimed,
-    InputsDrawn,
-    NoiseMeasured,
-    OutcomeReached,
-    ParityJudged,
-    PreflightDone,
-    ProcessStarted,
-    RooflineMeasured,
-    RunEnded,
-    RunResumed,
-    RunStarted,
-)
+from ..records.artifact_events import ArtifactOpened, InputsDrawn, OutcomeReached
+from ..records.events import AnyEvent
+from ..records.parity_events import AnchorMeasured, NoiseMeasured, ParityJudged
+from ..records.process_events import BurstTimed, PreflightDone, ProcessStarted
+from ..records.run_events import RooflineMeasured, RunEnded, RunResumed, RunStarted
 from ..stats import clocks
 from ..stats.call_times import Bursts, Turn, paired_differences
 from ..stats.clocks import Clock

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ..records.events import ArtifactOpened, RunStarted
+from ..records.artifact_events import ArtifactOpened
 from ..records.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S
+from ..records.run_events import RunStarted
 from ..tensors.rules import EVERY
 from ..variant import TUNED
 

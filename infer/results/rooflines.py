@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..records.events import RooflineMeasured
+from ..records.run_events import RooflineMeasured
 from ..tensors.signature import TensorSpec
 from ..workload import DEVICE_RESIDENT
 from .record_index import RecordIndex

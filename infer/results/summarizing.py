@@ -6,7 +6,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from ..records.events import AnyEvent, ArtifactOpened, PreflightDone, ProcessStarted, RunStarted
+from ..records.artifact_events import ArtifactOpened
+from ..records.events import AnyEvent
+from ..records.process_events import PreflightDone, ProcessStarted
+from ..records.run_events import RunStarted
 from ..stats import clocks
 from ..system.variables import precision_notes
 from ..variant import TUNED

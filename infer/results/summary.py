@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..records.agreement import AccuracyDifference, DifferingSample
-from ..records.events import AnyEvent, RooflineMeasured, RunStarted
+from ..records.events import AnyEvent
 from ..records.machine import Gpu
 from ..records.processes import DeviceTime, Placement
+from ..records.run_events import RooflineMeasured, RunStarted
 from ..stats.ratios import Ratio
 from ..workload import END_TO_END, Workload
 

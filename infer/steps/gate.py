@@ -16,7 +16,8 @@ from ..gating.evaluation import evaluate, new_baseline
 from ..gating.gate_input import GateInput, gate_input
 from ..gating.result import GateResult
 from ..measure.plan import Plan
-from ..records.events import AnyEvent, RunStarted
+from ..records.events import AnyEvent
+from ..records.run_events import RunStarted
 from ..records.store import read_events
 from .former import pair_with_former
 from .measuring import measure, new_run

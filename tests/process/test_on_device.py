@@ -16,7 +16,7 @@ from infer.measure.plan import Plan
 from infer.measure.session import Run
 from infer.measure.warm_up import warmed_up
 from infer.outcome import Failure, Outcome
-from infer.records.events import OutcomeReached
+from infer.records.artifact_events import OutcomeReached
 from infer.records.protocol import Protocol
 from infer.records.store import Store
 from infer.results.summarizing import summarize

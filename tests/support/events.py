@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from infer.codec import encode, from_json, to_json
-from infer.records.events import SCHEMA_VERSION, AnyEvent
+from infer.records.event import SCHEMA_VERSION
+from infer.records.events import AnyEvent
 
 _SIGNATURE = {"inputs": [], "outputs": []}
 _PLACEMENT = {"device": "cpu", "threads": 1}

@@ -23,7 +23,7 @@ from ...codec import to_json
 from ...exit_status import WRONG_USAGE
 from ...measure.roofline import measure as measure_roofline
 from ...outcome import Outcome
-from ...records.events import BurstTimed, PreflightDone
+from ...records.process_events import BurstTimed, PreflightDone
 from ...records.store import read_events
 from ...runtimes.registry import RUNTIMES, runtimes_for
 from ...sandbox import cuda_layers

@@ -10,7 +10,8 @@ import pytest
 from events import as_json, events
 
 from infer.codec import encode
-from infer.records.store import RESULTS, SCHEMA_VERSION, Store, read_events
+from infer.records.event import SCHEMA_VERSION
+from infer.records.store import RESULTS, Store, read_events
 
 RECORDS = [
     json.loads(encode(event))

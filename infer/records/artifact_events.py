@@ -1,0 +1,53 @@
+"""Events of one artifact: what it is, its inputs, what its measurement came to."""
+
+from __future__ import annotations
+
+from ..artifacts.manifest import Manifest
+from ..outcome import Outcome
+from .event import Event
+
+
+class ArtifactOpened(Event, frozen=True, tag="artifact", kw_only=True):
+    """An artifact; one that could not be read has no hash.
+
+    Attributes:
+        artifact: its label.
+        path: as the user gave it.
+        bytes: of the payload's files.
+        manifest: without the list of files.
+    """
+
+    artifact: str
+    path: str
+    sha256: str | None
+    format: str | None = None
+    bytes: int | None = None
+    manifest: Manifest | None = None
+
+
+class OutcomeReached(Event, frozen=True, tag="outcome", kw_only=True):
+    """What the measurement of an artifact came to.
+
+    Attributes:
+        early: whether it ended before it was measured to the end.
+    """
+
+    artifact: str
+    outcome: Outcome
+    reason: str
+    early: bool
+
+
+class InputsDrawn(Event, frozen=True, tag="random", kw_only=True):
+    """Random inputs, drawn for the signature of an artifact; notes say how."""
+
+    artifact: str
+    notes: tuple[str, ...]
+    sha256: str
+
+
+class MeasuredApart(Event, frozen=True, tag="apart", kw_only=True):
+    """An artifact that had too little memory beside others, and why."""
+
+    artifact: str
+    reason: str

@@ -1,0 +1,104 @@
+"""Events of outputs that are compared."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..outcome import Outcome
+from .agreement import AccuracyDifference, DifferingSample, OutputDifference
+from .event import Event
+
+
+class NoiseMeasured(Event, frozen=True, tag="noise", kw_only=True):
+    """By how much a reference differs from itself, in a fresh process and run otherwise.
+
+    Attributes:
+        differences: by output; None where shapes differ, or one is not finite.
+        failed: why it could not be run.
+    """
+
+    artifact: str
+    device: str
+    differences: dict[str, float | None]
+    failed: str | None = None
+    batch: int | None = None
+    threads: int | None = None
+    samples: int | None = None
+
+
+class AnchorMeasured(Event, frozen=True, tag="anchor", kw_only=True):
+    """An artifact run on the CPU, for what is measured on a card to be judged against.
+
+    Attributes:
+        reference: of its group.
+        failed: why it could not be run there.
+        differences: of its outputs on the card, by output.
+    """
+
+    artifact: str
+    reference: str
+    outcome: Outcome
+    failed: str | None
+    seconds: float | None = None
+    threads: int | None = None
+    batch: int | None = None
+    samples: int | None = None
+    differences: dict[str, float | None] = msgspec.field(default_factory=dict)
+
+
+class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
+    """The outputs of an artifact beside its reference's.
+
+    Attributes:
+        anchor: label of the artifact whose outputs on the CPU it was judged against.
+        largest_difference, largest_relative_difference, tolerance, how: of the output that fails
+            most, or is nearest to failing.
+        equal_labels: share of the samples; None where there are no classes.
+        unequal_samples, differing: some of the samples that are answered differently.
+        metrics: with the labels of the inputs.
+        correct: which samples were right, packed (`infer.parity.predictions`).
+        probe: some values of the outputs.
+        repeats: whether a second call on the same inputs gave the same.
+        doubts: why agreement would say little; of the reference.
+    """
+
+    artifact: str
+    reference: str
+    largest_difference: float
+    largest_relative_difference: float
+    tolerance: float
+    how: str
+    passed: bool
+    by_output: dict[str, OutputDifference]
+    differing: tuple[DifferingSample, ...] = ()
+    equal_labels: float | None = None
+    unequal_samples: tuple[int, ...] | None = None
+    anchor: str | None = None
+    metrics: dict[str, float] | None = None
+    correct: tuple[str, ...] | None = None
+    probe: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    accuracy_difference: AccuracyDifference | None = None
+    notes: tuple[str, ...] = ()
+    repeats: bool = True
+    doubts: tuple[str, ...] = ()
+
+
+class PairCompared(Event, frozen=True, tag="pair", kw_only=True):
+    """The outputs of an artifact beside those of the former one.
+
+    Attributes:
+        reason: why they cannot be compared; the differences are None then.
+    """
+
+    artifact: str
+    former: str
+    passed: bool
+    reason: str = ""
+    largest_difference: float | None = None
+    largest_relative_difference: float | None = None
+    tolerance: float | None = None
+    how: str | None = None
+    by_output: dict[str, OutputDifference] = msgspec.field(default_factory=dict)
+    differing: tuple[DifferingSample, ...] = ()
+    equal_labels: float | None = None
+    unequal_samples: tuple[int, ...] | None = None
