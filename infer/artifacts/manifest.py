@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..codec import DecodeError, from_json, parse_json
+from ..codec import from_json, parse_json
 from ..errors import ArtifactError as ArtifactError
 from ..tensors.signature import Signature
 from .files import FileRecord, hash_files
@@ -96,7 +96,7 @@ def read_manifest(path: Path) -> Manifest:
             the field.
     """
     try:
-        value = parse_json(path.read_bytes())
+        value = parse_json(path.read_text(encoding="utf-8"))
         version = value.get("manifest_version") if isinstance(value, dict) else MANIFEST_VERSION
         if version != MANIFEST_VERSION:
             raise ArtifactError(
@@ -104,6 +104,6 @@ def read_manifest(path: Path) -> Manifest:
                 "export it again, or use another version of the program"
             )
         manifest: Manifest = from_json(Manifest, value)
-    except (OSError, DecodeError) as error:
+    except (OSError, ValueError) as error:  # DecodeError, or bytes that are no UTF-8
         raise ArtifactError(f"{path}: not a manifest ({error}); export it again") from None
     return manifest
