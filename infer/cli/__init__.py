@@ -1,1 +1,1 @@
-"""The command line: one file a command, from arguments to an exit status. Nobody imports it."""
+"""The command line: one file for each command. No other package imports it."""

@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = options.samples
     if options.inputs:
         read_inputs(options.inputs)
-        options.samples = None  # here it is also how many of a file are taken
+        options.samples = None  # the option also limits the samples of a file here
     stated = read_input_output_options(options, labels)
     samples = wanted or _SAMPLES
     random = stated.random
@@ -146,7 +146,7 @@ def _open(
 
 
 def show(found: Bisection, console: Console) -> None:
-    """Print what was found."""
+    """Print the result of a bisection."""
     if found.first:
         one = found.first
         where = f"{one.operator} '{one.node}' gives '{one.name}'"

@@ -93,10 +93,10 @@ def add(actions: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Choose, and show what was chosen; return the exit status.
+    """Choose an artifact, and show the choice; return the exit status.
 
     Raises:
-        UsageError: there is no run.
+        UsageError: the folder holds no run.
     """
     recorded = read_run(options.run)
     percentiles = {
@@ -129,7 +129,7 @@ def status(choice: Choice) -> int:
 
 
 def _behind(answer: Answer) -> str:
-    """What the next best takes."""
+    """Describe the cost of the second-best artifact."""
     taken = "as much" if answer.need in (AIMS[MEMORY], AIMS[INSTALL]) else "as long a sample"
     return f"{answer.next_best} takes {formatting.interval(answer.cost)} times {taken}"
 

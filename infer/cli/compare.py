@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare two runs, and show the comparison; return the exit status.
 
     Raises:
-        UsageError: one of them is none.
+        UsageError: one of the folders holds no run.
     """
     result = compare_runs(read_run(options.a), read_run(options.b))
     emit(result.describe(), lambda console: show(result, console), options.json)

@@ -1,4 +1,4 @@
-"""What commands show the user: progress, results on the terminal and as JSON."""
+"""Output of commands: results on the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.console import Console
 
 from ..errors import UsageError
 
-# Columns of a table that goes to a file.
+# Width of tables that are written to a file, in characters.
 _WIDE = 140
 
 
 def emit(value: Any, show: Callable[[Console], None], json_file: str | None) -> None:
-    """Show results, as JSON where that is for the terminal, and write them where it is asked."""
+    """Print results, as JSON if `json_file` is "-"; also write JSON to a file if it names one."""
     text = json.dumps(value, indent=2) + "\n"
     if json_file == "-":
         print(text, end="")
@@ -30,7 +30,7 @@ def emit(value: Any, show: Callable[[Console], None], json_file: str | None) -> 
 
 
 def try_json(json_file: str | None) -> None:
-    """Have an error now rather than after the measurement."""
+    """Check that the JSON file can be written, before the measurement."""
     if json_file and json_file != "-":
         _write_json(Path(json_file), "")
 

@@ -51,11 +51,11 @@ def add(actions: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look, and show what was found; return the exit status.
+    """Examine runtimes and artifacts, and show the results; return the exit status.
 
     Raises:
         ArtifactError: the folder is missing.
-        UsageError: what is to be trusted is not there.
+        UsageError: a value of --trust is neither a hash nor an artifact.
     """
     folder = options.folder or Path("artifacts")
     if options.folder and not folder.exists():
@@ -92,7 +92,7 @@ def _card() -> str | None:
 
 
 def _of_card(gpu: dict[str, Any]) -> str:
-    """What is known of a card, in a line."""
+    """Describe a card in one line."""
     mode, memory = gpu["compute_mode"], gpu["memory_bytes"]
     facts = [
         f"GPU {gpu['index']}: {gpu['name']}",
@@ -114,7 +114,7 @@ def _of_cuda(runtime: RuntimeState) -> Text:
 
 
 def _show_plugins(console: Console) -> None:
-    """Formats, runtimes and more of other packages, and where they come from."""
+    """Print the plug-ins, and the packages that they come from."""
     installed = plugins.register()
     if not installed:
         return

@@ -1,4 +1,4 @@
-"""`exportbench gate`: measure, judge by a baseline, and say so in every form that is asked for."""
+"""The command `exportbench gate`: measure, judge by a baseline, and report the result."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _accepted(result: GateResult, *, first: bool) -> int:
-    """The exit status of an update: that an artifact no longer runs is seldom meant."""
+    """The exit status of an update, which fails if an artifact no longer runs."""
     failed = result.failed_to_run(also_as_before=first)
     for check in failed:
         print(

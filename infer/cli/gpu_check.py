@@ -111,7 +111,7 @@ def add(actions: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check, and show what came of it; return the exit status.
+    """Run the checks, and show their results; return the exit status.
 
     Raises:
         UsageError: one line for the user.
@@ -152,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _admitted(paths: list[Path], options: argparse.Namespace) -> list[Artifact]:
-    """The artifacts that were named, if they may be opened."""
+    """Open the artifacts that the user named, if they are trusted."""
     opened = [open_artifact(path) for path in paths]
     trusted = trust.read(options.trust, [artifact.label for artifact in opened])
     for artifact in opened:
@@ -165,7 +165,7 @@ def _admitted(paths: list[Path], options: argparse.Namespace) -> list[Artifact]:
 
 
 def _uses(artifacts: list[Artifact]) -> dict[str, devices.RuntimeEnvironment]:
-    """The runtimes of the artifacts; of all formats where none are named."""
+    """The runtimes of the artifacts, or of all formats if the user named none."""
     names = [
         runtimes_for(artifact.format)[0] for artifact in artifacts if runtimes_for(artifact.format)
     ]
@@ -174,7 +174,7 @@ def _uses(artifacts: list[Artifact]) -> dict[str, devices.RuntimeEnvironment]:
 
 
 def _data_root(given_root: Path | None) -> Path | None:
-    """The folder that is named by the option, or by the variable of training and exporting."""
+    """The data folder of the option, or of the environment variable for training and exporting."""
     root = given_root or os.environ.get("EXPORTBENCH_DATA_ROOT")
     return Path(root).resolve() if root else None
 
@@ -188,13 +188,13 @@ def _folder(out: Path) -> Path:
 
 
 def _write_page(out: Path) -> None:
-    """Have the project's study, where it is at hand, write a page of the results."""
+    """Let the project's study, if it is installed, write a page of the results."""
     if importlib.util.find_spec("study") is not None:
         subprocess.run([sys.executable, "-m", "study.gpu", str(out)], stdout=subprocess.DEVNULL)
 
 
 def show(done: list[Done], console: Console) -> None:
-    """Print what came of each stage."""
+    """Print the result of each stage."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("stage", "came to", "took", "what it finds out"):
         table.add_column(title, justify="right" if title == "took" else "left")

@@ -1,4 +1,4 @@
-"""The command `exportbench inspect`: what an artifact is, without loading it."""
+"""The command `exportbench inspect`: describe an artifact without loading it."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _NAMELESS = "(its one function)"
 
 @dataclass(frozen=True)
 class Inspection:
-    """An artifact as its files and its manifest tell it.
+    """The description of an artifact, from its files and its manifest.
 
     Attributes:
         path: as the user gave it.
-        payload: what a runtime would load.
-        sha256: of all its files and their names, as `--trust` takes it.
-        bytes: of all its files.
-        files: how many they are.
-        description: what the payload says of itself.
+        payload: the file or folder that a runtime would load.
+        sha256: SHA-256 of all its files and their names, as `--trust` takes it.
+        bytes: size of all its files.
+        files: number of its files.
+        description: the description read from the payload.
         precision: of the weights and the arithmetic.
         executes_code: why loading or running it may do more than arithmetic; None if it cannot.
-        created: when it was exported, where a manifest says so.
-        expires: when its promise to load ends, where it has an end and a manifest says so.
+        created: when it was exported, if a manifest says so.
+        expires: until when its format promises to load it, if there is a limit and a manifest.
         runtimes: those that take it, the default first: `name`, `versions` (empty where it is not
             installed) and `install`, the command that installs it.
     """
@@ -58,7 +58,7 @@ class Inspection:
     runtimes: tuple[dict[str, Any], ...]
 
     def describe(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The inspection for JSON."""
         value: dict[str, Any] = asdict(self)
         description = value.pop("description")
         del description["executes_code"]
@@ -81,7 +81,7 @@ def add(actions: Any) -> None:
 
 
 def inspect(path: Path) -> Inspection:
-    """Read what an artifact says of itself.
+    """Describe an artifact.
 
     Raises:
         ArtifactError: it is missing, damaged, altered or of no known format.
@@ -110,7 +110,7 @@ def inspect(path: Path) -> Inspection:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look, and show what was found; return the exit status.
+    """Inspect an artifact, and show the result; return the exit status.
 
     Raises:
         ArtifactError: it is missing, damaged, altered or of no known format.
@@ -152,7 +152,7 @@ def show(found: Inspection, console: Console) -> None:
 
 
 def _named(description: Description, stated: Signature | None) -> Description:
-    """The description with the manifest's signature, where the file's own has no names."""
+    """Use the manifest's signature in the description if the file's own has no names."""
     if stated is None or set(description.signatures) != {""}:
         return description
     return Description(**vars(description) | {"signatures": {"": stated}})
@@ -187,5 +187,5 @@ def _signature(name: str, signature: Signature, console: Console) -> Table:
 
 
 def shape_text(spec: TensorSpec) -> str:
-    """A shape as people write it; a size without a name is a question mark."""
+    """Format a shape for people; a free size without a name is a question mark."""
     return " x ".join("?" if size is None else str(size) for size in spec.shape)

@@ -64,15 +64,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong."""
+    """An argument parser that reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """End the program."""
+        """Print the error and end the program."""
         self.exit(WRONG_USAGE, f"error: {message} (see {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    plugins.register()  # their names are choices of options
+    plugins.register()  # names of plug-ins are choices of options
     parser = _Parser(
         prog="exportbench", description="Compare exported models: speed, agreement and accuracy."
     )

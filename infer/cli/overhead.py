@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 def show(
     found: list[Overhead], failures: dict[str, Failure], choice: DeviceChoice, console: Console
 ) -> None:
-    """Print a table, and what could not be measured."""
+    """Print a table, and the artifacts that could not be measured."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("artifact", "batch", "bare call", "harness adds", "95 % interval", "allowed"):
         table.add_column(title, justify="left" if title == "artifact" else "right")

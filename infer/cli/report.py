@@ -1,4 +1,4 @@
-"""The command `exportbench report`: a run as a page, or as tables for elsewhere."""
+"""The command `exportbench report`: write a run as a page, or its tables in other forms."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the report; return the exit status.
 
     Raises:
-        UsageError: there is no run, or the file cannot be written.
+        UsageError: the folder holds no run, or the file cannot be written.
     """
     text = render([read_run(folder) for folder in options.runs], options.format)
     out = options.out or (str(options.runs[0] / NAME) if options.format == HTML else "-")
@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def render(runs: list[RecordedRun], form: str) -> str:
-    """Runs as text of one of `FORMATS`."""
+    """Render runs as text in one of `FORMATS`."""
     if form == HTML:
-        from ..report import html  # Jinja is not needed for anything else
+        from ..report import html  # only this form needs Jinja
 
         return html.render(runs)
     if form == CSV:

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _old_run(folder: Path, config: RunConfig) -> tuple[Store, Plan]:
-    """Take up a run with the end that was last asked for, now or then."""
+    """Open a run to resume, with the stopping options of this command or else of the run."""
     if replace(config, budget=None, resolve=None) != RunConfig():
         raise UsageError(
             "--resume goes on with the artifacts and options that the run has; beside it there "

@@ -33,7 +33,7 @@ from ..steps.planning import runtime_environments, thread_count
 from ..steps.progress_bar import progress
 from .console import emit, try_json
 
-# About what the simulated noise comes to in twenty generations.
+# About the interval's half-width that the simulated noise gives in twenty generations.
 _SIMULATED_RESOLVE = 0.035
 _SPELLS_RESOLVE = 0.013
 Made = tuple[str, known.Named, Path]
@@ -89,7 +89,7 @@ def add(actions: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Test, and show what was found; return the exit status.
+    """Run the self-test, and show the results; return the exit status.
 
     Raises:
         UsageError: one line for the user.
@@ -153,7 +153,7 @@ def verdicts(
 
 
 def _choose(device: str, made: list[Made]) -> devices.DeviceChoice:
-    """Where to measure; the fake runtime, which can be anywhere, has no say beside another.
+    """Choose the device; the fake runtime, which can run anywhere, counts only if it is alone.
 
     Raises:
         UsageError: an artifact cannot run there.

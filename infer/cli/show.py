@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Show a run again; return the exit status that it had.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the folder holds no run.
     """
     summary = read_run(options.run).summary
     emit(to_json(summary), lambda console: terminal.show(summary, console), options.json)

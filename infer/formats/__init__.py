@@ -1,5 +1,5 @@
-"""What the files of each format say of themselves, read without a framework.
+"""The artifact formats: detect them, and describe their files without a framework.
 
-Nothing of an artifact is run, and nothing is unpickled. The readers work in a process with limits
-of its own (sandbox/reader_process.py).
+No code of an artifact is run, and nothing is unpickled. The readers run in a separate process with
+limits (sandbox/reader_process.py).
 """

@@ -7,7 +7,7 @@ import zlib
 
 from ..errors import ArtifactError, DamagedError
 
-# What reading a damaged archive, or what lies in it, ends in.
+# Exceptions that reading a damaged archive or its entries can raise.
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -22,14 +22,14 @@ DAMAGE = (
 
 
 class Archive:
-    """The entries of an archive, by their names below its one folder.
+    """The entries of an archive, by their names within its top folder.
 
     Attributes:
-        entries: what the archive's directory says of each.
+        entries: each entry's record in the archive's directory.
     """
 
     def __init__(self, archive: zipfile.ZipFile, most: int) -> None:
-        """Take an open archive, of which no more than `most` bytes will be unpacked in all."""
+        """Take an open archive, from which at most `most` bytes in total will be unpacked."""
         self._archive = archive
         self.entries = {
             info.filename.partition("/")[2]: info
@@ -39,11 +39,11 @@ class Archive:
         self._most = self._left = most
 
     def read(self, name: str) -> bytes:
-        """The bytes of an entry.
+        """Read the bytes of an entry.
 
         Raises:
             DamagedError: it is missing.
-            ArtifactError: it is larger than what may still be unpacked.
+            ArtifactError: it exceeds the number of bytes that may still be unpacked.
         """
         info = self.entries.get(name)
         if info is None:

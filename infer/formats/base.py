@@ -1,4 +1,4 @@
-"""The contract of a format: all that is known of it, in one place.
+"""The contract of a format: its properties and the functions that read its files.
 
 Each format has a folder beside this file, whose `format.py` holds one `Format`; the registry lists
 them. Formats of other packages are described by data (docs/adding-a-format.md).
@@ -15,7 +15,7 @@ from ..external_module import ExternalModule
 from .content import Content
 from .description import Description
 
-# Why a format whose authors say nothing about it is treated as one that can execute code.
+# The reason given for treating a format as able to execute code if its authors do not say.
 NOT_DECLARED = "nobody has said that it cannot"
 
 
@@ -33,28 +33,28 @@ def _well(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Format:
-    """What is known of a format without opening a file of it, and how its files are read.
+    """A format: its properties, and the functions that read its files.
 
-    The functions take no framework and run nothing of a file. They raise `DamagedError` for bytes
-    that are not what the format says, and `ArtifactError` for what is refused.
+    The functions need no framework and run no code of a file. They raise `DamagedError` for bytes
+    that violate the format, and `ArtifactError` for files that are refused.
 
     Attributes:
-        name: as in manifests and on the command line.
-        title: as people call it.
+        name: its name in manifests and on the command line.
+        title: its name in texts for people.
         executes_code: why loading or running a file can do more than arithmetic; None if it cannot.
-        code_depends: what decides about that, where only the reader can tell for each file; its
-            answer is then the description's `executes_code`.
-        shelf_life: for which its makers promise that a file loads; None where there is no end.
+        code_depends: what that depends on, if only the reader can tell for each file; its answer is
+            then the description's `executes_code`.
+        shelf_life: how long its makers promise that a file loads; None if without limit.
         names_functions: whether a file holds functions by name, one of which is to be chosen.
         in_folder: names of files, one of which makes a folder an artifact of this format.
-        has_marks: whether a file shows it by its first bytes, its name or the entries of its
-            archive; asked first.
-        has_structure: whether the structure of a whole file shows it; asked of files without marks,
-            and not of those that are known to be something else.
-        payload: what to load, given the file or folder that showed the format.
-        companions: files beside a payload that belong to it, whether they are there or not.
-        check_folder: looks at what a payload that is a folder names.
-        describe: what a payload says of itself; None if nothing can be read from it.
+        has_marks: whether a file has this format, judged by its first bytes, its name or the
+            entries of its archive; called first.
+        has_structure: whether a file has this format, judged by the structure of the whole file;
+            called for files without marks that are not known to be something else.
+        payload: the file or folder to load, given the one whose format was detected.
+        companions: files beside a payload that belong to it, whether they exist or not.
+        check_folder: checks the files that a payload that is a folder names.
+        describe: describes a payload; None if nothing can be read from it.
         external: the module of another package that describes its payloads, in place of `describe`.
     """
 
@@ -75,10 +75,10 @@ class Format:
 
     @property
     def is_told_by_content(self) -> bool:
-        """Whether a payload shows the format; one that does not needs a manifest."""
+        """Whether the format can be detected from a payload; otherwise it needs a manifest."""
         return bool(self.has_marks or self.has_structure or self.in_folder)
 
     @property
     def may_execute_code(self) -> str | None:
-        """Why a file can execute code, or what decides about it; None if none of them can."""
+        """Why a file can execute code, or what that depends on; None if no file can."""
         return self.executes_code or self.code_depends

@@ -1,4 +1,4 @@
-"""The content of a file, by which its format is told; read no further than is needed."""
+"""The content of a file whose format is detected; read no further than is needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import DamagedError
 from .map_file import map_file
 
 HEAD_BYTES = 4096
-# What `zipfile` raises for damaged archives.
+# Exceptions that `zipfile` raises for damaged archives.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
     NotImplementedError,
@@ -24,10 +24,10 @@ _ZIP_ERRORS = (
 
 
 class Content:
-    """A file whose format is asked for.
+    """A file whose format is to be detected.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         head: its first bytes, at most `HEAD_BYTES`.
     """
 
@@ -48,7 +48,7 @@ class Content:
 
     @cached_property
     def entries(self) -> frozenset[str]:
-        """Names of a zip archive's entries, without their common folder; none for other files.
+        """Names of a zip archive's entries, less their common folder; empty for other files.
 
         Raises:
             DamagedError: it is a damaged archive.
@@ -63,5 +63,5 @@ class Content:
 
     @property
     def is_archive(self) -> bool:
-        """Whether it begins as a zip archive does."""
+        """Whether it begins like a zip archive."""
         return self.head[:4] in (b"PK\x03\x04", b"PK\x05\x06")

@@ -1,4 +1,4 @@
-"""What can be said of an artifact from its file alone."""
+"""The description of an artifact that can be read from its file alone."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ..tensors.signature import Signature
 
 @dataclass(frozen=True)
 class Description:
-    """An artifact as its file tells it.
+    """The description of an artifact, read from its file.
 
     Attributes:
         format: as in `infer.formats.detection`.
-        version: of the format, in words.
-        producer: what wrote it, in words; empty where the file does not say.
-        signatures: inputs and outputs, by the name to ask for them by.
+        version: version of the format, in words.
+        producer: program that wrote it, in words; empty if the file does not say.
+        signatures: inputs and outputs, by the name of the signature.
         weights: bytes of the weights, by dtype.
-        operators: how often each is in the graph, or each function is called.
+        operators: number of occurrences of each operator in the graph, or of calls of a function.
         executes_code: why loading or running it may do more than arithmetic; None if it cannot.
-        platforms: the kinds of device that it was made for; empty where it does not matter.
-        devices: how many devices it was made for.
+        platforms: the kinds of device that it was made for; empty if it runs on any.
+        devices: number of devices that it was made for.
         notes: what a user should know before using it.
     """
 
@@ -38,5 +38,5 @@ class Description:
 
     @property
     def precision(self) -> str:
-        """The dtype that holds most bytes of the weights; empty where there are none."""
+        """The dtype of most bytes of the weights; empty if there are no weights."""
         return max(self.weights, key=lambda name: self.weights[name], default="")

@@ -1,6 +1,6 @@
-"""Tell the format of a file or folder by what is in it, never by its name.
+"""Detect the format of a file or folder by its content, never by its name.
 
-Only the beginning of a file and its outermost structure are read; nothing of it is run.
+Only the beginning of a file and its outermost structure are read; none of its code is run.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .safe_paths import check_link
 
 
 def detect(path: Path) -> tuple[str, Path]:
-    """The format of what lies at a path, and the file or folder to load.
+    """Detect the format of a file or folder, and the file or folder to load.
 
-    The path may be that of a SavedModel's folder or of the file inside of it, and of either
-    file of an OpenVINO IR.
+    The path may be that of a SavedModel's folder or of the file inside it, or of either file of an
+    OpenVINO IR.
 
     Raises:
         DamagedError: it is damaged.
-        ArtifactError: no runtime here takes it; the message says what it seems to be.
+        ArtifactError: its format is not known here; the message says what it seems to be.
     """
     try:
         known = _of_folder(path) if path.is_dir() else _of_file(path)
@@ -40,18 +40,18 @@ def is_artifact_folder(files: set[str]) -> bool:
 
 
 def companions(payload: Path) -> list[Path]:
-    """The files beside a payload that belong to it: weights of ONNX and OpenVINO files.
+    """List the files beside a payload that belong to it: weights of ONNX and OpenVINO files.
 
     Raises:
         DamagedError: the payload is damaged.
-        ArtifactError: it names files outside of its folder.
+        ArtifactError: it names files outside its folder.
     """
     try:
         known = _of_file(payload)
     except DamagedError as error:
         raise _damaged(payload, error) from None
     except ArtifactError:
-        return []  # a payload that does not show its format, as that of the fake runtime
+        return []  # a payload whose format cannot be detected, such as the fake runtime's
     try:
         return [path for path in known.companions(payload) if path.is_file()]
     except DamagedError as error:
@@ -59,7 +59,7 @@ def companions(payload: Path) -> list[Path]:
 
 
 def folder_files(payload: Path) -> list[Path]:
-    """The files of a payload that is a folder, in the order of their paths.
+    """List the files of a payload that is a folder, in the order of their paths.
 
     Raises:
         ArtifactError: a link or a name in it leads out of it.

@@ -1,6 +1,6 @@
 """Flatbuffers read by slot number, with every offset checked.
 
-The `flatbuffers` package reads what it trusts; files of strangers may point anywhere.
+The `flatbuffers` package trusts its input; offsets in files of strangers may point anywhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..errors import DamagedError
 
 
 class Table:
-    """One table; its fields are asked for by the number of their slot.
+    """A table, whose fields are read by the number of their slot.
 
     Args:
         data: the whole file.
@@ -36,12 +36,12 @@ class Table:
         return cls(data, int(_unpack(data, "I", 0)))
 
     def number(self, slot: int, kind: str, default: int = 0) -> int:
-        """A number of a kind as in `struct`: "b", "B", "h", "H", "i", "I", "?", "Q"."""
+        """A number of a type of `struct`: "b", "B", "h", "H", "i", "I", "?", "Q"."""
         place = self._place(slot)
         return default if place is None else int(_unpack(self._data, kind, place))
 
     def string(self, slot: int) -> str:
-        """A string; an empty one where there is none."""
+        """A string; empty if the field is missing."""
         return str(self.data(slot), "utf-8", "replace")
 
     def data(self, slot: int) -> memoryview:
@@ -55,11 +55,11 @@ class Table:
         return list(struct.unpack_from(f"<{count}{kind}", self._data, start))
 
     def length(self, slot: int) -> int:
-        """How many tables or strings a vector holds."""
+        """Number of tables or strings in a vector."""
         return self._vector(slot, 4)[1]
 
     def table(self, slot: int) -> Table | None:
-        """A table, where there is one."""
+        """A table; None if the field is missing."""
         place = self._place(slot)
         return None if place is None else Table(self._data, self._follow(place))
 

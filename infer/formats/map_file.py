@@ -1,4 +1,4 @@
-"""A file's bytes without reading all of them."""
+"""Access a file's bytes without reading all of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def map_file(path: Path) -> memoryview:
-    """The bytes of a file, mapped into memory; they are let go with the last part of them."""
+    """Map the bytes of a file into memory; they are released with the last view of them."""
     with path.open("rb") as file:
         try:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -1,4 +1,4 @@
-"""Files that people have beside artifacts: what they are, and what to do with them."""
+"""Recognise files that are no artifacts, and say what to do with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import DamagedError
 from .content import Content
 from .protobuf import Message
 
-# By how they begin.
+# By the bytes that they begin with.
 _BEGINNINGS = (
     (b"\x89HDF\r\n\x1a\n", "a model or weights of Keras in HDF5; export it with model.export"),
     (b"GGUF", "weights for llama.cpp, not a graph that runs by itself"),
@@ -25,7 +25,7 @@ _BEGINNINGS = (
 
 
 def what_is(content: Content) -> str | None:
-    """What a file without the marks of a format is, and what to do; None if that is not known.
+    """Say what a file without the marks of a format is, and what to do; None if not known.
 
     Raises:
         DamagedError: it is a damaged archive.
@@ -47,7 +47,7 @@ def what_is(content: Content) -> str | None:
 
 
 def what_structure_is(content: Content) -> str | None:
-    """What a file is that has the structure of no format; None if that is not known."""
+    """Say what a file without the structure of a format is; None if not known."""
     try:
         model = Message(content.data)
         numbers = model.numbers()
@@ -63,7 +63,7 @@ def what_structure_is(content: Content) -> str | None:
 
 
 def what_folder_is(path: Path) -> str | None:
-    """What a folder is that is no artifact; None if that is not known."""
+    """Say what a folder that is no artifact is; None if not known."""
     if (path / "Manifest.json").is_file() and list(path.glob("Data/*/*.mlmodel")):
         return "a model of Core ML, which runs on Apple's systems only"
     return None

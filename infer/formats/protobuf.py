@@ -1,8 +1,8 @@
 """Protobuf messages read lazily, without their schema's code and without a framework.
 
-A message's fields are listed when it is opened; what is inside of them is not looked at before
-somebody asks. So a file of gigabytes costs no more than the part that is of interest, and
-a damaged one an exception.
+A message's fields are listed when it is opened; their contents are parsed only when they are asked
+for. So a file of gigabytes costs no more than the part that is needed, and a damaged file raises
+an exception.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Message:
     """The fields of one message, by number.
 
     Args:
-        data: the message's bytes, and no more.
+        data: exactly the bytes of the message.
 
     Raises:
-        DamagedError: they are no message.
+        DamagedError: the bytes are no message.
     """
 
     def __init__(self, data: memoryview) -> None:
@@ -36,7 +36,7 @@ class Message:
         return number in self._fields
 
     def numbers(self) -> set[int]:
-        """The numbers of the fields that are there."""
+        """The numbers of the fields that are present."""
         return set(self._fields)
 
     def raw(self, number: int) -> list[memoryview]:
@@ -51,9 +51,9 @@ class Message:
         return [Message(value) for value in self.raw(number)]
 
     def message(self, number: int) -> Message:
-        """The one value of a field of messages; an empty message where there is none.
+        """The value of a field that holds one message; an empty message if it is missing.
 
-        Where it is written in several parts they are one message, as every parser takes them.
+        Several parts are merged into one message, as every parser does.
         """
         found = self.raw(number)
         return Message(found[0] if len(found) == 1 else memoryview(b"".join(found)))
@@ -63,7 +63,7 @@ class Message:
         return [str(value, "utf-8", "replace") for value in self.raw(number)]
 
     def string(self, number: int) -> str:
-        """The last value of a field of strings; an empty one where there is none."""
+        """The last value of a field of strings; empty if there is none."""
         found = self.strings(number)
         return found[-1] if found else ""
 
@@ -81,7 +81,7 @@ class Message:
         return found
 
     def integer(self, number: int) -> int:
-        """The last value of such a field; 0 where there is none."""
+        """The last value of a field of integers; 0 if there is none."""
         found = self.integers(number)
         return found[-1] if found else 0
 
@@ -124,6 +124,6 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
 
 
 def _signed(value: int) -> int:
-    """A negative int32 or int64 is written as the 64-bit number that is its complement."""
+    """Decode an int32 or int64; negative ones are written as their 64-bit complement."""
     value &= (1 << 64) - 1
     return value - (1 << 64) if value >= 1 << 63 else value

@@ -13,7 +13,7 @@ from .saved_model.format import FORMAT as SAVED_MODEL
 from .torch_export.format import FORMAT as TORCH_EXPORT
 from .torchscript.format import FORMAT as TORCHSCRIPT
 
-# By name; those of plug-ins come after ours (infer.plugins).
+# By name; formats of plug-ins are added after the built-in ones (infer.plugins).
 FORMATS: dict[str, Format] = {
     known.name: known
     for known in (

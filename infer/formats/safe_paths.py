@@ -1,4 +1,4 @@
-"""Whether what an artifact names, or links to, lies in its own folder."""
+"""Check that the files that an artifact names or links to lie in its own folder."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..errors import ArtifactError
 
 
 def beside(payload: Path, name: str, folder: Path | None = None) -> Path:
-    """The file that a payload calls by a relative name.
+    """Find the file that a payload refers to by a relative name.
 
     Args:
         payload: the file that names it.
-        name: as it stands there.
-        folder: that the name starts from; that of the payload where it is None.
+        name: the relative name.
+        folder: folder that the name starts from; None for the payload's folder.
 
     Raises:
         ArtifactError: the name, or a link that stands there, leads out of the folder.
@@ -29,13 +29,13 @@ def beside(payload: Path, name: str, folder: Path | None = None) -> Path:
 
 
 def check_link(path: Path, folder: Path, payload: Path) -> None:
-    """See that no link on the way to a file leads out of an artifact's folder.
+    """Check that no link on the way to a file leads out of an artifact's folder.
 
     Stores that keep every file once, as that of Hugging Face, have links to one folder of
     theirs: what lies beside the file that the payload itself is a link to is in its folder too.
 
     Raises:
-        ArtifactError: one does.
+        ArtifactError: a link leads out of the folder.
     """
     try:
         refuse_circle(path)

@@ -1,4 +1,4 @@
-"""The names of the leaves in a tree of PyTorch, as its archives state the tree: as JSON."""
+"""Name the leaves of a PyTorch tree, which its archives state as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def leaf_names(spec: dict[str, Any], prefix: str) -> list[str]:
-    """Of a dictionary its keys, otherwise the prefix and a number; deeper ones behind a dot.
+    """Name leaves by dictionary keys, otherwise by the prefix and a number; nested after a dot.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: it is no such tree.

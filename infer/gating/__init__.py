@@ -1,1 +1,1 @@
-"""Whether artifacts are as good as their baseline."""
+"""The gate: judge whether artifacts are as good as their baseline."""

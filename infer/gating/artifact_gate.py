@@ -1,4 +1,4 @@
-"""One artifact before the gate: what every check of it looks at."""
+"""The data of one artifact that every check of the gate uses."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .result import Check, CheckKind, Figures, Verdict
 
 @dataclass(frozen=True)
 class ArtifactGate:
-    """One artifact before the gate.
+    """One artifact to be judged by the gate.
 
     Attributes:
         label: its label.
-        new: what this run says of it.
-        old: what the baseline says of it; None where it is not in there.
-        comparison: with the former artifact; None where there is none.
-        margins: that hold for it.
-        run: everything that this run says.
-        baseline: everything that the baseline says.
+        new: its results in this run.
+        old: its entry in the baseline; None if it has none.
+        comparison: comparison with the former artifact; None if there is none.
+        margins: margins that apply to it.
+        run: all results of this run.
+        baseline: the whole baseline.
     """
 
     label: str
@@ -40,7 +40,7 @@ class ArtifactGate:
 
     @property
     def changed_versions(self) -> str:
-        """Versions of the runtime that differ from the baseline's, in brackets; or nothing."""
+        """Versions of the runtime that differ from the baseline's, in brackets; or empty."""
         changed = [
             f"{name} {self.old.versions[name]} is now {version}"
             for name, version in self.new.versions.items()
@@ -49,7 +49,7 @@ class ArtifactGate:
         return f" ({', '.join(changed)})" if changed else ""
 
     def allowed_difference(self, entry: BaselineEntry) -> float:
-        """The largest difference of an output that passes; infinite where none was set."""
+        """The largest difference of an output that passes; infinite if none was set."""
         if self.margins.parity is not None:
             return self.margins.parity
         return math.inf if entry.tolerance is None else entry.tolerance
@@ -63,17 +63,17 @@ class ArtifactGate:
         figures: Figures | None = None,
         workload: str | None = None,
     ) -> Check:
-        """A check of this artifact."""
+        """Make a check of this artifact."""
         return Check(self.label, kind, verdict, detail, remedy, figures, workload)
 
     def not_judged(
         self, kind: CheckKind, why: str, remedy: str = "", workload: str | None = None
     ) -> Check:
-        """A check that lacks what it needs."""
+        """Make a check that cannot be judged for lack of data."""
         return self.check(kind, Verdict.NOT_JUDGED, why, remedy, workload=workload)
 
     def not_in_baseline(self, kind: CheckKind) -> Check:
-        """A check that the baseline has no figure for."""
+        """Make a check for which the baseline has no figure."""
         what = "this artifact" if self.old is None else "this figure"
         return self.not_judged(
             kind, f"{what} is not in the baseline", "take it into the baseline with --update"

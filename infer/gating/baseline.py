@@ -1,4 +1,4 @@
-"""The baseline: what artifacts were like when someone found them good."""
+"""The baseline: the results of artifacts when they were accepted as good."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from .setup import Setup
 
 @dataclass(frozen=True)
 class BaselineEntry:
-    """What a gate knows of one artifact. A value is None where it was not measured.
+    """The results of one artifact for a gate. A value is None if it was not measured.
 
     Attributes:
-        outcome: of measuring it.
-        reason: of an outcome that is not ok; the baseline file has none.
+        outcome: outcome of measuring it.
+        reason: reason of an outcome that is not ok; not kept in the baseline file.
         format: the format's name.
-        sha256: of the payload's files and their names.
-        weights: SHA-256 of the weights inside, where the manifest says.
+        sha256: SHA-256 of the payload's files and their names.
+        weights: SHA-256 of the weights inside, if the manifest states it.
         inputs: SHA-256 of the inputs.
-        bytes: of the payload's files.
+        bytes: size of the payload's files.
         memory: bytes resident at the peak, above the bare interpreter.
         gpu_memory: bytes held on the card.
         gpu_memory_by: the source of `gpu_memory`: "process", "card" or "runtime".
         call_s: seconds of a call, by workload.
         reference: label of the artifact that outputs were compared with in the run.
-        difference: the largest from it.
+        difference: the largest difference from the reference.
         tolerance: the largest difference that passed in the run.
         equal_labels: share of the samples with the reference's label.
-        correct: bool N, which samples were classified rightly.
+        correct: which samples were classified correctly, bool N.
         probe: a few values of the outputs.
-        versions: of the runtime.
+        versions: versions of the runtime.
     """
 
     outcome: Outcome
@@ -60,13 +60,13 @@ class BaselineEntry:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline.
+    """A baseline: the entries of artifacts, and the margins.
 
     Attributes:
         artifacts: entries by label.
-        setup: what it was measured with.
-        margins: for all artifacts, as texts.
-        artifact_margins: for single artifacts, by label.
+        setup: the setup that it was measured with.
+        margins: margins for all artifacts, as texts.
+        artifact_margins: margins for single artifacts, by label.
     """
 
     artifacts: Mapping[str, BaselineEntry]
@@ -75,19 +75,19 @@ class Baseline:
     artifact_margins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def margins_for(self, label: str | None, margins: Mapping[str, str]) -> Margins:
-        """The margins for an artifact, or for all that have none of their own.
+        """The margins for an artifact, or for all artifacts without their own margins.
 
         Args:
-            label: the artifact's; None for one that has no margins of its own.
-            margins: as texts; they come before those of the baseline.
+            label: label of the artifact; None for artifacts without their own margins.
+            margins: margins as texts, which take precedence over those of the baseline.
 
         Raises:
-            ValueError: a name or value in `margins` is none; one line.
+            ValueError: a name or value in `margins` is invalid; one line.
         """
         own = self.artifact_margins.get(label, {}) if label is not None else {}
         return Margins.from_texts(self.margins, own, margins)
 
     def latency_margins(self, margins: Mapping[str, str]) -> list[float]:
-        """The shares that calls may take longer, of all artifacts that are judged by time."""
+        """The latency margins of all artifacts whose latency is judged, as shares."""
         each = [self.margins_for(label, margins) for label in (None, *self.artifact_margins)]
         return [one.latency for one in each if "latency" not in one.off and one.latency > 0]

@@ -1,8 +1,8 @@
-"""The baseline file: JSON to be committed, with a version and a schema.
+"""Read and write the baseline file: JSON to be committed, with a version and a schema.
 
 `python -m infer.gating.baseline_file` writes its schema to docs/schema/. Margins are written by
-hand and kept when the rest is written anew. Keys are sorted and figures rounded, so that a new file
-differs where something has changed.
+hand and kept when the rest is rewritten. Keys are sorted and figures rounded, so that a new file
+differs only where something has changed.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def read_baseline(path: Path) -> Baseline:
     """Read a baseline file.
 
     Raises:
-        BaselineError: it is missing, no baseline, or of another version; one line with the file
+        BaselineError: it is missing, no baseline, or has another version; one line with the file
             and the field.
     """
     value = _read_json(path)
@@ -104,7 +104,7 @@ def read_baseline(path: Path) -> Baseline:
             f"{path}: baseline version {version}, this program reads {BASELINE_VERSION}; "
             "remove it and write it anew with --update"
         )
-    # Entry by entry: errors of msgspec do not name the key of a dictionary.
+    # Converted entry by entry, since errors of msgspec do not name the key of a dictionary.
     listed = value.get("artifacts")
     entries: dict[str, EntryFields] = {}
     if isinstance(listed, dict):
@@ -148,7 +148,7 @@ def _converted(path: Path, label: str, value: Any, kind: type) -> Any:
 
 
 def _explained(message: str) -> str:
-    """An error of msgspec with the field first: "bytes: expected `int | null`, got `str`"."""
+    """Rephrase an error of msgspec, field first: "bytes: expected `int | null`, got `str`"."""
     what, _, where = message.partition(" - at `$")
     field = where.rstrip("`").removeprefix(".")
     if missing := re.fullmatch(r"Object missing required field `(.*)`", what):
@@ -204,7 +204,7 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
     except ValueError as error:
         raise _damaged(path, label, f"accuracy: {error}") from None
     try:
-        predictions.probe_difference(fields.outputs, fields.outputs)  # that its lines are numbers
+        predictions.probe_difference(fields.outputs, fields.outputs)  # checks that it is numeric
     except ValueError as error:
         raise _damaged(path, label, f"outputs: {error}") from None
     return BaselineEntry(

@@ -1,4 +1,4 @@
-"""Whether artifacts are as good as their baseline: pure functions over recorded results."""
+"""Judge a run by a baseline: pure functions over recorded results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .checks import accuracy, inputs, latency, memory, outcome, parity, size
 from .gate_input import GateInput
 from .result import Check, GateResult
 
-# Those behind the outcome need an artifact that was measured. In the order of reports.
+# In the order of reports. The checks after the outcome need an artifact that was measured.
 _CHECKS = (inputs.check, parity.check, accuracy.check, latency.check, memory.check, size.check)
 
 
@@ -21,12 +21,12 @@ def evaluate(
     """Judge a run by a baseline.
 
     Args:
-        run: what was measured.
-        baseline: what to hold it against.
-        margins: as texts; they come before those of the baseline.
+        run: results of the run.
+        baseline: baseline to compare with.
+        margins: margins as texts, which take precedence over those of the baseline.
 
     Raises:
-        ValueError: there is no such margin, or its value is none.
+        ValueError: a margin does not exist, or its value is invalid.
     """
     checks: list[Check] = []
     notices = []
@@ -49,7 +49,7 @@ def evaluate(
 
 
 def new_baseline(run: GateInput, before: Baseline | None) -> Baseline:
-    """The baseline that a run makes; it keeps the margins that were written by hand before."""
+    """Make a baseline from a run; it keeps the margins that were written by hand before."""
     if before is None:
         return Baseline(run.entries, run.setup)
     kept = {
@@ -67,12 +67,12 @@ def _checks_of(gate: ArtifactGate) -> list[Check]:
 
 
 def _notices_of(gate: ArtifactGate) -> list[str]:
-    """What to say where the former artifact is not the one that the baseline was written for."""
+    """Notices if the former artifact is not the one that the baseline was written for."""
     comparison, old = gate.comparison, gate.old
     if not (comparison and comparison.former and old):
         return []
     former = comparison.former
-    # Exported again it has other bytes and the same outputs.
+    # After a new export it has other bytes and the same outputs.
     known = former.inputs == old.inputs and former.probe and old.probe
     difference = predictions.probe_difference(former.probe, old.probe) if known else 0.0
     if former.sha256 == old.sha256 or difference <= gate.allowed_difference(former):

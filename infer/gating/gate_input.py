@@ -1,4 +1,4 @@
-"""What a gate takes from the records of a run."""
+"""Collect the input of a gate from the records of a run."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .setup import Setup
 
 @dataclass(frozen=True)
 class FormerComparison:
-    """An artifact beside its former version, measured in the same run.
+    """Comparison of an artifact with its former version, measured in the same run.
 
     Attributes:
         former: the former artifact; None where it could not be measured.
         reason: why it could not be measured.
-        ratios: of the times of a call, by workload.
-        difference: the largest of the outputs; None where they cannot be compared.
+        ratios: ratios of the times of a call, by workload.
+        difference: the largest difference of the outputs; None if they cannot be compared.
         incomparable: why they cannot be compared.
-        path: of the former artifact.
+        path: path of the former artifact.
     """
 
     former: BaselineEntry | None = None
@@ -40,18 +40,19 @@ class FormerComparison:
 
 @dataclass(frozen=True)
 class GateInput:
-    """What a gate takes from a run.
+    """The results of a run, for a gate.
 
     Attributes:
-        entries: of each artifact that was measured or failed, by label; without the former ones.
-        former: by label, of those that were measured beside a former artifact.
-        setup: what was measured with.
-        commands: that measure an artifact alone, by label.
-        paths: of the artifacts, by label.
-        seconds: that the run took.
-        interrupted: whether it was cut off.
-        unreadable: by label of the baseline, what is wrong with the file or folder that is where
-            the artifact should be.
+        entries: entries of the artifacts that were measured or failed, by label, without the former
+            ones.
+        former: comparisons of artifacts with their former versions, by label.
+        setup: the setup of the run.
+        commands: commands that measure an artifact alone, by label.
+        paths: paths of the artifacts, by label.
+        seconds: duration of the run.
+        interrupted: whether the run was interrupted.
+        unreadable: problem with the file or folder in the place of an artifact, by its label in the
+            baseline.
     """
 
     entries: Mapping[str, BaselineEntry]
@@ -65,13 +66,13 @@ class GateInput:
 
 
 def gate_input(events: Sequence[AnyEvent]) -> GateInput:
-    """What the events of a run say to a gate."""
+    """Collect the input of a gate from the events of a run."""
     summary = summarize(events)
     run = summary.run
     former_labels = run.pairs
     artifacts = latest(ArtifactOpened, events)
     parities, pairs = latest(ParityJudged, events), latest(PairCompared, events)
-    # Without those that an interrupted run did not come to.
+    # Without artifacts that an interrupted run did not reach.
     rows = {row.artifact: row for row in summary.rows if row.outcome in set(Outcome)}
     drawn = next((event.sha256 for event in events if isinstance(event, InputsDrawn)), None)
     entries = {

@@ -1,4 +1,4 @@
-"""How much worse than its baseline an artifact may be, by what is judged."""
+"""The margins: how much worse than its baseline an artifact may be, by kind of check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _SHARE = r"(\d{1,9}(?:\.\d{1,6})?)\s*(%?)"
 OFF = "off"
 BY_PRECISION = "by precision"
-# As they are written in a baseline file and on the command line.
+# The names of margins in a baseline file and on the command line.
 DEFAULTS = {
     "parity": BY_PRECISION,
     "accuracy": "1%",
@@ -31,9 +31,9 @@ class Margins:
     """The margins for one artifact.
 
     Attributes:
-        parity: largest difference of a value; None goes by the artifact's precision.
-        accuracy, latency, memory, size: shares.
-        off: what is not judged.
+        parity: largest difference of a value; None to derive it from the artifact's precision.
+        accuracy, latency, memory, size: margins as shares.
+        off: kinds that are not judged.
     """
 
     parity: float | None
@@ -45,10 +45,10 @@ class Margins:
 
     @classmethod
     def from_texts(cls, *layers: Mapping[str, str]) -> Margins:
-        """The margins that texts mean, later ones before earlier ones.
+        """Parse margins from layers of texts, of which later ones take precedence.
 
         Raises:
-            ValueError: a name or value that is none; one line.
+            ValueError: a name or value is invalid; one line.
         """
         texts = dict(DEFAULTS)
         for layer in layers:
@@ -66,7 +66,7 @@ def check_margin(name: str, text: object) -> None:
     """Check one margin.
 
     Raises:
-        ValueError: there is no such margin, or this is no value of it; one line.
+        ValueError: the margin does not exist, or its value is invalid; one line.
     """
     if name not in DEFAULTS:
         raise ValueError(f"there is no margin '{name}' (there are {', '.join(DEFAULTS)})")

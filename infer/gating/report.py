@@ -1,4 +1,4 @@
-"""A gate's result for a terminal, a pull request, and tools that read JUnit's XML."""
+"""Format a gate's result for a terminal, as JSON, for a pull request, and as JUnit's XML."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ _MARKS = {
     Verdict.NOT_SURE: "?",
     Verdict.NOT_JUDGED: "",
 }
-# What a table shows of a check that was judged without figures.
+# The text in a table for a check that was judged without figures.
 _WITHOUT_FIGURES = {
     CheckKind.INPUTS: "others",
     CheckKind.ACCURACY: "unknown",
     CheckKind.LATENCY: "?",
 }
-# Failures first; what passed needs no words.
+# Verdicts that are explained in sentences, failures first.
 _TOLD = (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED)
 
 
 def headline(result: GateResult) -> str:
-    """The whole result in a line."""
+    """Format the whole result in one line."""
     counts = [f"{count} {verdict}" for verdict, count in count_verdicts(result.checks).items()]
     return f"Gate {result.verdict}: {', '.join(counts) or 'nothing to judge'}"
 
 
 def show(result: GateResult, console: Console, *, remedies: bool = True) -> None:
-    """Print a result, and what to do unless it has been done."""
+    """Print a result, and by default the remedies."""
     names, rows = _grid(result)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("artifact", *names):
@@ -80,7 +80,7 @@ def show(result: GateResult, console: Console, *, remedies: bool = True) -> None
 
 
 def as_json(result: GateResult) -> dict[str, Any]:
-    """A result as JSON takes it."""
+    """Format a result for JSON."""
     return {
         "verdict": result.verdict,
         "checks": [
@@ -104,7 +104,7 @@ def as_json(result: GateResult) -> dict[str, Any]:
 
 
 def as_markdown(result: GateResult) -> str:
-    """A result for a pull request."""
+    """Format a result as Markdown, for a pull request."""
     names, rows = _grid(result)
     mark = {Verdict.PASSED: "✅", Verdict.FAILED: "❌"}.get(result.verdict, "❔")
     lines = [f"## {mark} {headline(result)}", ""]
@@ -136,7 +136,7 @@ def as_markdown(result: GateResult) -> str:
 
 
 def as_junit(result: GateResult) -> str:
-    """A result as JUnit's XML: a test case a check; what was not judged is skipped."""
+    """Format a result as JUnit's XML: each check is a test case; checks not judged are skipped."""
     verdicts = [check.verdict for check in result.checks]
     totals = {
         "tests": str(len(verdicts)),
@@ -181,7 +181,7 @@ def _cell(check: Check | None) -> str:
 
 
 def figure(check: Check) -> str:
-    """The finding in a few characters, for a table."""
+    """Format the finding in a few characters, for a table."""
     if check.verdict == Verdict.NOT_JUDGED:
         return "-"
     if check.figures is None:
@@ -226,5 +226,5 @@ def _escaped(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
+    """Remove the control characters that XML cannot hold."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

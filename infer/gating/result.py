@@ -1,4 +1,4 @@
-"""What a gate concludes: a check has a kind, a verdict and figures; a result is all checks."""
+"""The result of a gate: its checks, each with a kind, a verdict and figures."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ class Verdict(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
-    NOT_SURE = "not sure"  # what was measured allows both
-    NOT_JUDGED = "not judged"  # what it takes is not at hand
+    NOT_SURE = "not sure"  # the measurements allow both verdicts
+    NOT_JUDGED = "not judged"  # data for the check is missing
 
 
 class CheckKind(StrEnum):
-    """What a check is about, in the order of reports."""
+    """The kinds of checks, in the order of reports."""
 
     OUTCOME = "outcome"
     INPUTS = "inputs"
     PARITY = "parity"
     ACCURACY = "accuracy"
-    LATENCY = "latency"  # one check a workload
+    LATENCY = "latency"  # one check for each workload
     MEMORY = "memory"
     GPU_MEMORY = "gpu_memory"
     SIZE = "size"
 
     @property
     def group(self) -> CheckKind:
-        """The kind that it is tested with: one of the margins, or the outcome."""
+        """The kind that it is grouped with: a margin's name, or the outcome."""
         return _GROUPS.get(self, self)
 
 
@@ -42,22 +42,22 @@ _GROUPS = {CheckKind.INPUTS: CheckKind.OUTCOME, CheckKind.GPU_MEMORY: CheckKind.
 
 
 class ArtifactState(StrEnum):
-    """Whether there is something to judge."""
+    """Whether an artifact can be judged."""
 
     MEASURED = "measured"
     FAILED = "failed"
     MISSING = "missing"  # it is in the baseline, and not in the run
-    UNREADABLE = "unreadable"  # there is a file or folder, and it is no artifact
+    UNREADABLE = "unreadable"  # there is a file or folder, but it is no artifact
 
 
 @dataclass(frozen=True)
 class OutcomeFigures:
-    """What became of an artifact.
+    """The outcome of an artifact.
 
     Attributes:
         state: whether it was measured.
-        outcome: of measuring it; None where it is missing or unreadable.
-        as_before: it failed in the same way when the baseline was written.
+        outcome: outcome of measuring it; None if it is missing or unreadable.
+        as_before: whether it failed in the same way when the baseline was written.
     """
 
     state: ArtifactState
@@ -67,7 +67,7 @@ class OutcomeFigures:
 
 @dataclass(frozen=True)
 class ParityFigures:
-    """The largest difference, and the largest that passes; None where outputs do not match."""
+    """The largest difference, and the allowed one; None if the outputs do not match."""
 
     difference: float | None = None
     allowed: float | None = None
@@ -88,7 +88,7 @@ class AccuracyFigures:
 
 @dataclass(frozen=True)
 class LatencyFigures:
-    """The ratio to the former artifact's time, its 95 % interval where there is one."""
+    """The ratio to the former artifact's time, and its 95 % interval if there is one."""
 
     ratio: float
     low: float | None = None
@@ -99,7 +99,7 @@ class LatencyFigures:
 
 @dataclass(frozen=True)
 class GrowthFigures:
-    """Bytes now and before, and the most that passes."""
+    """Bytes now and before, and the maximum that passes."""
 
     now: int
     before: int
@@ -107,7 +107,7 @@ class GrowthFigures:
 
     @property
     def growth(self) -> float:
-        """The share that it grew by."""
+        """The growth as a share."""
         return self.now / max(self.before, 1) - 1
 
 
@@ -122,11 +122,11 @@ class Check:
 
     Attributes:
         artifact: its label.
-        kind: what is judged.
-        verdict: the conclusion.
+        kind: kind of the check.
+        verdict: the verdict.
         detail: the finding in a sentence.
-        remedy: what to do, where there is something to do.
-        figures: the finding as values; None where there are none.
+        remedy: what to do; empty if there is nothing to do.
+        figures: the finding as values; None if there are none.
         workload: the calls that were timed, as "batch 1"; None for other kinds than latency.
     """
 
@@ -140,7 +140,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """What reports call it: "latency, batch 1"."""
+        """Its name in reports: "latency, batch 1"."""
         kind = _NAMES.get(self.kind, str(self.kind))
         return f"{kind}, {self.workload}" if self.workload else kind
 
@@ -155,10 +155,10 @@ class GateResult:
     """The result of a gate.
 
     Attributes:
-        checks: artifact by artifact.
-        notices: what no reader may overlook.
-        setup: what was measured with.
-        strict: what could not be judged keeps the gate from passing.
+        checks: the checks, artifact by artifact.
+        notices: important notices for the reader.
+        setup: the setup of the run.
+        strict: whether a check that could not be judged keeps the gate from passing.
     """
 
     checks: tuple[Check, ...]
@@ -180,7 +180,7 @@ class GateResult:
 
     @property
     def remedies(self) -> list[str]:
-        """What to do, each thing once, the most urgent first."""
+        """All remedies, each once, the most urgent first."""
         wanted: dict[str, list[str]] = {}
         for verdict in (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED, Verdict.PASSED):
             for check in self.checks:
@@ -192,10 +192,10 @@ class GateResult:
         ]
 
     def failed_to_run(self, *, also_as_before: bool) -> list[Check]:
-        """The checks of artifacts that are there and were not measured to the end.
+        """The checks of artifacts that exist but were not measured to the end.
 
         Args:
-            also_as_before: whether those count that failed alike in the baseline.
+            also_as_before: whether to include artifacts that failed alike in the baseline.
         """
         return [
             check
@@ -207,6 +207,6 @@ class GateResult:
 
 
 def count_verdicts(checks: tuple[Check, ...]) -> Mapping[Verdict, int]:
-    """How many checks have each verdict, without those that none has."""
+    """Count the checks of each verdict that occurs."""
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in Verdict}
     return {verdict: count for verdict, count in counts.items() if count}

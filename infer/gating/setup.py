@@ -1,4 +1,4 @@
-"""What a run was measured with, as far as memory depends on it."""
+"""The setup of a run, as far as memory depends on it."""
 
 from __future__ import annotations
 

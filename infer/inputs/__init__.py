@@ -1,1 +1,1 @@
-"""Inputs: from a file to arrays that fit a signature, a batch at a time."""
+"""Inputs: read from a file or drawn at random, fitted to a signature, and cut into batches."""

@@ -1,4 +1,4 @@
-"""A batch of the inputs at a time."""
+"""Cut inputs into batches."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Batcher:
     """Successive batches of arrays that share their first dimension; the last may be smaller.
 
     Args:
-        arrays: by name.
-        size: samples in a batch.
-        broadcast: names of arrays that are in every batch as they are.
+        arrays: arrays by name.
+        size: number of samples in a batch.
+        broadcast: names of arrays that every batch contains unchanged.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Batcher:
         return (self[index] for index in range(len(self)))
 
     def samples(self, index: int) -> int:
-        """How many samples a batch holds."""
+        """Number of samples in a batch."""
         return min(self.size, self.total - index * self.size)
 
     def full(self, index: int) -> dict[str, np.ndarray]:
-        """A batch that is never smaller: after the last sample comes the first again."""
+        """A batch of full size: after the last sample it continues with the first."""
         rows = self.rows(index)
         if rows[-1] - rows[0] == self.size - 1:
             return self._part(slice(rows[0], rows[-1] + 1))

@@ -1,4 +1,4 @@
-"""An array of an inputs file as the type, layout and shape that an input has."""
+"""Convert an array of an inputs file to the type, layout and shape of an input."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..tensors.signature import TensorSpec
 
 
 def possible_layouts(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...] | None]:
-    """How an array could be laid out for an input; empty where it cannot.
+    """Find the layouts in which an array fits an input; empty if there is none.
 
     Returns:
-        Axes to transpose by, or None for as it is.
+        Axes to transpose by, or None for unchanged.
     """
     have = kind_of(array.dtype)
     wanted = have if spec.dtype == ANY else kind_of(dtype_of(spec.dtype))
@@ -28,15 +28,15 @@ def possible_layouts(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...
 
 
 def transposed(array: np.ndarray, axes: tuple[int, ...] | None, name: str) -> np.ndarray:
-    """An array in another layout.
+    """Transpose an array to another layout.
 
     Args:
-        array: of the file.
-        axes: to transpose by; None for not at all.
-        name: of the array.
+        array: array of the file.
+        axes: axes to transpose by; None to leave the array unchanged.
+        name: name of the array, for errors.
 
     Raises:
-        InputError: it has another number of dimensions.
+        InputError: the array has another number of dimensions.
     """
     if not axes:
         return array
@@ -46,16 +46,16 @@ def transposed(array: np.ndarray, axes: tuple[int, ...] | None, name: str) -> np
 
 
 def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndarray, str]:
-    """An array in the type that an input has; as it is, where the file does not tell the type.
+    """Convert an array to the type of an input; unchanged if the file does not tell the type.
 
     Args:
-        spec: of the input.
-        array: of the file.
-        limits: range that the input is made for, as user or manifest state it; None for the
-            artifact's own.
+        spec: specification of the input.
+        array: array of the file.
+        limits: range that the input is made for, as the user or the manifest states it; None for
+            the artifact's own.
 
     Returns:
-        The array, and what was done to it; "" for nothing that changes values.
+        The array, and a note of how its values were changed; "" if they were not.
 
     Raises:
         InputError: it cannot be converted without changing what the values mean.
@@ -98,7 +98,7 @@ def _text(spec: TensorSpec, array: np.ndarray) -> np.ndarray:
 
 
 def _is_scaled(spec: TensorSpec, array: np.ndarray, limits: Any) -> bool:
-    """Whether an array holds pixels, for an input that is made for 0..1."""
+    """Whether an array holds pixels in 0..255, and the input is made for 0..1."""
     return (
         array.dtype == np.uint8
         and spec.dtype == "float32"
@@ -111,7 +111,7 @@ def check_shape(spec: TensorSpec, array: np.ndarray) -> None:
     """Check that an array has the shape of an input, whatever its number of samples.
 
     Raises:
-        InputError: it has another.
+        InputError: the shape differs.
     """
     if not spec.shape and array.ndim:  # the format does not tell
         return

@@ -1,4 +1,4 @@
-"""Free dimensions of a signature: their sizes, and how `--dim` calls them."""
+"""Free dimensions of a signature: their sizes, and their names in `--dim`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..tensors.signature import Signature, TensorSpec
 
 
 def with_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:
-    """The signature with the free dimensions that the user has set.
+    """Return the signature with the sizes of free dimensions that the user has set.
 
     Args:
-        signature: of an artifact.
-        sizes: by the name of the dimension, or by INPUT.AXIS.
+        signature: signature of an artifact.
+        sizes: sizes by the name of the dimension, or by INPUT.AXIS.
     """
 
     def with_own(spec: TensorSpec) -> TensorSpec:
@@ -32,7 +32,7 @@ def with_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:
 
 
 def dim_name(spec: TensorSpec, axis: int) -> str:
-    """How `--dim` calls a free dimension."""
+    """Name of a free dimension in `--dim`."""
     size = spec.shape[axis] if spec.shape else None
     return str(size) if isinstance(size, str) else f"{spec.name}.{axis}"
 
@@ -43,13 +43,13 @@ def check_names(
     broadcast: frozenset[str],
     sizes: Mapping[str, int],
 ) -> None:
-    """Check that free dimensions of one name have one size.
+    """Check that free dimensions of the same name have the same size.
 
     Args:
-        signature: of an artifact.
-        shapes: of its inputs, by name.
-        broadcast: names of inputs whose first dimension is not that of the samples.
-        sizes: that the user has set.
+        signature: signature of an artifact.
+        shapes: shapes of its inputs, by name.
+        broadcast: names of inputs whose first dimension does not count samples.
+        sizes: sizes that the user has set.
 
     Raises:
         InputError: two sizes differ.

@@ -1,4 +1,4 @@
-"""Inputs: from a file to the arrays that an artifact is called with."""
+"""Fit the inputs of a file to the signature of an artifact."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Fitted:
-    """The arrays that an artifact is called with, and how.
+    """The arrays that an artifact is called with, and how they were made.
 
     Attributes:
-        arrays: by the artifact's own names, in its order.
-        broadcast: names of those that every call gets as they are, such as a threshold or a state;
-            the others have samples as their first dimension.
-        fixed_batch: samples that the artifact takes in a call, where it takes no other number.
+        arrays: arrays by the artifact's own names, in its order.
+        broadcast: names of arrays that every call gets unchanged, such as a threshold or a state;
+            the first dimension of the others counts samples.
+        fixed_batch: number of samples in a call, if the artifact accepts no other number.
         samples: number of samples; 1 where every input is broadcast.
         state_bindings: outputs by the input that takes them in the next call.
-        signature: of the artifact, with the sizes that the user has set.
-        notes: what was done that a reader should know.
+        signature: signature of the artifact, with the sizes that the user has set.
+        notes: conversions that a reader should know about.
     """
 
     arrays: Arrays
@@ -56,22 +56,22 @@ def fit_inputs(
     *,
     names_file: bool = True,
 ) -> Fitted:
-    """Read the inputs that a signature asks for, and say what was done to them.
+    """Read the inputs that a signature asks for, and note how they were converted.
 
     Images of uint8 are scaled by 1/255 where the manifest, or the user, states that an input was
     made for values in 0..1. Otherwise values change only within a kind: floating point to another
     precision, whole numbers to a type that holds them.
 
     Args:
-        path: of the inputs.
-        signature: of the artifact.
-        stated: the manifest's signature, where there is one.
-        options: of the user.
-        label: of the artifact, as the user's rules call it.
-        names_file: whether an error begins with the path; not where the file is not the user's.
+        path: the inputs file.
+        signature: signature of the artifact.
+        stated: the manifest's signature, if there is one.
+        options: the user's options.
+        label: label of the artifact, as the user's rules name it.
+        names_file: whether an error begins with the path; false if the file is not the user's.
 
     Raises:
-        InputError: an input is missing, does not fit, or could be several.
+        InputError: an input is missing, does not fit, or has several possible matches.
     """
     arrays = read_inputs(path, none_is_well=not signature.inputs)
     arrays.pop(LABELS, None)
@@ -93,7 +93,7 @@ def _fit(
     outputs = [spec.name for spec in signature.outputs]
     rules, output_rules = rules_for(options.rules, label, inputs, outputs)
     bindings = find_state_bindings(options, rules, output_rules, inputs, outputs, label)
-    # A state may come from the file; where it does not, it starts as zeros.
+    # The first state may come from the file; otherwise it is zeros.
     started = {name for name in bindings if name not in arrays and name not in rules}
     wanted = [spec for spec in signature.inputs if spec.name not in started]
     matches = _match(wanted, arrays, rules, label)
@@ -130,7 +130,7 @@ def _fit(
 def _match(
     specs: list[TensorSpec], arrays: Arrays, rules: Mapping[str, Rule], label: str
 ) -> dict[str, TensorMatch]:
-    """The array of the file that each input is."""
+    """Match each input with an array of the file."""
     by_name = {spec.name: spec for spec in specs}
     matches = match_tensors(
         list(by_name),
@@ -153,7 +153,7 @@ def _match(
 def _as_input(
     spec: TensorSpec, array: np.ndarray, match: TensorMatch, limits: Any
 ) -> tuple[np.ndarray, list[str]]:
-    """An array of the file as an input takes it, and what was done to it."""
+    """Convert an array of the file for an input, and note how."""
     array, conversion = converted(spec, transposed(array, match.axes, match.other), limits)
     check_shape(spec, array)
     taken = f"taken from '{match.other}' ({match.note})" if match.note else ""
@@ -161,7 +161,7 @@ def _as_input(
 
 
 def _zeros(spec: TensorSpec) -> np.ndarray:
-    """A first state."""
+    """Make a first state."""
     if spec.dtype == ANY:
         raise InputError(
             f"has no '{spec.name}', and what its first state is like is not in the artifact"
@@ -172,7 +172,7 @@ def _zeros(spec: TensorSpec) -> np.ndarray:
             f"the state '{spec.name}' has a free dimension; set it with --dim "
             f"{dim_name(spec, free[0])}=SIZE, or put the first state into the file"
         )
-    # A free first dimension is that of the samples, of which a step takes one.
+    # A free first dimension counts samples, of which a step takes one.
     shape = [size if isinstance(size, int) else 1 for size in spec.shape]
     return np.zeros(shape, dtype_of(spec.dtype))
 
@@ -180,7 +180,7 @@ def _zeros(spec: TensorSpec) -> np.ndarray:
 def _calls(
     signature: Signature, arrays: Arrays, states: frozenset[str]
 ) -> tuple[frozenset[str], int | None]:
-    """Which inputs every call gets as they are, and how many samples a call takes if fixed."""
+    """Find the inputs that every call gets unchanged, and the number of samples if it is fixed."""
     ranked = [s for s in signature.inputs if s.name not in states and arrays[s.name].ndim]
     fixed = {
         spec.name: spec.shape[0] for spec in ranked if spec.shape and isinstance(spec.shape[0], int)

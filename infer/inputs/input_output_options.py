@@ -1,4 +1,4 @@
-"""What the user says of inputs and outputs, of all options together."""
+"""All of the user's options about inputs and outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .random import SAMPLES, Random
 
 
 class InputOutputTexts(Protocol):
-    """The options as the user writes them."""
+    """The options as texts, as the user writes them."""
 
     @property
     def inputs(self) -> Path | None:
@@ -26,7 +26,7 @@ class InputOutputTexts(Protocol):
 
     @property
     def samples(self) -> int | None:
-        """How many random samples."""
+        """Number of random samples."""
 
     @property
     def range(self) -> Sequence[str]:
@@ -55,11 +55,11 @@ class InputOutputTexts(Protocol):
 
 @dataclass(frozen=True)
 class InputOutputOptions:
-    """What the options say.
+    """The options, parsed.
 
     Attributes:
-        random: inputs to make up; None where there is a file.
-        input_options: what the user says of inputs and outputs.
+        random: random inputs to draw; None if there is a file.
+        input_options: the user's options about inputs and outputs.
         ignored: outputs that are not compared.
         absolute: outputs whose absolute values are compared.
     """
@@ -73,10 +73,10 @@ class InputOutputOptions:
 def read_input_output_options(
     options: InputOutputTexts, labels: Sequence[str]
 ) -> InputOutputOptions:
-    """What the options say of artifacts with these labels.
+    """Parse the options for artifacts with these labels.
 
     Raises:
-        InputError: one cannot be read, or excludes another.
+        InputError: an option cannot be parsed, or excludes another.
     """
     if options.random is not None and options.inputs:
         raise InputError("--random and --inputs exclude each other: take one")

@@ -12,14 +12,14 @@ LABELS = "labels"
 
 
 def read_inputs(path: Path, *, none_is_well: bool = False) -> dict[str, np.ndarray]:
-    """Read the arrays of an `.npz` file, or the one of an `.npy` file, called by the file's name.
+    """Read the arrays of an `.npz` file, or the array of an `.npy` file, named after the file.
 
     Args:
-        path: of the file.
-        none_is_well: whether a file without inputs will do, for models that take none.
+        path: path of the file.
+        none_is_well: whether a file without inputs is accepted, for models without inputs.
 
     Raises:
-        InputError: the file is missing, damaged or empty, or its labels are of other samples.
+        InputError: the file is missing, damaged or empty, or the number of labels does not match.
     """
     kind = ".npz"
     try:
@@ -35,7 +35,7 @@ def read_inputs(path: Path, *, none_is_well: bool = False) -> dict[str, np.ndarr
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
         raise InputError(f"{path}: says that it holds more than fits into memory") from None
-    except Exception as error:  # whatever the damage makes NumPy and zipfile stumble over
+    except Exception as error:  # NumPy and zipfile raise many types for a damaged file
         raise InputError(f"{path}: not a whole {kind} file ({error})") from None
     names = [name for name in arrays if name != LABELS]
     if not names and not none_is_well:
@@ -49,10 +49,10 @@ def read_inputs(path: Path, *, none_is_well: bool = False) -> dict[str, np.ndarr
 
 
 def read_labels(path: Path) -> np.ndarray | None:
-    """The true classes, int64 N, where the file has them.
+    """Read the true classes, int64 N; None if the file has none.
 
     Raises:
-        InputError: as `read_inputs`, or the labels are not whole numbers, one a sample.
+        InputError: as `read_inputs`, or the labels are not one whole number for each sample.
     """
     labels = read_inputs(path, none_is_well=True).get(LABELS)
     if labels is None:

@@ -1,4 +1,4 @@
-"""What the user says of inputs: sizes, ranges, loops."""
+"""The user's options about inputs: sizes, ranges, loops."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StateBinding:
 
     @property
     def text(self) -> str:
-        """As the user writes it."""
+        """The binding in the syntax of `--loop`."""
         return (f"{self.artifact}:" if self.artifact != EVERY else "") + (
             f"{self.output}={self.input}"
         )
@@ -53,7 +53,7 @@ class InputOptions:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> InputOptions:
-        """Read back what `asdict` and JSON made of the options."""
+        """Rebuild options from JSON of their `asdict`."""
         return cls(
             tuple(map(Rule.from_dict, value.get("rules", ()))),
             dict(value.get("dims", {})),
@@ -63,10 +63,10 @@ class InputOptions:
 
 
 def parse_dims(texts: Sequence[str]) -> dict[str, int]:
-    """Sizes of `--dim`, by name.
+    """Parse the sizes of `--dim`, by name.
 
     Raises:
-        InputError: one is not NAME=SIZE.
+        InputError: a text is not NAME=SIZE.
     """
     dims = {}
     for text in texts:
@@ -78,10 +78,10 @@ def parse_dims(texts: Sequence[str]) -> dict[str, int]:
 
 
 def parse_ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Ranges of `--range`, by the name of the input.
+    """Parse the ranges of `--range`, by the name of the input.
 
     Raises:
-        InputError: one is not NAME=LOW:HIGH.
+        InputError: a text is not NAME=LOW:HIGH.
     """
     ranges = {}
     for text in texts:
@@ -99,14 +99,14 @@ def parse_ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
 def parse_state_bindings(
     texts: Sequence[str], labels: Sequence[str] = ()
 ) -> tuple[StateBinding, ...]:
-    """Loops of `--loop`.
+    """Parse the state bindings of `--loop`.
 
     Args:
         texts: `[ARTIFACT:]OUTPUT=INPUT`.
-        labels: of the artifacts; a prefix that is none of them is a part of the name.
+        labels: labels of the artifacts; a prefix that is none of them is part of the name.
 
     Raises:
-        InputError: one is not that, or an input takes two outputs.
+        InputError: a text has another form, or an input takes two outputs.
     """
     loops: dict[tuple[str, str], StateBinding] = {}
     for text in texts:

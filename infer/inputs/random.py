@@ -1,4 +1,4 @@
-"""Inputs made up from a signature: random, the same for all artifacts of a run."""
+"""Random inputs, drawn for a signature; the same for all artifacts of a run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .dimensions import dim_name, with_sizes
 from .options import InputOptions
 
 SAMPLES = 128
-# Whole numbers where no range is stated: small ones, since they may be indices of a table.
+# The range of integers where none is stated: small numbers, since they may be indices of a table.
 _INDICES = (0, 9)
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
 class UnderspecifiedSignatureError(InputError):
-    """A signature that does not tell enough to make inputs up; that of another artifact may."""
+    """The signature is too incomplete to draw inputs; that of another artifact may suffice."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +47,25 @@ def generate(
     options: InputOptions,
     label: str,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Draw inputs for a signature, and say how.
+    """Draw inputs for a signature, and note how.
 
-    Every input has a sequence of its own, which depends on the seed and its name only. Floating
-    point is drawn from a normal distribution, or evenly from its range where one is stated;
-    whole numbers evenly from their range, all of it in 8 bits, 0..9 otherwise.
+    Every input has its own sequence, which depends only on the seed and the input's name. Floating
+    point is drawn from a normal distribution, or uniformly from its range if one is stated.
+    Integers are drawn uniformly from their range: by default all of it for 8 bits, 0..9 otherwise.
 
     Args:
         random: what to draw.
-        signature: of an artifact.
-        stated: the manifest's signature, where there is one.
+        signature: signature of an artifact.
+        stated: the manifest's signature, if there is one.
         options: sizes and ranges that the user has set; states of a loop are left out.
-        label: of the artifact.
+        label: label of the artifact.
 
     Returns:
-        Arrays by the artifact's names, as an `.npz` file can hold them, and a note each.
+        Arrays by the artifact's names, as an `.npz` file can hold them, and a note for each.
 
     Raises:
         UnderspecifiedSignatureError: a shape is not known.
-        InputError: a range is none for the type.
+        InputError: a range does not fit the type.
     """
     signature = with_sizes(signature, options.dims)
     unknown = options.ranges.keys() - {spec.name for spec in signature.inputs}
@@ -90,12 +90,12 @@ def generate(
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Keep inputs as an `.npz` file."""
+    """Write inputs to an `.npz` file."""
     np.savez(path, allow_pickle=False, **dict(arrays))
 
 
 def _is_broadcast(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:
-    """Whether every call gets this input as it is: others have a free number of samples."""
+    """Whether every call gets this input unchanged: others have a free number of samples."""
     free = any(s.shape and not isinstance(s.shape[0], int) for s in specs)
     fixed = {s.shape[0] for s in specs if s.shape and isinstance(s.shape[0], int)}
     return bool(spec.shape) and isinstance(spec.shape[0], int) and (free or len(fixed) > 1)

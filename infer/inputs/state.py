@@ -1,4 +1,4 @@
-"""Inputs that take the state that a model gave out."""
+"""State bindings: inputs that take the state that the previous call returned."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def find_state_bindings(
     outputs: Sequence[str],
     label: str,
 ) -> dict[str, str]:
-    """The artifact's own names of `--loop`: output by input.
+    """Find the state bindings of `--loop` by the artifact's own names: output by input.
 
-    A loop of its own goes before one for all. One for all whose input and output it has neither
-    of is not its: it may keep its state inside.
+    A loop for this artifact takes precedence over a loop for all. A loop for all is ignored if the
+    artifact has neither its input nor its output: it may keep its state inside.
 
     Raises:
-        MapError: it has no such input or output.
+        MapError: the artifact has no such input or output.
     """
 
     def own(name: str, names: Sequence[str], stated: Mapping[str, Rule]) -> str | None:

@@ -1,1 +1,1 @@
-"""A run: its plan, its processes and when it ends."""
+"""A run: its plan, its stages and processes, and when it ends."""

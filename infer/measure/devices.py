@@ -1,4 +1,4 @@
-"""Which device a run is on: the CPU, or one card that its runtimes can use."""
+"""Choose the device of a run: the CPU, or one card that its runtimes can use."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class RuntimeEnvironment:
-    """A runtime, and the interpreter that it is in.
+    """A runtime, and the interpreter that it is installed in.
 
     Attributes:
         runtime: its name.
-        python: path of the interpreter that the user names; None for the one that has the runtime.
+        python: path of the interpreter that the user chose; None for the one that has the runtime.
     """
 
     runtime: str
@@ -42,10 +42,10 @@ class DeviceChoice:
 
     Attributes:
         device: "cpu" or "cuda".
-        card: what CUDA_VISIBLE_DEVICES is for the workers; None for the CPU, and where no card is
+        card: value of CUDA_VISIBLE_DEVICES for the workers; None for the CPU, and if no card is
             needed.
         unsupported: why an artifact's runtime cannot use the card, by label.
-        notices: what no reader of the results may overlook.
+        notices: important notices for the reader of the results.
     """
 
     device: str
@@ -55,16 +55,16 @@ class DeviceChoice:
 
 
 def choose(wanted: str, environments: Mapping[str, RuntimeEnvironment]) -> DeviceChoice:
-    """Decide where a run is: a card is taken only where a runtime at hand can use it.
+    """Choose the device of a run: a card is used only if an installed runtime can use it.
 
-    The runtimes are asked in short processes of their own, and only where there is a card.
+    The runtimes are asked in short separate processes, and only if there is a card.
 
     Args:
-        wanted: as `parse_device` takes it.
-        environments: by the labels of the artifacts; of those that can be opened.
+        wanted: the device that the user asked for, as `parse_device` returns it.
+        environments: the runtimes of the artifacts that can be opened, by label.
 
     Raises:
-        UsageError: the card that is wanted is not there, or cannot be used so.
+        UsageError: the requested card does not exist, or cannot be used for this run.
     """
     if wanted == "cpu":
         return DeviceChoice("cpu")
@@ -83,7 +83,7 @@ def choose(wanted: str, environments: Mapping[str, RuntimeEnvironment]) -> Devic
         and environments
         and all(RUNTIMES[environment.runtime].for_tests for environment in environments.values())
     ):
-        return DeviceChoice("cuda")  # which needs none: it stands for a card in tests
+        return DeviceChoice("cuda")  # the fake runtime stands for a card in tests and needs none
     else:
         card = _wanted(wanted, there)
     _check_shared(card, wanted, len(environments))
@@ -102,17 +102,17 @@ def choose(wanted: str, environments: Mapping[str, RuntimeEnvironment]) -> Devic
 
 
 def device_and_card(wanted: str, runtime: str) -> tuple[str, str | None]:
-    """The device and the card of a single worker, whatever its runtime can use.
+    """Choose device and card of a single worker, whether or not its runtime can use them.
 
     Args:
-        wanted: as `parse_device` takes it, but for "auto".
-        runtime: its name.
+        wanted: the requested device, as `parse_device` returns it, except "auto".
+        runtime: name of the runtime.
 
     Returns:
-        "cpu" or "cuda", and what CUDA_VISIBLE_DEVICES is for the worker.
+        "cpu" or "cuda", and the value of CUDA_VISIBLE_DEVICES for the worker.
 
     Raises:
-        UsageError: the card that is wanted is not there, or cannot be used.
+        UsageError: the requested card does not exist, or cannot be used.
     """
     if wanted == "cpu":
         return "cpu", None
@@ -125,11 +125,11 @@ def device_and_card(wanted: str, runtime: str) -> tuple[str, str | None]:
 def cuda_problems(
     environments: Sequence[RuntimeEnvironment], card: Card
 ) -> dict[RuntimeEnvironment, str | None]:
-    """Why each runtime cannot use a card, in words with what to install; None for those that can.
+    """Say why each runtime cannot use a card, and what to install; None for those that can.
 
-    Each is imported in a process of its own, several at a time.
+    Each is imported in a separate process, several at a time.
     """
-    # Runtimes of ours that share a package share the answer.
+    # Built-in runtimes that share a package share the answer.
     asked = {_library(environment): environment for environment in environments}
     with ThreadPoolExecutor(max_workers=len(asked) or 1) as pool:
         problems = pool.map(
@@ -140,7 +140,7 @@ def cuda_problems(
 
 
 def _library(environment: RuntimeEnvironment) -> tuple[object, ...]:
-    """What runtimes have in common whose answers are the same."""
+    """A key that is equal for runtimes whose answers are equal."""
     runtime = RUNTIMES[environment.runtime]
     return runtime.external, runtime.package, environment.python
 
@@ -173,7 +173,7 @@ def _cuda_problem(environment: RuntimeEnvironment, card: str) -> str | None:
 
 
 def check_card(card: str | None) -> None:
-    """See that a card that a run has begun on can be used.
+    """Check that the card of a resumed run can be used.
 
     Raises:
         UsageError: it cannot.
@@ -192,7 +192,7 @@ def check_card(card: str | None) -> None:
 
 
 def _wanted(wanted: str, there: Sequence[Card]) -> Card:
-    """The card of "cuda", "cuda:N" or "cuda:UUID"."""
+    """Find the card of "cuda", "cuda:N" or "cuda:UUID"."""
     if not there:
         hidden = _or_hidden()
         why = f": {nvml_library.problem()}" if nvml_library.problem() else ""
@@ -218,7 +218,7 @@ def _or_hidden() -> str:
 
 
 def _check_shared(card: Card, wanted: str, artifacts: int) -> None:
-    """See that several processes can use a card, where there will be several at a time.
+    """Check that several processes can use a card at a time, if the run has several.
 
     Raises:
         UsageError: they cannot.

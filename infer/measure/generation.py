@@ -1,4 +1,4 @@
-"""A generation: a fresh process for every artifact, all alive, taking turns in bursts of calls."""
+"""A generation: a fresh process for each artifact; all are alive and take turns in bursts."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ..records.protocol import Protocol
 from ..worker.client import WorkerProcess
 from ..workload import Workload
 
-# A burst of fewer calls is no more than its first ones.
+# Limits of the number of calls in a burst: a shorter one would consist of first calls.
 LEAST_CALLS, MOST_CALLS = 2, 1000
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A burst of calls that is to be measured now.
+    """A burst of calls to be measured next.
 
     Attributes:
-        label: of the artifact.
-        workload: what is called.
-        number: of the turn in the generation.
+        label: label of the artifact.
+        workload: kind of calls.
+        number: number of the turn in the generation.
         is_last: whether it is the artifact's last turn for this workload.
-        calls: how many; None for a pass over all inputs.
-        worker: of the artifact; it is stopped but in `running`.
+        calls: number of calls; None for a pass over all inputs.
+        worker: worker of the artifact; it is stopped except within `running`.
     """
 
     label: str
@@ -38,9 +38,9 @@ class Turn:
 
     @contextmanager
     def running(self) -> Iterator[WorkerProcess]:
-        """The worker, which runs while the block does and is stopped after it.
+        """Let the worker run during the block, and stop it afterwards.
 
-        Not where the block fails: what fails has ended the worker, or the run.
+        It is not stopped if the block fails: then the worker or the run has ended.
         """
         self.worker.go()
         yield self.worker
@@ -48,12 +48,12 @@ class Turn:
 
 
 class Generation:
-    """The workers of a generation, by label; a context, which ends them on the way out.
+    """The workers of a generation, by label; a context manager, which ends them on exit.
 
     Args:
-        index: its number in the run.
-        protocol: how much.
-        seed: of the order within each turn.
+        index: number of the generation in the run.
+        protocol: how much is measured.
+        seed: seed of the order within each turn.
     """
 
     def __init__(self, index: int, protocol: Protocol, *, seed: int) -> None:
@@ -71,16 +71,16 @@ class Generation:
         self._stack.close()
 
     def enter(self, worker: WorkerProcess) -> WorkerProcess:
-        """Have a worker ended with the generation."""
+        """End a worker with the generation."""
         return self._stack.enter_context(worker)
 
     def add(self, label: str, worker: WorkerProcess, call_s: Mapping[Workload, float]) -> None:
-        """Let a worker take turns, which is warmed up and stopped.
+        """Let a worker, which is warmed up and stopped, take turns.
 
         Args:
-            label: of its artifact.
-            worker: as `enter` returns it.
-            call_s: what to measure, with the seconds of a steady call.
+            label: label of its artifact.
+            worker: the worker, as `enter` returned it.
+            call_s: seconds of a steady call, by the workloads to measure.
         """
         self._workers[label] = worker
         self._calls[label] = {
@@ -91,11 +91,11 @@ class Generation:
         }
 
     def drop(self, label: str) -> None:
-        """Leave an artifact out of the turns to come; the others go on."""
+        """Leave an artifact out of the remaining turns; the others go on."""
         del self._workers[label]
 
     def turns(self) -> Iterator[Turn]:
-        """The bursts of all workers, in an order that is random in each turn."""
+        """Yield the bursts of all workers, in a random order within each turn."""
         order = random.Random(f"{self._seed} {self.index}")
         everything = {label: tuple(calls) for label, calls in self._calls.items()}
         for number in range(self._protocol.bursts):
@@ -114,7 +114,7 @@ class Generation:
 def _shuffled(
     workloads: Mapping[str, Sequence[Workload]], order: random.Random
 ) -> list[tuple[str, Workload]]:
-    """Label and workload of each burst in a turn.
+    """Shuffle the bursts of a turn: label and workload of each.
 
     Bursts of one workload stand together, so that those that are paired are close in time.
     """
@@ -126,6 +126,6 @@ def _shuffled(
 
 def _calls(protocol: Protocol, workload: Workload, steady_s: float) -> int:
     wanted = protocol.burst_s / max(steady_s, 1e-7)
-    if workload.gap_s:  # the pauses are most of it
+    if workload.gap_s:  # the pauses take most of the time
         wanted = max(protocol.burst_s * 4, 10 * workload.gap_s) / (steady_s + workload.gap_s)
     return min(max(math.ceil(wanted), LEAST_CALLS), MOST_CALLS)

@@ -1,4 +1,4 @@
-"""How much of a card's memory a worker takes: three answers, of which any may be missing."""
+"""How much of a card's memory a worker uses: three figures, any of which may be missing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..worker.client import WorkerProcess
 
 
 class GpuMemory:
-    """The most that a worker was seen to hold on a card.
+    """The highest memory use of a worker on a card that was observed.
 
-    Made before the worker starts, since it looks at what others hold then.
+    Created before the worker starts, since it first reads what other processes hold.
     """
 
     def __init__(self, card: Card | None) -> None:
@@ -23,7 +23,7 @@ class GpuMemory:
         self._device: int | None = None
 
     def look(self, worker: WorkerProcess) -> None:
-        """Look once more, while the worker waits."""
+        """Read the memory use once more, while the worker waits."""
         if self._card is None:
             return
         self._process = _most(self._process, self._card.held_by(worker.pid))
@@ -32,12 +32,12 @@ class GpuMemory:
             self._device = _most(self._device, max(memory.used - self._before, 0))
 
     def record(self, worker: WorkerProcess) -> dict[str, Any]:
-        """What was seen, in bytes; None for what is not told.
+        """The observed figures, in bytes; None for figures that are not reported.
 
         Returns:
-            gpu_bytes: by the driver, of the process. gpu_device_bytes: by which the memory in use
-            on the whole card grew. gpu_runtime_peak_bytes: what the runtime itself counts, which
-            leaves out the context of CUDA and what its libraries keep.
+            gpu_bytes: the process's memory, from the driver. gpu_device_bytes: growth of the memory
+            in use on the whole card. gpu_runtime_peak_bytes: the runtime's own count, without
+            CUDA's context and the memory that CUDA's libraries keep.
         """
         peak = worker.ask(messages.GpuPeak())["bytes"] if self._card else None
         return {

@@ -1,4 +1,4 @@
-"""Which artifacts can be alive together, by the memory that each needs."""
+"""Group artifacts that fit into memory together."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ..records.process_events import PreflightDone
 
-# Of the memory that is free when a run starts, the share that workers may fill together: of the
-# host's, and of the card's, where nothing else begins to use it meanwhile.
+# The share of the memory that is free when a run starts that workers may fill together: of the
+# host's, and of the card's, assuming that nothing else begins to use it meanwhile.
 HOST_SHARE, CARD_SHARE = 0.8, 0.9
-# What preflight knows of the memory that an artifact takes on the card, each by another source.
+# Preflight's figures of an artifact's memory on the card, each from a different source.
 _ON_CARD = ("gpu_bytes", "gpu_device_bytes", "gpu_runtime_peak_bytes", "gpu_swept_bytes")
 
 
 def needs(preflight: PreflightDone) -> tuple[int, int]:
-    """Bytes that an artifact takes: of the host's memory at its peak, and of the card's.
+    """Bytes that an artifact needs: of the host's memory at its peak, and of the card's.
 
-    What is stopped keeps both. The largest that is known counts; 0 where nothing is.
+    A stopped worker keeps both. The largest known figure counts; 0 if none is known.
     """
     return (
         preflight.predict.peak_rss_bytes or 0,
@@ -31,17 +31,17 @@ def grouped(
     room: Sequence[float | None],
     apart: Collection[str] = (),
 ) -> list[list[str]]:
-    """The artifacts in groups that fit into memory, each with the reference.
+    """Divide artifacts into groups that fit into memory, each with the reference.
 
-    One that fits with nothing but the reference, or not even with that, has a group of its own.
+    An artifact that fits only with the reference, or not even with that, has its own group.
 
     Args:
-        labels: in their order.
-        reference: that each group begins with.
-        need: bytes of each kind of memory, by label.
-        room: bytes that there are of each kind; None where it is not known.
-        apart: labels that were short of memory beside others; if the reference is among them, so
-            are all.
+        labels: labels of the artifacts, in order.
+        reference: label that each group begins with.
+        need: bytes needed of each kind of memory, by label.
+        room: bytes available of each kind; None if not known.
+        apart: labels that ran out of memory beside others; if the reference is among them, all
+            count as such.
     """
     groups: list[list[str]] = []
     left: list[float | None] = []
@@ -53,7 +53,7 @@ def grouped(
             groups.append([reference])
             left = _less(room, need[reference])
         groups[-1].append(label)
-        # Nothing joins one that was short of memory.
+        # Nothing joins an artifact that ran out of memory.
         left = [] if alone else _less(left, need[label])
     return groups or [[reference]]
 

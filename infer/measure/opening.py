@@ -17,15 +17,15 @@ from ..runtimes.registry import runtimes_for
 from ..sandbox.trust import admit
 from .run_context import RunContext
 
-# Where inputs that are drawn at random are kept, in the folder of the run.
+# The file of random inputs in the folder of the run.
 RANDOM_INPUTS = "inputs.npz"
 
 
 def check_unaltered(context: RunContext) -> None:
-    """Check that the inputs are those that a resumed run began with.
+    """Check that the inputs of a resumed run are those that it began with.
 
     Raises:
-        InputError: they are not.
+        InputError: they differ.
     """
     plan, store = context.plan, context.store
     if run_of(store.events).inputs_sha256 != plan.inputs_sha256():
@@ -86,7 +86,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
 
 
 def _inputs_for(context: RunContext, artifact: Artifact) -> Path:
-    """The file of an artifact's inputs; that of random ones may be yet to be written."""
+    """Find the file of an artifact's inputs; the file of random inputs may not exist yet."""
     if context.plan.inputs:
         return context.plan.inputs
     if context.plan.random:

@@ -1,4 +1,4 @@
-"""How much arithmetic a model needs, counted by `onnx_tool` from its ONNX graph."""
+"""Count the operations of a model, from its ONNX graph with `onnx_tool`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CONTROL_FLOW = ("If", "Loop", "Scan")
 
 
 def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float | None:
-    """Floating-point operations for one sample, a multiplication and an addition being two.
+    """Count floating-point operations for one sample; a multiplication and an addition are two.
 
     Args:
         path: an ONNX file.
-        inputs: the signature's inputs as its JSON has them; free sizes count as one.
+        inputs: the inputs of the signature, as in its JSON; free sizes count as one.
 
     Returns:
-        The number, or None where `onnx_tool` is not installed or cannot tell, as of a graph with
+        The number, or None if `onnx_tool` is not installed or cannot tell, as for a graph with
         branches or loops, whose bodies it does not count.
     """
     if importlib.util.find_spec("onnx_tool") is None:
@@ -37,7 +37,7 @@ def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float |
         for spec in inputs
     }
     try:
-        # It prints what it does not know; the number is then missing.
+        # It prints operators that it does not know; the number is then missing.
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             graph = onnx_tool.Model(str(path)).graph
@@ -47,6 +47,6 @@ def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float |
             graph.profile()
             products = float(graph.macs[0])
     except Exception:
-        return None  # it raises whatever a graph that it does not know makes it stumble over
+        return None  # it raises many types for graphs that it cannot handle
     batch = next(iter(arrays.values())).shape[:1] if arrays else ()
     return 2 * products / (batch[0] if batch else 1) if products else None

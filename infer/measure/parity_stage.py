@@ -1,4 +1,4 @@
-"""Parity within a run: who is compared with whom, and what that comes to."""
+"""The parity stage of a run: choose references, compare outputs, and record the results."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from .tolerances import tolerances_between, unrepeatable_outputs
 
 
 class ParityStage:
-    """Compares the outputs that preflight left."""
+    """Compares the outputs that preflight saved."""
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
 
     def run(self) -> None:
-        """Compare artifacts within each group of those that hold the same weights.
+        """Compare the artifacts within each group of artifacts with the same weights.
 
-        One that fails is measured all the same: how fast it is may be why it was chosen.
+        An artifact that fails is timed all the same: its speed may be why it was chosen.
         """
         context = self._context
         former = set(context.plan.pairs.values())
@@ -45,11 +45,11 @@ class ParityStage:
             waiting = [label for label in members if label not in compared]
             if not waiting:
                 continue
-            # If the stage was cut off, it goes on with the reference that it began with.
+            # If the stage was interrupted, it continues with its first reference.
             before = [compared[label].reference for label in members if label in compared]
             reference = before[0] if before else self._choose_reference(members)
             expected = reference_outputs(context, reference, members, former=key in former)
-            # The reference last: what others share with it excuses what is not finite in it.
+            # The reference last: its non-finite values are excused if others share them.
             for label in sorted(waiting, key=lambda label: label == reference):
                 try:
                     self._compare(label, expected)
@@ -61,13 +61,13 @@ class ParityStage:
         groups: dict[object, list[str]] = {}
         for label in self._context.active():
             if self._context.has_preflight(label):
-                # A former artifact is what others are compared with, whatever it holds.
+                # Others are compared with a former artifact, whatever its weights.
                 group = label if label in former else self._context.artifacts[label].weights
                 groups.setdefault(group, []).append(label)
         return groups
 
     def _compare_with_former(self) -> None:
-        """Compare the outputs of artifacts with those of the former ones; that ends none."""
+        """Compare the outputs of artifacts with those of their former versions; none is failed."""
         context = self._context
         compared = context.store.latest(PairCompared)
         measured = set(filter(context.has_preflight, context.active()))
@@ -84,7 +84,7 @@ class ParityStage:
             context.store.add("pair", artifact=label, former=former, **result)
 
     def _choose_reference(self, members: list[str]) -> str:
-        """The user's choice, or the training's own format; rather one that is finite."""
+        """Choose a reference: the user's, or the training's own format, preferably a finite one."""
         if self._context.plan.reference in members:
             return str(self._context.plan.reference)
         order = sorted(members, key=lambda label: not self._is_native(label))
@@ -134,7 +134,7 @@ class ParityStage:
         )
 
     def _check_finite(self, label: str, outputs: Outputs, reference: ReferenceOutputs) -> None:
-        """Check that outputs are finite, but where those that they are compared with are not."""
+        """Check that outputs are finite wherever the reference's outputs are."""
         if label != reference.source or reference.anchor:
             check_finite(outputs, reference.outputs)
             check_as_finite(outputs, reference.outputs, reference.title)
@@ -152,15 +152,15 @@ class ParityStage:
         differing: list[dict[str, Any]],
         notes: list[str],
     ) -> dict[str, Any]:
-        """How well a classifier does, where the true classes are known.
+        """Evaluate a classifier, if the true classes are known.
 
         Args:
-            label: of the artifact.
-            outputs: as the reference calls them.
-            expected: the reference's.
-            classes: their names, where they are known.
+            label: label of the artifact.
+            outputs: its outputs, by the reference's names.
+            expected: the reference's outputs.
+            classes: names of the classes, if known.
             differing: samples of different outputs; each is given its true class.
-            notes: where it is noted which metrics of plug-ins failed.
+            notes: list to which failures of plug-ins' metrics are added.
         """
         labels = self._context.labels(label)
         scores = scores_of(expected, len(classes) or None)
@@ -178,7 +178,7 @@ class ParityStage:
         }
 
     def _matched(self, label: str, reference: str, expected: Outputs) -> tuple[Outputs, list[str]]:
-        """The outputs as the reference calls them, and notes of what was not said by names."""
+        """Match outputs with the reference's, and note the matches that names do not show."""
         context = self._context
         outputs = context.outputs(label)
         signature = context.preflight(label).load.signature
@@ -196,7 +196,7 @@ class ParityStage:
 
 
 def _plugin_metrics(scores: np.ndarray, labels: np.ndarray, notes: list[str]) -> dict[str, float]:
-    """The metrics of plug-ins by name; a note for each that fails."""
+    """Compute the metrics of plug-ins, by name; a note is added for each that fails."""
     values = {}
     for name, metric in METRICS.items():
         try:
@@ -214,7 +214,7 @@ def _anchor_note(anchor: AnchorMeasured) -> str:
 
 
 def _repeat_note(changed: Mapping[str, float | None]) -> str:
-    """What is said of a model that does not repeat itself."""
+    """The note about a model whose outputs vary between calls on the same inputs."""
     by = [f"'{name}'" + (f" by {v:.2g}" if v is not None else "") for name, v in changed.items()]
     return (
         f"a second call on the same inputs gave other outputs ({', '.join(by)}): it keeps a state "

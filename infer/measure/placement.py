@@ -1,4 +1,4 @@
-"""Whether calls ran where they were asked to."""
+"""Check that calls ran on the requested device."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..outcome import Failure, Outcome
 
 
 def check_device(placement: Mapping[str, Any], wanted: str) -> None:
-    """See to it that a runtime ran on the device that it was asked to run on.
+    """Check that a runtime ran on the requested device.
 
     Args:
-        placement: what it says of itself.
+        placement: the placement that the runtime reports.
         wanted: "cpu" or "cuda".
 
     Raises:
-        Failure: it ran elsewhere.
+        Failure: it ran on another device.
     """
     if placement["device"] != wanted:
         where = ", ".join(placement.get("devices", [])) or placement["device"]

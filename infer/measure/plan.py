@@ -1,4 +1,4 @@
-"""What a run is to measure."""
+"""The plan of a run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ..variant import Variant
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is to measure.
+    """The plan of a run: what to measure, and how.
 
     Attributes:
         artifacts: label and path of each.
-        inputs: for all of them; None takes what each manifest names, or random ones.
-        random: inputs to make up, where that is asked for.
-        input_options: of the user, about inputs and outputs.
+        inputs: inputs for all artifacts; None for those that each manifest names, or random ones.
+        random: random inputs to draw, if requested.
+        input_options: the user's options about inputs and outputs.
         ignored: outputs that are not compared, by their name in any artifact.
-        absolute: outputs of the reference of which the absolute values are compared.
-        protocol: how much.
+        absolute: outputs of the reference whose absolute values are compared.
+        protocol: how much is measured.
         device: "cpu" or "cuda".
         card: on cuda, what CUDA_VISIBLE_DEVICES is for the workers: the UUID of a card or of a
             MIG instance, so that each worker sees one. None leaves the variable as it is.
@@ -40,11 +40,11 @@ class Plan:
         seed: of the order in the turns.
         variants: how artifacts are run, by label, where that is not as tuned.
         unsupported: why the runtime of an artifact cannot use the card, by label.
-        notices: of the choice of the device, what no reader of the results may overlook.
+        notices: important notices about the choice of the device.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
         trusted: artifacts that may execute code, as `infer.sandbox.trust` takes them.
-        pairs: labels of artifacts and of the former artifact that each is compared with.
-        opened: the artifacts that have been opened while the plan was made; not recorded.
+        pairs: the former artifact that an artifact is compared with, by label.
+        opened: artifacts that were opened while the plan was made; not recorded.
     """
 
     artifacts: tuple[tuple[str, Path], ...]
@@ -71,7 +71,7 @@ class Plan:
     opened: OpenedArtifacts = field(default_factory=OpenedArtifacts, repr=False, compare=False)
 
     def describe(self) -> dict[str, Any]:
-        """The plan as JSON takes it, and where its paths start."""
+        """The plan for JSON, with the folder that its paths start from."""
         values = asdict(replace(self, opened=OpenedArtifacts()))
         del values["opened"]
         return values | {
@@ -81,7 +81,7 @@ class Plan:
         }
 
     def inputs_sha256(self) -> str | None:
-        """What the inputs for all artifacts are known by.
+        """The SHA-256 of the inputs for all artifacts.
 
         Raises:
             InputError: they cannot be read.

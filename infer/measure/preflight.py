@@ -1,4 +1,4 @@
-"""Preflight: every artifact once, alone in a fresh process, for its outputs and one-time costs."""
+"""Preflight: run each artifact once, alone in a fresh process, for outputs and one-time costs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .warm_up import WarmUp
 
 
 class Preflight:
-    """The stage of a run before anything is timed against anything else."""
+    """The preflight stage of a run."""
 
     def __init__(
         self, context: RunContext, card: Card | None, warm_up: WarmUp, progress: ProgressReporter
@@ -40,7 +40,7 @@ class Preflight:
         self._progress = progress
 
     def run(self) -> None:
-        """Run the preflight of every artifact that has had none."""
+        """Run the preflight of every artifact that has not had it yet."""
         context = self._context
         waiting = [label for label in context.active() if not context.has_preflight(label)]
         underspecified: dict[str, str] = {}
@@ -49,7 +49,7 @@ class Preflight:
             try:
                 self._run(label)
             except UnderspecifiedSignatureError as error:
-                underspecified[label] = str(error)  # the signature of another may tell
+                underspecified[label] = str(error)  # another artifact's signature may suffice
             except Failure as failure:
                 context.fail(label, failure)
         for label, reason in underspecified.items():
@@ -61,12 +61,12 @@ class Preflight:
                 context.fail(label, failure)
 
     def _run(self, label: str) -> None:
-        """Take what is paid once, and the outputs: in order, from a process that did nothing else.
+        """Measure one-time costs, and save the outputs, in order, in a fresh process.
 
-        Only what comes after the outputs may change a state that the model keeps.
+        Only steps after the outputs may change a state that the model keeps.
         """
         context = self._context
-        shutil.rmtree(context.folder(label), ignore_errors=True)  # of one that was cut off
+        shutil.rmtree(context.folder(label), ignore_errors=True)  # from an interrupted preflight
         memory = GpuMemory(self._card)
         with context.worker(label, "preflight") as worker:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
@@ -86,13 +86,13 @@ class Preflight:
     def _first_calls(
         self, label: str, worker: WorkerProcess, memory: GpuMemory, only_batch: int | None
     ) -> dict[str, Any]:
-        """Everything from the first call on.
+        """Run the steps from the first call on.
 
         Args:
-            label: of the artifact.
-            worker: that has its inputs.
-            memory: of the card, looked at between the calls.
-            only_batch: the batch that the inputs allow; None if they allow any.
+            label: label of the artifact.
+            worker: worker that has read its inputs.
+            memory: memory use on the card, read between the calls.
+            only_batch: the only batch size that the inputs allow; None if they allow any.
         """
         context, device = self._context, self._context.plan.device
         batch = only_batch or context.protocol.batch
@@ -122,7 +122,7 @@ class Preflight:
         return record
 
     def _sweep(self, worker: WorkerProcess, memory: GpuMemory) -> dict[str, Any]:
-        """Have growing batches timed, after all else: one that is too large may end the process."""
+        """Time growing batches, as the last step: a batch that is too large may end the process."""
         limit_s = self._context.protocol.warm_up_limit_s
         patience_s = self._context.plan.timeout_s / 2
         try:
@@ -134,7 +134,7 @@ class Preflight:
         return {"sweep": sweep, "gpu_swept_bytes": max(filter(None, held), default=None)}
 
     def _draw_inputs(self, label: str, signature: Signature) -> None:
-        """Draw the random inputs of the run from the first signature that tells enough."""
+        """Draw the random inputs of the run from the first signature that is complete enough."""
         context = self._context
         assert context.plan.random
         manifest = context.artifacts[label].manifest

@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes on."""
+"""The progress of a run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .run_context import RunContext
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """How far a run has come.
 
     Attributes:
-        doing: in words.
-        share: of the whole that is done, as far as can be said.
+        doing: current activity, in words.
+        share: estimated share of the run that is done.
     """
 
     doing: str
@@ -23,18 +23,18 @@ class Progress:
 
 
 class ProgressReporter:
-    """Tells whoever started a run how far it is."""
+    """Reports the progress of a run to its caller."""
 
     def __init__(self, context: RunContext, tell: Callable[[Progress], None]) -> None:
         self._context = context
         self._tell = tell
 
     def preflight(self, number: int, count: int, label: str) -> None:
-        """An artifact begins its preflight, as the first, second, ... of so many."""
+        """Report that an artifact begins its preflight, as number `number` of `count`."""
         self._tell(Progress(f"preflight {number}/{count}: {label}", self._share()))
 
     def generation(self, doing: str) -> None:
-        """Something is done in the generation that is being measured."""
+        """Report an activity within the current generation."""
         number = len(self._context.generation_seconds()) + 1
         self._tell(Progress(f"generation {number}: {doing}", self._share()))
 

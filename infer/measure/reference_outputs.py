@@ -1,4 +1,4 @@
-"""The outputs that artifacts are compared with, and how much they vary by themselves."""
+"""The outputs that artifacts are compared with, and their noise."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ..worker import messages
 from .run_context import RunContext
 from .tolerances import unrepeatable_outputs
 
-# What the folder and the log of a run on the CPU are called.
+# Name of the folder and the log of a run on the CPU.
 _ANCHOR = "anchor"
 
 
 @dataclass(frozen=True)
 class ReferenceOutputs:
-    """What the members of a group are compared with.
+    """The outputs that the members of a group are compared with.
 
     Attributes:
-        reference: label of the artifact that the group is named after.
-        outputs: that all are compared with.
-        noise: by how much their artifact differs from itself, run otherwise, by output.
-        anchor: label of the artifact whose outputs on the CPU these are; None if they are those of
-            the reference on the device that is measured.
+        reference: label of the group's reference.
+        outputs: outputs that all are compared with.
+        noise: differences between runs of their artifact with another setup, by output.
+        anchor: label of the artifact that gave these outputs on the CPU; None if they are those of
+            the reference on the measured device.
     """
 
     reference: str
@@ -41,28 +41,28 @@ class ReferenceOutputs:
 
     @property
     def source(self) -> str:
-        """Label of the artifact whose outputs these are."""
+        """Label of the artifact that gave these outputs."""
         return self.anchor or self.reference
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"{self.anchor} on the CPU" if self.anchor else self.reference
 
 
 def reference_outputs(
     context: RunContext, reference: str, members: list[str], *, former: bool
 ) -> ReferenceOutputs:
-    """The outputs that the members of a group are compared with.
+    """Get the outputs that the members of a group are compared with.
 
-    On a card those of the reference on the CPU, or of another member if it cannot run there: an
-    error of the card's own arithmetic, which all share, would not show otherwise.
+    On a card these are the outputs of the reference on the CPU, or of another member if it cannot
+    run there. Otherwise an error of the card's arithmetic, which all share, would not show.
 
     Args:
-        context: of the run.
+        context: context of the run.
         reference: label of the group's reference.
-        members: labels of the group, the reference among them.
-        former: the reference is the former state of others, which were measured on the card.
+        members: labels of the group, including the reference.
+        former: whether the reference is the former version of others, measured on the card.
     """
     device = context.plan.device
     if device != "cpu" and not former:
@@ -73,7 +73,7 @@ def reference_outputs(
                 return ReferenceOutputs(
                     reference, outputs, _noise(context, label, outputs, "cpu"), label
                 )
-            if anchor.outcome == Outcome.HANG:  # what takes too long does so in all formats
+            if anchor.outcome == Outcome.HANG:  # the other formats would take too long as well
                 break
     outputs = context.outputs(reference)
     noise = _noise(context, reference, outputs, device) if len(members) > 1 else {}
@@ -81,12 +81,12 @@ def reference_outputs(
 
 
 def is_finite(context: RunContext, label: str) -> bool:
-    """Whether all outputs that preflight left of an artifact are finite."""
+    """Whether all outputs that preflight saved for an artifact are finite."""
     return all(finite(array).all() for array in context.outputs(label).values())
 
 
 def _anchor(context: RunContext, label: str, reference: str) -> AnchorMeasured:
-    """Run an artifact on the CPU, with the same inputs and batch; its record, once a run."""
+    """Run an artifact on the CPU, with the same inputs and batch, once a run; return the record."""
     known = context.store.latest(AnchorMeasured).get(label)
     if known is not None:
         return known
@@ -124,16 +124,16 @@ def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
 
 
 def _noise(context: RunContext, label: str, expected: Outputs, device: str) -> dict[str, float]:
-    """By how much an artifact differs from itself, in a fresh process, run otherwise.
+    """Measure an artifact's noise: run it with another setup, in a fresh process, and compare.
 
-    Fewer samples a call and one thread have the same sums added in another order. It is
-    measured once a run, and not where the user gives a tolerance.
+    With fewer samples a call and one thread, the same sums are added in another order. The noise is
+    measured once a run, and not if the user gives a tolerance.
 
     Args:
-        context: of the run.
-        label: of what others are compared with.
+        context: context of the run.
+        label: label of the artifact that others are compared with.
         expected: its outputs on the device.
-        device: that it is run on again.
+        device: device to run it on again.
     """
     if context.plan.tolerance is not None:
         return {}
@@ -154,7 +154,7 @@ def _run_otherwise(
     preflight = context.preflight(label)
     only_batch, samples = preflight.inputs.only_batch, preflight.predict.samples
     batch = only_batch or min(context.protocol.batch, samples)
-    # Where state is kept, calls of another size would be another sequence.
+    # For a model with state, calls of another size would be another sequence.
     split = batch if only_batch or unrepeatable_outputs(context, label) else max(1, batch // 2)
     count = samples if only_batch else min(samples, 4 * batch)
     folder = _emptied(context, label, "noise")

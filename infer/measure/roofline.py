@@ -1,4 +1,4 @@
-"""What the device of a run could do at best, measured in a process of its own."""
+"""Measure the peak rates of the device of a run, in a separate process."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def measure(
     pythons: Sequence[str] = (),
     timeout_s: float = 120.0,
 ) -> dict[str, Any]:
-    """Measure the rates that bound a call.
+    """Measure the rates that limit the speed of calls.
 
     Args:
         device: "cpu" or "cuda".
-        threads: for the arithmetic of the CPU.
-        card: what CUDA_VISIBLE_DEVICES is; None leaves it as it is.
-        pythons: interpreters whose installed libraries may be taken, beside this one's.
+        threads: number of threads on the CPU.
+        card: value of CUDA_VISIBLE_DEVICES; None leaves the variable unchanged.
+        pythons: interpreters whose installed libraries may be used, besides this one's.
         timeout_s: seconds after which the process is ended.
 
     Returns:
-        `device`; `flops_per_s` and `bytes_per_s`, of a float32 matrix product and of a copy, read
-        and written bytes counted; on cuda also `tf32_flops_per_s` and, for copies between host and
-        card, `to_device_bytes_per_s`, `from_device_bytes_per_s` and the same with `pinned_` before
-        `bytes`. What could not be measured is None, and `failed` says why, by name.
+        `device`; `flops_per_s` of a float32 matrix product; `bytes_per_s` of a copy (bytes read
+        plus bytes written); on cuda also `tf32_flops_per_s` and, for copies between host and card,
+        `to_device_bytes_per_s`, `from_device_bytes_per_s` and the same with `pinned_` before
+        `bytes`. A rate that could not be measured is None, and `failed` says why, by name.
     """
     if device == "cuda":
         command = command_of(sys.executable, "system.card_roofline", *pythons)

@@ -1,4 +1,4 @@
-"""What the parts of a run share: its plan and records, the artifacts, and processes for them."""
+"""The context of a run, which its stages share: plan, records, artifacts and workers."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .plan import Plan
 
 
 class RunContext:
-    """What the parts of a run share.
+    """The context of a run, which its stages share.
 
     Attributes:
-        plan: what is to be measured.
-        store: the records.
-        artifacts: that could be opened, by label.
-        inputs: the file for each.
+        plan: the plan of the run.
+        store: the records of the run.
+        artifacts: artifacts that could be opened, by label.
+        inputs: the inputs file of each artifact, by label.
     """
 
     def __init__(self, plan: Plan, store: Store) -> None:
@@ -41,20 +41,20 @@ class RunContext:
         self.artifacts: dict[str, Artifact] = {}
         self.inputs: dict[str, Path] = {}
         self._began = time.monotonic()
-        # Spent by the parts of a run that is resumed.
+        # Seconds spent before the run was resumed.
         self._before_s = elapsed_s(store.events)
 
     @property
     def protocol(self) -> Protocol:
-        """The plan's; a warm-up must end before it is taken for one that hangs."""
+        """The plan's protocol; a warm-up must end before it counts as hanging."""
         protocol = self.plan.protocol
         limit_s = min(protocol.warm_up_limit_s, self.plan.timeout_s / 2)
         return replace(protocol, warm_up_limit_s=limit_s)
 
-    # What the records say
+    # Queries of the records
 
     def has_preflight(self, label: str) -> bool:
-        """Whether the preflight of an artifact was finished."""
+        """Whether the preflight of an artifact is finished."""
         return label in self.store.latest(PreflightDone)
 
     def preflight(self, label: str) -> PreflightDone:
@@ -63,7 +63,7 @@ class RunContext:
 
     @property
     def ended(self) -> set[str]:
-        """Labels of the artifacts that have their outcome early."""
+        """Labels of the artifacts whose outcome was reached early, before all was measured."""
         return {label for label, event in self.store.latest(OutcomeReached).items() if event.early}
 
     def active(self) -> list[str]:
@@ -72,43 +72,43 @@ class RunContext:
         return [label for label in self.artifacts if label not in ended]
 
     def generation_seconds(self) -> list[float]:
-        """Seconds that each of the generations took that were measured to the end."""
+        """Seconds of each generation that was measured to the end."""
         return [event.seconds for event in self.store.of_type(GenerationDone)]
 
     def next_generation(self) -> int:
-        """A number for a generation that none before it has."""
+        """The number of the next generation."""
         started = (event.generation for event in self.store.of_type(ProcessStarted))
         return 1 + max(started, default=-1)
 
     def elapsed_s(self) -> float:
-        """Seconds since the run began, without pauses before it was resumed."""
+        """Seconds since the run began, without the pauses between its parts."""
         return self._before_s + time.monotonic() - self._began
 
     # Outcomes
 
     def end(self, label: str, outcome: Outcome, reason: str = "") -> None:
-        """Give an artifact its outcome before it is measured to the end."""
+        """Record an artifact's outcome before it is measured to the end."""
         self.store.add("outcome", artifact=label, outcome=outcome, reason=reason, early=True)
 
     def fail(self, label: str, failure: Failure) -> None:
-        """Give an artifact the outcome of a failure."""
+        """Record the outcome of an artifact that failed."""
         self.end(label, failure.outcome, failure.reason)
 
-    # Workers and what they leave
+    # Workers and their outputs
 
     def worker(
         self, label: str, stage: str, threads: int | None = None, device: str | None = None
     ) -> WorkerProcess:
-        """A fresh worker for an artifact.
+        """Start a fresh worker for an artifact.
 
         Args:
-            label: of the artifact.
-            stage: that its log is named after.
-            threads: instead of the plan's.
-            device: instead of the plan's.
+            label: label of the artifact.
+            stage: name of the stage, for the log's name.
+            threads: number of threads; None for the plan's.
+            device: device; None for the plan's.
 
         Raises:
-            OSError: its folders cannot be made.
+            OSError: its folders cannot be created.
         """
         return WorkerProcess(
             self.artifacts[label],
@@ -124,7 +124,7 @@ class RunContext:
         )
 
     def folder(self, label: str) -> Path:
-        """Where the outputs of an artifact are."""
+        """The folder of an artifact's outputs."""
         return self.store.folder / "outputs" / file_name(label)
 
     def inputs_of(self, label: str) -> messages.Inputs:
@@ -136,14 +136,14 @@ class RunContext:
         )
 
     def outputs(self, label: str, run: str = "") -> Outputs:
-        """What preflight left of an artifact, less what the user wants ignored.
+        """Read an artifact's outputs of preflight, without those that the user ignores.
 
         Args:
-            label: of the artifact.
-            run: folder of another run of it than the preflight.
+            label: label of the artifact.
+            run: folder of another run than preflight.
 
         Raises:
-            Failure: nothing is left.
+            Failure: there are no outputs.
         """
         try:
             outputs = read_outputs(self.folder(label) / run)
@@ -156,12 +156,12 @@ class RunContext:
         return left
 
     def classes(self, label: str) -> tuple[str, ...]:
-        """Names of the classes of an artifact, where its manifest has them."""
+        """Names of the classes of an artifact, if its manifest has them."""
         manifest = self.artifacts[label].manifest
         return manifest.classes if manifest else ()
 
     def labels(self, label: str) -> np.ndarray | None:
-        """The true classes, int64 N, where the inputs of an artifact have them.
+        """The true classes, int64 N; None if the inputs of an artifact have none.
 
         Raises:
             Failure: the inputs cannot be read, or the labels are no classes.

@@ -1,4 +1,4 @@
-"""A run from its first artifact to its verdicts, one outcome an artifact."""
+"""A whole run: opening, preflight, parity and timing, until each artifact has one outcome."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .warm_up import WarmUp
 
 
 class Run:
-    """One run: every artifact comes to one outcome, and what was measured stays.
+    """A run: every artifact gets one outcome, and all measurements are kept.
 
-    Goes on where the records in the store end, if there are any.
+    It continues where the records in the store end, if there are any.
     """
 
     def __init__(self, plan: Plan, store: Store, tell: Callable[[Progress], None]) -> None:
@@ -37,13 +37,13 @@ class Run:
         self.timing = TimingStage(self.context, card, warm_up, progress)
 
     def run(self, command: list[str]) -> None:
-        """Open, preflight, measure and compare all artifacts.
+        """Open, preflight, compare and time all artifacts.
 
-        Ctrl-C ends it early, with what there is.
+        Ctrl-C ends it early, and keeps what was measured.
 
         Raises:
-            InputError: the inputs cannot be read, or are not what a resumed run began with.
-            OSError: the results cannot be written; what was written before stays.
+            InputError: the inputs cannot be read, or have changed since a resumed run began.
+            OSError: the results cannot be written; those written before are kept.
         """
         context, store = self.context, self.context.store
         self._begin(command)
@@ -72,9 +72,9 @@ class Run:
             store.add("run", **now, **plan.describe(), inputs_sha256=plan.inputs_sha256())
 
     def _measure_roofline(self) -> None:
-        """Measure what the device could do at best; a run goes on without it."""
+        """Measure the device's peak rates; if that fails the run goes on without them."""
         context, plan = self.context, self.context.plan
-        # It is compared with arithmetic that only the graphs of ONNX tell.
+        # It is needed only with the operation counts of ONNX graphs.
         if not any(context.artifacts[label].format == "onnx" for label in context.active()):
             return
         rates = roofline.measure(
@@ -87,11 +87,11 @@ class Run:
         context.store.add("roofline", **rates)
 
     def _conclude(self) -> None:
-        """Give every artifact that was measured to the end its outcome."""
+        """Record the outcome of every artifact that was measured to the end."""
         latest = self.context.store.latest
         parity, before = latest(ParityJudged), latest(OutcomeReached)
         for label in self.context.active():
-            if label in parity and label not in before:  # one that is resumed may have it already
+            if label in parity and label not in before:  # a resumed run may have recorded it
                 outcome, reason = _outcome(parity[label])
                 self.context.store.add(
                     "outcome", artifact=label, outcome=outcome, reason=reason, early=False

@@ -1,4 +1,4 @@
-"""When a run ends: at its number of generations, its resolution or its budget."""
+"""Decide when a run ends: at its number of generations, its resolution or its budget."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ..quantities import duration
 from ..records.protocol import Protocol
 
-# A run that looks at its intervals after each generation ends where they happen to be narrow, and
-# is wrong more often the earlier it may end (`exportbench self-test` simulates it).
+# A run that checks its intervals after each generation stops when they happen to be narrow, and is
+# wrong more often the earlier it may stop (`exportbench self-test` simulates it).
 MIN_GENERATIONS_TO_RESOLVE = 10
 
 
@@ -17,12 +17,12 @@ class RunStatus:
     """How far a run has come.
 
     Attributes:
-        generations: that were finished.
-        elapsed_s: since its start, earlier parts of a resumed run included.
-        generation_s: that the longest generation took.
-        compared: how many artifacts are compared with the reference.
-        resolution: half-width of the widest interval so far, as a share; None where there is
-            none yet, or nothing to compare.
+        generations: number of finished generations.
+        elapsed_s: seconds since its start, including earlier parts of a resumed run.
+        generation_s: seconds of the longest generation.
+        compared: number of artifacts that are compared with the reference.
+        resolution: half-width of the widest interval so far, as a share; None if there is no
+            interval yet, or nothing to compare.
     """
 
     generations: int
@@ -33,7 +33,7 @@ class RunStatus:
 
 
 def stop_reason(protocol: Protocol, status: RunStatus) -> str | None:
-    """Why a run ends here; None if another generation is to come."""
+    """Why a run ends here; None if another generation follows."""
     count = status.generations
     if protocol.generations is not None and count >= protocol.generations:
         return f"all {count} generations were measured"

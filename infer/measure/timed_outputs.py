@@ -1,4 +1,4 @@
-"""Whether timed calls gave the outputs that preflight gave."""
+"""Check that timed calls return the same outputs as preflight."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .tolerances import tolerances_between, unrepeatable_outputs
 def timed_difference(
     context: RunContext, label: str, rows: list[int], folder: Path
 ) -> float | None:
-    """The largest difference of a timed call's outputs from those of preflight.
+    """Compute the largest difference of a timed call's outputs from those of preflight.
 
-    None where they cannot be the same: the model keeps a state, or outputs have no samples.
+    None if they need not be equal: the model keeps a state, or outputs have no samples.
 
     Args:
-        context: of the run.
-        label: of the artifact.
+        context: context of the run.
+        label: label of the artifact.
         rows: numbers of the samples of the timed call.
-        folder: where its outputs are.
+        folder: folder of its outputs.
 
     Raises:
-        Failure: the outputs are not those that parity was decided by.
+        Failure: the outputs differ from those that parity was judged by.
     """
     if context.preflight(label).inputs.has_state_bindings or unrepeatable_outputs(context, label):
         return None

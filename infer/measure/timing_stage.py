@@ -1,4 +1,4 @@
-"""The timed part of a run: generation after generation, until one is the last."""
+"""The timing stage of a run: generation after generation, until the run ends."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class TimingStage:
         self._warm_up = warm_up
         self._progress = progress
         memory = card.memory() if card else None
-        # What was free when the run started.
+        # Memory that was free when the run started.
         self._free = psutil.virtual_memory().available
         self._free_on_card = memory.free if memory else None
 
     def run(self) -> str:
-        """Measure generation after generation; return why the last one was the last."""
+        """Measure generation after generation; return why the run ended."""
         context = self._context
         while True:
             groups = self._groups()
@@ -69,7 +69,7 @@ class TimingStage:
             )
 
     def _groups(self) -> list[list[str]]:
-        """The artifacts in groups that fit into memory together, each with its reference.
+        """Divide the artifacts into groups that fit into memory, each with its reference.
 
         Only artifacts with the same reference are measured together.
         """
@@ -120,7 +120,7 @@ class TimingStage:
                 )
 
     def _start(self, generation: Generation, label: str) -> None:
-        """Start a worker, have it warmed up for every workload, and stop it."""
+        """Start a worker, warm it up for every workload, and stop it."""
         context = self._context
         worker = generation.enter(context.worker(label, str(generation.index)))
         record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
@@ -135,7 +135,7 @@ class TimingStage:
         context.store.add("start", artifact=label, generation=generation.index, **record)
 
     def _burst(self, index: int, turn: Turn) -> dict[str, Any]:
-        """Have a burst of calls timed; what was measured."""
+        """Time a burst of calls; return the measurements."""
         context, workload = self._context, turn.workload
         bursts = context.plan.protocol.bursts
         self._progress.generation(f"turn {turn.number + 1}/{bursts}  {turn.label}, {workload.name}")
@@ -161,7 +161,7 @@ class TimingStage:
         return answer | {"elapsed_s": context.elapsed_s()}
 
     def _timed(self, worker: WorkerProcess, request: Mapping[str, Any]) -> dict[str, Any]:
-        """A burst, with what the card was at; the worker waits while the card is read."""
+        """Time a burst, with the card's state; the worker waits while the card is read."""
         before = self._card.sample() if self._card else None
         response = worker.ask(messages.Burst(**request))
         answer: dict[str, Any] = {**response}
@@ -170,10 +170,10 @@ class TimingStage:
         return answer
 
     def _fail_beside(self, alive: int, label: str, failure: Failure) -> None:
-        """Take note of an artifact that failed with so many alive; or measure it apart from now.
+        """Record an artifact that failed beside others, or measure it apart from now on.
 
-        Those that are stopped keep what they hold on the card. What had enough there alone, in
-        preflight, is tried again with nothing but the reference beside it.
+        Stopped workers keep their memory on the card. An artifact that had enough memory alone, in
+        preflight, is tried again with only the reference beside it.
         """
         context = self._context
         beside = failure.outcome == Outcome.OUT_OF_MEMORY and context.plan.device == "cuda"
@@ -192,14 +192,14 @@ class TimingStage:
         preflight = context.preflight(label)
         planned = context.plan.protocol.points
         only_batch = preflight.inputs.only_batch
-        if only_batch:  # the inputs allow no other
+        if only_batch:  # the inputs allow no other batch
             return tuple(dict.fromkeys(replace(w, batch=only_batch) for w in planned))
         sweep = preflight.sweep
         batches = list(sweep.samples_per_s) if sweep else []
         if context.plan.device == "cuda" and sweep and sweep.no_memory:
-            # Half of the batch that there was no memory for may take more than half of the card,
-            # and the reference is there too.
+            # Half of the batch that ran out of memory may take more than half of the card, and the
+            # reference needs memory there too.
             batches = [batch for batch in batches if batch <= sweep.no_memory // 4]
         workloads = tuple(dict.fromkeys((*planned, *map(Workload, batches))))
-        # A sweep alone, of which nothing is left.
+        # Only a sweep was planned, and it has no batches left.
         return workloads or (Workload(context.protocol.batch),)

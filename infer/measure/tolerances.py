@@ -1,4 +1,4 @@
-"""What may differ between two artifacts of a run, by what is known of their precision."""
+"""The tolerances between two artifacts of a run, from their precisions (parity/tolerance.py)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ def tolerances_between(
     *,
     on_cpu: bool = False,
 ) -> dict[str, Tolerance]:
-    """What may differ between an artifact and another, by output.
+    """Derive the tolerances between an artifact and its reference, by output.
 
     Args:
-        context: of the run.
-        label: of the artifact.
-        reference: label of the other.
-        expected: outputs of the other.
-        noise: by how much the other differs from itself, by output.
-        on_cpu: the other was run on the CPU.
+        context: context of the run.
+        label: label of the artifact.
+        reference: label of the reference.
+        expected: outputs of the reference.
+        noise: noise of the reference, by output.
+        on_cpu: whether the reference was run on the CPU.
     """
     theirs = _precisions(context, reference)
-    if on_cpu:  # where there is no TF32, whatever it takes on the card
+    if on_cpu:  # the CPU has no TF32, whatever is used on the card
         theirs = [precision for precision in theirs if precision != "tf32"]
     precisions = [*_precisions(context, label), *theirs]
     return tolerances(expected, precisions, given=context.plan.tolerance, noise=noise)
 
 
 def unrepeatable_outputs(context: RunContext, label: str) -> dict[str, float | None]:
-    """The outputs that a second call on the same inputs changed, and by how much."""
+    """Find the outputs that changed in a second call on the same inputs, and by how much."""
     outputs = context.outputs(label)
     limits = tolerances_between(context, label, label, outputs)
     changed = context.preflight(label).repeat.differences
@@ -48,9 +48,9 @@ def unrepeatable_outputs(context: RunContext, label: str) -> dict[str, float | N
 
 
 def _precisions(context: RunContext, label: str) -> list[str]:
-    """What the manifest of an artifact says, or the types of its inputs and outputs.
+    """The precision in an artifact's manifest, or the types of its inputs and outputs.
 
-    And TF32, where that may have been used or cannot be ruled out.
+    TF32 is added if it may have been used.
     """
     manifest, preflight = context.artifacts[label].manifest, context.preflight(label)
     tf32 = preflight.predict.placement.get("tf32", False) is not False

@@ -1,4 +1,4 @@
-"""Warm-up, as the controller has it done: until calls are steady, and on a card its clock too."""
+"""Warm-up, as the controller requests it: until calls, and the clock of a card, are steady."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..workload import Workload
 
-# A card that idles runs at a fraction of its clock, and takes a few hundred milliseconds to raise
-# it; until then calls can be steady and slow. This much is called before calls are looked at.
+# An idle card runs at a fraction of its clock and takes a few hundred milliseconds to raise it;
+# until then calls can be steady and slow. A warm-up on a card takes at least this long.
 WARM_UP_S = 0.5
-# Between two bursts a card waits for some milliseconds, in which its clock hardly falls, but its
-# caches and the queue are another process's. Calls of a tenth of a warm-up, untimed, end that. Slow
-# calls, of which few fit into the limit, raise the clock while the first of them lasts.
+# Between two bursts a card waits for some milliseconds. Its clock hardly falls meanwhile, but its
+# caches and queue were used by another process, so a tenth of a warm-up is run untimed. Slow calls,
+# of which few fit into the limit, raise the clock during the first call.
 SPIN_UP_S = 0.05
 SPIN_UP_LIMIT_S = 0.5
-# Clocks of a card go in steps of 15 MHz, and at the limit of its power move by one or two: they are
-# the same if they are within this share.
+# A card's clock changes in steps of 15 MHz, and at the power limit it moves by one or two steps:
+# two clocks count as equal if they differ by no more than this share.
 _SAME_CLOCK = 0.03
 
-# Tells the clock of the card in MHz; None where the driver does not.
+# Returns the clock of the card in MHz; None if the driver does not report it.
 Clock = Callable[[], float | None]
 
 
 class WarmUp:
-    """Has workers warmed up, as long as the protocol allows.
+    """Warms workers up, for as long as the protocol allows.
 
     Args:
         limit_s: seconds after which a warm-up ends, steady or not.
         device: "cpu" or "cuda".
-        card: whose clock has to be steady too; None on cuda is one that the fake runtime stands
-            for, whose clock is not told.
+        card: card whose clock must be steady too; None on cuda for the fake runtime, which has no
+            clock.
     """
 
     def __init__(self, limit_s: float, device: str, card: Card | None) -> None:
@@ -46,14 +46,14 @@ class WarmUp:
     def until_steady(self, worker: WorkerProcess, workload: Workload) -> dict[str, Any]:
         """Warm up for a workload before it is timed for the first time."""
         least_s = WARM_UP_S if self._clock else 0.0
-        # With pauses between calls a clock may never rest.
+        # With pauses between calls a clock may never become steady.
         clock = None if workload.gap_s else self._clock
         found = warmed_up(worker, workload.call, self._limit_s, least_s=least_s, clock=clock)
         return found | {"workload": workload}
 
     def before_burst(self, worker: WorkerProcess, workload: Workload) -> dict[str, Any] | None:
-        """Spin up a card that has waited since the last burst; None where there is no need."""
-        # A service that waits between calls finds the card so.
+        """Spin up a card that has waited since the last burst; None if that is not needed."""
+        # With pauses between calls, a service would find the card idle too.
         if self._clock is None or workload.gap_s:
             return None
         found = warmed_up(
@@ -70,18 +70,18 @@ def warmed_up(
     least_s: float = 0.0,
     clock: Clock | None = None,
 ) -> dict[str, Any]:
-    """Have a worker call until its calls are steady, and repeat that until the clock is.
+    """Warm up a worker until its calls are steady, and repeat that until the clock is.
 
     Args:
-        worker: that has its inputs.
-        call: what is called: batch, pause and boundary, as the worker's `warm_up` takes them.
-        limit_s: seconds after which it ends, steady or not; repeating it has as long again.
+        worker: worker that has read its inputs.
+        call: fields of the request: batch, pause and boundary.
+        limit_s: seconds after which it ends, steady or not; the repetitions have as long again.
         least_s: seconds that it takes at least.
-        clock: of the card; None on a processor.
+        clock: clock of the card; None on a processor.
 
     Returns:
-        What the worker answers, of all rounds together. With a clock also `clock_mhz`, before and
-        after each round, and `clock_steady`, None where it is not told.
+        The worker's response, summed over all rounds. With a clock also `clock_mhz`, before and
+        after each round, and `clock_steady`, None if the clock is not reported.
     """
     clocks = [clock()] if clock else []
     response = worker.ask(messages.WarmUp(**call, limit_s=limit_s, least_s=least_s))

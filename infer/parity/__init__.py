@@ -1,1 +1,1 @@
-"""Whether two artifacts agree: pure functions over arrays."""
+"""Parity: whether the outputs of two artifacts agree; pure functions over arrays."""

@@ -1,4 +1,4 @@
-"""Whether outputs can be compared at all: rows, classes, values that are not finite."""
+"""Check that outputs can be compared: rows, classes and finite values."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..tensors.outputs import Outputs
 def check_outputs(
     outputs: Outputs, samples: int, classes: int | None, without_rows: Collection[str] = ()
 ) -> None:
-    """Check that outputs have a row a sample, and a column a class.
+    """Check that outputs have a row for each sample and a column for each class.
 
     Args:
-        outputs: by name.
-        samples: how many rows there should be.
-        classes: how many columns an output of two dimensions should have, where it is known.
-        without_rows: names of outputs that have rows for calls.
+        outputs: outputs by name.
+        samples: expected number of rows.
+        classes: expected number of columns of an output with two dimensions; None if not known.
+        without_rows: names of outputs that have rows for calls instead.
 
     Raises:
-        Failure: they have not.
+        Failure: a shape is wrong.
     """
     for name, array in outputs.items():
         if name in without_rows:
@@ -39,14 +39,14 @@ def check_outputs(
 
 
 def check_finite(outputs: Outputs, reference: Outputs | None = None) -> None:
-    """Check that outputs are finite, but where the reference has the same value that is not.
+    """Check that outputs are finite, except where the reference has the same non-finite value.
 
     Args:
-        outputs: by name.
-        reference: by the same names; None if nothing excuses them.
+        outputs: outputs by name.
+        reference: outputs of the reference, by the same names; None to allow no exceptions.
 
     Raises:
-        Failure: they are not.
+        Failure: a value is not finite.
     """
     for name, array in outputs.items():
         bad = ~finite(array)
@@ -61,10 +61,10 @@ def check_finite(outputs: Outputs, reference: Outputs | None = None) -> None:
 
 
 def check_as_finite(outputs: Outputs, reference: Outputs, label: str) -> None:
-    """Check that outputs are not finite wherever the reference is not.
+    """Check that outputs are non-finite wherever the reference is.
 
     Raises:
-        Failure: they hold numbers there.
+        Failure: they are finite there.
     """
     for name, expected in reference.items():
         if outputs[name].shape == expected.shape:

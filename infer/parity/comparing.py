@@ -1,4 +1,4 @@
-"""Whether the outputs of two artifacts agree: the numbers, and the labels of classifiers."""
+"""Compare the outputs of two artifacts: their numbers, and the labels of classifiers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
 from .tolerance import Tolerance
 
-# At most so many samples that differ are listed.
+# Maximum number of differing samples that are listed.
 _NAMED_SAMPLES = 20
 
 
 def take(outputs: Outputs, rows: list[int]) -> Outputs:
-    """Some rows of outputs, by their numbers."""
+    """Select rows of outputs by their numbers."""
     return {name: array[rows] if array.ndim else array for name, array in outputs.items()}
 
 
 def scores_of(reference: Outputs, classes: int | None = None) -> str | None:
-    """The name of the output that holds a value for every class; None where none does."""
+    """The name of the output with a value for every class; None if there is none."""
     two = [n for n, a in reference.items() if a.ndim == 2 and a.shape[1] > 1 and _numbers(a)]
     fitting = [name for name in two if classes and reference[name].shape[1] == classes]
     return next(iter(fitting or two), None)
@@ -41,14 +41,15 @@ def compare(
     absolute: Collection[str] = (),
     classes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Numbers and labels of an artifact beside the reference's.
+    """Compare numbers and labels of an artifact with the reference's.
 
     Args:
-        outputs: by the reference's names, each N x anything; if both have just one, by any.
-        reference: the same of the reference.
-        tolerance: largest absolute difference that passes, of all outputs or of each.
-        absolute: outputs of which the absolute values are compared.
-        classes: names of the classes, where they are known.
+        outputs: outputs by the reference's names, each N x anything; if both have just one output,
+            names may differ.
+        reference: outputs of the reference.
+        tolerance: largest absolute difference that passes, for all outputs or for each.
+        absolute: outputs whose absolute values are compared.
+        classes: names of the classes, if known.
 
     Returns:
         The largest differences and the tolerance of the output that is nearest to failing or
@@ -104,9 +105,9 @@ def compare(
 
 
 def largest_difference(array: np.ndarray | None, expected: np.ndarray) -> float | None:
-    """The largest absolute difference of two arrays.
+    """Compute the largest absolute difference of two arrays.
 
-    None where the shapes differ, or one is not finite where the other is.
+    None if the shapes differ, or if only one of two values is finite.
     """
     if array is None or array.shape != expected.shape:
         return None
@@ -124,7 +125,7 @@ def _largest(difference: np.ndarray, expected: np.ndarray, limit: Tolerance) -> 
     largest = float(difference.max(initial=0.0))
     return {
         "largest_difference": largest,
-        # An infinity differs by nothing from itself; the share of that is no number.
+        # An infinity differs by 0 from itself; the relative difference would be NaN.
         "largest_relative_difference": float(
             np.where(difference == 0, 0.0, shares).max(initial=0.0)
         ),
@@ -137,7 +138,7 @@ def _largest(difference: np.ndarray, expected: np.ndarray, limit: Tolerance) -> 
 def _compare_labels(
     scores: np.ndarray, expected: np.ndarray, classes: Sequence[str]
 ) -> dict[str, Any]:
-    """The share of equal labels of a classifier, and the first samples whose labels differ."""
+    """Compute a classifier's share of equal labels, and list the first samples that differ."""
     equal = scores.argmax(axis=1) == expected.argmax(axis=1)
     unequal = np.flatnonzero(~equal)[:_NAMED_SAMPLES]
     return {
@@ -148,7 +149,7 @@ def _compare_labels(
 
 
 def _badness(output: Mapping[str, Any]) -> tuple[float, float]:
-    """How near to failing an output is, or how much it fails: the larger the worse."""
+    """Sort key: how near to failing an output is, or how much it fails; larger is worse."""
     difference, limit = output["largest_difference"], output["tolerance"]
     if np.isnan(difference):
         return float("inf"), float("inf")
@@ -160,7 +161,7 @@ def _badness(output: Mapping[str, Any]) -> tuple[float, float]:
 def _labels(
     row: int, array: np.ndarray, expected: np.ndarray, classes: Sequence[str]
 ) -> dict[str, Any]:
-    """The labels of a sample on either side, with the values of these."""
+    """The labels of a sample on either side, with their values."""
 
     def label_and_value(values: np.ndarray) -> dict[str, Any]:
         label = int(values.argmax())
@@ -181,7 +182,7 @@ def _beyond(
     expected: np.ndarray,
     limit: Tolerance,
 ) -> list[dict[str, Any]]:
-    """The samples with the largest differences, with both values where it is largest."""
+    """List the samples with the largest differences, with both values at that place."""
     flat = difference.reshape(len(difference), -1)
     ranked = np.where(np.isnan(flat), np.inf, flat)
     rows = np.flatnonzero((ranked > limit.value).any(axis=1))
@@ -201,7 +202,7 @@ def _beyond(
 
 
 def _plain(value: Any) -> float | str:
-    """A value as JSON takes it."""
+    """Convert a value for JSON."""
     if isinstance(value, str | bytes | complex | np.complexfloating):
         return str(value)
     number = float(value)

@@ -1,4 +1,4 @@
-"""Outputs whose agreement says little: constant, saturated, or the same everywhere."""
+"""Detect outputs whose agreement says little: constant, saturated, or equal for all samples."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ..tensors.differences import finite
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
 
-# Outputs are saturated where so large a share of them is as close as this to 0 or to 1.
+# Outputs are saturated if at least this share of them is at most this far from 0 or 1.
 _SATURATED_SHARE, _SATURATED_BY = 0.99, 1e-6
 
 
 def degenerate_outputs(outputs: Outputs) -> list[str]:
-    """Why agreement of these outputs says little: one line each, for the user.
+    """List reasons why agreement of these outputs says little, one line each, for the user.
 
     Args:
-        outputs: of the reference, N x anything each.
+        outputs: outputs of the reference, each N x anything.
     """
     findings = []
     for name, array in outputs.items():

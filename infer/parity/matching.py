@@ -20,19 +20,19 @@ def match_outputs(
     label: str,
     reference_label: str,
 ) -> tuple[Outputs, list[TensorMatch]]:
-    """An artifact's outputs as the reference calls them and lays them out.
+    """Convert an artifact's outputs to the reference's names and layouts.
 
     Args:
-        outputs: of the artifact, by its own names.
-        reference: of the reference.
-        rules: of the user, by the artifact's names.
-        label, reference_label: for what is said to the user.
+        outputs: outputs of the artifact, by its own names.
+        reference: outputs of the reference.
+        rules: the user's rules, by the artifact's names.
+        label, reference_label: labels of both, for messages to the user.
 
     Returns:
         The outputs in the reference's order, and the matches.
 
     Raises:
-        Failure: outputs are missing or too many, or could be several.
+        Failure: outputs are missing, superfluous, or have several possible matches.
     """
 
     def ways(name: str, other: str) -> list[tuple[int, ...] | None]:
@@ -53,7 +53,7 @@ def match_outputs(
     missing = [name for name in reference if name not in by_reference]
     extra = outputs.keys() - {match.name for match in matches}
     if missing or extra:
-        # What could be none of those that are missing is rather left out than paired.
+        # An output that fits none of the missing ones is left out, not paired.
         fitting = {name for name in extra if any(ways(name, other) for other in missing)}
         spare = min(extra - fitting or extra) if extra else missing[0]
         raise Failure(

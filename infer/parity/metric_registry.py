@@ -1,4 +1,4 @@
-"""Metrics of other packages, beside those of every classifier (infer.parity.metrics)."""
+"""The registry of plug-ins' metrics; infer.parity.metrics has the built-in ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Metric:
     """A figure for the outputs of a classifier, given the true classes.
 
     Attributes:
-        name: as in results and columns.
-        function: of the module, `function(scores, labels) -> float`: scores N x classes, labels N.
-        external: where its module is; imported in a process of its own, with limits.
+        name: name in results and columns.
+        function: the module's `function(scores, labels) -> float`: scores N x classes, labels N.
+        external: its module, which is imported in a separate process with limits.
     """
 
     name: str

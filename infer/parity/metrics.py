@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# Names of all that `classification_metrics` gives.
+# Names of all metrics that `classification_metrics` returns.
 CLASSIFICATION_METRICS = (
     "accuracy",
     *("macro_precision", "macro_recall", "macro_f1"),
@@ -13,13 +13,13 @@ CLASSIFICATION_METRICS = (
 
 
 def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Accuracy, and precision, recall and F1 as macro and weighted averages, all in 0..1.
+    """Compute accuracy, and macro and weighted averages of precision, recall and F1, in 0..1.
 
     Args:
         probabilities: N x classes; the class with the largest value counts.
         labels: N, the true classes.
     """
-    # To import it takes half a second, which no other command has to wait for.
+    # The import takes half a second, which other commands do not need to wait for.
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
     predicted = probabilities.argmax(axis=1)

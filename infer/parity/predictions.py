@@ -1,4 +1,4 @@
-"""What an artifact answered, small enough to be kept: which samples it got right, a few values."""
+"""A compact record of an artifact's answers: which samples are correct, and a few values."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-# Samples and values of each that a probe holds, spread evenly over all.
+# Number of samples in a probe, and of values of each, spread evenly over all.
 _SAMPLES, _VALUES, _OUTPUTS = 8, 8, 4
-# Samples in a line of packed flags, so that a change of few samples changes few lines.
+# Number of samples in a line of packed flags, so that few changed samples change few lines.
 _LINE = 256
 
 Probe = Mapping[str, Sequence[str]]
 
 
 def pack(correct: Sequence[bool] | np.ndarray) -> list[str]:
-    """Flags, one a sample, as lines of hexadecimal digits, four samples in each digit."""
+    """Pack flags, one for each sample, into lines of hexadecimal digits, four in each digit."""
     flags = np.asarray(correct, bool)
     return [
         np.packbits(flags[start : start + _LINE]).tobytes().hex()
@@ -24,10 +24,10 @@ def pack(correct: Sequence[bool] | np.ndarray) -> list[str]:
 
 
 def unpack(lines: Sequence[str], samples: int) -> np.ndarray:
-    """The flags, bool N, that `pack` made lines of.
+    """Unpack the flags, bool N, from lines of `pack`.
 
     Raises:
-        ValueError: they are not of so many samples.
+        ValueError: the lines do not fit the number of samples.
     """
     data = bytes.fromhex("".join(lines))
     if len(data) != (samples + 7) // 8:
@@ -36,9 +36,9 @@ def unpack(lines: Sequence[str], samples: int) -> np.ndarray:
 
 
 def probe(outputs: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
-    """A few values of a few samples of each output: a line of text a sample.
+    """Select a few values of a few samples of each output, as a line of text for each sample.
 
-    Outputs that are no numbers are left out.
+    Outputs that are not numbers are left out.
     """
     result = {}
     for name, array in list(outputs.items())[:_OUTPUTS]:
@@ -54,9 +54,9 @@ def probe(outputs: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
 
 
 def probe_difference(now: Probe, then: Probe) -> float:
-    """The largest difference of two probes, as a share of the largest value where that is above 1.
+    """The largest difference of two probes, as a share of the largest value if that is above 1.
 
-    Infinite where they are not of the same outputs, samples or values.
+    Infinite if they differ in outputs, samples or values.
     """
     if now.keys() != then.keys():
         return float("inf")

@@ -1,4 +1,4 @@
-"""What may differ between two artifacts, from their precision and the reference alone."""
+"""The tolerances: how far outputs may differ, from precisions and the reference alone."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 from ..tensors.dtypes import dtype_of, epsilon_of, kind_of, widened
 from ..tensors.outputs import Outputs
 
-# Roundings that may add up, in steps of the precision relative to the largest value of an output.
+# Accumulated rounding errors, in steps of the precision relative to the largest value of an output.
 # Errors of many roundings grow as the square root of their number (Higham and Mary, 2019):
-# 1,000 is that of 20,000 products in a sum, in each of 50 layers, all rounded in that precision.
-# In the halves sums are kept in float32 and rounded once a layer: 10 is the root of 100 layers.
-# In TF32 only the two factors of a product are taken to 10 bits; sums and all else are float32.
-# Tensor cores may cut off what is beyond: that is off by 0.58 of a step in the root mean square,
-# two by 0.82 a layer, so it is 8 in 100 layers (4, if they are rounded before).
+# 1,000 is the root of 20,000 products in a sum, in each of 50 layers, each rounded. In float16 and
+# bfloat16, sums are kept in float32 and rounded once a layer: 10 is the root of 100 layers. In TF32
+# only the two factors of a product are reduced to 10 bits; sums and all else are float32. Tensor
+# cores may truncate the other bits: the root mean square of that error is 0.58 of a step, for two
+# factors 0.82 a layer, so it is 8 in 100 layers (4, if they are rounded before).
 ROUNDINGS = {"float64": 1000, "float32": 1000, "tf32": 8, "float16": 10, "bfloat16": 10, "int8": 10}
-# Steps of what is no type of NumPy's: of 8 bits, symmetric; of 10 bits after the point.
+# Steps of precisions that are not NumPy types: 8 bits, symmetric; 10 bits of mantissa.
 _STEPS = {"int8": 1 / 128, "tf32": 2.0**-10}
-# The reference differs from itself by its noise; another runtime may by some times that.
+# Another runtime may differ from the reference by this multiple of the reference's noise.
 NOISE_FACTOR = 10.0
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The largest absolute difference that passes, and how it came about."""
+    """The largest absolute difference that passes, and how it was derived."""
 
     value: float
     how: str
@@ -39,15 +39,15 @@ def tolerances(
     given: float | None = None,
     noise: Mapping[str, float] | None = None,
 ) -> dict[str, Tolerance]:
-    """What may differ in each output: from the precision and the reference alone.
+    """Derive the tolerance of each output from the precisions and the reference alone.
 
-    Nothing here knows the outputs that are judged.
+    The outputs that are judged have no influence.
 
     Args:
         reference: outputs of the reference, by name.
-        precisions: of the two artifacts; the coarsest counts.
-        given: by the user, in place of all else.
-        noise: by how much the reference differs from itself, run otherwise, by output.
+        precisions: precisions of the two artifacts; the coarsest counts.
+        given: the user's tolerance, which replaces all others.
+        noise: noise of the reference, by output: its differences between runs.
     """
     return {
         name: Tolerance(given, "given by --tolerance")
@@ -58,7 +58,7 @@ def tolerances(
 
 
 def step_of(precision: str) -> float | None:
-    """The relative step of a precision; None for one that is no such thing."""
+    """The relative step of a precision; None if it is not floating point or a known name."""
     if precision in _STEPS:
         return _STEPS[precision]
     try:
@@ -76,7 +76,7 @@ def _tolerance(array: np.ndarray, precisions: list[str], noise: float) -> Tolera
     if kind == "int" and "int8" in precisions and array.dtype.itemsize == 1:
         bound = Tolerance(1.0, "one step, since the model is quantised")
     if kind in ("float", "complex"):
-        # Outputs in a coarser type than the weights are rounded to it.
+        # Outputs of a coarser type than the weights are rounded to that type.
         output_type = {"complex64": "float32", "complex128": "float64"}.get(
             array.dtype.name, array.dtype.name
         )

@@ -1,1 +1,1 @@
-"""Results as tables, pages and files."""
+"""Reports: the summary of a run as tables, pages and files."""

@@ -1,4 +1,4 @@
-"""The tables of outputs: how far they agree with the reference's, and samples that differ."""
+"""The tables of parity: agreement with the reference's outputs, and samples that differ."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .table import (
 )
 
 _STYLES = {Outcome.OK: Style.GOOD, Outcome.PARITY_FAIL: Style.BAD}
-# Shares of the reference's accuracy that MLPerf asks for, the higher first.
+# Shares of the reference's accuracy that MLPerf requires, the highest first.
 _MARGINS = (("99.9%", 0.999), ("99%", 0.99))
 _SHOWN_DIFFERING = 5
 
 
 def is_yardstick(row: ArtifactResult) -> bool:
-    """Whether an artifact's outputs are those that it would be compared with."""
+    """Whether an artifact is the reference, whose outputs the others are compared with."""
     return row.artifact == row.reference and row.anchor is None
 
 
@@ -58,7 +58,7 @@ def _metric(name: str) -> Callable[[ArtifactResult], Cell]:
 
 
 def _plugin_metrics(rows: Sequence[ArtifactResult]) -> list[str]:
-    """Names of the metrics beside those of every classifier."""
+    """Names of the metrics of plug-ins."""
     names = dict.fromkeys(name for row in rows for name in row.metrics or ())
     return [name for name in names if name not in CLASSIFICATION_METRICS]
 
@@ -72,7 +72,7 @@ def _accuracy_difference(row: ArtifactResult) -> Cell:
 
 
 def _surely_keeps(row: ArtifactResult) -> Cell:
-    """The largest of the margins that the accuracy is surely within."""
+    """The strictest of the margins that the accuracy surely keeps."""
     difference = row.accuracy_difference
     if not difference or not row.metrics or is_yardstick(row):
         return EMPTY
@@ -95,12 +95,12 @@ ACCURACY_DIFFERENCE = ArtifactColumn(
     "accuracy_difference", "accuracy less the reference's", cell=_accuracy_difference
 )
 SURELY_KEEPS = ArtifactColumn("surely_keeps", "surely keeps", cell=_surely_keeps)
-# Columns that are left out where no two accuracies are compared.
+# Columns that are left out if no accuracies are compared.
 _OF_TWO = (ACCURACY_DIFFERENCE.key, SURELY_KEEPS.key)
 
 
 def agreement_table(rows: Sequence[ArtifactResult]) -> Table:
-    """Outputs beside the reference's."""
+    """The table of agreement with the reference's outputs."""
     columns = [
         ARTIFACT,
         *(OUTCOME, LARGEST_DIFFERENCE, EQUAL_LABELS, ACCURACY, ACCURACY_DIFFERENCE, SURELY_KEEPS),
@@ -113,7 +113,7 @@ def agreement_table(rows: Sequence[ArtifactResult]) -> Table:
 
 
 def differing_table(rows: Sequence[ArtifactResult]) -> Table | None:
-    """Samples on which an artifact and its reference differ, with both answers; None without."""
+    """The table of samples that an artifact and its reference answer differently, or None."""
 
     def answer(given: ScoredAnswer) -> Cell:
         shown = f"{given.value:.6g}" if isinstance(given.value, float) else given.value

@@ -1,4 +1,4 @@
-"""The table of what is paid once: start, memory and size of each artifact."""
+"""The table of one-time costs: start, memory and size of each artifact."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _until_steady(row: ArtifactResult) -> Cell:
 
 
 def _gpu_memory(row: ArtifactResult) -> Cell:
-    """With the source, unless it is the driver for the process."""
+    """Memory on the card, with its source unless that is the driver's count for the process."""
     if row.gpu_memory is None:
         return EMPTY
     value, source = row.gpu_memory
@@ -53,7 +53,7 @@ INSTALLED = ArtifactColumn(
 
 
 def cost_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:
-    """What is paid once, without columns in which nothing was measured."""
+    """The table of one-time costs, without columns in which nothing was measured."""
     differ = _formats_with_several_versions(summary)
 
     def runtime(row: ArtifactResult) -> Cell:

@@ -11,7 +11,7 @@ from ..results.summary import ArtifactResult, Summary, Timing
 from . import agreement_tables, cost_table, speed_tables
 from .table import ARTIFACT
 
-# Columns of the tables that stand in the file as they do there, by value.
+# Columns of the tables whose values are written unchanged.
 _COSTS = (
     cost_table.START,
     cost_table.LOAD,
@@ -30,10 +30,10 @@ _AGREEMENT = (
 
 
 def render(summaries: dict[str, Summary]) -> str:
-    """The lines of several runs, in seconds and bytes; empty where not measured.
+    """Render several runs as CSV, in seconds and bytes; a value is empty if not measured.
 
     Args:
-        summaries: by the names of the runs.
+        summaries: summaries by the names of the runs.
     """
     lines = [
         {
@@ -54,7 +54,7 @@ def render(summaries: dict[str, Summary]) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    """Text that a spreadsheet does not take for a formula: names are other people's."""
+    """Escape text that a spreadsheet would take for a formula: names are untrusted."""
     if isinstance(value, str) and value[:1] in tuple("=+-@\t\r"):
         return f"'{value}"
     return value
@@ -74,7 +74,7 @@ def _artifact_values(row: ArtifactResult, summary: Summary) -> dict[str, Any]:
         "outcome": row.outcome,
         "reason": row.reason,
         **{column.key: column.cell(row).value for column in _COSTS},
-        # By each source of its own, where the table has the best of them.
+        # Every source has a column here; the table shows only the best source.
         "gpu_bytes": row.gpu_bytes,
         "gpu_device_bytes": row.gpu_device_bytes,
         "gpu_runtime_peak_bytes": row.gpu_runtime_peak_bytes,

@@ -1,4 +1,4 @@
-"""The table of what calls take on a card itself, apart from the host."""
+"""The table of the times of calls on a card, without the host's."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .table import (
     text_cell,
 )
 
-# Bytes from which on the rate of a copy is more than the time to start it.
+# Size in bytes from which a copy's rate, not the time to start it, determines its duration.
 _LEAST_COPY = 1 << 20
 
 
 def device_table(batch: int, rows: Sequence[ArtifactResult]) -> Table:
-    """The device's times of calls.
+    """The table of the device's times of calls.
 
     Args:
         batch: samples a call.
@@ -67,6 +67,6 @@ def device_table(batch: int, rows: Sequence[ArtifactResult]) -> Table:
 
 
 def _copy(seconds: float, size: int) -> Cell:
-    """The time of a copy, and its rate where that says something."""
+    """The time of a copy, and its rate if the copy is large enough."""
     rate = f" ({size / seconds / 1e9:.3g} GB/s)" if size >= _LEAST_COPY else ""
     return Cell(formatting.seconds(seconds) + rate, seconds)

@@ -1,4 +1,4 @@
-"""Machine, setup and runtimes of a run, for the page."""
+"""The machine, setup and runtimes of a run, for the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .table import ARTIFACT, ArtifactColumn, Cell, Kind, Table, table_of, text_c
 
 
 def environment_facts(summary: Summary) -> list[tuple[str, str]]:
-    """Name and text of what is known of machine and setup."""
+    """Names and texts of the known facts about machine and setup."""
     run = summary.run
     machine, protocol = run.environment, run.protocol
     gpus = [
@@ -56,7 +56,7 @@ def _text_cell(text: Callable[[ArtifactResult], str | None], row: ArtifactResult
 
 
 def runtimes_table(summary: Summary) -> Table:
-    """Each artifact with its runtime, where it ran and whether it can execute code."""
+    """The table of runtimes: each artifact's runtime, device, and whether it can execute code."""
     texts: dict[tuple[str, str], Callable[[ArtifactResult], str | None]] = {
         ("format", "format"): lambda row: row.format,
         ("runtime", "runtime"): _versions,

@@ -1,4 +1,4 @@
-"""How the time for a call grows with the size of its inputs."""
+"""The table of the growth of a call's time with the size of its inputs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .table import EMPTY, Cell, Column, Kind, Table
 
 
 def growth_table(summary: Summary) -> Table | None:
-    """Times by exporter and shape of the inputs; None where no model has two shapes.
+    """The table of times by exporter and input shape; None if no model has two shapes.
 
-    A row is an exporter's artifacts of the same weights; a cell the time for a call of the first
-    kind, and its ratio to that of the smallest shape.
+    A row has an exporter's artifacts of the same weights; a cell has the time for a call of the
+    first workload, and its ratio to that of the smallest shape.
     """
     point = next(iter(summary.points), "")
     sizes: dict[str, int] = {}
@@ -47,7 +47,7 @@ def growth_table(summary: Summary) -> Table | None:
 
 
 def size_of(row: ArtifactResult) -> int | None:
-    """Values in a sample of an artifact's inputs; None where its shapes are not known."""
+    """Number of values in a sample of an artifact's inputs; None if its shapes are not known."""
     sizes = [int(size) for size in row.shapes.split(" x ") if size.isdigit()]
     return math.prod(sizes) if sizes else None
 

@@ -1,7 +1,7 @@
-"""A run, or several, as one HTML file that needs nothing else.
+"""Render one or several runs as a self-contained HTML file.
 
-Names of artifacts and what runtimes said are other people's text: the template escapes all of it,
-and the page forbids itself every script but its own and every request.
+Names of artifacts and messages of runtimes are untrusted text: the template escapes all of it, and
+the page's policy forbids requests and all scripts but its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(runs: Sequence[RecordedRun]) -> str:
-    """The page of runs, in their order."""
+    """Render the page of several runs, in their order."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -36,7 +36,7 @@ def render(runs: Sequence[RecordedRun]) -> str:
         pages=[page_of(run) for run in runs],
         sizes=sizes_of_runs(runs),
         version=__version__,
-        # Both are ours, and the hashes are those of exactly these bytes.
+        # Both are trusted files of this package, and the hashes are of exactly these bytes.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         style_hash=_source(style),

@@ -1,4 +1,4 @@
-"""The tables of a run as LaTeX, for papers."""
+"""Render the tables of a run as LaTeX, for papers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tables import sections, tables_of
 
 
 def render(summary: Summary) -> str:
-    """The tables of a run, each a tabular for the package booktabs."""
+    """Render the tables of a run, each as a tabular for the package booktabs."""
     parts = ["% Needs \\usepackage{booktabs}.", _comment(formatting.conditions(summary))]
     parts += [_comment(notice) for notice in summary.notices]
     for title, rows in sections(summary):

@@ -1,4 +1,4 @@
-"""How to read the tables of a run, in sentences."""
+"""The legend: sentences that explain how to read the tables of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..results.rooflines import highest
 from ..results.summary import Summary
 from ..stats.ratios import CONFIDENCE
 
-# What `infer.stats.call_times.log_call_time` takes, by device.
+# The statistic that `infer.stats.call_times.log_call_time` uses, by device.
 _UNDISTURBED = {
     "cpu": "the tenth percentile of those",
     "cuda": "the median of those in the second halves of bursts",
@@ -14,7 +14,7 @@ _UNDISTURBED = {
 
 
 def legend(summary: Summary) -> list[str]:
-    """How to read the tables."""
+    """The legend of the tables of a run."""
     references = sorted(set(summary.speed_references.values()))
     if not references:
         return []
@@ -58,7 +58,7 @@ def _of_card(summary: Summary) -> list[str]:
 
 
 def _on_device(summary: Summary) -> list[str]:
-    """How to read the tables that only a card has."""
+    """The legend of the tables that only runs on a card have."""
     lines = []
     if any(row.device_time for row in summary.rows):
         lines.append(
@@ -76,7 +76,7 @@ def _on_device(summary: Summary) -> list[str]:
 
 
 def _roofline(summary: Summary) -> list[str]:
-    """What "of ceiling" is, with the rates behind it; and what could not be measured."""
+    """Explain "of ceiling", with the measured rates, and the rates that are missing."""
     lines = []
     if "flops_per_s" in highest(summary.rooflines) and "bytes_per_s" in highest(summary.rooflines):
         arithmetic = _rates(summary, "flops_per_s", 1e9, "GFLOP/s")
@@ -104,14 +104,14 @@ def _roofline(summary: Summary) -> list[str]:
 
 
 def _rates(summary: Summary, name: str, unit: float, called: str) -> str:
-    """A rate at the start of a run and at its end; empty where it was not measured."""
+    """Format a rate at the start and at the end of a run; empty if it was not measured."""
     found = [getattr(record, name) for record in summary.rooflines]
     known = [f"{value / unit:,.0f}" for value in found if value is not None]
     return f"{' and '.join(known)} {called}" if known else ""
 
 
 def _copies(summary: Summary) -> str:
-    """How copies between host and card count."""
+    """Explain how copies between host and card are counted."""
     rates = highest(summary.rooflines)
     gb_per_s = [
         f"{rates[f'{way}_device_{kind}bytes_per_s'] / 1e9:,.0f}"

@@ -1,4 +1,4 @@
-"""A run as Markdown."""
+"""Render a run as Markdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tables import sections, tables_of
 
 
 def render(summary: Summary) -> str:
-    """The tables of a run, for a page or a pull request."""
+    """Render the tables of a run, for a page or a pull request."""
     lines = ["# Comparison of exported models", ""]
     for notice in summary.notices:
         lines += [f"> **{notice}**", ""]
@@ -38,7 +38,7 @@ def render(summary: Summary) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    """The lines of a table, and an empty one."""
+    """The lines of a table, followed by an empty line."""
     alignment = [":---" if column.is_text else "---:" for column in table.columns]
     return [*map(_line, (table.titles, alignment, *table.texts)), ""]
 

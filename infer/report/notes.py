@@ -1,4 +1,4 @@
-"""Sentences below the tables: how outputs were compared, and what casts doubt on a row."""
+"""Sentences below the tables: how outputs were compared, and doubts about rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .agreement_tables import is_yardstick
 
 
 def notes(rows: Sequence[ArtifactResult]) -> list[str]:
-    """What was done to inputs and outputs, and what may differ; several artifacts in a line."""
+    """Notes on conversions of inputs and outputs and on tolerances, merged across artifacts."""
     said: dict[str, list[str]] = {}
     for row in rows:
         for note in row.notes:
@@ -24,7 +24,7 @@ def notes(rows: Sequence[ArtifactResult]) -> list[str]:
 
 
 def warnings(rows: Sequence[ArtifactResult], summary: Summary) -> list[str]:
-    """What casts doubt on a row, or must be known to judge its times."""
+    """Warnings about a row that cast doubt on it, or that matter for its times."""
     lines = []
     for row in rows:
         if row.grows_with_batch is False:

@@ -1,4 +1,4 @@
-"""What the page says of a run, section by section, before it is drawn."""
+"""The content of the HTML page of a run, section by section, before it is rendered."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Differing:
 
 @dataclass(frozen=True)
 class Section:
-    """One comparison of a run: artifacts of the same weights."""
+    """One comparison within a run: artifacts of the same weights."""
 
     title: str
     answers: list[Answer]
@@ -58,7 +58,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """What is said of one run."""
+    """The content about one run."""
 
     name: str
     conditions: str
@@ -73,7 +73,7 @@ class Page:
 
 
 def page_of(run: RecordedRun) -> Page:
-    """What the page says of one run."""
+    """Make the content about one run."""
     summary = run.summary
     growth = growth_table(summary)
     return Page(
@@ -122,7 +122,7 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
 
 
 def _only(tables: dict[Kind, list[Table]], kind: Kind) -> Table | None:
-    """The table of a kind that a section has one of at most."""
+    """The table of a kind that occurs at most once in a section."""
     return next(iter(tables.get(kind, [])), None)
 
 
@@ -132,7 +132,7 @@ def _ratio_plot(table: Table, rows: list[ArtifactResult], summary: Summary) -> D
 
 
 def _by_ratio(rows: list[ArtifactResult], point: str) -> list[ArtifactResult]:
-    """The lowest ratio first; the reference's is 1."""
+    """Sort rows by ratio, the lowest first; the reference's is 1."""
 
     def value(row: ArtifactResult) -> float:
         timing = row.timings.get(point)

@@ -1,4 +1,4 @@
-"""The curves of the page: throughput by batch, and time by the size of the inputs."""
+"""The line plots of the page: throughput by batch, and time by the size of the inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .speed_tables import SWEEP_CAPTION, sweep_points
 
 
 def batch_plot(rows: Sequence[ArtifactResult], summary: Summary) -> LinePlot | None:
-    """Samples a second over samples a call, of artifacts whose batches were swept."""
+    """Plot samples a second over samples a call, for artifacts with a sweep."""
     series = {
         row.artifact: {
             float(batch): row.timings[point].samples_per_s
@@ -28,7 +28,7 @@ def batch_plot(rows: Sequence[ArtifactResult], summary: Summary) -> LinePlot | N
 
 
 def size_plot(runs: Sequence[RecordedRun]) -> LinePlot | None:
-    """How the time for a call of the first kind grows with the size of the inputs."""
+    """Plot the time for a call of the first workload over the size of the inputs."""
     series: dict[str, dict[float, float]] = {}
     texts: dict[float, str] = {}
     point = next(iter(runs[0].summary.points), "")
@@ -48,7 +48,7 @@ def size_plot(runs: Sequence[RecordedRun]) -> LinePlot | None:
 
 
 def sizes_of_runs(runs: Sequence[RecordedRun]) -> LinePlot | None:
-    """The same through several runs, if they are of one machine and one setup."""
+    """The same plot across several runs, if they share machine and setup."""
 
     def setup(run: RecordedRun) -> tuple[Any, ...]:
         stated = run.summary.run

@@ -1,7 +1,7 @@
 """Positions of the marks of a plot. Lengths are shares of the plot's width or height, in per cent.
 
-Text and marks keep their size whatever the width of the page, since only their places scale.
-Artifacts are told apart by shape and dashes as well as by colour.
+Text and marks keep their size at any width of the page, since only their positions scale.
+Artifacts are distinguished by shape and dashes as well as by colour.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Whisker:
     """A ratio and its interval.
 
     Attributes:
-        name: the artifact.
-        at, low, high: places; no interval where `low` is None.
+        name: label of the artifact.
+        at, low, high: positions; there is no interval if `low` is None.
         verdict: "faster", "slower", "reference" or "unsure", which the shape stands for.
         text: the figures.
     """
@@ -50,7 +50,7 @@ class Whisker:
 
 @dataclass(frozen=True)
 class DotPlot:
-    """Ratios with their intervals on a logarithmic axis; `one` is where 1 stands."""
+    """Ratios with their intervals on a logarithmic axis; `one` is the position of 1."""
 
     title: str
     whiskers: list[Whisker]
@@ -60,7 +60,7 @@ class DotPlot:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: places from the left and from the top, and how it is drawn."""
+    """A curve: positions from the left and from the top, and its style."""
 
     name: str
     points: list[tuple[float, float]]
@@ -83,7 +83,7 @@ class LinePlot:
 
 
 def ratios(point: str, rows: Sequence[ArtifactResult], summary: Summary) -> DotPlot | None:
-    """The ratios of the calls of one kind; None where there is none to show."""
+    """Plot the ratios of one workload; None if there is none to show."""
     shown: list[tuple[str, Ratio, str]] = []
     for row in rows:
         timing = row.timings.get(point)
@@ -127,12 +127,12 @@ def curves(
     series: Mapping[str, Mapping[float, float]],
     x_texts: Mapping[float, str],
 ) -> LinePlot | None:
-    """Curves through values that are above zero; None where none has two.
+    """Plot curves through positive values; None if no curve has two.
 
     Args:
-        title, x_title, y_title: in words.
-        series: by name, the values by their place on the horizontal axis.
-        x_texts: what is written at these places.
+        title, x_title, y_title: titles of the plot and its axes.
+        series: by name, the values by their position on the horizontal axis.
+        x_texts: labels of these positions.
     """
     series = {name: values_by_x for name, values_by_x in series.items() if len(values_by_x) > 1}
     if not series:
@@ -169,11 +169,11 @@ class _Axis:
         self._low, self._high = math.log(low) - room, math.log(high) + room
 
     def place(self, value: float) -> float:
-        """In per cent from the low end."""
+        """Position of a value, in per cent from the low end."""
         return round(100 * (math.log(value) - self._low) / (self._high - self._low), 2)
 
     def ticks(self) -> list[float]:
-        """Round values on the axis, three to seven."""
+        """Three to seven round values on the axis."""
         low, high = math.exp(self._low), math.exp(self._high)
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):

@@ -1,6 +1,6 @@
-"""What lies beside the records of a run: inputs as pictures, and accuracy class by class.
+"""Samples of a run from the files beside its records: pictures, and accuracy by class.
 
-Inputs and outputs are used only where they are those that the records speak of.
+Inputs and outputs are used only if they are the ones that were recorded.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _LARGEST_PICTURE = 512
 
 @dataclass(frozen=True)
 class ClassAccuracy:
-    """The accuracy of a class, artifact by artifact; those of the same figures are together.
+    """The accuracy by class and artifact; artifacts with equal figures share a column.
 
     Attributes:
-        titles: of the columns, each the artifacts that it is of.
-        lines: class, its samples, and the share of them that is right, by column.
+        titles: titles of the columns, which list the artifacts.
+        lines: class, number of its samples, and the share of correct ones, by column.
     """
 
     titles: list[str]
@@ -42,12 +42,12 @@ class ClassAccuracy:
 
 @dataclass(frozen=True)
 class RecordedSamples:
-    """What is known of samples beside the records.
+    """Data about samples from the files beside the records.
 
     Attributes:
-        pictures: of samples, as data URIs of PNG files, by number.
-        classes: None where labels or outputs are not at hand.
-        missing: why something is not shown, a line each.
+        pictures: pictures of samples, as data URIs of PNG files, by number.
+        classes: accuracy by class; None if labels or outputs are missing.
+        missing: reasons why something is not shown, one line each.
     """
 
     pictures: dict[int, str] = field(default_factory=dict)
@@ -58,12 +58,12 @@ class RecordedSamples:
 def read_samples(
     run: RecordedRun, rows: Sequence[ArtifactResult], samples: Sequence[int]
 ) -> RecordedSamples:
-    """Read what lies beside the records.
+    """Read data about samples from the files beside the records.
 
     Args:
-        run: as recorded.
-        rows: the artifacts that are looked at.
-        samples: the numbers of those to be shown as pictures.
+        run: the recorded run.
+        rows: the artifacts.
+        samples: numbers of the samples to show as pictures.
     """
     missing: list[str] = []
     path = _inputs_of(run, missing)
@@ -132,7 +132,7 @@ def _pictures(
 
 
 def _as_images(array: np.ndarray) -> np.ndarray | None:
-    """The array as N x height x width (x 3), if it holds images: bytes, or numbers from 0 to 1."""
+    """Convert to N x height x width (x 3) if it holds images: bytes, or numbers from 0 to 1."""
     if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
         array = np.moveaxis(array, 1, -1)
     if array.ndim == 4 and array.shape[3] == 1:

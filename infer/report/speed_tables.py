@@ -1,4 +1,4 @@
-"""The tables of what calls take: one for each kind of calls, and one for growing batches."""
+"""The tables of speed: one for each workload, and one for sweeps of the batch."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def samples_per_s(timing: Timing) -> Cell:
 
 
 def roofline_share(timing: Timing) -> Cell:
-    """The least time that the machine allows over the time taken, as a share."""
+    """The shortest possible time over the measured time, as a share."""
     share = timing.roofline_share
     return EMPTY if share is None else Cell(f"{share:.0%}", share)
 
 
 def joules_per_sample(timing: Timing) -> Cell:
-    """Joules of the card for a sample."""
+    """The card's energy for a sample, in joules."""
     return Cell(formatting.joules(timing.joules_per_sample), timing.joules_per_sample)
 
 
 def speed_table(point: str, rows: Sequence[ArtifactResult], summary: Summary) -> Table:
-    """The times of the calls of one kind.
+    """The table of speed for one workload.
 
     Args:
-        point: the kind of calls.
+        point: name of the workload.
         rows: the artifacts, in the order to show.
         summary: of the whole run.
     """
@@ -125,13 +125,13 @@ def _all_samples(summary: Summary) -> str:
 
 
 def sweep_points(row: ArtifactResult, summary: Summary) -> dict[int, str]:
-    """The kinds of calls without pauses and from host to host, by the samples in a call."""
+    """The workloads without pauses and from host to host, by the samples in a call."""
     points = {t.workload.batch: point for point, t in row.timings.items() if t.is_plain}
     return dict(sorted(points.items()))
 
 
 def sweep_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:
-    """The throughput of growing batches."""
+    """The table of throughput by batch."""
 
     def throughput(row: ArtifactResult) -> Cell:
         rates = {

@@ -1,6 +1,6 @@
-"""A table of a report, before it is drawn: columns with keys, cells with value, text and style.
+"""A table of a report, before rendering: columns with keys, cells with value, text and style.
 
-What a report decides by are keys, kinds, values and styles. Texts are for the reader alone.
+Code uses the keys, kinds, values and styles. Texts are only for the reader.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..results.summary import ArtifactResult
 
 
 class Style(Enum):
-    """What a cell tells at a glance, where the output has colours."""
+    """The meaning of a cell's colour, in outputs with colours."""
 
     PLAIN = auto()
     GOOD = auto()
@@ -23,7 +23,7 @@ class Style(Enum):
 
 
 class Kind(Enum):
-    """What a table is about."""
+    """The subject of a table."""
 
     SPEED = auto()
     SWEEP = auto()
@@ -37,13 +37,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure.
+    """A cell with one figure.
 
     Attributes:
-        text: for the reader.
-        value: for programs, and what a table sorts by: seconds, bytes, joules, shares in 0..1 and
-            counts, or a text; None where nothing was measured.
-        style: of the text.
+        text: text for the reader.
+        value: value for programs and for sorting: seconds, bytes, joules, shares in 0..1, counts,
+            or a text; None if nothing was measured.
+        style: style of the text.
     """
 
     text: str
@@ -64,9 +64,9 @@ class Column:
     """A column.
 
     Attributes:
-        key: what programs know it by.
-        title: for the reader.
-        is_text: whether it holds words, which stand on the left.
+        key: name for programs.
+        title: title for the reader.
+        is_text: whether it holds words, which are aligned left.
     """
 
     key: str
@@ -76,7 +76,7 @@ class Column:
 
 @dataclass(frozen=True)
 class ArtifactColumn(Column):
-    """A column of a table with an artifact in each row, and how its cells are made."""
+    """A column of a table with an artifact in each row, and the function that makes its cells."""
 
     cell: Callable[[ArtifactResult], Cell] = lambda row: EMPTY
 
@@ -86,11 +86,11 @@ class Table:
     """A table.
 
     Attributes:
-        kind: what it is about.
-        caption: for the reader, where the output names its tables.
-        columns: in their order.
-        rows: each with a cell for each column.
-        point: the calls that it is of; None for what is not of one kind of calls.
+        kind: subject of the table.
+        caption: caption for the reader, in outputs that name their tables.
+        columns: columns in order.
+        rows: rows, with a cell for each column.
+        point: name of its workload; None if it is not about a single workload.
     """
 
     kind: Kind
@@ -110,7 +110,7 @@ class Table:
         return [[cell.text for cell in row] for row in self.rows]
 
     def without_empty_columns(self) -> Table:
-        """The table without columns in which nothing was measured."""
+        """Return the table without columns in which nothing was measured."""
         kept = [
             index
             for index in range(len(self.columns))
@@ -128,23 +128,23 @@ def table_of(
     rows: Sequence[ArtifactResult],
     point: str | None = None,
 ) -> Table:
-    """A table with an artifact in each row."""
+    """Make a table with an artifact in each row."""
     cells = [[column.cell(row) for column in columns] for row in rows]
     return Table(kind, caption, columns, cells, point)
 
 
 def text_cell(text: str | None) -> Cell:
-    """Words; empty where there are none."""
+    """A cell with words; empty for None."""
     return Cell(text, text) if text else EMPTY
 
 
 def seconds_cell(value: float | None) -> Cell:
-    """A time in seconds."""
+    """A cell with a time in seconds."""
     return Cell(formatting.seconds(value), value)
 
 
 def bytes_cell(value: int | None) -> Cell:
-    """A size in bytes."""
+    """A cell with a size in bytes."""
     return Cell(formatting.mebibytes(value), value)
 
 

@@ -1,4 +1,4 @@
-"""The tables of a run, whatever they are drawn with."""
+"""The tables of a run, independent of the output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .table import Table
 
 
 def sections(summary: Summary) -> list[tuple[str, list[ArtifactResult]]]:
-    """Title and rows of each comparison; the title says on which device."""
+    """Title and rows of each comparison; the title names the device."""
     result = []
     for rows in summary.groups:
         weights = rows[0].weights
@@ -31,7 +31,7 @@ def sections(summary: Summary) -> list[tuple[str, list[ArtifactResult]]]:
 
 
 def by_speed(rows: Sequence[ArtifactResult], summary: Summary) -> list[ArtifactResult]:
-    """The fastest first, by the first kind of calls; what was not measured is left out."""
+    """Sort rows by speed in the first workload, the fastest first, without unmeasured ones."""
     first = next(iter(summary.points), "")
 
     def call_s(row: ArtifactResult) -> float:
@@ -41,11 +41,11 @@ def by_speed(rows: Sequence[ArtifactResult], summary: Summary) -> list[ArtifactR
 
 
 def tables_of(rows: Sequence[ArtifactResult], summary: Summary) -> list[Table]:
-    """The tables that the artifacts of a section fill, the fastest artifact first in each."""
+    """The non-empty tables of a section, with the fastest artifact first in each."""
     shown = by_speed(rows, summary)
     measured = {point for row in rows for point in row.timings}
     points = [point for point in summary.points if point in measured]
-    # Of artifacts whose inputs allow one batch only; what a sweep adds has a table of its own.
+    # Workloads of artifacts whose inputs allow only one batch; a sweep has its own table.
     single = {point for row in rows if not row.best_batch for point in row.timings}
     points += sorted(single - {*points})
     tables = [speed_table(point, shown, summary) for point in points]

@@ -1,4 +1,4 @@
-"""A run on the terminal."""
+"""Print a run on the terminal."""
 
 from __future__ import annotations
 

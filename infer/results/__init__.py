@@ -1,1 +1,1 @@
-"""From the records of a run to what a report shows."""
+"""Evaluate the records of a run: summaries, rankings, comparisons and recommendations."""

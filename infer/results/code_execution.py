@@ -1,4 +1,4 @@
-"""Which formats can execute code when an artifact is loaded or run."""
+"""Whether an artifact can execute code when it is loaded or run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .summary import ArtifactResult
 def why(row: ArtifactResult) -> str | None:
     """Why loading an artifact can execute code; None if it cannot.
 
-    A manifest is believed where it says that it can, and not where it says that it cannot: whoever
-    makes an artifact writes its manifest.
+    A manifest is trusted only if it says that the artifact can: the artifact's author writes the
+    manifest.
     """
     known = FORMATS.get(row.format or "")
     if known and known.executes_code:
@@ -19,7 +19,7 @@ def why(row: ArtifactResult) -> str | None:
 
 
 def unknown(row: ArtifactResult) -> str | None:
-    """Why the records of a run do not tell; None if they do."""
+    """Why the records of a run do not tell that; None if they do."""
     known = FORMATS.get(row.format or "")
     if known is None or known.code_depends is None or why(row):
         return None

@@ -1,6 +1,6 @@
 """Two runs side by side: ratios of the same artifacts to the same reference.
 
-Times alone are not compared. They are those of a machine in a state, and two runs have two.
+Times alone are not compared: they depend on the state of the machine, which differs between runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .recorded_run import RecordedRun
 from .summary import ArtifactResult
 
 AGREE, DIFFER, UNSURE = "agree", "differ", "too few generations to say"
-# What is measured once, memory and starts: less than this is not called a change.
+# Memory and start times are measured once: a smaller relative difference is not a change.
 _NOTABLE = 0.05
 
 
@@ -28,11 +28,11 @@ class Speed:
 
     Attributes:
         artifact, reference: labels, the same in both runs.
-        point: the kind of calls.
+        point: name of the workload.
         a, b: the ratio to the reference in each run.
         change: the ratio in the second run over that in the first; its interval is corrected for
             the number of artifacts.
-        a_call_s, b_call_s: seconds of a call, which are not compared.
+        a_call_s, b_call_s: seconds of a call, for information only.
     """
 
     artifact: str
@@ -46,7 +46,7 @@ class Speed:
 
     @property
     def verdict(self) -> str:
-        """Whether the two agree within the intervals."""
+        """Whether the two ratios agree within their intervals."""
         if self.change.low is None or self.change.high is None:
             return UNSURE
         return AGREE if self.change.low <= 1 <= self.change.high else DIFFER
@@ -54,7 +54,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not the same in both runs, in words; "-" where it is absent."""
+    """A difference between the runs, in words; "-" for a missing value."""
 
     of: str
     what: str
@@ -67,12 +67,12 @@ class Comparison:
     """Two runs side by side.
 
     Attributes:
-        a, b: their folders.
-        conditions: machine and setup of each, in a line.
-        environment: what differs in machine and setup.
-        artifacts: what differs in an artifact: its bytes, versions, settings, outcome, costs.
-        speeds: the ratios, by kind of calls.
-        notices: what no reader may overlook.
+        a, b: folders of the runs.
+        conditions: machine and setup of each run, in one line.
+        environment: differences of machine and setup.
+        artifacts: differences of artifacts: bytes, versions, settings, outcome, costs.
+        speeds: the ratios, by workload.
+        notices: important notices for the reader.
     """
 
     a: str
@@ -84,14 +84,14 @@ class Comparison:
     notices: tuple[str, ...]
 
     def describe(self) -> dict[str, Any]:
-        """As JSON takes it, with the verdicts."""
+        """The comparison for JSON, with the verdicts."""
         value = asdict(self)
         value["speeds"] = [asdict(one) | {"verdict": one.verdict} for one in self.speeds]
         return value
 
 
 def compare_runs(a: RecordedRun, b: RecordedRun) -> Comparison:
-    """Put two runs side by side."""
+    """Compare two runs."""
     environment = _environment(a.summary.run, b.summary.run)
     speeds = _speeds(a, b)
     rows_a, rows_b = ({row.artifact: row for row in run.summary.rows} for run in (a, b))
@@ -166,7 +166,7 @@ def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
 
 
 def _reference(label: str, point: str, a: RecordedRun, b: RecordedRun) -> str | None:
-    """What an artifact can be compared with in both runs: the reference of one of them."""
+    """Find the reference of one run that an artifact can be compared with in both runs."""
     timed = [{row.artifact for row in run.summary.rows if point in row.timings} for run in (a, b)]
     wished = [run.summary.speed_references.get(label) for run in (a, b)]
     for name in wished:
@@ -181,7 +181,7 @@ def _environment(a: RunStarted, b: RunStarted) -> list[Difference]:
     machines = to_json(a.environment), to_json(b.environment)
     names = dict.fromkeys((*machines[0], *machines[1]))
     values = {name: tuple(machine.get(name) for machine in machines) for name in names}
-    # Other facts of a card change from moment to moment.
+    # Other values of a card change from moment to moment.
     values["gpus"] = tuple(
         [f"{gpu['name']} ({gpu['uuid']}, driver {gpu['driver']})" for gpu in machine["gpus"]]
         for machine in machines
@@ -216,7 +216,7 @@ def _text(value: Any, name: str) -> str:
 
 
 def _artifact(a: ArtifactResult, b: ArtifactResult) -> list[Difference]:
-    """What differs of an artifact; costs only by more than they scatter."""
+    """Find the differences of an artifact; costs only if they exceed the usual scatter."""
     facts: list[tuple[str, Any, Any]] = [
         ("outcome", a.outcome, b.outcome),
         ("sha256", a.sha256, b.sha256),
@@ -256,7 +256,7 @@ def _fact(value: Any, name: str) -> str:
 
 
 def _flat(value: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Settings inside settings, by names that say where."""
+    """Flatten nested settings; a nested name is "outer: inner"."""
     flat: dict[str, Any] = {}
     for name, item in (value or {}).items():
         flat |= (

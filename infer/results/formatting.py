@@ -1,4 +1,4 @@
-"""Figures as text."""
+"""Format figures as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .summary import Summary
 
 
 def seconds(value: float | None) -> str:
-    """A time in the unit that suits it."""
+    """Format a time in a suitable unit."""
     if value is None:
         return "-"
     for unit, scale in (("s", 1.0), ("ms", 1e-3)):
@@ -17,7 +17,7 @@ def seconds(value: float | None) -> str:
 
 
 def interval(ratio: Ratio | None) -> str:
-    """A ratio with its interval in brackets."""
+    """Format a ratio with its interval in brackets."""
     if ratio is None:
         return "-"
     if ratio.low is None or ratio.high is None:
@@ -27,12 +27,12 @@ def interval(ratio: Ratio | None) -> str:
 
 
 def mebibytes(value: int | None) -> str:
-    """A size."""
+    """Format a size in MiB."""
     return "-" if value is None else f"{value / 2**20:,.1f} MiB"
 
 
 def joules(value: float | None) -> str:
-    """An energy in the unit that suits it."""
+    """Format an energy in a suitable unit."""
     if value is None:
         return "-"
     for unit, scale in (("J", 1.0), ("mJ", 1e-3)):
@@ -42,7 +42,7 @@ def joules(value: float | None) -> str:
 
 
 def conditions(summary: Summary) -> str:
-    """Machine and setup, in a line."""
+    """Describe machine and setup in one line."""
     run = summary.run
     machine = run.environment
     there = len(machine.gpus)

@@ -1,4 +1,4 @@
-"""What no reader of a run may overlook."""
+"""Important notices for the reader of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .summary import card_of
 
 
 def notices(index: RecordIndex) -> list[str]:
-    """All of them, in the order of their weight."""
+    """All notices of a run, the most important first."""
     run = index.run
     found = list(run.notices)
     found += [NOTICES[run.protocol.name]] if run.protocol.name in NOTICES else []
@@ -32,7 +32,7 @@ def notices(index: RecordIndex) -> list[str]:
 
 
 def clock_notices(index: RecordIndex) -> list[str]:
-    """That the card's clocks are not its own."""
+    """A notice if the user has set the card's clocks."""
     card = card_of(index.run)
     if not (index.user_clocks or (card and card.user_clocks)):
         return []
@@ -43,7 +43,7 @@ def clock_notices(index: RecordIndex) -> list[str]:
 
 
 def probe_notices(index: RecordIndex) -> list[str]:
-    """What casts doubt on all that is said of agreement: the inputs, and the reference."""
+    """Notices about the inputs and the reference that cast doubt on all results of parity."""
     found = []
     if index.random:
         drawn = ", ".join(index.random.notes) or "the artifacts take none"
@@ -78,7 +78,7 @@ def probe_notices(index: RecordIndex) -> list[str]:
 
 
 def anchor_notices(index: RecordIndex) -> list[str]:
-    """That the reference could not be run on the CPU, and what was done in place of it."""
+    """A notice if the reference could not be run on the CPU, and what was done instead."""
     found = []
     for label, anchor in index.anchors.items():
         if anchor.failed is None or label != anchor.reference:
@@ -103,7 +103,7 @@ def anchor_notices(index: RecordIndex) -> list[str]:
 
 
 def isolation_notices(index: RecordIndex) -> list[str]:
-    """What artifacts might do here that they should not."""
+    """Notices about restrictions of the sandbox that are not in force."""
     kept = {"network": "use the network", "writes": "write wherever you may"}
     open_doors = {
         (name, reason)
@@ -118,9 +118,9 @@ def isolation_notices(index: RecordIndex) -> list[str]:
 
 
 def unused_options(index: RecordIndex) -> list[str]:
-    """Options of the user that are of nothing that any artifact has."""
+    """Notices about options of the user that match nothing in any artifact."""
     if len(index.preflights) < len(index.artifacts):
-        return []  # what could not be loaded may have it
+        return []  # an artifact that could not be loaded may have it
     signatures = [preflight.load.signature for preflight in index.preflights.values()]
     specs = [spec for own in signatures for spec in (*own.inputs, *own.outputs)]
     names = {spec.name for spec in specs} | {
@@ -148,7 +148,7 @@ def unused_options(index: RecordIndex) -> list[str]:
 
 
 def turn_notices(index: RecordIndex) -> list[str]:
-    """That a card was not the same in all turns, or that nobody can tell."""
+    """Notices if the card's clock varied between turns, or is not known."""
     found = clocks.untold(index.every_clock())
     for workload in index.per_call:
         turns = index.clocks.get(workload, {})
@@ -157,7 +157,7 @@ def turn_notices(index: RecordIndex) -> list[str]:
 
 
 def drift_notices(index: RecordIndex) -> list[str]:
-    """That the machine was not the same all the time, if so."""
+    """A notice if the speed of the machine drifted."""
     worst = 0.0
     found = []
     for workload in index.per_call:

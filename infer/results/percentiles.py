@@ -1,12 +1,12 @@
-"""Percentiles of calls, where enough calls stand behind them."""
+"""Percentiles of the times of calls, if there are enough calls."""
 
 from __future__ import annotations
 
-# Calls that must stand behind a percentile: MLPerf's early-stopping floors
+# The number of calls that a percentile requires: MLPerf's early-stopping minimums
 # (MLPerf inference policies, "Early Stopping Criterion").
 PERCENTILE_FLOORS = {90: 64, 95: 130, 99: 662}
 
 
 def percentile(ordered: list[float], percent: int) -> float:
-    """The least of the values, in rising order, that so many per cent are not above."""
+    """The smallest of the sorted values that at least `percent` per cent do not exceed."""
     return ordered[-(-len(ordered) * percent // 100) - 1]

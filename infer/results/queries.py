@@ -1,4 +1,4 @@
-"""What else is asked of a run's events: differences, resolution, percentiles of generations."""
+"""Queries of a run's events: differences, resolution, percentiles by generation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .record_index import RecordIndex
 
 
 def resolution(events: Sequence[AnyEvent]) -> float | None:
-    """Half-width of the widest interval that a run has so far, as a share.
+    """Half-width of the widest interval of a run so far, as a share.
 
-    None where an artifact has no interval yet, or there is nothing to compare.
+    None if an artifact has no interval yet, or there is nothing to compare.
     """
     found = RecordIndex(events)
     references, failed = found.speed_references(), found.failed()
@@ -22,7 +22,7 @@ def resolution(events: Sequence[AnyEvent]) -> float | None:
     for label, points in found.bursts.items():
         if label == references[label] or label in failed:
             continue
-        # A sweep may have ended earlier for the reference: there is nothing to compare then.
+        # The reference's sweep may have ended earlier: then there is nothing to compare.
         for point in points.keys() & found.bursts.get(references[label], {}).keys():
             ratio = found.ratio(label, point)
             if ratio is None or ratio.resolution is None:
@@ -34,15 +34,14 @@ def resolution(events: Sequence[AnyEvent]) -> float | None:
 def sample_differences(
     events: Sequence[AnyEvent], mine: tuple[str, str], theirs: tuple[str, str]
 ) -> list[float]:
-    """The difference of two artifacts in log time for a sample, one a generation.
+    """Differences of two artifacts in log time for a sample, one for each generation.
 
     Args:
-        events: of the run.
-        mine, theirs: artifact and kind of calls, which may be calls of other batches.
+        events: events of the run.
+        mine, theirs: artifact and workload, which may differ in the batch.
 
     Returns:
-        As `infer.stats.ratios.ratio_of` takes them; empty where the two have no generation in
-        common.
+        Differences for `infer.stats.ratios.ratio_of`; empty if the two share no generation.
     """
     found = RecordIndex(events)
     own, other = (found.undisturbed(point).get(label, {}) for label, point in (mine, theirs))
@@ -54,14 +53,14 @@ def sample_differences(
 
 
 def is_adaptive_run(events: Sequence[AnyEvent]) -> bool:
-    """Whether a run goes on until its intervals are narrow."""
+    """Whether a run continues until its intervals are narrow."""
     return RecordIndex(events).adaptive
 
 
 def percentiles_by_generation(
     events: Sequence[AnyEvent], label: str, point: str, percent: int
 ) -> list[float]:
-    """A percentile of an artifact's calls in each generation of processes, in seconds."""
+    """A percentile of an artifact's calls in each generation, in seconds."""
     generations = RecordIndex(events).bursts.get(label, {}).get(point, {})
     return [
         percentile(sorted(s for own in turns.values() for s in own), percent)

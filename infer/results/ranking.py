@@ -1,4 +1,4 @@
-"""Which artifact is best at what, and how sure that is: pure functions of a run's records."""
+"""Rank artifacts by speed, memory and size: pure functions of a run's records."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ AIMS = {
     INSTALL: "smallest install",
 }
 NO_CODE = "no code on load"
-# Memory is measured once: artifacts as close as this are called equal.
+# Memory is measured once: artifacts within this relative difference are called equal.
 _AS_SMALL = 0.02
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one need.
+    """The best artifact for a need.
 
     Attributes:
-        need: in words.
-        best: the artifact; None where the run cannot tell.
-        value: what it reaches, in words.
-        equals: artifacts that this run cannot tell from the best.
-        next_best: the one after the best, which may be among `equals`; None where there is none.
-        cost: `next_best` over `best`: of the times for a sample, or of the bytes.
-        how_sure: in words.
+        need: the need, in words.
+        best: the best artifact; None if the run cannot tell.
+        value: its figure, in words.
+        equals: artifacts that this run cannot distinguish from the best.
+        next_best: the second-best artifact, which may be among `equals`; None if there is none.
+        cost: ratio of `next_best` to `best`, of the times for a sample or of the bytes.
+        how_sure: certainty, in words.
     """
 
     need: str
@@ -50,7 +50,7 @@ class Answer:
 
 
 def families(run: RecordedRun) -> list[list[ArtifactResult]]:
-    """The artifacts that were measured, by what they are compared with; the largest first."""
+    """Group the measured artifacts by their reference, the largest group first."""
     found: dict[str, list[ArtifactResult]] = {}
     for row in run.summary.rows:
         reference = run.summary.speed_references.get(row.artifact)
@@ -60,13 +60,13 @@ def families(run: RecordedRun) -> list[list[ArtifactResult]]:
 
 
 def answers(run: RecordedRun, rows: list[ArtifactResult]) -> list[Answer]:
-    """What each need is best served by, of artifacts that take the same inputs and agree."""
+    """Find the best artifact for each need, among those with the same inputs that agree."""
     good = [row for row in rows if row.outcome == Outcome.OK]
     return [*(best(run, good, aim) for aim in AIMS), _without_code(good)]
 
 
 def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
-    """The best of some artifacts at one of `AIMS`."""
+    """Find the best artifact for one of `AIMS`."""
     if aim == MEMORY:
         return _smallest(
             AIMS[aim],
@@ -87,7 +87,7 @@ def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
 
 
 def _point(run: RecordedRun, row: ArtifactResult, aim: str) -> str | None:
-    """The kind of calls that an artifact is judged by: host to host, without pauses."""
+    """Choose the workload that an artifact is judged by: host to host, without pauses."""
     plain = [name for name, timing in row.timings.items() if timing.is_plain]
     if aim == SINGLE:
         return next((p for p in plain if row.timings[p].workload.batch == 1), None)
@@ -111,7 +111,7 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
         if own := differences(name, anchor):
             levels[name] = fmean(own)
     first = min(levels, key=lambda name: levels[name])
-    # The best is known only afterwards: any two might have been compared.
+    # The best is known only afterwards, so the correction counts all pairs.
     pairs = math.comb(len(levels), 2)
     is_adaptive = is_adaptive_run(run.events)
     behind = {

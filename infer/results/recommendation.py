@@ -1,4 +1,4 @@
-"""The artifact that meets all limits and is best at one aim, and why the others fall out."""
+"""Choose the artifact that meets all limits and is best at an aim, and explain the others."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ FITS, FALLS_OUT, UNKNOWN = "fits", "falls out", "cannot tell"
 
 @dataclass(frozen=True)
 class Limits:
-    """What is asked of an artifact; None asks nothing.
+    """Limits that an artifact must meet; None for no limit.
 
     Attributes:
-        percentiles_s: longest that the calls of a percentile may take, in seconds, by percent.
-        at: the kind of calls that these are of.
-        throughput: samples a second, at least, at the best batch that was measured.
-        memory, install, size: bytes at most: resident above the bare interpreter, of the runtime
-            with what it needs, of the artifact.
-        start_s: seconds at most from the start of a process to the end of its first call.
+        percentiles_s: maximum seconds of a call at a percentile, by per cent.
+        at: name of the workload that the percentiles apply to.
+        throughput: minimum samples a second, at the best batch that was measured.
+        memory, install, size: maximum bytes: resident memory above the bare interpreter, of the
+            runtime with its requirements, of the artifact.
+        start_s: maximum seconds from the start of a process to the end of its first call.
         no_code_on_load: whether loading must not be able to execute code.
-        accuracy: at least.
+        accuracy: minimum accuracy.
     """
 
     percentiles_s: dict[int, float] = field(default_factory=dict)
@@ -55,8 +55,8 @@ class Verdict:
         artifact: its label.
         standing: "fits", "falls out" or "cannot tell".
         reasons: why it falls out, or what is not known.
-        doubts: what speaks against a fit, though not enough to fall out.
-        command: that measures it alone.
+        doubts: reasons against it that are not enough for it to fall out.
+        command: command that measures it alone.
     """
 
     artifact: str
@@ -68,14 +68,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be taken, and what became of all.
+    """The recommended artifact, and a verdict on each.
 
     Attributes:
-        answer: the best of those that fit; None where none fits.
-        given_up: what would be best without limits, beside the one that was chosen; None where
-            that is the same.
-        verdicts: on every artifact.
-        notices: what no reader may overlook.
+        answer: the best of the artifacts that fit; None if none fits.
+        given_up: the best artifact without limits, compared with the chosen one; None if it is the
+            same.
+        verdicts: verdict on every artifact.
+        notices: important notices for the reader.
     """
 
     answer: Answer | None
@@ -84,18 +84,18 @@ class Choice:
     notices: tuple[str, ...]
 
     def describe(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The choice for JSON."""
         return asdict(self)
 
 
 def choose(run: RecordedRun, limits: Limits, aim: str) -> Choice:
-    """Hold the artifacts of a run against limits, and name the best that meets them.
+    """Check the artifacts of a run against limits, and choose the best that meets them.
 
     Only artifacts that agree with their reference can fit.
 
     Args:
-        run: as recorded.
-        limits: that must be met.
+        run: the recorded run.
+        limits: limits to meet.
         aim: one of `infer.results.ranking.AIMS`.
     """
     verdicts = {row.artifact: _verdict(run, row, limits) for row in run.summary.rows}
@@ -193,7 +193,7 @@ def _at_most(row: ArtifactResult, limits: Limits, out: list[str], unknown: list[
 
 
 def _bytes(value: int) -> str:
-    """In both units: people give limits in the one, and the tables are in the other."""
+    """Format bytes in both units: limits are usually given in MB, tables are in MiB."""
     return f"{value / 1e6:,.0f} MB ({formatting.mebibytes(value)})"
 
 

@@ -1,4 +1,4 @@
-"""The events of a run, by what they are of."""
+"""An index of the events of a run, by artifact, workload, generation and turn."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from .summary import run_of
 
 
 def clock_of(burst: BurstTimed) -> Clock:
-    """The clock of the card at a burst, which need not be told."""
+    """The clock of the card at a burst, as far as it was reported."""
     return Clock(burst.gpu.sm_mhz[-1], burst.gpu.throttle) if burst.gpu else Clock(None, None)
 
 
 class RecordIndex:
-    """The events of a run, by what they are of.
+    """An index of the events of a run.
 
     Attributes:
         run: the plan, and the machine at the start.
-        artifacts, preflights, outcomes, parities, noises, anchors: the latest of each artifact.
-        starts: of each artifact, its processes.
+        artifacts, preflights, outcomes, parities, noises, anchors: the latest event of each
+            artifact.
+        starts: the processes of each artifact.
         bursts: seconds of the calls, by artifact, workload, generation and turn.
-        clocks: of a card at the same bursts, by workload, artifact and turn.
-        energies: joules of the bursts that tell, and their samples, by artifact and workload.
-        user_clocks: whether a burst found the card at clocks of the user.
-        workloads: by name, in the order in which they were timed.
+        clocks: clocks of the card at the same bursts, by workload, artifact and turn.
+        energies: joules and samples of the bursts that report energy, by artifact and workload.
+        user_clocks: whether the card was at clocks set by the user during a burst.
+        workloads: workloads by name, in the order in which they were timed.
         per_call: samples a call, by the name of the workload.
-        rooflines: what the device could do at best, each time that it was measured.
+        rooflines: each measurement of the device's peak rates.
         random: the inputs that were drawn.
-        interrupted, ended: whether the run was cut off, and why it ended.
-        adaptive: whether it goes on until its intervals are narrow.
+        interrupted, ended: whether the run was interrupted, and why it ended.
+        adaptive: whether the run continues until its intervals are narrow.
     """
 
     def __init__(self, events: Sequence[AnyEvent]) -> None:
@@ -97,7 +98,7 @@ class RecordIndex:
     def _take_burst(self, burst: BurstTimed) -> None:
         name, turn = burst.workload.name, (burst.generation, burst.turn)
         generations = self.bursts.setdefault(burst.artifact, {}).setdefault(name, {})
-        # A last batch that is not full is another kind of call.
+        # A last batch that is not full is left out: its calls are of another kind.
         full = burst.samples // burst.workload.batch or len(burst.seconds)
         generations.setdefault(burst.generation, {})[burst.turn] = burst.seconds[:full]
         self.workloads[name] = burst.workload
@@ -114,25 +115,25 @@ class RecordIndex:
 
     @property
     def device(self) -> str:
-        """What the run is on: "cpu" or "cuda"."""
+        """The device of the run: "cpu" or "cuda"."""
         return self.run.device
 
     @property
     def pairs(self) -> dict[str, str]:
-        """The former artifact of each artifact that has one."""
+        """The former version of each artifact that has one."""
         return self.run.pairs
 
     def joules_per_sample(self, label: str, point: str) -> float | None:
-        """Energy that the card took, over all bursts that tell."""
+        """Energy of the card for a sample, over all bursts that report it."""
         told = self.energies.get((label, point))
         return sum(j for j, _ in told) / sum(n for _, n in told) if told else None
 
     def failed(self) -> set[str]:
-        """Artifacts that were not measured to the end."""
+        """Labels of the artifacts that were not measured to the end."""
         return {label for label, record in self.outcomes.items() if not record.outcome.was_measured}
 
     def undisturbed(self, point: str) -> dict[str, Bursts]:
-        """The bursts of one kind that ratios are taken of, by artifact."""
+        """The bursts of one workload that ratios are computed from, by artifact."""
         if point not in self._undisturbed:
             self._undisturbed[point] = clocks.undisturbed(
                 self.timed(point), self.device, self.clocks.get(point)
@@ -144,15 +145,15 @@ class RecordIndex:
         return {label: points[point] for label, points in self.bursts.items() if point in points}
 
     def every_clock(self) -> list[Clock]:
-        """Of a card, at every burst."""
+        """The clocks of a card at all bursts."""
         return [c for own in self.clocks.values() for turns in own.values() for c in turns.values()]
 
     def speed_references(self) -> dict[str, str]:
-        """What each artifact is compared with in speed.
+        """The reference for speed of each artifact.
 
-        The former artifact where it is measured too. Otherwise, of the artifacts that take inputs
-        of the same shapes, the parity reference of the largest group; another one where that
-        could not be measured.
+        That is its former version if that is measured too. Otherwise it is the parity reference of
+        the largest group among the artifacts with inputs of the same shapes, or another artifact if
+        that could not be measured.
         """
         families: dict[str, list[str]] = {}
         former = set(self.pairs.values())
@@ -180,7 +181,7 @@ class RecordIndex:
         return references
 
     def shapes(self, label: str) -> str:
-        """The shapes of an artifact's inputs beside the batch, where they are known."""
+        """The shapes of an artifact's inputs without the batch, as far as they are known."""
         manifest = self.artifacts[label].manifest
         signature = manifest.signature if manifest else None
         if signature is None and label in self.preflights:
@@ -191,7 +192,7 @@ class RecordIndex:
         return " and ".join(" x ".join(map(str, spec.shape[1:])) or "scalar" for spec in inputs)
 
     def ratio(self, label: str, point: str) -> Ratio | None:
-        """To the reference; None for itself, and where nothing can be paired."""
+        """The ratio to the reference; None for the reference, and if nothing can be paired."""
         references = self.speed_references()
         reference = references.get(label, label)
         theirs = self.undisturbed(point).get(reference)

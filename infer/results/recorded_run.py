@@ -1,4 +1,4 @@
-"""A run as it was recorded, read back from its folder."""
+"""Read a recorded run from its folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .summary import Summary, run_of
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A run's folder, its events and what they come to."""
+    """A run's folder, events and summary."""
 
     folder: Path
     events: list[AnyEvent]
@@ -30,7 +30,7 @@ def read_run(folder: Path) -> RecordedRun:
     """Read a run.
 
     Raises:
-        UsageError: the folder holds no run, or events that are not this program's.
+        UsageError: the folder holds no run, or events that this program does not know.
     """
     try:
         events = read_events(folder)

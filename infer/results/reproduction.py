@@ -11,7 +11,7 @@ from ..records.run_events import RunStarted
 from ..tensors.rules import EVERY
 from ..variant import TUNED
 
-# What one types here: the command that is installed, or the folder of a checkout.
+# How this program is started: the installed command, or the package in a checkout.
 _INSTALLED, _CHECKOUT = ["exportbench"], ["python", "-m", "infer"]
 PROGRAM = _CHECKOUT if __name__.partition(".")[0] == "infer" else _INSTALLED
 
@@ -50,19 +50,19 @@ def command_of(artifact: ArtifactOpened, run: RunStarted) -> str:
 
 
 def _device_option(run: RunStarted) -> str:
-    """The device, with the card where there are several."""
+    """The device option, with the card if there are several."""
     several = len(run.environment.gpus) > 1
     return f"cuda:{run.card}" if several and run.card else run.device
 
 
 def _wishes(run: RunStarted, label: str) -> list[str]:
-    """The options that say what inputs and outputs are."""
+    """The options about inputs and outputs."""
     options: list[str] = []
     random, input_options = run.random, run.input_options
     if random:
         options += ["--random", str(random.seed), "--samples", str(random.samples)]
     listed = {
-        # Alone it may have another label: its rules are then those of every artifact.
+        # Measured alone it may have another label, so its rules are given for every artifact.
         "map": [
             replace(rule, artifact=EVERY).text
             for rule in input_options.rules

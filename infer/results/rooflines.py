@@ -1,4 +1,4 @@
-"""The least time for a call that the machine allows, from the rates that were measured of it."""
+"""The shortest possible time of a call (roofline), from the measured rates of the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RATES = tuple(name for name in RooflineMeasured.__struct_fields__ if name.endswi
 
 
 def highest(rooflines: Iterable[RooflineMeasured]) -> dict[str, float]:
-    """The highest of each rate that was measured, by name."""
+    """The highest measured value of each rate, by name."""
     rates: dict[str, float] = {}
     for roofline in rooflines:
         for name in RATES:
@@ -27,7 +27,7 @@ def highest(rooflines: Iterable[RooflineMeasured]) -> dict[str, float]:
 
 
 def flops(index: RecordIndex, label: str) -> float | None:
-    """Operations for a sample: of the artifact, or of an ONNX file of the same weights."""
+    """Operations for a sample, from the artifact or from an ONNX file with the same weights."""
 
     def weights(name: str) -> str | None:
         manifest = index.artifacts[name].manifest
@@ -43,11 +43,11 @@ def flops(index: RecordIndex, label: str) -> float | None:
 
 
 def roofline_s(index: RecordIndex, label: str, workload: str) -> float | None:
-    """The least time for a call that the machine allows, in seconds; None where it is not known.
+    """The shortest possible time of a call on this machine, in seconds; None if not known.
 
-    It is that of its arithmetic or of reading its weights, whichever is more. A call of a card
-    from host to host cannot begin before its inputs are there, nor end before its outputs are
-    back: these copies come on top, as far as their sizes are known.
+    It is the time for the arithmetic or for reading the weights, whichever is longer. On a card, a
+    call from host to host also has to copy inputs and outputs, whose time is added as far as their
+    sizes are known.
     """
     needed, rates = flops(index, label), highest(index.rooflines)
     arithmetic = rates.get(_arithmetic(index, label, rates))
@@ -72,7 +72,7 @@ def roofline_s(index: RecordIndex, label: str, workload: str) -> float | None:
 
 
 def _arithmetic(index: RecordIndex, label: str, rates: Mapping[str, float]) -> str:
-    """The name of the rate of the arithmetic that an artifact was allowed."""
+    """The name of the rate of the arithmetic that an artifact may use."""
     if index.device != "cuda":
         return "flops_per_s"
     manifest = index.artifacts[label].manifest
@@ -85,13 +85,13 @@ def _arithmetic(index: RecordIndex, label: str, rates: Mapping[str, float]) -> s
 
 
 def _sample_bytes(specs: Iterable[TensorSpec]) -> int:
-    """Bytes of a sample of tensors, of those whose shapes and types tell."""
+    """Bytes of a sample, over the tensors with known shapes and types."""
     total = 0
     for spec in specs:
         sizes = [size for size in spec.shape[1:] if isinstance(size, int)]
         if len(sizes) == len(spec.shape[1:]):
             try:
                 total += math.prod(sizes) * np.dtype(spec.dtype).itemsize
-            except TypeError:  # text, or a type that NumPy has none of
+            except TypeError:  # text, or a type that NumPy lacks
                 continue
     return total

@@ -1,4 +1,4 @@
-"""The files of docs/schema: `python -m infer.results.schema` writes them anew."""
+"""Write the files of docs/schema: `python -m infer.results.schema`."""
 
 from __future__ import annotations
 

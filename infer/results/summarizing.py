@@ -1,4 +1,4 @@
-"""From the events of a run to what a report shows: a pure function."""
+"""Summarise the events of a run for reports: a pure function."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .summary import ArtifactResult, Summary, Timing
 
 
 def summarize(events: Sequence[AnyEvent]) -> Summary:
-    """Bring together what the events of a run say.
+    """Summarise the events of a run.
 
     Raises:
-        ValueError: there is no run among them.
+        ValueError: the events contain no run.
     """
     index = RecordIndex(events)
     return Summary(
@@ -109,7 +109,7 @@ def _device_notes(label: str, preflight: PreflightDone, run: RunStarted) -> list
 def _costs(
     preflight: PreflightDone, starts: list[ProcessStarted], run: RunStarted
 ) -> dict[str, Any]:
-    """What is paid once a process, and what preflight found."""
+    """The costs of each process, and the results of preflight."""
     batch = run.protocol.batch
     processes: list[PreflightDone | ProcessStarted] = [preflight, *starts]
 

@@ -1,4 +1,4 @@
-"""What a run came to, as a report shows it."""
+"""The summary of a run for reports."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ class ArtifactResult:
 
     @property
     def gpu_memory(self) -> tuple[int, str] | None:
-        """The best that is known of its memory on the card: bytes, and who says so.
+        """The best known figure of its memory on the card: bytes, and the source.
 
-        That is "process", "card" or "runtime".
+        The source is "process", "card" or "runtime".
         """
         known = (
             (self.gpu_bytes, "process"),
@@ -151,34 +151,34 @@ class Summary:
 
     @property
     def device(self) -> str:
-        """What was measured on: "cpu", or "cuda" with the card's name."""
+        """The device: "cpu", or "cuda" with the card's name."""
         return f"cuda, {self.card.name}" if self.card else self.run.device
 
     @property
     def card(self) -> Gpu | None:
-        """The card that was measured on, as `infer.system.nvml` describes it."""
+        """The card of the run, as `infer.system.nvml` describes it."""
         return card_of(self.run)
 
     @property
     def points(self) -> list[str]:
-        """The kinds of calls that were planned for every artifact."""
+        """Names of the workloads that were planned for every artifact."""
         return [workload.name for workload in self.run.protocol.points]
 
     @property
     def workloads(self) -> dict[str, Workload]:
-        """The kinds of calls that were planned, and those that were timed, by name."""
+        """The workloads that were planned or timed, by name."""
         timed = [timing.workload for row in self.rows for timing in row.timings.values()]
         return {workload.name: workload for workload in (*self.run.protocol.points, *timed)}
 
     @property
     def generations(self) -> int:
-        """How many sets of processes were measured, the most of any artifact."""
+        """Number of generations measured, the most of any artifact."""
         counts = [t.generations for row in self.rows for t in row.timings.values()]
         return max(counts, default=0)
 
     @property
     def groups(self) -> list[list[ArtifactResult]]:
-        """The rows by the weights inside, the largest group first."""
+        """The rows grouped by the weights inside, the largest group first."""
         groups: dict[tuple[str | None, str | None], list[ArtifactResult]] = {}
         for row in self.rows:
             groups.setdefault((row.weights_sha256, row.weights), []).append(row)
@@ -188,7 +188,7 @@ class Summary:
     def own_training(self) -> list[ArtifactResult]:
         """Each framework's own weights in formats made from that framework: the paper's view.
 
-        Empty where there is only one framework of that kind.
+        Empty if there is only one such framework.
         """
         rows = [
             row for row in self.rows if row.framework and row.framework == row.weights_framework
@@ -198,7 +198,7 @@ class Summary:
 
 
 def run_of(events: Sequence[AnyEvent]) -> RunStarted:
-    """The event that a run begins with.
+    """The first event of a run.
 
     Raises:
         ValueError: there is none.
@@ -210,6 +210,6 @@ def run_of(events: Sequence[AnyEvent]) -> RunStarted:
 
 
 def card_of(run: RunStarted) -> Gpu | None:
-    """The card that a run is on; None where there is none."""
+    """The card of a run; None if there is none."""
     there = run.environment.gpus if run.card else ()
     return next((gpu for gpu in there if run.card in (gpu.uuid, str(gpu.index))), None)

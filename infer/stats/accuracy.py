@@ -14,13 +14,13 @@ from .ratios import CONFIDENCE
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two accuracies on the same samples.
+    """The difference of two accuracies on the same samples.
 
     Attributes:
-        value: the one less the other, in -1..1.
+        value: the first accuracy minus the second, in -1..1.
         low, high: its confidence interval.
-        gained, lost: how many samples only the one, and only the other, has right.
-        samples: how many there are.
+        gained, lost: number of samples that only the first, and only the second, has right.
+        samples: number of samples.
     """
 
     value: float
@@ -34,14 +34,14 @@ class Difference:
 def paired_difference(
     mine: np.ndarray, theirs: np.ndarray, confidence: float = CONFIDENCE
 ) -> Difference:
-    """The difference of two accuracies, from which samples each had right.
+    """Compute the difference of two accuracies from the samples that each has right.
 
     The interval is Tango's score interval for paired proportions (Statistics in Medicine 17,
-    1998): unlike the textbook's it is right where few samples differ, or none.
+    1998): unlike the textbook interval it is right where few samples differ, or none.
 
     Args:
-        mine, theirs: bool N, for the same samples in the same order, N at least 1.
-        confidence: of the interval.
+        mine, theirs: whether each sample is right, bool N, in the same order, N at least 1.
+        confidence: confidence level of the interval.
     """
     gained, lost = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
     count = len(mine)
@@ -50,7 +50,7 @@ def paired_difference(
 
     def score(difference: float) -> float:
         """How many standard errors the observed difference is above a supposed one."""
-        # The most likely share of samples that only the other has right, given the difference.
+        # The most likely share of samples that only the second has right, given the difference.
         a = 2 * count
         b = -gained - lost + (2 * count - gained + lost) * difference
         c = -lost * difference * (1 - difference)
@@ -70,7 +70,7 @@ def paired_difference(
 
 
 def _crossing(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function is zero; the end that it does not cross before."""
+    """Find where a falling function is zero, or the end of the interval if it has no zero there."""
     tiny = 1e-12
     inner = low + tiny, high - tiny
     if inner[0] >= inner[1]:

@@ -1,4 +1,4 @@
-"""The time of an undisturbed call, and how two artifacts' differ from generation to generation."""
+"""The time of an undisturbed call, and how it differs between two artifacts, by generation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import TypeVar
 
 import numpy as np
 
-# Which of an artifact's calls in a generation stands for an undisturbed one, by device: a quantile.
-# What else runs on a machine makes calls slower and never faster, so that on a processor a low one
-# passes over it. The clock of a card makes some calls faster, too, when it has idled or its power
-# is not limited yet: a low quantile would be that of a lucky clock, and the median is that of the
-# usual one. docs/measurement.md has the simulations.
+# The quantile of an artifact's calls in a generation that gives an undisturbed call, by device.
+# Other programs make calls slower and never faster, so a low quantile ignores them on a processor.
+# A card's clock makes some calls faster, too, when the card has idled or its power is not limited
+# yet: a low quantile would be that of a lucky clock, while the median is that of the usual clock.
+# docs/measurement.md has the simulations.
 UNDISTURBED = {"cpu": 0.1, "cuda": 0.5}
 # The share of a burst's calls that come before the clock of the device has settled.
 _SETTLING = {"cpu": 0.0, "cuda": 0.5}
 
 Key = TypeVar("Key", bound=Hashable)
-# Seconds of every call of each burst: of the generations, of their bursts.
+# Seconds of every call, by generation and burst.
 Bursts = Mapping[int, Mapping[int, Sequence[float]]]
-# Of a run: the number of the generation, and of the turn in it.
+# The number of a generation in its run, and of a turn in the generation.
 Turn = tuple[int, int]
 
 
@@ -27,7 +27,7 @@ def log_call_time(bursts: Iterable[Sequence[float]], device: str) -> float:
     """The logarithm of the time of an undisturbed call, in log seconds.
 
     Args:
-        bursts: seconds of the calls of each.
+        bursts: seconds of the calls of each burst.
         device: "cpu" or "cuda": on the latter it is the median of the calls in the second half of
             each burst, on the former the tenth percentile of all.
     """
@@ -37,7 +37,7 @@ def log_call_time(bursts: Iterable[Sequence[float]], device: str) -> float:
 def log_call_times(
     bursts: Mapping[Key, Iterable[Sequence[float]]], device: str
 ) -> dict[Key, float]:
-    """`log_call_time` of each; in one go for those of the same number of calls, for speed."""
+    """Compute `log_call_time` of each; together where the number of calls is equal, for speed."""
     alike: dict[int, dict[Key, list[float]]] = {}
     for key, own in bursts.items():
         seconds = [s for burst in own for s in burst[int(_SETTLING[device] * len(burst)) :]]
@@ -54,14 +54,14 @@ def log_call_times(
 
 
 def paired_differences(mine: Bursts, theirs: Bursts, device: str) -> list[float]:
-    """The difference of two artifacts in log time, one a generation.
+    """Compute the difference of two artifacts in log time, one value for each generation.
 
     In a generation both took the same turns within a minute, so that drift of the machine
     cancels; turns that only one of them has are left out.
 
     Args:
-        mine, theirs: the bursts of each.
-        device: that they ran on.
+        mine, theirs: the bursts of each artifact.
+        device: device that they ran on.
     """
     both = {g: sorted(mine[g].keys() & theirs[g].keys()) for g in mine.keys() & theirs.keys()}
     own, other = (

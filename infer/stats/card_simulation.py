@@ -1,10 +1,10 @@
-"""A made-up card with known truth: how often the statistics are wrong where clocks move.
+"""A simulated card whose true ratios are known: how often the statistics are wrong as clocks move.
 
 A card's clock is highest when it has idled: it falls as the card warms up, and where an artifact
 draws more than the card's power, a little after each burst has begun. At times the card throttles.
-How much of an artifact's time follows the clock is its own: arithmetic does, waiting for memory or
-for the launch of a kernel does not. The true ratio is that at the clocks that they have usually:
-in the turn in the middle of a generation, at the power limit, not throttled.
+The share of its time that follows the clock depends on the artifact: arithmetic does, waiting for
+memory or for the launch of a kernel does not. The true ratio is that at the artifacts' usual
+clocks: in the middle turn of a generation, at the power limit, not throttled.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from .simulation import spells
 
 _USUAL_MHZ = 1700.0
 _STEP_MHZ = 15.0
-# Turns after which the card is warm, by a factor of e.
+# Time constant of the card's warming up, in turns.
 _WARM_TURNS = 1.0
 
 
 @dataclass(frozen=True)
 class Card:
-    """Standard deviations and shifts in log time or log clock, and shares.
+    """What a simulated card does: standard deviations and shifts in log time or log clock, shares.
 
     Attributes:
-        process: between processes of one artifact.
-        call: how late calls are, on average.
+        process: deviation between processes of one artifact.
+        call: average delay of a call.
         disturbed: share of the bursts that something on the host slows down.
-        by: factor by which it does, at most.
-        step: of the clock, between bursts.
-        boost: how far above that of a warm card the clock begins a generation.
+        by: factor by which these are slower, at most.
+        step: deviation of the clock between bursts.
+        boost: how far the clock is above that of a warm card when a generation begins.
         uncapped: share of a burst that passes before the power is limited.
-        cap: how far above its usual clock an artifact that draws too much is until then.
-        throttled: share of the turns in which the card throttles, in spells of some turns.
-        throttle: how far it does.
-        told: whether NVML says so.
+        cap: how far an artifact that draws too much power is above its usual clock until then.
+        throttled: share of the turns in which the card throttles, in spells of several turns.
+        throttle: how far the clock falls when the card throttles.
+        told: whether NVML reports the throttling.
     """
 
     process: float = 0.01
@@ -63,18 +63,18 @@ def simulate_card(
     card: Card,
     random: np.random.Generator,
 ) -> tuple[list[Bursts], list[dict[Turn, Clock]]]:
-    """Bursts of artifacts whose true times stand in given ratios, and what NVML tells of each.
+    """Simulate bursts of artifacts with given true ratios, and what NVML reports for each burst.
 
     The first artifact is all arithmetic and draws too much power. The others follow the clock by
     half and draw less, so that nothing that the card does cancels between them and the first.
 
     Args:
         ratios: true time of each artifact, at its usual clock.
-        generations: sets of processes.
-        turns: bursts in each.
-        calls: in each burst.
-        card: what it does.
-        random: where the noise comes from.
+        generations: number of sets of processes.
+        turns: number of bursts in each generation.
+        calls: number of calls in each burst.
+        card: the simulated card.
+        random: source of the noise.
     """
     count = len(ratios)
     follows = np.where(np.arange(count) == 0, 1.0, 0.5)

@@ -1,7 +1,7 @@
-"""The clock of a card at every burst, and the turns in which it was unlike the others.
+"""The clock of a card at every burst, and the turns in which it was unusual.
 
-NVML tells the clock of the streaming multiprocessors, and why it is lower than it could be. A turn
-counts for all artifacts or for none, so that what is left out favours none of them.
+NVML reports the clock of the streaming multiprocessors, and why it is lower than it could be. A
+turn counts for all artifacts or for none, so that leaving it out favours none of them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TypeVar
 from .call_times import Bursts, Turn
 from .disturbance import drop_disturbed_turns, drop_turns, turns_of
 
-# Reasons for a low clock that are no property of the artifact: the card is too hot, or its supply
-# fails. Not "sw_power_cap": a loaded card runs at its power limit, and what an artifact that draws
-# more loses by it, it loses in service too.
+# Reasons for a low clock that have nothing to do with the artifact: the card is too hot, or its
+# power supply fails. Not "sw_power_cap": a loaded card runs at its power limit, and an artifact
+# that draws more power is slowed down by the limit in service too.
 SLOWED = frozenset({"hw_slowdown", "hw_thermal", "hw_power_brake", "sw_thermal"})
-# So far from the usual a clock is another one. Steps of a card's clock are under 1 % of it, and at
-# its power limit it moves by some of them all the time.
+# Relative distance from the usual clock from which a clock counts as unusual. Steps of a card's
+# clock are under 1 % of it, and at the power limit the clock moves by several steps all the time.
 UNUSUAL = 0.05
 
 Name = TypeVar("Name")
@@ -27,23 +27,23 @@ Name = TypeVar("Name")
 
 @dataclass(frozen=True)
 class Clock:
-    """What NVML told of a burst; None where it did not.
+    """What NVML reported for a burst; None where it reported nothing.
 
     Attributes:
-        sm_mhz: clock of the multiprocessors at its end.
-        throttle: why that was held low; empty for no reason.
+        sm_mhz: clock of the multiprocessors at the end of the burst.
+        throttle: reasons why the clock was held low; empty if there was none.
     """
 
     sm_mhz: float | None
     throttle: tuple[str, ...] | None
 
 
-# Of every artifact: of its bursts of one kind, by turn.
+# By artifact, the clock of each of its bursts of one kind, by turn.
 Clocks = Mapping[Name, Mapping[Turn, Clock]]
 
 
 def throttled(clocks: Clocks[Name]) -> set[Turn]:
-    """The turns in which the card slowed itself down, whichever artifact ran."""
+    """Find the turns in which the card slowed itself down, whichever artifact ran."""
     return {
         turn
         for own in clocks.values()
@@ -53,9 +53,10 @@ def throttled(clocks: Clocks[Name]) -> set[Turn]:
 
 
 def unusual(clocks: Clocks[Name]) -> set[Turn]:
-    """The turns in which an artifact's clock was another than it had usually.
+    """Find the turns in which an artifact's clock differed from its usual clock.
 
-    The usual one is the median of its own: one that draws more power may always have a lower one.
+    The usual clock is the median of the artifact's own clocks: an artifact that draws more power
+    may always have a lower clock.
     """
     found = set()
     for own in clocks.values():
@@ -66,10 +67,10 @@ def unusual(clocks: Clocks[Name]) -> set[Turn]:
 
 
 def steady(bursts: Mapping[Name, Bursts], clocks: Clocks[Name]) -> dict[Name, Bursts]:
-    """Leave out the turns in which the card throttled, or its clock was another than usual.
+    """Leave out the turns in which the card throttled or its clock was unusual.
 
-    Where this would cost over half of the generations only the former are left out, and where
-    these alone would, none.
+    If this would cost more than half of the generations, only the throttled turns are left out, and
+    if these alone would cost as many, no turns are.
     """
     slowed = throttled(clocks)
     for turns in (slowed | unusual(clocks), slowed):
@@ -84,18 +85,18 @@ def steady(bursts: Mapping[Name, Bursts], clocks: Clocks[Name]) -> dict[Name, Bu
 def undisturbed(
     bursts: Mapping[Name, Bursts], device: str, clocks: Clocks[Name] | None = None
 ) -> dict[Name, Bursts]:
-    """The turns that ratios are taken of.
+    """Leave out the disturbed turns; ratios are computed from the others.
 
     Args:
-        bursts: of every artifact of a run, of calls of one kind.
-        device: that they ran on.
-        clocks: of the same bursts, where they ran on a card.
+        bursts: bursts of calls of one kind, of every artifact of a run.
+        device: device that they ran on.
+        clocks: clocks of the same bursts, if they ran on a card.
     """
     return drop_disturbed_turns(steady(bursts, clocks or {}), device)
 
 
 def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> list[str]:
-    """What a reader must know of the turns of one kind of calls, on a card."""
+    """Say what a reader must know about the turns of one kind of calls on a card."""
     every, kept = turns_of(bursts), turns_of(steady(bursts, clocks))
     slowed, moved = throttled(clocks), unusual(clocks)
     reasons = sorted(
@@ -125,7 +126,7 @@ def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> 
 
 
 def untold(clocks: Iterable[Clock]) -> list[str]:
-    """That throttled turns cannot be told from others, where NVML does not say enough."""
+    """Say that throttled turns cannot be recognised, if NVML does not report enough."""
     known = list(clocks)
     unknown = {
         "its clock": all(clock.sm_mhz is None for clock in known),
@@ -141,7 +142,7 @@ def untold(clocks: Iterable[Clock]) -> list[str]:
 
 
 def described(clocks: Iterable[Clock]) -> str:
-    """The clock of a run in a few words; empty where nothing was told."""
+    """Describe the clock of a run in a few words; empty if NVML reported nothing."""
     known = list(clocks)
     mhz = [clock.sm_mhz for clock in known if clock.sm_mhz is not None]
     told = [clock.throttle for clock in known if clock.throttle is not None]

@@ -11,13 +11,13 @@ import numpy as np
 
 from .call_times import Bursts, Turn, log_call_time, log_call_times
 
-# `machine_drift` that is worth a word: it came to 0.04 in a quiet hour, and to 0.12 and more in
-# busy ones, when ratios lay outside of the quiet hour's intervals.
+# `machine_drift` above which the reader is warned: it was 0.04 in a quiet hour, and 0.12 and more
+# in busy hours, when ratios lay outside the quiet hour's intervals.
 NOTICEABLE_DRIFT = 0.08
 # A shared machine may be slower for minutes, and more so for some artifacts than for others (15 to
 # 30 % in docs/measurement.md). So much longer, in log time, are turns in such minutes.
 DISTURBED = 0.08
-# Runs of fewer generations, and such as would lose more than half of theirs, keep all.
+# Runs with fewer generations, and runs that would lose more than half of theirs, keep all turns.
 _LEAST_GENERATIONS = 10
 _MOST_LEFT_OUT = 1 / 2
 _LEAST_TURNS = 2
@@ -26,15 +26,15 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 def machine_drift(bursts: Iterable[Bursts], device: str) -> float:
-    """How much longer undisturbed calls took in the slowest generation than in the fastest.
+    """Compute how much longer undisturbed calls took in the slowest generation than in the fastest.
 
     Args:
-        bursts: of each artifact; those of one generation say nothing.
-        device: that they ran on.
+        bursts: bursts of each artifact; a single generation says nothing.
+        device: device that they ran on.
 
     Returns:
-        The median over the artifacts, as a share: what differs between processes of one of them
-        does not count, what the machine does to all of them does.
+        The median over the artifacts, as a share: what the machine does to all artifacts counts,
+        differences between the processes of one artifact do not.
     """
     spreads = []
     for generations in bursts:
@@ -48,11 +48,11 @@ def drop_disturbed_turns(bursts: Mapping[Name, Bursts], device: str) -> dict[Nam
     """Leave out the turns in which the machine was slower for most artifacts at once.
 
     Args:
-        bursts: of every artifact of a run, of calls of one kind.
-        device: that they ran on.
+        bursts: bursts of calls of one kind, of every artifact of a run.
+        device: device that they ran on.
 
     Returns:
-        The same where nothing was disturbed, or too much to leave it out.
+        The remaining bursts; all of them if nothing was disturbed, or too much to be left out.
     """
     shifts: dict[Turn, list[float]] = {}
     for own in bursts.values():
@@ -74,7 +74,7 @@ def drop_turns(bursts: Mapping[Name, Bursts], turns: Collection[Turn]) -> dict[N
     A generation that has only one other turn is left out as a whole.
 
     Returns:
-        What is left; None where this would cost over half of the generations.
+        The remaining bursts; None if this would cost more than half of the generations.
     """
     every = turns_of(bursts)
     all_turns = Counter(generation for generation, _ in every)

@@ -1,8 +1,8 @@
-"""What a run says of the ratio of two times.
+"""The ratio of two artifacts' times, with its confidence interval.
 
 The unit is the generation: a set of fresh processes that were alive together. Calls of one
-process are no independent samples of how fast an artifact is, since processes of the same
-artifact differ by more than their calls do.
+process are not independent samples of an artifact's speed, since processes of the same artifact
+differ by more than their calls do.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TRIMMED_WIDER = 1.05
 
 
 class Direction(StrEnum):
-    """Which of two artifacts is ahead."""
+    """Which of two artifacts is faster."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -78,16 +78,16 @@ class Ratio:
 def ratio_of(
     differences: Sequence[float], comparisons: int = 1, *, is_adaptive: bool = False
 ) -> Ratio:
-    """The ratio behind differences in log time.
+    """Estimate a ratio from differences in log time.
 
     The estimate is the trimmed mean, the interval that of Tukey and McLaughlin (1963): of less than
     ten differences the mean and Student's. The level is what Bonferroni's correction makes of the
     number of comparisons.
 
     Args:
-        differences: of log seconds, one a generation, at least one.
-        comparisons: how many artifacts are compared with the reference in this run.
-        is_adaptive: the measuring went on until the interval was narrow (`--resolve`).
+        differences: differences in log seconds, one for each generation, at least one.
+        comparisons: number of artifacts that are compared with the reference in this run.
+        is_adaptive: whether measuring went on until the interval was narrow (`--resolve`).
     """
     count = len(differences)
     centre, error, freedom = _trimmed(differences)
@@ -122,7 +122,7 @@ def change_of(
     *,
     is_adaptive: bool = False,
 ) -> Ratio:
-    """By what factor a ratio changed from one run to another.
+    """Estimate the factor by which a ratio changed from one run to another.
 
     The interval is Welch's, as Yuen (1974) has it for trimmed means, since the generations of two
     runs have nothing in common and may scatter differently; it is corrected as that of `ratio_of`.
@@ -130,8 +130,8 @@ def change_of(
     Args:
         before, after: differences in log time to the same reference, one a generation, at least
             one in each.
-        comparisons: how many such changes are looked at.
-        is_adaptive: one of the runs went on until its intervals were narrow.
+        comparisons: number of such changes that are judged.
+        is_adaptive: whether one of the runs went on until its intervals were narrow.
     """
     sides = [_trimmed(before), _trimmed(after)]
     change = sides[1][0] - sides[0][0]

@@ -1,4 +1,4 @@
-"""Made-up measurements with known truth: how often the statistics are wrong.
+"""Simulated measurements whose true ratios are known: how often the statistics are wrong.
 
 A time is the product of the artifact's true time and of what disturbs it on a real machine: the
 process (each is a little faster or slower for as long as it lives), drift that all share, the turn,
@@ -20,12 +20,12 @@ class Noise:
     """Standard deviations in log time, and how often a burst is disturbed.
 
     Attributes:
-        process: between processes of one artifact.
-        drift: of the machine, from one turn to the next, as a random walk.
-        turn: between turns of one process.
-        call: between calls of one burst.
+        process: deviation between processes of one artifact.
+        drift: step of the machine's random walk from one turn to the next.
+        turn: deviation between turns of one process.
+        call: deviation between calls of one burst.
         disturbed: share of the bursts that something slows down.
-        by: factor by which it does, at most.
+        by: factor by which these are slower, at most.
         slow: share of the turns in which the machine is a fifth slower, in spells of some turns:
             for an artifact of ratio 1, and the more so the longer its calls take.
         odd: share of the processes that are a seventh slower for as long as they live.
@@ -41,7 +41,7 @@ class Noise:
     odd: float = 0.0
 
 
-# A machine with two states, as docs/measurement.md found one.
+# A machine with two states, like the one in docs/measurement.md.
 SPELLS = Noise(process=0.01, drift=0.005, turn=0.01, call=0.03, slow=0.3, odd=0.03)
 _SLOWER, _ODD_BY, _SPELL_TURNS = 1.2, 1 + 1 / 7, 6
 # An artifact of ratio 1.1 is slower by a fifth twice over, as some are in docs/measurement.md.
@@ -57,15 +57,15 @@ def simulate(
     noise: Noise,
     random: np.random.Generator,
 ) -> list[Bursts]:
-    """Bursts of artifacts whose true times stand in given ratios.
+    """Simulate bursts of artifacts with given true ratios.
 
     Args:
         ratios: true time of each artifact, on a machine that nothing slows down.
-        generations: sets of processes.
-        turns: bursts in each.
-        calls: in each burst.
-        noise: what disturbs them.
-        random: where the noise comes from.
+        generations: number of sets of processes.
+        turns: number of bursts in each generation.
+        calls: number of calls in each burst.
+        noise: what disturbs the calls.
+        random: source of the noise.
     """
     count = len(ratios)
     drift = np.cumsum(random.normal(0, noise.drift, (generations, turns, 1)).reshape(-1))
@@ -93,7 +93,7 @@ def simulate(
 
 
 def spells(turns: int, share: float, random: np.random.Generator) -> np.ndarray:
-    """In which turns the machine is slow: spells of `_SPELL_TURNS` turns, on average."""
+    """Choose the turns in which the machine is slow: spells of `_SPELL_TURNS` turns on average."""
     ends = 1 / _SPELL_TURNS
     begins = ends * share / (1 - share)
     slow = np.zeros(turns, bool)

@@ -1,4 +1,4 @@
-"""Whether calls have become steady: no longer faster, nor slower, than those before."""
+"""When a warm-up ends: whether calls have become steady, neither faster nor slower than before."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _WINDOW = 3  # blocks
 
 
 class Steadiness:
-    """Looks at calls as they come, in blocks of so many seconds, of at least one call each.
+    """Judges whether calls are steady, in blocks of `block_s` seconds and at least one call each.
 
-    On a processor a block is a call. A card that has been idle takes tens of milliseconds to reach
-    its clock, in which it may make a hundred calls that are all alike: there a block lasts.
+    On a processor a block is one call. A card that has been idle takes tens of milliseconds to
+    reach its clock, and may make a hundred equal calls meanwhile, so there a block has a duration.
     """
 
     def __init__(self, block_s: float = 0.0) -> None:
@@ -24,7 +24,7 @@ class Steadiness:
         self._medians: deque[float] = deque(maxlen=2 * _WINDOW)
 
     def add(self, seconds: float, now: float) -> None:
-        """Take a call of so many seconds that has ended now, by any clock."""
+        """Add a call that took `seconds` and ended at `now`, by any clock."""
         if self._began is None:
             self._began = now - seconds
         self._block.append(seconds)
@@ -43,6 +43,6 @@ class Steadiness:
 
     @property
     def call_s(self) -> float:
-        """Seconds of a call, as it was at last; 0 where there was none."""
+        """Seconds of the most recent calls, as a median; 0 if there was none."""
         last = [*self._medians, *([statistics.median(self._block)] if self._block else [])]
         return statistics.median(last[-_WINDOW:]) if last else 0.0

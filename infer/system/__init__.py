@@ -1,1 +1,1 @@
-"""The machine: processor, cards, interpreters, and what they could do at best."""
+"""The machine: processor, cards, interpreters, and the peak rates of processor and card."""

@@ -1,9 +1,9 @@
-"""What a card could do at best, in a process of its own, which needs no framework.
+"""Measure the peak rates of a card, in a separate process that needs no framework.
 
-Prints as JSON the rates of cuBLAS's float32 matrix product, with TF32 and without, of a copy on the
-card, read and written bytes counted, and of copies between it and the host, from memory as arrays
-have it (pageable) and from pinned memory. The arguments are interpreters whose cuBLAS may be
-taken, beside this one's. After Williams, Waterman and Patterson, "Roofline" (2009).
+Prints as JSON the rates of cuBLAS's float32 matrix product, with and without TF32, of a copy on the
+card (bytes read plus bytes written), and of copies between card and host, from pageable memory,
+which arrays use, and from pinned memory. The arguments are interpreters whose cuBLAS may be used,
+besides this one's. After Williams, Waterman and Patterson, "Roofline" (2009).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .cuda_driver import CudaError, Driver, start
 
 SIDE = 8192
 COPIED_BYTES = 2**28
-# Copies on the card that are waited for together: one takes little longer than waiting for it.
+# Number of copies on the card between two waits: a copy takes hardly longer than a wait.
 _COPIES = 8
 # cublasMath_t: CUBLAS_DEFAULT_MATH keeps float32 as it is.
 _FLOAT32, _TF32 = 0, 3
@@ -37,7 +37,7 @@ class Blas:
     """cuBLAS, for the card that this process uses.
 
     Raises:
-        OSError: there is none that works with the driver.
+        OSError: no cuBLAS works with the driver.
     """
 
     def __init__(self, pythons: list[str]) -> None:
@@ -45,7 +45,7 @@ class Blas:
         for path in candidates(pythons):
             try:
                 if path not in _NAMES:
-                    # Its own dependency, which is beside it and need not be on the search path.
+                    # A dependency of cuBLAS, beside it and perhaps not on the search path.
                     for beside in Path(path).parent.glob("libcublasLt.so.*"):
                         ctypes.CDLL(str(beside), mode=ctypes.RTLD_GLOBAL)
                 self._library = ctypes.CDLL(path)
@@ -59,7 +59,7 @@ class Blas:
         raise OSError(f"no cuBLAS that works here ({tried[0]})")
 
     def product(self, side: int, places: Sequence[ctypes.c_uint64]) -> None:
-        """Begin C = A B for square matrices A, B and C of float32, column by column."""
+        """Begin C = A B for square float32 matrices A, B and C, stored by columns."""
         a, b, c = places
         n, one, zero = ctypes.c_int(side), ctypes.c_float(1), ctypes.c_float(0)
         self._call(
@@ -69,7 +69,7 @@ class Blas:
         )
 
     def set_mode(self, mode: int) -> None:
-        """Choose the arithmetic: `_FLOAT32` or `_TF32`."""
+        """Set the arithmetic: `_FLOAT32` or `_TF32`."""
         self._call("cublasSetMathMode", self._handle, ctypes.c_int(mode))
 
     def _call(self, function: str, *arguments: Any) -> None:
@@ -79,7 +79,7 @@ class Blas:
 
 
 def candidates(pythons: list[str]) -> list[str]:
-    """Where cuBLAS may be: among the packages of interpreters, newest first, or the system's."""
+    """List where cuBLAS may be: in the interpreters' packages, newest first, or in the system."""
     folders = [Path(folder) for folder in sys.path if folder]
     for python in pythons:
         folders += Path(python).parent.parent.glob("lib/python*/*-packages")
@@ -99,17 +99,17 @@ class Card:
         self._device = device
 
     def memory(self, count: int) -> ctypes.c_uint64:
-        """So many bytes on the card."""
+        """Allocate `count` bytes on the card."""
         address = ctypes.c_uint64()
         self._call("cuMemAlloc_v2", ctypes.byref(address), ctypes.c_size_t(count))
         return address
 
     def free(self, address: ctypes.c_uint64) -> None:
-        """Give memory of the card back."""
+        """Free memory on the card."""
         self._call("cuMemFree_v2", address)
 
     def pinned(self, count: int) -> np.ndarray:
-        """So many bytes of the host that the card reads itself, uint8."""
+        """Allocate `count` bytes of pinned memory on the host, uint8."""
         address = ctypes.c_void_p()
         self._call("cuMemAllocHost_v2", ctypes.byref(address), ctypes.c_size_t(count))
         assert address.value
@@ -126,11 +126,11 @@ class Card:
         self._call("cuMemcpyDtoH_v2", ctypes.c_void_p(array.ctypes.data), source, size)
 
     def copy(self, to: ctypes.c_uint64, source: ctypes.c_uint64, count: int) -> None:
-        """Begin a copy of so many bytes on the card."""
+        """Begin a copy of `count` bytes on the card."""
         self._call("cuMemcpyDtoDAsync_v2", to, source, ctypes.c_size_t(count), ctypes.c_void_p())
 
     def wait(self) -> None:
-        """Return when all that was begun is done."""
+        """Wait for everything that was begun."""
         self._call("cuCtxSynchronize")
 
     def capability(self) -> tuple[int, int]:
@@ -145,7 +145,7 @@ class Card:
 
 
 def copies(card: Card, count: int, seconds: float) -> Iterator[tuple[str, Callable[[], float]]]:
-    """What measures each copy of so many bytes, by the name of its rate, in bytes a second."""
+    """Yield a function that measures each kind of copy, in bytes a second, by its rate's name."""
     there, other = card.memory(count), card.memory(count)
     pageable = np.ones(count, np.uint8)
 
@@ -160,7 +160,7 @@ def copies(card: Card, count: int, seconds: float) -> Iterator[tuple[str, Callab
                 card.bring(array, there)
             else:
                 card.send(there, array)
-            card.wait()  # what is sent from pageable memory may still be on its way
+            card.wait()  # a copy from pageable memory may not be finished yet
 
         return count / best(once, seconds)
 
@@ -173,13 +173,13 @@ def copies(card: Card, count: int, seconds: float) -> Iterator[tuple[str, Callab
 
 
 def arithmetic(card: Card, blas: Blas, mode: int, side: int, seconds: float) -> float:
-    """Operations a second of a product of random square matrices.
+    """Measure the operations a second of a product of random square matrices.
 
-    Zeros and ones would draw less power, and let the card run faster than any network does.
+    Zeros and ones would draw less power and let the card run faster than any network does.
 
     Raises:
         CudaError: the card has no TF32, or no memory for the matrices.
-        ValueError: the product is not that of the matrices.
+        ValueError: the product is wrong.
     """
     if mode == _TF32 and card.capability()[0] < _TF32_SINCE:
         raise ValueError("the card has none (compute capability {}.{})".format(*card.capability()))
@@ -210,7 +210,7 @@ def arithmetic(card: Card, blas: Blas, mode: int, side: int, seconds: float) -> 
 def rates(
     pythons: list[str], side: int = SIDE, copied: int = COPIED_BYTES, seconds: float = 0.6
 ) -> dict[str, Any]:
-    """All rates; None, with the reason in `failed`, for one that could not be measured."""
+    """Measure all rates; a rate that failed is None, with the reason in `failed`."""
     names = ["flops_per_s", "tf32_flops_per_s", "bytes_per_s"]
     for kind in ("", "pinned_"):
         names += [f"{way}_device_{kind}bytes_per_s" for way in ("to", "from")]
@@ -240,5 +240,5 @@ def rates(
 
 
 def main(arguments: list[str]) -> None:
-    """Measure and print."""
+    """Measure the rates and print them."""
     print(json.dumps(rates(arguments)))

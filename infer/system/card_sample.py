@@ -1,4 +1,4 @@
-"""What a card was at before and after a burst of calls: clocks, power, throttling, energy."""
+"""The state of a card before and after a burst of calls: clocks, power, throttling, energy."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import pynvml
 
 # Energy and power of A100 and H100 are updated every 100 ms (Yang et al., "Part-time Power
-# Measurements", 2023), and what is missed at the end of a burst is not made up for at its start.
-# In a burst of ten such times the energy is at most 5 % too low on average.
+# Measurements", 2023), and what is missed at the end of a burst is not balanced at its start.
+# In a burst ten times as long the energy is at most 5 % too low on average.
 LEAST_ENERGY_S = 1.0
-# A counter that has grown by less than this share of a burst did not slow it.
+# A throttling reason whose counter grew by less than this share of a burst is ignored.
 _LEAST_THROTTLED = 0.01
 
 _THROTTLE = {
@@ -27,18 +27,18 @@ _THROTTLE = {
 
 @dataclass(frozen=True)
 class Sample:
-    """What a card was at, at one moment; None for what is not told.
+    """The state of a card at one moment; None for values that the driver does not report.
 
     Attributes:
-        at_s: of `time.perf_counter`, when the energy was read.
+        at_s: `time.perf_counter` when the energy was read.
         sm_mhz: clock of the multiprocessors.
         memory_mhz: clock of the memory.
-        power_w: drawn by the whole card, over the last second on most.
-        temperature_c: of the chip.
-        reasons: bits of what keeps the clocks from being higher (nvmlClocksEventReason).
-        user_clocks: whether that is a setting of the user's.
-        throttled_ns: time that it has been throttled so far, by reason; those that are told.
-        energy_j: used since the driver was loaded.
+        power_w: power of the whole card, averaged over the last second on most cards.
+        temperature_c: temperature of the chip.
+        reasons: bits of the reasons why the clocks are not higher (nvmlClocksEventReason).
+        user_clocks: whether a setting of the user's holds the clocks down.
+        throttled_ns: time that it has been throttled so far, by reason, as far as reported.
+        energy_j: energy used since the driver was loaded.
         read_s: seconds that this reading took.
     """
 
@@ -55,14 +55,14 @@ class Sample:
 
 
 def burst_summary(before: Sample, after: Sample) -> dict[str, Any]:
-    """What is recorded of a burst of calls, from samples before and after it.
+    """Summarise a burst of calls for the records, from samples before and after it.
 
     Returns:
         sm_mhz: before and after; memory_mhz, power_w, temperature_c: after. throttle: names of the
         reasons that slowed it, as they were before or after or as the card's counters of time grew
         between; [] where there was none and None where that is not told.
-        user_clocks: whether clocks kept to a setting of the user's. energy_j: of the whole card,
-        None also for a burst that is too short to tell. read_s: what both readings took.
+        user_clocks: whether a setting of the user's held the clocks down. energy_j: of the whole
+        card, None also if the burst is too short. read_s: seconds that both readings took.
     """
     lasted_s = after.at_s - before.at_s
     both = [sample.reasons for sample in (before, after) if sample.reasons is not None]

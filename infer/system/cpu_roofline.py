@@ -1,8 +1,8 @@
-"""What the processor could do at best, in a process of its own: the argument is the threads.
+"""Measure the peak rates of the processor, in a separate process; the argument is the threads.
 
 Prints as JSON the rate of a float32 matrix product of NumPy's BLAS, which no network exceeds by
-much, and the rate at which arrays larger than any cache are copied, read and written bytes
-counted. After Williams, Waterman and Patterson, "Roofline" (2009).
+much, and the rate at which arrays larger than any cache are copied (bytes read plus bytes
+written). After Williams, Waterman and Patterson, "Roofline" (2009).
 """
 
 import json
@@ -17,7 +17,7 @@ SECONDS = 0.6
 
 
 def best(call: Callable[[], object], seconds: float = SECONDS) -> float:
-    """The shortest time of a call, in seconds, over as many as fit into a time, after one more."""
+    """The shortest time of the calls that fit into `seconds`, in seconds, after an untimed call."""
     call()
     shortest = float("inf")
     end = time.perf_counter() + seconds
@@ -29,11 +29,11 @@ def best(call: Callable[[], object], seconds: float = SECONDS) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure and print."""
+    """Measure the rates and print them."""
     threads = int(arguments[0])
-    # Before NumPy, whose BLAS reads it when it is loaded.
+    # Set before NumPy is imported, whose BLAS reads it when it is loaded.
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
-    # Set on some machines for versions of OpenBLAS that are faulty there; it slows a current one.
+    # Some machines set it because of faulty versions of OpenBLAS; it slows a current version.
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
         os.environ.pop(name, None)
     import numpy as np

@@ -1,7 +1,7 @@
-"""The CUDA driver's own library, called without any framework.
+"""The CUDA driver's library, called without a framework.
 
-What it answers is what every framework builds on: where it does not start, none of them does, and
-each says so in other words.
+Every framework depends on it: if it does not start, none of them does, and each reports that in
+different words.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ALLOCATED_BYTES = 8 << 20
 
 
 class CudaError(Exception):
-    """A call of the driver came to something else than CUDA_SUCCESS."""
+    """A call of the driver returned something else than CUDA_SUCCESS."""
 
     def __init__(self, call: str, code: int, name: str) -> None:
         super().__init__(f"{call} returned {code} ({name})")
@@ -24,17 +24,17 @@ class CudaError(Exception):
 
 
 class Driver:
-    """The library, loaded.
+    """The loaded library.
 
     Raises:
-        OSError: there is none on this machine.
+        OSError: this machine has no such library.
     """
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(LIBRARY)
 
     def name(self, code: int) -> str:
-        """What the driver calls a result, such as CUDA_ERROR_OPERATING_SYSTEM for 304."""
+        """The driver's name of a result, such as CUDA_ERROR_OPERATING_SYSTEM for 304."""
         text = ctypes.c_char_p()
         known = self._library.cuGetErrorName(ctypes.c_int(code), ctypes.byref(text)) == 0
         return text.value.decode() if known and text.value else f"CUDA error {code}"
@@ -44,23 +44,23 @@ class Driver:
         return int(self._library.cuInit(ctypes.c_uint(0)))
 
     def version(self) -> str:
-        """Of CUDA, that the driver has, such as "13.0"."""
+        """The driver's version of CUDA, such as "13.0"."""
         number = ctypes.c_int()
         self.call("cuDriverGetVersion", ctypes.byref(number))
         return f"{number.value // 1000}.{number.value % 1000 // 10}"
 
     def devices(self) -> int:
-        """How many cards this process sees."""
+        """Number of cards that this process sees."""
         count = ctypes.c_int()
         self.call("cuDeviceGetCount", ctypes.byref(count))
         return count.value
 
     def try_context(self) -> None:
-        """Do what every framework does on the first card: a context, memory, copies to and fro.
+        """Do on the first card what every framework does: make a context, allocate memory, copy.
 
         Raises:
             CudaError: a call failed.
-            ValueError: what came back is not what was sent.
+            ValueError: the bytes that were copied back differ from those that were sent.
         """
         device, context, memory = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_uint64()
         self.call("cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
@@ -83,7 +83,7 @@ class Driver:
         """Call a function of the library.
 
         Raises:
-            CudaError: it says that it failed.
+            CudaError: the function failed.
         """
         code = int(getattr(self._library, function)(*arguments))
         if code != 0:
@@ -94,9 +94,9 @@ def start() -> tuple[Driver | None, dict[str, Any]]:
     """Start the driver in this process.
 
     Returns:
-        The driver if it started, and what came of it: "cuinit", the driver's result, or None where
-        there is no driver; "name" of the result; "version" of CUDA that it has; "devices", how
-        many cards there are; "error" in words, or None.
+        The driver if it started, and the result: "cuinit", the driver's result code, or None if
+        there is no driver; "name" of the code; its "version" of CUDA; "devices", the number of
+        cards; "error" in words, or None.
     """
     said: dict[str, Any] = dict.fromkeys(("cuinit", "name", "version", "devices", "error"))
     try:

@@ -1,4 +1,4 @@
-"""What is installed for a runtime: the files of its distributions and of all that they need."""
+"""The installed size of a runtime: the files of its distributions and their requirements."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from packaging.utils import canonicalize_name
 
 from .mapped_libraries import of_cuda
 
-# A distribution, and the extras of it that are asked for.
+# A distribution, and its extras that are required.
 _Wanted = tuple[str, frozenset[str]]
 
 
 def installed_bytes(names: Iterable[str], libraries: Iterable[Path] = ()) -> dict[str, int]:
-    """Bytes on disk of distributions and what they require, by canonical name.
+    """Count the bytes on disk of distributions and their requirements, by canonical name.
 
-    Names that are not installed are left out: a requirement may be for another system, and of
-    several builds of a runtime there is one.
+    Names that are not installed are left out: a requirement may be for another system, and only one
+    of several builds of a runtime is installed.
 
     Args:
-        names: of distributions.
-        libraries: that a process has mapped. Those of other distributions bring these along, which
-            no requirement tells of a build for CUDA; CUDA's that belong to none, as the system's
-            do, are counted each under the name of its file.
+        names: names of distributions.
+        libraries: libraries that a process has mapped. Other distributions that own one are counted
+            too, since a build for CUDA does not list them as requirements. CUDA's libraries without
+            a distribution, such as the system's, are each counted under the name of the file.
     """
     owners = _owners(libraries)
     found: dict[str, int] = {}
@@ -64,12 +64,12 @@ def _needs(package: Distribution, extras: frozenset[str]) -> list[_Wanted]:
 
 
 def _owners(libraries: Iterable[Path]) -> dict[Path, str]:
-    """The distribution of each library that belongs to one."""
+    """Find the distribution of each library, if it has one."""
     wanted = set(libraries)
     names = {path.name for path in wanted}
     owners: dict[Path, str] = {}
     for package in distributions() if wanted else ():
-        # The lines of the file: `files` takes seconds for all that is installed.
+        # Read the lines of the file: `files` takes seconds for all distributions.
         for line in (package.read_text("RECORD") or "").splitlines():
             file = line.partition(",")[0]
             if file.rpartition("/")[2] in names:

@@ -1,6 +1,6 @@
-"""What a Python interpreter has, without importing any of it.
+"""Find what is installed in a Python interpreter without importing any of it.
 
-Imported for this interpreter, run by its path in others: it takes the standard library alone.
+Imported for this interpreter, run by its path in others, so it uses only the standard library.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import json
 import sys
 from pathlib import Path
 
-# What the folders of installed packages are called.
+# Names of the folders of installed packages.
 _INSTALLED = ("site-packages", "dist-packages")
 
 
 def at_hand(packages: list[str], distributions: list[str], files: str = "") -> dict[str, object]:
-    """What of these is here.
+    """Find which packages, distributions and files are installed.
 
     Args:
-        packages: that may be importable.
-        distributions: that may be installed.
-        files: a pattern below the folders that modules are imported from; empty for none.
+        packages: names of packages to look for.
+        distributions: names of distributions to look for.
+        files: pattern of files below the folders of the import path; empty for none.
 
     Returns:
         The version of Python, the packages that are `missing`, the `versions` of the
@@ -46,7 +46,7 @@ def is_here(package: str) -> bool:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is not None:
         return spec is not None
-    # A folder without __init__.py: any of that name is found, such as one of the user's artifacts.
+    # A folder without __init__.py must be installed: others may be folders of artifacts.
     folders = spec.submodule_search_locations or ()
     return any(Path(folder).parent.name in _INSTALLED for folder in folders)
 

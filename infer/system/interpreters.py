@@ -1,7 +1,7 @@
 """Other Python interpreters for workers.
 
-So that two versions of a runtime can be compared (`--python`), and so that runtimes that no one
-environment can hold are each used where they are ($EXPORTBENCH_PYTHONS).
+With them two versions of a runtime can be compared (`--python`), and runtimes that cannot be
+installed in one environment can be used from several ($EXPORTBENCH_PYTHONS).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..runtimes.registry import RUNTIMES
 from ..variant import TUNED, Variant
 from . import interpreter_probe
 
-# Interpreters that are looked into for what this one has not, separated as in $PATH.
+# Interpreters that are searched for runtimes that this one lacks, separated as in $PATH.
 VARIABLE = "EXPORTBENCH_PYTHONS"
 # What a worker needs beside its runtime: the syntax and standard library of this version, NumPy.
 LEAST_VERSION = (3, 11)
@@ -34,12 +34,12 @@ _PROBE = Path(interpreter_probe.__file__)
 
 @dataclass(frozen=True)
 class Interpreter:
-    """An interpreter that artifacts are measured in too.
+    """An additional interpreter to measure artifacts in.
 
     Attributes:
-        name: how rows call it.
-        path: of the program; not resolved, since an environment is known by its link.
-        format: that it is for; None for all.
+        name: its name in the tables.
+        path: path of the program; not resolved, since an environment is identified by its link.
+        format: the format that it is for; None for all.
     """
 
     name: str
@@ -52,10 +52,10 @@ class Interpreter:
 
 
 def parse_interpreters(texts: Sequence[str]) -> list[Interpreter]:
-    """The interpreters that "NAME=PATH" and "FORMAT:NAME=PATH" name, each able to run a worker.
+    """Parse "NAME=PATH" and "FORMAT:NAME=PATH", and check that each can run a worker.
 
     Raises:
-        UsageError: a text is neither, or an interpreter lacks what a worker needs.
+        UsageError: a text has neither form, or an interpreter lacks what a worker needs.
     """
     found = [_parsed(text) for text in texts]
     names = [(one.format, one.name) for one in found]
@@ -92,7 +92,7 @@ def _check(path: Path) -> None:
 
 
 def python_with(packages: Sequence[str]) -> str | None:
-    """The interpreter that has all packages: this one, else one of $EXPORTBENCH_PYTHONS.
+    """Find an interpreter that has all packages: this one, else one of $EXPORTBENCH_PYTHONS.
 
     Raises:
         UsageError: one that is looked into does not run.
@@ -101,9 +101,9 @@ def python_with(packages: Sequence[str]) -> str | None:
 
 
 def python_of(runtime: str, device: str = "cpu") -> str | None:
-    """The interpreter that has a runtime: this one, else one of $EXPORTBENCH_PYTHONS.
+    """Find an interpreter that has a runtime: this one, else one of $EXPORTBENCH_PYTHONS.
 
-    For cuda, one that has the runtime's CUDA build comes before one that has another.
+    For cuda, an interpreter with the runtime's CUDA build is preferred.
 
     Raises:
         UsageError: one that is looked into does not run.
@@ -121,7 +121,7 @@ def python_of(runtime: str, device: str = "cpu") -> str | None:
 
 
 def has_cuda_build(runtime: str) -> bool:
-    """Whether an interpreter has the CUDA build of a runtime: this one or of $EXPORTBENCH_PYTHONS.
+    """Whether this interpreter or one of $EXPORTBENCH_PYTHONS has the CUDA build of a runtime.
 
     Raises:
         UsageError: one that is looked into does not run.
@@ -131,13 +131,13 @@ def has_cuda_build(runtime: str) -> bool:
 
 
 def variables() -> dict[str, str]:
-    """The environment of a process in another interpreter, which looks into this one too."""
+    """Environment variables for another interpreter, with which it searches this one too."""
     named = os.environ.get(VARIABLE, "")
     return os.environ | {VARIABLE: os.pathsep.join([sys.executable, *filter(None, [named])])}
 
 
 def versions(runtime: str) -> dict[str, str]:
-    """The distributions of a runtime, where it is installed, and their versions; empty if nowhere.
+    """Versions of a runtime's distributions in the interpreter that has it; empty if none does.
 
     Raises:
         UsageError: an interpreter of $EXPORTBENCH_PYTHONS does not run.
@@ -150,7 +150,7 @@ def versions(runtime: str) -> dict[str, str]:
 
 
 def _pythons() -> Iterator[str]:
-    """Where to look: here, then in those of $EXPORTBENCH_PYTHONS that are there and can work."""
+    """List the interpreters to search: this one, then the usable ones of $EXPORTBENCH_PYTHONS."""
     yield sys.executable
     for text in os.environ.get(VARIABLE, "").split(os.pathsep):
         path = Path(text).absolute()

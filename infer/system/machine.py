@@ -1,4 +1,4 @@
-"""The machine that measured: what it is, and how busy it was."""
+"""Describe this machine, and how busy it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import nvml
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, memory, load, system and GPUs of this machine."""
+    """Describe processor, cores, memory, load, system and GPUs of this machine."""
     return {
         "processor": _processor(),
         "cores": cores(),
@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

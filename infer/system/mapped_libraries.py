@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-# The driver's own (libcuda, libnvidia-*) are the system's, and no runtime brings them.
+# The driver's own libraries (libcuda, libnvidia-*) belong to the system, not to a runtime.
 _OF_CUDA = re.compile(
     r"lib(cudart|cudnn|cublas|cufft|cufile|cupti|curand|cusolver|cusparse|nccl|nvinfer|nvJitLink|nvToolsExt"
     r"|nvrtc|nvshmem)[\w.-]*\.so"
@@ -15,7 +15,7 @@ _OF_CUDA = re.compile(
 
 
 def mapped() -> list[Path]:
-    """Every shared library once, by the path that all links to it lead to."""
+    """List the mapped shared libraries by their resolved paths, each once."""
     found = set()
     for line in Path("/proc/self/maps").read_text().splitlines():
         path = line[line.find("/") :] if "/" in line else ""
@@ -25,14 +25,14 @@ def mapped() -> list[Path]:
 
 
 def of_cuda(libraries: Iterable[Path]) -> list[Path]:
-    """Those that belong to CUDA and are not the driver's."""
+    """Select the libraries that belong to CUDA, without the driver's."""
     return [path for path in libraries if _OF_CUDA.match(path.name)]
 
 
 def cuda_versions(libraries: Iterable[Path]) -> dict[str, str]:
-    """Versions of CUDA's runtime and of cuDNN, as the loaded libraries themselves tell them.
+    """Ask the loaded libraries for the versions of CUDA's runtime and of cuDNN.
 
-    Runtimes that have CUDA's runtime compiled into them load none, and then it is not told.
+    If CUDA's runtime is compiled into a framework, no library is loaded, and it is left out.
     """
     found = {}
     for path in libraries:
@@ -46,11 +46,11 @@ def cuda_versions(libraries: Iterable[Path]) -> dict[str, str]:
                 tell.restype = ctypes.c_size_t
                 found["cuDNN"] = _cudnn(tell())
         except (OSError, AttributeError):
-            continue  # not what its name says
+            continue  # not the library that its name suggests
     return found
 
 
 def _cudnn(number: int) -> str:
-    """The version that CUDNN_VERSION stands for; its scale has changed with version 9."""
+    """Decode CUDNN_VERSION, whose scale changed with version 9."""
     scale = 10_000 if number >= 90_000 else 1_000
     return f"{number // scale}.{number % scale // 100}.{number % 100}"

@@ -1,4 +1,4 @@
-"""NVIDIA's cards, as the library of the driver (NVML) tells of them.
+"""NVIDIA's cards, as reported by the driver's library (NVML).
 
 What it does not tell is None: many calls are not supported on some cards, in containers, in WSL or
 on MIG instances, need rights, or are missing from an older driver, and none of that ends a run.
@@ -18,9 +18,9 @@ from .card_sample import Sample
 from .nvml_library import as_flag, as_text, first_known, query
 
 _SETTING = pynvml.nvmlClocksEventReasonApplicationsClocksSetting
-# Nanoseconds that a card has throttled since the driver was loaded; by the numbers of nvml.h, since
-# not every pynvml names them all. Under the last three, drivers before 570 have settings, which
-# do not grow.
+# Counters of the nanoseconds throttled since the driver was loaded; by their numbers in nvml.h,
+# since not every pynvml names them all. Drivers before 570 have settings under the last three
+# numbers, which do not grow.
 _COUNTERS = {
     "sw_power_cap": 74,
     "sync_boost": 76,
@@ -46,15 +46,15 @@ class Memory:
 
 @dataclass(frozen=True)
 class Card:
-    """A card, or a MIG instance of one, which is all that a process can see of such a card.
+    """A card, or an instance of a card in MIG mode, of which a process sees only that instance.
 
     Attributes:
-        index: of the card, in the order of the PCI bus, as nvidia-smi counts.
-        uuid: of the card or the instance, as CUDA_VISIBLE_DEVICES takes it.
-        name: of the card or the instance.
-        mig: whether it is an instance; None for a card in MIG mode that has none.
-        aliases: other names that CUDA_VISIBLE_DEVICES may have for an instance: that of its card,
-            and that of drivers before 470.
+        index: number of the card, in the order of the PCI bus, as in nvidia-smi.
+        uuid: UUID of the card or the instance, as CUDA_VISIBLE_DEVICES takes it.
+        name: name of the card or the instance.
+        mig: whether it is an instance; None for a card in MIG mode without instances.
+        aliases: other names of an instance in CUDA_VISIBLE_DEVICES: the name of its card, and the
+            name that drivers before 470 use.
     """
 
     index: int
@@ -67,12 +67,12 @@ class Card:
 
     @property
     def visible_as(self) -> str:
-        """The value of CUDA_VISIBLE_DEVICES with which a process sees it and nothing else."""
+        """The value of CUDA_VISIBLE_DEVICES with which a process sees only this card."""
         return self.uuid or str(self.index)
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"{self.name} ({self.visible_as})"
 
     @property
@@ -83,7 +83,7 @@ class Card:
 
     @property
     def unusable(self) -> str | None:
-        """Why no process can use it, and what to do; None where one can."""
+        """Why no process can use it, and what to do; None if it can be used."""
         if self.mig is None:
             return (
                 f"{self.title} is in MIG mode and has no instance: make one with nvidia-smi mig, "
@@ -97,7 +97,7 @@ class Card:
         return None
 
     def describe(self) -> dict[str, Any]:
-        """What it is and how it is set up, as JSON takes it; None for what is not told.
+        """Describe the card and its settings for JSON; None for values that are not reported.
 
         Returns:
             index, uuid, name, mig; driver; cuda: the version of CUDA that the driver
@@ -131,7 +131,7 @@ class Card:
         }
 
     def _user_clocks(self) -> bool | None:
-        """Whether application clocks are other than the card's own, or clocks keep to a setting."""
+        """Whether the user has changed the application clocks, or locked the clocks."""
         answers = []
         for clock in (pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM):
             default = query("nvmlDeviceGetDefaultApplicationsClock", self._parent, clock)
@@ -143,14 +143,14 @@ class Card:
         return any(known) if known else None
 
     def _keep_to_setting(self, reasons: int | None) -> bool | None:
-        """Whether the reasons say that a setting of the user's holds the clocks down."""
+        """Whether a setting of the user's is among the reasons that hold the clocks down."""
         return None if reasons is None or not self._settings_are_told else bool(reasons & _SETTING)
 
     @cached_property
     def _settings_are_told(self) -> bool:
-        """Whether clocks that keep to a setting keep to one of the user's.
+        """Whether the reason "setting" always means a setting of the user's.
 
-        Not so where application clocks are below the card's highest as it comes (V100).
+        Not so if the default application clocks are below the card's highest clocks (V100).
         """
         sm = pynvml.NVML_CLOCK_SM
         default = query("nvmlDeviceGetDefaultApplicationsClock", self._parent, sm)
@@ -158,15 +158,15 @@ class Card:
         return default is None or most is None or default >= most
 
     def memory(self) -> Memory | None:
-        """Its memory now. What the driver keeps for itself is neither used nor free."""
+        """Its memory now. Memory that the driver reserves is neither used nor free."""
         info = query("nvmlDeviceGetMemoryInfo", self._handle, pynvml.nvmlMemory_v2)
         info = info or query("nvmlDeviceGetMemoryInfo", self._handle)
         return Memory(int(info.total), int(info.used), int(info.free)) if info else None
 
     def held_by(self, pid: int) -> int | None:
-        """Bytes that a process holds on it; None where that is not told.
+        """Bytes that a process holds on it; None if not reported.
 
-        In a container the driver may tell the host's numbers of processes, which are others.
+        In a container the driver may report the process IDs of the host, which differ.
         """
         processes = query("nvmlDeviceGetComputeRunningProcesses", self._handle) or []
         held = [
@@ -183,14 +183,14 @@ class Card:
         return clock
 
     def sample(self) -> Sample:
-        """Read clocks, power, temperature, energy and reasons of throttling; some ms.
+        """Read clocks, power, temperature, energy and reasons of throttling; takes some ms.
 
-        Of an instance, clocks, power, temperature and reasons are the card's; energy is not told,
-        for it is that of all instances.
+        For an instance, clocks, power, temperature and reasons are those of the card; the energy is
+        left out, since it is that of all instances.
         """
         begin = time.perf_counter()
         parent = self._parent
-        # In the order in which they change when calls end.
+        # Read in the order in which they change when calls end.
         sm_mhz, reasons = self.sm_mhz, self._reasons()
         power = query("nvmlDeviceGetPowerUsage", parent)
         celsius = pynvml.NVML_TEMPERATURE_GPU
@@ -200,7 +200,7 @@ class Card:
             "power_w": power / 1000 if power is not None else None,
             "temperature_c": first_known(
                 query("nvmlDeviceGetTemperature", parent, celsius),
-                # What is to take its place from CUDA 13 on.
+                # Its replacement from CUDA 13 on.
                 lambda: query("nvmlDeviceGetTemperatureV", parent, celsius),
             ),
             "reasons": reasons,
@@ -219,7 +219,7 @@ class Card:
     def _reasons(self) -> int | None:
         reasons: int | None = first_known(
             query("nvmlDeviceGetCurrentClocksEventReasons", self._parent),
-            # Its name before driver 535.
+            # The function's name before driver 535.
             lambda: query("nvmlDeviceGetCurrentClocksThrottleReasons", self._parent),
         )
         return reasons
@@ -234,14 +234,14 @@ class Card:
 
 
 def cards() -> list[Card]:
-    """The cards that the driver tells of, in the order of the PCI bus; empty without a driver.
+    """List the driver's cards, in the order of the PCI bus; empty without a driver.
 
-    A card in MIG mode is not among them: its instances are.
+    Instead of a card in MIG mode, its instances are listed.
     """
     visible: list[Card] = []
     for index in range(query("nvmlDeviceGetCount") or 0):
         handle = query("nvmlDeviceGetHandleByIndex", index)
-        if handle is None:  # of another user's container, or lost
+        if handle is None:  # it belongs to another container, or was lost
             continue
         uuid, name = (as_text(query(f"nvmlDeviceGet{what}", handle)) for what in ("UUID", "Name"))
         name = name or "a card without a name"
@@ -255,7 +255,7 @@ def cards() -> list[Card]:
 
 
 def find(visible_as: str | None) -> Card | None:
-    """The card that a plan names; None where there is none."""
+    """Find the card that a plan names; None if there is none."""
     return next((card for card in cards() if card.visible_as == visible_as), None)
 
 
@@ -264,7 +264,7 @@ def _instances(card: Card) -> list[Card]:
     for number in range(query("nvmlDeviceGetMaxMigDeviceCount", card._handle) or 0):
         handle = query("nvmlDeviceGetMigDeviceHandleByIndex", card._handle, number)
         uuid = as_text(query("nvmlDeviceGetUUID", handle)) if handle is not None else None
-        if uuid is None:  # no process can be told to use it
+        if uuid is None:  # without a UUID no process can use it
             continue
         name = as_text(query("nvmlDeviceGetName", handle))
         ids = [query(f"nvmlDeviceGet{kind}InstanceId", handle) for kind in ("Gpu", "Compute")]

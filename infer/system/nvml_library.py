@@ -1,4 +1,4 @@
-"""The library of NVIDIA's driver (NVML): started once, and asked so that nothing ends a run."""
+"""The library of NVIDIA's driver (NVML): started once; its errors never end a run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import pynvml
 
-_started: list[Any] = []  # the library, once it has been initialised
+_started: list[Any] = []  # contains the library once it has been initialised
 
 
 def problem() -> str | None:
-    """Why the library of a driver that is there does not start; None where all is well.
+    """Explain why the library of an installed driver does not start; None if it does.
 
-    None too where there is no driver: most machines have none.
+    Also None if there is no driver, as on most machines.
     """
     try:
         pynvml.nvmlInit()
@@ -28,9 +28,9 @@ def problem() -> str | None:
 
 
 def _library() -> Any | None:
-    """The library, initialised for as long as this process lives; None where there is no driver.
+    """The library, initialised for the lifetime of this process; None if there is no driver.
 
-    To begin and to end take tens of milliseconds, and while it is there the driver stays loaded.
+    Starting and stopping it takes tens of milliseconds; meanwhile the driver stays loaded.
     """
     if pynvml not in _started:
         try:
@@ -42,7 +42,7 @@ def _library() -> Any | None:
 
 
 def query(function: str, *arguments: Any) -> Any:
-    """What a function of the library answers; None where it does not."""
+    """Call a function of the library; None if it fails."""
     library = _library()
     if library is None:
         return None
@@ -54,15 +54,15 @@ def query(function: str, *arguments: Any) -> Any:
 
 
 def first_known(value: Any, otherwise: Callable[[], Any]) -> Any:
-    """A value, or what is found otherwise where it is not told."""
+    """Return a value, or the result of `otherwise` if the value is None."""
     return otherwise() if value is None else value
 
 
 def as_text(value: Any) -> str | None:
-    """Older versions of pynvml give bytes."""
+    """Convert to text; older versions of pynvml return bytes."""
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def as_flag(value: int | None) -> bool | None:
-    """NVML has numbers for yes and no."""
+    """Convert NVML's number to a bool."""
     return None if value is None else bool(value)

@@ -1,4 +1,4 @@
-"""Variables of the environment that runtimes and NVIDIA's libraries heed."""
+"""Environment variables that affect runtimes and NVIDIA's libraries, which are recorded."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PREFIXES = (
     *("CUDA_", "CUBLAS", "CUDNN_", "NVIDIA_", "TORCH", "PYTORCH_", "TRITON_", "XLA_", "JAX_"),
     *("TF_", "ORT_", "ONEDNN_", "DNNL_", "OMP_", "MKL_", "KMP_", "OPENBLAS_", "GLIBC_TUNABLES"),
 )
-# Terraform's begin as TensorFlow's do, and may be secret.
+# Terraform's variables have the same prefix as TensorFlow's, and may be secret.
 _OTHERS = ("TF_VAR_", "TF_TOKEN_", "TF_CLI_", "TF_HTTP_")
-# What may change the precision of the arithmetic.
+# Variables that may change the precision of the arithmetic.
 _PRECISION = (
     TF32_OVERRIDE,
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
@@ -28,7 +28,7 @@ _PRECISION = (
 
 
 def heeded(environment: Mapping[str, str]) -> dict[str, str]:
-    """Those that are set, by name: of an allow-list, since others may be secret."""
+    """Select the variables to record, by an allow-list, since others may be secret."""
     return {
         name: environment[name]
         for name in sorted(environment)
@@ -48,7 +48,7 @@ def precision_notes(variables: Mapping[str, str], tf32: bool, variant: Variant) 
     """Of the variables of a worker, those that may have changed its precision.
 
     Args:
-        variables: as `heeded` gave them.
+        variables: the variables, as `heeded` returned them.
         tf32: whether the run allows TF32.
         variant: how the artifact was run.
     """

@@ -1,4 +1,4 @@
-"""By how much two arrays differ, whatever their type. No more than NumPy: workers import it too."""
+"""Differences of two arrays of any type. Imports only NumPy, since workers import it too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .dtypes import kind_of, widened
 
 
 def finite(array: np.ndarray) -> np.ndarray:
-    """Which elements are finite, as bool; all of what can be nothing else."""
+    """Which elements are finite, as bool; all, if the type has no other values."""
     if kind_of(array.dtype) not in ("float", "complex"):
         return np.ones(array.shape, bool)
     return np.asarray(np.isfinite(widened(array)))
@@ -23,9 +23,9 @@ def same_non_finite(array: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def differences(array: np.ndarray, expected: np.ndarray, *, absolute: bool = False) -> np.ndarray:
-    """Absolute differences, element by element, float64; 1 for text that is not the same.
+    """Absolute differences, element by element, float64; 1 for text that differs.
 
-    NaN, or an infinity, differs by nothing from the same, and by NaN from all else.
+    NaN and the infinities differ by 0 from themselves and by NaN from everything else.
 
     Args:
         array, expected: of one shape.

@@ -1,4 +1,4 @@
-"""Types of tensors by name, those that NumPy alone does not have among them, and how they are kept.
+"""Types of tensors by name, including those that NumPy lacks, and how they are stored.
 
 A type is called as in NumPy ("float32", "bool", "complex64"), as in ml_dtypes ("bfloat16",
 "float8_e4m3fn", "int4"), "str" for text, or "any" where the file does not tell it.
@@ -15,7 +15,7 @@ _HALF = {"float16", "bfloat16"}
 
 
 class UnknownTypeError(ValueError):
-    """A type of tensors that nothing here knows."""
+    """A tensor type that is not known here."""
 
 
 def is_text(name: str) -> bool:
@@ -24,7 +24,7 @@ def is_text(name: str) -> bool:
 
 
 def dtype_of(name: str) -> np.dtype:
-    """NumPy's type of this name; of text, objects.
+    """Return NumPy's type of this name; the object type for text.
 
     Raises:
         UnknownTypeError: there is none.
@@ -55,7 +55,7 @@ def kind_of(dtype: np.dtype) -> str:
 
 
 def epsilon_of(dtype: np.dtype) -> float:
-    """The step from 1 to the next value that a floating-point or complex type has."""
+    """The step from 1 to the next value of a floating-point or complex type."""
     if dtype.kind in "fc":
         return float(np.finfo(dtype).eps)
     import ml_dtypes
@@ -64,7 +64,7 @@ def epsilon_of(dtype: np.dtype) -> float:
 
 
 def widened(array: np.ndarray) -> np.ndarray:
-    """The values as float64, or complex128, to compute differences with; text as it is."""
+    """Convert values to float64 or complex128 to compute differences; text is left as it is."""
     kind = kind_of(array.dtype)
     if kind == "text":
         return array
@@ -72,9 +72,9 @@ def widened(array: np.ndarray) -> np.ndarray:
 
 
 def storable(array: np.ndarray) -> np.ndarray:
-    """What an `.npy` file can hold without pickles: text of fixed width, other types as integers.
+    """Convert an array to what `.npy` can hold without pickles: fixed-width text, or integers.
 
-    `restored` undoes it, given the name of the type.
+    `restored` converts it back, given the name of the type.
     """
     if array.dtype.kind == "O":
         return np.array([_text(v) for v in array.ravel()], dtype=np.str_).reshape(array.shape)
@@ -84,7 +84,7 @@ def storable(array: np.ndarray) -> np.ndarray:
 
 
 def restored(array: np.ndarray, name: str) -> np.ndarray:
-    """The array that `storable` changed, given the name of its type."""
+    """Convert back an array that `storable` converted, given the name of its type."""
     if is_text(name):
         return array
     dtype = dtype_of(name)

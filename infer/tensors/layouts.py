@@ -1,4 +1,4 @@
-"""In which orders of its axes a tensor fits another."""
+"""The layouts in which a tensor fits another: the orders of its axes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def layouts(
     have: Sequence[int], wanted: Sequence[int | str | None], *, first: int = 1
 ) -> list[tuple[int, ...] | None]:
-    """The ways to lay out an array so that it has a shape: as it is, or the channels moved.
+    """Find the layouts in which an array has a wanted shape: unchanged, or with channels moved.
 
     Only moves of the channels between last and first place are tried, not every permutation.
 
@@ -18,7 +18,7 @@ def layouts(
         first: the axis that channels may move to; those before it stay.
 
     Returns:
-        None for as it is, which excludes the others, or axes; empty if nothing fits.
+        Axes to transpose by, or None for unchanged, which excludes the others; empty if none fits.
     """
 
     def fit(axes: Sequence[int]) -> bool:

@@ -1,4 +1,4 @@
-"""Which tensor of an artifact is which of the inputs file or of the reference.
+"""Match the tensors of an artifact with those of the inputs file or of the reference.
 
 A rule says `NAME=OTHER`: the artifact's NAME is OTHER of the inputs file (for an input) or of the
 reference (for an output). With layouts it is `NAME@NCHW=OTHER@NHWC`. Rules come from `--map`, or
@@ -16,17 +16,17 @@ from ..errors import AmbiguousMatchError, MapError
 from .rules import Rule
 
 _SUFFIX = re.compile(r":\d+$")
-# Pairs that a question shows; the others are like them.
+# Number of pairs that a question to the user shows; the others are like them.
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class TensorMatch:
-    """An artifact's tensor and what it is.
+    """A tensor of an artifact, and the tensor that it was matched with.
 
     Attributes:
-        name: the artifact's.
-        other: in the inputs file or the reference.
+        name: its name in the artifact.
+        other: name of the matching tensor in the inputs file or the reference.
         axes: to transpose by: an input from the file's layout to the artifact's, an output from the
             artifact's to the reference's; None for not at all.
         note: why it was taken, where that was neither the same name nor a rule.
@@ -53,20 +53,20 @@ def match_tensors(
     """Match the tensors of an artifact with others: by rule, by name, or where only one way fits.
 
     Args:
-        names: of the artifact's inputs or outputs.
-        others: of the file or the reference.
-        rules: of the artifact, by name.
+        names: names of the artifact's inputs or outputs.
+        others: names of the tensors in the file or the reference.
+        rules: the artifact's rules, by name.
         fits: the ways (axes, or None for as it is) that a name's tensor could be another's by
             shape and type; as it is comes first and excludes others.
         outputs: whether these are outputs.
-        label: of the artifact, for what is said to the user.
+        label: the artifact's label, for messages to the user.
 
     Returns:
-        Pairs, in the order of `names`; what is left over on either side is in none.
+        Pairs, in the order of `names`; unmatched tensors of either side are left out.
 
     Raises:
-        MapError: a rule names what is not there.
-        AmbiguousMatchError: several ways fit.
+        MapError: a rule names a tensor that does not exist.
+        AmbiguousMatchError: there are several ways to match them.
     """
     found: dict[str, TensorMatch] = {}
     for name, rule in rules.items():
@@ -93,7 +93,7 @@ def match_tensors(
 
 
 def plain(name: str) -> str:
-    """A name without what formats add to it: case, and a suffix such as ":0"."""
+    """Remove what formats add to a name: case, and a suffix such as ":0"."""
     return _SUFFIX.sub("", name).casefold()
 
 
@@ -126,7 +126,7 @@ def _by_fit(
     fits: LayoutsThatFit,
     label: str,
 ) -> None:
-    """Match what is left where shapes and types leave one way.
+    """Match the remaining tensors if their shapes and types allow only one way.
 
     A way to pair all is the only one if and only if pairs can be split off, one after the other,
     of which one side fits nothing else.
@@ -147,12 +147,12 @@ def _by_fit(
         found[single] = TensorMatch(single, other, None, "the only one that fits")
         left = {name: [o for o in own if o != other] for name, own in left.items()}
     if any(not own for own in left.values()) or not left:
-        return  # something fits nothing: who asks says what is missing
+        return  # something fits nothing: the caller reports what is missing
     raise AmbiguousMatchError(question(label, left))
 
 
 def question(label: str, choices: Mapping[str, Sequence[str]]) -> str:
-    """One line: what could be what, and the options that would settle it."""
+    """Ask the user in one line: the possible matches, and the options that choose one."""
     shown = list(choices.items())[:_SHOWN]
     text = "; ".join(f"'{name}' could be {_either(own)}" for name, own in shown)
     taken: list[str] = []
@@ -178,12 +178,12 @@ def _quoted(text: str) -> str:
 def _laid_out(
     one: TensorMatch, rules: Mapping[str, Rule], fits: LayoutsThatFit, label: str
 ) -> TensorMatch:
-    """The pair with the layout that fits, where the shapes leave one."""
+    """Return the pair with the layout that fits, if the shapes allow only one."""
     if one.name in rules and rules[one.name].layout:
         return one
     ways = fits(one.name, one.other)
     if not ways or ways[0] is None:
-        return one  # as it is, or it fits in no way: who asks says so
+        return one  # no change needed, or it does not fit: the caller reports that
     if len(ways) > 1:
         option = _quoted(f"{label}:{one.name}@NCHW={one.other}@NHWC")
         raise AmbiguousMatchError(

@@ -1,4 +1,4 @@
-"""Outputs as a worker leaves them in a folder and the controller reads them: `.npy` files."""
+"""Outputs in a folder of `.npy` files, which a worker writes and the controller reads."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _INDEX = "outputs.json"
 
 
 class UnevenError(ValueError):
-    """Calls whose outputs cannot be put together."""
+    """The outputs of several calls cannot be joined."""
 
 
 def joined(parts: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[np.ndarray, bool]:
-    """An output of all calls as one array, and whether it has rows for calls, not for samples.
+    """Join an output of all calls, and tell whether it has a row for each call, not each sample.
 
     Args:
-        parts: of each call.
-        counts: samples of each call; as many rows of it count.
+        parts: the output of each call.
+        counts: number of samples in each call; as many rows of its part are used.
 
     Raises:
-        UnevenError: it has another shape in each call.
+        UnevenError: its shape differs between calls.
     """
     has_rows = all(
         part.ndim and len(part) == count for part, count in zip(parts, counts, strict=True)
@@ -35,7 +35,7 @@ def joined(parts: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[np.ndarr
         return np.concatenate(parts), False
     if len({part.shape for part in parts}) == 1:
         return np.stack(parts), True
-    # A last, smaller batch shows in an axis that is not the first, say.
+    # For example, the size of a smaller last batch shows in an axis that is not the first.
     axes = [
         axis
         for axis in range(parts[0].ndim)
@@ -48,7 +48,7 @@ def joined(parts: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[np.ndarr
 
 
 def write_outputs(folder: Path, calls: Sequence[Outputs], counts: Sequence[int]) -> None:
-    """Leave the outputs of calls in a folder.
+    """Write the outputs of calls to a folder.
 
     Raises:
         OSError: they cannot be written.
@@ -67,12 +67,12 @@ def write_outputs(folder: Path, calls: Sequence[Outputs], counts: Sequence[int])
 
 
 def write_arrays(folder: Path, arrays: Outputs, per_call: Collection[str] = ()) -> None:
-    """Leave arrays in a folder as they are.
+    """Write arrays to a folder unchanged.
 
     Args:
-        folder: that there is.
-        arrays: by name.
-        per_call: names of those that have a row for every call, not for every sample.
+        folder: an existing folder.
+        arrays: arrays by name.
+        per_call: names of arrays that have a row for every call, not for every sample.
 
     Raises:
         OSError: they cannot be written.
@@ -85,7 +85,7 @@ def write_arrays(folder: Path, arrays: Outputs, per_call: Collection[str] = ()) 
 
 
 def read_outputs(folder: Path) -> Outputs:
-    """The outputs in a folder, by name."""
+    """Read the outputs in a folder, by name."""
     described = json.loads((folder / _INDEX).read_text())
     return {
         one["name"]: restored(
@@ -96,6 +96,6 @@ def read_outputs(folder: Path) -> Outputs:
 
 
 def without_rows(folder: Path) -> set[str]:
-    """The outputs in a folder that have a row for every call, not for every sample."""
+    """List the outputs in a folder that have a row for every call, not for every sample."""
     described = json.loads((folder / _INDEX).read_text())
     return {one["name"] for one in described if one["per_call"]}

@@ -1,4 +1,4 @@
-"""Rules of the user: which tensor is which, and in which layout."""
+"""The user's rules for matching tensors: names and layouts."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Rule:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Rule:
-        """Read back what `asdict` and JSON made of a rule."""
+        """Rebuild a rule from JSON of its `asdict`."""
         return cls(**value)
 
     @property
     def text(self) -> str:
-        """The rule as `--map` takes it."""
+        """The rule in the syntax of `--map`."""
         own = self.name + (f"@{self.layout}" if self.layout else "")
         other = self.other + (f"@{self.other_layout}" if self.other_layout else "")
         return (f"{self.artifact}:" if self.artifact != EVERY else "") + f"{own}={other}"
@@ -55,15 +55,15 @@ class Rule:
 
 
 def parse_rules(texts: Iterable[str], labels: Sequence[str]) -> tuple[Rule, ...]:
-    """Rules of `--map`: each a rule, or a TOML file of rules.
+    """Parse the values of `--map`: each is a rule or a TOML file of rules.
 
     Args:
         texts: `[ARTIFACT:]NAME[@LAYOUT]=OTHER[@LAYOUT]`, or the path of a `.toml` file.
-        labels: of the artifacts. A prefix that is none of them is a part of the name, as in
+        labels: labels of the artifacts. A prefix that is none of them is part of the name, as in
             TensorFlow's "image:0".
 
     Raises:
-        MapError: one is not that.
+        MapError: a value is neither.
     """
     rules: list[Rule] = []
     for text in texts:
@@ -83,7 +83,7 @@ def parse_rules(texts: Iterable[str], labels: Sequence[str]) -> tuple[Rule, ...]
 
 
 def scoped(text: str, labels: Sequence[str]) -> tuple[str, str]:
-    """The label before a colon, or EVERY, and the rest of what the user says."""
+    """Split a value of the user into the label before the colon, or EVERY, and the rest."""
     for label in sorted(labels, key=len, reverse=True):
         if text.startswith(f"{label}:"):
             return label, text[len(label) + 1 :]
@@ -147,12 +147,12 @@ def _rules_of_file(path: Path, labels: Sequence[str]) -> list[Rule]:
 def rules_for(
     rules: Iterable[Rule], label: str, inputs: Sequence[str], outputs: Sequence[str]
 ) -> tuple[dict[str, Rule], dict[str, Rule]]:
-    """The rules of an artifact, by the names of its inputs and of its outputs.
+    """Select the rules that apply to an artifact, by the names of its inputs and of its outputs.
 
-    A rule of the artifact's own goes before one for all.
+    A rule for this artifact takes precedence over a rule for all.
 
     Raises:
-        MapError: a rule of the artifact's names what it has not, or what is both.
+        MapError: a rule for this artifact names a tensor that it lacks, or that is both.
     """
     found: tuple[dict[str, Rule], dict[str, Rule]] = {}, {}
     for rule in sorted(rules, key=lambda rule: rule.artifact != EVERY):

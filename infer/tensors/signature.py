@@ -1,4 +1,4 @@
-"""What a model takes and gives: names, shapes and types of tensors."""
+"""The signature of a model: names, shapes and types of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ArtifactError as ArtifactError
 
-# What the function for a server is called, in files that name their functions.
+# The name of the function for serving, in files that name their functions.
 SERVING = "serving_default"
 
 
@@ -30,7 +30,7 @@ class TensorSpec:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> TensorSpec:
-        """Read back what `asdict` and JSON made of a spec."""
+        """Rebuild a spec from JSON of its `asdict`."""
         limits = value.get("range")
         return cls(
             value["name"],
@@ -49,7 +49,7 @@ class Signature:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Signature:
-        """Read back what `asdict` and JSON made of a signature."""
+        """Rebuild a signature from JSON of its `asdict`."""
         return cls(
             tuple(map(TensorSpec.from_dict, value["inputs"])),
             tuple(map(TensorSpec.from_dict, value["outputs"])),

@@ -1,1 +1,1 @@
-"""One process for one artifact, and the controller's side of it."""
+"""The worker, a process for a single artifact, and its client in the controller."""

@@ -1,11 +1,11 @@
-"""Have Python keep the compiled modules of a runtime, in a process with all rights.
+"""Let Python cache the compiled modules of a runtime, in a process without a sandbox.
 
-A worker may not write where packages are installed, and must not: other programs run what lies
-there. Without this, modules that were installed uncompiled would be compiled in every worker, and
-that would be measured as the start of the runtime.
+A worker must not write to the folders of installed packages, whose code other programs run. Without
+this, modules that were installed uncompiled would be compiled in every worker, and the time would
+count as the start of the runtime.
 
-The modules of our runtimes are imported once. The code of a plug-in gets no more rights than a
-worker has: the files that it imported are compiled, and not run.
+The modules of built-in runtimes are imported once. The code of a plug-in gets no more rights than
+in a worker: the files that it imported are compiled and not run.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> None:
-    """In a process of its own: import the worker and the module of a runtime.
+    """Import the worker and the module of a runtime; runs in a separate process.
 
     Args:
-        arguments: the module of one of our runtimes; or none, where the files to compile come by
+        arguments: the module of a built-in runtime; if empty, the files to compile are read from
             standard input, one a line.
     """
     if not arguments:
@@ -33,17 +33,17 @@ def main(arguments: list[str]) -> None:
 
 
 def compile_files(files: list[str]) -> None:
-    """Compile the sources of modules and keep the results beside them; run nothing."""
+    """Compile source files and write the results to Python's cache; run nothing."""
     for file in files:
         with contextlib.suppress(OSError, py_compile.PyCompileError):
             py_compile.compile(file, doraise=True)
 
 
 def uncompiled() -> list[str]:
-    """The sources of the modules imported so far that Python has compiled and not kept."""
+    """List the sources of the modules imported so far whose bytecode Python has not cached."""
     found = []
     for module in list(sys.modules.values()):
-        # Not by `getattr`, which has some lazy modules import themselves.
+        # Not by `getattr`, which makes some lazy modules import themselves.
         spec = getattr(module, "__dict__", {}).get("__spec__")
         cached = getattr(spec, "cached", None)
         if spec and cached and not Path(cached).exists():

@@ -14,13 +14,13 @@ from .prepared_model import PreparedModel, copied
 from .responses import CheckResponse, RepeatResponse
 
 _CHECKED_CALLS = 3
-# What a call that answers too early must hide to be told from noise, and the wait that shows it.
+# Hidden work that distinguishes an unfinished call from noise, and the wait that reveals it.
 _LEAST_HIDDEN_S = 1e-3
 _LEAST_WAIT_S = 0.02
 
 
 def repeat(prepared: PreparedModel, request: Repeat) -> RepeatResponse:
-    """Call once more on what the first call had, and say by how much the outputs differ."""
+    """Call once more on the inputs of the first call, and compute the outputs' differences."""
     assert prepared.first_outputs is not None
     again = prepared.timed(prepared.batches(request.batch)[0])[1]
     largest: dict[str, float | None] = {}
@@ -34,11 +34,11 @@ def repeat(prepared: PreparedModel, request: Repeat) -> RepeatResponse:
 
 
 def check(prepared: PreparedModel, request: Check) -> CheckResponse:
-    """Whether calls are finished when they return, and whether time grows with the batch."""
+    """Check whether calls are finished when they return, and whether time grows with the batch."""
     batch = request.batch
     single, full = prepared.batches(1)[0], prepared.batches(batch).full(0)
     prepared.timed(single)
-    # In turn, and the shortest of each: what else runs on the machine only makes calls slower.
+    # In turn, and the shortest of each: other programs on the machine only make calls slower.
     seconds: dict[int, list[float]] = {1: [], batch: []}
     for _ in range(_CHECKED_CALLS):
         for size, inputs in ((1, single), (batch, full)):
@@ -51,10 +51,10 @@ def check(prepared: PreparedModel, request: Check) -> CheckResponse:
 
 
 def unfinished(model: Model, inputs: Arrays, call_s: float) -> str | None:
-    """What a runtime that answers too early would give away; None if it does not.
+    """Describe the unfinished work of a runtime that returns too early; None if there is none.
 
-    A call may seem short because it returns early; what fetching a staged result takes shows
-    how long to wait for it.
+    A call may seem short because it returns early; the time to fetch a staged result shows how long
+    to wait for it.
     """
     begin = time.perf_counter()
     model.fetch(model.run_staged(model.stage(inputs)))
@@ -66,7 +66,7 @@ def unfinished(model: Model, inputs: Arrays, call_s: float) -> str | None:
         if differences(np.asarray(array), at_once[name]).any():
             return f"'{name}' changed after the call had returned"
 
-    # On a busy machine a fetch may take long by chance, but not each time.
+    # On a busy machine a fetch may take long by chance, but not every time.
     hidden_s = [_hidden_s(model, inputs, wait_s)]
     while hidden_s[-1] and len(hidden_s) < _CHECKED_CALLS:
         hidden_s.append(_hidden_s(model, inputs, wait_s))
@@ -76,7 +76,7 @@ def unfinished(model: Model, inputs: Arrays, call_s: float) -> str | None:
 
 
 def _hidden_s(model: Model, inputs: Arrays, wait_s: float) -> float:
-    """Seconds of work left after sync: a fetch takes less when it has waited. 0 for none."""
+    """Seconds of work left after sync: a fetch is shorter after a wait. 0 for none."""
     at_once_s = statistics.median(_fetch_s(model, inputs, 0)[0] for _ in range(_CHECKED_CALLS))
     later_s, synced_s = _fetch_s(model, inputs, wait_s)
     hidden_s = at_once_s - later_s

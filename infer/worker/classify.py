@@ -1,4 +1,4 @@
-"""What an error of an artifact means: its outcome, and its text in one line."""
+"""Classify the error of an artifact: its outcome, and its text in one line."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from ..runtimes.memory_errors import is_out_of_memory
 
 
 def classify_error(error: Exception, otherwise: Outcome) -> Outcome:
-    """`out_of_memory` where the error says so, another outcome otherwise."""
+    """Return `out_of_memory` if the error says so, otherwise the given outcome."""
     return Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else otherwise
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line, its type first."""
+    """Format an error in one line, its type first."""
     text = " ".join(str(error).split()) or "no message"
     return f"{type(error).__name__}: {text[:300]}"

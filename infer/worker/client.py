@@ -1,4 +1,4 @@
-"""A worker seen from the controller: started, asked, timed out, ended."""
+"""The controller's client of a worker: start it, send requests, time out, end it."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ from .message_codec import MessageError, StorageError, decode_response, encode_r
 from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
 
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
-# How often memory is looked at while a limit is set; each look costs the controller 30 µs.
+# Interval between checks of the worker's memory, if there is a limit; a check takes 30 µs.
 _LOOK_S = 0.1
 _LONGEST_ANSWER = 256 << 20  # bytes
-# Interpreters and runtimes whose modules were looked at, whether Python keeps them compiled.
+# Interpreters and runtimes whose modules were checked for cached bytecode.
 _compiled: set[tuple[str, str]] = set()
 
 
 class WorkerProcess:
-    """A context around one worker; its whole process group is ended on the way out.
+    """A worker, as a context manager, which ends the worker's process group on exit.
 
-    It may write below `scratch` only, where the system can see to that (sandbox/isolation.py). On
-    cuda it sees the one card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the
-    variable as it is.
+    It may write only below `scratch`, if the system can enforce that (sandbox/isolation.py). On
+    cuda it sees only the card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the
+    variable unchanged.
 
     Attributes:
-        timeout_s: for each answer; it may be changed in between.
-        memory_limit: bytes that it may hold; None for any. It may be changed in between.
+        timeout_s: seconds allowed for each answer; may be changed between requests.
+        memory_limit: bytes that it may hold; None for no limit. May be changed between requests.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class WorkerProcess:
         self._command += ["--cuda"] if device == "cuda" else []
         self._environment = environment_of(device, threads, variant, card, tf32=tf32)
         self._cuda: dict[str, Any] | None = None
-        if device == "cuda":  # before the worker gives up its rights to devices that are not there
+        if device == "cuda":  # before the worker loses its rights to devices that do not exist yet
             with log.open("ab") as errors:
                 self._cuda = cuda_start.started(self._python, self._environment, timeout_s, errors)
         self._spawn()
@@ -145,7 +145,7 @@ class WorkerProcess:
         return self._process.pid
 
     def start(self) -> dict[str, Any]:
-        """Have the runtime imported; the answer has the seconds since the process was started."""
+        """Import the runtime; the response has the seconds since the process was started."""
         response = self.ask(self._start)
         ready_s = time.perf_counter() - self.started
         if self._have_compiled():
@@ -156,7 +156,7 @@ class WorkerProcess:
         return {**response, **cuda, **seen_here}
 
     def _have_compiled(self) -> bool:
-        """See to it once that Python keeps the modules compiled; whether that took a new start."""
+        """Once, let Python cache the compiled modules; return whether the worker was restarted."""
         runtime = self._runtime
         known = self._python, str(runtime.external.file if runtime.external else runtime.module)
         if known in _compiled:
@@ -182,7 +182,7 @@ class WorkerProcess:
         return True
 
     def stop(self) -> None:
-        """Keep the worker from running, whatever its threads wait for, until `go`."""
+        """Stop the worker with all its threads, until `go`."""
         os.killpg(self._process.pid, signal.SIGSTOP)
 
     def go(self) -> None:
@@ -190,13 +190,13 @@ class WorkerProcess:
         os.killpg(self._process.pid, signal.SIGCONT)
 
     def ask(self, request: Request[Response]) -> Response:
-        """Send a request and wait, blocked, for its response.
+        """Send a request and block until its response arrives.
 
         Raises:
-            Failure: the worker failed, crashed, did not answer in time or holds too much
-                memory. It has been ended: what is measured after it has the machine alone.
-            OSError: it could not write its outputs, or failed where the disk is full: runtimes
-                print and keep files, and are not to blame.
+            Failure: the worker failed, crashed, did not answer in time or holds too much memory. It
+                has been ended, so it does not disturb later measurements.
+            OSError: it could not write its outputs, or failed while the disk was full: runtimes
+                write logs and files, so the artifact is not to blame.
         """
         try:
             return self._ask(request)
@@ -208,14 +208,14 @@ class WorkerProcess:
             if isinstance(request, Start | Load) and (why := self._why_no_cuda()):
                 reason = f"{why}; the runtime said: {failed.reason}"
                 outcome = failed.outcome
-                # JAX says no more than that it finds no device.
+                # JAX only reports that it finds no device.
                 if outcome == Outcome.UNSUPPORTED and says_out_of_memory(why):
                     outcome = Outcome.OUT_OF_MEMORY
                 raise Failure(outcome, reason) from None
             raise
 
     def has_cuda(self) -> str | None:
-        """Why the runtime cannot run on the card, in words with what to do; None if it can.
+        """Ask why the runtime cannot run on the card, and what to do; None if it can.
 
         Raises:
             Failure: as `ask`.
@@ -224,7 +224,7 @@ class WorkerProcess:
         return (problem and self._why_no_cuda()) or problem
 
     def _why_no_cuda(self) -> str | None:
-        """What keeps CUDA from the card, asked after a failure; None for nothing."""
+        """Find, after a failure, why CUDA cannot use the card; None if it can."""
         if self._cuda is None:
             return None
         why = cuda_start.failure(self._cuda)
@@ -241,7 +241,7 @@ class WorkerProcess:
         except BrokenPipeError:
             raise self._crashed(action) from None
         line = self._read_line(action)
-        self._check_memory(action)  # answers may come too fast to be looked at in between
+        self._check_memory(action)  # a fast answer leaves no time for a check while waiting
         try:
             return decode_response(request, line)
         except StorageError as error:
@@ -273,17 +273,17 @@ class WorkerProcess:
         return line
 
     def _check_memory(self, action: str) -> None:
-        """Whether the worker holds more memory than it may.
+        """Check that the worker holds no more memory than it may.
 
-        Looked at from outside: a limit on its address space would end runtimes that reserve
-        much of it and use little.
+        Checked from outside: a limit on its address space would end runtimes that reserve much of
+        it and use little.
         """
         if self.memory_limit is None:
             return
         try:
             held = psutil.Process(self._process.pid).memory_info().rss
         except psutil.Error:
-            return  # it has ended; the answer that does not come says so
+            return  # it has ended, which the caller will notice by the missing answer
         if held > self.memory_limit:
             raise Failure(
                 Outcome.OUT_OF_MEMORY,
@@ -304,21 +304,21 @@ class WorkerProcess:
         return Failure(Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {self._log})")
 
     def _last_words(self) -> str | None:
-        """The line that says that memory was short, if the process gave itself up for that.
+        """Find the line of the log that reports a lack of memory, if the process aborted for that.
 
-        C++ ends a process that throws what nobody catches, and frameworks one whose checks fail.
+        C++ aborts a process with an uncaught exception, frameworks one whose checks fail.
         """
         with contextlib.suppress(OSError):
             return last_words(self._log)
         return None
 
     def _end(self) -> None:
-        # The group outlives its leader where the runtime has started processes of its own.
+        # The group outlives its leader if the runtime has started processes.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 
 def worker_manifest(manifest: Manifest) -> dict[str, Any]:
-    """The manifest without its list of files, which may be long and is none of the worker's."""
+    """The manifest without its list of files, which may be long and which no worker needs."""
     return {name: value for name, value in asdict(manifest).items() if name != "files"}

@@ -1,6 +1,6 @@
-"""What a call takes on the device itself: by its events, queued, and with copies apart.
+"""Measure a call's time on the device: by events, queued, and without copies.
 
-A part of the worker; no more than NumPy is imported.
+Part of the worker; imports only NumPy.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any
 
 from ..runtimes.base import Arrays, Model
 
-# Calls before any is timed: the clock of a card that was idle rises meanwhile.
+# Untimed calls before the first timed one, during which the clock of an idle card rises.
 _READY_S = 0.1
-# What one figure may take, and the calls that it is the median of.
+# Seconds that a figure may take, and the number of calls that it is the median of.
 _FIGURE_S = 0.2
 _LEAST_CALLS, _MOST_CALLS = 5, 64
 _COPIES = 7
 _QUEUES = 5
-# A runtime has returned before the device was done if it left so much of a call to wait for. Less
-# seconds may be the sync's own.
+# A runtime has returned early if this share of a call remained to be waited for; a wait of fewer
+# seconds may be the time of the sync itself.
 _LEFT_SHARE, _LEFT_S = 0.25, 5e-5
-# Calls that do not wait must take so much of those that do, or the sync does not wait for them.
+# If calls without a wait take less than this share of calls with a wait, sync ignores them.
 _WAITED_SHARE = 0.5
-# The device waits for the host if enqueueing takes so much of what queued calls take.
+# The device waits for the host if enqueueing takes this share of the time of queued calls.
 _LAUNCH_SHARE = 0.8
-# Times the largest batch: a call that keeps a device busy for longer than it takes to enqueue.
+# Multiple of the largest batch whose call keeps a device busy for longer than it is enqueued.
 _BUSY = 8
 _LARGEST_BYTES = 2 << 30
 
@@ -35,22 +35,22 @@ _LARGEST_BYTES = 2 << 30
 def device_times(
     model: Model, batches: Sequence[int], inputs_of: Callable[[int], Arrays]
 ) -> dict[str, Any]:
-    """Time calls of several sizes, and say what sets their pace.
+    """Time calls of several sizes, and find what limits their rate.
 
     Args:
-        model: that has been called.
-        batches: samples a call.
-        inputs_of: makes the inputs of so many.
+        model: model that has been called before.
+        batches: numbers of samples in a call.
+        inputs_of: makes the inputs for a number of samples.
 
     Returns:
-        `batches`: by size what `device_time` finds, and `bound`. `returns_early`: whether the
-        runtime was seen to return before the device was done. `failed`: why one of the sizes could
-        not be timed: that is beside what is measured for certain, and ends nothing.
+        `batches`: by size, the results of `device_time` and `bound`. `returns_early`: whether the
+        runtime was observed to return before the device was done. `failed`: why a size could not be
+        timed, which does not fail the artifact.
     """
     found: dict[int, dict[str, Any]] = {}
     failed = None
     early = False
-    # The last is tried only where it cannot yet be told whether the runtime waits.
+    # The last size is tried only if it is not known yet whether the runtime waits.
     for batch in dict.fromkeys([*batches, _BUSY * max(batches)]):
         wanted = batch in batches
         if early and not wanted:
@@ -79,15 +79,15 @@ def device_time(model: Model, inputs: Arrays) -> dict[str, Any]:
     """Time calls on staged inputs.
 
     Args:
-        model: that has been called with a batch of this size before.
-        inputs: of a batch.
+        model: model that has been called with a batch of this size before.
+        inputs: inputs of a batch.
 
     Returns:
-        Seconds, each a median: `call_s` from the enqueueing of one call to the end of its sync,
-        `enqueue_s` what of that the host needs before it can do something else, `queued_s` of a
-        call of several that are enqueued one after the other with one sync (`queued_calls`),
-        `event_s` by the device's own events (None where the runtime has none), `copy_in_s` and
-        `copy_out_s` with `copy_in_bytes` and `copy_out_bytes`.
+        Median seconds: `call_s` from the enqueueing of a call to the end of its sync, `enqueue_s`
+        the part of that during which the host is busy, `queued_s` for each of several calls that
+        are enqueued one after the other with one sync (`queued_calls`), `event_s` by the device's
+        events (None if the runtime has none), `copy_in_s` and `copy_out_s` with `copy_in_bytes` and
+        `copy_out_bytes`.
     """
     staged = model.stage(inputs)
     run: Callable[[Any], Any] = model.run_staged
@@ -129,16 +129,16 @@ def returns_early(found: dict[str, Any]) -> bool:
 
 
 def bound(found: dict[str, Any], *, early: bool) -> str | None:
-    """What sets the pace of queued calls: "device", or "launches" if it waits for the host.
+    """Find what limits the rate of queued calls: "device", or "launches" if it waits for the host.
 
     Args:
-        found: what `device_time` found.
-        early: whether the runtime has been seen to return before the device was done, in calls of
-            any size. Of one that never did it cannot be told: it may wait for the device itself.
+        found: the results of `device_time`.
+        early: whether the runtime was observed to return before the device was done, in calls of
+            any size. If it never did, the limit is unknown: it may wait for the device itself.
     """
     if not early:
         return None
-    # The time to enqueue is that into an empty queue: into a full one the host waits for room.
+    # The time to enqueue is measured with an empty queue: with a full one the host would wait.
     pace_s = min(found["queued_s"], found["call_s"])
     return "launches" if found["enqueue_s"] >= _LAUNCH_SHARE * pace_s else "device"
 
@@ -148,23 +148,23 @@ def _bytes(arrays: Arrays) -> int:
 
 
 def _not_waiting(model: Model, staged: Any, call_s: float) -> Callable[[Any], Any]:
-    """What enqueues a call: `enqueue` where a runtime has it, if the sync waits for it then.
+    """Return the function that enqueues a call: `enqueue`, if available and if sync waits for it.
 
     Args:
-        model: that is called.
-        staged: inputs.
+        model: model to call.
+        staged: staged inputs.
         call_s: seconds of a call that waits.
     """
     if not model.can_enqueue:
         return model.run_staged
     waited = [sum(_call(model, model.enqueue, staged)) for _ in range(_LEAST_CALLS)]
     taken_s = statistics.median(waited)
-    model.fetch(model.run_staged(staged))  # which waits for all that is left
+    model.fetch(model.run_staged(staged))  # waits for all remaining calls
     return model.enqueue if taken_s >= _WAITED_SHARE * call_s else model.run_staged
 
 
 def _event_s(model: Model, staged: Any, calls: int) -> float | None:
-    """The median of so many calls by the device's own events; None where it has none."""
+    """Median seconds of `calls` calls by the device's events; None if it has none."""
     seconds: list[float] = []
     for _ in range(calls):
         event_s = model.event_seconds(staged)
@@ -183,7 +183,7 @@ def _call(model: Model, run: Callable[[Any], Any], staged: Any) -> tuple[float, 
 
 
 def _queued(model: Model, run: Callable[[Any], Any], staged: Any, calls: int) -> float:
-    """Seconds a call. Only the last result is kept: a device finishes in the order of calls."""
+    """Seconds of a queued call. Only the last result is kept: a device finishes calls in order."""
     begin = time.perf_counter()
     for _ in range(calls):
         result = run(staged)

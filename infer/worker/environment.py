@@ -10,9 +10,9 @@ from ..system.visible_cards import WITHOUT_CUDA, seeing
 from ..variant import Variant
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# What has glibc keep memory: no mapping of its own for a large array, nothing given back at the
-# top, one arena for all threads, large pages (mallopt(3), and "Memory Allocation Tunables" in its
-# manual). Else each call of some runtimes maps tens of MB anew, a page fault for every 4 KiB.
+# Makes glibc keep memory: no separate mappings for large arrays, no trimming of the heap, one arena
+# for all threads, large pages (mallopt(3), and "Memory Allocation Tunables" in its manual).
+# Otherwise each call of some runtimes maps tens of MB anew, with a page fault for every 4 KiB.
 _KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
@@ -25,7 +25,7 @@ _KEEP_MEMORY = {
 def environment_of(
     device: str, threads: int, variant: Variant, card: str | None, *, tf32: bool
 ) -> dict[str, str]:
-    """The environment of a worker.
+    """Build the environment variables of a worker.
 
     Args:
         device: "cpu" or "cuda".

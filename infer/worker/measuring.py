@@ -1,4 +1,4 @@
-"""What a worker times: warm-up, bursts of calls, growing batches, and its own overhead."""
+"""The worker's measurements: warm-up, bursts of calls, sweeps of the batch, and overhead."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .predicting import save_outputs
 from .prepared_model import PreparedModel
 from .responses import BurstResponse, OverheadResponse, SweepResponse, WarmUpResponse
 
-# Blocks of calls in the least time that a card is warmed up.
+# Number of blocks of calls in the shortest warm-up of a card.
 _BLOCKS = 12
 _CALLS_PER_FIGURE = 3
 _LARGEST_BATCH = {"cpu": 1024, "cuda": 16384}
 _LARGEST_BATCH_BYTES = 2 << 30
-# How long a card is called before a batch of a sweep is timed: it idles while others are compiled.
+# Seconds of calls before a batch of a sweep is timed: a card is idle while a batch is compiled.
 _READY_S = 0.05
-# Throughput that grows by less than this share over two doublings of the batch is at its end.
+# A sweep ends when throughput grows by less than this share over two doublings of the batch.
 _GROWTH = 0.03
 
 
 def warm_up(prepared: PreparedModel, request: WarmUp) -> WarmUpResponse:
-    """Call until the calls are steady, or the limit is reached."""
+    """Call until the calls are steady (stats/steadiness.py), or the limit is reached."""
     call = prepared.caller(request.boundary, prepared.batches(request.batch).full(0))
     steadiness = Steadiness(request.least_s / _BLOCKS)
     calls, total_s = 0, 0.0
@@ -66,7 +66,7 @@ def burst(prepared: PreparedModel, request: Burst) -> BurstResponse:
         numbers = range(request.first, request.first + request.calls)
         inputs = [batches.full(i) for i in numbers]
         counts = [prepared.samples_of_full(request.batch)] * request.calls
-    # A last batch of another size is compiled apart by some runtimes.
+    # Some runtimes compile separately for a last batch of another size.
     for part in dict(zip(reversed(counts), reversed(inputs), strict=True)).values():
         call = prepared.caller(request.boundary, part)
         call()
@@ -91,7 +91,7 @@ def burst(prepared: PreparedModel, request: Burst) -> BurstResponse:
 
 
 def sweep(prepared: PreparedModel, device: str, request: Sweep) -> SweepResponse:
-    """Double the batch until throughput no longer grows, or memory or time ends."""
+    """Double the batch until throughput no longer grows, or memory or time runs out."""
     rates: dict[int, float] = {}
     no_memory = None
     begin, timed_s = time.perf_counter(), 0.0
@@ -119,7 +119,7 @@ def sweep(prepared: PreparedModel, device: str, request: Sweep) -> SweepResponse
         except Exception as error:
             if is_out_of_memory(error):
                 ended, no_memory = f"no memory for a batch of {batch}", batch
-            elif rates:  # libraries count in 32 bits, here and there
+            elif rates:  # some libraries overflow 32-bit counters
                 ended = f"a batch of {batch} failed: {one_line(error)}"
             else:
                 raise
@@ -138,9 +138,9 @@ def sweep(prepared: PreparedModel, device: str, request: Sweep) -> SweepResponse
 
 
 def overhead(prepared: PreparedModel, request: Overhead) -> OverheadResponse:
-    """Time calls as the harness does and in a loop of raw calls, in turn.
+    """Time calls through the harness and in a loop of raw calls, in turn.
 
-    Both call on the same batches, one after the other.
+    Both use the same batches.
     """
     batches = prepared.batches(request.batch)
     call_s = statistics.median(prepared.timed(batches.full(0))[0] for _ in range(_CALLS_PER_FIGURE))

@@ -1,4 +1,4 @@
-"""Messages as lines of JSON, checked against their types. No more than the standard library."""
+"""Messages as lines of JSON, checked against their types. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _RESPONSE, _FAILURE, _STORAGE_ERROR = "response", "failure", "storage_error"
 
 
 class MessageError(ValueError):
-    """A line that is not the message it should be."""
+    """A line is not the expected message."""
 
 
 class StorageError(Exception):
-    """Outputs cannot be written: not the artifact's fault."""
+    """Outputs cannot be written, which is not the artifact's fault."""
 
 
 def encode_request(request: Request[Any]) -> bytes:
-    """A request as a line.
+    """Encode a request as a line.
 
     Raises:
-        MessageError: a field is not of its type.
+        MessageError: a field has the wrong type.
     """
     values = {one.name: getattr(request, one.name) for one in fields(request)}  # type: ignore[arg-type]
     _check_fields(type(request), values)
@@ -35,10 +35,10 @@ def encode_request(request: Request[Any]) -> bytes:
 
 
 def decode_request(line: str) -> Request[Any]:
-    """The request of a line.
+    """Decode a request from a line.
 
     Raises:
-        MessageError: it is not one.
+        MessageError: the line is no request.
     """
     values = _object(line)
     name = values.pop("request", None)
@@ -50,32 +50,32 @@ def decode_request(line: str) -> Request[Any]:
 
 
 def encode_response(request: Request[Response], response: Response) -> str:
-    """The answer to a request as a line.
+    """Encode the answer to a request as a line.
 
     Raises:
-        MessageError: it is not of the request's response type.
+        MessageError: the response has not the request's response type.
     """
     _check(request.response, response, request.action)
     return json.dumps({_RESPONSE: response}) + "\n"
 
 
 def encode_failure(outcome: Outcome, reason: str) -> str:
-    """The answer that the artifact failed."""
+    """Encode the answer that the artifact failed."""
     return json.dumps({_FAILURE: {"outcome": outcome, "reason": reason}}) + "\n"
 
 
 def encode_storage_error(reason: str) -> str:
-    """The answer that outputs cannot be written."""
+    """Encode the answer that outputs cannot be written."""
     return json.dumps({_STORAGE_ERROR: reason}) + "\n"
 
 
 def decode_response(request: Request[Response], line: bytes) -> Response:
-    """What a worker answered to a request.
+    """Decode a worker's answer to a request.
 
     Raises:
         Failure: the worker says that the artifact failed.
         StorageError: the worker says that outputs cannot be written.
-        MessageError: it is no answer, or not one to this request.
+        MessageError: the line is no answer, or no answer to this request.
     """
     answer = _object(line)
     if answer.keys() == {_RESPONSE}:
@@ -104,7 +104,7 @@ def _object(line: str | bytes) -> dict[str, Any]:
 
 
 def _check_fields(kind: type[Request[Any]], values: Mapping[str, Any]) -> None:
-    """Whether a request has the fields of its type, each of its own type."""
+    """Check that a request has the fields of its type, each of the right type."""
     known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
     if unknown := values.keys() - known.keys():
         raise MessageError(f"{kind.action}: no field '{min(unknown)}'")
@@ -116,15 +116,15 @@ def _check_fields(kind: type[Request[Any]], values: Mapping[str, Any]) -> None:
 
 
 def _check(kind: Any, value: Any, where: str) -> None:
-    """Whether a value of JSON is of a type.
+    """Check that a JSON value has a type.
 
     Args:
         kind: a plain type, a TypedDict, `list[...]`, `dict[str, ...]`, a union of these, or Any.
-        value: to be checked.
-        where: what the value is called.
+        value: value to be checked.
+        where: name of the value, for errors.
 
     Raises:
-        MessageError: it is not.
+        MessageError: it has another type.
     """
     origin = get_origin(kind)
     if kind is Any:

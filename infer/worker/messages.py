@@ -1,11 +1,11 @@
-"""What the controller asks a worker: one type a request, and beside it the type of its response.
+"""The requests that the controller sends to a worker, one type each, with their response types.
 
 A message is a line of JSON. A request is `{"request": NAME, ...its fields}`. An answer has one key:
 "response" with what the request's `response` type says, "failure" with a `FailureResponse`, or
-"storage_error" with a line. Both sides check what they get against these types
+"storage_error" with a line. Both sides check what they receive against these types
 (message_codec.py), since an artifact's own program may write to the pipe.
 
-The annotations are evaluated, since the checks go by them.
+The annotations are evaluated at run time, since the checks use them.
 """
 
 from dataclasses import dataclass, field
@@ -45,16 +45,16 @@ Message = TypeVar("Message")
 
 @dataclass_transform()
 def _message(cls: type[Message]) -> type[Message]:
-    """A dataclass without what no message needs, as each worker makes all of these at its start."""
+    """Make a dataclass without unneeded methods, since every worker makes all of them at start."""
     return dataclass(eq=False, repr=False, match_args=False)(cls)
 
 
 class Request(Generic[Response]):
-    """A command for a worker.
+    """A request to a worker.
 
     Attributes:
-        action: what messages call it.
-        response: type of the answer.
+        action: name of the request.
+        response: type of the response.
     """
 
     action: ClassVar[str]
@@ -72,12 +72,12 @@ class Start(Request[StartResponse]):
         threads: for the arithmetic of one call.
         manifest: its fields, less the list of files; empty where there is none.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
-        runtime: that runs it; None for the default of the format.
-        untuned: leave the runtime as it comes.
+        runtime: name of the runtime; None for the default of the format.
+        untuned: whether to keep the runtime's own defaults.
         settings: values of single settings, by name.
         signature: name of the function to call; None for the default.
-        external: the runtime of a plug-in, as `Runtime.to_dict` makes it; None for one of ours.
-        interpreter: how the user calls the interpreter, where it is not the controller's.
+        external: a plug-in's runtime, as `Runtime.to_dict` makes it; None for a built-in runtime.
+        interpreter: the user's name for the interpreter, if it is not the controller's.
     """
 
     action = "start"
@@ -98,7 +98,7 @@ class Start(Request[StartResponse]):
 
 @_message
 class Uncompiled(Request[UncompiledResponse]):
-    """Name the imported modules that Python compiles at every start."""
+    """List the imported modules that Python compiles at every start."""
 
     action = "uncompiled"
     response = UncompiledResponse
@@ -106,7 +106,7 @@ class Uncompiled(Request[UncompiledResponse]):
 
 @_message
 class Devices(Request[DevicesResponse]):
-    """Say what the runtime can run on here."""
+    """Ask for the devices that the runtime can run on here."""
 
     action = "devices"
     response = DevicesResponse
@@ -114,7 +114,7 @@ class Devices(Request[DevicesResponse]):
 
 @_message
 class HasCuda(Request[HasCudaResponse]):
-    """Say whether the runtime can run on a GPU here."""
+    """Ask whether the runtime can run on a GPU here."""
 
     action = "has_cuda"
     response = HasCudaResponse
@@ -122,7 +122,7 @@ class HasCuda(Request[HasCudaResponse]):
 
 @_message
 class GpuPeak(Request[GpuPeakResponse]):
-    """Say how many bytes the runtime has held on the card at most."""
+    """Ask for the most bytes that the runtime has held on the card."""
 
     action = "gpu_peak"
     response = GpuPeakResponse
@@ -141,10 +141,10 @@ class Inputs(Request[InputsResponse]):
     """Read the inputs and fit them to the signature.
 
     Attributes:
-        path: of the file.
-        options: `InputOptions` of the user, as `asdict` makes them.
-        label: of the artifact, as the options call it.
-        names_file: whether a reason begins with the path; not where the file is not the user's.
+        path: path of the file.
+        options: the user's `InputOptions`, as `asdict` makes them.
+        label: label of the artifact, as the options name it.
+        names_file: whether a reason begins with the path; false if the file is not the user's.
     """
 
     action = "inputs"
@@ -157,10 +157,10 @@ class Inputs(Request[InputsResponse]):
 
 @_message
 class Call(Request[CallResponse]):
-    """Call once with the arrays of an `.npz` file as they are, and keep the outputs.
+    """Call once with the arrays of an `.npz` file, unchanged, and keep the outputs.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         outputs: folder for the outputs.
     """
 
@@ -181,7 +181,7 @@ class FirstCall(Request[FirstCallResponse]):
 
 @_message
 class Repeat(Request[RepeatResponse]):
-    """Call once more on the inputs of the first call, and say by how much the outputs differ."""
+    """Call once more on the inputs of the first call, and compute the outputs' differences."""
 
     action = "repeat"
     response = RepeatResponse
@@ -190,7 +190,7 @@ class Repeat(Request[RepeatResponse]):
 
 @_message
 class Check(Request[CheckResponse]):
-    """Say whether calls are finished when they return, and whether time grows with the batch."""
+    """Check whether calls are finished when they return, and whether time grows with the batch."""
 
     action = "check"
     response = CheckResponse
@@ -203,10 +203,10 @@ class WarmUp(Request[WarmUpResponse]):
 
     Attributes:
         batch: samples a call.
-        limit_s: seconds, without those of the first call, which may compile.
+        limit_s: limit in seconds, without the first call, which may compile.
         gap_s: pause before each call.
         boundary: "end_to_end" or "device_resident".
-        least_s: seconds that it takes at least; calls are then looked at in blocks.
+        least_s: seconds that it takes at least; if not 0, calls are judged in blocks.
     """
 
     action = "warm_up"
@@ -220,7 +220,7 @@ class WarmUp(Request[WarmUpResponse]):
 
 @_message
 class DeviceTime(Request[DeviceTimeResponse]):
-    """Time calls on the device itself; `batches` are their samples."""
+    """Time calls on the device itself; `batches` are numbers of samples."""
 
     action = "device_time"
     response = DeviceTimeResponse
@@ -235,7 +235,7 @@ class Predict(Request[PredictResponse]):
         batch: samples a call.
         outputs: folder for the outputs.
         samples: number of samples; None for all.
-        skip: samples that are left out before these.
+        skip: number of samples to skip first.
     """
 
     action = "predict"
@@ -248,12 +248,12 @@ class Predict(Request[PredictResponse]):
 
 @_message
 class Sweep(Request[SweepResponse]):
-    """Double the batch until throughput no longer grows, or memory or time ends.
+    """Double the batch until throughput no longer grows, or memory or time runs out.
 
     Attributes:
-        limit_s: seconds that timed calls may take together; the first call of each batch, which
-            may compile, is not among them.
-        patience_s: seconds for all.
+        limit_s: seconds that timed calls may take together, without the first call of each batch,
+            which may compile.
+        patience_s: seconds that everything may take.
     """
 
     action = "sweep"
@@ -268,8 +268,8 @@ class Burst(Request[BurstResponse]):
 
     Attributes:
         batch: samples a call.
-        calls: number of calls; None for a pass over all samples, the last batch as it comes.
-        first: number of the first batch; they go round.
+        calls: number of calls; None for a pass over all samples, whose last batch may be smaller.
+        first: number of the first batch; after the last batch comes the first again.
         gap_s: pause before each call.
         boundary: "end_to_end" or "device_resident".
         outputs: folder for the outputs of the last call; None to keep none.
@@ -287,12 +287,12 @@ class Burst(Request[BurstResponse]):
 
 @_message
 class Overhead(Request[OverheadResponse]):
-    """Time calls as the harness does and in a loop of raw calls, in turn.
+    """Time calls through the harness and in a loop of raw calls, in turn.
 
     Attributes:
         batch: samples a call.
         rounds: number of turns.
-        burst_s: seconds of each.
+        burst_s: seconds of each turn.
     """
 
     action = "overhead"

@@ -1,4 +1,4 @@
-"""Models that take a call otherwise than one batch in, one batch out."""
+"""Adapters for models that do not accept batches of any size."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..runtimes.base import Arrays, Model
 
 
 class FixedBatchModel(Model):
-    """A model that takes a fixed number of samples: larger batches are several calls.
+    """Adapts a model with a fixed number of samples: larger batches become several calls.
 
-    The last call is filled up with samples from the start of the batch, whose outputs are left out.
+    The last call is filled with samples from the start of the batch, whose outputs are dropped.
 
     Args:
-        model: that takes so many.
-        size: samples that it takes in a call.
+        model: model to adapt.
+        size: number of samples that it takes in a call.
         broadcast: names of inputs that are the same in every call.
     """
 
@@ -56,12 +56,12 @@ class FixedBatchModel(Model):
         }
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Call after call; the outputs of the samples asked for."""
+        """Run call after call; return the outputs of the requested samples."""
         parts, count = self._parts(inputs)
         return self._joined([self._model.run(part) for part in parts], count)
 
     def stage(self, inputs: Arrays) -> tuple[list[Any], int]:
-        """Put the inputs of every call where the model runs."""
+        """Move the inputs of every call to the device."""
         parts, count = self._parts(inputs)
         return [self._model.stage(part) for part in parts], count
 
@@ -76,7 +76,7 @@ class FixedBatchModel(Model):
         return [self._model.enqueue(part) for part in parts], count
 
     def event_seconds(self, staged: tuple[list[Any], int]) -> float | None:
-        """The device's own time of all calls."""
+        """The time of all calls by the device's events."""
         seconds = [self._model.event_seconds(part) for part in staged[0]]
         return None if None in seconds else sum(filter(None, seconds))
 
@@ -91,7 +91,7 @@ class FixedBatchModel(Model):
         return self._joined([self._model.fetch(part) for part in parts], count)
 
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
-        """The shortest code for the same calls."""
+        """Return the shortest code for the same calls."""
         calls = [self._model.raw_call(part) for part in self._parts(inputs)[0]]
         return lambda: [call() for call in calls]
 
@@ -101,7 +101,7 @@ class FixedBatchModel(Model):
 
 
 class UnbatchedModel(Model):
-    """A model whose inputs have no samples: a call is one, and its outputs one row."""
+    """Adapts a model whose inputs have no samples: a call is one sample, its outputs one row."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -150,15 +150,15 @@ def _rows(outputs: Arrays) -> Arrays:
 
 
 def next_state(outputs: Arrays, state_bindings: Mapping[str, str], inputs: Arrays) -> Arrays:
-    """The inputs of a call with the state that the call before gave.
+    """Set the state in the inputs of a call from the outputs of the previous call.
 
     Args:
-        outputs: of the call before.
+        outputs: outputs of the previous call.
         state_bindings: output by the input that takes it.
-        inputs: of this call.
+        inputs: inputs of this call.
 
     Raises:
-        ValueError: a state has another shape or type than the input that takes it.
+        ValueError: a state differs in shape or type from the input that takes it.
     """
     state = {name: outputs[output] for name, output in state_bindings.items()}
     for name, array in state.items():

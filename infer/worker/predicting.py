@@ -1,4 +1,4 @@
-"""Calls whose outputs count: a single one, the first, and one over all samples."""
+"""Calls whose outputs are kept: a single call, the first call, and a pass over all samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .responses import CallResponse, FirstCallResponse, Placement
 
 
 def call_once(model: Model, request: Call) -> CallResponse:
-    """Call once with the arrays of an `.npz` file as they are, and keep the outputs.
+    """Call once with the arrays of an `.npz` file, unchanged, and keep the outputs.
 
     Raises:
         Failure: the file has other arrays than the model takes.
@@ -65,7 +65,7 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
     for index, inputs in enumerate(batches):
         if index == 0 and not request.skip and prepared.first_batch == request.batch:
             assert prepared.first_outputs is not None
-            # A second call would find a state that has changed.
+            # A second call would start from a changed state.
             outputs.append(prepared.first_outputs)
             continue
         if prepared.state_bindings and outputs:
@@ -78,12 +78,12 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
 
 
 def save_outputs(folder: Path, calls: Sequence[Arrays], counts: Sequence[int]) -> None:
-    """Leave the outputs of calls in a folder.
+    """Write the outputs of calls to a folder.
 
     Args:
-        folder: for the files.
-        calls: outputs of each.
-        counts: samples of each.
+        folder: folder for the files.
+        calls: outputs of each call.
+        counts: number of samples of each call.
 
     Raises:
         Failure: the outputs of the calls cannot be put together.
@@ -98,6 +98,6 @@ def save_outputs(folder: Path, calls: Sequence[Arrays], counts: Sequence[int]) -
 
 
 def placement_of(model: Model) -> Placement:
-    """Where a model ran, as it says itself; checked when it is sent."""
+    """The placement that a model reports; it is checked when it is sent."""
     placement: Placement = model.placement()  # type: ignore[assignment]
     return placement

@@ -1,4 +1,4 @@
-"""A model in the worker: as it was loaded, and with the inputs that it is called with."""
+"""A model in the worker: as loaded, and prepared with its inputs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .responses import InputsResponse, LoadResponse
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model as its runtime loaded it.
+    """A model that its runtime has loaded.
 
     Attributes:
-        model: what the runtime made of the artifact.
-        stated: the signature of the manifest, where there is one.
-        seconds: that loading took.
+        model: the runtime's model.
+        stated: the manifest's signature, if there is one.
+        seconds: seconds that loading took.
     """
 
     model: Model
@@ -47,13 +47,13 @@ class LoadedModel:
         }
 
     def gpu_peak_bytes(self) -> int | None:
-        """The most that the runtime has held on the card; None if it does not count.
+        """The most bytes that the runtime has held on the card; None if it does not count them.
 
-        Without the context of CUDA, and what its libraries keep for themselves.
+        CUDA's context and the memory that its libraries keep are not included.
         """
         try:
             return self.model.gpu_peak_bytes()
-        except Exception:  # nothing that is measured needs it
+        except Exception:  # no measurement depends on it
             return None
 
 
@@ -62,8 +62,8 @@ def load_model(module: RuntimeModule, start: Start) -> LoadedModel:
 
     Raises:
         Failure: the runtime refuses it.
-        NotImplementedError: the runtime cannot take it.
-        MemoryError: memory was short.
+        NotImplementedError: the runtime does not support it.
+        MemoryError: there was too little memory.
     """
     options = Options(
         device=start.device,
@@ -92,11 +92,12 @@ class PreparedModel:
     """A model with the inputs that it is called with.
 
     Attributes:
-        model: as it is called (model_adapters.py).
+        model: the model, adapted if necessary (model_adapters.py).
         arrays: the inputs, by name.
-        broadcast: names of inputs that every call gets as they are.
+        broadcast: names of inputs that every call gets unchanged.
         state_bindings: outputs by the input that takes them in the next call.
-        first_batch, first_outputs: of the first call, before another could change a state.
+        first_batch, first_outputs: inputs and outputs of the first call, before another call could
+            change a state.
     """
 
     model: Model
@@ -107,12 +108,12 @@ class PreparedModel:
     first_outputs: Arrays | None = None
 
     def batches(self, batch: int, samples: int | None = None, skip: int = 0) -> Batcher:
-        """The inputs in batches of so many samples.
+        """Cut the inputs into batches.
 
         Args:
-            batch: samples in each.
+            batch: number of samples in each batch.
             samples: number of samples; None for all.
-            skip: samples that are left out before these.
+            skip: number of samples to skip first.
         """
         rows = slice(skip, None if samples is None else skip + samples)
         arrays = {
@@ -122,17 +123,17 @@ class PreparedModel:
         return Batcher(arrays, batch, self.broadcast)
 
     def samples_of_full(self, batch: int) -> int:
-        """Samples in a full batch; 1 where no input has samples."""
+        """Number of samples in a full batch; 1 if no input has samples."""
         return batch if self.arrays.keys() - self.broadcast else 1
 
     def timed(self, inputs: Arrays) -> tuple[float, Arrays]:
-        """Seconds and outputs of a call from host arrays to host arrays."""
+        """Time a call from host arrays to host arrays; return seconds and outputs."""
         begin = time.perf_counter_ns()
         outputs = self.model.run(inputs)
         return (time.perf_counter_ns() - begin) / 1e9, outputs
 
     def caller(self, boundary: str, inputs: Arrays) -> TimedCaller:
-        """What calls the model on these inputs, timed within a boundary."""
+        """Make a caller that times the model on these inputs within a boundary."""
         return TimedCaller(self.model, inputs, resident=boundary == DEVICE_RESIDENT)
 
 
@@ -157,7 +158,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
     has_samples = bool(fitted.arrays.keys() - fitted.broadcast)
     model, only_batch = loaded.model, None
     if fitted.state_bindings and has_samples:
-        only_batch = fitted.fixed_batch or 1  # a step of the sequence a call
+        only_batch = fitted.fixed_batch or 1  # a call is one step of the sequence
     elif not has_samples:
         model, only_batch = UnbatchedModel(model), 1
     elif fitted.fixed_batch:
@@ -175,7 +176,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
 
 
 class TimedCaller:
-    """Calls a model on the same inputs again and again, timed within one boundary."""
+    """Calls a model on the same inputs repeatedly, timed within one boundary."""
 
     def __init__(self, model: Model, inputs: Arrays, *, resident: bool) -> None:
         self._model = model
@@ -184,7 +185,7 @@ class TimedCaller:
         self._result: Any = None
 
     def __call__(self) -> float:
-        """Seconds of a call."""
+        """Call once; return the seconds."""
         return self._on_device() if self._resident else self._from_host()
 
     def _from_host(self) -> float:
@@ -204,5 +205,5 @@ class TimedCaller:
 
 
 def copied(outputs: Arrays) -> Arrays:
-    """Copies of outputs, which the next call may change."""
+    """Copy outputs, since the next call may overwrite them."""
     return {name: np.array(array) for name, array in outputs.items()}

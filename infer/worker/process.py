@@ -1,4 +1,4 @@
-"""The worker's own process: its cores, its end, its memory."""
+"""Functions on the worker's own process: cores, end with the controller, memory."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ _PR_SET_PDEATHSIG = 1
 
 
 def use_cores(count: int) -> None:
-    """Bind to so many cores, since XLA takes as many threads as it sees cores."""
+    """Bind this process to `count` cores, since XLA starts a thread for each visible core."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
 def die_with_parent() -> None:
-    """Have Linux end this process when the controller ends, however that happens."""
+    """Let Linux end this process when the controller ends for any reason."""
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before we asked
+        if os.getppid() != parent:  # the controller ended before the call
             os._exit(1)
 
 
 def resident_bytes() -> int | None:
-    """Resident memory of this process; None where the system does not tell."""
+    """Resident memory of this process; None if the system does not report it."""
     return _status_bytes("VmRSS")
 
 
 def peak_resident_bytes() -> int | None:
-    """Resident memory of this process at its highest.
+    """Peak resident memory of this process; None if the system does not report it.
 
-    Not by `getrusage`, whose peak counts what the controller held when it started this process.
+    Not from `getrusage`, whose peak includes what the controller held when it started this process.
     """
     return _status_bytes("VmHWM")
 

@@ -1,7 +1,7 @@
-"""What a worker answers: one type a response (messages.py).
+"""The responses of a worker to the requests in messages.py, one type each.
 
-A response is a dictionary with typed keys, which the controller keeps in its records as it is. The
-annotations are evaluated, since the checks go by them.
+A response is a dictionary with typed keys, which the controller records unchanged. The annotations
+are evaluated at run time, since the checks use them.
 """
 
 from typing import Any, NotRequired, TypedDict
@@ -34,7 +34,7 @@ class Tensors(TypedDict):
 
 
 class Placement(TypedDict):
-    """Where a model ran: see `Model.placement`. A runtime may say more than this."""
+    """Where a model ran: see `Model.placement`. A runtime may add keys."""
 
     device: str
     devices: NotRequired[list[str]]
@@ -48,8 +48,8 @@ class Placement(TypedDict):
 class StartResponse(TypedDict):
     """The runtime is imported.
 
-    seconds: since the interpreter began with our code. isolation: what is closed to the process,
-    and else why it is not.
+    seconds: since the interpreter began to run our code. isolation: for each restriction None if it
+    is in force, otherwise why it is not.
     """
 
     seconds: float
@@ -78,7 +78,7 @@ class HasCudaResponse(TypedDict):
 
 
 class GpuPeakResponse(TypedDict):
-    """bytes: the most that the runtime has held on the card; None if it does not count."""
+    """bytes: the most that the runtime has held on the card; None if it does not count them."""
 
     bytes: int | None
 
@@ -92,12 +92,12 @@ class LoadResponse(TypedDict):
 
 
 class InputsResponse(TypedDict):
-    """The inputs are read and fit.
+    """The inputs were read and fitted.
 
-    samples: number of samples. fixed: samples a call, where the artifact takes no other number.
+    samples: number of samples. fixed: samples a call, if the artifact takes no other number.
     only_batch: the only batch size that it can be called with.
-    has_state_bindings: whether a call takes state that the call before gave.
-    inputs: as the artifact takes them.
+    has_state_bindings: whether a call takes the state that the previous call returned.
+    inputs: the artifact's inputs with known sizes.
     """
 
     samples: int
@@ -122,16 +122,16 @@ class FirstCallResponse(TypedDict):
 
 
 class RepeatResponse(TypedDict):
-    """differences: the largest absolute one, by output.
+    """differences: the largest absolute difference, by output.
 
-    None where shapes differ, or one is NaN where the other is not.
+    None if shapes differ, or if only one of two values is NaN.
     """
 
     differences: dict[str, float | None]
 
 
 class CheckResponse(TypedDict):
-    """seconds: of a call, by its samples. unfinished: what was still to do; None for nothing."""
+    """seconds: of a call, by its samples. unfinished: description of unfinished work, or None."""
 
     seconds: dict[str, float]
     unfinished: str | None
@@ -147,7 +147,7 @@ class WarmUpResponse(TypedDict):
 
 
 class DeviceTimeResponse(TypedDict):
-    """What calls take on the device itself: see `device_time.device_times`."""
+    """Times of calls on the device itself: see `device_time.device_times`."""
 
     batches: dict[str, dict[str, Any]]
     returns_early: bool
@@ -155,7 +155,7 @@ class DeviceTimeResponse(TypedDict):
 
 
 class PredictResponse(TypedDict):
-    """All samples are predicted and the outputs kept.
+    """All samples were predicted and the outputs kept.
 
     frameworks: packages of runtimes that are imported. bare_rss_bytes: resident memory before the
     runtime was imported.
@@ -172,7 +172,7 @@ class PredictResponse(TypedDict):
 class SweepResponse(TypedDict):
     """Throughput by batch.
 
-    ended: why no larger batch was tried. no_memory: the batch that memory was too short for.
+    ended: why no larger batch was tried. no_memory: the batch that did not fit into memory.
     """
 
     samples_per_s: dict[str, float]
@@ -183,8 +183,9 @@ class SweepResponse(TypedDict):
 class BurstResponse(TypedDict):
     """Timed calls.
 
-    seconds: of each. cpu_s: processor time of all. samples: in all of them. untimed_samples: in
-    calls before these. rows: numbers of the samples whose outputs are kept.
+    seconds: of each call. cpu_s: processor time of all calls. samples: in all calls.
+    untimed_samples: in the untimed calls before. rows: numbers of the samples whose outputs are
+    kept.
     """
 
     seconds: list[float]
@@ -195,7 +196,7 @@ class BurstResponse(TypedDict):
 
 
 class OverheadResponse(TypedDict):
-    """harness_s: seconds of a call as the harness times it, by round. raw_s: of a raw call."""
+    """harness_s: seconds of a call through the harness, by round. raw_s: of a raw call."""
 
     harness_s: list[float]
     raw_s: list[float]
@@ -203,7 +204,7 @@ class OverheadResponse(TypedDict):
 
 
 class FootprintResponse(TypedDict):
-    """bytes: installed for the runtime, and by distribution. cuda: versions of loaded libraries."""
+    """bytes: installed size of the runtime. distributions: size of each. cuda: versions loaded."""
 
     bytes: int | None
     distributions: dict[str, int]

@@ -1,8 +1,8 @@
-"""The worker: one process for one artifact, with exactly one runtime.
+"""The worker's main loop: a process for one artifact, with exactly one runtime.
 
-It reads requests as JSON lines from its standard input and answers each with one JSON line on
-what was its standard output when it started (messages.py); what the runtime prints goes to
-standard error. Arrays cross the border as `.npy` and `.npz` files, never as pickles.
+It reads requests as JSON lines from its standard input and answers each with one JSON line on its
+original standard output (messages.py); the runtime's prints go to standard error. Arrays are passed
+as `.npy` and `.npz` files, never as pickles.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .process import die_with_parent, peak_resident_bytes, resident_bytes, use_c
 
 
 class Worker:
-    """Answers requests, and holds what they need between them: runtime, model, inputs."""
+    """Answers requests, and keeps runtime, model and inputs between them."""
 
     def __init__(
         self, start: m.Start, started_ns: int, isolation: Mapping[str, str | None]
@@ -58,14 +58,14 @@ class Worker:
 
     @property
     def module(self) -> RuntimeModule:
-        """The module of the runtime."""
+        """The runtime's module."""
         if self._module is None:
             raise Failure(Outcome.UNSUPPORTED, "asked before its runtime was imported")
         return self._module
 
     @property
     def loaded(self) -> LoadedModel:
-        """The model as it was loaded."""
+        """The loaded model."""
         if self._loaded is None:
             raise Failure(Outcome.LOAD_ERROR, "asked to run before it was loaded")
         return self._loaded
@@ -79,7 +79,7 @@ class Worker:
         return self._prepared
 
     def answer(self, request: m.Request[Any]) -> Any:
-        """The response to a request.
+        """Carry out a request and return the response.
 
         Raises:
             Failure, NotImplementedError, or whatever the runtime raises: the artifact failed.
@@ -133,7 +133,7 @@ class Worker:
         package = runtime.package
         if package and importlib.util.find_spec(package) is None:
             where, what = "", runtime.install
-            if start.interpreter is not None:  # there this project need not be installed
+            if start.interpreter is not None:  # this project may not be installed in it
                 where = f" in {start.interpreter}"
                 what = f"{sys.executable} -m pip install {runtime.distributions[0]}"
             raise Failure(Outcome.UNSUPPORTED, f"{package} is not installed{where}: {what}")
@@ -173,7 +173,7 @@ class Worker:
             "seconds": seconds,
             "samples": samples,
             "placement": predicting.placement_of(self.prepared.model),
-            # A module that is None there is one whose import a runtime has barred.
+            # An entry that is None is a module whose import a runtime has blocked.
             "frameworks": sorted(
                 {
                     runtime.package
@@ -186,12 +186,12 @@ class Worker:
         }
 
     def _footprint(self) -> responses.FootprintResponse:
-        """Bytes that are installed for the runtime, with what it needs and, on cuda, has loaded."""
-        # After the measurement, so that what it imports is not in the runtime's memory.
+        """Count the installed bytes of the runtime, its requirements and CUDA's libraries."""
+        # Imported after the measurement, so that it does not count as the runtime's memory.
         try:
             from ..system.footprint import installed_bytes
             from ..system.mapped_libraries import cuda_versions, mapped, of_cuda
-        except ImportError:  # another interpreter need not have what that takes
+        except ImportError:  # another interpreter may lack the required packages
             return {"bytes": None, "distributions": {}, "cuda": {}}
 
         libraries = mapped() if self._start.device == "cuda" else []
@@ -207,8 +207,8 @@ def main(started_ns: int, isolation: Mapping[str, str | None]) -> None:
     """Answer requests until the standard input ends.
 
     Args:
-        started_ns: when the interpreter began with our code.
-        isolation: what `infer.sandbox.isolation.isolate` returned.
+        started_ns: time at which the interpreter began to run our code.
+        isolation: the result of `infer.sandbox.isolation.isolate`.
     """
     die_with_parent()
     answers = os.fdopen(os.dup(1), "w", buffering=1)

@@ -1,4 +1,4 @@
-"""What is known of the packages of AOTInductor."""
+"""The format of AOTInductor's packages."""
 
 from __future__ import annotations
 

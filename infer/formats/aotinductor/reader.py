@@ -1,8 +1,8 @@
-"""What a package of AOTInductor (.pt2) says of itself.
+"""Describe a package of AOTInductor (.pt2).
 
-It holds a shared library, which is not looked into, and beside it the C++ that this was compiled
-from, which says what it takes: that text is searched, never compiled or run. All of this lies in
-one folder of the archive, `data/aotinductor/<name of the model>`, without folders in it.
+A package holds a shared library, which is not read, and the C++ source that it was compiled from.
+The inputs and outputs are found by searching that source, which is never compiled or run. All files
+lie in one folder of the archive, `data/aotinductor/<name of the model>`, without subfolders.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ FOLDER = "data/aotinductor/"
 LIBRARY = ".so"
 BINARIES = (".cubin", ".fatbin", ".hsaco", ".spv")  # compiled kernels of a GPU
 _MOST_DIMENSIONS = 64  # as in PyTorch
-# A package that says it unpacks to more than this for each of its bytes is none.
+# The largest accepted ratio of a package's unpacked size to its size.
 _MOST_TIMES, _LEAST_BYTES = 10, 64 << 20
 _MOST_TEXT = 256 << 20  # bytes; the C++ is some kilobytes for every operator
-_FILE = re.compile(r"[\w+-][\w.+-]*")  # what PyTorch calls the files
+_FILE = re.compile(r"[\w+-][\w.+-]*")  # names of files that PyTorch writes
 _OPERATOR = re.compile(r"\baoti_torch_(?:cpu|cuda|xpu|mps)_(\w+)\(|^ +((?:cpp|triton)_\w+)\(", re.M)
 _CONSTANT = re.compile(r"constants_info_\[\d+\]\.(name|dtype|data_size) = \"?(\w+)\"?;")
 _CHECK = re.compile(r"static void check_input_(\d+)\(.*?^}", re.M | re.S)
@@ -43,22 +43,22 @@ _FIXED_THREADS = re.compile(r"omp parallel num_threads\((\d+)\)")
 
 @dataclass(frozen=True)
 class Package:
-    """What is to be known of a package before it is loaded.
+    """The contents of a package, as far as they can be read without loading it.
 
     Attributes:
         files: the archive's entries that belong to the model, by the name of the file.
         library: the name of the shared library to load.
         device: the kind of device that it was compiled for, "cpu" or "cuda".
-        machine: of the processor, as "x86_64"; empty where it is not said, as the next ones.
-        instructions: sets of them that the processor must have, as "AVX512".
-        capability: of the card, as "90".
-        inputs: named by their place among the arguments.
-        strides: of each input, those that the code takes for granted, by dimension.
-        outputs: their names; shapes and dtypes are not told.
-        operators: how often each is called, compiled kernels by their names.
+        machine: the processor architecture, as "x86_64"; empty if not stated, like the next two.
+        instructions: instruction sets that the processor must have, as "AVX512".
+        capability: the card's compute capability, as "90".
+        inputs: the inputs, named by their place among the arguments.
+        strides: the strides of each input that the code assumes, by dimension.
+        outputs: names of the outputs; shapes and dtypes are not known.
+        operators: number of calls of each operator; compiled kernels have their own names.
         weights: bytes of the weights, by dtype.
         notes: what a user should know.
-        problem: why nothing here can run it; None if something can.
+        problem: why no runtime here can run it; None if one can.
     """
 
     files: dict[str, zipfile.ZipInfo]
@@ -77,12 +77,12 @@ class Package:
 
 
 def is_package(names: Set[str]) -> bool:
-    """Whether an archive with these entries, without their common folder, is one of ours."""
+    """Whether the entries, less their common folder, are those of an AOTInductor package."""
     return any(name.startswith(FOLDER) for name in names)
 
 
 def describe(path: Path) -> Description:
-    """Read what lies beside the shared library.
+    """Describe a package from the files beside the shared library.
 
     Raises:
         ArtifactError: it is damaged, or holds something else than one compiled model.
@@ -111,7 +111,7 @@ def describe(path: Path) -> Description:
 
 
 def look(opened: zipfile.ZipFile) -> Package:
-    """What is to be known of an open package.
+    """Read an open package without loading it.
 
     Raises:
         ArtifactError: it is damaged, or holds something else than one compiled model.
@@ -162,12 +162,12 @@ def look(opened: zipfile.ZipFile) -> Package:
 
 
 def unfit(package: Package, device: str, machine: str) -> str | None:
-    """Why a package cannot run on a device of a machine, as its file tells; None if it may.
+    """Explain why a package cannot run on a device of a machine; None if it may.
 
     Args:
-        package: as it was looked at.
+        package: the package, as `look` read it.
         device: "cpu" or "cuda".
-        machine: as "x86_64".
+        machine: the processor architecture, as "x86_64".
     """
     if package.problem:
         return package.problem
@@ -182,7 +182,7 @@ def unfit(package: Package, device: str, machine: str) -> str | None:
 
 
 def _files(archive: Archive) -> tuple[str, dict[str, zipfile.ZipInfo]]:
-    """The folder of the one model, and its files by name."""
+    """Find the folder of the only model, and its files by name."""
     found = {name: info for name, info in archive.entries.items() if name.startswith(FOLDER)}
     models = {name[len(FOLDER) :].partition("/")[0] for name in found}
     if len(models) != 1:
@@ -201,7 +201,7 @@ def _files(archive: Archive) -> tuple[str, dict[str, zipfile.ZipInfo]]:
 
 
 def _libraries(files: dict[str, zipfile.ZipInfo]) -> list[str]:
-    """Shared libraries, that of the model first: the others hold kernels of its."""
+    """List the shared libraries, the model's first; the others hold its kernels."""
     return sorted(
         (name for name in files if name.endswith(LIBRARY)),
         key=lambda name: not name.endswith(f".wrapper{LIBRARY}"),
@@ -249,7 +249,7 @@ def _processor(package: Package) -> str:
 def _inputs(
     wrapper: str,
 ) -> tuple[tuple[TensorSpec, ...], tuple[dict[int, int], ...], list[str]]:
-    """The inputs as the generated checks of them state them.
+    """Find the inputs, from the checks that the generated code makes of them.
 
     The checks name each size and stride that is fixed; a dimension that no check names is free.
     """
@@ -279,7 +279,7 @@ def _inputs(
 
 
 def _spec(wrapper: str, name: str) -> Any:
-    """A tree that the code states as JSON; None where it states none."""
+    """Find a tree that the code states as JSON; None if there is none."""
     found = re.search(rf'\b{name}_ = R"\((.*?)\)";', wrapper)
     return json.loads(found[1])[1] if found else None
 

@@ -1,4 +1,4 @@
-"""What is known of the payloads of the fake runtime: a manifest names them, nothing else tells."""
+"""The format of the fake runtime's payloads, which only a manifest identifies."""
 
 from __future__ import annotations
 

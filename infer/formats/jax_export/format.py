@@ -1,4 +1,4 @@
-"""What is known of functions that jax.export serialized."""
+"""The format of functions that jax.export serialized."""
 
 from __future__ import annotations
 

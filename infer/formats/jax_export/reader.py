@@ -1,6 +1,6 @@
-"""What a function serialized by `jax.export` says of itself.
+"""Describe a function serialized by `jax.export`.
 
-The module inside is MLIR's bytecode; of its operators and weights nothing is told here.
+The module inside is MLIR bytecode, whose operators and weights are not read here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DEEPEST = 64
 
 
 def module_of(data: memoryview) -> memoryview | None:
-    """The MLIR module of a serialized function; None if the bytes are none."""
+    """Find the MLIR module of a serialized function; None if the bytes are no such function."""
     try:
         module = Table.root(data).data(_MODULE)
     except DamagedError:
@@ -99,7 +99,7 @@ def leaf_names(paths: list[tuple[str | int, ...]], kind: str) -> list[str]:
         kind: "input" or "output".
 
     Returns:
-        Keys and indexes with dots between; `input_0` where there is nothing but an index.
+        Keys and indexes joined by dots; `input_0` if there is nothing but an index.
     """
     names = []
     for path in paths:

@@ -1,4 +1,4 @@
-"""What is known of LiteRT (TensorFlow Lite)."""
+"""The format of LiteRT (TensorFlow Lite)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a LiteRT file (.tflite) says of itself."""
+"""Describe a LiteRT file (.tflite)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _operators(model: Table, graphs: list[Table]) -> tuple[Counter[str], list[st
     names = []
     custom = set()
     for code in model.tables(_CODES):
-        # The byte is of files that are older than the number.
+        # Older files have the operator code in a byte field, newer ones in a larger field.
         number = max(code.number(0, "b"), code.number(3, "i"))
         name = NAMES[number] if 0 <= number < len(NAMES) else f"operator {number}"
         if number == _CUSTOM:
@@ -110,7 +110,7 @@ def _operators(model: Table, graphs: list[Table]) -> tuple[Counter[str], list[st
 
 
 def _weights(model: Table, tensors: list[list[Table]]) -> Counter[str]:
-    """Bytes of constant tensors; a buffer that several share counts once."""
+    """Count the bytes of constant tensors; a buffer that several share counts once."""
     sizes = [max(len(buffer.data(0)), buffer.number(2, "Q")) for buffer in model.tables(_BUFFERS)]
     counts: Counter[str] = Counter()
     seen = {0}  # the first buffer is that of tensors without one

@@ -1,4 +1,4 @@
-"""What is known of ONNX."""
+"""The ONNX format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself."""
+"""Describe an ONNX file."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _ORT = "com.microsoft"
 
 
 def describe(path: Path) -> Description:
-    """Read an ONNX file, and of its weights no more than name, type and shape.
+    """Read an ONNX file; of its weights only name, type and shape.
 
     Raises:
         ArtifactError: it is damaged.
@@ -69,7 +69,7 @@ def describe(path: Path) -> Description:
 
 
 def external_files(path: Path) -> list[Path]:
-    """The files beside an ONNX file that hold weights of it.
+    """List the files beside an ONNX file that hold its weights.
 
     Raises:
         ArtifactError: the file is damaged, or names one outside of its folder.
@@ -132,7 +132,7 @@ def _describe(model: Message, path: Path) -> Description:
 
 
 def _graphs(model: Message) -> Iterator[Message]:
-    """The graph, and those in the attributes of nodes, as branches and bodies of loops."""
+    """Yield the graph, and the graphs in attributes of nodes, such as branches and loop bodies."""
     graph = model.message(_GRAPH)
     yield graph
     yield from _inner(graph.messages(_NODES), _DEEPEST)
@@ -191,7 +191,7 @@ def _spec(value: Message) -> TensorSpec:
 
 
 def _type(kind: Message, depth: int) -> tuple[tuple[int | str | None, ...], str]:
-    """Shape and type of a value; of what is no tensor, what it is in words."""
+    """Shape and type of a value; for a value that is not a tensor, its kind in words."""
     if depth == 0:
         raise DamagedError("types in types without end")
     if 4 in kind:

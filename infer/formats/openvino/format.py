@@ -1,4 +1,4 @@
-"""What is known of OpenVINO's intermediate representation."""
+"""The format of OpenVINO's intermediate representation."""
 
 from __future__ import annotations
 

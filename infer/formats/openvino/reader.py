@@ -1,4 +1,4 @@
-"""What OpenVINO's intermediate representation (.xml beside .bin) says of itself."""
+"""Describe an OpenVINO intermediate representation (.xml beside .bin)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DTYPES = {
     "u32": "uint32",
     "u64": "uint64",
 }
-# The same types as the ports of a layer name them.
+# The same types, as the ports of a layer name them.
 _PRECISIONS = {
     "FP16": "float16",
     "FP32": "float32",
@@ -51,7 +51,7 @@ _OLDEST = 10
 
 
 def weights_of(path: Path) -> Path:
-    """The file of the weights that belongs to an .xml.
+    """Find the weights file that belongs to an .xml file.
 
     Raises:
         ArtifactError: it is a link that leads out of the folder.
@@ -60,7 +60,7 @@ def weights_of(path: Path) -> Path:
 
 
 def version_of(head: bytes) -> int | None:
-    """The version of the IR that a file begins with; None if it is something else."""
+    """Read the version of the IR from the beginning of a file; None if it is no IR."""
     text = head[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
     match = re.match(
         rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<net\b[^>]*?\bversion=[\"'](\d{1,6})[\"']",
@@ -154,7 +154,7 @@ def _output(
     layers: dict[str, ET.Element],
     sources: dict[tuple[str, str], tuple[str, str]],
 ) -> TensorSpec:
-    """What flows into a result, called as the port that it comes from."""
+    """The value that flows into a result, named after the port that it comes from."""
     layer = layers[number]
     entry = layer.find("input/port")
     if entry is None:

@@ -1,4 +1,4 @@
-"""What is known of TensorFlow's SavedModel."""
+"""The format of TensorFlow's SavedModel folders."""
 
 from __future__ import annotations
 

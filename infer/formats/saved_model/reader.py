@@ -1,4 +1,4 @@
-"""What a SavedModel folder says of itself."""
+"""Describe a SavedModel folder."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _INITIALIZER = "__saved_model_init_op"
 
 
 def describe(path: Path) -> Description:
-    """Read the graphs of a SavedModel; its variables are told by the graph.
+    """Read the graphs of a SavedModel, which also list its variables.
 
     Raises:
         ArtifactError: it is damaged.
@@ -62,9 +62,9 @@ def describe(path: Path) -> Description:
 
 
 def tags_of(path: Path) -> list[str] | None:
-    """The tags to load a SavedModel by: those of the graph for a server, where there are several.
+    """Choose the tags to load a SavedModel by: those of the serving graph, if there are several.
 
-    None where its graph is written as text.
+    None if its graph is written as text.
 
     Raises:
         ArtifactError: it is damaged.
@@ -78,10 +78,10 @@ def tags_of(path: Path) -> list[str] | None:
 
 
 def check_assets(path: Path) -> None:
-    """See that the assets that a SavedModel names lie in its folder of assets.
+    """Check that the assets that a SavedModel names lie in its assets folder.
 
     Raises:
-        ArtifactError: one does not, or the file is damaged.
+        ArtifactError: an asset lies elsewhere, or the file is damaged.
     """
     file = path / "saved_model.pb"
     if file.is_file():
@@ -128,7 +128,7 @@ def _describe(graphs: list[Message], path: Path) -> Description:
 
 
 def _leftovers(path: Path, weights: Counter[str]) -> list[str]:
-    """Variables on disk that are far more than the graph has: an optimizer's, most often."""
+    """Note if the variables on disk far exceed those of the graph: usually an optimizer's."""
     folder = path / "variables"
     stored = sum(f.stat().st_size for f in folder.glob("variables.data-*") if f.is_file())
     needed = sum(weights.values())
@@ -158,11 +158,11 @@ def _specs(value: Message, number: int) -> tuple[TensorSpec, ...]:
 
 
 def _graph(graph: Message, *, variables: bool) -> tuple[Counter[str], Counter[str]]:
-    """Operators of the graph and its functions, and bytes of its weights by dtype.
+    """Count operators of the graph and its functions, and bytes of its weights by dtype.
 
     Args:
         graph: the GraphDef.
-        variables: whether they are to be counted; TensorFlow 2 lists them elsewhere too.
+        variables: whether variables are counted; TensorFlow 2 lists them elsewhere too.
     """
     operators: Counter[str] = Counter()
     weights: Counter[str] = Counter()
@@ -182,7 +182,7 @@ def _graph(graph: Message, *, variables: bool) -> tuple[Counter[str], Counter[st
 
 
 def _variables(objects: Message) -> Counter[str]:
-    """Bytes of the variables, by dtype, without those that only an optimizer needs."""
+    """Count the bytes of the variables, by dtype, without those that only an optimizer needs."""
     nodes = objects.messages(1)
     slots = {slot.integer(3) for node in nodes for slot in node.messages(3)}
     weights: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""What is known of the archives of torch.export."""
+"""The format of torch.export's archives."""
 
 from __future__ import annotations
 

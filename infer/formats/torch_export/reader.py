@@ -1,4 +1,4 @@
-"""What an archive of `torch.export.save` (.pt2) says of itself.
+"""Describe an archive of `torch.export.save` (.pt2).
 
 Its graph is JSON. The pickles in it, of example inputs and of tensors that have no plain bytes, are
 never opened.
@@ -55,7 +55,7 @@ _IN_PLACE = re.compile(r"\.\w*[a-z0-9]_\.")
 
 
 def is_archive(names: Set[str]) -> bool:
-    """Whether an archive with these entries, without their common folder, is one of ours."""
+    """Whether the entries, less their common folder, are those of a torch.export archive."""
     return "archive_format" in names and any(name.startswith("models/") for name in names)
 
 
@@ -172,7 +172,7 @@ def _changes(nodes: list[dict[str, Any]], signature: dict[str, Any]) -> bool:
 
 
 def _output_names(call_graph: list[dict[str, Any]]) -> list[str]:
-    """Of a dictionary its keys, otherwise numbers: as the runtime calls the outputs."""
+    """Name the outputs as the runtime does: by the keys of a dictionary, otherwise by numbers."""
     root = next((entry for entry in call_graph if entry["fqn"] == "" and entry["signature"]), None)
     if root is None:
         return []

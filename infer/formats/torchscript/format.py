@@ -1,4 +1,4 @@
-"""What is known of TorchScript."""
+"""The TorchScript format."""
 
 from __future__ import annotations
 

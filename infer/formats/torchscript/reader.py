@@ -1,7 +1,7 @@
-"""What a TorchScript archive says of itself.
+"""Describe a TorchScript archive.
 
-Its program is text and is parsed, its weights are listed by a pickle whose opcodes are looked
-at and never run.
+Its program is text, which is parsed. Its weights are listed by a pickle, whose opcodes are read and
+never run.
 """
 
 from __future__ import annotations

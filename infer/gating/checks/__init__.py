@@ -1,1 +1,1 @@
-"""One check a file: `check(gate)` gives the checks of its kind for an artifact."""
+"""The checks, one kind in each file, whose `check(gate)` returns the checks of an artifact."""

@@ -1,4 +1,4 @@
-"""Whether accuracy was lost, on the same samples as in the baseline."""
+"""Check that accuracy was not lost, on the same samples as in the baseline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMED_SAMPLES = 10
 
 
 def check(gate: ArtifactGate) -> list[Check]:
-    """Nothing where neither this run nor the baseline has labels."""
+    """Check the accuracy; empty if neither this run nor the baseline has labels."""
     new, old = gate.new, gate.old
     known = new.correct is not None or (old is not None and old.correct is not None)
     if CheckKind.ACCURACY in gate.margins.off or not known:

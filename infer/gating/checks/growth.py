@@ -1,4 +1,4 @@
-"""What memory and size share: bytes now, before, and the most that passes."""
+"""The check of growth that memory and size share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..result import Check, CheckKind, GrowthFigures, Verdict
 
 
 def growth_check(gate: ArtifactGate, kind: CheckKind, figures: GrowthFigures, detail: str) -> Check:
-    """A failure if there are more bytes than are allowed."""
+    """Make a check that fails if there are more bytes than allowed."""
     if figures.now <= figures.allowed:
         return gate.check(kind, Verdict.PASSED, detail, "", figures)
     share = math.ceil((figures.now / max(figures.before, 1) - 1) * 100)

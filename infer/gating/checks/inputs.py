@@ -1,4 +1,4 @@
-"""Whether the inputs are the baseline's: a ruined model must not pass unseen."""
+"""Check that the inputs are the baseline's: otherwise a broken model could pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..result import Check, CheckKind, Verdict
 
 
 def check(gate: ArtifactGate) -> list[Check]:
-    """A failure if the inputs are others, and something is judged by them."""
+    """Make a check that fails if the inputs differ and another check depends on them."""
     needed = {CheckKind.PARITY, CheckKind.ACCURACY} - gate.margins.off
     if not needed or gate.old is None or gate.old.inputs is None or gate.same_inputs:
         return []

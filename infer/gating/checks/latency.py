@@ -1,4 +1,4 @@
-"""Whether calls take longer than those of the former artifact, measured in turn."""
+"""Check that calls take no longer than those of the former artifact, measured in turn."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..artifact_gate import ArtifactGate
 from ..gate_input import FormerComparison
 from ..result import Check, CheckKind, LatencyFigures, Verdict
 
-# Beyond this a longer measurement is no advice.
+# Beyond this duration a longer measurement is not recommended.
 _LONGEST_S = 3600.0
 
 
 def check(gate: ArtifactGate) -> list[Check]:
-    """A check for every workload that was timed in this run or in the baseline."""
+    """Make a check for every workload that was timed in this run or in the baseline."""
     if CheckKind.LATENCY in gate.margins.off:
         return []
     workloads = dict.fromkeys((*gate.new.call_s, *(gate.old.call_s if gate.old else ())))
@@ -78,7 +78,7 @@ def _slower(gate: ArtifactGate, comparison: FormerComparison, limit: float) -> s
 
 
 def _measure_longer(ratio: Ratio, limit: float, seconds: float) -> str:
-    """How long it would take to be sure: an interval narrows with the square root of time."""
+    """Recommend a longer run: an interval narrows with the square root of its duration."""
     assert ratio.resolution is not None
     half = math.log1p(ratio.resolution)
     distance = abs(math.log(limit / ratio.value))

@@ -1,4 +1,4 @@
-"""Whether the peak of memory grew, of the process and on the card."""
+"""Check that peak memory did not grow, of the process and on the card."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from ..baseline import BaselineEntry
 from ..result import Check, CheckKind, GrowthFigures
 from .growth import growth_check
 
-# Memory differs by so much from process to process, whatever the artifact's size.
+# Variation of memory between processes, whatever the artifact's size.
 LEAST_MEMORY = 16 * 2**20
 
 
 def check(gate: ArtifactGate) -> list[Check]:
-    """A check for each kind of memory that is known in this run or in the baseline."""
+    """Make a check for each kind of memory that is known in this run or in the baseline."""
     if CheckKind.MEMORY in gate.margins.off:
         return []
     return [
@@ -53,7 +53,7 @@ def _check(gate: ArtifactGate, kind: CheckKind) -> Check:
 
 
 def _other_setup(gate: ArtifactGate, kind: CheckKind) -> Check | None:
-    """Why the baseline's memory is no measure for this run's, if it is not."""
+    """Make a check that is not judged, if the baseline's memory cannot be compared."""
     then, now = gate.baseline.setup, gate.run.setup
     changed = [
         f"{name} {value}"

@@ -1,4 +1,4 @@
-"""Whether an artifact still runs to its end."""
+"""Check that an artifact can still be measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..result import ArtifactState, Check, CheckKind, OutcomeFigures, Verdict
 
 
 def check(gate: ArtifactGate) -> list[Check]:
-    """A failure if it no longer runs, or fails in another way than it did."""
+    """Make a check that fails if it no longer runs, or fails in another way than before."""
     new, old = gate.new, gate.old
     if new.outcome.was_measured:
         recovered = old is not None and not old.outcome.was_measured
@@ -34,11 +34,11 @@ def check(gate: ArtifactGate) -> list[Check]:
 
 
 def missing(label: str, unreadable: str | None) -> Check:
-    """The check of an artifact of the baseline that this run has not.
+    """Make the check of an artifact of the baseline that is not in this run.
 
     Args:
-        label: the artifact's.
-        unreadable: what is wrong with the file or folder in its place, where there is one.
+        label: label of the artifact.
+        unreadable: problem with the file or folder in its place, if there is one.
     """
     if unreadable:
         return Check(

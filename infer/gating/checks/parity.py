@@ -1,4 +1,4 @@
-"""Whether the outputs are still the same, within the margin."""
+"""Check that the outputs are still the same, within the margin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..result import Check, CheckKind, ParityFigures, Verdict
 
 @dataclass(frozen=True)
 class _Difference:
-    """A difference, what is allowed, and what it is from."""
+    """A difference, the allowed difference, and what was compared."""
 
     value: float
     allowed: float
@@ -20,12 +20,12 @@ class _Difference:
 
     @property
     def used(self) -> float:
-        """The share of what is allowed."""
+        """The difference as a share of the allowed difference."""
         return self.value / self.allowed if self.allowed else math.inf
 
     @property
     def passes(self) -> bool:
-        """Whether it is allowed; NaN is not."""
+        """Whether the difference is allowed; NaN is not."""
         return self.value <= self.allowed
 
 
@@ -43,7 +43,7 @@ def _check(gate: ArtifactGate) -> Check:
         return gate.not_judged(CheckKind.PARITY, new.reason or "the outputs were not compared")
     differences = []
     if new.reference not in (None, gate.label) and new.difference is not None:
-        # What differed from the reference before may differ by as much again.
+        # An output that differed from the reference before may differ by as much again.
         before = old.difference if old and old.reference == new.reference else None
         differences.append(
             _Difference(new.difference, allowed + (before or 0.0), f"from {new.reference}")

@@ -1,4 +1,4 @@
-"""Whether the files grew."""
+"""Check that the files did not grow."""
 
 from __future__ import annotations
 
