@@ -1,11 +1,11 @@
-"""Compare exported models: speed, agreement and accuracy, each in a process of its own.
+"""Compare exported models: speed, agreement and accuracy, each model in a separate process.
 
     import exportbench
 
     with exportbench.load("model.onnx") as model:
         outputs = model.run({"image": images})
 
-`load`, `run`, `compare` and `gate` are what the command line is made of; docs/api.md has more.
+The command line is built on `load`, `run`, `compare` and `gate`; docs/api.md has more.
 
 In a checkout the same files are the package `infer`, named after their folder. A process uses one
 of the two names.

@@ -16,8 +16,8 @@ _WRONG_USAGE, _INTERRUPTED = 2, 130
 def main() -> int:
     """Run the command line; return the exit status.
 
-    Ctrl-C ends it, whenever it comes, and never with a traceback: the first has a run ended with
-    what there is, the second ends it at once, and after that nothing is left to be interrupted.
+    Ctrl-C ends it at any time, never with a traceback: the first ends a run and keeps its results,
+    the second ends it at once, and later ones are ignored.
     """
     if reason := obstacle():
         print(f"error: {reason}", file=sys.stderr)
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 class _Interrupts:
-    """Interrupts what runs, as Python does by itself, but no more than twice."""
+    """Raises KeyboardInterrupt, as Python does, but at most twice."""
 
     def __init__(self) -> None:
         self._left = 2

@@ -1,4 +1,4 @@
-"""The functions for programs: what the command line does, from Python.
+"""The Python functions for what the command line does.
 
 They raise, with one line for the user:
 
@@ -58,17 +58,17 @@ def load(
     Args:
         path: the folder of a manifest, or a payload.
         device: "cpu", "cuda", "cuda:N" for the card of that number, or "cuda:UUID".
-        threads: for the arithmetic of a call; None for all cores.
+        threads: number of threads for the arithmetic of a call; None for all cores.
         timeout_s: seconds that an answer may take.
         memory_limit: bytes that the process may hold.
         python: another interpreter, with its own runtime and NumPy.
         trust: whether to open it although it can execute code, or the SHA-256 to open it with.
 
     Raises:
-        UsageError: that interpreter cannot run a worker, or that card is not there.
-        ArtifactError: it is missing, altered or not understood.
-        Failure: its runtime is not installed, or refuses it; or it can execute code and is
-            not trusted.
+        UsageError: the interpreter cannot run a worker, or the card does not exist.
+        ArtifactError: the artifact is missing, altered or of no known format.
+        Failure: its runtime is not installed, or refuses it; or it can execute code and is not
+            trusted.
     """
     plugins.register()
     artifact = open_artifact(Path(path))
@@ -114,18 +114,18 @@ def run(
 
     Args:
         artifacts: artifacts, payloads, or folders of artifacts.
-        inputs: an `.npz` file of arrays by input name; None takes what the artifacts name.
+        inputs: an `.npz` file of arrays by input name; None for the files that the artifacts name.
         budget: how long to measure: seconds, or "10m".
         resolve: how narrow the intervals must be: a share, or "3%".
         batch: samples in a batch.
         device: "auto", "cpu", "cuda", "cuda:N" for the card of that number, or "cuda:UUID".
-        threads: for each artifact; None for all cores.
-        out: the folder of the runs; this one's results are below.
+        threads: number of threads for each artifact; None for all cores.
+        out: the folder of the runs, in which this run gets a folder.
         options: the other options of the command, by their names with underscores.
 
     Raises:
-        UsageError: there is no such option, or its value is none.
-        MeasurementError: the run came to no end.
+        UsageError: an option does not exist, or its value is invalid.
+        MeasurementError: the run could not be finished.
     """
     config = RunConfig.from_keywords(
         artifacts=artifacts,
@@ -147,8 +147,8 @@ def compare(outputs: Arrays, reference: Arrays, *, tolerance: float = 1e-4) -> d
     """Compare the outputs of two artifacts for the same inputs.
 
     Args:
-        outputs: by name, each N x anything, or one array.
-        reference: the same, of the artifact to compare with.
+        outputs: outputs by name, each N x anything, or one array.
+        reference: outputs of the artifact to compare with, in the same form.
         tolerance: the largest absolute difference that passes.
 
     Returns:
@@ -175,16 +175,16 @@ def gate(
     judged: PathLike | None = None,
     **options: Any,
 ) -> GateResult:
-    """Hold artifacts against a baseline, as `exportbench gate` does.
+    """Judge artifacts by a baseline, as `exportbench gate` does.
 
     Args:
-        artifacts: what to measure.
+        artifacts: artifacts to measure.
         baseline: the baseline file.
-        against: the former artifacts, or folders of them, to measure time beside.
-        margins: how much worse is allowed, as {"latency": "10%"}.
-        update: take what is found into the baseline.
+        against: former artifacts, or folders of them, for comparing times.
+        margins: how much worse an artifact may be, as {"latency": "10%"}.
+        update: whether to write the results to the baseline.
         judged: the folder of a run to judge, instead of measuring.
-        options: those of `run`, and the other options of the command.
+        options: the options of `run`, and the other options of the command.
 
     Returns:
         The checks; its `verdict` is "passed", "failed" or "not sure".
@@ -204,7 +204,7 @@ def gate(
 
 @contextmanager
 def _errors_for_python() -> Iterator[None]:
-    """Has errors in options name the keyword instead of the option of the command line."""
+    """Make errors in options name the keyword instead of the command-line option."""
     try:
         yield
     except OptionError as error:

@@ -1,4 +1,4 @@
-"""JSON files to typed values and back; what is wrong in one is told in a line.
+"""Convert JSON files to typed values and back, with errors of one line.
 
 Whoever reads a file decodes it here: a field that the type does not have is refused at every
 level, and so is a value of another type. JSON has no numbers without end and no NaN; ours has
@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 
 
 class DecodeError(ValueError):
-    """A value that is not of its type: one line that names the field."""
+    """A value has the wrong type; the message is one line that names the field."""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,17 +26,17 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def to_json(value: object) -> Any:
-    """A value as JSON has it: dictionaries, lists, text and numbers."""
+    """Convert a value to dictionaries, lists, text and numbers."""
     return msgspec.to_builtins(value, str_keys=True)
 
 
 def encode(value: object) -> bytes:
-    """A value as a line of JSON, without the end of the line."""
+    """Encode a value as a line of JSON, without the end of the line."""
     return json.dumps(to_json(value)).encode()
 
 
 def from_json(kind: Any, value: Any) -> Any:
-    """A value of a type, from what JSON had.
+    """Convert decoded JSON to a value of a type.
 
     Args:
         kind: a type, or a union of tagged ones.
@@ -70,7 +70,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def decode(kind: Any, text: str | bytes, where: str) -> Any:
-    """The same from the text of a file or of a line of it.
+    """Decode the text of a file or of a line in it to a value of a type.
 
     Args:
         kind: a type, or a union of tagged ones.
@@ -87,7 +87,7 @@ def decode(kind: Any, text: str | bytes, where: str) -> Any:
 
 
 def _readable(message: str) -> str:
-    """Says the field first: "Expected `int`, got `str` - at `$.turn`" is "'turn': expected ..."."""
+    """Put the field first: "Expected `int`, got `str` - at `$.turn`" is "'turn': expected ..."."""
     what, _, path = message.partition(" - at ")
     field = path.strip("`").removeprefix("$").removeprefix(".")
     what = what[:1].lower() + what[1:]
@@ -95,7 +95,7 @@ def _readable(message: str) -> str:
 
 
 def _unknown(given: Any, value: Any, path: str = "") -> str | None:
-    """The path of the first field that a dataclass does not have: msgspec passes over these.
+    """Find the path of the first field that a dataclass lacks, which msgspec ignores.
 
     Args:
         given: as JSON has it.

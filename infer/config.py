@@ -1,7 +1,7 @@
-"""What a run and a gate are told to do: typed, checked, with the defaults of all options.
+"""The configs of a run and a gate: all options, typed and checked, with their defaults.
 
-The command line and the functions for programs both make a config; nothing after them sees an
-option. A field says how its value is read, so that both take the same values.
+The command line and the Python functions both make a config; later code sees no options. A field
+defines how its value is parsed, so that both accept the same values.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ RUNS = "runs"
 
 @dataclass(frozen=True)
 class Option:
-    """How the value of a field is read.
+    """How the value of a field is parsed.
 
     Attributes:
-        parse: of one text; raises ValueError.
+        parse: parses one text; raises ValueError.
         several: whether there may be several values.
-        choices: gives what it may be; nothing for anything that `parse` takes.
-        switch: whether it is on or off.
-        from_python: of the whole value that a program gives, where that is more than texts.
+        choices: returns the allowed values; empty if `parse` decides.
+        switch: whether it is a switch without a value.
+        from_python: converts a value given in Python, if it can be more than texts.
     """
 
     parse: Callable[[str], Any] = str
@@ -45,10 +45,10 @@ class Option:
     from_python: Callable[[Any], Any] | None = None
 
     def read(self, value: Any) -> Any:
-        """The value of the field for what a program gives.
+        """Convert a value given in Python to the value of the field.
 
         Raises:
-            TypeError, ValueError: it is none; what is wrong with it, without the option's name.
+            TypeError, ValueError: it is invalid; the message does not name the option.
         """
         if self.from_python:
             return self.from_python(value)
@@ -87,34 +87,34 @@ def _trust(value: Any) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a run is told. None and empty take what the attribute says.
+    """The config of a run. Attributes say what None and empty mean.
 
     Attributes:
         artifacts: artifacts, payloads, or folders of artifacts; empty for all below `artifacts/`.
-        inputs: a file of arrays by input name; None takes what the artifacts name.
-        random: the seed of inputs that are made up.
-        samples: how many are made up.
-        range, dim, map, loop, ignore, compare: what inputs and outputs are (docs/inputs.md).
+        inputs: a file of arrays by input name; None for the files that the artifacts name.
+        random: the seed of random inputs.
+        samples: number of random samples.
+        range, dim, map, loop, ignore, compare: options about inputs and outputs (docs/inputs.md).
         trust: artifacts or hashes that may execute code; empty for all, None for none.
         protocol: how much is measured.
-        budget: seconds to measure for instead.
-        resolve: the share that every interval is to be as narrow as.
-        scenario: what is timed; empty takes the usual two.
+        budget: seconds to measure for, instead of the protocol's repetitions.
+        resolve: half-width of the widest interval at which the run ends, as a share.
+        scenario: scenarios to time; empty for the default two.
         turns: bursts of each workload in a process.
         burst: seconds of a burst.
         batch: samples in a batch.
         device: "auto", "cpu", "cuda", "cuda:N" or "cuda:UUID".
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
-        threads: for each artifact; None for all cores.
+        threads: number of threads for each artifact; None for all cores.
         timeout: seconds for one answer of a worker.
-        memory_limit: bytes for each worker; None for nine tenths of what is free.
-        tolerance: the largest difference that passes; None goes by precision.
-        reference: label of the artifact to compare with; None for the training's own.
-        seed: of the order in each round.
-        defaults: beside every artifact, measure it untuned.
-        tried: FORMAT:SETTING=VALUE to measure beside every artifact of the format.
-        python: [FORMAT:]NAME=PATH of interpreters to measure in beside this one.
-        runtime: runs the artifacts that it takes, instead of their usual one.
+        memory_limit: bytes for each worker; None for nine tenths of the free memory.
+        tolerance: the largest difference that passes; None to derive it from the precision.
+        reference: label of the artifact to compare with; None for the training's own format.
+        seed: seed of the order in each round.
+        defaults: whether to measure every artifact with its runtime's own defaults too.
+        tried: FORMAT:SETTING=VALUE to measure in addition for every artifact of the format.
+        python: [FORMAT:]NAME=PATH of further interpreters to measure in.
+        runtime: runtime for the artifacts that it takes, instead of their default.
         signature: [LABEL=]NAME of the function to call.
         out: the folder of the runs.
     """
@@ -171,16 +171,16 @@ def _margins(value: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class GateConfig:
-    """What a gate is told.
+    """The config of a gate.
 
     Attributes:
-        run: how to measure.
+        run: config of the run.
         baseline: the baseline file.
-        update: whether to take what is found into the baseline.
-        against: the former artifacts, or folders of them.
-        margins: how much worse is allowed, as texts by name.
-        judged: the folder of a run to judge; None measures.
-        strict: what cannot be judged keeps the gate from passing.
+        update: whether to write the results to the baseline.
+        against: former artifacts, or folders of them.
+        margins: how much worse an artifact may be, as texts by name.
+        judged: the folder of a run to judge; None to measure.
+        strict: whether a check that cannot be judged keeps the gate from passing.
     """
 
     run: RunConfig
@@ -195,7 +195,7 @@ class GateConfig:
 
     @classmethod
     def from_keywords(cls, *, baseline: Any, **given: Any) -> GateConfig:
-        """The config that a program asks for, with the options of a run among its own.
+        """Make a config from keywords, including the options of a run.
 
         Raises:
             UsageError: there is no such option, or its value is none; it names the keyword.

@@ -1,44 +1,44 @@
-"""The errors that this package raises, each with one line for the user: one tree."""
+"""The errors that this package raises, in one hierarchy; each message is one line."""
 
 from .exit_status import NOT_MEASURED, WRONG_USAGE
 
 
 class ExportbenchError(Exception):
-    """Base of all errors that are explained to the user in one line.
+    """The base of all errors that are shown to the user in one line.
 
     Attributes:
-        status: exit status of a command that it ends.
+        status: exit status of a command that ends with this error.
     """
 
     status = WRONG_USAGE
 
 
 class ArtifactError(ExportbenchError):
-    """An artifact that is missing, incomplete, altered or not understood."""
+    """An artifact is missing, incomplete, altered or of no known format."""
 
 
 class DamagedError(ArtifactError):
-    """Bytes that are not what their format says, or not all of it."""
+    """The bytes of a file violate its format, or are incomplete."""
 
 
 class InputError(ExportbenchError):
-    """An inputs file that cannot be read, or does not fit."""
+    """An inputs file cannot be read, or does not fit."""
 
 
 class MapError(ExportbenchError):
-    """A rule or file of rules that cannot be read, or does not fit."""
+    """A rule or a file of rules cannot be read, or does not fit."""
 
 
 class AmbiguousMatchError(ExportbenchError):
-    """Several pairs fit: a question to the user, with the rules that would settle it."""
+    """Several matches are possible: the message asks the user, with rules to choose from."""
 
 
 class StoreError(ExportbenchError):
-    """A run's folder that cannot be taken up."""
+    """A run's folder cannot be opened."""
 
 
 class BaselineError(ExportbenchError):
-    """A baseline file that is missing, damaged or of another version."""
+    """A baseline file is missing, damaged or has another version."""
 
 
 class UsageError(ExportbenchError):
@@ -46,26 +46,26 @@ class UsageError(ExportbenchError):
 
 
 class OptionError(UsageError):
-    """An option with a value that does not fit.
+    """An option has an invalid value.
 
-    The message is that of the command line; `for_python` names the keyword instead.
+    The message is for the command line; `for_python` names the keyword instead.
     """
 
     def __init__(self, keyword: str, value: object, reason: str, flag: str | None = None) -> None:
         """Describe the error.
 
         Args:
-            keyword: the option's name from Python.
-            value: that was given.
-            reason: what is wrong with it, and what to say instead.
-            flag: the option's name on the command line, where it is another than the keyword.
+            keyword: the option's name in Python.
+            value: the given value.
+            reason: what is wrong with it, and what to give instead.
+            flag: the option's name on the command line, if it differs from the keyword.
         """
         super().__init__(f"--{flag or keyword.replace('_', '-')} {value}: {reason}")
         self.for_python = f"{keyword}={str(value)!r}: {reason}"
 
 
 class MeasurementError(ExportbenchError):
-    """A run that could not be finished.
+    """A run could not be finished.
 
     Attributes:
         status: exit status of the command.

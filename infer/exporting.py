@@ -1,7 +1,7 @@
-"""What programs that make artifacts need of the runner, beside the artifact's own types.
+"""Functions of this package for exporters, besides the types of artifacts.
 
-Exporters use this module, `api` (an artifact is loaded and compared by the functions that anyone
-has), `errors`, `outcome`, `artifacts.manifest` and `tensors.signature`, and nothing else.
+Exporters use only this module, `api` (they load and compare artifacts with the public functions),
+`errors`, `outcome`, `artifacts.manifest` and `tensors.signature`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from .system.visible_cards import WITHOUT_CUDA, seeing, visible
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file, as manifests have it, in hexadecimal digits."""
+    """Compute the SHA-256 of a file in hexadecimal digits, as in manifests."""
     return sha256_of(path)
 
 
 def runtime_package(format_name: str) -> str | None:
-    """The package that artifacts of a format are loaded with; None if it takes none."""
+    """The package that loads artifacts of a format; None if none is needed."""
     return RUNTIMES[runtimes_for(format_name)[0]].package
 
 
 def python_with(packages: Sequence[str]) -> str | None:
-    """The interpreter that has all packages: this one, else one of $EXPORTBENCH_PYTHONS.
+    """Find an interpreter that has all packages: this one, else one of $EXPORTBENCH_PYTHONS.
 
     Raises:
         UsageError: one that is looked into does not run.
@@ -39,10 +39,10 @@ def python_with(packages: Sequence[str]) -> str | None:
 
 
 def python_for_device(format_name: str, device: str) -> str | None:
-    """The interpreter that can run a format's runtime on a device; None if there is none.
+    """Find an interpreter that can run a format's runtime on a device; None if there is none.
 
     Args:
-        format_name: of the artifacts.
+        format_name: format of the artifacts.
         device: "cpu" or "cuda".
 
     Raises:
@@ -52,7 +52,7 @@ def python_for_device(format_name: str, device: str) -> str | None:
 
 
 def can_use_cuda(format_name: str) -> bool:
-    """Whether this machine has a card that is not hidden, and a build of the runtime for it.
+    """Whether this machine has a visible card, and a CUDA build of the runtime.
 
     Raises:
         UsageError: an interpreter of $EXPORTBENCH_PYTHONS does not run.
@@ -62,7 +62,7 @@ def can_use_cuda(format_name: str) -> bool:
 
 
 def environment_for(device: str) -> dict[str, str]:
-    """The variables with which a process sees no card ("cpu"), or the one that a run takes."""
+    """Environment variables with which a process sees no card ("cpu"), or the card of a run."""
     if device == "cpu":
         return dict(WITHOUT_CUDA)
     cards = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))

@@ -1,4 +1,4 @@
-"""A module of another package, named by where its files are."""
+"""A module of a plug-in, imported from a given folder."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from types import ModuleType
 
 @dataclass(frozen=True)
 class ExternalModule:
-    """Where the code of a plug-in is: found in the controller, imported in a process with limits.
+    """A plug-in's module: located in the controller, imported in a process with limits.
 
     Attributes:
         package: name of the package, which has no dots.
-        folder: of the package, absolute.
+        folder: absolute path of the package's folder.
         module: name of the module in it.
     """
 
@@ -30,10 +30,10 @@ class ExternalModule:
         return Path(self.folder) / f"{self.module}.py"
 
     def load(self) -> ModuleType:
-        """Import the module, and its package before it, from this folder and from nowhere else.
+        """Import the module, and before it its package, only from this folder.
 
-        Nothing is looked for, and the package need not be installed: the folder is told, so that
-        the import takes no longer than that of a module of ours.
+        The import path is not searched, so the package need not be installed, and the import takes
+        no longer than that of a built-in module.
 
         Raises:
             ImportError: there is no such file. What the module itself raises is passed on.

@@ -1,4 +1,4 @@
-"""A model in a worker process of its own, for programs."""
+"""A model in a separate worker process, for use from Python."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ Arrays = Mapping[str, np.ndarray] | np.ndarray
 
 
 class LoadedModel:
-    """An artifact that is loaded in a worker process of its own, with exactly one runtime.
+    """An artifact that is loaded in a separate worker process, with exactly one runtime.
 
-    A context manager: at its end, or when it is garbage, the process is ended. It also ends with
-    the thread that made it. If the artifact fails, the next call starts a fresh process.
+    As a context manager it ends the process on exit; the process also ends when the object is
+    garbage-collected, or with the thread that made it. If the artifact fails, the next call starts
+    a fresh process.
 
     Attributes:
         signature: names, shapes and dtypes of the inputs and outputs.
-        versions: of the runtime.
+        versions: versions of the runtime.
     """
 
     signature: Signature

@@ -2,8 +2,8 @@
 
     pytest --artifact-dir exported/ --artifact-baseline baseline.json
 
-The artifacts are measured once, when the first of these tests is run. pytest imports this module
-in every project where exportbench is installed, so that it imports nothing until it is asked to.
+The artifacts are measured once, when the first of these tests is run. pytest imports this module in
+every project where exportbench is installed, so it imports nothing before it is needed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse what cannot work."""
+    """Refuse invalid combinations of options."""
     folders, baseline = config.getoption("artifact_dir"), config.getoption("artifact_baseline")
     if bool(folders) != bool(baseline):
         raise pytest.UsageError("--artifact-dir and --artifact-baseline go together")
@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add the tests of the artifacts behind those of the project."""
+    """Add the tests of the artifacts after those of the project."""
     folders = config.getoption("artifact_dir")
     if not folders:
         return
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say what to do."""
+    """Print the remedies."""
     gate = config.stash.get(_GATE, None)
     if gate is None or gate.result is None:
         return
@@ -87,7 +87,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture
 def exported_model() -> Iterator[Callable[..., LoadedModel]]:
-    """Loads artifacts in worker processes that end with the test.
+    """Load artifacts in worker processes that end with the test.
 
     `exported_model(path).run(inputs)` gives the outputs by name; the options are those of
     `exportbench.load`.
@@ -103,7 +103,7 @@ def exported_model() -> Iterator[Callable[..., LoadedModel]]:
 
 
 class _Gate:
-    """Measures and judges when it is first asked."""
+    """Measures and judges the artifacts on first use."""
 
     def __init__(self, config: pytest.Config, folders: list[str]) -> None:
         self.config = _config(config, folders)
@@ -115,7 +115,7 @@ class _Gate:
         config.stash[_GATE] = self
 
     def checks(self, artifact: str, kind: str) -> list[Check]:
-        """What the gate came to."""
+        """The gate's checks of one kind for an artifact."""
         from .errors import ExportbenchError, MeasurementError
         from .exit_status import INTERRUPTED
         from .steps.gate import run_gate
@@ -138,7 +138,7 @@ class _Gate:
         return [c for c in self.result.checks if c.artifact == artifact and c.kind.group == kind]
 
     def _labels(self) -> list[str]:
-        """Labels of the artifacts that there are and that the baseline has."""
+        """Labels of the artifacts in the folders and in the baseline."""
         from .errors import ExportbenchError
         from .gating.baseline_file import read_baseline
         from .steps.planning import plan_run
@@ -163,7 +163,7 @@ def _config(config: pytest.Config, folders: list[str]) -> GateConfig:
         text = config.getini("artifact_options")
     baseline = ("--baseline", config.getoption("artifact_baseline"))
     try:
-        # The folders stand first: options such as --against take all that follows.
+        # The folders come first, since options such as --against take all words after them.
         return parse_gate_config([*folders, *baseline, *shlex.split(text)])
     except ValueError:
         raise pytest.UsageError(
@@ -178,14 +178,14 @@ class _Failed(Exception):  # noqa: N818 - a test's failure, in words
 
 
 class _Artifacts(pytest.Collector):
-    """What the tests of all artifacts are below."""
+    """The collector of the tests of all artifacts."""
 
     def __init__(self, *, gate: _Gate, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._gate = gate
 
     def collect(self) -> list[pytest.Item]:
-        """A test for each artifact and each kind of check."""
+        """Make a test for each artifact and each kind of check."""
         from .gating.result import CheckKind
 
         artifacts = [_Artifact.from_parent(self, name=name) for name in self._gate.names]
@@ -197,7 +197,7 @@ class _Artifacts(pytest.Collector):
 
 
 class _Artifact(pytest.Collector):
-    """What the tests of an artifact are below."""
+    """The parent node of the tests of one artifact."""
 
     def collect(self) -> list[pytest.Item]:
         """Nothing: its tests are collected for all artifacts together."""
@@ -212,7 +212,7 @@ class _CheckItem(pytest.Item):
         self._gate = gate
 
     def runtest(self) -> None:
-        """Fail or skip as the gate judged."""
+        """Fail or skip according to the gate's verdicts."""
         from .gating.result import Verdict
 
         assert self.parent
@@ -225,13 +225,13 @@ class _CheckItem(pytest.Item):
             pytest.skip("; ".join(c.detail for c in unknown) or "there is nothing to judge")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The words of the gate, without a traceback."""
+        """The gate's message, without a traceback."""
         if isinstance(excinfo.value, _Failed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """What reports call it."""
+        """Its name in reports."""
         assert self.parent
         return self.path, None, f"{self.parent.name}: {self.name}"
 

@@ -1,4 +1,4 @@
-"""Numbers, durations, shares and sizes as people write them."""
+"""Parse and format numbers, durations, shares and sizes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LONGEST_S = 365 * 86400.0
 
 
 def parse_whole(text: str) -> int:
-    """A whole number that is at least 0.
+    """Parse a whole number that is at least 0.
 
     Raises:
         ValueError: it is none.
@@ -19,7 +19,7 @@ def parse_whole(text: str) -> int:
 
 
 def parse_positive(text: str) -> int:
-    """A whole number that is at least 1.
+    """Parse a whole number that is at least 1.
 
     Raises:
         ValueError: it is none.
@@ -30,7 +30,7 @@ def parse_positive(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of "90s", "10m", "1.5h", "5ms" or a plain number of seconds.
+    """Parse seconds from "90s", "10m", "1.5h", "5ms" or a plain number of seconds.
 
     Raises:
         ValueError: it is none of these, not positive, or more than a year.
@@ -47,7 +47,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_share(text: str) -> float:
-    """The share that "3%" or "0.03" means.
+    """Parse a share from "3%" or "0.03".
 
     Raises:
         ValueError: it is neither, or not between 0 and 1.
@@ -60,7 +60,7 @@ def parse_share(text: str) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: "45 s", "10 min", "1 h 5 min"."""
+    """Format seconds for people: "45 s", "10 min", "1 h 5 min"."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -69,7 +69,7 @@ def duration(seconds: float) -> str:
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes of "2GB", "512MiB" or a plain number of bytes.
+    """Parse bytes from "2GB", "512MiB" or a plain number of bytes.
 
     Raises:
         ValueError: it is none of these, or not positive.

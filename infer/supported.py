@@ -1,4 +1,4 @@
-"""Where this program can run. Older Pythons can read this file, and Windows can import it."""
+"""Check that this program can run here. Works on older Pythons and on Windows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LEAST_PYTHON = (3, 11)
 
 
 def obstacle() -> str | None:
-    """Why this program cannot run here, in one line with what to do; None if it can."""
+    """Explain in one line why this program cannot run here, and what to do; None if it can."""
     if sys.version_info < LEAST_PYTHON:
         have, least = (".".join(map(str, v)) for v in (sys.version_info[:2], LEAST_PYTHON))
         return f"exportbench needs Python {least} or newer; this is Python {have}"

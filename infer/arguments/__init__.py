@@ -1,1 +1,1 @@
-"""Options that several commands and the pytest plugin have, as argparse takes them."""
+"""Command-line options that several commands and the pytest plugin share."""

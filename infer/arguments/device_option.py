@@ -1,4 +1,4 @@
-"""The option that says where a run is."""
+"""The option --device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that say what inputs and outputs are."""
+"""The options about inputs and outputs."""
 
 from __future__ import annotations
 

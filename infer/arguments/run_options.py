@@ -1,4 +1,4 @@
-"""The options of `run` and `gate`: added to a parser, and read back as a config."""
+"""The options of `run` and `gate`: add them to a parser, and convert them to a config."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..steps.planning import LONGEST_S
 from . import device_option, input_options, trust_option
 from .types import given
 
-# argparse has errors of its own for these.
+# argparse reports errors of these itself.
 _PLAIN_TYPES = (str, int, float, Path)
 
 
@@ -135,7 +135,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_gate_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `gate` has beside those of `run`."""
+    """Add the options that `gate` has in addition to those of `run`."""
     group = parser.add_argument_group("the gate")
     add = partial(_add, group, GateConfig)
     add("baseline", "--baseline", required=True, metavar="FILE", help="JSON that is committed")
@@ -166,15 +166,15 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_config(options: argparse.Namespace) -> RunConfig:
-    """The config that the options of `run` make."""
+    """Make a config from the options of `run`."""
     return RunConfig(**_values(RunConfig, options))
 
 
 def gate_config(options: argparse.Namespace) -> GateConfig:
-    """The config that the options of `gate` make.
+    """Make a config from the options of `gate`.
 
     Raises:
-        UsageError: a margin is none, or --resume is given.
+        UsageError: a margin is invalid, or --resume is given.
     """
     margins = {}
     for text in options.margins:
@@ -193,11 +193,11 @@ def gate_config(options: argparse.Namespace) -> GateConfig:
 
 
 def parse_gate_config(words: Sequence[str]) -> GateConfig:
-    """The config that the words behind `exportbench gate` make.
+    """Make a config from the arguments of `exportbench gate`.
 
     Raises:
-        ValueError: they are not options of it.
-        UsageError: a value is none.
+        ValueError: an argument is no option of the command.
+        UsageError: a value is invalid.
     """
     parser = _RaisingParser(add_help=False)
     add_run_options(parser)
@@ -217,7 +217,7 @@ def _add(
     flag: str,
     **texts: Any,
 ) -> None:
-    """Add an option that is a field of a config."""
+    """Add an option for a field of a config."""
     field = next(field for field in dataclasses.fields(config) if field.name == keyword)
     option: Option = options_of(config)[keyword]
     if flag.startswith("-"):

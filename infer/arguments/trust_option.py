@@ -1,4 +1,4 @@
-"""The option that says which artifacts may execute code."""
+"""The option --trust, which names artifacts that may execute code."""
 
 from __future__ import annotations
 

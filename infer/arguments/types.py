@@ -1,4 +1,4 @@
-"""Types of options of the command line: read by argparse, which shows their errors."""
+"""Types of command-line options for argparse, which shows their errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 
 
 def given(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """A parser of options whose errors argparse shows."""
+    """Wrap a parser of values so that argparse shows its errors."""
 
     def of(text: str) -> Value:
         try:

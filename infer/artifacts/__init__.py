@@ -1,1 +1,1 @@
-"""Artifacts on disk: opened, checked and found."""
+"""Artifacts on disk: find, open and check them."""

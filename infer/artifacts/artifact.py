@@ -1,8 +1,8 @@
 """The artifact contract: a folder with a payload and `manifest.json`, or a bare payload.
 
-A manifest says what the payload is, what it takes and gives, what made it and from which
-weights, and the SHA-256 of every file. Someone else's `model.onnx` or SavedModel folder has no
-manifest and works too: its format is told by its content, its signature by its runtime.
+A manifest states the payload's format, its inputs and outputs, what made it and from which weights,
+and the SHA-256 of every file. A `model.onnx` or SavedModel folder from elsewhere has no manifest
+and works too: its format is detected from its content, its signature comes from its runtime.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .manifest import MANIFEST, Manifest, read_manifest
 
 @dataclass(frozen=True)
 class Artifact:
-    """A payload on disk and, where there is one, its manifest.
+    """A payload on disk and its manifest, if there is one.
 
     Attributes:
-        label: how reports call it.
-        path: what the user named: the folder of the manifest, or the payload.
+        label: its name in reports.
+        path: path that the user named: the folder of the manifest, or the payload.
         format: the runtime's name.
         payload: the file or folder to load.
         manifest: None for a bare payload.
@@ -37,7 +37,7 @@ class Artifact:
     _hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
 
     def labelled(self, label: str) -> Artifact:
-        """The same artifact under another label; what is known of its files is kept."""
+        """The same artifact under another label; cached hashes of its files are kept."""
         return replace(self, label=label)
 
     def sha256_of(self, file: Path) -> str:
@@ -57,9 +57,9 @@ class Artifact:
 
     @property
     def weights(self) -> tuple[str | None, str | None]:
-        """Hash and name of the weights inside, where the manifest tells.
+        """Hash and name of the weights inside; None if the manifest does not state them.
 
-        The same weights have several names where they serve images of several sizes.
+        The same weights have several names if they are used for images of several sizes.
         """
         stated = self.manifest.weights if self.manifest else {}
         return stated.get("sha256"), stated.get("name")
@@ -69,7 +69,7 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
     """Recognize the artifact at a path without loading it.
 
     Raises:
-        ArtifactError: nothing is there, or nothing that a runtime here knows.
+        ArtifactError: the path does not exist, or its format is not known here.
     """
     if not path.exists():
         raise ArtifactError(f"{path}: no such file or folder")
@@ -91,13 +91,13 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
 
 
 class OpenedArtifacts:
-    """Artifacts by their paths, each opened once, whatever it is asked for and however often."""
+    """A cache of artifacts by path, each of which is opened only once."""
 
     def __init__(self) -> None:
         self._opened: dict[Path, Artifact | ArtifactError] = {}
 
     def open(self, path: Path, label: str | None = None) -> Artifact:
-        """The artifact at a path, under a label.
+        """Open the artifact at a path, with a label.
 
         Raises:
             ArtifactError: it cannot be opened; the same error each time.

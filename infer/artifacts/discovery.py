@@ -12,7 +12,7 @@ from .manifest import MANIFEST
 
 
 def find(root: Path) -> Iterator[Path]:
-    """Artifacts and payloads of known formats at or below a folder, in order."""
+    """Find artifacts and payloads of known formats at or below a folder, in order."""
     if not root.is_dir():
         if root.exists():
             yield root
@@ -24,7 +24,7 @@ def find(root: Path) -> Iterator[Path]:
             yield folder
             folders.clear()
             continue
-        # Not the results of runs, nor what tools keep for themselves.
+        # Skip results of runs, inputs and hidden folders of tools.
         folders[:] = [f for f in folders if not f.startswith(".") and f not in ("runs", "inputs")]
         for file in sorted(files):
             try:
@@ -37,12 +37,12 @@ def find(root: Path) -> Iterator[Path]:
 
 
 def artifacts_at(path: Path) -> list[Path]:
-    """The artifacts that a path names: what is below a folder, or else the path itself."""
+    """List the artifacts of a path: those below a folder, or else the path itself."""
     return list(find(path)) or [path]
 
 
 def discover(root: Path) -> list[Path]:
-    """The folders below `root` that hold a manifest, in the order of their paths."""
+    """List the folders below `root` that hold a manifest, in the order of their paths."""
     return sorted(path.parent for path in root.rglob(MANIFEST))
 
 

@@ -23,10 +23,10 @@ class FileRecord:
 
 
 def files_of(payload: Path) -> list[Path]:
-    """All files of a payload, in the order of their paths: also those of weights beside it.
+    """List all files of a payload in the order of their paths, including weights beside it.
 
     Raises:
-        ArtifactError: it is damaged, or names files outside of its folder.
+        ArtifactError: it is damaged, or names files outside its folder.
     """
     if payload.is_dir():
         return folder_files(payload)
@@ -42,7 +42,7 @@ def hash_files(folder: Path, payload: str) -> dict[str, FileRecord]:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content.
+    """Compute the SHA-256 of a file's content.
 
     Raises:
         OSError: it cannot be read.

@@ -1,4 +1,4 @@
-"""Whether the files of an artifact are those that its manifest speaks of."""
+"""Check that the files of an artifact match its manifest."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .manifest import MANIFEST
 
 
 def check_files(artifact: Artifact) -> None:
-    """Compare the files with the manifest; a bare payload has nothing to compare with.
+    """Compare the files with the manifest; a bare payload has no manifest and passes.
 
     Raises:
-        ArtifactError: a file is missing, too many, truncated or altered.
+        ArtifactError: a file is missing, superfluous, truncated or altered.
     """
     if artifact.manifest is None:
         return
@@ -41,7 +41,7 @@ def check_files(artifact: Artifact) -> None:
 
 
 def _check_format(artifact: Artifact) -> None:
-    """See that a payload is what its manifest says: by that it is opened, and trusted."""
+    """Check that a payload has the manifest's format, by which it is opened and trusted."""
     told: str | None = None
     try:
         told, _ = detect(artifact.payload)
@@ -59,7 +59,7 @@ def _check_format(artifact: Artifact) -> None:
 
 
 def fingerprint(artifact: Artifact) -> str:
-    """SHA-256 over the payload's files and their paths: whether it is still the same."""
+    """Compute the SHA-256 over the payload's files and their paths, which identifies it."""
     digest = hashlib.sha256()
     for path in files_of(artifact.payload):
         digest.update(path.relative_to(artifact.payload.parent).as_posix().encode())

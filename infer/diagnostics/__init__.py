@@ -1,1 +1,1 @@
-"""What looks for causes: bisect, overhead, self-test, the check of a card."""
+"""Diagnostic tools: bisect, doctor, overhead, self-test, and the check of a card."""

@@ -1,4 +1,4 @@
-"""What runs on this machine: runtimes, and artifacts that still load."""
+"""Check which runtimes work on this machine, and which artifacts still load."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _MEMORY_SHARE = 0.9
 
 @dataclass(frozen=True)
 class RuntimeState:
-    """A runtime on this machine.
+    """The state of a runtime on this machine.
 
     Attributes:
-        name: as in `infer.runtimes`.
-        formats: that it takes.
-        versions: of its distributions; empty where it is not installed.
-        devices: that it sees, in its own words.
-        problem: why it does not start, although it is installed.
-        without_cuda: why it cannot use the card, although it starts; None where it can, and where
-            there is no card.
+        name: name of the runtime.
+        formats: formats that it takes.
+        versions: versions of its distributions; empty if it is not installed.
+        devices: devices that it sees, in its own terms.
+        problem: why it does not start although it is installed.
+        without_cuda: why it cannot use the card although it starts; None if it can, or if there is
+            no card.
         install: the command that installs it.
     """
 
@@ -54,15 +54,15 @@ class RuntimeState:
 
 @dataclass(frozen=True)
 class ArtifactState:
-    """An artifact on this machine.
+    """The state of an artifact on this machine.
 
     Attributes:
-        path: of its folder or payload.
-        format: empty where it is not known.
-        outcome: "ok" if it loads, or why not.
-        reason: in words; empty if it loads.
-        expires: date until which its format promises to load, where it has an end.
-        expiry: "expired", "soon", or empty where there is time.
+        path: path of its folder or payload.
+        format: its format; empty if not known.
+        outcome: "ok" if it loads, otherwise the outcome of the failure.
+        reason: why it does not load; empty if it does.
+        expires: date until which its format promises to load it; empty if without limit.
+        expiry: "expired", "soon", or empty if there is time.
         remedy: what to do; empty if all is well.
     """
 
@@ -76,7 +76,7 @@ class ArtifactState:
 
 
 def runtime_state(name: str, scratch: Path, card: str | None = None) -> RuntimeState:
-    """Start a runtime in a process of its own and ask for its devices, the card among them."""
+    """Start a runtime in a separate process and ask for its devices, including the card."""
     runtime = RUNTIMES[name]
     installed = versions(name)
     seen: tuple[str, ...] = ()
@@ -104,15 +104,15 @@ def artifact_state(
     card: str | None = None,
     able: Collection[str] = (),
 ) -> ArtifactState:
-    """Whether an artifact is whole, loads in a process of its own, and for how long.
+    """Check whether an artifact is complete, loads in a separate process, and for how long.
 
     Args:
-        path: of its folder or payload.
-        scratch: folder for what the process writes.
-        now: for its age; the present where it is None.
+        path: path of its folder or payload.
+        scratch: folder for the files of the process.
+        now: time to judge its expiry at; None for the present.
         trusted: artifacts that may execute code, as `infer.sandbox.trust` takes them.
-        card: that it is loaded on, as CUDA_VISIBLE_DEVICES names it, if its runtime is
-        able: to use it; names of runtimes.
+        card: card to load it on, as CUDA_VISIBLE_DEVICES names it, if its runtime is in `able`.
+        able: names of the runtimes that can use the card.
     """
     try:
         artifact = open_artifact(path)
@@ -148,7 +148,7 @@ def artifact_state(
 
 
 def _signature(artifact: Artifact) -> str | None:
-    """A function to load an artifact for: any, where there are several."""
+    """The name of a function to load the artifact with: any, if there are several."""
     if artifact.manifest or not names_functions(artifact.format):
         return None
     names = list(reader_process.describe(artifact.format, artifact.payload).signatures)
@@ -176,7 +176,7 @@ def _worker(
 
 
 def _expiry(artifact: Artifact, now: datetime) -> tuple[str, str]:
-    """Date until which an artifact should load, and how near that is."""
+    """The date until which an artifact should load, and whether it has passed or is near."""
     stated = artifact.manifest.expires if artifact.manifest else None
     life = FORMATS[artifact.format].shelf_life if artifact.format in FORMATS else None
     if stated:

@@ -1,4 +1,4 @@
-"""What the harness adds to a call, against a bare loop of the same runtime."""
+"""Measure the harness's overhead for a call, compared with a bare loop of the same runtime."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..measure.warm_up import WARM_UP_S
 from ..worker import messages
 from ..worker.client import WorkerProcess
 
-# What is allowed: so many seconds a call or so large a share of it, whichever is more.
+# The allowed overhead: seconds for each call, or a share of it, whichever is larger.
 LIMIT_S, LIMIT_SHARE = 10e-6, 0.01
 ROUNDS = 30
 _BURST_S = 0.1
@@ -23,12 +23,12 @@ _BURST_S = 0.1
 
 @dataclass(frozen=True)
 class Overhead:
-    """Of one artifact and batch.
+    """The overhead for one artifact and batch.
 
     Attributes:
-        artifact, batch: what was called.
+        artifact, batch: the artifact, and samples a call.
         bare_s: seconds of a call in a bare loop, the median over the rounds.
-        added_s: what the harness's figure is more, the median of the rounds' differences.
+        added_s: seconds that the harness adds, the median of the rounds' differences.
         low_s, high_s: the 95 % interval of that median.
     """
 
@@ -41,7 +41,7 @@ class Overhead:
 
     @property
     def allowed_s(self) -> float:
-        """What the limit allows for such a call."""
+        """The allowed overhead for such a call."""
         return max(LIMIT_S, LIMIT_SHARE * self.bare_s)
 
 
@@ -57,7 +57,7 @@ def measure(
 ) -> Overhead:
     """Time the harness and a bare loop in turn, in one process.
 
-    The artifact is one that may be opened (infer.sandbox.trust).
+    The caller has checked that the artifact may be opened (infer.sandbox.trust).
 
     Args:
         artifact: what to call.

@@ -1,4 +1,4 @@
-"""The tool measures itself: artifacts that do not differ, and some that differ by a known amount.
+"""Test the measurement: compare equal artifacts, and artifacts that differ by a known amount.
 
 A trial is a run of some generations. In each, pairs of byte copies are compared (A/A): to find a
 difference between them is a false alarm. Copies that do a known share of work more are compared
@@ -46,7 +46,7 @@ _MOST_GENERATIONS = 40
 
 @dataclass(frozen=True)
 class MeasuredRatio:
-    """A ratio that was measured, and the true one."""
+    """A measured ratio, and the true ratio."""
 
     ratio: Ratio
     truth: float
@@ -54,7 +54,7 @@ class MeasuredRatio:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What many comparisons came to.
+    """The results of many comparisons.
 
     Attributes:
         of: what was compared.
@@ -78,7 +78,7 @@ class Verdicts:
 
 
 def verdicts(of: str, compared: Iterable[MeasuredRatio]) -> Verdicts:
-    """Count what comparisons came to; each has an interval."""
+    """Count the results of comparisons, each of which has an interval."""
     alarms = comparisons = covered = 0
     logs, widths = [], []
     power: dict[str, list[int]] = {f"{added:.0%}": [0, 0] for added in ADDED}

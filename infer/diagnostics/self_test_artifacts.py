@@ -26,12 +26,12 @@ Named = list[tuple[str, Path]]
 
 
 def copy_name(index: int) -> str:
-    """Of one of the equal artifacts."""
+    """The name of one of the equal artifacts."""
     return f"copy-{index}"
 
 
 def more_name(added: float) -> str:
-    """Of the artifact that does a share of work more."""
+    """The name of the artifact with a share of added work."""
     return f"more-{added:.0%}"
 
 
@@ -106,7 +106,7 @@ def write_onnx(folder: Path) -> Named:
 
 
 def copy_artifact(original: Path, folder: Path, copies: int = COPIES) -> Named:
-    """Byte copies of someone's artifact, none of them slower."""
+    """Make byte copies of an artifact, none of which is slower."""
     result = []
     for name in map(copy_name, range(copies)):
         target = folder / name

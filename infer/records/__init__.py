@@ -1,1 +1,1 @@
-"""What a run writes down: the store and its records."""
+"""The records of a run: their types, and the store that writes them."""

@@ -1,8 +1,8 @@
 """All events of a run: the lines of `results.jsonl`, one type for each kind.
 
-They are the contract between measuring and all that comes after it. Every line has the version
-of the schema and its kind; whoever reads one of another version, of an unknown kind or with an
-unknown field refuses it. docs/schema/results.json is the same as JSON Schema.
+They are the contract between measuring and evaluation. Every line has the version of the schema and
+its kind; a line of another version, of an unknown kind or with an unknown field is refused on
+reading. docs/schema/results.json is the JSON Schema.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ One = TypeVar("One", bound=Event)
 
 
 def of_type(kind: type[One], events: Iterable[AnyEvent]) -> list[One]:
-    """The events of a type, in their order."""
+    """Select the events of a type, in order."""
     return [event for event in events if isinstance(event, kind)]
 
 
 def latest(kind: type[One], events: Iterable[AnyEvent]) -> dict[str, One]:
-    """The latest event of a type that is of an artifact, by the artifact's label."""
+    """The latest event of a type for each artifact, by label."""
     found: dict[str, Any] = {}
     for event in of_type(kind, events):
         found[getattr(event, "artifact")] = event  # noqa: B009
@@ -52,5 +52,5 @@ def latest(kind: type[One], events: Iterable[AnyEvent]) -> dict[str, One]:
 
 
 def elapsed_s(events: Iterable[AnyEvent]) -> float:
-    """Seconds that a run has taken so far, as its events say."""
+    """Seconds that a run has taken so far, according to its events."""
     return max((getattr(event, "elapsed_s", 0.0) for event in events), default=0.0)

@@ -1,4 +1,4 @@
-"""Where the files of a run lie."""
+"""Names of the files of a run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 
 
 def file_name(label: str) -> str:
-    """What folders and files of an artifact are called; no two labels share one."""
+    """The name of an artifact's folders and files, which is unique to its label."""
     name = re.sub(r"[^\w.-]+", "_", label)
     if name == label:
         return name
-    # "a/m" and "a m" are two artifacts.
+    # The labels "a/m" and "a m" must differ.
     return f"{name}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"

@@ -33,7 +33,7 @@ def schema_of(kind: Any, title: str) -> dict[str, Any]:
 
 
 def clean_description(part: dict[str, Any]) -> None:
-    """Take the indentation of the source out of a docstring, as Python 3.13 does by itself."""
+    """Remove the indentation from a docstring, as Python 3.13 does."""
     if "description" in part:
         part["description"] = inspect.cleandoc(part["description"])
 

@@ -23,17 +23,17 @@ One = TypeVar("One", bound=Event)
 
 
 class Store:
-    """Appends events to a run's file, and tells those that there are.
+    """Appends events to a run's file, and gives access to its events.
 
     The file is locked as long as the store is open, so that no two programs write one run.
     """
 
     def __init__(self, folder: Path, *, resume: bool = False) -> None:
-        """Open the store of a new run or, to resume, of one that there is.
+        """Open the store of a new run or, to resume, of an existing one.
 
         Raises:
-            FileExistsError: there is a run, and it is not to be resumed.
-            StoreError: it is in use, or holds no run.
+            FileExistsError: a run exists there, and `resume` is false.
+            StoreError: the folder is in use, or holds no run.
             OSError: it cannot be written.
         """
         self.folder = folder
@@ -47,7 +47,7 @@ class Store:
                 raise StoreError(str(error)) from None
         else:
             folder.mkdir(parents=True, exist_ok=True)
-        # Without a buffer, which would try again to write what a full disk has refused.
+        # Unbuffered: a buffer would retry a write that failed on a full disk.
         self._file = (folder / RESULTS).open("r+b" if resume else "xb", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,12 +55,12 @@ class Store:
             self._file.close()
             raise StoreError(f"{folder}: another program writes to this run") from None
         if resume:
-            for event in read_events(folder):  # what came until it was locked, too
+            for event in read_events(folder):  # includes events written before the lock
                 self._index(event)
             self._end_whole()
 
     def _end_whole(self) -> None:
-        """Cut off a last line that is not whole, so that the next record has a line of its own."""
+        """Remove an incomplete last line, so that the next record starts a new line."""
         data = self._file.read()
         whole = data.rfind(b"\n") + 1
         try:
@@ -77,7 +77,7 @@ class Store:
         return self._of_type.get(kind, [])
 
     def latest(self, kind: type[One]) -> Mapping[str, One]:
-        """The latest event of a type, by the label of the artifact that it is of."""
+        """The latest event of a type for each artifact, by label."""
         return self._latest.get(kind, {})
 
     def _index(self, event: AnyEvent) -> None:
@@ -91,7 +91,7 @@ class Store:
         """Write a record so that it outlives this process and, once on disk, the machine.
 
         Raises:
-            OSError: it cannot be written; the file is as it was before.
+            OSError: it cannot be written; the file is unchanged.
         """
         event: AnyEvent = from_json(AnyEvent, to_json({"kind": kind, **values}))
         left = encode(event) + b"\n"
@@ -116,7 +116,7 @@ class Store:
 
 @contextmanager
 def _whole() -> Iterator[None]:
-    """Has Ctrl-C wait until the block is done."""
+    """Delay Ctrl-C until the block is done."""
     if threading.current_thread() is not threading.main_thread():  # Ctrl-C goes to that one
         yield
         return
@@ -131,10 +131,10 @@ def _whole() -> Iterator[None]:
 
 
 def read_events(folder: Path) -> list[AnyEvent]:
-    """The events of a run; a last line that was cut off is left out.
+    """Read the events of a run; an incomplete last line is left out.
 
     Raises:
-        ValueError: the folder holds no run, or one of another schema.
+        ValueError: the folder holds no run, or a run with another schema.
     """
     path = folder / RESULTS
     try:

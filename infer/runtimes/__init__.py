@@ -1,1 +1,1 @@
-"""How artifacts run: one module a runtime, imported in its worker only."""
+"""The runtimes: one module for each, which is imported only in workers."""

@@ -1,7 +1,7 @@
 """The contract between the worker and a runtime.
 
-A runtime is one module (`RuntimeModule`), whose `load` returns a `Model`. Adding one is a file
-beside this and an entry in the registry.
+A runtime is a module (`RuntimeModule`), whose `load` returns a `Model`. A new runtime needs a file
+beside this one and an entry in the registry.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Options:
-    """How a runtime is to be set up.
+    """The options of a runtime.
 
     Attributes:
         device: "cpu" or "cuda".
-        threads: for the arithmetic of one call.
-        manifest: its fields, where there is one; the runtime may need the names of outputs.
-        untuned: leave the runtime as it comes, instead of as its makers advise.
+        threads: number of threads for the arithmetic of one call.
+        manifest: fields of the manifest, if there is one, such as the names of outputs.
+        untuned: whether to keep the runtime's own defaults, instead of its makers' advice.
         settings: values of single settings, by name.
-        signature: name of the function to call, where a file has several; None for its default.
+        signature: name of the function to call, if a file has several; None for its default.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
         scratch: folder for the runtime's own files; it need not exist yet.
     """
@@ -48,14 +48,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Setting:
-    """A choice that a runtime leaves to its user; docs/runtimes.md says what each brings.
+    """A setting of a runtime; docs/runtimes.md says what each one changes.
 
     Attributes:
-        name: as on the command line.
-        tuned: the value that is used.
-        untuned: the value that one has without choosing.
-        others: values that can be tried.
-        device: the only one that it means something on; None for all.
+        name: name on the command line.
+        tuned: the value that is used by default.
+        untuned: the value that corresponds to the runtime's own default.
+        others: other values that can be tried.
+        device: the only device that it applies to; None for all.
     """
 
     name: str
@@ -65,20 +65,20 @@ class Setting:
     device: str | None = None
 
 
-# Of every runtime: whether memory that a call gives back stays with the process, in large pages.
-# The controller sets it, since the C library looks once, when the process starts.
+# A setting of every runtime: whether the process keeps freed memory, in large pages. The controller
+# sets it, since the C library reads it only when the process starts.
 ALLOCATOR = Setting("allocator", "kept", "own")
-# Of the runtimes that can be told at load; the option --tf32 turns "off" to "on".
+# A setting of runtimes that accept it at load; the option --tf32 changes "off" to "on".
 TF32 = Setting("tf32", "off", "own", ("on",), "cuda")
-# Set to 0, it keeps NVIDIA's libraries from TF32 whatever a program asks of them.
+# Set to 0, it forbids TF32 in NVIDIA's libraries, even if a program requests it.
 TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 
 
 def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
-    """The value of every setting that means something on the device, that of the allocator too.
+    """Choose the value of every setting that applies to the device, including the allocator.
 
     Raises:
-        ValueError: a setting or value that there is none of, on this device.
+        ValueError: a setting or value does not exist on this device.
     """
     elsewhere = {one.name: one.device for one in settings}
     settings = (ALLOCATOR, *(one for one in settings if one.device in (None, options.device)))
@@ -105,11 +105,11 @@ def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
 
 
 def tf32_used(allowed: bool | None, options: Options) -> bool | None:
-    """Whether products of float32 may be calculated in TF32; None where it cannot be told.
+    """Whether products of float32 may be calculated in TF32; None if not known.
 
     Args:
-        allowed: what the runtime says of itself, or the program of what it asks for.
-        options: as the runtime is set up.
+        allowed: what the runtime reports, or what the program requests.
+        options: options of the runtime.
     """
     if options.device == "cpu" or os.environ.get(TF32_OVERRIDE) == "0":
         return False
@@ -117,10 +117,10 @@ def tf32_used(allowed: bool | None, options: Options) -> bool | None:
 
 
 def choose(names: Sequence[str], wanted: str | None) -> str:
-    """The signature that is asked for, or that for a server, or the only one.
+    """Choose a signature: the requested one, the one for serving, or the only one.
 
     Raises:
-        ValueError: there is none of that name, or several and none was asked for.
+        ValueError: the name does not exist, or there are several and none was requested.
     """
     known = ", ".join(sorted(names))
     if wanted is not None and wanted not in names:
@@ -135,9 +135,9 @@ class Model(ABC):
 
     Attributes:
         signature: names, shapes and types of inputs and outputs.
-        notes: what a reader of its times should know.
-        optional: names of inputs that a call may leave out.
-        can_enqueue: whether `enqueue` does not wait for the device.
+        notes: notes for the reader of its times.
+        optional: names of inputs that a call may omit.
+        can_enqueue: whether `enqueue` returns without waiting for the device.
     """
 
     signature: Signature
@@ -147,11 +147,11 @@ class Model(ABC):
 
     @abstractmethod
     def run(self, inputs: Arrays) -> Arrays:
-        """Host arrays in, host arrays out, finished when it returns."""
+        """Run on host arrays and return host arrays; finished when it returns."""
 
     @abstractmethod
     def stage(self, inputs: Arrays) -> Any:
-        """Put the inputs where the model runs, and return a handle to them."""
+        """Move the inputs to the device, and return a handle to them."""
 
     @abstractmethod
     def run_staged(self, staged: Any) -> Any:
@@ -163,11 +163,11 @@ class Model(ABC):
 
     @abstractmethod
     def fetch(self, result: Any) -> Arrays:
-        """Bring the result of `run_staged` to the host."""
+        """Copy the result of `run_staged` to the host."""
 
     @abstractmethod
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
-        """The shortest code for what `run` does, to measure what the harness adds to it."""
+        """Return the shortest code for what `run` does, to measure the harness's overhead."""
 
     @abstractmethod
     def placement(self) -> dict[str, Any]:
@@ -181,40 +181,39 @@ class Model(ABC):
         """
 
     def settle(self) -> None:  # noqa: B027 - most have nothing to find out
-        """Find out what takes calls to find out; called after loading, untimed."""
+        """Determine properties that need calls; run after loading, untimed."""
 
     def enqueue(self, staged: Any) -> Any:
-        """`run_staged` without the wait for the device, where `can_enqueue`; `sync` waits."""
+        """Do `run_staged` without waiting for the device, if `can_enqueue`; `sync` waits."""
         return self.run_staged(staged)
 
     def event_seconds(self, staged: Any) -> float | None:
-        """The device's own time of one `run_staged`, in seconds; None where it has no events.
+        """Time one `run_staged` by the device's events, in seconds; None if it has none.
 
-        It is the time between two events in the device's queue, and returns when the call is
-        finished.
+        That is the time between two events in the device's queue. It returns when the call is done.
         """
         return None
 
     def gpu_peak_bytes(self) -> int | None:
-        """The most that the runtime has held on the card so far; None where it does not count."""
+        """The most bytes held by the runtime on the card so far; None if it does not count them."""
         return None
 
 
 class RuntimeModule(Protocol):
-    """What a runtime's module has."""
+    """The functions of a runtime's module."""
 
     def load(self, path: Path, options: Options) -> Model:
-        """Load the payload at a path, or raise what the runtime raises."""
+        """Load the payload at a path; the runtime's exceptions are passed on."""
 
     def devices(self) -> list[str]:
-        """What the runtime can run on here, in its own words."""
+        """The devices that the runtime can run on here, in its own terms."""
 
     def has_cuda(self) -> str | None:
         """Why the runtime cannot run on a GPU here, and what to install; None if it can."""
 
 
 def runtime_module(module: ModuleType) -> RuntimeModule:
-    """An imported module as that of a runtime.
+    """Check that an imported module is a runtime's.
 
     Raises:
         NotImplementedError: it lacks a part of the contract.

@@ -1,1 +1,1 @@
-"""What keeps artifacts from harm: limits of processes, and trust."""
+"""Protection against harmful artifacts: limits of processes, and trust."""

@@ -1,4 +1,4 @@
-"""Start of a process of ours: makes this package importable, and nothing beside it.
+"""Start a process of this program: make this package importable, and nothing else.
 
 Run as a script, in Python's isolated mode, so that neither the folder of the project nor the
 user's settings are on the import path: an artifact must load without the code that made it.
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-# As what is installed is called: what a plug-in imports is there by this name.
+# The installed name of this package, by which plug-ins import it.
 _PACKAGE = "exportbench"
 _started = time.perf_counter_ns()
 _CUDA = "--cuda"

@@ -1,4 +1,4 @@
-"""Which layer of the sandbox, if any, keeps CUDA from starting on this machine."""
+"""Diagnose which layer of the sandbox, if any, prevents CUDA from starting on this machine."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .isolation import LAYERS, VARIABLE, isolate
 from .launcher import command_of
 
 _NVML = "libnvidia-ml.so.1"
-# By the name that it is told by: none first, which also has the kernel make its devices.
+# By the name in the results; "none" first, which also makes the kernel create its devices.
 _CASES: dict[str, tuple[str, ...]] = {
     "none": (),
     **{layer: (layer,) for layer in LAYERS},
     "all": LAYERS,
 }
-# Why it did not start with all layers, by the cards that were to be seen.
+# Why CUDA did not start with all layers, by the visible cards.
 _isolated: dict[str | None, str | None] = {}
 _trying = threading.Lock()  # workers may fail in several threads
 
@@ -40,7 +40,7 @@ def cuda_by_layer(
     Args:
         timeout_s: seconds that each may take.
         python: the interpreter of the processes.
-        card: what CUDA_VISIBLE_DEVICES is for them; None leaves it as it is.
+        card: value of CUDA_VISIBLE_DEVICES for them; None leaves the variable unchanged.
 
     Returns:
         For each, in that order: "layer": "none", "landlock", "seccomp", "capabilities" or "all";
@@ -57,15 +57,15 @@ def cuda_by_layer(
 
 
 def failure(python: str, environment: Mapping[str, str], timeout_s: float) -> str | None:
-    """Why the card cannot be used although the driver starts, in a line; None if it can.
+    """Explain why the card cannot be used although the driver starts; None if it can.
 
-    Whether the sandbox is to blame is tried once for the same cards, and only where the card can
-    be used outside: another process may hold its memory, or have it for itself.
+    Whether the sandbox is the cause is tried once for the same cards, and only if the card can be
+    used outside the sandbox: another process may hold its memory, or use it exclusively.
 
     Args:
         python: the interpreter of the worker.
         environment: its environment variables.
-        timeout_s: seconds that each try may take.
+        timeout_s: seconds that each attempt may take.
     """
     cards = environment.get("CUDA_VISIBLE_DEVICES")
     with _trying:
@@ -102,14 +102,14 @@ def _try(
 
 
 def main(arguments: list[str]) -> None:
-    """In a process of its own: close the layers, start CUDA, and say how far that came."""
+    """Apply the layers, start CUDA, and print how far that came; runs in a separate process."""
     layers = [layer for layer in arguments[0].split(",") if layer]
     asked = {"landlock": "writes", "seccomp": "network"}
     closed = isolate(Path.cwd(), cuda=True, layers=layers)
     reasons = [closed[asked[layer]] for layer in layers if layer in asked]
     driver, said = start()
     said |= {"context": False, "open": [reason for reason in reasons if reason]}
-    # Each time it came further, since the next step may end the process.
+    # Printed after every step, since the next one may end the process.
     print(json.dumps(said), flush=True)
     said["nvml"] = _nvml()
     print(json.dumps(said), flush=True)

@@ -1,9 +1,9 @@
-"""Start the CUDA driver once with all rights, in a process that opens no artifact.
+"""Start the CUDA driver once without a sandbox, in a process that opens no artifact.
 
-The first start on a machine loads modules of the kernel and makes /dev/nvidia-uvm, by a program
-that runs as root (nvidia-modprobe). A worker gains no rights any more and can use only devices that
-are there when it gives up its own. Where the driver does not start here either, what a runtime
-says of it is put in plain words.
+The first start on a machine loads kernel modules and creates /dev/nvidia-uvm, by a program that
+runs as root (nvidia-modprobe). A worker cannot gain rights and can use only devices that exist when
+it enters the sandbox. If the driver does not start here either, the runtime's error is replaced by
+a plain explanation.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from typing import Any, BinaryIO
 from ..system.cuda_driver import start
 from .launcher import command_of
 
-# What came of it, by the cards that were to be seen.
+# The results, by the visible cards.
 _started: dict[str | None, dict[str, Any]] = {}
-_starting = threading.Lock()  # workers may be made in several threads
+_starting = threading.Lock()  # workers may be created in several threads
 
 
 def started(
     python: str, environment: Mapping[str, str], timeout_s: float, log: BinaryIO
 ) -> dict[str, Any]:
-    """What came of the driver's start, which is tried once for the same cards.
+    """Start the driver, once for the same cards, and return the result.
 
     Args:
         python: the interpreter of the process.
         environment: its environment variables.
         timeout_s: seconds after which the process is ended.
-        log: where its messages go.
+        log: file for its messages.
 
     Returns:
         As `infer.system.cuda_driver.start`.
@@ -48,10 +48,10 @@ def started(
 
 
 def failure(said: Mapping[str, Any]) -> str | None:
-    """Why no runtime can use CUDA here, in a line.
+    """Explain in one line why no runtime can use CUDA here.
 
-    None where it can, or where there is no driver: then there is no card either, or one of another
-    maker, whose runtimes know better.
+    None if CUDA can be used, or if there is no driver: then there is no card, or a card of another
+    vendor, whose runtimes give better messages.
     """
     if said["error"] is None or (said["cuinit"] is None and not said.get("ended")):
         return None
@@ -67,9 +67,9 @@ def last_line(
     log: BinaryIO | int,
     folder: Path | None = None,
 ) -> dict[str, Any]:
-    """Run a process that says how far it came in lines of JSON; the last one.
+    """Run a process that reports its progress in lines of JSON, and return the last line.
 
-    "error" says so if it did not come to its end, and "ended" is True then.
+    If it did not finish, "error" says so and "ended" is True.
     """
     ended = None
     try:
@@ -91,7 +91,7 @@ def last_line(
         printed = expired.stdout or b""
         ended = f"it did not answer within {timeout_s:g} s"
     said: dict[str, Any] = dict.fromkeys(("cuinit", "name", "version", "devices", "error"))
-    with contextlib.suppress(IndexError, ValueError):  # it ended before it said anything
+    with contextlib.suppress(IndexError, ValueError):  # it ended before it printed anything
         said |= json.loads(printed.splitlines()[-1])
     if ended:
         said |= {"error": ended, "ended": True}
@@ -99,6 +99,6 @@ def last_line(
 
 
 def main(arguments: list[str]) -> None:
-    """In the process of its own: start the driver, and say what came of it as JSON."""
+    """Start the driver, and print the result as JSON; runs in the separate process."""
     _, said = start()
     print(json.dumps(said))

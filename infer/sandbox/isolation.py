@@ -1,4 +1,4 @@
-"""What a process that opens artifacts may not do: use the network, or write outside of its folder.
+"""Isolate a process that opens artifacts: no network, no writing outside its folder.
 
 Artifacts may hold programs. Three doors of the Linux kernel are closed, each for good, for the
 process and all that it starts, and without rights or programs of ours:
@@ -63,16 +63,16 @@ _CAPABILITY_VERSION = 0x20080522
 def isolate(
     folder: Path | None, *, cuda: bool = False, layers: Collection[str] = LAYERS
 ) -> dict[str, str | None]:
-    """Close the doors; what cannot be closed stays open.
+    """Apply the restrictions; those that the system does not support are skipped.
 
     Args:
-        folder: the only one where files may be written; None for nowhere.
+        folder: the only folder where files may be written; None for nowhere.
         cuda: whether the CUDA driver must be able to start in this process.
-        layers: of LAYERS, those that are closed; fewer than all to see which one a program
-            cannot live with.
+        layers: layers of LAYERS to apply; fewer than all to find the one that a program cannot run
+            with.
 
     Returns:
-        For "network" and "writes": None where it is closed, and else why it is not.
+        For "network" and "writes": None if it is blocked, otherwise why it is not.
     """
     if os.environ.get(VARIABLE) == "off":
         return dict.fromkeys(("network", "writes"), f"{VARIABLE} is off")
@@ -99,7 +99,7 @@ def isolate(
 
 
 def _move_home(home: Path) -> None:
-    """Have caches and temporary files of runtimes go below the folder."""
+    """Redirect caches and temporary files of runtimes to the folder."""
     with contextlib.suppress(OSError):  # a full disk shows when outputs are written
         home.mkdir(parents=True, exist_ok=True)
     os.environ.update(dict.fromkeys(_HOMES, str(home)))

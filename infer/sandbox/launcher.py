@@ -1,4 +1,4 @@
-"""The command of a process of ours, whose modules see this package and nothing beside it."""
+"""Build the command of a process of this program, which can import only this package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
 def command_of(python: str, *arguments: str) -> list[str]:
-    """The command that starts `bootstrap.py` in an interpreter.
+    """Build the command that starts `bootstrap.py` in an interpreter.
 
     Args:
         python: path of the interpreter.

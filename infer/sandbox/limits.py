@@ -1,4 +1,4 @@
-"""Limits of the processes that read for us."""
+"""Memory limits of reader processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ MEMORY_BYTES = 4 << 30
 
 
 def limit_memory(memory: int = MEMORY_BYTES) -> None:
-    """Have this process get no more memory than so many bytes, where the system can see to it."""
+    """Limit the memory of this process to `memory` bytes, if the system supports it."""
     try:
         import resource
     except ImportError:  # not on Windows

@@ -1,4 +1,4 @@
-"""Have a plug-in's metric calculated in a process of its own, with limits."""
+"""Calculate a plug-in's metric in a separate process with limits."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from .limits import TIME_S, limit_memory
 def evaluate(
     metric: Metric, scores: np.ndarray, labels: np.ndarray, timeout_s: float = TIME_S
 ) -> float:
-    """The metric of a classifier's scores.
+    """Calculate the metric of a classifier's scores.
 
     Args:
-        metric: of a plug-in.
-        scores: N x classes.
-        labels: N, the true classes.
+        metric: metric of a plug-in.
+        scores: scores, N x classes.
+        labels: true classes, N.
         timeout_s: seconds after which the process is ended.
 
     Raises:
-        ArtifactError: the metric fails, is no finite number, or takes more than it may.
+        ArtifactError: the metric fails, is not a finite number, or exceeds a limit.
     """
     with tempfile.TemporaryDirectory(prefix="exportbench-") as name:
         folder = Path(name)
@@ -56,7 +56,7 @@ def evaluate(
 
 
 def main(arguments: list[str]) -> None:
-    """In the process of its own: calculate, and write the value as JSON."""
+    """Calculate the metric, and write it as JSON; runs in the separate process."""
     limit_memory()
     function, external, folder = arguments
     result = os.fdopen(os.dup(1), "w")
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
         answer = {"value": value}
         if not math.isfinite(value):
             answer = {"error": f"gives {value}"}
-    except Exception as error:  # whatever the code of a plug-in leads to
+    except Exception as error:  # a plug-in may raise anything
         answer = {"error": f"{type(error).__name__}: {error}"[:300]}
     with result:
         json.dump(answer, result)

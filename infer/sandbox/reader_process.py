@@ -1,7 +1,7 @@
-"""Have a reader look at a file in a process of its own, with limits.
+"""Describe a file with its reader in a separate process with limits.
 
-A damaged or hostile file may make a reader take memory or time without end; what ends then is
-that process, and the user hears of it in one line.
+A damaged or hostile file may make a reader use unlimited memory or time; then only that process
+ends, and the user gets an error of one line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .limits import TIME_S, limit_memory
 
 
 def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Description:
-    """What a payload says of itself.
+    """Describe a payload.
 
     Args:
         format_name: as `infer.formats.detection` tells it.
@@ -32,7 +32,7 @@ def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Desc
         timeout_s: seconds after which the reader is ended.
 
     Raises:
-        ArtifactError: it is damaged, or takes the reader more time or memory than it may.
+        ArtifactError: it is damaged, or the reader exceeds a limit of time or memory.
     """
     command = command_of(sys.executable, "sandbox.reader_process", format_name, str(payload))
     external = FORMATS[format_name].external if format_name in FORMATS else None
@@ -55,7 +55,7 @@ def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Desc
 
 
 def main(arguments: list[str]) -> None:
-    """In the process of its own: read, and write the description as JSON."""
+    """Read a payload, and write the description as JSON; runs in the separate process."""
     limit_memory()
     format_name, payload, *external = arguments
     result = os.fdopen(os.dup(1), "w")
@@ -91,7 +91,7 @@ def answer(
         return {"error": f"{payload}: cannot be read ({error.strerror or error})"}
     except MemoryError:
         return {"error": f"{payload}: takes more memory to read than it may; it seems damaged"}
-    except Exception as error:  # whatever a damaged file leads to
+    except Exception as error:  # a damaged file may raise anything
         return {"error": f"{payload}: cannot be read ({type(error).__name__}: {error})"}
 
 

@@ -1,4 +1,4 @@
-"""The filter of system calls that a worker runs under: no way to the network or to a daemon.
+"""The system call filter of workers, which blocks the network and connections to daemons.
 
 No new sockets, of the internet or of this machine (a daemon's socket is as good as a shell), nor
 io_uring, which would make them without a system call. Pairs of connected sockets stay, since
@@ -86,7 +86,7 @@ _ALLOW, _FAIL = 0x7FFF0000, 0x00050000  # the latter with an error's number
 
 @dataclass(frozen=True)
 class _Argument:
-    """What an argument of a system call may be, an `int` of C.
+    """The allowed values of a system call's argument, a C `int`.
 
     Only its lower half is looked at: the kernel drops the upper one of an `int`, where callers
     leave what they like.
@@ -116,7 +116,7 @@ class _Program:
         self._lines.append((code, then, else_, operand))
 
     def label(self, name: str) -> None:
-        """What is added next can be jumped to."""
+        """Set a label at the next instruction."""
         self._labels[name] = len(self._lines)
 
     def assembled(self) -> list[bytes]:
@@ -131,10 +131,10 @@ class _Program:
 
 
 def program(machine: str, *, cuda: bool) -> list[bytes]:
-    """The filter's instructions.
+    """Build the filter's instructions.
 
     Args:
-        machine: as `uname -m` calls the architecture.
+        machine: the architecture, as in `uname -m`.
         cuda: whether the socket that the CUDA driver makes is allowed.
 
     Raises:

@@ -1,4 +1,4 @@
-"""System calls of Linux that Python has no function for."""
+"""Linux system calls for which Python has no function."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 
 class NotPossible(Exception):  # noqa: N818 - a reason, in words
-    """What this system does not have."""
+    """A feature that the system lacks; the message says which."""
 
 
 def checked(result: int, what: str) -> int:
-    """The result of a call of the C library, where it is no error.
+    """Return the result of a call of the C library, if it is no error.
 
     Raises:
-        NotPossible: it is one; in the system's words.
+        NotPossible: the call failed; the message is the system's.
     """
     if result < 0:
         raise NotPossible(f"{what}: {os.strerror(ctypes.get_errno())}")
@@ -37,5 +37,5 @@ def system_call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_cha
 
 
 def no_new_privileges() -> None:
-    """Have programs that are started gain no rights: what root may ask for, others must."""
+    """Forbid child programs to gain rights, which the kernel requires of users other than root."""
     checked(libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")

@@ -1,4 +1,4 @@
-"""Which artifacts that can execute code may be opened: those whose hash the user has.
+"""Decide which artifacts that can execute code may be opened: those with a trusted hash.
 
 A hash counts if it is not where the artifact came from:
 
@@ -32,14 +32,14 @@ _FORMER = " (former)"
 
 
 def read(given: Sequence[str] | None, labels: Collection[str]) -> tuple[str, ...]:
-    """What the option says.
+    """Parse the values of --trust.
 
     Args:
-        given: its values; None where it is absent.
-        labels: of the artifacts.
+        given: values of the option; None if it is absent.
+        labels: labels of the artifacts.
 
     Raises:
-        UsageError: a value is neither a hash nor one of the artifacts.
+        UsageError: a value is neither a hash nor the label of an artifact.
     """
     if given is None:
         return ()
@@ -63,15 +63,15 @@ def from_python(value: bool | str | Sequence[str]) -> list[str] | None:
 
 
 def admit(artifact: Artifact, trusted: Collection[str]) -> str:
-    """Its fingerprint, if the artifact may be opened.
+    """Check that an artifact may be opened, and return its fingerprint.
 
     Args:
-        artifact: whose files have been compared with its manifest.
+        artifact: artifact whose files have been compared with its manifest.
         trusted: labels, SHA-256 or their first digits, or `EVERYTHING`.
 
     Raises:
         ArtifactError: it cannot be read.
-        Failure: loading it can execute code, and neither was it trusted nor is its hash known.
+        Failure: loading it can execute code, and it is not trusted.
     """
     sha256 = fingerprint(artifact)
     why = _code(artifact)
@@ -109,7 +109,7 @@ def _list() -> Path:
 
 
 def exported() -> set[str]:
-    """The fingerprints of the artifacts that were exported here."""
+    """Read the fingerprints of the artifacts that were exported on this machine."""
     try:
         lines = _list().read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -118,7 +118,7 @@ def exported() -> set[str]:
 
 
 def remember(artifact: Artifact) -> None:
-    """Put an artifact that was made here into the list; workers may not write there.
+    """Add an artifact that was exported here to the list, which workers cannot write.
 
     Raises:
         OSError: the list cannot be written.

@@ -1,1 +1,1 @@
-"""What commands, functions and the pytest plugin are made of: plan, measure, evaluate."""
+"""The steps that commands, functions and the pytest plugin share: plan, measure, evaluate."""

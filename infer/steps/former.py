@@ -1,4 +1,4 @@
-"""Former artifacts, measured beside their successors."""
+"""Pair artifacts with their former versions, which are measured beside them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..measure.plan import Plan
 
 
 def pair_with_former(plan: Plan, against: Sequence[Path]) -> Plan:
-    """The plan with the former artifacts, each beside its successor.
+    """Add the former artifacts to a plan, each beside its successor.
 
     Raises:
-        OptionError: there are none of these artifacts.
+        OptionError: none of these artifacts has a former version there.
     """
     if not against:
         return plan
@@ -41,13 +41,13 @@ def pair_with_former(plan: Plan, against: Sequence[Path]) -> Plan:
 
 
 def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, Path]:
-    """The former artifact of each artifact, by path, for those that have one.
+    """Find the former artifact of each artifact, by path, for those that have one.
 
-    It is the one of the same name whose path is the most alike, from its end. One artifact and one
+    It has the same name and shares the most last parts of the path. A single artifact and a single
     former one belong together whatever their names.
 
     Raises:
-        UsageError: nothing is where the former artifacts should be.
+        UsageError: a path of former artifacts does not exist or holds none.
     """
     candidates: list[Path] = []
     for root in against:
@@ -67,7 +67,7 @@ def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, P
         alike = [other for other, count in shared.items() if count == most]
         if most and len(alike) == 1:
             best[path] = alike[0], most
-    # Of two that would have the same former artifact, it is that of the one whose path is nearer.
+    # If two would have the same former artifact, it goes to the one whose path is nearer.
     return {
         path: other
         for path, (other, most) in best.items()
@@ -76,7 +76,7 @@ def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, P
 
 
 def _shared(path: Path, other: Path) -> int:
-    """How many last parts two paths share."""
+    """Number of last parts that two paths share."""
     pairs = zip(reversed(path.absolute().parts), reversed(other.absolute().parts), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 

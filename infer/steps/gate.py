@@ -23,18 +23,18 @@ from .former import pair_with_former
 from .measuring import measure, new_run
 from .planning import plan_run
 
-# How long artifacts are measured beside the former ones, unless told otherwise.
+# How long artifacts are measured beside the former ones by default.
 _BUDGET_S = 300.0
-# A difference as large as the margin shows surely when the interval is half as wide to a side.
+# A difference as large as the margin is certain when the interval's half-width is half the margin.
 _RESOLVE_SHARE = 0.5
 
 
 def run_gate(config: GateConfig, command: Sequence[str]) -> GateResult:
-    """All steps of a gate.
+    """Run all steps of a gate.
 
     Args:
-        config: what it is told.
-        command: how it was called, for the records.
+        config: config of the gate.
+        command: the command line, for the records.
 
     Raises:
         UsageError, InputError, BaselineError, MeasurementError: one line for the user.
@@ -51,11 +51,10 @@ def run_gate(config: GateConfig, command: Sequence[str]) -> GateResult:
 
 
 def current_baseline(config: GateConfig) -> Baseline | None:
-    """The baseline that there is; None where the first one is to be written.
+    """Read the current baseline; None if the first one is to be written.
 
     Raises:
-        UsageError: what is to be judged and where the baseline is to be written exclude each other
-            or cannot be.
+        UsageError: the options exclude each other, or the baseline cannot be written.
         BaselineError: it is missing or damaged.
     """
     path = config.baseline
@@ -67,7 +66,7 @@ def current_baseline(config: GateConfig) -> Baseline | None:
 
 
 def plan_gate(config: GateConfig, baseline: Baseline | None) -> Plan:
-    """What to measure: the artifacts and, beside them, the former ones.
+    """Plan the measurement: the artifacts and, beside them, the former ones.
 
     The artifacts that the baseline was made from are trusted, by their hashes.
 
@@ -83,10 +82,10 @@ def plan_gate(config: GateConfig, baseline: Baseline | None) -> Plan:
 
 
 def read_run(folder: Path) -> list[AnyEvent]:
-    """The records of a run that was measured before.
+    """Read the records of a previous run.
 
     Raises:
-        UsageError: the folder holds none.
+        UsageError: the folder holds no run.
     """
     try:
         events = read_events(folder)
@@ -100,11 +99,11 @@ def read_run(folder: Path) -> list[AnyEvent]:
 def evaluate_gate(
     config: GateConfig, baseline: Baseline | None, events: list[AnyEvent]
 ) -> GateResult:
-    """Judge a run by the baseline, which is written anew where that is asked for.
+    """Judge a run by the baseline, and update the baseline if requested.
 
     Raises:
         UsageError: the baseline cannot be written.
-        MeasurementError: the run was cut off, or nothing of it is a baseline.
+        MeasurementError: the run was interrupted, or has no results for a baseline.
     """
     run = gate_input(events)
     if run.interrupted:
@@ -136,7 +135,7 @@ def _update(path: Path, run: GateInput, before: Baseline | None) -> None:
 def _unreadable(
     roots: Sequence[Path], baseline: Baseline | None, run: GateInput
 ) -> Mapping[str, str]:
-    """What is wrong with the files that are where artifacts of the baseline should be."""
+    """Find the problems of files in the places of the baseline's artifacts."""
     gone = baseline.artifacts.keys() - run.entries.keys() if baseline else set()
     errors = {}
     for label, path in ((label, root / label) for label in gone for root in roots):
@@ -149,7 +148,7 @@ def _unreadable(
 
 
 def _with_end(config: GateConfig, baseline: Baseline | None) -> RunConfig:
-    """The config of the run, with an end that lets latency be judged, unless it has one."""
+    """Add a stopping rule to the config that lets latency be judged, unless it has one."""
     run = config.run
     if not config.against or run.budget or run.resolve or run.protocol != "quick":
         return run

@@ -1,4 +1,4 @@
-"""Measuring a plan: what the commands, the functions and the pytest plugin have in common."""
+"""Measure a plan, for the commands, the functions and the pytest plugin."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .progress_bar import progress
 
 
 def new_run(root: Path) -> Store:
-    """The store of a new run, in a folder of its own below `root`.
+    """Create the store of a new run, in a new folder below `root`.
 
     Raises:
-        UsageError: there can be none.
+        UsageError: the folder cannot be created.
     """
     name = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{index}" for index in range(1, 100))):
@@ -36,7 +36,7 @@ def new_run(root: Path) -> Store:
 
 
 def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
-    """Measure what a plan says, and write the report beside the results.
+    """Measure a plan, and write the report beside the results.
 
     Raises:
         InputError: the inputs cannot be read.
@@ -51,7 +51,7 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
         (store.folder / "report.md").write_text(markdown.render(summary))
     except OSError as error:
         raise MeasurementError(f"{_what(error)}; {_remedy(store)}") from None
-    except KeyboardInterrupt:  # again, while the run was being ended
+    except KeyboardInterrupt:  # a second one, while the run was being ended
         raise MeasurementError(f"interrupted; {_remedy(store)}", INTERRUPTED) from None
     finally:
         store.close()

@@ -1,4 +1,4 @@
-"""From a config to the plan of a run."""
+"""Make the plan of a run from its config."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
 from ..variant import TUNED, Variant
 
-# How long a run may take that only a resolution would end.
+# The longest duration of a run that would otherwise end only at its resolution.
 LONGEST_S = 3600.0
 
 
 def plan_run(config: RunConfig) -> Plan:
-    """What a config asks to be measured.
+    """Make the plan for a config.
 
     Raises:
         UsageError, InputError: one line for the user.
@@ -77,10 +77,10 @@ def plan_run(config: RunConfig) -> Plan:
 
 
 def thread_count(threads: int | None) -> int:
-    """How many threads to measure with: all cores where none are asked for.
+    """Number of threads to measure with: by default all cores.
 
     Raises:
-        UsageError: more than the machine gives.
+        UsageError: it exceeds the number of cores.
     """
     cores = machine.cores()
     if threads and threads > cores:
@@ -89,7 +89,7 @@ def thread_count(threads: int | None) -> int:
 
 
 def find_artifacts(paths: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
-    """Label and path of each artifact at or below the paths, or of all below `artifacts/`.
+    """Find label and path of each artifact at or below the paths, or below `artifacts/`.
 
     Raises:
         UsageError: there are none.
@@ -111,7 +111,7 @@ def _found(root: Path) -> list[Path]:
 
 
 def _export_pretrained() -> None:
-    """Have the project's exporters, where they are at hand, export the pretrained weights."""
+    """Let the project's exporters, if they are installed, export the pretrained weights."""
     if importlib.util.find_spec("export") is None:
         raise UsageError("no artifact named, and none below artifacts/")
     print("No artifacts below artifacts/: exporting the pretrained weights", file=sys.stderr)
@@ -172,7 +172,7 @@ def runtime_environments(
     variants: Mapping[str, Variant],
     opened: OpenedArtifacts | None = None,
 ) -> dict[str, devices.RuntimeEnvironment]:
-    """The runtime of each artifact that has one, and the interpreter that it is in."""
+    """Find the runtime of each artifact that has one, and the runtime's interpreter."""
     opened = opened or OpenedArtifacts()
     found = {}
     for label, path in artifacts:
@@ -185,7 +185,7 @@ def runtime_environments(
 
 
 def _signatures(texts: Sequence[str], labels: Sequence[str]) -> dict[str | None, str]:
-    """Names of functions by the label of the artifact; None for all others."""
+    """Parse names of functions by label of the artifact; None stands for all others."""
     found: dict[str | None, str] = {}
     for text in texts:
         label, given, name = text.partition("=")
@@ -199,7 +199,7 @@ def _format_of(path: Path, opened: OpenedArtifacts) -> str:
     try:
         return opened.open(path).format
     except ArtifactError:
-        return ""  # the run says what is wrong with it
+        return ""  # the run will report the problem
 
 
 def _runtime_is_missing(format_name: str) -> bool:
@@ -221,7 +221,7 @@ def _protocol(config: RunConfig) -> Protocol:
 
 
 def with_end(protocol: Protocol, budget_s: float | None, resolve: float | None) -> Protocol:
-    """The protocol with another end, where one is asked for."""
+    """Replace the stopping rule of a protocol, if another is requested."""
     if not (budget_s or resolve):
         return protocol
     return replace(

@@ -1,4 +1,4 @@
-"""How far a run has come, on a terminal."""
+"""Show the progress of a run on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..measure.progress import Progress as Standing
 
 @contextmanager
 def progress() -> Iterator[Callable[[Standing], None]]:
-    """Shows on a terminal how far a run has come."""
+    """Show the progress of a run on a terminal."""
     console = Console(stderr=True)
     columns = (
         BarColumn(bar_width=24),
@@ -27,7 +27,7 @@ def progress() -> Iterator[Callable[[Standing], None]]:
         *columns,
         console=console,
         disable=not console.is_terminal,
-        refresh_per_second=2,  # it is drawn while others are timed
+        refresh_per_second=2,  # rarely, since it is drawn while artifacts are timed
     ) as progress:
         task = progress.add_task("", total=1.0)
 

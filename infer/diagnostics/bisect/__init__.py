@@ -1,1 +1,1 @@
-"""Where two artifacts first differ, tensor by tensor."""
+"""Find the first tensor in which two artifacts differ."""

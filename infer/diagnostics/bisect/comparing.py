@@ -1,4 +1,4 @@
-"""A tensor of one artifact beside one of the other."""
+"""Compare tensors and outputs of two artifacts."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .running import ArtifactRun, BisectOptions
 
 @dataclass(frozen=True)
 class TensorComparison:
-    """A tensor of a beside one of b.
+    """Comparison of a tensor of a with its partner in b.
 
     Attributes:
         name, node, operator: in a.
         other: its name in b.
-        paired: by "name", by "value" (it agrees with this one), or by "order" and shape.
-        shape: of the tensor in a.
-        largest_difference: None where one is not finite and the other is, or shapes differ.
-        tolerance, how: what passes.
-        passed: whether it does.
+        paired: how they were paired: by "name", by "value" (they agree), or by "order" and shape.
+        shape: shape of the tensor in a.
+        largest_difference: None if only one of two values is finite, or if shapes differ.
+        tolerance, how: largest difference that passes, and how it was derived.
+        passed: whether the difference passes.
         inputs_agree: whether all tensors that the node takes, as far as they were compared, agree;
             None if none was.
     """

@@ -20,10 +20,10 @@ Partner = tuple[str, str, tuple[int, ...] | None]
 def match_graphs(
     a: Graph, b: Graph, mine: Outputs, theirs: Outputs, tolerance: float | None
 ) -> dict[str, Partner]:
-    """Find for tensors of one graph the same tensors of another.
+    """Pair the tensors of one graph with the same tensors of another.
 
-    The same name and shape is taken for the same tensor. For others one is looked for that has
-    the same values, and then one that is at the same place in the order of operators and shapes.
+    Tensors with the same name and shape are paired. Others are paired by equal values, and then by
+    the same place in the order of operators and shapes.
 
     Args:
         a, b: the graphs.
@@ -90,7 +90,7 @@ def _by_order(
 
 
 def _ends(array: np.ndarray) -> np.ndarray:
-    """Smallest and largest value, whatever the layout; zeros for what has none."""
+    """Smallest and largest value, independent of the layout; zeros for an empty array."""
     if not array.size or kind_of(array.dtype) not in ("float", "int", "bool"):
         return np.zeros(2)
     values = widened(array)
@@ -106,7 +106,7 @@ def _limit(tensor: Tensor, array: np.ndarray, tolerance: float | None) -> float:
 def _same_values(
     tensor: Tensor, array: np.ndarray, other: np.ndarray, tolerance: float | None
 ) -> tuple[int, ...] | None:
-    """The axes by which another tensor has the same values; empty for as it is, None for not."""
+    """Find the axes by which another tensor has the same values; empty for unchanged, or None."""
     text = [kind_of(side.dtype) == "text" for side in (array, other)]
     if text[0] != text[1]:
         return None

@@ -1,4 +1,4 @@
-"""The tensors inside an ONNX graph, and a copy of it that gives all of them out."""
+"""List the tensors inside an ONNX graph, and write a copy that has all of them as outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import InputError
 
-# What protobuf can hold in one message; larger models keep their weights beside it.
+# The maximum size of a protobuf message; larger models keep their weights in other files.
 _LARGEST = 2**31 - 1
 _NO_TENSORS = {"SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase"}
 _NO_TENSORS |= {"SplitToSequence", "SequenceMap", "Optional", "ZipMap"}
@@ -51,9 +51,9 @@ class Graph:
 
 
 def with_all_outputs(path: Path, folder: Path) -> tuple[Graph, Path]:
-    """Write a copy of a model to a folder whose outputs are all of its tensors.
+    """Write a copy of a model, with all its tensors as outputs, to a folder.
 
-    Weights that lie beside the model are linked, or copied where they cannot be.
+    Weights beside the model are linked, or copied if they cannot be linked.
 
     Raises:
         InputError: the file is no ONNX, or the `onnx` package is missing.

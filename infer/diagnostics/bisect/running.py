@@ -1,4 +1,4 @@
-"""Run an artifact in a process of its own, for its outputs."""
+"""Run an artifact in a separate process for its outputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...worker.client import WorkerProcess
 
 @dataclass(frozen=True)
 class BisectOptions:
-    """How the artifacts are run.
+    """Options for running the two artifacts.
 
     Attributes:
         inputs: file; None for random ones.
@@ -58,13 +58,13 @@ class BisectOptions:
 
 @dataclass(frozen=True)
 class ArtifactRun:
-    """What an artifact gave.
+    """The outputs of a run of an artifact.
 
     Attributes:
         signature: of the artifact.
         outputs: by name.
-        samples: how many it was given.
-        available: how many samples the inputs have.
+        samples: number of samples that it was given.
+        available: number of samples in the inputs.
     """
 
     signature: Signature
@@ -105,7 +105,7 @@ def _worker(artifact: Artifact, options: BisectOptions, folder: Path, device: st
 
 
 def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> ArtifactRun:
-    """Run an artifact in a process of its own.
+    """Run an artifact in a separate process.
 
     Args:
         artifact: to run.

@@ -1,4 +1,4 @@
-"""Where two artifacts first differ: the earliest tensor whose difference is beyond tolerance."""
+"""Find the earliest tensor whose difference between two artifacts is beyond tolerance."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from .graph_matching import match_graphs
 from .onnx_tensors import Graph, with_all_outputs
 from .running import BisectOptions, run, with_inputs
 
-# Tensors that differ after the first one that are listed.
+# Number of differing tensors that are listed after the first.
 _LISTED = 5
 
 
 @dataclass(frozen=True)
 class Bisection:
-    """What a bisection came to.
+    """The result of a bisection.
 
     Attributes:
         a, b: labels.
         graphs: whether tensors inside were compared, or only outputs.
-        outputs: of the artifacts as they are.
-        tensors: how many a has.
-        paired: how many of these were compared, by how they were paired.
-        first: where they part; None where they do not.
+        outputs: comparisons of the outputs of the unchanged artifacts.
+        tensors: number of tensors in a.
+        paired: number of compared tensors, by how they were paired.
+        first: the first tensor that differs; None if none does.
         before: the last tensor before it that agrees.
-        after: the next ones beyond tolerance.
-        notes: what else a reader should know.
+        after: the next tensors beyond tolerance.
+        notes: other notes for the reader.
     """
 
     a: str
@@ -52,18 +52,18 @@ class Bisection:
 
     @property
     def agree(self) -> bool:
-        """Whether nothing parts."""
+        """Whether no tensor differs."""
         return self.first is None and all(output.passed for output in self.outputs)
 
     def describe(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The bisection for JSON."""
         return asdict(self) | {"agree": self.agree}
 
 
 def bisect(a: Artifact, b: Artifact, options: BisectOptions) -> Bisection:
-    """Run two artifacts on the same inputs and find where they part.
+    """Run two artifacts on the same inputs and find where they first differ.
 
-    Tensors inside are compared where both are ONNX, otherwise only outputs.
+    Tensors inside are compared if both are ONNX, otherwise only outputs.
 
     Raises:
         Failure: one cannot be run.

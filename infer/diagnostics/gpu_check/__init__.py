@@ -1,1 +1,1 @@
-"""All that is to be found out on a machine with a card, by one command: `exportbench gpu-check`."""
+"""All checks on a machine with a card, in one command: `exportbench gpu-check`."""

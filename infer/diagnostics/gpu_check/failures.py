@@ -1,4 +1,4 @@
-"""Failures that are provoked: each must have its outcome, and leave the machine as it was."""
+"""Provoke failures: each must give its outcome, and leave the machine unchanged."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _outcome(
     disturb: Callable[[WorkerProcess], None],
     timeout_s: float = 120.0,
 ) -> Result:
-    """What comes of loading an artifact and calling it for two seconds, disturbed."""
+    """The outcome of loading an artifact and calling it for two seconds while disturbed."""
     artifact = open_artifact(path)
     check_files(artifact)
     trust.admit(artifact, (trust.EVERYTHING,))
@@ -144,7 +144,7 @@ def _run_elsewhere(path: Path, folder: Path, setting: Setting) -> Result:
 
 @contextlib.contextmanager
 def _memory_held(card: str | None, left: int) -> Iterator[dict[str, int]]:
-    """Have another process hold all of a card's memory but for so many bytes."""
+    """Let another process hold all of a card's memory except `left` bytes."""
     holder = subprocess.Popen(
         [sys.executable, "-I", str(_HOLDER), str(left)],
         stdin=subprocess.PIPE,

@@ -34,7 +34,7 @@ Job = tuple[str, list[Path]]  # name of a group, its artifacts
 
 @dataclass(frozen=True)
 class Done:
-    """A stage that is over.
+    """A finished stage.
 
     Attributes:
         name: of the stage, with the group of artifacts that it was about.
@@ -59,7 +59,7 @@ class Done:
 
 
 class Check:
-    """The stages in their order, and what came of them.
+    """Runs the stages in order, and collects their results.
 
     Args:
         setting: for all of them; its `seconds` are for the whole check.

@@ -1,4 +1,4 @@
-"""What the stages of a check are told."""
+"""The setting of a check's stages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXPORTED = "exported"  # folder of what a check exports, below that of its resul
 
 @dataclass(frozen=True)
 class Setting:
-    """What a stage is told.
+    """The setting of a stage.
 
     Attributes:
         out: folder of all results.
@@ -48,7 +48,7 @@ class Setting:
 
     @classmethod
     def from_json(cls, text: str) -> Setting:
-        """Read back what `to_json` made."""
+        """Rebuild a setting from `to_json`."""
         value: dict[str, Any] = json.loads(text)
         for name in ("out", "inputs", "data_root"):
             value[name] = Path(value[name]) if value[name] else None
@@ -57,4 +57,4 @@ class Setting:
 
 
 class StageError(Exception):
-    """A stage that came to nothing: one line for the user."""
+    """A stage has no result; the message is one line for the user."""
