@@ -1,4 +1,4 @@
-"""The manifest beside a payload: its format, signature, origin and hashes."""
+"""The manifest that lies beside a payload: what it is, what made it, and its hashes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Manifest:
     verified: dict[str, Any] | None = None
 
     def with_verified(self, verified: dict[str, Any]) -> Manifest:
-        """Return the manifest with the results of checking the export."""
+        """The manifest of an artifact that has been checked."""
         return replace(self, verified=verified)
 
 
