@@ -78,6 +78,8 @@ def build(
     partial.mkdir(parents=True)
     try:
         result = _export(source, name, partial, evaluation, python, device)
+        if not (partial / exporter.payload).exists():
+            raise ExportError(f"{name}: the exporter wrote no {exporter.payload}")
         manifest = _manifest(source, name, exporter, result, evaluation, final, device)
         write_manifest(partial, manifest)
         differences = _verify(partial, device)

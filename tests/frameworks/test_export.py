@@ -502,7 +502,7 @@ def _no_payload(folder: Path) -> None:
         (_predict_otherwise(1), (0, ""), ["at batch 1 ", "0.002"]),
         (_predict_otherwise(128), (0, ""), ["at batch 128 ", "0.002"]),
         (_garbage, (0, ""), ["does not work when loaded", "load_error"]),
-        (_no_payload, (0, ""), []),
+        (_no_payload, (0, ""), ["wrote no model.onnx"]),
         (None, (1, "Traceback\n  ...\nValueError: no such layer\n"), ["ValueError: no such layer"]),
         (None, (-9, ""), ["-9"]),
         (None, ("hang", ""), ["no end after"]),
