@@ -41,7 +41,7 @@ sys.path.insert(0, str(ROOT))
 from infer.cli.main import main as command_line  # noqa: E402
 from infer.outcome import Outcome  # noqa: E402
 
-MAKER = ROOT / "tests" / "support" / "strangers.py"
+MAKER = ROOT / "tests" / "support" / "third_party_models.py"
 # By format: the framework that makes the files, and what to give the commands. The first is run.
 SAMPLES = {
     "onnx": ("onnx", ("outside.onnx", "plain", "branches.onnx", "sequences.onnx", "words.onnx")),

@@ -224,7 +224,7 @@ def test_every_format_has_one_preflight_and_started_once_a_generation_in_a_new_p
 
 
 def test_every_format_takes_its_turns_in_a_random_order(measured: Measured) -> None:
-    turns: dict[tuple[int, int, str], list[str]] = {}
+    turns: dict[tuple[int, int, Workload], list[str]] = {}
     for record in _of(measured, "burst"):
         turns.setdefault(
             (record["generation"], record["turn"], Workload(**record["workload"])), []
@@ -238,7 +238,7 @@ def test_every_format_takes_its_turns_in_a_random_order(measured: Measured) -> N
         assert len(set(labels)) == len(labels)
     for point in POINTS:
         # Another one in each turn.
-        orders = {tuple(labels) for (_, _, own), labels in turns.items() if own == point}
+        orders = {tuple(labels) for (_, _, own), labels in turns.items() if own.name == point}
         assert len(orders) > 1, point
 
 

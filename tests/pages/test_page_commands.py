@@ -26,6 +26,10 @@ NOT_RUN = {
     "exportbench gpu-check": "takes minutes; test_gpu_check.py runs it on small artifacts",
     "ruff": "is run by tox beside the tests",
     "mypy": "is run by tox beside the tests",
+    "lint-imports": "is run by tox beside the tests",
+    "exportbench inspect model.tally": "takes a package that the reader writes; test_plugins.py",
+    "exportbench run model.tally": "takes a package that the reader writes; test_plugins.py",
+    "exportbench run model.onnx --try onnx:runtime=tally": "takes that package too",
 }
 ELSEWHERE = ("own-model.md", "public-models.md")
 # By the start of a command, how it ends where that is not 0: the gate is not sure of times after so

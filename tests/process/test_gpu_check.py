@@ -270,7 +270,7 @@ def test_page_puts_the_card_beside_the_papers(tmp_path):
 def test_memory_is_held_on_the_card_that_is_checked(tmp_path, monkeypatch):
     holder = tmp_path / "holder.py"
     holder.write_text("import json, os; print(json.dumps(dict(os.environ)), flush=True); input()")
-    monkeypatch.setattr(checks, "_HOLDER", holder)
+    monkeypatch.setattr(failures, "_HOLDER", holder)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
 
     with failures._memory_held("GPU-1234", 0) as seen:

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from events import event
 
 from infer.artifacts.artifact import open_artifact
 from infer.measure.grouping import grouped, needs
@@ -248,15 +249,18 @@ def test_a_sweep_that_ends_the_process_leaves_what_was_measured_before(
 
 
 def test_the_most_that_is_known_of_a_need_counts():
-    record = {
-        "predict": {"peak_rss_bytes": 3 * GIB},
-        "gpu_bytes": None,
-        "gpu_device_bytes": 2 * GIB,
-        "gpu_runtime_peak_bytes": 1 * GIB,
-    }
+    known = event(
+        "preflight",
+        artifact="m",
+        predict={"peak_rss_bytes": 3 * GIB},
+        gpu_bytes=None,
+        gpu_device_bytes=2 * GIB,
+        gpu_runtime_peak_bytes=1 * GIB,
+    )
+    unknown = event("preflight", artifact="m", predict={"peak_rss_bytes": None}, gpu_bytes=None)
 
-    assert needs(record) == (3 * GIB, 2 * GIB)
-    assert needs({"predict": {"peak_rss_bytes": None}, "gpu_bytes": None}) == (0, 0)
+    assert needs(known) == (3 * GIB, 2 * GIB)
+    assert needs(unknown) == (0, 0)
 
 
 NEEDS = {"a": (1, 30), "b": (1, 30), "c": (1, 30), "d": (50, 1)}
