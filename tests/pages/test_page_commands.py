@@ -26,6 +26,7 @@ NOT_RUN = {
     "exportbench gpu-check": "takes minutes; test_gpu_check.py runs it on small artifacts",
     "ruff": "is run by tox beside the tests",
     "mypy": "is run by tox beside the tests",
+    "python -m mypy": "is run by tox -e plugins, where the plug-ins are installed",
     "lint-imports": "is run by tox beside the tests",
     "exportbench inspect model.tally": "takes a package that the reader writes; test_plugins.py",
     "exportbench run model.tally": "takes a package that the reader writes; test_plugins.py",
