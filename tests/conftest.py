@@ -208,6 +208,6 @@ def stand_in(tmp_path_factory):
 def with_driver(stand_in, monkeypatch):
     """This process's children find the stand-in, and no start is remembered."""
     monkeypatch.setenv("LD_LIBRARY_PATH", str(stand_in))
-    monkeypatch.setattr("infer.sandbox.cuda_start._started", {})
-    monkeypatch.setattr("infer.sandbox.cuda_layers._isolated", {})
+    monkeypatch.setattr("infer.sandbox.cuda_driver_start._started", {})
+    monkeypatch.setattr("infer.sandbox.cuda_diagnosis._isolated", {})
     return monkeypatch

@@ -14,7 +14,7 @@ from ..arguments import device_option, trust_option
 from ..arguments.types import positive
 from ..artifacts.artifact import open_artifact
 from ..artifacts.integrity import check_files
-from ..diagnostics.overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
+from ..diagnostics.timing_overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
 from ..errors import ArtifactError
 from ..exit_status import FAILED, NOT_MEASURED, OK
 from ..inputs.loading import read_inputs

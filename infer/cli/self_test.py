@@ -17,8 +17,8 @@ from ..arguments import device_option, trust_option
 from ..arguments.types import given, positive
 from ..artifacts.artifact import open_artifact
 from ..artifacts.integrity import check_files
-from ..diagnostics import self_test_artifacts as known
-from ..diagnostics.self_test import TRIALS, Verdicts, measured, simulated
+from ..diagnostics import self_measurement_artifacts as known
+from ..diagnostics.self_measurement import TRIALS, Verdicts, measured, simulated
 from ..errors import ArtifactError, UsageError
 from ..exit_status import OK
 from ..measure import devices

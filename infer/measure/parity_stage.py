@@ -13,10 +13,10 @@ from ..outcome import Failure, Outcome
 from ..parity import predictions
 from ..parity.checks import check_as_finite, check_finite
 from ..parity.comparing import compare, scores_of
-from ..parity.degenerate import degenerate_outputs
 from ..parity.matching import match_outputs
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
+from ..parity.uninformative_outputs import uninformative_outputs
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..sandbox import metric_process
 from ..stats.accuracy import paired_difference
@@ -24,7 +24,7 @@ from ..tensors.outputs import Outputs
 from ..tensors.rules import rules_for
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
-from .tolerances import tolerances_between, unrepeatable_outputs
+from .run_tolerances import tolerances_between, unrepeatable_outputs
 
 
 class ParityStage:
@@ -130,7 +130,7 @@ class ParityStage:
             probe=predictions.probe(outputs),
             notes=notes,
             repeats=not changed,
-            doubts=degenerate_outputs(expected) if label == reference.reference else [],
+            doubts=uninformative_outputs(expected) if label == reference.reference else [],
         )
 
     def _check_finite(self, label: str, outputs: Outputs, reference: ReferenceOutputs) -> None:

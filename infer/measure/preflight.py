@@ -20,8 +20,8 @@ from ..tensors.signature import Signature
 from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..workload import Workload
+from .flop_count import flops_per_sample
 from .gpu_memory import GpuMemory
-from .operations import flops_per_sample
 from .placement import check_device
 from .progress import ProgressReporter
 from .run_context import RunContext

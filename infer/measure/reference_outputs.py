@@ -16,7 +16,7 @@ from ..tensors.differences import finite
 from ..tensors.outputs import Outputs, read_outputs, without_rows
 from ..worker import messages
 from .run_context import RunContext
-from .tolerances import unrepeatable_outputs
+from .run_tolerances import unrepeatable_outputs
 
 # Name of the folder and the log of a run on the CPU.
 _ANCHOR = "anchor"

@@ -9,7 +9,7 @@ from ..parity.checks import check_finite, check_outputs
 from ..parity.comparing import compare, take
 from ..tensors.outputs import read_outputs, without_rows
 from .run_context import RunContext
-from .tolerances import tolerances_between, unrepeatable_outputs
+from .run_tolerances import tolerances_between, unrepeatable_outputs
 
 
 def timed_difference(

@@ -23,8 +23,8 @@ _OPEN_NO_ARTIFACT = (
     "worker.bytecode",
     "system.card_roofline",
     "system.cpu_roofline",
-    "sandbox.cuda_layers",
-    "sandbox.cuda_start",
+    "sandbox.cuda_diagnosis",
+    "sandbox.cuda_driver_start",
 )
 
 

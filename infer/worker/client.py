@@ -23,13 +23,13 @@ from ..artifacts.manifest import Manifest
 from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import last_words, says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
-from ..sandbox import cuda_layers, cuda_start
+from ..sandbox import cuda_diagnosis, cuda_driver_start
 from ..sandbox.isolation import HOME
 from ..sandbox.launcher import command_of
 from ..system.interpreters import python_of
 from ..system.variables import heeded
 from ..variant import TUNED, Variant
-from .environment import environment_of
+from .environment_variables import environment_of
 from .message_codec import MessageError, StorageError, decode_response, encode_request
 from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
 
@@ -85,7 +85,9 @@ class WorkerProcess:
         self._cuda: dict[str, Any] | None = None
         if device == "cuda":  # before the worker loses its rights to devices that do not exist yet
             with log.open("ab") as errors:
-                self._cuda = cuda_start.started(self._python, self._environment, timeout_s, errors)
+                self._cuda = cuda_driver_start.started(
+                    self._python, self._environment, timeout_s, errors
+                )
         self._spawn()
         self._runtime = RUNTIMES[runtime]
         self._start = Start(
@@ -227,9 +229,9 @@ class WorkerProcess:
         """Find, after a failure, why CUDA cannot use the card; None if it can."""
         if self._cuda is None:
             return None
-        why = cuda_start.failure(self._cuda)
+        why = cuda_driver_start.failure(self._cuda)
         if why is None and self._cuda["cuinit"] == 0:
-            why = cuda_layers.failure(self._python, self._environment, self.timeout_s)
+            why = cuda_diagnosis.failure(self._python, self._environment, self.timeout_s)
         return why
 
     def _ask(self, request: Request[Response]) -> Response:

@@ -19,7 +19,7 @@ from typing import Any
 from ..outcome import Failure, Outcome
 from ..runtimes.base import RuntimeModule, runtime_module
 from ..runtimes.registry import RUNTIMES, Runtime, runtimes_for
-from . import checks, measuring, predicting, responses
+from . import checks, predicting, responses, timing
 from . import messages as m
 from .bytecode import uncompiled
 from .classify import classify_error, one_line
@@ -32,8 +32,8 @@ from .message_codec import (
     encode_response,
     encode_storage_error,
 )
+from .own_process import die_with_parent, peak_resident_bytes, resident_bytes, use_cores
 from .prepared_model import LoadedModel, PreparedModel, load_model, prepare_model
-from .process import die_with_parent, peak_resident_bytes, resident_bytes, use_cores
 
 
 class Worker:
@@ -112,17 +112,17 @@ class Worker:
             case m.Check():
                 return checks.check(self.prepared, request)
             case m.WarmUp():
-                return measuring.warm_up(self.prepared, request)
+                return timing.warm_up(self.prepared, request)
             case m.DeviceTime():
                 return self._device_time(request)
             case m.Predict():
                 return self._predict(request)
             case m.Sweep():
-                return measuring.sweep(self.prepared, self._start.device, request)
+                return timing.sweep(self.prepared, self._start.device, request)
             case m.Burst():
-                return measuring.burst(self.prepared, request)
+                return timing.burst(self.prepared, request)
             case m.Overhead():
-                return measuring.overhead(self.prepared, request)
+                return timing.overhead(self.prepared, request)
             case m.Footprint():
                 return self._footprint()
         raise MessageError(f"nothing here answers '{request.action}'")

@@ -9,7 +9,7 @@ from infer.parity.tolerance import tolerances
 from infer.runtimes.base import TF32, Options, Setting, chosen, tf32_used
 from infer.system import variables
 from infer.variant import TUNED, Variant
-from infer.worker import environment
+from infer.worker import environment_variables
 
 ONE = Setting("layout", "own", "own", ("nchw",), "cuda")
 
@@ -59,7 +59,7 @@ class TestTf32Used:
 
 class TestEnvironment:
     def of(self, device: str = "cuda", variant: Variant = TUNED, *, tf32: bool = False) -> dict:
-        return environment.environment_of(device, 1, variant, None, tf32=tf32)
+        return environment_variables.environment_of(device, 1, variant, None, tf32=tf32)
 
     @pytest.fixture(autouse=True)
     def nothing_set(self, monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from infer.cli import main
-from infer.measure.operations import flops_per_sample
+from infer.measure.flop_count import flops_per_sample
 from infer.measure.session import Run
 
 onnx = pytest.importorskip("onnx")

@@ -19,7 +19,7 @@ from conftest import ROOT
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure
-from infer.sandbox import cuda_start, seccomp
+from infer.sandbox import cuda_driver_start, seccomp
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -87,7 +87,7 @@ def looked_around(stand_in, tmp_path_factory, fake_artifact):
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LD_LIBRARY_PATH", str(stand_in))
-        patch.setattr(cuda_start, "_started", {})
+        patch.setattr(cuda_driver_start, "_started", {})
         patch.setattr(
             "infer.sandbox.launcher._BOOTSTRAP", project / "infer" / "sandbox" / "bootstrap.py"
         )

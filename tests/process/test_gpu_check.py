@@ -293,7 +293,7 @@ def test_the_sandbox_is_tried_on_the_card_that_is_checked(tmp_path, monkeypatch,
         asked.append(options["card"])
         return [layer(name, starts=own) for name, own in starts.items()]
 
-    monkeypatch.setattr("infer.sandbox.cuda_layers.cuda_by_layer", tried)
+    monkeypatch.setattr("infer.sandbox.cuda_diagnosis.cuda_by_layer", tried)
     found = checks.sandbox(Setting(tmp_path, "cuda:1", "cuda", "GPU-1234", 1))
 
     assert asked == ["GPU-1234"]

@@ -22,8 +22,8 @@ from infer.records.protocol import Protocol
 from infer.records.store import Store
 from infer.results.summarizing import summarize
 from infer.runtimes.base import Model
-from infer.stats.steadiness import Steadiness
-from infer.worker import device_time, measuring, messages
+from infer.stats.warm_up_rule import Steadiness
+from infer.worker import device_time, messages, timing
 from infer.worker.client import WorkerProcess
 from infer.worker.model_adapters import FixedBatchModel, UnbatchedModel
 from infer.worker.prepared_model import PreparedModel
@@ -174,7 +174,7 @@ def swept(monkeypatch, device, model, **limits):
     prepared = PreparedModel(model, {"image": np.zeros((10, 4), np.float32)})
     monkeypatch.setattr(time, "perf_counter", lambda: model.now)
     monkeypatch.setattr(time, "perf_counter_ns", lambda: round(model.now * 1e9))
-    found = measuring.sweep(prepared, device, messages.Sweep(**limits))
+    found = timing.sweep(prepared, device, messages.Sweep(**limits))
     return found | {"samples_per_s": {int(n): r for n, r in found["samples_per_s"].items()}}
 
 

@@ -7,8 +7,8 @@ import pytest
 from events import ORDINARY, events
 
 from infer.cli import main
-from infer.diagnostics.self_test import measured, of_records
-from infer.diagnostics.self_test_artifacts import copy_artifact, write_fake
+from infer.diagnostics.self_measurement import measured, of_records
+from infer.diagnostics.self_measurement_artifacts import copy_artifact, write_fake
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
             self.store.add("run", **ORDINARY["run"] | {"device": plans[0].device})
             self.store.add("end", **ORDINARY["end"])
 
-    monkeypatch.setattr("infer.diagnostics.self_test.Run", Run)
+    monkeypatch.setattr("infer.measure.session.Run", Run)
     original = write_fake(tmp_path / "fake")[0][1]
     copies = copy_artifact(original, tmp_path / "copies", copies=2)
     (found,) = measured(

@@ -13,7 +13,7 @@ from export import build
 from infer import exporting
 from infer.system.visible_cards import WITHOUT_CUDA
 from infer.variant import TUNED
-from infer.worker.environment import environment_of
+from infer.worker.environment_variables import environment_of
 
 # As JAX's own plugin on such a machine: it finds no device where all are hidden, and JAX is not to
 # go on without it.

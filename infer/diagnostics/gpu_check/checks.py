@@ -26,11 +26,11 @@ from ...outcome import Outcome
 from ...records.process_events import BurstTimed, PreflightDone
 from ...records.store import read_events
 from ...runtimes.registry import RUNTIMES, runtimes_for
-from ...sandbox import cuda_layers
+from ...sandbox import cuda_diagnosis
 from ...system import machine as environment
-from ..doctor import runtime_state
-from ..self_test import measured
-from ..self_test_artifacts import copy_artifact
+from ..runtime_states import runtime_state
+from ..self_measurement import measured
+from ..self_measurement_artifacts import copy_artifact
 from .failures import provoke
 from .inputs import fits, inputs_of
 from .setting import EXPORTED, PROBLEM, Setting, StageError
@@ -66,7 +66,7 @@ def _memory() -> dict[str, int]:
 
 def sandbox(setting: Setting) -> Result:
     """Which layer of the sandbox, if any, keeps CUDA from starting."""
-    layers = cuda_layers.cuda_by_layer(card=setting.card)
+    layers = cuda_diagnosis.cuda_by_layer(card=setting.card)
     cases = {one["layer"]: one for one in layers}
     problem = ""
     if not cases["none"]["context"]:

@@ -8,10 +8,10 @@ import pytest
 from infer.outcome import Failure, Outcome
 from infer.parity.checks import check_as_finite, check_finite, check_outputs
 from infer.parity.comparing import compare, take
-from infer.parity.degenerate import degenerate_outputs
 from infer.parity.matching import match_outputs
 from infer.parity.metrics import classification_metrics
 from infer.parity.tolerance import tolerances
+from infer.parity.uninformative_outputs import uninformative_outputs
 from infer.tensors.outputs import read_outputs, without_rows, write_outputs
 from infer.tensors.rules import Rule
 
@@ -290,21 +290,21 @@ def test_values_beyond_tolerance_are_listed_worst_first():
     ],
 )
 def test_a_probe_that_says_little_is_doubted(array, said):
-    found = degenerate_outputs({"p": array})
+    found = uninformative_outputs({"p": array})
 
     if said:
         assert len(found) == 1 and said in found[0] and "'p'" in found[0]
 
 
 def test_a_probe_that_says_something_is_not_doubted():
-    assert degenerate_outputs(REFERENCE) == []
+    assert uninformative_outputs(REFERENCE) == []
     assert (
-        degenerate_outputs(
+        uninformative_outputs(
             {"n": np.arange(5), "b": np.array([True, False]), "t": np.array(["a", "b"])}
         )
         == []
     )
-    assert degenerate_outputs({"one sample": np.array([[0.3, 0.7]])}) == []
+    assert uninformative_outputs({"one sample": np.array([[0.3, 0.7]])}) == []
 
 
 def paired(outputs, reference, *rules):

@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
-from infer.sandbox.cuda_layers import cuda_by_layer
+from infer.sandbox.cuda_diagnosis import cuda_by_layer
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -61,7 +61,7 @@ def test_each_layer_is_tried_alone(with_driver):
 )
 def test_a_layer_under_which_cuda_fails_says_how(with_driver, wish, expected):
     with_driver.setenv("CUDA_STAND_IN", wish)
-    with_driver.setattr("infer.sandbox.cuda_layers._CASES", {"all": ("landlock", "seccomp")})
+    with_driver.setattr("infer.sandbox.cuda_diagnosis._CASES", {"all": ("landlock", "seccomp")})
 
     (case,) = cuda_by_layer(timeout_s=1 if wish == "hangs" else 60)
 
@@ -99,7 +99,7 @@ def test_the_layer_that_keeps_cuda_from_starting_is_told():
     bool(ctypes.util.find_library("cuda")), reason="this machine has the CUDA driver"
 )
 def test_a_machine_without_the_driver_says_so(monkeypatch):
-    monkeypatch.setattr("infer.sandbox.cuda_layers._CASES", {"none": ()})
+    monkeypatch.setattr("infer.sandbox.cuda_diagnosis._CASES", {"none": ()})
 
     (case,) = cuda_by_layer()
 
@@ -126,7 +126,8 @@ def test_the_driver_is_started_once_before_the_workers(with_driver, on_cuda, mon
     runs = []
     run = subprocess.run
     monkeypatch.setattr(
-        "infer.sandbox.cuda_start.subprocess.run", lambda *a, **k: (runs.append(a), run(*a, **k))[1]
+        "infer.sandbox.cuda_driver_start.subprocess.run",
+        lambda *a, **k: (runs.append(a), run(*a, **k))[1],
     )
     for name in ("one", "two"):
         with on_cuda(name) as process:
@@ -135,7 +136,7 @@ def test_the_driver_is_started_once_before_the_workers(with_driver, on_cuda, mon
         assert answer["cuda"]["version"] == "13.0"
 
     # Modules may be compiled meanwhile, which is another process.
-    assert sum("sandbox.cuda_start" in command for (command,) in runs) == 1
+    assert sum("sandbox.cuda_driver_start" in command for (command,) in runs) == 1
 
 
 @pytest.mark.parametrize(

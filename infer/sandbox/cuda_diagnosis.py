@@ -16,7 +16,7 @@ from typing import Any
 
 from ..system.cuda_driver import CudaError, start
 from ..system.visible_cards import seeing
-from .cuda_start import last_line
+from .cuda_driver_start import last_line
 from .isolation import LAYERS, VARIABLE, isolate
 from .launcher import command_of
 
@@ -91,7 +91,7 @@ def _try(
     python: str,
     environment: Mapping[str, str],
 ) -> dict[str, Any]:
-    command = command_of(python, "sandbox.cuda_layers", ",".join(layers))
+    command = command_of(python, "sandbox.cuda_diagnosis", ",".join(layers))
     environment = {key: value for key, value in environment.items() if key != VARIABLE}
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..runtimes.base import Arrays
 from ..runtimes.memory_errors import is_out_of_memory
-from ..stats.steadiness import Steadiness
+from ..stats.warm_up_rule import Steadiness
 from ..workload import END_TO_END
 from .classify import one_line
 from .messages import Burst, Overhead, Sweep, WarmUp
@@ -28,9 +28,9 @@ _GROWTH = 0.03
 
 
 def warm_up(prepared: PreparedModel, request: WarmUp) -> WarmUpResponse:
-    """Call until the calls are steady (stats/steadiness.py), or the limit is reached."""
+    """Call until the calls are steady (stats/warm_up_rule.py), or the limit is reached."""
     call = prepared.caller(request.boundary, prepared.batches(request.batch).full(0))
-    steadiness = Steadiness(request.least_s / _BLOCKS)
+    warm_up = Steadiness(request.least_s / _BLOCKS)
     calls, total_s = 0, 0.0
     begin: float | None = None
     while True:
@@ -40,14 +40,14 @@ def warm_up(prepared: PreparedModel, request: WarmUp) -> WarmUpResponse:
         now = time.perf_counter()
         begin = begin or now
         calls, total_s = calls + 1, total_s + seconds
-        steadiness.add(seconds, now)
+        warm_up.add(seconds, now)
         spent_s = now - begin
-        if spent_s >= request.limit_s or (steadiness.steady and spent_s >= request.least_s):
+        if spent_s >= request.limit_s or (warm_up.steady and spent_s >= request.least_s):
             return {
                 "calls": calls,
                 "total_s": total_s,
-                "call_s": steadiness.call_s,
-                "steady": steadiness.steady,
+                "call_s": warm_up.call_s,
+                "steady": warm_up.steady,
             }
 
 

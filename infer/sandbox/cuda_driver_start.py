@@ -42,7 +42,7 @@ def started(
     cards = environment.get("CUDA_VISIBLE_DEVICES")
     with _starting:
         if cards not in _started:
-            command = command_of(python, "sandbox.cuda_start")
+            command = command_of(python, "sandbox.cuda_driver_start")
             _started[cards] = last_line(command, environment, timeout_s, log)
         return _started[cards]
 

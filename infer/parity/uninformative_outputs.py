@@ -12,7 +12,7 @@ from ..tensors.outputs import Outputs
 _SATURATED_SHARE, _SATURATED_BY = 0.99, 1e-6
 
 
-def degenerate_outputs(outputs: Outputs) -> list[str]:
+def uninformative_outputs(outputs: Outputs) -> list[str]:
     """List reasons why agreement of these outputs says little, one line each, for the user.
 
     Args:

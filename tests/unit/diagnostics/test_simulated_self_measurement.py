@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from infer.diagnostics.self_test import TRIALS, MeasuredRatio, pairs, simulated, verdicts
-from infer.diagnostics.self_test_artifacts import ADDED
+from infer.diagnostics.self_measurement import TRIALS, MeasuredRatio, pairs, simulated, verdicts
+from infer.diagnostics.self_measurement_artifacts import ADDED
 from infer.stats.call_times import log_call_time, paired_differences
 from infer.stats.card_simulation import Card
 from infer.stats.ratios import Ratio, ratio_of

@@ -33,7 +33,7 @@ from ..stats.clocks import Clock, undisturbed
 from ..stats.ratios import Ratio, ratio_of
 from ..stats.simulation import Noise, simulate
 from ..workload import Workload
-from .self_test_artifacts import ADDED, COPIES, Named, copy_name, more_name
+from .self_measurement_artifacts import ADDED, COPIES, Named, copy_name, more_name
 
 # In a trial: what a short run has, and what ten minutes have, where turns in which the machine was
 # slower are left out.
