@@ -15,12 +15,13 @@ import numpy as np
 
 from export.compiling import missing_compiler
 from export.evaluation import Evaluation
-from export.exporters import EXPORTERS, INPUT, OUTPUT, Exporter
+from export.exporters import EXPORTERS, INPUT, OUTPUT
 from export.weight_sources import Source
 from export.worker import CHECKED_BATCHES
 from infer import api
 from infer.artifacts.manifest import EvaluationInputs, Manifest, write_manifest
 from infer.errors import ArtifactError, InputError, UsageError
+from infer.exporter import Exporter
 from infer.exporting import (
     environment_for,
     python_for_device,

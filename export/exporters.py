@@ -14,49 +14,15 @@ or "cuda".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-# At run time by `register_plugins` only: an exporter's own process has no need of the runner.
-if TYPE_CHECKING:
-    from infer.external_module import ExternalModule
+from infer.exporter import Exporter
 
 INPUT = "image"
 OUTPUT = "probabilities"
 
 Predict = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Exporter:
-    """What is to be known of an exporter without importing it.
-
-    Attributes:
-        module: below `export`, or in the package of a plug-in.
-        format: as in `infer.formats`, which knows whether it executes code and how long it lasts.
-        framework: the framework that the network is written in.
-        native: whether this is the framework's own deployment format.
-        payload: name of the file or folder.
-        needs: packages that must be importable together; the check of the artifact has its
-            runtime from where it is.
-        install: the command that installs them.
-        distributions: whose versions are recorded.
-        compiles: whether it takes a C++ compiler, and is for one kind of device.
-        external: where its module is, if that is of a plug-in; None for one of ours.
-    """
-
-    module: str
-    format: str
-    framework: str
-    native: bool
-    payload: str
-    needs: tuple[str, ...]
-    install: str
-    distributions: tuple[str, ...]
-    compiles: bool = False
-    external: ExternalModule | None = None
 
 
 def _extras(names: str) -> str:
@@ -90,7 +56,6 @@ EXPORTERS = {
         module="torch_export",
         format="torch-export",
         framework="torch",
-        native=False,
         payload="model.pt2",
         needs=("torch",),
         install=_extras("train,torch"),
@@ -100,7 +65,6 @@ EXPORTERS = {
         module="aotinductor",
         format="aotinductor",
         framework="torch",
-        native=False,
         payload="model.pt2",
         needs=("torch",),
         install=_extras("train,torch"),
@@ -121,7 +85,6 @@ EXPORTERS = {
         module="jax2tf",
         format="saved-model",
         framework="flax",
-        native=False,
         payload="saved_model",
         needs=("jax", "flax", "tensorflow"),
         install=_extras("train,jax,tensorflow"),
@@ -131,7 +94,6 @@ EXPORTERS = {
         module="onnx_keras",
         format="onnx",
         framework="keras",
-        native=False,
         payload="model.onnx",
         needs=("tensorflow", "tf2onnx"),
         install=_extras("train,tensorflow,onnx"),
@@ -141,7 +103,6 @@ EXPORTERS = {
         module="onnx_torch",
         format="onnx",
         framework="torch",
-        native=False,
         payload="model.onnx",
         needs=("torch", "onnxscript"),
         install=_extras("train,torch,onnx"),
@@ -151,7 +112,6 @@ EXPORTERS = {
         module="onnx_jax",
         format="onnx",
         framework="flax",
-        native=False,
         payload="model.onnx",
         needs=("jax", "jax2onnx", "onnxruntime"),
         install=_extras("train,jax,onnx,jax2onnx"),
@@ -170,23 +130,14 @@ def register_plugins() -> list[str]:
 
     refused = [plugin.refusal for plugin in plugins.register() if plugin.problem]
     for name, exporter in plugins.EXPORTERS.items():
+        assert exporter.external  # where a plug-in's module is
         if name in EXPORTERS and EXPORTERS[name].external is None:
             refused.append(
                 f"plug-in {name} (exporter of {exporter.external.package}): this project has an "
                 "exporter of that name, which is used"
             )
             continue
-        EXPORTERS[name] = Exporter(
-            module=exporter.external.module,
-            format=exporter.format,
-            framework=exporter.framework,
-            native=False,
-            payload=exporter.payload,
-            needs=exporter.needs,
-            install=exporter.install,
-            distributions=exporter.distributions,
-            external=exporter.external,
-        )
+        EXPORTERS[name] = exporter
     return refused
 
 

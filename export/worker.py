@@ -16,7 +16,9 @@ from types import ModuleType
 
 import numpy as np
 
-from export.exporters import INPUT, OUTPUT, Exporter
+from export.exporters import INPUT, OUTPUT
+from infer.exporter import Exporter
+from infer.external_module import ExternalModule
 from train.weights import load_weights
 
 # One image, a batch that no size divides, and the batch of the training.
@@ -27,12 +29,12 @@ def main(job_file: Path) -> None:
     """Run a job: export, then predict with the framework itself for the check."""
     job = json.loads(job_file.read_text())
     external = job["exporter"].pop("external")
-    exporter = Exporter(**job["exporter"])
+    exporter = Exporter(**job["exporter"], external=external and ExternalModule(**external))
     folder = Path(job["folder"])
     arrays, _ = load_weights(Path(job["weights"]))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        module = _module(exporter.module, external)
+        module = _module(exporter)
         device = {"device": job["device"]} if exporter.compiles else {}
         predict = module.export(arrays, job["size"], folder / exporter.payload, **device)
     images = np.load(job["images"], allow_pickle=False)
@@ -53,13 +55,11 @@ def main(job_file: Path) -> None:
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def _module(name: str, external: dict[str, str] | None) -> ModuleType:
+def _module(exporter: Exporter) -> ModuleType:
     """Import the module of an exporter; that of a plug-in from where the controller found it."""
-    if external is None:
-        return importlib.import_module(f"export.{name}")
-    from infer.external_module import ExternalModule
-
-    return ExternalModule(**external).load()
+    if exporter.external:
+        return exporter.external.load()
+    return importlib.import_module(f"export.{exporter.module}")
 
 
 if __name__ == "__main__":

@@ -25,17 +25,26 @@ from datetime import timedelta
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from .exporter import Exporter
 from .external_module import ExternalModule
 from .formats.base import NOT_DECLARED, Format
-from .formats.content import HEAD_BYTES, Content
+from .formats.content import Content
 from .formats.registry import FORMATS
 from .formats.safe_paths import beside
 from .parity.metric_registry import METRICS, Metric
 from .parity.metrics import CLASSIFICATION_METRICS
+from .plugin_declaration import (
+    Declaration,
+    ExporterDeclaration,
+    FormatDeclaration,
+    Mark,
+    MetricDeclaration,
+    RuntimeDeclaration,
+)
 from .runtimes.registry import RUNTIMES, Runtime
 
 CONTRACT = 1
@@ -77,138 +86,6 @@ class Plugin:
             f"plug-in {self.name} ({self.kind} of {self.distribution} {self.version}): "
             f"{self.problem}"
         )
-
-
-class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What shows the format of a file; all that is stated must hold.
-
-    Attributes:
-        at: place in the file, in bytes, where `bytes` or `hex` begins.
-        bytes: text that stands there.
-        hex: the same as hexadecimal digits.
-        entry: name in a zip archive, without the folder that all names share.
-    """
-
-    at: int = 0
-    bytes: str = ""
-    hex: str = ""
-    entry: str = ""
-
-    def __post_init__(self) -> None:
-        if not (self.bytes or self.hex or self.entry) or (self.bytes and self.hex):
-            raise ValueError("a mark is `bytes`, or `hex`, or `entry`")
-        if not 0 <= self.at <= HEAD_BYTES - len(self._expected):
-            raise ValueError(f"a mark lies in the first {HEAD_BYTES} bytes")
-
-    @property
-    def _expected(self) -> Any:
-        return bytes.fromhex(self.hex) if self.hex else self.bytes.encode()
-
-    def shows(self, content: Content) -> bool:
-        """Whether a file has the mark."""
-        expected = self._expected
-        there = content.head[self.at : self.at + len(expected)] == expected
-        return there and (not self.entry or self.entry in content.entries)
-
-
-class FormatDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A format as `exportbench.toml` declares it; the fields are those of `Format`.
-
-    Attributes:
-        title: as people call it.
-        reader: module of the package with `describe(path)`; empty if nothing can be read.
-        executes_code: false, or why a file can; where it is missing every file needs `--trust`.
-        code_depends: what decides about that, where the reader tells it for each file.
-        shelf_life_days: for which a file promises to load.
-        names_functions: whether a file holds functions by name.
-        marks: of which one shows the format of a file.
-        in_folder: names of files of which one shows that a folder is of the format.
-        companions: names of files beside a payload; `{stem}` is its name without suffix.
-    """
-
-    title: str
-    reader: str = ""
-    executes_code: str | bool = True
-    code_depends: str = ""
-    shelf_life_days: int | None = None
-    names_functions: bool = False
-    marks: tuple[Mark, ...] = ()
-    in_folder: tuple[str, ...] = ()
-    companions: tuple[str, ...] = ()
-
-
-class RuntimeDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A runtime as `exportbench.toml` declares it; the fields are those of `Runtime`."""
-
-    module: str
-    formats: tuple[str, ...]
-    install: str
-    package: str | None = None
-    distributions: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ("cpu",)
-    cuda_files: str = ""
-
-
-class MetricDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A metric as `exportbench.toml` declares it.
-
-    Attributes:
-        module: of the package.
-        function: in it, `function(scores, labels) -> float`: scores N x classes, labels N.
-    """
-
-    module: str
-    function: str = "metric"
-
-
-class ExporterDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An exporter as `exportbench.toml` declares it.
-
-    Attributes:
-        module: of the package, with `export(weights, size, path)`.
-        format: that it writes.
-        framework: that the network is written in.
-        payload: name of the file or folder.
-        needs: packages that must be importable together.
-        install: the command that installs them.
-        distributions: whose versions are recorded.
-    """
-
-    module: str
-    format: str
-    framework: Literal["keras", "torch", "flax"]
-    payload: str
-    needs: tuple[str, ...]
-    install: str
-    distributions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Exporter:
-    """An exporter of a plug-in: the fields of `ExporterDeclaration`, and where its module is."""
-
-    format: str
-    framework: str
-    payload: str
-    needs: tuple[str, ...]
-    install: str
-    distributions: tuple[str, ...]
-    external: ExternalModule
-
-
-class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of `exportbench.toml`.
-
-    Attributes:
-        contract: the version of the contract that the plug-in is made for.
-        formats: by name, as the entry points have it; so are the others.
-    """
-
-    contract: int
-    formats: dict[str, FormatDeclaration] = {}
-    runtimes: dict[str, RuntimeDeclaration] = {}
-    metrics: dict[str, MetricDeclaration] = {}
-    exporters: dict[str, ExporterDeclaration] = {}
 
 
 # Exporters by name. Exporting is run from a checkout, where `export` takes them from here.
@@ -361,13 +238,7 @@ def _register_exporter(name: str, declaration: Declaration, package: str, folder
     if Path(stated.payload).name != stated.payload or stated.payload in ("", ".."):
         raise _Refused(f"writes '{stated.payload}': it is to name a file or folder, without others")
     EXPORTERS[name] = Exporter(
-        stated.format,
-        stated.framework,
-        stated.payload,
-        stated.needs,
-        stated.install,
-        stated.distributions,
-        external=_module(package, folder, stated.module),
+        **msgspec.structs.asdict(stated), external=_module(package, folder, stated.module)
     )
 
 
