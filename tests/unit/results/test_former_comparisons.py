@@ -2,7 +2,7 @@
 
 import pytest
 from events import events
-from test_summary import RUN, outcome, summarize, whole
+from run_records import RUN, complete_run, outcome, summarize
 
 from infer.gating.gate_input import gate_input
 from infer.gating.setup import Setup
@@ -19,7 +19,7 @@ PAIRS = {"a": "a (former)", "b": "b (former)"}
 
 
 def records(pairs=PAIRS, **pair):
-    found = whole(*TIMES)
+    found = complete_run(*TIMES)
     found[0] = RUN | {"pairs": pairs, "inputs_sha256": "i"}
     compared = {"kind": "pair", "largest_difference": 0.25, "passed": True} | pair
     return [*found, *(compared | {"artifact": a, "former": f} for a, f in pairs.items())]

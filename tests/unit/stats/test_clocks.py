@@ -2,7 +2,7 @@
 
 import pytest
 from events import event
-from test_summary import END, RUN, artifact, burst, parity, run, start, summarize, survey
+from run_records import END, RUN, artifact, burst, parity, preflight, run, start, summarize
 
 from infer.report.legend import legend
 from infer.results import formatting
@@ -105,7 +105,7 @@ def measured_on_a_card(slow_at=(), reasons=("hw_thermal",), mhz=1980, unlike_mhz
     """Records of two artifacts, of which one takes twice as long where the card throttles."""
     records = [run() | {"device": "cuda"}, artifact("base"), artifact("other")]
     for name in ("base", "other"):
-        records += [survey(name), parity(name, "base")]
+        records += [preflight(name), parity(name, "base")]
     for generation in range(3):
         records += [start(name, generation) for name in ("base", "other")]
         for turn in range(4):
