@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from ..arguments.run_options import add_run_options, run_config
+from ..best_effort import best_effort
 from ..codec import to_json
 from ..config import RunConfig
 from ..errors import StoreError, UsageError
@@ -53,9 +57,18 @@ def run(options: argparse.Namespace) -> int:
     else:
         store = new_run(config.out)
     summary = measure(plan, store, options.command_line)
-    emit(to_json(summary), lambda console: terminal.show(summary, console), options.json)
+    emit(to_json(summary), partial(_show, summary), options.json)
     print(f"results: {store.folder}", file=sys.stderr)
     return status(summary)
+
+
+def _show(summary: Summary, console: Console) -> None:
+    """Print the tables; the results are kept, and the status holds, without them too."""
+
+    def failed(error: Exception) -> None:
+        print(f"the tables cannot be shown ({type(error).__name__}: {error})", file=sys.stderr)
+
+    best_effort(lambda: terminal.show(summary, console), None, failed)
 
 
 def _old_run(folder: Path, config: RunConfig) -> tuple[Store, Plan]:

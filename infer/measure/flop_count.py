@@ -1,10 +1,18 @@
-"""Count the operations of a model, from its ONNX graph with `onnx_tool`."""
+"""Count the floating-point operations of an ONNX graph, in a separate process with limits.
+
+`onnx_tool` loads the file and evaluates parts of it: a damaged or hostile one may take unlimited
+memory or time, or end the process.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 import io
+import json
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,15 +20,22 @@ from typing import Any
 
 import numpy as np
 
+from ..sandbox.launcher import command_of
+from ..sandbox.limits import TIME_S, limit_memory
+from ..tensors.dtypes import dtype_of
+
 _CONTROL_FLOW = ("If", "Loop", "Scan")
 
 
-def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float | None:
+def flops_per_sample(
+    path: Path, inputs: Sequence[Mapping[str, Any]], timeout_s: float = TIME_S
+) -> float | None:
     """Count floating-point operations for one sample; a multiplication and an addition are two.
 
     Args:
         path: an ONNX file.
         inputs: the inputs of the signature, as in its JSON; free sizes count as one.
+        timeout_s: seconds after which the process is ended.
 
     Returns:
         The number, or None if `onnx_tool` is not installed or cannot tell, as for a graph with
@@ -28,16 +43,30 @@ def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float |
     """
     if importlib.util.find_spec("onnx_tool") is None:
         return None
+    command = command_of(sys.executable, "measure.flop_count", str(path), json.dumps([*inputs]))
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s)
+        count: float | None = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError):
+        return None
+    return count
+
+
+def main(arguments: list[str]) -> None:
+    """Count, and write the number as JSON; runs in the separate process."""
+    limit_memory()
+    path, inputs = arguments
+    result = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # it prints operators that it does not know; the number is then missing
+    with result:
+        json.dump(_count(Path(path), json.loads(inputs)), result)
+
+
+def _count(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float | None:
     import onnx_tool
 
-    arrays = {
-        spec["name"]: np.zeros(
-            [size if isinstance(size, int) else 1 for size in spec["shape"]], spec["dtype"]
-        )
-        for spec in inputs
-    }
     try:
-        # It prints operators that it does not know; the number is then missing.
+        arrays = {spec["name"]: _zeros(spec) for spec in inputs}
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             graph = onnx_tool.Model(str(path)).graph
@@ -50,3 +79,9 @@ def flops_per_sample(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float |
         return None  # it raises many types for graphs that it cannot handle
     batch = next(iter(arrays.values())).shape[:1] if arrays else ()
     return 2 * products / (batch[0] if batch else 1) if products else None
+
+
+def _zeros(spec: Mapping[str, Any]) -> np.ndarray:
+    shape = [size if isinstance(size, int) else 1 for size in spec["shape"]]
+    dtype = dtype_of(spec["dtype"])
+    return np.full(shape, "", dtype) if dtype.kind == "O" else np.zeros(shape, dtype)

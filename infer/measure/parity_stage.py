@@ -48,13 +48,17 @@ class ParityStage:
             # If the stage was interrupted, it continues with its first reference.
             before = [compared[label].reference for label in members if label in compared]
             reference = before[0] if before else self._choose_reference(members)
-            expected = reference_outputs(context, reference, members, former=key in former)
+            try:
+                expected = reference_outputs(context, reference, members, former=key in former)
+            except Exception as error:
+                failure = context.as_failure(error)
+                for label in waiting:
+                    context.fail(label, failure)
+                continue
             # The reference last: its non-finite values are excused if others share them.
             for label in sorted(waiting, key=lambda label: label == reference):
-                try:
+                with context.outcome_of(label):
                     self._compare(label, expected)
-                except Failure as failure:
-                    context.fail(label, failure)
         self._compare_with_former()
 
     def _groups(self, former: set[str]) -> dict[object, list[str]]:
@@ -79,8 +83,8 @@ class ParityStage:
                 outputs, _ = self._matched(label, former, expected)
                 limits = tolerances_between(context, label, former, expected)
                 result = compare(outputs, expected, limits, absolute=context.plan.absolute)
-            except Failure as failure:
-                result = {"passed": False, "reason": failure.reason}
+            except Exception as error:
+                result = {"passed": False, "reason": context.as_failure(error).reason}
             context.store.add("pair", artifact=label, former=former, **result)
 
     def _choose_reference(self, members: list[str]) -> str:
@@ -130,7 +134,13 @@ class ParityStage:
             probe=predictions.probe(outputs),
             notes=notes,
             repeats=not changed,
-            doubts=uninformative_outputs(expected) if label == reference.reference else [],
+            doubts=self._doubts(label, expected) if label == reference.reference else [],
+        )
+
+    def _doubts(self, label: str, expected: Outputs) -> list[str]:
+        """Reasons why agreement with these outputs says little."""
+        return self._context.informative(
+            "whether its outputs vary", lambda: uninformative_outputs(expected), [], label
         )
 
     def _check_finite(self, label: str, outputs: Outputs, reference: ReferenceOutputs) -> None:

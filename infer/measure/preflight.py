@@ -19,6 +19,7 @@ from ..tensors.outputs import without_rows
 from ..tensors.signature import Signature
 from ..worker import messages
 from ..worker.client import WorkerProcess
+from ..worker.responses import FootprintResponse
 from ..workload import Workload
 from .flop_count import flops_per_sample
 from .gpu_memory import GpuMemory
@@ -46,19 +47,16 @@ class Preflight:
         underspecified: dict[str, str] = {}
         for number, label in enumerate(waiting, 1):
             self._progress.preflight(number, len(waiting), label)
-            try:
-                self._run(label)
-            except UnderspecifiedSignatureError as error:
-                underspecified[label] = str(error)  # another artifact's signature may suffice
-            except Failure as failure:
-                context.fail(label, failure)
+            with context.outcome_of(label):
+                try:
+                    self._run(label)
+                except UnderspecifiedSignatureError as error:
+                    underspecified[label] = str(error)  # another artifact's signature may suffice
         for label, reason in underspecified.items():
-            try:
+            with context.outcome_of(label):
                 if not context.store.of_type(InputsDrawn):
                     raise Failure(Outcome.BAD_INPUT, reason)
                 self._run(label)
-            except Failure as failure:
-                context.fail(label, failure)
 
     def _run(self, label: str) -> None:
         """Measure one-time costs, and save the outputs, in order, in a fresh process.
@@ -79,7 +77,12 @@ class Preflight:
         artifact = context.artifacts[label]
         if artifact.format == "onnx":
             inputs = record["load"]["signature"]["inputs"]
-            record["flops_per_sample"] = flops_per_sample(artifact.payload, inputs)
+            record["flops_per_sample"] = context.informative(
+                "the number of operations",
+                lambda: flops_per_sample(artifact.payload, inputs),
+                None,
+                label,
+            )
         self._check_outputs(label, record["predict"]["samples"])
         context.store.add("preflight", artifact=label, elapsed_s=context.elapsed_s(), **record)
 
@@ -116,7 +119,10 @@ class Preflight:
         if device == "cuda":
             batches = [batch] if only_batch else [batch, 1]
             record["device_time"] = worker.ask(messages.DeviceTime(batches=batches))
-        record["footprint"] = worker.ask(messages.Footprint())
+        uncounted: FootprintResponse = {"bytes": None, "distributions": {}, "cuda": {}}
+        record["footprint"] = context.informative(
+            "the installed size", lambda: worker.ask(messages.Footprint()), uncounted, label
+        )
         if "sweep" in context.protocol.scenarios and not only_batch:
             record |= self._sweep(worker, memory)
         return record

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..best_effort import best_effort
 from ..records.parity_events import ParityJudged
 from .run_context import RunContext
 
@@ -27,16 +28,20 @@ class ProgressReporter:
 
     def __init__(self, context: RunContext, tell: Callable[[Progress], None]) -> None:
         self._context = context
-        self._tell = tell
+        self._show = tell
 
     def preflight(self, number: int, count: int, label: str) -> None:
         """Report that an artifact begins its preflight, as number `number` of `count`."""
-        self._tell(Progress(f"preflight {number}/{count}: {label}", self._share()))
+        self._tell(f"preflight {number}/{count}: {label}")
 
     def generation(self, doing: str) -> None:
         """Report an activity within the current generation."""
         number = len(self._context.generation_seconds()) + 1
-        self._tell(Progress(f"generation {number}: {doing}", self._share()))
+        self._tell(f"generation {number}: {doing}")
+
+    def _tell(self, doing: str) -> None:
+        # A terminal that went away is no reason to stop measuring.
+        best_effort(lambda: self._show(Progress(doing, self._share())), None, lambda error: None)
 
     def _share(self) -> float:
         protocol = self._context.plan.protocol

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from ..artifacts.artifact import Artifact
+from ..best_effort import best_effort
 from ..errors import InputError
 from ..inputs.loading import read_labels
 from ..outcome import Failure, Outcome
@@ -21,8 +26,13 @@ from ..records.store import Store
 from ..tensors.outputs import Outputs, read_outputs
 from ..variant import TUNED
 from ..worker import messages
+from ..worker.classify import one_line
 from ..worker.client import WorkerProcess
 from .plan import Plan
+
+Value = TypeVar("Value")
+# The log of the controller, in the folder of the logs.
+LOG = "controller.log"
 
 
 class RunContext:
@@ -93,6 +103,58 @@ class RunContext:
     def fail(self, label: str, failure: Failure) -> None:
         """Record the outcome of an artifact that failed."""
         self.end(label, failure.outcome, failure.reason)
+
+    @contextmanager
+    def outcome_of(self, label: str) -> Iterator[None]:
+        """Record as an artifact's outcome what the block raises, so that the others go on.
+
+        Raises:
+            OSError: the results cannot be written.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.fail(label, self.as_failure(error))
+
+    def as_failure(self, error: Exception) -> Failure:
+        """The failure of the artifact at which an error was raised, whatever the error is.
+
+        Raises:
+            OSError: the results cannot be written.
+        """
+        if isinstance(error, Failure):
+            return error
+        if isinstance(error, OSError):
+            raise error
+        self._log(error)
+        return Failure(
+            Outcome.UNSUPPORTED,
+            f"exportbench cannot measure it: {one_line(error)} (log: logs/{LOG})",
+        )
+
+    def informative(
+        self, what: str, step: Callable[[], Value], otherwise: Value, label: str | None = None
+    ) -> Value:
+        """Return the result of a step that decides nothing; if it raises, record that.
+
+        Args:
+            what: what the step finds out, for a notice.
+            step: the step.
+            otherwise: value to return if it raises.
+            label: label of the artifact, if it is about one.
+        """
+
+        def failed(error: Exception) -> None:
+            self._log(error)
+            self.store.add("unknown", artifact=label, what=what, reason=one_line(error))
+
+        return best_effort(step, otherwise, failed)
+
+    def _log(self, error: Exception) -> None:
+        folder = self.store.folder / "logs"
+        folder.mkdir(exist_ok=True)
+        with (folder / LOG).open("a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
 
     # Workers and their outputs
 

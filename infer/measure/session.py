@@ -77,14 +77,18 @@ class Run:
         # It is needed only with the operation counts of ONNX graphs.
         if not any(context.artifacts[label].format == "onnx" for label in context.active()):
             return
-        rates = roofline.measure(
-            plan.device,
-            threads=plan.threads,
-            card=plan.card,
-            pythons=sorted({one.python for one in plan.variants.values() if one.python}),
-            timeout_s=plan.timeout_s,
-        )
-        context.store.add("roofline", **rates)
+
+        def measure() -> None:
+            rates = roofline.measure(
+                plan.device,
+                threads=plan.threads,
+                card=plan.card,
+                pythons=sorted({one.python for one in plan.variants.values() if one.python}),
+                timeout_s=plan.timeout_s,
+            )
+            context.store.add("roofline", **rates)
+
+        context.informative("the device's peak rates", measure, None)
 
     def _conclude(self) -> None:
         """Record the outcome of every artifact that was measured to the end."""

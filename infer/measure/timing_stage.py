@@ -101,14 +101,14 @@ class TimingStage:
                 self._progress.generation(f"starting {label}")
                 try:
                     self._start(generation, label)
-                except Failure as failure:
-                    self._fail_beside(len(labels), label, failure)
+                except Exception as error:
+                    self._fail_beside(len(labels), label, context.as_failure(error))
             for turn in generation.turns():
                 try:
                     burst = self._burst(index, turn)
-                except Failure as failure:
+                except Exception as error:
                     generation.drop(turn.label)
-                    self._fail_beside(len(labels), turn.label, failure)
+                    self._fail_beside(len(labels), turn.label, context.as_failure(error))
                     continue
                 context.store.add(
                     "burst",

@@ -46,6 +46,20 @@ class InputsDrawn(Event, frozen=True, tag="random", kw_only=True):
     sha256: str
 
 
+class UnknownInformation(Event, frozen=True, tag="unknown", kw_only=True):
+    """Information that could not be found out, which no outcome depends on.
+
+    Attributes:
+        artifact: label of the artifact; None if it is not about one.
+        what: the information.
+        reason: why it could not be found out.
+    """
+
+    artifact: str | None
+    what: str
+    reason: str
+
+
 class MeasuredApart(Event, frozen=True, tag="apart", kw_only=True):
     """An artifact that had too little memory beside others, and why."""
 

@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from .artifact_events import ArtifactOpened, InputsDrawn, MeasuredApart, OutcomeReached
+from .artifact_events import (
+    ArtifactOpened,
+    InputsDrawn,
+    MeasuredApart,
+    OutcomeReached,
+    UnknownInformation,
+)
 from .event import Event
 from .parity_events import AnchorMeasured, NoiseMeasured, PairCompared, ParityJudged
 from .process_events import BurstTimed, GenerationDone, PreflightDone, ProcessStarted
@@ -33,6 +39,7 @@ AnyEvent = (
     | BurstTimed
     | GenerationDone
     | MeasuredApart
+    | UnknownInformation
 )
 
 One = TypeVar("One", bound=Event)

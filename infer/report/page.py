@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+from ..best_effort import best_effort
 from ..outcome import Outcome
 from ..records.agreement import ScoredAnswer
 from ..results import formatting, ranking
@@ -21,6 +25,7 @@ from .samples import ClassAccuracy, RecordedSamples, read_samples
 from .table import Kind, Table
 from .tables import by_speed, sections, tables_of
 
+Value = TypeVar("Value")
 _SHOWN_DIFFERING = 5
 
 
@@ -97,7 +102,13 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
     for table in tables_of(rows, summary):
         tables.setdefault(table.kind, []).append(table)
     numbers = [sample.sample for row in rows for sample in row.differing[:_SHOWN_DIFFERING]]
-    samples = read_samples(run, ordered, list(dict.fromkeys(numbers)))
+    missing: list[str] = []
+    samples = _shown(
+        "pictures and figures by class",
+        lambda: read_samples(run, ordered, list(dict.fromkeys(numbers))),
+        RecordedSamples(),
+        missing,
+    )
     labels = {row.artifact for row in rows}
     families = [
         [row for row in family if row.artifact in labels] for family in ranking.families(run)
@@ -106,8 +117,11 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
     return Section(
         title,
         ranking.answers(run, answered),
-        [(_ratio_plot(table, ordered, summary), table) for table in tables.get(Kind.SPEED, [])],
-        batch_plot(ordered, summary),
+        [
+            (_shown("plot", partial(_ratio_plot, table, ordered, summary), None, missing), table)
+            for table in tables.get(Kind.SPEED, [])
+        ],
+        _shown("plot of batches", lambda: batch_plot(ordered, summary), None, missing),
         _only(tables, Kind.SWEEP),
         tables.get(Kind.DEVICE_TIME, []),
         _only(tables, Kind.COST),
@@ -115,10 +129,19 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
         _differing(rows, samples),
         samples.classes,
         [row for row in rows if row.outcome != Outcome.OK],
-        notes(rows) + samples.missing,
+        notes(rows) + samples.missing + missing,
         warnings(rows, summary),
         rows,
     )
+
+
+def _shown(what: str, make: Callable[[], Value], otherwise: Value, missing: list[str]) -> Value:
+    """Make a part of the page; if that fails, list why it is missing."""
+
+    def failed(error: Exception) -> None:
+        missing.append(f"No {what}: {type(error).__name__}: {error}.")
+
+    return best_effort(make, otherwise, failed)
 
 
 def _only(tables: dict[Kind, list[Table]], kind: Kind) -> Table | None:

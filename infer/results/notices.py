@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from ..best_effort import best_effort
 from ..inputs.options import InputOptions
 from ..records.protocol import NOTICES
 from ..stats import clocks
@@ -20,15 +23,35 @@ def notices(index: RecordIndex) -> list[str]:
         for notice in artifact.manifest.notices if artifact.manifest else ():
             if notice not in found:
                 found.append(notice)
-    found += probe_notices(index) + unused_options(index) + drift_notices(index)
-    found += anchor_notices(index) + isolation_notices(index) + clock_notices(index)
-    found += turn_notices(index)
+    for find in (
+        unknown_information,
+        probe_notices,
+        unused_options,
+        drift_notices,
+        anchor_notices,
+        isolation_notices,
+        clock_notices,
+        turn_notices,
+    ):
+        found += best_effort(partial(find, index), [], partial(_missing, found))
     if index.interrupted:
         found.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
             "It goes on with --resume."
         )
     return found
+
+
+def _missing(found: list[str], error: Exception) -> None:
+    found.append(f"NOTICES MISSING: some could not be made ({type(error).__name__}: {error}).")
+
+
+def unknown_information(index: RecordIndex) -> list[str]:
+    """Notices about what could not be found out."""
+    return [
+        f"UNKNOWN: {f'{event.artifact}: ' if event.artifact else ''}{event.what} ({event.reason})."
+        for event in index.unknown
+    ]
 
 
 def clock_notices(index: RecordIndex) -> list[str]:

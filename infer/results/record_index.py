@@ -5,7 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from ..records.artifact_events import ArtifactOpened, InputsDrawn, OutcomeReached
+from ..records.artifact_events import (
+    ArtifactOpened,
+    InputsDrawn,
+    OutcomeReached,
+    UnknownInformation,
+)
 from ..records.events import AnyEvent
 from ..records.parity_events import AnchorMeasured, NoiseMeasured, ParityJudged
 from ..records.process_events import BurstTimed, PreflightDone, ProcessStarted
@@ -39,6 +44,7 @@ class RecordIndex:
         per_call: samples a call, by the name of the workload.
         rooflines: each measurement of the device's peak rates.
         random: the inputs that were drawn.
+        unknown: information that could not be found out.
         interrupted, ended: whether the run was interrupted, and why it ended.
         adaptive: whether the run continues until its intervals are narrow.
     """
@@ -60,6 +66,7 @@ class RecordIndex:
         self.per_call: dict[str, int] = {}
         self.rooflines: list[RooflineMeasured] = []
         self.random: InputsDrawn | None = None
+        self.unknown: list[UnknownInformation] = []
         self.interrupted = True
         self.ended: str | None = None
         self.adaptive = False
@@ -92,6 +99,8 @@ class RecordIndex:
                 self._take_burst(event)
             case InputsDrawn():
                 self.random = event
+            case UnknownInformation():
+                self.unknown.append(event)
             case RooflineMeasured():
                 self.rooflines.append(event)
 

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from ..best_effort import best_effort
 from ..records.artifact_events import ArtifactOpened
 from ..records.events import AnyEvent
 from ..records.process_events import PreflightDone, ProcessStarted
@@ -34,10 +35,14 @@ def summarize(events: Sequence[AnyEvent]) -> Summary:
         [_result(artifact, index) for artifact in index.artifacts.values()],
         notices(index),
         index.rooflines,
-        clocks.described(index.every_clock()),
+        best_effort(lambda: clocks.described(index.every_clock()), "", _left_out),
         index.interrupted,
         index.ended,
     )
+
+
+def _left_out(error: Exception) -> None:
+    """Leave out what is only shown and could not be calculated."""
 
 
 def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
@@ -153,7 +158,7 @@ def _timing(label: str, workload: str, index: RecordIndex) -> Timing:
     ]
     calls = sorted(s for turns in generations.values() for own in turns.values() for s in own)
     call_s = float(statistics.median(medians))
-    least_s = roofline_s(index, label, workload)
+    least_s = best_effort(lambda: roofline_s(index, label, workload), None, _left_out)
     warm_ups = [start.warmed(index.workloads[workload]) for start in index.starts.get(label, [])]
     return Timing(
         call_s=call_s,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..best_effort import best_effort
 from ..errors import MeasurementError, OptionError, StoreError
 from ..exit_status import INTERRUPTED
 from ..measure.plan import Plan
@@ -48,7 +49,8 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
         with progress() as tell:
             Run(plan, store, tell).run(list(command))
         summary = summarize(store.events)
-        (store.folder / "report.md").write_text(markdown.render(summary))
+        if report := best_effort(lambda: markdown.render(summary), "", _no_report):
+            (store.folder / "report.md").write_text(report, encoding="utf-8")
     except OSError as error:
         raise MeasurementError(f"{_what(error)}; {_remedy(store)}") from None
     except KeyboardInterrupt:  # a second one, while the run was being ended
@@ -56,6 +58,10 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
     finally:
         store.close()
     return summary
+
+
+def _no_report(error: Exception) -> None:
+    print(f"report.md is missing ({type(error).__name__}: {error})", file=sys.stderr)
 
 
 def _remedy(store: Store) -> str:

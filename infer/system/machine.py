@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
+from ..best_effort import best_effort
 from . import nvml
+
+Value = TypeVar("Value")
 
 
 def describe() -> dict[str, Any]:
-    """Describe processor, cores, memory, load, system and GPUs of this machine."""
+    """Describe processor, cores, memory, load, system and GPUs of this machine.
+
+    What the system does not tell is empty text, 0 or an empty list.
+    """
     return {
-        "processor": _processor(),
+        "processor": _known(_processor, ""),
         "cores": cores(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "load_average": list(os.getloadavg()),
-        "system": platform.platform(terse=True),
+        "memory_bytes": _known(lambda: psutil.virtual_memory().total, 0),
+        "load_average": list(_known(os.getloadavg, (0.0, 0.0, 0.0))),
+        "system": _known(lambda: platform.platform(terse=True), ""),
         "python": platform.python_version(),
-        "gpus": [card.describe() for card in nvml.cards()],
+        "gpus": _known(_gpus, list[dict[str, Any]]()),
     }
+
+
+def _gpus() -> list[dict[str, Any]]:
+    return [card.describe() for card in nvml.cards()]
+
+
+def _known(read: Callable[[], Value], otherwise: Value) -> Value:
+    return best_effort(read, otherwise, lambda error: None)
 
 
 def cores() -> int:

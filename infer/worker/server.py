@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from ..best_effort import best_effort
 from ..outcome import Failure, Outcome
 from ..runtimes.base import RuntimeModule, runtime_module
 from ..runtimes.registry import RUNTIMES, Runtime, runtimes_for
@@ -187,20 +188,23 @@ class Worker:
 
     def _footprint(self) -> responses.FootprintResponse:
         """Count the installed bytes of the runtime, its requirements and CUDA's libraries."""
-        # Imported after the measurement, so that it does not count as the runtime's memory.
-        try:
+
+        def count() -> responses.FootprintResponse:
+            # Imported after the measurement, so that it does not count as the runtime's memory.
             from ..system.footprint import installed_bytes
             from ..system.mapped_libraries import cuda_versions, mapped, of_cuda
-        except ImportError:  # another interpreter may lack the required packages
-            return {"bytes": None, "distributions": {}, "cuda": {}}
 
-        libraries = mapped() if self._start.device == "cuda" else []
-        distributions = installed_bytes(self._runtime.distributions, libraries)
-        return {
-            "bytes": sum(distributions.values()),
-            "distributions": distributions,
-            "cuda": cuda_versions(of_cuda(libraries)),
-        }
+            libraries = mapped() if self._start.device == "cuda" else []
+            distributions = installed_bytes(self._runtime.distributions, libraries)
+            return {
+                "bytes": sum(distributions.values()),
+                "distributions": distributions,
+                "cuda": cuda_versions(of_cuda(libraries)),
+            }
+
+        # Another interpreter may lack the required packages, and any package may be damaged.
+        nothing: responses.FootprintResponse = {"bytes": None, "distributions": {}, "cuda": {}}
+        return best_effort(count, nothing, traceback.print_exception)
 
 
 def main(started_ns: int, isolation: Mapping[str, str | None]) -> None:

@@ -255,6 +255,9 @@ def test_operations_of_a_graph_with_branches_are_not_told(tmp_path):
         {"name": "way", "shape": [], "dtype": "bool"},
     ]
     assert flops_per_sample(path, inputs) is None
+    text = {"name": "x", "shape": ["N"], "dtype": "string"}
+    assert flops_per_sample(path, [text]) is None
+    assert flops_per_sample(tmp_path / "missing.onnx", [text]) is None
     image = {"name": "image", "shape": ["N", 4, 5, 3], "dtype": "float32"}
     assert flops_per_sample(straight, [image]) == 2 * 60 * 3
 
