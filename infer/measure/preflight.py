@@ -107,6 +107,8 @@ class Preflight:
         check_device(record["predict"]["placement"], device)
         memory.look(worker)
         record["repeat"] = worker.ask(messages.Repeat(batch=batch))
+        if not only_batch:
+            record["batch_probe"] = worker.ask(messages.BatchProbe(batch=batch))
         record["check"] = worker.ask(messages.Check(batch=batch))
         if record["check"]["unfinished"]:
             raise Failure(

@@ -6,6 +6,7 @@ from ..workload import Workload
 from .event import Event
 from .machine import GpuState
 from .processes import (
+    BatchProbe,
     Check,
     DeviceTimes,
     FirstCall,
@@ -29,6 +30,7 @@ class PreflightDone(Event, frozen=True, tag="preflight", kw_only=True):
             of the process, by what is in use on the card, and as the runtime counts.
         gpu_swept_bytes: the most that a sweep held of it.
         flops_per_sample: as counted from an ONNX graph.
+        batch_probe: None where the inputs allow one batch only.
     """
 
     artifact: str
@@ -50,6 +52,7 @@ class PreflightDone(Event, frozen=True, tag="preflight", kw_only=True):
     sweep: Sweep | None = None
     gpu_swept_bytes: int | None = None
     flops_per_sample: float | None = None
+    batch_probe: BatchProbe | None = None
 
 
 class ProcessStarted(Event, frozen=True, tag="start", kw_only=True):

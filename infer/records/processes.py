@@ -101,6 +101,35 @@ class Repeat(Record, frozen=True):
     differences: dict[str, float | None]
 
 
+class ProbedOutput(Record, frozen=True):
+    """An output in a second call of another size, or with its samples in another order.
+
+    Attributes:
+        axes: the axes that followed the samples.
+        difference: the largest absolute difference of the same samples in both calls; None if not
+            one axis followed, or if only one of two values is finite.
+    """
+
+    axes: tuple[int, ...]
+    difference: float | None
+
+
+class BatchProbe(Record, frozen=True):
+    """A second call, which shows where the samples are in each output.
+
+    Attributes:
+        samples: number of samples in it; None if none of the tried numbers was taken.
+        permuted: whether it had the same samples in another order.
+        outputs: by name.
+        failed: why there was no second call.
+    """
+
+    samples: int | None
+    permuted: bool
+    outputs: dict[str, ProbedOutput]
+    failed: str | None = None
+
+
 class Check(Record, frozen=True):
     """Whether time grows with the batch, and whether calls are finished when they return.
 

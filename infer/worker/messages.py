@@ -19,6 +19,7 @@ from typing import (
 
 from ..workload import END_TO_END
 from .responses import (
+    BatchProbeResponse,
     BurstResponse,
     CallResponse,
     CheckResponse,
@@ -185,6 +186,18 @@ class Repeat(Request[RepeatResponse]):
 
     action = "repeat"
     response = RepeatResponse
+    batch: int
+
+
+@_message
+class BatchProbe(Request[BatchProbeResponse]):
+    """Call with another number of samples than the first call, to find the axis of the samples.
+
+    An artifact that takes a fixed number is called with the same samples in another order.
+    """
+
+    action = "batch_probe"
+    response = BatchProbeResponse
     batch: int
 
 

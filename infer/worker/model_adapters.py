@@ -22,21 +22,21 @@ class FixedBatchModel(Model):
     """
 
     def __init__(self, model: Model, size: int, broadcast: frozenset[str]) -> None:
-        self._model = model
-        self._size = size
+        self.model = model
+        self.size = size
         self._broadcast = broadcast
         self.signature = model.signature
         self.can_enqueue = model.can_enqueue
 
     def _parts(self, inputs: Arrays) -> tuple[list[Arrays], int]:
         count = next(len(array) for name, array in inputs.items() if name not in self._broadcast)
-        if count == self._size:
+        if count == self.size:
             return [inputs], count
         parts = []
-        for start in range(0, count, self._size):
-            rows: Any = slice(start, start + self._size)
-            if start + self._size > count:
-                rows = (start + np.arange(self._size)) % count
+        for start in range(0, count, self.size):
+            rows: Any = slice(start, start + self.size)
+            if start + self.size > count:
+                rows = (start + np.arange(self.size)) % count
             parts.append(
                 {
                     name: array if name in self._broadcast else array[rows]
@@ -46,11 +46,11 @@ class FixedBatchModel(Model):
         return parts, count
 
     def _joined(self, parts: Sequence[Arrays], count: int) -> Arrays:
-        if len(parts) == 1 and count == self._size:
+        if len(parts) == 1 and count == self.size:
             return parts[0]
         return {
             name: np.concatenate([part[name] for part in parts])[:count]
-            if np.ndim(parts[0][name]) and len(parts[0][name]) == self._size
+            if np.ndim(parts[0][name]) and len(parts[0][name]) == self.size
             else np.stack([part[name] for part in parts])
             for name in parts[0]
         }
@@ -58,46 +58,46 @@ class FixedBatchModel(Model):
     def run(self, inputs: Arrays) -> Arrays:
         """Run call after call; return the outputs of the requested samples."""
         parts, count = self._parts(inputs)
-        return self._joined([self._model.run(part) for part in parts], count)
+        return self._joined([self.model.run(part) for part in parts], count)
 
     def stage(self, inputs: Arrays) -> tuple[list[Any], int]:
         """Move the inputs of every call to the device."""
         parts, count = self._parts(inputs)
-        return [self._model.stage(part) for part in parts], count
+        return [self.model.stage(part) for part in parts], count
 
     def run_staged(self, staged: tuple[list[Any], int]) -> tuple[list[Any], int]:
         """Run every call."""
         parts, count = staged
-        return [self._model.run_staged(part) for part in parts], count
+        return [self.model.run_staged(part) for part in parts], count
 
     def enqueue(self, staged: tuple[list[Any], int]) -> tuple[list[Any], int]:
         """Enqueue every call."""
         parts, count = staged
-        return [self._model.enqueue(part) for part in parts], count
+        return [self.model.enqueue(part) for part in parts], count
 
     def event_seconds(self, staged: tuple[list[Any], int]) -> float | None:
         """The time of all calls by the device's events."""
-        seconds = [self._model.event_seconds(part) for part in staged[0]]
+        seconds = [self.model.event_seconds(part) for part in staged[0]]
         return None if None in seconds else sum(filter(None, seconds))
 
     def sync(self, result: tuple[list[Any], int]) -> None:
         """Wait for all calls."""
         for part in result[0]:
-            self._model.sync(part)
+            self.model.sync(part)
 
     def fetch(self, result: tuple[list[Any], int]) -> Arrays:
         """Bring the outputs of all calls to the host."""
         parts, count = result
-        return self._joined([self._model.fetch(part) for part in parts], count)
+        return self._joined([self.model.fetch(part) for part in parts], count)
 
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """Return the shortest code for the same calls."""
-        calls = [self._model.raw_call(part) for part in self._parts(inputs)[0]]
+        calls = [self.model.raw_call(part) for part in self._parts(inputs)[0]]
         return lambda: [call() for call in calls]
 
     def placement(self) -> dict[str, Any]:
         """As the model says."""
-        return self._model.placement()
+        return self.model.placement()
 
 
 class UnbatchedModel(Model):

@@ -130,6 +130,31 @@ class RepeatResponse(TypedDict):
     differences: dict[str, float | None]
 
 
+class ProbedOutput(TypedDict):
+    """An output in a second call of another size, or with its samples in another order.
+
+    axes: the axes that followed the samples. difference: the largest absolute difference of the
+    same samples in both calls; None if not one axis followed, or if only one of two values is
+    finite.
+    """
+
+    axes: list[int]
+    difference: float | None
+
+
+class BatchProbeResponse(TypedDict):
+    """Where the samples are in each output.
+
+    samples: in the second call; None if none of the tried sizes was taken. permuted: whether it
+    had the same samples in another order. failed: why there was no second call.
+    """
+
+    samples: int | None
+    permuted: bool
+    outputs: dict[str, ProbedOutput]
+    failed: str | None
+
+
 class CheckResponse(TypedDict):
     """seconds: of a call, by its samples. unfinished: description of unfinished work, or None."""
 

@@ -22,6 +22,7 @@ from ..runtimes.base import RuntimeModule, runtime_module
 from ..runtimes.registry import RUNTIMES, Runtime, runtimes_for
 from . import checks, predicting, responses, timing
 from . import messages as m
+from .batch_probe import batch_probe
 from .bytecode import uncompiled
 from .classify import classify_error, one_line
 from .device_time import device_times
@@ -110,6 +111,8 @@ class Worker:
                 return predicting.first_call(self.prepared, request)
             case m.Repeat():
                 return checks.repeat(self.prepared, request)
+            case m.BatchProbe():
+                return batch_probe(self.prepared, request)
             case m.Check():
                 return checks.check(self.prepared, request)
             case m.WarmUp():

@@ -1,0 +1,85 @@
+"""One more call, which shows where the samples are in each output.
+
+An artifact that takes any number of samples is called with another number. One that takes a fixed
+number is called with the same samples in another order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..runtimes.base import Arrays
+from ..tensors.sample_axis import difference_of_samples, following_axes, permuted_axes
+from .classify import one_line
+from .messages import BatchProbe
+from .model_adapters import FixedBatchModel
+from .prepared_model import PreparedModel, copied
+from .responses import BatchProbeResponse, ProbedOutput
+
+
+def batch_probe(prepared: PreparedModel, request: BatchProbe) -> BatchProbeResponse:
+    """Compare a call of another size, or in another order, with the first call.
+
+    A call that fails is no failure of the artifact: it may not take such a batch.
+    """
+    if isinstance(prepared.model, FixedBatchModel):
+        return _in_another_order(prepared, prepared.model)
+    return _of_another_size(prepared, request.batch)
+
+
+def _of_another_size(prepared: PreparedModel, batch: int) -> BatchProbeResponse:
+    batches = prepared.batches(batch)
+    first, samples = prepared.first_outputs, batches.samples(0)
+    assert first is not None
+    failed = None
+    for size in _other_sizes(samples, batches.samples(len(batches) - 1)):
+        inputs = prepared.batches(size).full(0)
+        try:
+            outputs = copied(prepared.model.run(inputs))
+        except Exception as error:
+            failed = failed or one_line(error)
+            continue
+        probed: dict[str, ProbedOutput] = {}
+        for name in first.keys() & outputs.keys():
+            a, b = first[name], outputs[name]
+            axes = following_axes([a.shape, b.shape], [samples, size])
+            difference = difference_of_samples(a, b, axes[0]) if len(axes) == 1 else None
+            probed[name] = {"axes": axes, "difference": difference}
+        return {"samples": size, "permuted": False, "outputs": probed, "failed": None}
+    return {"samples": None, "permuted": False, "outputs": {}, "failed": failed}
+
+
+def _other_sizes(samples: int, last: int) -> list[int]:
+    """The numbers of samples to try, instead of `samples`.
+
+    A runtime may have compiled for the `last` batch already. Some models drop an axis of one
+    sample, and some take multiples of a number only.
+    """
+    sizes = (last if last > 1 else 0, samples // 2, 2 * samples, 1)
+    return [size for size in dict.fromkeys(sizes) if size > 0 and size != samples]
+
+
+def _in_another_order(prepared: PreparedModel, fixed: FixedBatchModel) -> BatchProbeResponse:
+    response: BatchProbeResponse = {
+        "samples": fixed.size,
+        "permuted": True,
+        "outputs": {},
+        "failed": None,
+    }
+    if fixed.size == 1:  # the call is the sample
+        return response
+    inputs = prepared.batches(fixed.size).full(0)
+    order = np.roll(np.arange(fixed.size), 1)
+    reordered: Arrays = {
+        name: array if name in prepared.broadcast else array[order]
+        for name, array in inputs.items()
+    }
+    try:
+        before = copied(fixed.model.run(inputs))
+        after = copied(fixed.model.run(reordered))
+    except Exception as error:
+        return response | {"failed": one_line(error)}
+    for name in before.keys() & after.keys():
+        axes = permuted_axes(before[name], after[name], order)
+        response["outputs"][name] = {"axes": axes, "difference": None}
+    return response
