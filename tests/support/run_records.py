@@ -12,8 +12,6 @@ from infer.report import terminal
 from infer.results import queries, summarizing
 
 PROTOCOL = Protocol("paper", generations=3, bursts=2, batch=32)
-
-
 RUN = {
     "kind": "run",
     "command": ["run", "models"],
@@ -32,14 +30,8 @@ RUN = {
     "seed": 0,
     "variants": {},
 }
-
-
 END = {"kind": "end", "interrupted": False, "reason": "all 3 generations were measured"}
-
-
 MIB = 2**20
-
-
 IMAGE = {"name": "image", "shape": ["batch", 28, 28, 3], "dtype": "float32"}
 
 

@@ -1,0 +1,1 @@
+"""Whether a format and a runtime keep the contract that plug-ins are written for."""
