@@ -83,7 +83,7 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
             inside = payload.resolve().is_relative_to(path.resolve())
         except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
             raise ArtifactError(
-                f"{path / MANIFEST}: its payload cannot be found ({error})"
+                f"{path / MANIFEST}: its payload cannot be resolved ({error})"
             ) from None
         if not inside:
             raise ArtifactError(f"{path / MANIFEST}: the payload lies outside of its folder")
