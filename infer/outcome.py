@@ -21,20 +21,21 @@ class Outcome(StrEnum):
     WRONG_DEVICE = "wrong_device"  # ran on another device than was asked for
     NON_FINITE = "non_finite"  # outputs hold NaN or infinity
     PARITY_FAIL = "parity_fail"  # outputs differ from the reference's
+    NOT_JUDGED = "not_judged"  # it, or its reference, draws random numbers
 
     @property
     def was_measured(self) -> bool:
         """Whether the artifact was measured to the end, so that it has outputs and times.
 
-        Outputs that differ from the reference's keep an artifact from being `ok`, not from being
-        measured.
+        Outputs that differ from the reference's, or cannot be judged, keep an artifact from being
+        `ok`, not from being measured.
         """
-        return self in (Outcome.OK, Outcome.PARITY_FAIL)
+        return self in (Outcome.OK, Outcome.PARITY_FAIL, Outcome.NOT_JUDGED)
 
     @property
     def is_about_outputs(self) -> bool:
-        """Whether the artifact ran and its outputs are wrong."""
-        return self in (Outcome.PARITY_FAIL, Outcome.NON_FINITE)
+        """Whether the artifact ran, and its outputs keep it from being `ok`."""
+        return self in (Outcome.PARITY_FAIL, Outcome.NON_FINITE, Outcome.NOT_JUDGED)
 
 
 class Failure(ExportbenchError):  # noqa: N818 - the public name

@@ -47,6 +47,8 @@ class GateInput:
             ones.
         former: comparisons of artifacts with their former versions, by label.
         setup: the setup of the run.
+        random: random outputs that keep an artifact from being judged, its own or the reference's,
+            in words, by label.
         commands: commands that measure an artifact alone, by label.
         paths: paths of the artifacts, by label.
         seconds: duration of the run.
@@ -58,6 +60,7 @@ class GateInput:
     entries: Mapping[str, BaselineEntry]
     former: Mapping[str, FormerComparison] = field(default_factory=dict)
     setup: Setup = field(default_factory=Setup)
+    random: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -95,11 +98,23 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
             processor=run.environment.processor,
             card=summary.card.name if summary.card else None,
         ),
+        random={label: text for label, parity in parities.items() if (text := _random(parity))},
         commands={label: row.command for label, row in rows.items()},
         paths={label: row.path for label, row in rows.items()},
         seconds=elapsed_s(events),
         interrupted=summary.interrupted,
     )
+
+
+def _random(parity: ParityJudged) -> str:
+    """Which random outputs keep an artifact from being judged; empty if there are none."""
+    for who, changes in (
+        ("it", parity.random),
+        (f"its reference, {parity.anchor or parity.reference},", parity.random_reference),
+    ):
+        if changes:
+            return f"{who} draws random numbers in {', '.join(changes)}"
+    return ""
 
 
 def _entry(

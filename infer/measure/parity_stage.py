@@ -16,15 +16,22 @@ from ..parity.comparing import compare, scores_of
 from ..parity.matching import match_outputs
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
+from ..parity.rounding import beyond_bounds
+from ..parity.spread import wide_tolerances
 from ..parity.uninformative_outputs import uninformative_outputs
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..sandbox import metric_process
 from ..stats.accuracy import paired_difference
 from ..tensors.outputs import Outputs
 from ..tensors.rules import rules_for
+from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
-from .run_tolerances import tolerances_between, unrepeatable_outputs
+from .run_tolerances import (
+    tolerances_between,
+    tolerances_by_precision,
+    unrepeatable_outputs,
+)
 
 
 class ParityStage:
@@ -88,11 +95,21 @@ class ParityStage:
             context.store.add("pair", artifact=label, former=former, **result)
 
     def _choose_reference(self, members: list[str]) -> str:
-        """Choose a reference: the user's, or the training's own format, preferably a finite one."""
+        """Choose a reference: the user's, or the training's own format.
+
+        One that draws random numbers, or is not finite, is taken only if all do or are.
+        """
         if self._context.plan.reference in members:
             return str(self._context.plan.reference)
-        order = sorted(members, key=lambda label: not self._is_native(label))
-        return next((label for label in order if is_finite(self._context, label)), order[0])
+
+        def unfitness(label: str) -> tuple[bool, ...]:
+            return (
+                bool(random_changes(self._context, label)),
+                not is_finite(self._context, label),
+                not self._is_native(label),
+            )
+
+        return min(members, key=unfitness)
 
     def _is_native(self, label: str) -> bool:
         manifest = self._context.artifacts[label].manifest
@@ -116,14 +133,16 @@ class ParityStage:
             label,
             source,
             expected,
-            reference.noise,
+            reference.rounding,
             on_cpu=reference.anchor is not None,
         )
         absolute = context.plan.absolute
         result = compare(outputs, expected, limits, absolute=absolute, classes=classes)
-        changed = unrepeatable_outputs(context, label)
-        if changed:
-            notes.append(_repeat_note(changed))
+        changed, random = unrepeatable_outputs(context, label), random_changes(context, label)
+        if random:
+            notes.append(f"draws random numbers: {_named(random)} between equal calls")
+        if kept := {name: by for name, by in changed.items() if name not in random}:
+            notes.append(_state_note(kept))
         context.store.add(
             "parity",
             artifact=label,
@@ -134,14 +153,24 @@ class ParityStage:
             probe=predictions.probe(outputs),
             notes=notes,
             repeats=not changed,
-            doubts=self._doubts(label, expected) if label == reference.reference else [],
+            random=random,
+            random_reference=reference.random,
+            doubts=self._doubts(label, reference),
+            tolerance_doubts=wide_tolerances(expected, limits) if label != source else [],
         )
 
-    def _doubts(self, label: str, expected: Outputs) -> list[str]:
-        """Reasons why agreement with these outputs says little."""
-        return self._context.informative(
-            "whether its outputs vary", lambda: uninformative_outputs(expected), [], label
+    def _doubts(self, label: str, reference: ReferenceOutputs) -> list[str]:
+        """Why agreement with the reference would say little; empty for all but the reference."""
+        if label != reference.reference:
+            return []
+        expected, source = reference.outputs, reference.source
+        limits = tolerances_by_precision(self._context, source, expected)
+        rounding = beyond_bounds(limits, reference.rounding, expected)
+        nothing: list[str] = []
+        uninformative = self._context.informative(
+            "whether its outputs vary", lambda: uninformative_outputs(expected), nothing, label
         )
+        return [*uninformative, *rounding]
 
     def _check_finite(self, label: str, outputs: Outputs, reference: ReferenceOutputs) -> None:
         """Check that outputs are finite wherever the reference's outputs are."""
@@ -223,10 +252,18 @@ def _anchor_note(anchor: AnchorMeasured) -> str:
     )
 
 
-def _repeat_note(changed: Mapping[str, float | None]) -> str:
-    """The note about a model whose outputs vary between calls on the same inputs."""
-    by = [f"'{name}'" + (f" by {v:.2g}" if v is not None else "") for name, v in changed.items()]
+def _state_note(changed: Mapping[str, float | None]) -> str:
+    """The note about a model that keeps a state between calls."""
     return (
-        f"a second call on the same inputs gave other outputs ({', '.join(by)}): it keeps a state "
-        "or draws random numbers; what is compared is what it gave first, from a fresh load"
+        f"keeps a state: {_named(changed)} in a second call on the same inputs; what is compared "
+        "is what it gave first, from a fresh load"
     )
+
+
+def _named(changes: Mapping[str, float | None]) -> str:
+    """Outputs with the sizes of their changes."""
+    by = [
+        f"'{name}' changes" + (f" by {v:.2g}" if v is not None else "")
+        for name, v in changes.items()
+    ]
+    return ", ".join(by)

@@ -1,22 +1,23 @@
-"""The outputs that artifacts are compared with, and their noise."""
+"""The outputs that artifacts are compared with, and what rounding and randomness do to them."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_finite, check_outputs
 from ..parity.comparing import largest_difference
-from ..records.parity_events import AnchorMeasured, NoiseMeasured
+from ..parity.rounding import beyond_bounds
+from ..records.parity_events import AnchorMeasured
 from ..tensors.differences import finite
-from ..tensors.outputs import Outputs, read_outputs, without_rows
+from ..tensors.outputs import Outputs, without_rows
 from ..worker import messages
+from .randomness import random_changes
+from .rounding import measured_rounding
 from .run_context import RunContext
-from .run_tolerances import unrepeatable_outputs
+from .run_tolerances import tolerances_by_precision
 
 # Name of the folder and the log of a run on the CPU.
 _ANCHOR = "anchor"
@@ -29,14 +30,16 @@ class ReferenceOutputs:
     Attributes:
         reference: label of the group's reference.
         outputs: outputs that all are compared with.
-        noise: differences between runs of their artifact with another setup, by output.
+        rounding: by how much another number of threads changes them, by output.
+        random: by how much outputs change that hold random numbers, by output.
         anchor: label of the artifact that gave these outputs on the CPU; None if they are those of
             the reference on the measured device.
     """
 
     reference: str
     outputs: Outputs
-    noise: Mapping[str, float]
+    rounding: Mapping[str, float | None]
+    random: Mapping[str, float | None]
     anchor: str | None = None
 
     @property
@@ -70,19 +73,40 @@ def reference_outputs(
             anchor = _anchor(context, label, reference)
             if anchor.failed is None:
                 outputs = context.outputs(label, _ANCHOR)
-                return ReferenceOutputs(
-                    reference, outputs, _noise(context, label, outputs, "cpu"), label
-                )
+                changes = _rounding_and_randomness(context, label, outputs, "cpu")
+                return ReferenceOutputs(reference, outputs, *changes, label)
             if anchor.outcome == Outcome.HANG:  # the other formats would take too long as well
                 break
     outputs = context.outputs(reference)
-    noise = _noise(context, reference, outputs, device) if len(members) > 1 else {}
-    return ReferenceOutputs(reference, outputs, noise)
+    if len(members) == 1:
+        return ReferenceOutputs(reference, outputs, {}, random_changes(context, reference))
+    return ReferenceOutputs(
+        reference, outputs, *_rounding_and_randomness(context, reference, outputs, device)
+    )
 
 
 def is_finite(context: RunContext, label: str) -> bool:
     """Whether all outputs that preflight saved for an artifact are finite."""
     return all(finite(array).all() for array in context.outputs(label).values())
+
+
+def _rounding_and_randomness(
+    context: RunContext, label: str, outputs: Outputs, device: str
+) -> tuple[Mapping[str, float | None], Mapping[str, float | None]]:
+    """Measure what rounding and randomness do to the outputs of a reference.
+
+    Random numbers are none of its rounding, whatever the number of threads.
+    """
+    random = random_changes(context, label, device)
+    if random:
+        return {}, random
+    rounding = measured_rounding(context, label, outputs, device)
+    limits = tolerances_by_precision(context, label, outputs)
+    if not beyond_bounds(limits, rounding, outputs):
+        return rounding, {}
+    # Random numbers that are drawn while it is loaded do not change from call to call.
+    random = random_changes(context, label, device, is_suspect=True)
+    return ({}, random) if random else (rounding, {})
 
 
 def _anchor(context: RunContext, label: str, reference: str) -> AnchorMeasured:
@@ -100,7 +124,7 @@ def _anchor(context: RunContext, label: str, reference: str) -> AnchorMeasured:
 
 def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
     batch = context.preflight(label).inputs.only_batch or context.protocol.batch
-    folder = _emptied(context, label, _ANCHOR)
+    folder = context.emptied_folder(label, _ANCHOR)
     with context.worker(label, _ANCHOR, device="cpu") as worker:
         worker.start()
         worker.ask(messages.Load())
@@ -121,61 +145,3 @@ def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
             name: largest_difference(on_card.get(name), array) for name, array in outputs.items()
         },
     }
-
-
-def _noise(context: RunContext, label: str, expected: Outputs, device: str) -> dict[str, float]:
-    """Measure an artifact's noise: run it with another setup, in a fresh process, and compare.
-
-    With fewer samples a call and one thread, the same sums are added in another order. The noise is
-    measured once a run, and not if the user gives a tolerance.
-
-    Args:
-        context: context of the run.
-        label: label of the artifact that others are compared with.
-        expected: its outputs on the device.
-        device: device to run it on again.
-    """
-    if context.plan.tolerance is not None:
-        return {}
-    known = context.store.latest(NoiseMeasured).get(label)
-    if known is None:
-        try:
-            answer = _run_otherwise(context, label, expected, device)
-        except Failure as failure:
-            answer = {"differences": {}, "failed": failure.reason}
-        context.store.add("noise", artifact=label, device=device, **answer)
-        known = context.store.latest(NoiseMeasured)[label]
-    return {k: v for k, v in known.differences.items() if v is not None}
-
-
-def _run_otherwise(
-    context: RunContext, label: str, expected: Outputs, device: str
-) -> dict[str, Any]:
-    preflight = context.preflight(label)
-    only_batch, samples = preflight.inputs.only_batch, preflight.predict.samples
-    batch = only_batch or min(context.protocol.batch, samples)
-    # For a model with state, calls of another size would be another sequence.
-    split = batch if only_batch or unrepeatable_outputs(context, label) else max(1, batch // 2)
-    count = samples if only_batch else min(samples, 4 * batch)
-    folder = _emptied(context, label, "noise")
-    with context.worker(label, "noise", threads=1, device=device) as worker:
-        worker.start()
-        worker.ask(messages.Load())
-        worker.ask(context.inputs_of(label))
-        worker.ask(messages.Predict(batch=split, outputs=str(folder.resolve()), samples=count))
-    again = read_outputs(folder)
-    uneven = without_rows(folder) | without_rows(context.folder(label))
-    differences: dict[str, float | None] = {}
-    for name, array in expected.items():
-        if name in uneven and (split != batch or count != samples):
-            continue
-        first = array if name in uneven else array[:count]
-        differences[name] = largest_difference(again.get(name), first)
-    return {"differences": differences, "batch": split, "threads": 1, "samples": count}
-
-
-def _emptied(context: RunContext, label: str, name: str) -> Path:
-    folder = context.folder(label) / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder

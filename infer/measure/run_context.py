@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -188,6 +189,13 @@ class RunContext:
     def folder(self, label: str) -> Path:
         """The folder of an artifact's outputs."""
         return self.store.folder / "outputs" / file_name(label)
+
+    def emptied_folder(self, label: str, run: str) -> Path:
+        """Make an empty folder for the outputs of another run than preflight."""
+        folder = self.folder(label) / run
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
 
     def inputs_of(self, label: str) -> messages.Inputs:
         """The request for a worker to read its inputs."""

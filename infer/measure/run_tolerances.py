@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..parity.rounding import with_rounding
 from ..parity.tolerance import Tolerance, step_of, tolerances
 from ..tensors.outputs import Outputs
 from .run_context import RunContext
@@ -14,7 +15,7 @@ def tolerances_between(
     label: str,
     reference: str,
     expected: Outputs,
-    noise: Mapping[str, float] | None = None,
+    rounding: Mapping[str, float | None] | None = None,
     *,
     on_cpu: bool = False,
 ) -> dict[str, Tolerance]:
@@ -25,20 +26,29 @@ def tolerances_between(
         label: label of the artifact.
         reference: label of the reference.
         expected: outputs of the reference.
-        noise: noise of the reference, by output.
+        rounding: rounding of the reference, by output.
         on_cpu: whether the reference was run on the CPU.
     """
+    given = context.plan.tolerance
     theirs = _precisions(context, reference)
     if on_cpu:  # the CPU has no TF32, whatever is used on the card
         theirs = [precision for precision in theirs if precision != "tf32"]
     precisions = [*_precisions(context, label), *theirs]
-    return tolerances(expected, precisions, given=context.plan.tolerance, noise=noise)
+    limits = tolerances(expected, precisions, given=given)
+    return with_rounding(limits, rounding, expected) if rounding and given is None else limits
+
+
+def tolerances_by_precision(
+    context: RunContext, label: str, outputs: Outputs
+) -> dict[str, Tolerance]:
+    """Derive how far outputs of one artifact may differ by rounding, whatever the user allows."""
+    return tolerances(outputs, _precisions(context, label))
 
 
 def unrepeatable_outputs(context: RunContext, label: str) -> dict[str, float | None]:
     """Find the outputs that changed in a second call on the same inputs, and by how much."""
     outputs = context.outputs(label)
-    limits = tolerances_between(context, label, label, outputs)
+    limits = tolerances_by_precision(context, label, outputs)
     changed = context.preflight(label).repeat.differences
     return {
         name: difference

@@ -104,9 +104,23 @@ class Run:
 
 def _outcome(parity: ParityJudged) -> tuple[Outcome, str]:
     """The outcome of an artifact that was measured to the end, and why if it is not `ok`."""
-    if parity.passed:
-        return Outcome.OK, ""
+    source = parity.anchor or parity.reference
     against = f"{parity.anchor} on the CPU" if parity.anchor else parity.reference
-    return Outcome.PARITY_FAIL, (
-        f"differs from {against} by {parity.largest_difference:.2g}, more than {parity.tolerance:g}"
-    )
+    if parity.random_reference and source != parity.artifact:
+        return Outcome.NOT_JUDGED, (
+            f"its reference, {against}, draws random numbers, so that it judges nothing: name "
+            "another with --reference"
+        )
+    if not parity.passed:
+        return Outcome.PARITY_FAIL, (
+            f"differs from {against} by {parity.largest_difference:.2g}, more than "
+            f"{parity.tolerance:g}"
+        )
+    if parity.random:
+        name, by = next(iter(parity.random.items()))
+        size = "" if by is None else f" by {by:.2g}"
+        return Outcome.NOT_JUDGED, (
+            f"draws random numbers: '{name}' changes{size} between equal calls; was it exported in "
+            "training mode?"
+        )
+    return Outcome.OK, ""

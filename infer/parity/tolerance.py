@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,6 @@ from ..tensors.outputs import Outputs
 ROUNDINGS = {"float64": 1000, "float32": 1000, "tf32": 8, "float16": 10, "bfloat16": 10, "int8": 10}
 # Steps of precisions that are not NumPy types: 8 bits, symmetric; 10 bits of mantissa.
 _STEPS = {"int8": 1 / 128, "tf32": 2.0**-10}
-# Another runtime may differ from the reference by this multiple of the reference's noise.
-NOISE_FACTOR = 10.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,6 @@ def tolerances(
     precisions: Iterable[str],
     *,
     given: float | None = None,
-    noise: Mapping[str, float] | None = None,
 ) -> dict[str, Tolerance]:
     """Derive the tolerance of each output from the precisions and the reference alone.
 
@@ -47,12 +44,11 @@ def tolerances(
         reference: outputs of the reference, by name.
         precisions: precisions of the two artifacts; the coarsest counts.
         given: the user's tolerance, which replaces all others.
-        noise: noise of the reference, by output: its differences between runs.
     """
     return {
         name: Tolerance(given, "given by --tolerance")
         if given is not None
-        else _tolerance(array, list(precisions), (noise or {}).get(name, 0.0))
+        else _tolerance(array, list(precisions))
         for name, array in reference.items()
     }
 
@@ -68,7 +64,7 @@ def step_of(precision: str) -> float | None:
     return epsilon_of(dtype) if kind_of(dtype) in ("float", "complex") else None
 
 
-def _tolerance(array: np.ndarray, precisions: list[str], noise: float) -> Tolerance:
+def _tolerance(array: np.ndarray, precisions: list[str]) -> Tolerance:
     kind = kind_of(array.dtype)
     if kind in ("text", "bool", "other"):
         return Tolerance(0.0, "equal")
@@ -88,10 +84,5 @@ def _tolerance(array: np.ndarray, precisions: list[str], noise: float) -> Tolera
         bound = Tolerance(
             roundings * (step_of(precision) or 0.0) * scale,
             f"{roundings:,} roundings of {precision} in values up to {scale:.3g}",
-        )
-    if np.isfinite(noise) and NOISE_FACTOR * noise > bound.value:
-        return Tolerance(
-            NOISE_FACTOR * noise,
-            f"{NOISE_FACTOR:g} times the {noise:.2g} by which the reference differs from itself",
         )
     return bound

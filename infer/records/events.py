@@ -18,7 +18,13 @@ from .artifact_events import (
     UnknownInformation,
 )
 from .event import Event
-from .parity_events import AnchorMeasured, NoiseMeasured, PairCompared, ParityJudged
+from .parity_events import (
+    AnchorMeasured,
+    PairCompared,
+    ParityJudged,
+    RandomnessMeasured,
+    RoundingMeasured,
+)
 from .process_events import BurstTimed, GenerationDone, PreflightDone, ProcessStarted
 from .run_events import RooflineMeasured, RunEnded, RunResumed, RunStarted
 
@@ -31,7 +37,8 @@ AnyEvent = (
     | RooflineMeasured
     | InputsDrawn
     | PreflightDone
-    | NoiseMeasured
+    | RoundingMeasured
+    | RandomnessMeasured
     | AnchorMeasured
     | ParityJudged
     | PairCompared

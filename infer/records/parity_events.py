@@ -9,12 +9,14 @@ from .agreement import AccuracyDifference, DifferingSample, OutputDifference
 from .event import Event
 
 
-class NoiseMeasured(Event, frozen=True, tag="noise", kw_only=True):
-    """By how much a reference differs from itself, in a fresh process and run otherwise.
+class RoundingMeasured(Event, frozen=True, tag="rounding", kw_only=True):
+    """How much rounding changes a reference: the same calls, with another number of threads.
 
     Attributes:
-        differences: by output; None where shapes differ, or one is not finite.
+        device: device that it ran on.
+        differences: largest difference by output; None where shapes differ, or one is not finite.
         failed: why it could not be run.
+        batch, threads, samples: of the second run.
     """
 
     artifact: str
@@ -24,6 +26,28 @@ class NoiseMeasured(Event, frozen=True, tag="noise", kw_only=True):
     batch: int | None = None
     threads: int | None = None
     samples: int | None = None
+
+
+class RandomnessMeasured(Event, frozen=True, tag="randomness", kw_only=True):
+    """Whether an artifact whose outputs change between equal calls draws random numbers.
+
+    Two fresh processes call on the same inputs again and again; a third gets other inputs first.
+
+    Attributes:
+        device: device that it ran on.
+        random: outputs that hold random numbers; the others that change depend on a kept state.
+        changes: by how much an output changed when nothing else did; None where shapes differ, or
+            one is not finite.
+        repeats: whether a fresh process gave the same numbers again.
+        failed: why it could not be found out.
+    """
+
+    artifact: str
+    device: str
+    random: tuple[str, ...]
+    changes: dict[str, float | None]
+    repeats: bool
+    failed: str | None = None
 
 
 class AnchorMeasured(Event, frozen=True, tag="anchor", kw_only=True):
@@ -59,7 +83,10 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
         correct: which samples were right, packed (`infer.parity.predictions`).
         probe: some values of the outputs.
         repeats: whether a second call on the same inputs gave the same.
+        random: outputs that hold random numbers, and by how much they change between equal calls.
+        random_reference: the same of the reference; then its outputs judge nothing.
         doubts: why agreement would say little; of the reference.
+        tolerance_doubts: tolerances that are large against the spread of the reference's outputs.
     """
 
     artifact: str
@@ -80,7 +107,10 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
     accuracy_difference: AccuracyDifference | None = None
     notes: tuple[str, ...] = ()
     repeats: bool = True
+    random: dict[str, float | None] = msgspec.field(default_factory=dict)
+    random_reference: dict[str, float | None] = msgspec.field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    tolerance_doubts: tuple[str, ...] = ()
 
 
 class PairCompared(Event, frozen=True, tag="pair", kw_only=True):

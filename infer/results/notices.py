@@ -25,6 +25,8 @@ def notices(index: RecordIndex) -> list[str]:
                 found.append(notice)
     for find in (
         unknown_information,
+        random_notices,
+        tolerance_notices,
         probe_notices,
         unused_options,
         drift_notices,
@@ -85,19 +87,56 @@ def probe_notices(index: RecordIndex) -> list[str]:
                 f"DOUBTFUL PROBE: of {label}, {doubt}. A bad export can agree with that, and a "
                 "good one differ: take other inputs."
             )
-    for label, noise in index.noises.items():
-        if noise.failed:
+    for label, rounding in index.roundings.items():
+        if rounding.failed:
             found.append(
-                f"NOISE NOT MEASURED: {label} could not be run once more ({noise.failed}); "
+                f"ROUNDING NOT MEASURED: {label} could not be run once more ({rounding.failed}); "
                 "tolerances go by the precision alone."
             )
-        unlike = [name for name, value in noise.differences.items() if value is None]
+        unlike = [name for name, value in rounding.differences.items() if value is None]
         if unlike:
             found.append(
                 f"UNSTEADY REFERENCE: '{unlike[0]}' of {label} is of another shape, or not "
                 "finite elsewhere, when it is run once more."
             )
     return found
+
+
+def random_notices(index: RecordIndex) -> list[str]:
+    """A notice for every artifact that draws random numbers."""
+    found = []
+    for label, parity in index.parities.items():
+        if not parity.random:
+            continue
+        name, by = next(iter(parity.random.items()))
+        size = "" if by is None else f" by {by:.2g}"
+        judged = any(
+            other.random_reference and (other.anchor or other.reference) == label
+            for other in index.parities.values()
+        )
+        role = (
+            "as the reference it judges nothing: name another with --reference"
+            if judged
+            else "it is no reference, and never `ok`"
+        )
+        found.append(
+            f"RANDOM OUTPUTS: {label} draws random numbers ('{name}' changes{size} between equal "
+            f"calls); {role}."
+        )
+    return found
+
+
+def tolerance_notices(index: RecordIndex) -> list[str]:
+    """A notice for every tolerance that is large against the spread of the outputs."""
+    doubts: dict[str, list[str]] = {}
+    for label, parity in index.parities.items():
+        for doubt in parity.tolerance_doubts:
+            doubts.setdefault(doubt, []).append(label)
+    return [
+        f"WIDE TOLERANCE: {doubt}. What passes ({', '.join(labels)}) may give other answers than "
+        "the reference: take a smaller --tolerance, or inputs whose outputs vary more."
+        for doubt, labels in doubts.items()
+    ]
 
 
 def anchor_notices(index: RecordIndex) -> list[str]:

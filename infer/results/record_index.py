@@ -12,7 +12,7 @@ from ..records.artifact_events import (
     UnknownInformation,
 )
 from ..records.events import AnyEvent
-from ..records.parity_events import AnchorMeasured, NoiseMeasured, ParityJudged
+from ..records.parity_events import AnchorMeasured, ParityJudged, RoundingMeasured
 from ..records.process_events import BurstTimed, PreflightDone, ProcessStarted
 from ..records.run_events import RooflineMeasured, RunEnded, RunResumed, RunStarted
 from ..stats import clocks
@@ -33,7 +33,7 @@ class RecordIndex:
 
     Attributes:
         run: the plan, and the machine at the start.
-        artifacts, preflights, outcomes, parities, noises, anchors: the latest event of each
+        artifacts, preflights, outcomes, parities, roundings, anchors: the latest event of each
             artifact.
         starts: the processes of each artifact.
         bursts: seconds of the calls, by artifact, workload, generation and turn.
@@ -55,7 +55,7 @@ class RecordIndex:
         self.preflights: dict[str, PreflightDone] = {}
         self.outcomes: dict[str, OutcomeReached] = {}
         self.parities: dict[str, ParityJudged] = {}
-        self.noises: dict[str, NoiseMeasured] = {}
+        self.roundings: dict[str, RoundingMeasured] = {}
         self.anchors: dict[str, AnchorMeasured] = {}
         self.starts: dict[str, list[ProcessStarted]] = {}
         self.bursts: dict[str, dict[str, dict[int, dict[int, Sequence[float]]]]] = {}
@@ -89,8 +89,8 @@ class RecordIndex:
                 self.outcomes[event.artifact] = event
             case ParityJudged():
                 self.parities[event.artifact] = event
-            case NoiseMeasured():
-                self.noises[event.artifact] = event
+            case RoundingMeasured():
+                self.roundings[event.artifact] = event
             case AnchorMeasured():
                 self.anchors[event.artifact] = event
             case ProcessStarted():

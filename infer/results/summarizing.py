@@ -91,6 +91,7 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
             "differing": parity.differing,
             "tolerance": parity.tolerance,
             "tolerance_how": parity.how,
+            "doubts": (*parity.doubts, *parity.tolerance_doubts),
         }
         notes += parity.notes
     return ArtifactResult(**values, notes=notes)

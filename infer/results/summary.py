@@ -61,7 +61,7 @@ class ArtifactResult:
     `executes_code` is whether the manifest says that loading it can execute code. `anchor` is the
     artifact whose outputs on the CPU it was judged against, in place of the reference's on the
     device. `device_time` is what calls take on a card itself, by the samples in them, as
-    `infer.worker.device_time` has it.
+    `infer.worker.device_time` has it. `doubts` are why its agreement would say little.
     """
 
     artifact: str
@@ -103,6 +103,7 @@ class ArtifactResult:
     tolerance_how: str | None = None
     accuracy_difference: AccuracyDifference | None = None
     notes: list[str] = field(default_factory=list)
+    doubts: tuple[str, ...] = ()
     metrics: dict[str, float] | None = None
     versions: dict[str, str] | None = None
     environment: dict[str, str] | None = None

@@ -21,6 +21,7 @@ from ..workload import END_TO_END
 from .responses import (
     BatchProbeResponse,
     BurstResponse,
+    CallAgainResponse,
     CallResponse,
     CheckResponse,
     DevicesResponse,
@@ -145,8 +146,6 @@ class Inputs(Request[InputsResponse]):
         path: path of the file.
         options: the user's `InputOptions`, as `asdict` makes them.
         label: label of the artifact, as the options name it.
-        batch_limits: fields of the `SizeLimits` that trying has shown a call's number of samples to
-            have; None if it has not been tried.
         names_file: whether a reason begins with the path; false if the file is not the user's.
     """
 
@@ -155,7 +154,6 @@ class Inputs(Request[InputsResponse]):
     path: str
     options: dict[str, Any] = field(default_factory=dict)
     label: str = ""
-    batch_limits: dict[str, Any] | None = None
     names_file: bool = True
 
 
@@ -202,6 +200,25 @@ class BatchProbe(Request[BatchProbeResponse]):
     action = "batch_probe"
     response = BatchProbeResponse
     batch: int
+
+
+@_message
+class CallAgain(Request[CallAgainResponse]):
+    """From a fresh load, call on the first batch several times; keep the outputs of two calls.
+
+    Attributes:
+        batch: samples a call.
+        calls: number of calls.
+        outputs: folder for the outputs of the first and the second call, a folder each.
+        others_first: whether the first call gets other inputs.
+    """
+
+    action = "call_again"
+    response = CallAgainResponse
+    batch: int
+    calls: int
+    outputs: str
+    others_first: bool = False
 
 
 @_message

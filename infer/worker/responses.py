@@ -155,6 +155,12 @@ class BatchProbeResponse(TypedDict):
     failed: str | None
 
 
+class CallAgainResponse(TypedDict):
+    """cosines: between successive changes of an output, the mean; None if it did not change."""
+
+    cosines: dict[str, float | None]
+
+
 class CheckResponse(TypedDict):
     """seconds: of a call, by its samples. unfinished: description of unfinished work, or None."""
 

@@ -24,6 +24,7 @@ from . import checks, predicting, responses, timing
 from . import messages as m
 from .batch_probe import batch_probe
 from .bytecode import uncompiled
+from .call_again import call_again
 from .classify import classify_error, one_line
 from .device_time import device_times
 from .message_codec import (
@@ -113,6 +114,8 @@ class Worker:
                 return checks.repeat(self.prepared, request)
             case m.BatchProbe():
                 return batch_probe(self.prepared, request)
+            case m.CallAgain():
+                return call_again(self.prepared, request)
             case m.Check():
                 return checks.check(self.prepared, request)
             case m.WarmUp():

@@ -304,7 +304,7 @@ def test_a_looped_artifact_beside_one_that_has_no_such_state(tmp_path, measure):
     assert "UNUSED OPTION: --loop hout=h" in typing_error.report
 
 
-def test_state_and_noise_are_detected_and_said(tmp_path, fake_artifact, inputs_file, measure):
+def test_a_state_is_detected_and_said(tmp_path, fake_artifact, inputs_file, measure):
     (tmp_path / "m").mkdir()
     fake_artifact(tmp_path / "m", "steady")
     fake_artifact(tmp_path / "m", "remembers", state=0.125)
@@ -315,29 +315,12 @@ def test_state_and_noise_are_detected_and_said(tmp_path, fake_artifact, inputs_f
 
     assert run.rows["remembers"]["outcome"] == "ok"
     assert run.rows["remembers"]["largest_difference"] == 0
-    said = [note for note in run.rows["remembers"]["notes"] if "a second call" in note]
+    said = [note for note in run.rows["remembers"]["notes"] if "keeps a state" in note]
     assert said and said[0] in run.report
     assert run.rows["steady"]["outcome"] == "parity_fail"
-    assert not any("a second call" in note for note in run.rows["steady"]["notes"])
-    (noise,) = [record for record in run.records if record["kind"] == "noise"]
-    assert noise["differences"] == {"probabilities": 0}
-
-
-def test_tolerance_comes_from_the_noise_of_the_reference(
-    tmp_path, fake_artifact, inputs_file, measure
-):
-    (tmp_path / "m").mkdir()
-    fake_artifact(tmp_path / "m", "noisy", noise=1e-3, manifest={"native": True})
-    fake_artifact(tmp_path / "m", "near", bias=2e-3)
-    fake_artifact(tmp_path / "m", "far", bias=0.1)
-    inputs_file(tmp_path / "in.npz")
-
-    run = measure("m", "--inputs", "in.npz", "--reference", "noisy", status=1)
-
-    assert run.rows["near"]["outcome"] == "ok"
-    assert 1e-3 < run.rows["near"]["tolerance"] < 1.1e-2
-    assert "the reference differs from itself" in run.rows["near"]["tolerance_how"]
-    assert run.rows["far"]["outcome"] == "parity_fail"
+    assert not any("keeps a state" in note for note in run.rows["steady"]["notes"])
+    (rounding,) = [record for record in run.records if record["kind"] == "rounding"]
+    assert rounding["differences"] == {"probabilities": 0}
 
 
 def test_a_probe_that_says_nothing_is_doubted(tmp_path, measure):

@@ -83,7 +83,8 @@ ORDINARY: dict[str, dict[str, Any]] = {
         "gpu_runtime_peak_bytes": None,
         "footprint": {"bytes": None},
     },
-    "noise": {"device": "cpu", "differences": {}},
+    "rounding": {"device": "cpu", "differences": {}},
+    "randomness": {"device": "cpu", "random": [], "changes": {}, "repeats": True},
     "anchor": {"outcome": "ok", "failed": None},
     "parity": {
         "largest_difference": 0.0,

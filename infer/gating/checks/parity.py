@@ -38,6 +38,15 @@ def check(gate: ArtifactGate) -> list[Check]:
 
 def _check(gate: ArtifactGate) -> Check:
     new, old, comparison = gate.new, gate.old, gate.comparison
+    if random := gate.run.random.get(gate.label):
+        return gate.check(
+            CheckKind.PARITY,
+            Verdict.FAILED,
+            random,
+            "export it in inference mode, and name a --reference that gives the same outputs in "
+            "every call",
+            ParityFigures(),
+        )
     allowed = gate.allowed_difference(new)
     if math.isinf(allowed):
         return gate.not_judged(CheckKind.PARITY, new.reason or "the outputs were not compared")

@@ -91,12 +91,16 @@ def test_an_error_of_the_card_that_all_share_is_seen(judged):
     assert judged.outcomes["one"] == judged.outcomes["two"] == "parity_fail"
 
 
-def test_what_is_noisy_on_the_card_excuses_nothing(judged):
-    (noise,) = (r for r in judged.records if r["kind"] == "noise" and r["artifact"] == "noisy")
+def test_what_draws_random_numbers_on_the_card_is_no_reference_there(judged):
+    rounding = {r["artifact"]: r for r in judged.records if r["kind"] == "rounding"}
+    (randomness,) = (record for record in judged.records if record["kind"] == "randomness")
 
-    assert noise["device"] == "cpu"
-    assert noise["differences"]["probabilities"] < 1e-6
-    assert judged.outcomes["noisy"] == judged.outcomes["biased"] == "parity_fail"
+    assert (randomness["artifact"], randomness["device"]) == ("noisy", "cuda")
+    assert randomness["random"] == ["probabilities"]
+    assert rounding["biased"]["device"] == "cpu"
+    assert rounding["biased"]["differences"]["probabilities"] < 1e-6
+    assert judged.outcomes["noisy"] == "parity_fail"
+    assert judged.outcomes["biased"] == "ok"
 
 
 def test_tf32_of_the_reference_on_the_card_excuses_itself_and_no_other(judged):

@@ -33,9 +33,10 @@ def test_an_event_comes_back_from_its_line():
 
 
 def test_numbers_without_end_come_back():
-    noise = event("noise", artifact="one", differences={"a": math.inf, "b": -math.inf, "c": None})
+    differences = {"a": math.inf, "b": -math.inf, "c": None}
+    rounding = event("rounding", artifact="one", differences=differences)
 
-    assert decode(AnyEvent, encode(noise), "") == noise
+    assert decode(AnyEvent, encode(rounding), "") == rounding
 
 
 @pytest.mark.parametrize(

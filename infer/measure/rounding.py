@@ -1,0 +1,63 @@
+"""Measure what rounding does to a reference: the same calls, with another number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..outcome import Failure
+from ..parity.comparing import largest_difference
+from ..records.parity_events import RoundingMeasured
+from ..tensors.outputs import Outputs, read_outputs, without_rows
+from ..worker import messages
+from .run_context import RunContext
+
+_BATCHES = 4
+
+
+def measured_rounding(
+    context: RunContext, label: str, expected: Outputs, device: str
+) -> Mapping[str, float | None]:
+    """Measure the rounding of a reference, once a run: the largest difference by output.
+
+    Sums are added in another order with another number of threads. The batches are the same, since
+    other neighbours change some models by more than rounding.
+
+    Args:
+        context: context of the run.
+        label: label of the artifact that others are compared with.
+        expected: its outputs on the device.
+        device: device to run it on again.
+    """
+    known = context.store.latest(RoundingMeasured).get(label)
+    if known is None:
+        try:
+            answer = _run_again(context, label, expected, device)
+        except Failure as failure:
+            answer = {"differences": {}, "failed": failure.reason}
+        context.store.add("rounding", artifact=label, device=device, **answer)
+        known = context.store.latest(RoundingMeasured)[label]
+    return known.differences
+
+
+def _run_again(context: RunContext, label: str, expected: Outputs, device: str) -> dict[str, Any]:
+    preflight = context.preflight(label)
+    batch = preflight.inputs.only_batch or context.protocol.batch
+    samples = preflight.predict.samples
+    count = samples if preflight.inputs.only_batch else min(samples, _BATCHES * batch)
+    threads = 1 if context.plan.threads > 1 else 2
+    folder = context.emptied_folder(label, "rounding")
+    with context.worker(label, "rounding", threads=threads, device=device) as worker:
+        worker.start()
+        worker.ask(messages.Load())
+        worker.ask(context.inputs_of(label))
+        worker.ask(messages.Predict(batch=batch, outputs=str(folder.resolve()), samples=count))
+    again = read_outputs(folder)
+    uneven = without_rows(folder) | without_rows(context.folder(label))
+    differences: dict[str, float | None] = {}
+    for name, array in expected.items():
+        if name in uneven and count != samples:
+            continue
+        first = array if name in uneven else array[:count]
+        differences[name] = largest_difference(again.get(name), first)
+    return {"differences": differences, "batch": batch, "threads": threads, "samples": count}

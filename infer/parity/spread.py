@@ -1,0 +1,57 @@
+"""How far the outputs of different samples lie apart, to see what a tolerance is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..tensors.differences import finite
+from ..tensors.dtypes import kind_of, widened
+from ..tensors.outputs import Outputs
+from .tolerance import Tolerance
+
+# A tolerance above this share of the spread hides differences between samples.
+DOUBTFUL_SHARE = 0.1
+
+
+def spread(array: np.ndarray) -> float | None:
+    """The largest range of a value over the samples; over all values if there is one sample.
+
+    Args:
+        array: an output, N x anything.
+
+    Returns:
+        None if it holds no numbers, or no two finite ones.
+    """
+    if kind_of(array.dtype) not in ("float", "int", "complex") or array.size < 2:
+        return None
+    values, usable = widened(array), finite(array)
+    parts = (values.real, values.imag) if np.iscomplexobj(values) else (values,)
+    axis = 0 if array.ndim and len(array) > 1 else None
+    ranges = [
+        np.max(part, axis, initial=-np.inf, where=usable)
+        - np.min(part, axis, initial=np.inf, where=usable)
+        for part in parts
+    ]
+    largest = float(np.max(ranges))
+    return largest if largest >= 0 else None
+
+
+def wide_tolerances(expected: Outputs, limits: Mapping[str, Tolerance]) -> list[str]:
+    """List the tolerances that are large against the spread of the outputs, one line each.
+
+    Args:
+        expected: outputs of the reference.
+        limits: tolerance by output.
+    """
+    lines = []
+    for name, array in expected.items():
+        apart = spread(array)
+        # Outputs that do not vary are a doubt of their own (uninformative_outputs.py).
+        if apart and limits[name].value > DOUBTFUL_SHARE * apart:
+            lines.append(
+                f"the tolerance of '{name}' is {limits[name].value:.2g}, and its values lie only "
+                f"{apart:.2g} apart"
+            )
+    return lines
