@@ -31,10 +31,10 @@ def missing_compiler(name: str, device: str = "cpu") -> str | None:
     if not EXPORTERS[name].compiles:
         return None
     if compiler() is None:
-        return "takes a C++ compiler, and there is none here: install g++, or name one in CXX"
+        return "needs a C++ compiler, and there is none here: install g++, or name one in CXX"
     if device == "cuda" and toolkit() is None:
         return (
-            "takes CUDA's headers to compile for a card, and there are none here: install the CUDA "
+            "needs CUDA's headers to compile for a card, and there are none here: install the CUDA "
             "toolkit, or name its folder in CUDA_HOME (--device cpu compiles for the CPU)"
         )
     return None

@@ -75,7 +75,7 @@ def load(
     if not runtimes_for(artifact.format):
         raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
     check_files(artifact)
-    trusting.admit(artifact, trusting.read(trusting.from_python(trust), [artifact.label]))
+    trusting.require_trusted(artifact, trusting.read(trusting.from_python(trust), [artifact.label]))
     variant = parse_interpreters([f"other={python}"])[0].variant() if python else TUNED
     place, card = _place(device, artifact.format)
     return LoadedModel(

@@ -16,7 +16,7 @@ from .runtimes.registry import RUNTIMES, runtimes_for
 from .sandbox.trust import remember
 from .system import interpreters, nvml
 from .system.machine import cores as cores
-from .system.visible_cards import WITHOUT_CUDA, seeing, visible
+from .system.visible_cards import WITHOUT_CUDA, variables_for_card, visible
 
 
 def file_sha256(path: Path) -> str:
@@ -66,7 +66,7 @@ def environment_for(device: str) -> dict[str, str]:
     if device == "cpu":
         return dict(WITHOUT_CUDA)
     cards = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return seeing(next((card.visible_as for card in cards if not card.unusable), None))
+    return variables_for_card(next((card.visible_as for card in cards if not card.unusable), None))
 
 
 def trust_exported(folder: Path) -> None:

@@ -123,7 +123,9 @@ def _origin(entry: EntryPoint) -> tuple[str, str]:
 def _folder(entry: EntryPoint) -> Path:
     """The folder of the package that an entry point names; nothing of it is imported."""
     if not entry.value.isidentifier():
-        raise _Refused(f"its entry point is '{entry.value}': it is to name a package without dots")
+        raise _Refused(
+            f"its entry point is '{entry.value}': it must be the name of a package, without dots"
+        )
     if entry.dist:  # before what else has that name on the import path
         folder = Path(str(entry.dist.locate_file(entry.value)))
         if (folder / DECLARATION).is_file():
@@ -207,7 +209,7 @@ def _register_runtime(name: str, declaration: Declaration, package: str, folder:
     if unknown or not stated.formats:
         raise _Refused(f"takes the format '{', '.join(unknown)}', which is not known here")
     if stated.package is not None and not stated.package.isidentifier():
-        raise _Refused(f"needs the package '{stated.package}': it is to name one without dots")
+        raise _Refused(f"needs the package '{stated.package}': it must be a name without dots")
     if not set(stated.devices) <= {"cpu", "cuda"} or not stated.devices:
         raise _Refused(f"runs on {', '.join(stated.devices)}: cpu and cuda can be asked for")
     RUNTIMES[name] = Runtime(
@@ -227,7 +229,7 @@ def _register_metric(name: str, declaration: Declaration, package: str, folder: 
         declaration.metrics, name, (*CLASSIFICATION_METRICS, *METRICS)
     )
     if not stated.function.isidentifier():
-        raise _Refused(f"its function is '{stated.function}': it is to be a name")
+        raise _Refused(f"its function is '{stated.function}': it must be a name")
     METRICS[name] = Metric(name, stated.function, _module(package, folder, stated.module))
 
 
@@ -236,7 +238,7 @@ def _register_exporter(name: str, declaration: Declaration, package: str, folder
     if stated.format not in FORMATS:
         raise _Refused(f"writes the format '{stated.format}', which is not known here")
     if Path(stated.payload).name != stated.payload or stated.payload in ("", ".."):
-        raise _Refused(f"writes '{stated.payload}': it is to name a file or folder, without others")
+        raise _Refused(f"writes '{stated.payload}': it must be the name of one file or folder")
     EXPORTERS[name] = Exporter(
         **msgspec.structs.asdict(stated), external=_module(package, folder, stated.module)
     )

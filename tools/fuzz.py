@@ -28,12 +28,11 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from fuzz_damages import DAMAGES
+from fuzz_results import FuzzResults, table
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -57,162 +56,6 @@ BESIDE = {"outside.onnx": ("weights.bin",), "dense.xml": ("dense.bin",)}
 INPUTS = {name: {"x": np.ones((4, 4), np.float32)} for name in ("counter.pt", "counter.pt2")}
 INSPECT_LIMIT_S, RUN_LIMIT_S = 70.0, 300.0
 TOGETHER = 8  # artifacts in a run
-_HUGE = (b"\xff" * 4, b"\xff\xff\xff\x7f", b"\xff" * 8, b"\xff" * 9 + b"\x01", b"\x00\x00\x00\x80")
-
-Damage = Callable[[random.Random, Path, list[bytes]], None]
-
-
-def _altered(change: Callable[[random.Random, bytearray], None]) -> Damage:
-    def damage(draw: random.Random, path: Path, others: list[bytes]) -> None:
-        content = bytearray(path.read_bytes())
-        if content:
-            change(draw, content)
-            path.write_bytes(content)
-
-    return damage
-
-
-def _truncate(draw: random.Random, content: bytearray) -> None:
-    del content[draw.randrange(len(content)) :]
-
-
-def _flip_bits(draw: random.Random, content: bytearray) -> None:
-    for _ in range(draw.choice((1, 1, 2, 8, 64))):
-        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-
-
-def _flip_early_bits(draw: random.Random, content: bytearray) -> None:
-    content[draw.randrange(min(len(content), 256))] ^= 1 << draw.randrange(8)
-
-
-def _declare_huge(draw: random.Random, content: bytearray) -> None:
-    value = draw.choice(_HUGE)
-    start = draw.randrange(len(content))
-    start -= start % draw.choice((1, 4))
-    content[start : start + len(value)] = value
-
-
-def _huge_numbers(draw: random.Random, content: bytearray) -> None:
-    numbers = list(re.finditer(rb"\d+", bytes(content)))
-    if numbers:
-        one = draw.choice(numbers)
-        content[one.start() : one.end()] = draw.choice((b"9" * 30, b"-1", b"0", b"1e999", b""))
-
-
-def _blank(draw: random.Random, content: bytearray) -> None:
-    start = draw.randrange(len(content))
-    count = min(draw.choice((4, 64, 4096)), len(content) - start)
-    content[start : start + count] = bytes(count)
-
-
-def _repeat(draw: random.Random, content: bytearray) -> None:
-    start, end = sorted(draw.randrange(len(content) + 1) for _ in range(2))
-    content[end:end] = bytes(content[start:end]) * draw.choice((1, 1, 20))
-
-
-def _noise(draw: random.Random, content: bytearray) -> None:
-    start = draw.randrange(len(content))
-    content[start : start + 16] = draw.randbytes(draw.choice((1, 16, 100)))
-
-
-def _nest(draw: random.Random, content: bytearray) -> None:
-    start = draw.randrange(len(content))
-    content[start:start] = draw.choice((b"[", b"(", b'{"a":', b"<a>", b"\x0a\x7f")) * 3000
-
-
-def _empty(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    path.write_bytes(b"")
-
-
-def _swap(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    path.write_bytes(draw.choice(others))
-
-
-def _graft(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    own, other = path.read_bytes(), draw.choice(others)
-    path.write_bytes(own[: draw.randrange(len(own) + 1)] + other[draw.randrange(len(other) + 1) :])
-
-
-def _random(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    path.write_bytes(draw.randbytes(draw.choice((1, 100, 10000))))
-
-
-def _folder(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _pipe(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def _loop(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    path.unlink()
-    path.symlink_to(path.name)
-
-
-def _remove(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    path.unlink()
-
-
-# What is done to a file, and how often.
-DAMAGES: dict[str, tuple[int, Damage]] = {
-    "truncated": (4, _altered(_truncate)),
-    "bits flipped": (6, _altered(_flip_bits)),
-    "bits flipped early": (4, _altered(_flip_early_bits)),
-    "huge sizes": (5, _altered(_declare_huge)),
-    "huge numbers in text": (3, _altered(_huge_numbers)),
-    "blanked": (2, _altered(_blank)),
-    "repeated": (2, _altered(_repeat)),
-    "noise": (3, _altered(_noise)),
-    "nested": (1, _altered(_nest)),
-    "empty": (1, _empty),
-    "another file": (2, _swap),
-    "half another file": (2, _graft),
-    "random bytes": (1, _random),
-    "a folder": (1, _folder),
-    "a pipe": (1, _pipe),
-    "a link to itself": (1, _loop),
-    "removed": (1, _remove),
-}
-
-
-@dataclass
-class Found:
-    """What the tries came to.
-
-    Attributes:
-        inspected: counts by format and answer.
-        ran: counts by format and outcome.
-        damages: counts by damage.
-        findings: what should not have come, a line each.
-        slowest_s: the longest `inspect`.
-    """
-
-    inspected: dict[str, Counter[str]] = field(default_factory=dict)
-    ran: dict[str, Counter[str]] = field(default_factory=dict)
-    damages: Counter[str] = field(default_factory=Counter)
-    findings: list[str] = field(default_factory=list)
-    slowest_s: float = 0.0
-
-    @property
-    def tries(self) -> int:
-        """How many there were."""
-        return sum(sum(c.values()) for table in (self.inspected, self.ran) for c in table.values())
-
-    def to_json(self) -> dict[str, Any]:
-        """The values for JSON."""
-        return {"tries": self.tries, **vars(self)}
-
-    def add(self, value: dict[str, Any]) -> None:
-        """Add what `to_json` gave before."""
-        for name in ("inspected", "ran"):
-            for format_name, counts in value[name].items():
-                getattr(self, name).setdefault(format_name, Counter()).update(counts)
-        self.damages.update(value["damages"])
-        self.findings[:0] = value["findings"]
-        self.slowest_s = max(self.slowest_s, value["slowest_s"])
 
 
 class Fuzzer:
@@ -227,7 +70,7 @@ class Fuzzer:
         self._kept = kept
         self._number = 0
         self._others: list[bytes] = []
-        self.found = Found()
+        self.results = FuzzResults()
 
     def make(self, formats: list[str]) -> None:
         """Have the undamaged artifacts made."""
@@ -261,7 +104,7 @@ class Fuzzer:
             (victim,) = self._draw.choices(victims, weights)
             if victim.is_file():
                 DAMAGES[kind][1](self._draw, victim, self._others)
-                self.found.damages[kind] += 1
+                self.results.damages[kind] += 1
         if target == folder and self._draw.random() < 0.7:
             _hash_again(folder)
         return target
@@ -305,7 +148,7 @@ class Fuzzer:
         finally:
             signal.alarm(0)
         seconds = time.monotonic() - begin
-        self.found.slowest_s = max(self.found.slowest_s, seconds)
+        self.results.slowest_s = max(self.results.slowest_s, seconds)
         lines = errors.getvalue().splitlines()
         answer = {0: "described", 2: "refused"}.get(status if isinstance(status, int) else -1)
         if status == 0:
@@ -314,7 +157,7 @@ class Fuzzer:
         elif status == 2 and not (len(lines) == 1 and lines[0].startswith("error: ")):
             answer = None
         wrong = answer is None or seconds > INSPECT_LIMIT_S
-        self.found.inspected.setdefault(format_name, Counter())[answer or "FINDING"] += 1
+        self.results.inspected.setdefault(format_name, Counter())[answer or "FINDING"] += 1
         self._put_away(path, f"inspect: {status} after {seconds:.1f} s, {lines}" if wrong else None)
 
     def run(self, format_name: str, count: int) -> None:
@@ -349,7 +192,7 @@ class Fuzzer:
         except subprocess.TimeoutExpired:
             wrong = f"no end within {RUN_LIMIT_S:g} s"
         if wrong:
-            self.found.ran.setdefault(format_name, Counter())["FINDING"] += count
+            self.results.ran.setdefault(format_name, Counter())["FINDING"] += count
         took_s = time.monotonic() - begin
         for path in (*paths, folder):
             self._put_away(path, wrong and f"run of {count}, {took_s:.0f} s: {wrong}")
@@ -367,7 +210,7 @@ class Fuzzer:
         outcomes = [row["outcome"] for found in own for row in found]
         if set(outcomes) - set(Outcome) or not Outcome(outcomes[0]).was_measured:
             return f"the whole one ended as {outcomes[0]}; all: {set(outcomes)}"
-        self.found.ran.setdefault(name, Counter()).update(map(str, outcomes[1:]))
+        self.results.ran.setdefault(name, Counter()).update(map(str, outcomes[1:]))
         return None
 
     def _put_away(self, path: Path, finding: str | None) -> None:
@@ -377,7 +220,7 @@ class Fuzzer:
             target = self._kept / f"{os.getpid()}-{top.name}"
             top.rename(target)
             line = f"{target}: {finding}"
-            self.found.findings.append(line)
+            self.results.findings.append(line)
             print(line, file=sys.stderr)
         else:
             shutil.rmtree(top)
@@ -399,19 +242,6 @@ def _hash_again(folder: Path) -> None:
             if path.is_file() and path != file
         }
         file.write_text(json.dumps(value))
-
-
-def table(title: str, counts: dict[str, Counter[str]]) -> Iterator[str]:
-    """Counts by format as a table in Markdown."""
-    kinds = sorted({kind for own in counts.values() for kind in own})
-    if not kinds:
-        return
-    yield f"| {title} | tries | " + " | ".join(f"`{kind}`" for kind in kinds) + " |"
-    yield "| :--- | ---: |" + " ---: |" * len(kinds)
-    for name, own in sorted(counts.items()):
-        cells = " | ".join(f"{own[kind]:,}" if own[kind] else "" for kind in kinds)
-        yield f"| {name} | {sum(own.values()):,} | {cells} |"
-    yield ""
 
 
 def _too_late(number: int, frame: object) -> None:
@@ -449,15 +279,15 @@ def main() -> int:
         for name, count in left.items():
             for start in range(0, count, TOGETHER):
                 fuzzer.run(name, min(TOGETHER, count - start))
-    found = fuzzer.found
+    results = fuzzer.results
     if options.json:
         if options.json.exists():
-            found.add(json.loads(options.json.read_text()))
-        options.json.write_text(json.dumps(found.to_json(), indent=2) + "\n")
-    print("\n".join((*table("`inspect`", found.inspected), *table("`run`", found.ran))))
-    print(f"{found.tries:,} tries, {len(found.findings)} findings", end="; ")
-    print(f"the slowest inspect took {found.slowest_s:.1f} s")
-    return 1 if found.findings else 0
+            results.add(json.loads(options.json.read_text()))
+        options.json.write_text(json.dumps(results.to_json(), indent=2) + "\n")
+    print("\n".join((*table("`inspect`", results.inspected), *table("`run`", results.ran))))
+    print(f"{results.tries:,} tries, {len(results.findings)} findings", end="; ")
+    print(f"the slowest inspect took {results.slowest_s:.1f} s")
+    return 1 if results.findings else 0
 
 
 if __name__ == "__main__":

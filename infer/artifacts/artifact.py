@@ -82,7 +82,9 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
             refuse_circle(payload)
             inside = payload.resolve().is_relative_to(path.resolve())
         except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
-            raise ArtifactError(f"{path / MANIFEST}: its payload leads nowhere ({error})") from None
+            raise ArtifactError(
+                f"{path / MANIFEST}: its payload cannot be resolved ({error})"
+            ) from None
         if not inside:
             raise ArtifactError(f"{path / MANIFEST}: the payload lies outside of its folder")
         return Artifact(label or path.name, path, manifest.format, payload, manifest)

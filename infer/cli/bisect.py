@@ -138,8 +138,8 @@ def _open(
         a, b = (open_artifact(path, label) for path, label in zip(paths, labels, strict=True))
         check_files(a)
         check_files(b)
-        trust.admit(a, trusted)
-        trust.admit(b, trusted)
+        trust.require_trusted(a, trusted)
+        trust.require_trusted(b, trusted)
         return a, b
     except ArtifactError as error:
         raise InputError(str(error)) from None

@@ -158,7 +158,7 @@ def _admitted(paths: list[Path], options: argparse.Namespace) -> list[Artifact]:
     for artifact in opened:
         check_files(artifact)
         try:
-            trust.admit(artifact, trusted)
+            trust.require_trusted(artifact, trusted)
         except Failure as failure:
             raise UsageError(f"{artifact.path}: {failure.reason}") from None
     return opened

@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             try:
                 artifact = open_artifact(path, label)
                 check_files(artifact)
-                trust.admit(artifact, trusted)
+                trust.require_trusted(artifact, trusted)
                 if label in choice.unsupported:
                     raise Failure(Outcome.UNSUPPORTED, choice.unsupported[label])
             except Failure as failure:

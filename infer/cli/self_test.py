@@ -171,7 +171,7 @@ def _made(options: argparse.Namespace, folder: Path) -> list[Made]:
         original = open_artifact(options.artifact)
         check_files(original)
         try:
-            trust.admit(original, trust.read(options.trust, [original.label]))
+            trust.require_trusted(original, trust.read(options.trust, [original.label]))
         except Failure as failure:
             raise ArtifactError(f"{original.path}: {failure.reason}") from None
         return [

@@ -126,7 +126,7 @@ def artifact_state(
     remedy = "export it again before it no longer loads" if expiry else ""
     outcome, reason = Outcome.OK, ""
     try:
-        trust.admit(artifact, trusted)
+        trust.require_trusted(artifact, trusted)
     except (ArtifactError, Failure) as error:
         return ArtifactState(
             str(path), artifact.format, Outcome.LOAD_ERROR, str(error), expires, expiry

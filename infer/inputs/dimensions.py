@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import InputError
 from ..tensors.signature import Signature, TensorSpec
+from ..tensors.size_limits import ANY_SIZE, SizeLimits, limits_of_symbol, size_of_symbol
 
 
 def with_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:
@@ -17,18 +18,88 @@ def with_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:
         sizes: sizes by the name of the dimension, or by INPUT.AXIS.
     """
 
+    def set_size(spec: TensorSpec, axis: int, size: int | str | None) -> int | str | None:
+        if isinstance(size, int):
+            return size
+        known = sizes.get(f"{spec.name}.{axis}")
+        if known is None and isinstance(size, str):
+            known = size_of_symbol(size, sizes)
+        return size if known is None else known
+
     def with_own(spec: TensorSpec) -> TensorSpec:
-        shape = tuple(
-            size
-            if isinstance(size, int)
-            else sizes.get(f"{spec.name}.{axis}", sizes.get(str(size), size))
-            for axis, size in enumerate(spec.shape)
-        )
+        shape = tuple(set_size(spec, axis, size) for axis, size in enumerate(spec.shape))
         return replace(spec, shape=shape)
 
     return Signature(
         tuple(map(with_own, signature.inputs)), tuple(map(with_own, signature.outputs))
     )
+
+
+def check_limits(
+    signature: Signature,
+    shapes: Mapping[str, tuple[int, ...]],
+    broadcast: frozenset[str],
+    limits: Mapping[tuple[str, int], SizeLimits],
+) -> None:
+    """Check that the sizes of free dimensions are within the limits that a file states.
+
+    The first dimension of inputs that have samples is not checked: a call has some of them.
+
+    Args:
+        signature: signature of an artifact, without the sizes that the user has set.
+        shapes: shapes of its inputs, by name.
+        broadcast: names of inputs whose first dimension does not count samples.
+        limits: the file's limits, by input and axis.
+
+    Raises:
+        InputError: a size is outside of its limits.
+    """
+    for spec in signature.inputs:
+        for axis, size in enumerate(shapes[spec.name]):
+            if axis == 0 and spec.name not in broadcast:
+                continue
+            own = _limits_of(spec, axis, limits)
+            if not own.allows(size) and size:
+                raise InputError(
+                    f"'{spec.name}' has {size} along axis {axis}, the artifact takes {own.text}"
+                )
+
+
+def limits_of_batch(
+    specs: Sequence[TensorSpec],
+    limits: Mapping[tuple[str, int], SizeLimits],
+    fixed: int | None,
+) -> SizeLimits:
+    """Find the numbers of samples that a call may have.
+
+    Args:
+        specs: the inputs whose first dimension counts samples.
+        limits: the file's limits, by input and axis.
+        fixed: the number of samples, if the signature or the user allows no other.
+
+    Raises:
+        InputError: the number that the user has set is outside of the file's limits.
+    """
+    batch = ANY_SIZE
+    for spec in specs:
+        batch = batch.within(_limits_of(spec, 0, limits))
+    if fixed is None:
+        return batch
+    if not batch.allows(fixed):
+        raise InputError(
+            f"{fixed} samples a call are asked for, the artifact takes {batch.text}; the nearest "
+            f"is {batch.nearest(fixed)}"
+        )
+    return SizeLimits.fixed(fixed)
+
+
+def _limits_of(
+    spec: TensorSpec, axis: int, limits: Mapping[tuple[str, int], SizeLimits]
+) -> SizeLimits:
+    """The limits of a dimension: those that the file states, and those of its symbol."""
+    symbol = spec.shape[axis] if axis < len(spec.shape) else None
+    written = limits_of_symbol(symbol) if isinstance(symbol, str) else ANY_SIZE
+    return limits.get((spec.name, axis), ANY_SIZE).within(written)
 
 
 def dim_name(spec: TensorSpec, axis: int) -> str:

@@ -14,8 +14,9 @@ from ..tensors.dtypes import ANY, dtype_of
 from ..tensors.matching import TensorMatch, match_tensors
 from ..tensors.rules import Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
+from ..tensors.size_limits import ANY_SIZE, SizeLimits
 from .conversion import check_shape, converted, possible_layouts, transposed
-from .dimensions import check_names, dim_name, with_sizes
+from .dimensions import check_limits, check_names, dim_name, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
 from .state import find_state_bindings
@@ -31,7 +32,7 @@ class Fitted:
         arrays: arrays by the artifact's own names, in its order.
         broadcast: names of arrays that every call gets unchanged, such as a threshold or a state;
             the first dimension of the others counts samples.
-        fixed_batch: number of samples in a call, if the artifact accepts no other number.
+        batch_limits: numbers of samples that a call may have.
         samples: number of samples; 1 where every input is broadcast.
         state_bindings: outputs by the input that takes them in the next call.
         signature: signature of the artifact, with the sizes that the user has set.
@@ -40,7 +41,7 @@ class Fitted:
 
     arrays: Arrays
     broadcast: frozenset[str]
-    fixed_batch: int | None
+    batch_limits: SizeLimits
     samples: int
     state_bindings: dict[str, str]
     signature: Signature
@@ -54,6 +55,8 @@ def fit_inputs(
     options: InputOptions | None = None,
     label: str = "the artifact",
     *,
+    limits: Mapping[tuple[str, int], SizeLimits] | None = None,
+    batch_limits: SizeLimits = ANY_SIZE,
     names_file: bool = True,
 ) -> Fitted:
     """Read the inputs that a signature asks for, and note how they were converted.
@@ -68,6 +71,8 @@ def fit_inputs(
         stated: the manifest's signature, if there is one.
         options: the user's options.
         label: label of the artifact, as the user's rules name it.
+        limits: limits of free dimensions that the file states, by input and axis.
+        batch_limits: numbers of samples of a call, as trying has shown them.
         names_file: whether an error begins with the path; false if the file is not the user's.
 
     Raises:
@@ -76,7 +81,9 @@ def fit_inputs(
     arrays = read_inputs(path, none_is_well=not signature.inputs)
     arrays.pop(LABELS, None)
     try:
-        return _fit(arrays, signature, stated, options or InputOptions(), label)
+        return _fit(
+            arrays, signature, stated, options or InputOptions(), label, limits or {}, batch_limits
+        )
     except (AmbiguousMatchError, MapError, InputError) as error:
         raise InputError(f"{path}: {error}" if names_file else str(error)) from None
 
@@ -87,8 +94,11 @@ def _fit(
     stated: Mapping[str, Any] | None,
     options: InputOptions,
     label: str,
+    limits: Mapping[tuple[str, int], SizeLimits],
+    tried: SizeLimits,
 ) -> Fitted:
-    signature = with_sizes(signature, options.dims)
+    free = signature
+    signature = with_sizes(free, options.dims)
     inputs = [spec.name for spec in signature.inputs]
     outputs = [spec.name for spec in signature.outputs]
     rules, output_rules = rules_for(options.rules, label, inputs, outputs)
@@ -105,26 +115,38 @@ def _fit(
             array, done = _zeros(spec), ["starts as zeros"]
         else:
             match = matches[spec.name]
-            limits = (
+            value_range = (
                 options.ranges.get(spec.name)
                 or options.ranges.get(match.other)
                 or ranges.get(spec.name)
             )
-            array, done = _as_input(spec, arrays[match.other], match, limits)
+            array, done = _as_input(spec, arrays[match.other], match, value_range)
         fitted[spec.name] = np.asarray(array, order="C")
         notes += [f"{spec.name}: {note}" for note in done]
     broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings))
     samples = _samples(fitted, broadcast)
     shapes = {name: array.shape for name, array in fitted.items()}
     check_names(signature, shapes, broadcast, options.dims)
-    if fixed_batch:
-        notes.append(
-            f"takes {fixed_batch} {'sample' if fixed_batch == 1 else 'samples'} a call, no other "
-            "number: larger batches are several calls, smaller ones are filled up"
+    check_limits(free, shapes, broadcast, limits)
+    counted = [spec for spec in free.inputs if spec.name not in broadcast]
+    batch_limits = limits_of_batch(counted, limits, fixed_batch).within(tried)
+    if batch_limits.is_empty:
+        raise InputError(
+            f"no number of samples a call suits all inputs of the artifact ({batch_limits.text})"
         )
+    if batch_limits != ANY_SIZE:
+        notes.append(_limits_note(batch_limits))
     elif samples is None and not bindings:
         notes.append("no input has samples: every call is one sample")
-    return Fitted(fitted, broadcast, fixed_batch, samples or 1, bindings, signature, notes)
+    return Fitted(fitted, broadcast, batch_limits, samples or 1, bindings, signature, notes)
+
+
+def _limits_note(limits: SizeLimits) -> str:
+    takes = f"takes {limits.text} samples a call"
+    if limits.only:
+        samples = "1 sample" if limits.only == 1 else f"{limits.only} samples"
+        takes = f"takes {samples} a call, no other number"
+    return f"{takes}: larger batches are several calls, smaller ones are filled up"
 
 
 def _match(

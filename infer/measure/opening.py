@@ -14,7 +14,7 @@ from ..outcome import Failure, Outcome
 from ..records.artifact_events import ArtifactOpened, InputsDrawn
 from ..results.summary import run_of
 from ..runtimes.registry import runtimes_for
-from ..sandbox.trust import admit
+from ..sandbox.trust import require_trusted
 from .run_context import RunContext
 
 # The file of random inputs in the folder of the run.
@@ -55,7 +55,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
                 f"(there are {', '.join(FORMATS)})"
             )
         check_files(artifact)
-        sha256 = admit(artifact, plan.trusted)
+        sha256 = require_trusted(artifact, plan.trusted)
         if known and known.sha256 != sha256:
             raise ArtifactError(f"{path}: altered since the run began; start a new one")
     except (ArtifactError, Failure) as error:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..sandbox.launcher import command_of
-from ..system.visible_cards import seeing
+from ..system.visible_cards import variables_for_card
 
 
 def measure(
@@ -40,7 +40,7 @@ def measure(
         command = command_of(sys.executable, "system.card_roofline", *pythons)
     else:
         command = command_of(sys.executable, "system.cpu_roofline", str(threads))
-    environment = os.environ | seeing(card)
+    environment = os.environ | variables_for_card(card)
     found: dict[str, Any] = {"device": device, "flops_per_s": None, "bytes_per_s": None}
     try:
         done = subprocess.run(

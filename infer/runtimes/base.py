@@ -11,12 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from ..tensors.signature import SERVING, Signature
+from ..tensors.size_limits import SizeLimits
 
 Arrays = dict[str, np.ndarray]
 
@@ -137,12 +138,14 @@ class Model(ABC):
         signature: names, shapes and types of inputs and outputs.
         notes: notes for the reader of its times.
         optional: names of inputs that a call may omit.
+        size_limits: limits of free dimensions that the file states, by input and axis.
         can_enqueue: whether `enqueue` returns without waiting for the device.
     """
 
     signature: Signature
     notes: Sequence[str] = ()
     optional: Collection[str] = ()
+    size_limits: Mapping[tuple[str, int], SizeLimits] = MappingProxyType({})
     can_enqueue: bool = False
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from jax import export
 
 from ..formats.jax_export.reader import leaf_names
 from ..tensors.signature import Signature, TensorSpec
+from ..tensors.size_limits import ANY_SIZE, SizeLimits, limits_of_symbol
 from .base import TF32_OVERRIDE, Arrays, Model, Options, Setting, chosen, tf32_used
 from .jax_precision import Products, products_of
 
@@ -79,6 +81,14 @@ class JaxExport(Model):
                 f"the manifest states {len(self._inputs)} inputs, the function takes "
                 f"{len(exported.in_avals)}"
             )
+
+        symbols = _symbol_limits(exported.mlir_module_serialized)
+        self.size_limits = {
+            (name, axis): limits_of_symbol(str(size), symbols)
+            for name, value in zip(self._inputs, exported.in_avals, strict=True)
+            for axis, size in enumerate(value.shape)
+            if not isinstance(size, int)
+        }
 
         def call(leaves: list[Any]) -> Any:
             positional, named = jax.tree.unflatten(exported.in_tree, leaves)
@@ -218,6 +228,30 @@ def _signature(exported: export.Exported) -> Signature:
         _specs(exported.in_tree, exported.in_avals, "input"),
         _specs(exported.out_tree, exported.out_avals, "output"),
     )
+
+
+def _symbol_limits(module: bytes) -> dict[str, SizeLimits]:
+    """The limits of symbols that a program checks in its calls.
+
+    The constraints are not among what is serialized of a function. They are left in the messages
+    of the assertions that `jax.export` puts into its program.
+    """
+    found: dict[str, SizeLimits] = {}
+    for text in re.findall(rb"symbolic shape constraint ([^.\n]{1,100})\.", module):
+        constraint = text.decode("ascii", "replace")
+        if match := re.fullmatch(r"(\w+) (<=|>=|==) (\d{1,9})", constraint, re.ASCII):
+            size = int(match[3])
+            limits = {
+                "<=": SizeLimits(most=size),
+                ">=": SizeLimits(least=size),
+                "==": SizeLimits.fixed(size),
+            }[match[2]]
+        elif match := re.fullmatch(r"mod\((\w+), (\d{1,9})\) == 0", constraint, re.ASCII):
+            limits = SizeLimits(multiple=int(match[2]))
+        else:
+            continue
+        found[match[1]] = found.get(match[1], ANY_SIZE).within(limits)
+    return found
 
 
 def _specs(tree: Any, values: Any, kind: str) -> tuple[TensorSpec, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..tensors.signature import (
     Signature,
     TensorSpec,
 )
+from ..tensors.size_limits import SizeLimits
 from .base import (
     Arrays,
     Model,
@@ -51,6 +52,11 @@ class OpenVino(Model):
             tuple(_spec(port, f"output_{i}") for i, port in enumerate(self._compiled.outputs)),
         )
         self._inputs = [spec.name for spec in self.signature.inputs]
+        self.size_limits = {
+            (name, axis): limits
+            for name, port in zip(self._inputs, self._compiled.inputs, strict=True)
+            for axis, limits in _size_limits(port.get_partial_shape())
+        }
         self._outputs = [spec.name for spec in self.signature.outputs]
 
     def _properties(self, threads: int) -> dict[str, Any]:
@@ -134,6 +140,14 @@ def _spec(port: Any, nameless: str) -> TensorSpec:
     if kind.get_type_name() in ("bf16", "i4", "u4", "u1", "f8e4m3", "f8e5m2"):
         raise NotImplementedError(f"'{name}' is of type {kind.get_type_name()}")
     return TensorSpec(name, sizes, np.dtype(kind.to_dtype()).name)
+
+
+def _size_limits(shape: Any) -> Iterator[tuple[int, SizeLimits]]:
+    """The bounds of the free dimensions of a shape, by axis."""
+    for axis, size in enumerate(shape if shape.rank.is_static else ()):
+        if size.is_dynamic:
+            most = size.get_max_length()  # -1 where there is none
+            yield axis, SizeLimits(1, max(1, size.get_min_length()), most if most >= 0 else None)
 
 
 def devices() -> list[str]:

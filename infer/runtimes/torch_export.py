@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch.export.passes import move_to_device_pass
 from torch.utils import _pytree
 
 from ..tensors.signature import Signature, TensorSpec
+from ..tensors.size_limits import SizeLimits
 from . import torch_model
 from .base import Arrays, Options, Setting, chosen
 from .torch_model import Staged, TorchModel
@@ -56,13 +58,14 @@ class TorchExport(TorchModel):
     def _signature(self, program: torch.export.ExportedProgram, stated: Any) -> Signature:
         """Names and shapes as the graph has them, or as the manifest calls them."""
         values = {node.name: node.meta.get("val") for node in program.graph.nodes}
-        inputs = []
+        inputs, limits = [], []
         for given in program.graph_signature.input_specs:
             argument = given.arg
             if given.kind != InputKind.USER_INPUT:
                 continue
             if isinstance(argument, TensorArgument):
                 inputs.append(_spec(argument.name, values[argument.name]))
+                limits.append(_size_limits(values[argument.name], program.range_constraints))
                 self._arguments.append((argument.name, None))
             elif isinstance(argument, ConstantArgument):
                 self._arguments.append((None, argument.value))
@@ -80,9 +83,7 @@ class TorchExport(TorchModel):
         outputs = [_spec(name, value) for name, value in leaves(result)]
         if program.graph_signature.buffers_to_mutate or _changes(program):
             self.notes.append("keeps state from call to call")
-        if not stated:
-            return Signature(tuple(inputs), tuple(outputs))
-        named = Signature.from_dict(stated)
+        named = Signature.from_dict(stated) if stated else Signature(tuple(inputs), tuple(outputs))
         if len(named.inputs) != len(inputs) or len(named.outputs) != len(outputs):
             raise ValueError(
                 f"the manifest states {len(named.inputs)} inputs and {len(named.outputs)} outputs, "
@@ -90,6 +91,11 @@ class TorchExport(TorchModel):
             )
         names = iter(spec.name for spec in named.inputs)
         self._arguments = [(own and next(names), value) for own, value in self._arguments]
+        self.size_limits = {
+            (spec.name, axis): limit
+            for spec, own in zip(named.inputs, limits, strict=True)
+            for axis, limit in own.items()
+        }
         return named
 
     def _put(self, inputs: Arrays) -> Staged:
@@ -170,6 +176,20 @@ def _spec(name: str, value: Any) -> TensorSpec:
         value = torch.tensor(value)
     sizes = tuple(size if isinstance(size, int) else str(size) for size in value.shape)
     return TensorSpec(name, sizes, str(value.dtype).removeprefix("torch."))
+
+
+def _size_limits(value: Any, ranges: Mapping[Any, Any]) -> dict[int, SizeLimits]:
+    """The least and largest size of each free axis, as the program's constraints state them."""
+    found = {}
+    for axis, size in enumerate(getattr(value, "shape", ())):
+        stated = None if isinstance(size, int) else ranges.get(size.node.expr)
+        if stated is None:
+            continue
+        # An unbounded size has an infinity that is no integer. PyTorch starts ranges at 2 where
+        # nothing is stated, and its programs take 1 all the same.
+        least, most = (int(end) if end.is_Integer else None for end in (stated.lower, stated.upper))
+        found[axis] = SizeLimits(1, least if least and least > 2 else 1, most)
+    return found
 
 
 def _changes(program: torch.export.ExportedProgram) -> bool:

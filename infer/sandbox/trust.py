@@ -62,7 +62,7 @@ def from_python(value: bool | str | Sequence[str]) -> list[str] | None:
     return [value] if isinstance(value, str) else list(value)
 
 
-def admit(artifact: Artifact, trusted: Collection[str]) -> str:
+def require_trusted(artifact: Artifact, trusted: Collection[str]) -> str:
     """Check that an artifact may be opened, and return its fingerprint.
 
     Args:

@@ -15,7 +15,7 @@ from pathlib import Path
 _INSTALLED = ("site-packages", "dist-packages")
 
 
-def at_hand(packages: list[str], distributions: list[str], files: str = "") -> dict[str, object]:
+def look_up(packages: list[str], distributions: list[str], files: str = "") -> dict[str, object]:
     """Find which packages, distributions and files are installed.
 
     Args:
@@ -52,4 +52,4 @@ def is_here(package: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(json.dumps(at_hand(**json.loads(sys.argv[1]))))
+    print(json.dumps(look_up(**json.loads(sys.argv[1]))))

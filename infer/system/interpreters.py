@@ -172,7 +172,7 @@ def _look(
 ) -> dict[str, Any]:
     what = {"packages": list(packages), "distributions": list(distributions), "files": files}
     if path == sys.executable:
-        return interpreter_probe.at_hand(**what)  # type: ignore[arg-type]
+        return interpreter_probe.look_up(**what)  # type: ignore[arg-type]
     try:
         return dict(_asked(path, json.dumps(what)))
     except (OSError, ValueError, TypeError, subprocess.SubprocessError):

@@ -27,7 +27,7 @@ _PRECISION = (
 )
 
 
-def heeded(environment: Mapping[str, str]) -> dict[str, str]:
+def recorded_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Select the variables to record, by an allow-list, since others may be secret."""
     return {
         name: environment[name]
@@ -36,8 +36,8 @@ def heeded(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def keeps_float32(tf32: bool, variant: Variant) -> bool:
-    """Whether NVIDIA's libraries are to be kept from TF32: no option or setting allows it."""
+def forbids_tf32(tf32: bool, variant: Variant) -> bool:
+    """Whether NVIDIA's libraries must not use TF32, since no option or setting allows it."""
     chosen = variant.settings.get(TF32.name)
     if chosen is not None:
         return chosen == TF32.tuned
@@ -48,7 +48,7 @@ def precision_notes(variables: Mapping[str, str], tf32: bool, variant: Variant) 
     """Of the variables of a worker, those that may have changed its precision.
 
     Args:
-        variables: the variables, as `heeded` returned them.
+        variables: the variables, as `recorded_variables` returned them.
         tf32: whether the run allows TF32.
         variant: how the artifact was run.
     """
@@ -57,7 +57,7 @@ def precision_notes(variables: Mapping[str, str], tf32: bool, variant: Variant) 
         for name in _PRECISION
         if name in variables
         # Zero is what a run sets itself.
-        and not (name == TF32_OVERRIDE and variables[name] == "0" and keeps_float32(tf32, variant))
+        and not (name == TF32_OVERRIDE and variables[name] == "0" and forbids_tf32(tf32, variant))
     ]
     return (
         [f"set in the environment, may change the precision: {', '.join(found)}"] if found else []

@@ -65,7 +65,7 @@ def named(cards: Sequence[Card], entry: str) -> Card | None:
     return next(card for card in cards if card.index == indices[int(number[1])])
 
 
-def seeing(card: str | None) -> dict[str, str]:
+def variables_for_card(card: str | None) -> dict[str, str]:
     """Environment variables with which a process sees a single card.
 
     Args:

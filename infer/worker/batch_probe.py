@@ -1,7 +1,7 @@
 """One more call, which shows where the samples are in each output.
 
-An artifact that takes any number of samples is called with another number. One that takes a fixed
-number is called with the same samples in another order.
+An artifact that takes any number of samples is called with another number. One that takes only some
+numbers is called with the same samples in another order.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..runtimes.base import Arrays
 from ..tensors.sample_axis import difference_of_samples, following_axes, permuted_axes
 from .classify import one_line
 from .messages import BatchProbe
-from .model_adapters import FixedBatchModel
+from .model_adapters import LimitedBatchModel
 from .prepared_model import PreparedModel, copied
 from .responses import BatchProbeResponse, ProbedOutput
 
@@ -22,8 +22,8 @@ def batch_probe(prepared: PreparedModel, request: BatchProbe) -> BatchProbeRespo
 
     A call that fails is no failure of the artifact: it may not take such a batch.
     """
-    if isinstance(prepared.model, FixedBatchModel):
-        return _in_another_order(prepared, prepared.model)
+    if isinstance(prepared.model, LimitedBatchModel):
+        return _in_another_order(prepared, prepared.model, request.batch)
     return _of_another_size(prepared, request.batch)
 
 
@@ -59,24 +59,27 @@ def _other_sizes(samples: int, last: int) -> list[int]:
     return [size for size in dict.fromkeys(sizes) if size > 0 and size != samples]
 
 
-def _in_another_order(prepared: PreparedModel, fixed: FixedBatchModel) -> BatchProbeResponse:
+def _in_another_order(
+    prepared: PreparedModel, limited: LimitedBatchModel, batch: int
+) -> BatchProbeResponse:
+    size = limited.limits.size_for(batch)
     response: BatchProbeResponse = {
-        "samples": fixed.size,
+        "samples": size,
         "permuted": True,
         "outputs": {},
         "failed": None,
     }
-    if fixed.size == 1:  # the call is the sample
+    if size == 1:  # the call is the sample
         return response
-    inputs = prepared.batches(fixed.size).full(0)
-    order = np.roll(np.arange(fixed.size), 1)
+    inputs = prepared.batches(size).full(0)
+    order = np.roll(np.arange(size), 1)
     reordered: Arrays = {
         name: array if name in prepared.broadcast else array[order]
         for name, array in inputs.items()
     }
     try:
-        before = copied(fixed.model.run(inputs))
-        after = copied(fixed.model.run(reordered))
+        before = copied(limited.model.run(inputs))
+        after = copied(limited.model.run(reordered))
     except Exception as error:
         return response | {"failed": one_line(error)}
     for name in before.keys() & after.keys():

@@ -27,7 +27,7 @@ from ..sandbox import cuda_diagnosis, cuda_driver_start
 from ..sandbox.isolation import HOME
 from ..sandbox.launcher import command_of
 from ..system.interpreters import python_of
-from ..system.variables import heeded
+from ..system.variables import recorded_variables
 from ..variant import TUNED, Variant
 from .environment_variables import environment_of
 from .message_codec import MessageError, StorageError, decode_response, encode_request
@@ -154,7 +154,10 @@ class WorkerProcess:
             response = self.ask(self._start)
             ready_s = time.perf_counter() - self.started
         cuda = {"cuda": self._cuda} if self._cuda else {}
-        seen_here = {"spawn_to_ready_s": ready_s, "variables": heeded(self._environment)}
+        seen_here = {
+            "spawn_to_ready_s": ready_s,
+            "variables": recorded_variables(self._environment),
+        }
         return {**response, **cuda, **seen_here}
 
     def _have_compiled(self) -> bool:
@@ -250,7 +253,9 @@ class WorkerProcess:
             raise OSError(str(error)) from None
         except MessageError as error:
             # The artifact's own program may have written to the pipe.
-            raise Failure(Outcome.CRASH, f"its answer to '{action}' is none ({error})") from None
+            raise Failure(
+                Outcome.CRASH, f"its answer to '{action}' is not valid ({error})"
+            ) from None
 
     def _read_line(self, action: str) -> bytes:
         deadline = time.monotonic() + self.timeout_s

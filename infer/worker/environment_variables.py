@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from ..runtimes.base import ALLOCATOR, TF32_OVERRIDE
-from ..system.variables import keeps_float32
-from ..system.visible_cards import WITHOUT_CUDA, seeing
+from ..system.variables import forbids_tf32
+from ..system.visible_cards import WITHOUT_CUDA, variables_for_card
 from ..variant import Variant
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -40,8 +40,8 @@ def environment_of(
     if device == "cpu":
         environment |= WITHOUT_CUDA
     else:
-        environment |= seeing(card)
-    if device == "cuda" and keeps_float32(tf32, variant):
+        environment |= variables_for_card(card)
+    if device == "cuda" and forbids_tf32(tf32, variant):
         environment.setdefault(TF32_OVERRIDE, "0")  # what the user has set stands
     allocator = ALLOCATOR.untuned if variant.untuned else ALLOCATOR.tuned
     if variant.settings.get(ALLOCATOR.name, allocator) == ALLOCATOR.tuned:

@@ -146,6 +146,8 @@ class Inputs(Request[InputsResponse]):
         path: path of the file.
         options: the user's `InputOptions`, as `asdict` makes them.
         label: label of the artifact, as the options name it.
+        batch_limits: fields of the `SizeLimits` that trying has shown a call's number of samples to
+            have; None if it has not been tried.
         names_file: whether a reason begins with the path; false if the file is not the user's.
     """
 
@@ -154,6 +156,7 @@ class Inputs(Request[InputsResponse]):
     path: str
     options: dict[str, Any] = field(default_factory=dict)
     label: str = ""
+    batch_limits: dict[str, Any] | None = None
     names_file: bool = True
 
 

@@ -8,35 +8,47 @@ from typing import Any
 import numpy as np
 
 from ..runtimes.base import Arrays, Model
+from ..tensors.size_limits import SizeLimits
 
 
-class FixedBatchModel(Model):
-    """Adapts a model with a fixed number of samples: larger batches become several calls.
+class LimitedBatchModel(Model):
+    """Adapts a model that takes only some numbers of samples: larger batches become several calls.
 
     The last call is filled with samples from the start of the batch, whose outputs are dropped.
 
     Args:
         model: model to adapt.
-        size: number of samples that it takes in a call.
+        limits: numbers of samples that it takes in a call.
         broadcast: names of inputs that are the same in every call.
     """
 
-    def __init__(self, model: Model, size: int, broadcast: frozenset[str]) -> None:
+    def __init__(self, model: Model, limits: SizeLimits, broadcast: frozenset[str]) -> None:
         self.model = model
-        self.size = size
+        self.limits = limits
         self._broadcast = broadcast
         self.signature = model.signature
         self.can_enqueue = model.can_enqueue
 
+    def _sizes(self, count: int) -> list[int]:
+        """The numbers of samples of the calls for a number of samples; the last may be filled."""
+        if self.limits.allows(count):
+            return [count]
+        sizes: list[int] = []
+        while (left := count - sum(sizes)) > 0:
+            sizes.append(self.limits.size_for(left))
+        return sizes
+
     def _parts(self, inputs: Arrays) -> tuple[list[Arrays], int]:
         count = next(len(array) for name, array in inputs.items() if name not in self._broadcast)
-        if count == self.size:
+        if self.limits.allows(count):
             return [inputs], count
         parts = []
-        for start in range(0, count, self.size):
-            rows: Any = slice(start, start + self.size)
-            if start + self.size > count:
-                rows = (start + np.arange(self.size)) % count
+        start = 0
+        for size in self._sizes(count):
+            rows: Any = slice(start, start + size)
+            if start + size > count:
+                rows = (start + np.arange(size)) % count
+            start += size
             parts.append(
                 {
                     name: array if name in self._broadcast else array[rows]
@@ -46,11 +58,15 @@ class FixedBatchModel(Model):
         return parts, count
 
     def _joined(self, parts: Sequence[Arrays], count: int) -> Arrays:
-        if len(parts) == 1 and count == self.size:
+        sizes = self._sizes(count)
+        if sizes == [count]:
             return parts[0]
         return {
             name: np.concatenate([part[name] for part in parts])[:count]
-            if np.ndim(parts[0][name]) and len(parts[0][name]) == self.size
+            if all(
+                np.ndim(part[name]) and len(part[name]) == size
+                for part, size in zip(parts, sizes, strict=True)
+            )
             else np.stack([part[name] for part in parts])
             for name in parts[0]
         }

@@ -16,10 +16,11 @@ from ..inputs.options import InputOptions
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model, Options, RuntimeModule
 from ..sandbox.isolation import HOME
+from ..tensors.size_limits import ANY_SIZE, SizeLimits
 from ..workload import DEVICE_RESIDENT
 from .classify import classify_error, one_line
 from .messages import Inputs, Start
-from .model_adapters import FixedBatchModel, UnbatchedModel
+from .model_adapters import LimitedBatchModel, UnbatchedModel
 from .responses import InputsResponse, LoadResponse
 
 
@@ -151,6 +152,8 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
             loaded.stated,
             options,
             request.label or "the artifact",
+            limits=loaded.model.size_limits,
+            batch_limits=SizeLimits(**request.batch_limits) if request.batch_limits else ANY_SIZE,
             names_file=request.names_file,
         )
     except InputError as error:
@@ -158,17 +161,18 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
     has_samples = bool(fitted.arrays.keys() - fitted.broadcast)
     model, only_batch = loaded.model, None
     if fitted.state_bindings and has_samples:
-        only_batch = fitted.fixed_batch or 1  # a call is one step of the sequence
+        # A call is one step of the sequence.
+        only_batch = fitted.batch_limits.smallest
     elif not has_samples:
         model, only_batch = UnbatchedModel(model), 1
-    elif fitted.fixed_batch:
-        model = FixedBatchModel(model, fitted.fixed_batch, fitted.broadcast)
+    elif fitted.batch_limits != ANY_SIZE:
+        model = LimitedBatchModel(model, fitted.batch_limits, fitted.broadcast)
     prepared = PreparedModel(model, fitted.arrays, fitted.broadcast, fitted.state_bindings)
     specs: Any = [asdict(spec) for spec in fitted.signature.inputs]
     return prepared, {
         "samples": fitted.samples,
         "notes": fitted.notes,
-        "fixed": fitted.fixed_batch,
+        "fixed": fitted.batch_limits.only,
         "only_batch": only_batch,
         "has_state_bindings": bool(fitted.state_bindings),
         "inputs": specs,

@@ -84,7 +84,7 @@ class TestEnvironment:
         monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
         found = self.of()
         assert found["NVIDIA_TF32_OVERRIDE"] == "1"
-        notes = variables.precision_notes(variables.heeded(found), False, TUNED)
+        notes = variables.precision_notes(variables.recorded_variables(found), False, TUNED)
         assert notes == ["set in the environment, may change the precision: NVIDIA_TF32_OVERRIDE=1"]
 
     def test_what_the_run_sets_is_no_note(self):
@@ -105,7 +105,10 @@ class TestEnvironment:
             "TF_VAR_password": "secret",
             "AWS_SECRET_ACCESS_KEY": "secret",
         }
-        assert variables.heeded(given) == {"CUDA_VISIBLE_DEVICES": "0", "XLA_FLAGS": "--a=1"}
+        assert variables.recorded_variables(given) == {
+            "CUDA_VISIBLE_DEVICES": "0",
+            "XLA_FLAGS": "--a=1",
+        }
 
 
 class TestTorch:

@@ -52,7 +52,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     ]
     for name in ("sandbox", "tf32"):
         assert done[name]["status"] == "left_out"
-        assert done[name]["reason"] == "it takes a card, and there is none here"
+        assert done[name]["reason"] == "it needs a card, and this machine has none"
         assert done[name]["file"] is None
     assert done["export"]["reason"] == "artifacts were given"
     results = {
@@ -84,7 +84,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     assert [one for one in kept if one["name"] != "machine"] == [*done.values()][1:]
 
     page = (folder / "out" / "README.md").read_text()
-    assert "| sandbox | left out | 0 s | it takes a card, and there is none here |" in page
+    assert "| sandbox | left out | 0 s | it needs a card, and this machine has none |" in page
     assert "| one | ok |" in page
     assert str(folder) not in page
     assert "| one |" in (folder / "out" / "measure-made.md").read_text()

@@ -159,7 +159,7 @@ def test_an_answer_that_is_none_is_a_crash(worker, line):
     with worker() as process:
         process.start()
         process._read_line = lambda action: line
-        with pytest.raises(Failure, match="its answer to 'load' is none") as caught:
+        with pytest.raises(Failure, match="its answer to 'load' is not valid") as caught:
             process.ask(messages.Load())
 
     assert caught.value.outcome == Outcome.CRASH

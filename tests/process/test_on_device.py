@@ -23,9 +23,10 @@ from infer.records.store import Store
 from infer.results.summarizing import summarize
 from infer.runtimes.base import Model
 from infer.stats.warm_up_rule import Steadiness
+from infer.tensors.size_limits import SizeLimits
 from infer.worker import device_time, messages, timing
 from infer.worker.client import WorkerProcess
-from infer.worker.model_adapters import FixedBatchModel, UnbatchedModel
+from infer.worker.model_adapters import LimitedBatchModel, UnbatchedModel
 from infer.worker.prepared_model import PreparedModel
 
 GIB = 1 << 30
@@ -425,11 +426,14 @@ def test_copies_and_events_have_their_own_times(monkeypatch):
 
 def test_models_that_are_called_otherwise_have_the_events_of_theirs():
     model, plain = (kind(launch_s=1e-4, sample_s=1e-3) for kind in (WithEvents, Card))
-    split = FixedBatchModel(model, 2, frozenset())
+    split = LimitedBatchModel(model, SizeLimits.fixed(2), frozenset())
 
     staged = split.stage({"image": np.ones((8, 4), np.float32)})
     assert split.event_seconds(staged) == pytest.approx(8e-3)
-    for kind in (lambda one: FixedBatchModel(one, 2, frozenset()), UnbatchedModel):
+    for kind in (
+        lambda one: LimitedBatchModel(one, SizeLimits.fixed(2), frozenset()),
+        UnbatchedModel,
+    ):
         staged = kind(model).stage({"image": np.ones((2, 4), np.float32)})
         assert kind(model).event_seconds(staged) == pytest.approx(2e-3)
         assert kind(plain).event_seconds(staged) is None

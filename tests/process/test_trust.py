@@ -43,11 +43,13 @@ def refused(text, path):
 
 class TestAdmit:
     def test_what_cannot_execute_code_needs_no_trust(self, models):
-        assert trust.admit(open_artifact(models / "b.onnx"), ()) == sha256_of(models / "b.onnx")
+        assert trust.require_trusted(open_artifact(models / "b.onnx"), ()) == sha256_of(
+            models / "b.onnx"
+        )
 
     def test_what_can_is_refused(self, models):
         with pytest.raises(Failure) as caught:
-            trust.admit(open_artifact(models / "a.pt"), ())
+            trust.require_trusted(open_artifact(models / "a.pt"), ())
 
         assert caught.value.outcome == Outcome.LOAD_ERROR
         assert refused(caught.value.reason, models / "a.pt")
@@ -59,10 +61,12 @@ class TestAdmit:
     def test_formats(self, third_party_models, name):
         folder = third_party_models("jax" if name.endswith(".jax") else "tensorflow")
         with pytest.raises(Failure):
-            trust.admit(open_artifact(folder / name), ())
+            trust.require_trusted(open_artifact(folder / name), ())
 
     def test_a_litert_file_of_its_own_operators_needs_no_trust(self, third_party_models):
-        assert trust.admit(open_artifact(third_party_models("tensorflow") / "int8.tflite"), ())
+        assert trust.require_trusted(
+            open_artifact(third_party_models("tensorflow") / "int8.tflite"), ()
+        )
 
     def test_trust_by_hash_and_label(self, models):
         artifact = open_artifact(models / "a.pt", "a.pt")
@@ -71,8 +75,8 @@ class TestAdmit:
         former = open_artifact(models / "a.pt", "a.pt (former)")
 
         for given in ("*", "a.pt", sha256, sha256[:12], sha256[:12].upper()):
-            assert trust.admit(artifact, (given,)) == sha256
-        assert trust.admit(variant, ("a.pt",))
+            assert trust.require_trusted(artifact, (given,)) == sha256
+        assert trust.require_trusted(variant, ("a.pt",))
         for given, one in (
             (sha256[1:], artifact),
             ("a", artifact),
@@ -82,7 +86,7 @@ class TestAdmit:
             ("a.pt", former),
         ):
             with pytest.raises(Failure):
-                trust.admit(one, (given,))
+                trust.require_trusted(one, (given,))
 
     def test_one_changed_byte_is_another_artifact(self, models, tmp_path):
         sha256 = sha256_of(models / "a.pt")
@@ -91,7 +95,9 @@ class TestAdmit:
         (tmp_path / "a.pt").write_bytes(content)
 
         with pytest.raises(Failure):
-            trust.admit(Artifact("a", tmp_path, "torchscript", tmp_path / "a.pt"), (sha256,))
+            trust.require_trusted(
+                Artifact("a", tmp_path, "torchscript", tmp_path / "a.pt"), (sha256,)
+            )
 
     def test_a_manifest_beside_the_payload_is_no_proof(self, models, tmp_path):
         folder = tmp_path / "stranger"
@@ -114,7 +120,7 @@ class TestAdmit:
         write_manifest(folder, manifest)
 
         with pytest.raises(Failure):
-            trust.admit(open_artifact(folder), ())
+            trust.require_trusted(open_artifact(folder), ())
 
     def test_what_was_exported_here_is_known_wherever_it_lies(self, models, tmp_path, monkeypatch):
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -123,7 +129,7 @@ class TestAdmit:
         trust.remember(artifact)
         shutil.copy(models / "a.pt", tmp_path / "a.pt")
 
-        assert trust.admit(open_artifact(tmp_path / "a.pt"), ())
+        assert trust.require_trusted(open_artifact(tmp_path / "a.pt"), ())
         (line,) = (tmp_path / "state" / "exportbench" / "exported").read_text().splitlines()
         assert line == f"{sha256_of(models / 'a.pt')} a.pt"
 
@@ -133,7 +139,7 @@ class TestAdmit:
         (tmp_path / "exportbench" / "exported").write_bytes(b"\xff\xfe\n\n *\n")
 
         with pytest.raises(Failure):
-            trust.admit(open_artifact(models / "a.pt"), ())
+            trust.require_trusted(open_artifact(models / "a.pt"), ())
 
 
 class TestOption:

@@ -125,7 +125,7 @@ def test_a_format_is_refused_and_the_runtime_with_it(registered, tmp_path, old, 
     [
         ('module = "runtime"', 'module = "nothing"', "has no module nothing"),
         ('formats = ["tally"]', 'formats = ["other"]', "takes the format 'other'"),
-        ('package = "numpy"', 'package = "numpy.linalg"', "to name one without dots"),
+        ('package = "numpy"', 'package = "numpy.linalg"', "it must be a name without dots"),
         ('package = "numpy"', 'devices = ["tpu"]', "runs on tpu: cpu and cuda can be asked for"),
     ],
 )
@@ -167,8 +167,12 @@ def test_an_exporter(registered, tmp_path):
     [
         ('format = "onnx"', 'format = "other"', "writes the format 'other'"),
         ('framework = "torch"', 'framework = "caffe"', "Invalid enum value 'caffe'"),
-        ('payload = "model.onnx"', 'payload = "../model.onnx"', "it is to name a file or folder"),
-        ('payload = "model.onnx"', 'payload = ".."', "it is to name a file or folder"),
+        (
+            'payload = "model.onnx"',
+            'payload = "../model.onnx"',
+            "it must be the name of one file or folder",
+        ),
+        ('payload = "model.onnx"', 'payload = ".."', "it must be the name of one file or folder"),
         ('module = "runtime"', 'module = "nothing"', "has no module nothing"),
     ],
 )
@@ -218,7 +222,7 @@ def test_an_entry_point_names_a_package(registered, tmp_path, value):
 
     (refused,) = registered()
 
-    assert "it is to name a package without dots" in refused.problem
+    assert "it must be the name of a package, without dots" in refused.problem
 
 
 def test_a_package_that_is_gone(registered, tmp_path):

@@ -21,7 +21,7 @@ from ...cli import main
 from ...outcome import Failure, Outcome
 from ...sandbox import trust
 from ...system import nvml
-from ...system.visible_cards import seeing
+from ...system.visible_cards import variables_for_card
 from ...worker import messages
 from ...worker.client import WorkerProcess
 from ..self_measurement_artifacts import write_fake, write_inputs
@@ -95,7 +95,7 @@ def _outcome(
     """The outcome of loading an artifact and calling it for two seconds while disturbed."""
     artifact = open_artifact(path)
     check_files(artifact)
-    trust.admit(artifact, (trust.EVERYTHING,))
+    trust.require_trusted(artifact, (trust.EVERYTHING,))
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
         try:
             with WorkerProcess(
@@ -151,7 +151,7 @@ def _memory_held(card: str | None, left: int) -> Iterator[dict[str, int]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | seeing(card),
+        env=os.environ | variables_for_card(card),
     )
     try:
         assert holder.stdout and holder.stderr

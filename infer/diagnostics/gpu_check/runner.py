@@ -22,7 +22,7 @@ from .setting import EXPORTED, PROBLEM, Setting
 from .stages import STAGES
 
 INDEX = "gpu-check.json"
-NO_CARD = "it takes a card, and there is none here"
+NO_CARD = "it needs a card, and this machine has none"
 INTERRUPTED = "interrupted"
 # A stage may take so much longer than planned before it is ended: what it began is worth more.
 _LONGER, _LONGER_S = 2.0, 60.0

@@ -18,6 +18,7 @@ from infer.inputs.random import Random, UnderspecifiedSignatureError, generate, 
 from infer.inputs.state import find_state_bindings
 from infer.tensors.rules import Rule, parse_rules
 from infer.tensors.signature import Signature, TensorSpec
+from infer.tensors.size_limits import ANY_SIZE
 
 IMAGES = np.linspace(0, 1, 5 * 4 * 4 * 3, dtype=np.float32).reshape(5, 4, 4, 3)
 STATED = {"inputs": [{"name": "image", "range": [0.0, 1.0]}]}
@@ -397,7 +398,7 @@ def test_fixed_batch_is_told(file, inputs_file, signature):
 
     found = fit_inputs(file, signature(shape=(2, 4, 4, 3)), None)
 
-    assert found.fixed_batch == 2 and found.samples == 5
+    assert found.batch_limits.only == 2 and found.samples == 5
     assert "takes 2 samples a call" in found.notes[0]
 
 
@@ -405,9 +406,9 @@ def test_a_size_that_the_user_sets_is_fixed(file, inputs_file):
     inputs_file(file, x=np.zeros((6, 3), np.float32))
     spec = Signature((TensorSpec("x", ("batch", "width"), "float32"),), ())
 
-    assert fit_inputs(file, spec, None).fixed_batch is None
-    assert fit_inputs(file, spec, None, InputOptions(dims={"batch": 2})).fixed_batch == 2
-    assert fit_inputs(file, spec, None, InputOptions(dims={"x.0": 3})).fixed_batch == 3
+    assert fit_inputs(file, spec, None).batch_limits == ANY_SIZE
+    assert fit_inputs(file, spec, None, InputOptions(dims={"batch": 2})).batch_limits.only == 2
+    assert fit_inputs(file, spec, None, InputOptions(dims={"x.0": 3})).batch_limits.only == 3
     message = refused(lambda: fit_inputs(file, spec, None, InputOptions(dims={"width": 4})), file)
     assert "any" not in message and "takes batch x 4" in message
 
@@ -451,7 +452,7 @@ def test_inputs_without_samples_are_one_call(file, inputs_file):
 
     found = fit_inputs(file, spec, None)
 
-    assert found.samples == 1 and found.broadcast == {"a", "b"} and found.fixed_batch is None
+    assert found.samples == 1 and found.broadcast == {"a", "b"} and found.batch_limits == ANY_SIZE
     assert len(Batcher(found.arrays, 128, found.broadcast)) == 1
 
 

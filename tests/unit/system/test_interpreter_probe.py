@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infer.system.interpreter_probe import at_hand, is_here
+from infer.system.interpreter_probe import is_here, look_up
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_a_folder_without_init_counts_where_packages_are_installed(
     monkeypatch.syspath_prepend(tmp_path / folder)
 
     assert is_here("spread_package") == here
-    assert at_hand(["spread_package", "json"], [])["missing"] == (
+    assert look_up(["spread_package", "json"], [])["missing"] == (
         [] if here else ["spread_package"]
     )
 
