@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of, restored
-from ..tensors.layouts import layouts
+from ..tensors.layouts import layouts, layouts_apart
+from ..tensors.matching import quoted
 from ..tensors.signature import TensorSpec
 
 
@@ -25,24 +26,6 @@ def possible_layouts(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...
     if not spec.shape and array.ndim:  # the format does not tell
         return [None]
     return layouts(array.shape, spec.shape)
-
-
-def transposed(array: np.ndarray, axes: tuple[int, ...] | None, name: str) -> np.ndarray:
-    """Transpose an array to another layout.
-
-    Args:
-        array: array of the file.
-        axes: axes to transpose by; None to leave the array unchanged.
-        name: name of the array, for errors.
-
-    Raises:
-        InputError: the array has another number of dimensions.
-    """
-    if not axes:
-        return array
-    if len(axes) != array.ndim:
-        raise InputError(f"'{name}' has {array.ndim} dimensions, the layout in --map {len(axes)}")
-    return array.transpose(axes)
 
 
 def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndarray, str]:
@@ -107,8 +90,14 @@ def _is_scaled(spec: TensorSpec, array: np.ndarray, limits: Any) -> bool:
     )
 
 
-def check_shape(spec: TensorSpec, array: np.ndarray) -> None:
+def check_shape(spec: TensorSpec, array: np.ndarray, other: str, label: str) -> None:
     """Check that an array has the shape of an input, whatever its number of samples.
+
+    Args:
+        spec: specification of the input.
+        array: array of the file.
+        other: its name there.
+        label: label of the artifact.
 
     Raises:
         InputError: the shape differs.
@@ -123,12 +112,8 @@ def check_shape(spec: TensorSpec, array: np.ndarray) -> None:
         return
     wanted = " x ".join("any" if s is None else str(s) for s in spec.shape) or "a single value"
     have = " x ".join(map(str, array.shape)) or "a single value"
-    same_sizes = len(spec.shape) == array.ndim and (
-        sorted(map(str, spec.shape[1:])) == sorted(map(str, array.shape[1:]))
-    )
-    remedy = (
-        f"; if only the layout differs, say how, as --map {spec.name}@NCHW={spec.name}@NHWC"
-        if same_sizes
-        else ""
-    )
+    apart, remedy = layouts_apart(spec.shape, array.shape), ""
+    if apart is not None:
+        option = quoted(f"{label}:{spec.name}@{apart[0]}={other}@{apart[1]}")
+        remedy = f"; if only the layout differs, say how, as --map {option}"
     raise InputError(f"'{spec.name}' has the shape {have}, the artifact takes {wanted}{remedy}")

@@ -11,11 +11,12 @@ import numpy as np
 
 from ..errors import AmbiguousMatchError, InputError, MapError
 from ..tensors.dtypes import ANY, dtype_of
-from ..tensors.matching import TensorMatch, match_tensors
+from ..tensors.layouts import rearranged
+from ..tensors.matching import TensorMatch, match_tensors, quoted
 from ..tensors.rules import Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
-from .conversion import check_shape, converted, possible_layouts, transposed
+from .conversion import check_shape, converted, possible_layouts
 from .dimensions import check_limits, check_names, dim_name, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
@@ -101,7 +102,7 @@ def _fit(
     signature = with_sizes(free, options.dims)
     inputs = [spec.name for spec in signature.inputs]
     outputs = [spec.name for spec in signature.outputs]
-    rules, output_rules = rules_for(options.rules, label, inputs, outputs)
+    rules, output_rules = rules_for(options.rules, label, inputs, outputs, arrays)
     bindings = find_state_bindings(options, rules, output_rules, inputs, outputs, label)
     # The first state may come from the file; otherwise it is zeros.
     started = {name for name in bindings if name not in arrays and name not in rules}
@@ -120,7 +121,7 @@ def _fit(
                 or options.ranges.get(match.other)
                 or ranges.get(spec.name)
             )
-            array, done = _as_input(spec, arrays[match.other], match, value_range)
+            array, done = _as_input(spec, arrays[match.other], match, value_range, label)
         fitted[spec.name] = np.asarray(array, order="C")
         notes += [f"{spec.name}: {note}" for note in done]
     broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings))
@@ -165,19 +166,25 @@ def _match(
     matched = {match.name: match for match in matches}
     missing = next((name for name in by_name if name not in matched), None)
     if missing is not None:
+        free = sorted(arrays.keys() - {match.other for match in matches})
+        fitting = [name for name in free if possible_layouts(by_name[missing], arrays[name])]
+        remedy = ""
+        if free:
+            option = quoted(f"{label}:{missing}={(fitting or free)[0]}")
+            remedy = f"; say which it is, as --map {option}"
         raise InputError(
-            f"has no '{missing}', only {', '.join(sorted(arrays)) or 'no array at all'}"
-            f"; say which it is, as --map {label}:{missing}=NAME"
+            f"has no '{missing}', only {', '.join(sorted(arrays)) or 'no array at all'}{remedy}"
         )
     return matched
 
 
 def _as_input(
-    spec: TensorSpec, array: np.ndarray, match: TensorMatch, limits: Any
+    spec: TensorSpec, array: np.ndarray, match: TensorMatch, limits: Any, label: str
 ) -> tuple[np.ndarray, list[str]]:
     """Convert an array of the file for an input, and note how."""
-    array, conversion = converted(spec, transposed(array, match.axes, match.other), limits)
-    check_shape(spec, array)
+    array = rearranged(array, match.axes, match.other, match.layout)
+    array, conversion = converted(spec, array, limits)
+    check_shape(spec, array, match.other, label)
     taken = f"taken from '{match.other}' ({match.note})" if match.note else ""
     return array, [note for note in (taken, conversion) if note]
 

@@ -48,6 +48,19 @@ def read_inputs(path: Path, *, none_is_well: bool = False) -> dict[str, np.ndarr
     return arrays
 
 
+def array_names(path: Path) -> list[str]:
+    """The names of the arrays in an inputs file, as `read_inputs` calls them.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False, mmap_mode="r") as file:
+            return list(file.files) if isinstance(file, np.lib.npyio.NpzFile) else [path.stem]
+    except Exception as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+
+
 def read_labels(path: Path) -> np.ndarray | None:
     """Read the true classes, int64 N; None if the file has none.
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArtifactError, MapError
+from ..errors import ArtifactError, InputError, MapError
+from ..inputs.loading import array_names
 from ..outcome import Failure, Outcome
 from ..parity import predictions
 from ..parity.checks import check_as_finite, check_finite
@@ -223,8 +224,15 @@ class ParityStage:
         signature = context.preflight(label).load.signature
         inputs = [spec.name for spec in signature.inputs]
         try:
-            _, rules = rules_for(context.plan.input_options.rules, label, inputs, list(outputs))
-        except MapError as error:
+            _, rules = rules_for(
+                context.plan.input_options.rules,
+                label,
+                inputs,
+                list(outputs),
+                array_names(context.inputs[label]),
+                expected,
+            )
+        except (InputError, MapError) as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
         matched, matches = match_outputs(outputs, expected, rules, label, reference)
         return matched, [

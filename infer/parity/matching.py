@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ..errors import AmbiguousMatchError, MapError
 from ..outcome import Failure, Outcome
 from ..tensors.dtypes import kind_of
-from ..tensors.layouts import layouts
-from ..tensors.matching import TensorMatch, match_tensors
+from ..tensors.layouts import layouts, layouts_apart, rearranged
+from ..tensors.matching import TensorMatch, assignment, match_tensors, quoted
 from ..tensors.outputs import Outputs
 from ..tensors.rules import Rule
 
@@ -51,28 +53,47 @@ def match_outputs(
         raise Failure(Outcome.BAD_INPUT, f"outputs of {reference_label}: {error}") from None
     by_reference = {match.other: match for match in matches}
     missing = [name for name in reference if name not in by_reference]
-    extra = outputs.keys() - {match.name for match in matches}
+    extra = [name for name in outputs if name not in {match.name for match in matches}]
     if missing or extra:
-        # An output that fits none of the missing ones is left out, not paired.
-        fitting = {name for name in extra if any(ways(name, other) for other in missing)}
-        spare = min(extra - fitting or extra) if extra else missing[0]
+        pairs = assignment(
+            {name: [other for other in missing if ways(name, other)] for name in extra}
+        )
+        unpaired = {*extra, *missing} - pairs.keys() - set(pairs.values())
+        remedies = []
+        if pairs:
+            options = (quoted(f"{label}:{name}={other}") for name, other in pairs.items())
+            remedies.append(f"pair outputs, as --map {' '.join(options)}")
+        if unpaired and (matches or pairs):
+            names = (quoted(name) for name in (*extra, *missing) if name in unpaired)
+            remedies.append(f"leave out what only one has, by --ignore {' '.join(names)}")
         raise Failure(
             Outcome.PARITY_FAIL,
             f"outputs are {', '.join(outputs)}, those of {reference_label} are "
-            f"{', '.join(reference)}; say which is which with --map {label}:NAME=OTHER, or leave "
-            f"one out with --ignore {spare}",
+            f"{', '.join(reference)}" + ("; " + ", and ".join(remedies) if remedies else ""),
         )
     matched = {}
     for name in reference:
         match = by_reference[name]
-        array = outputs[match.name]
-        axes = match.axes
-        if axes is not None:
-            if len(axes) != array.ndim:
-                raise Failure(
-                    Outcome.BAD_INPUT,
-                    f"'{match.name}' has {array.ndim} dimensions, the layout in --map {len(axes)}",
-                )
-            array = array.transpose(axes)
+        try:
+            array = rearranged(outputs[match.name], match.axes, match.name, match.layout)
+        except MapError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
+        _check_shape(match, array, reference[name], label)
         matched[name] = array
     return matched, matches
+
+
+def _check_shape(match: TensorMatch, array: np.ndarray, expected: np.ndarray, label: str) -> None:
+    """Check that an output has the reference's shape, if it is another layout of it.
+
+    Raises:
+        Failure: the shapes differ in axes of length 1 or in their order only.
+    """
+    apart = None if match.axes else layouts_apart(array.shape, expected.shape)
+    if apart is not None:
+        option = quoted(f"{label}:{match.name}@{apart[0]}={match.other}@{apart[1]}")
+        raise Failure(
+            Outcome.PARITY_FAIL,
+            f"'{match.name}' has the shape {array.shape}, the reference's '{match.other}' "
+            f"{expected.shape}; if only the layout differs, say how, as --map {option}",
+        )

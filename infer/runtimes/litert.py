@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from ..tensors.signature import Signature, TensorSpec
+from ..tensors.signature import Signature, TensorSpec, unique_names
 from .base import Arrays, Model, Options, Setting, choose, chosen
 
 SETTINGS = (
@@ -86,7 +86,11 @@ class LiteRT(Model):
         signatures = interpreter.get_signature_list()
         ports = (interpreter.get_input_details(), interpreter.get_output_details())
         if not signatures and name is None:
-            return {d["name"]: d for d in ports[0]}, {d["name"]: d for d in ports[1]}
+            inputs, outputs = (
+                dict(zip(unique_names(detail["name"] for detail in details), details, strict=True))
+                for details in ports
+            )
+            return inputs, outputs
         name = choose(list(signatures), name)
         runner = interpreter.get_signature_runner(name)
         if runner._subgraph_index != 0:

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from ..tensors.signature import Signature, TensorSpec
+from ..tensors.signature import Signature, TensorSpec, unique_names
 from .base import TF32, Arrays, Model, Options, Setting, chosen, tf32_used
 from .onnx_graphs import Captured
 
@@ -89,6 +89,9 @@ class Onnx(Model):
             tuple(_spec(value) for value in self._session.get_outputs()),
         )
         self._outputs = [spec.name for spec in self.signature.outputs]
+        # The graph's own names, of which one may be several outputs.
+        self._sources = [value.name for value in self._session.get_outputs()]
+        self._fetched = list(dict.fromkeys(self._sources))
         values = (*self._session.get_inputs(), *self._session.get_outputs())
         # Numbers stay on the device between calls; text and sequences are the host's.
         self._stays = all(re.fullmatch(r"tensor\((?!string).*\)", v.type) for v in values)
@@ -96,7 +99,7 @@ class Onnx(Model):
         if self._settings.get("cuda-graphs") == "on":
             if not self._stays:
                 raise NotImplementedError("CUDA graphs take numbers only, no text or sequences")
-            self._captured = Captured(self._session, self._outputs, self._device)
+            self._captured = Captured(self._session, self._fetched, self._device)
         self._sequences = {
             value.name for value in self._session.get_inputs() if "seq(" in value.type
         }
@@ -113,10 +116,18 @@ class Onnx(Model):
     def run(self, inputs: Arrays) -> Arrays:
         """Host arrays in, host arrays out."""
         if self._captured:
-            return self._captured.fetch(self._captured.run(self._captured.stage(inputs)))
+            return self.fetch(self._captured.run(self._captured.stage(inputs)))
         if self._stays:
-            return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
-        return self._flat(self._session.run(None, self._fed(inputs)))
+            return self._named(self._session.run(self._fetched, inputs))
+        return self._flat(self._session.run(self._fetched, self._fed(inputs)))
+
+    def _named(self, values: list[Any]) -> dict[str, Any]:
+        """The outputs by name, from the values of `_fetched`."""
+        by_source = dict(zip(self._fetched, values, strict=True))
+        return {
+            name: by_source[source]
+            for name, source in zip(self._outputs, self._sources, strict=True)
+        }
 
     def _fed(self, inputs: Arrays) -> dict[str, Any]:
         fed: dict[str, Any] = dict.fromkeys(self.optional)
@@ -132,10 +143,11 @@ class Onnx(Model):
         return fed
 
     def _flat(self, values: list[Any]) -> Arrays:
-        found: Arrays = {}
-        for name, value in zip(self._outputs, values, strict=True):
-            found |= _arrays(name, value)
-        return found
+        parts = [
+            part for name, value in self._named(values).items() for part in _parts(name, value)
+        ]
+        names = unique_names(name for name, _ in parts)
+        return {name: array for name, (_, array) in zip(names, parts, strict=True)}
 
     def stage(self, inputs: Arrays) -> Any:
         """Bind the inputs, copied to the device, and let the outputs stay there."""
@@ -148,7 +160,7 @@ class Onnx(Model):
             binding.bind_ortvalue_input(
                 name, ort.OrtValue.ortvalue_from_numpy(array, self._device, 0)
             )
-        for name in self._outputs:
+        for name in self._fetched:
             binding.bind_output(name, self._device)
         return binding
 
@@ -157,7 +169,7 @@ class Onnx(Model):
         if self._captured:
             return self._captured.run(staged)
         if not self._stays:
-            return self._session.run(None, staged)
+            return self._session.run(self._fetched, staged)
         self._session.run_with_iobinding(staged)
         return staged
 
@@ -174,17 +186,17 @@ class Onnx(Model):
     def fetch(self, result: Any) -> Arrays:
         """Copy the outputs to the host."""
         if self._captured:
-            return self._captured.fetch(result)
+            return self._named(list(self._captured.fetch(result).values()))
         if not self._stays:
             return self._flat(result)
-        return dict(zip(self._outputs, result.copy_outputs_to_cpu(), strict=True))
+        return self._named(result.copy_outputs_to_cpu())
 
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the session."""
         if self._captured:
             return lambda: self.run(inputs)
         fed = inputs if self._stays else self._fed(inputs)
-        return lambda: self._session.run(None, fed)
+        return lambda: self._session.run(self._fetched, fed)
 
     def placement(self) -> dict[str, Any]:
         """The providers that the session has, and which of them took each node."""
@@ -237,7 +249,7 @@ def _taken(session: Any) -> dict[str, Counter[str]] | None:
     return taken
 
 
-def _arrays(name: str, value: Any) -> Arrays:
+def _parts(name: str, value: Any) -> list[tuple[str, np.ndarray]]:
     """The arrays of a value: those of a sequence are called `name[0]`, `name[1]` and so on.
 
     A sequence of maps, as classifiers of scikit-learn give it, is an array with a row for each
@@ -246,16 +258,15 @@ def _arrays(name: str, value: Any) -> Arrays:
     if isinstance(value, list):
         if value and all(isinstance(item, dict) for item in value):
             keys = sorted(value[0])
-            return {name: np.array([[item[key] for key in keys] for item in value])}
-        found: Arrays = {}
-        for index, item in enumerate(value):
-            found |= _arrays(f"{name}[{index}]", item)
-        return found
+            return [(name, np.array([[item[key] for key in keys] for item in value]))]
+        return [
+            part for index, item in enumerate(value) for part in _parts(f"{name}[{index}]", item)
+        ]
     if isinstance(value, dict):
-        return {name: np.array([value[key] for key in sorted(value)])}
+        return [(name, np.array([value[key] for key in sorted(value)]))]
     if value is None:  # an optional output that is empty
-        return {}
-    return {name: np.asarray(value)}
+        return []
+    return [(name, np.asarray(value))]
 
 
 def _spec(value: Any) -> TensorSpec:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..tensors.signature import unique_names
 from .base import TF32, Arrays, Model, Options, Setting, tf32_used
 from .torch_graphs import Graphed
 from .torch_values import Value, devices_of, leaves, on_host
@@ -87,7 +88,7 @@ class TorchModel(Model):
         """Copy the outputs to the host, which waits for them."""
         named = list(leaves(result))
         self._last = [value for _, value in named]
-        names = self._outputs or [name for name, _ in named]
+        names = self._outputs or unique_names(name for name, _ in named)
         return {name: on_host(value) for name, value in zip(names, self._last, strict=True)}
 
     def event_seconds(self, staged: Staged) -> float | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import AmbiguousMatchError, MapError
+from .layouts import Axes, letters_of
 from .rules import Rule
 
 _SUFFIX = re.compile(r":\d+$")
@@ -27,15 +28,17 @@ class TensorMatch:
     Attributes:
         name: its name in the artifact.
         other: name of the matching tensor in the inputs file or the reference.
-        axes: to transpose by: an input from the file's layout to the artifact's, an output from the
+        axes: to rearrange by: an input from the file's layout to the artifact's, an output from the
             artifact's to the reference's; None for not at all.
+        layout: the layout that a rule states for what is rearranged.
         note: why it was taken, where that was neither the same name nor a rule.
     """
 
     name: str
     other: str
-    axes: tuple[int, ...] | None = None
+    axes: Axes | None = None
     note: str = ""
+    layout: str | None = None
 
 
 LayoutsThatFit = Callable[[str, str], list[tuple[int, ...] | None]]
@@ -75,7 +78,8 @@ def match_tensors(
             raise MapError(
                 f"--map: {where} '{rule.other}' (there are: {', '.join(others) or 'none'})"
             )
-        found[name] = TensorMatch(name, rule.other, rule.axes(to_other=outputs))
+        layout = rule.layout if outputs else rule.other_layout
+        found[name] = TensorMatch(name, rule.other, rule.axes(to_other=outputs), layout=layout)
     if len({one.other for one in found.values()}) < len(found):
         raise MapError(f"--map: two tensors of {label} are said to be the same other")
     # A layout is looked for only once the names are paired: it never decides between names.
@@ -89,7 +93,12 @@ def match_tensors(
             )
         else:
             _by_fit(free, open_, found, fits, label)
-    return [_laid_out(found[name], rules, fits, label) for name in names if name in found]
+    _check_exchanged(names, others, found, rules, fits, label)
+    return [
+        _laid_out(found[name], rules, fits, label, outputs=outputs)
+        for name in names
+        if name in found
+    ]
 
 
 def plain(name: str) -> str:
@@ -151,16 +160,74 @@ def _by_fit(
     raise AmbiguousMatchError(question(label, left))
 
 
-def question(label: str, choices: Mapping[str, Sequence[str]]) -> str:
-    """Ask the user in one line: the possible matches, and the options that choose one."""
+def _check_exchanged(
+    names: Sequence[str],
+    others: Sequence[str],
+    found: Mapping[str, TensorMatch],
+    rules: Mapping[str, Rule],
+    fits: LayoutsThatFit,
+    label: str,
+) -> None:
+    """Ask where tensors of one name do not fit each other, but all fit if names are exchanged.
+
+    Raises:
+        AmbiguousMatchError: it is so.
+    """
+    by_name = [name for name in found if name not in rules]
+    if all(fits(name, found[name].other) for name in by_name):
+        return
+    free, open_ = by_name, [found[name].other for name in by_name]
+    if len(names) == len(others):
+        left = _left(names, others, found)
+        free, open_ = free + left[0], open_ + left[1]
+    choices = {name: [other for other in open_ if fits(name, other)] for name in free}
+    exchanged = assignment(choices)
+    if len(exchanged) < len(choices):
+        return  # the caller reports what does not fit
+    changed = {
+        name: choices[name]
+        for name in free
+        if name not in found or exchanged[name] != found[name].other
+    }
+    raise AmbiguousMatchError(
+        f"tensors of one name have other shapes; {question(label, changed, exchanged)}"
+    )
+
+
+def assignment(choices: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Assign another to as many names as possible, each once, by augmenting paths."""
+    taker: dict[str, str] = {}
+
+    def assign(name: str, seen: set[str]) -> bool:
+        # What is free first, so that names keep their order.
+        for other in sorted(choices[name], key=lambda other: other in taker):
+            if other not in seen:
+                seen.add(other)
+                if other not in taker or assign(taker[other], seen):
+                    taker[other] = name
+                    return True
+        return False
+
+    for name in choices:
+        assign(name, set())
+    assigned = {name: other for other, name in taker.items()}
+    return {name: assigned[name] for name in choices if name in assigned}
+
+
+def question(
+    label: str, choices: Mapping[str, Sequence[str]], chosen: Mapping[str, str] | None = None
+) -> str:
+    """Ask the user in one line: the possible matches, and the options that choose one.
+
+    Args:
+        label: label of the artifact.
+        choices: the possible others of each name.
+        chosen: one way to match all names; None for any.
+    """
     shown = list(choices.items())[:_SHOWN]
     text = "; ".join(f"'{name}' could be {_either(own)}" for name, own in shown)
-    taken: list[str] = []
-    for _, own in shown:
-        taken.append(next((other for other in own if other not in taken), own[0]))
-    options = " ".join(
-        _quoted(f"{label}:{name}={other}") for (name, _), other in zip(shown, taken, strict=True)
-    )
+    chosen = chosen or {name: own[0] for name, own in shown} | assignment(choices)
+    options = " ".join(quoted(f"{label}:{name}={chosen[name]}") for name, _ in shown)
     more = len(choices) - len(shown)
     others = f" (and {more} more like these)" if more else ""
     return f"{text}{others}; say which, for instance by --map {options}"
@@ -171,12 +238,18 @@ def _either(names: Sequence[str]) -> str:
     return " or ".join(shown) + (" or others" if len(names) > len(shown) else "")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Quote an argument for the shell, where it needs that."""
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) else f"'{text}'"
 
 
 def _laid_out(
-    one: TensorMatch, rules: Mapping[str, Rule], fits: LayoutsThatFit, label: str
+    one: TensorMatch,
+    rules: Mapping[str, Rule],
+    fits: LayoutsThatFit,
+    label: str,
+    *,
+    outputs: bool,
 ) -> TensorMatch:
     """Return the pair with the layout that fits, if the shapes allow only one."""
     if one.name in rules and rules[one.name].layout:
@@ -185,7 +258,9 @@ def _laid_out(
     if not ways or ways[0] is None:
         return one  # no change needed, or it does not fit: the caller reports that
     if len(ways) > 1:
-        option = _quoted(f"{label}:{one.name}@NCHW={one.other}@NHWC")
+        before, after = letters_of(ways[0])
+        own, other = (before, after) if outputs else (after, before)
+        option = quoted(f"{label}:{one.name}@{own}={one.other}@{other}")
         raise AmbiguousMatchError(
             f"'{one.name}' could be '{one.other}' in {len(ways)} layouts; say which, "
             f"for instance by --map {option}"

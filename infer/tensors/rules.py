@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import MapError
+from .layouts import SINGLE, Axes, axes_between
 
 EVERY = "*"
-_SIDE = re.compile(r"(?P<name>.+?)(?:@(?P<layout>[A-Za-z]{1,12}))?", re.ASCII)
+_SIDE = re.compile(r"(?P<name>.+?)(?:@(?P<layout>[A-Za-z1]{1,12}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,13 @@ class Rule:
         other = self.other + (f"@{self.other_layout}" if self.other_layout else "")
         return (f"{self.artifact}:" if self.artifact != EVERY else "") + f"{own}={other}"
 
-    def axes(self, *, to_other: bool) -> tuple[int, ...] | None:
-        """How to transpose, from the other's layout to the artifact's or back; None for not."""
+    def axes(self, *, to_other: bool) -> Axes | None:
+        """How to rearrange, from the other's layout to the artifact's or back; None for not."""
         if self.layout is None or self.other_layout is None:
             return None
-        source, target = self.other_layout.upper(), self.layout.upper()
         if to_other:
-            source, target = target, source
-        return tuple(source.index(letter) for letter in target)
+            return axes_between(self.layout, self.other_layout)
+        return axes_between(self.other_layout, self.layout)
 
 
 def parse_rules(texts: Iterable[str], labels: Sequence[str]) -> tuple[Rule, ...]:
@@ -108,11 +108,11 @@ def _rule(left: str, right: str, artifact: str, kind: str, where: str) -> Rule:
     if (layouts[0] is None) != (layouts[1] is None):
         raise MapError(f"{where}: one side has a layout, the other none; say both or neither")
     if layouts[0] and layouts[1]:
-        letters = [sorted(layout.upper()) for layout in layouts if layout]
+        letters = [sorted(layout.upper().replace(SINGLE, "")) for layout in layouts if layout]
         if letters[0] != letters[1] or len(set(letters[0])) != len(letters[0]):
             raise MapError(
                 f"{where}: the layouts {layouts[0]} and {layouts[1]} are not the same letters, "
-                "each once"
+                f"each once ({SINGLE} is an axis of length 1)"
             )
     return Rule(own["name"], other["name"], *layouts, artifact, kind)
 
@@ -145,14 +145,27 @@ def _rules_of_file(path: Path, labels: Sequence[str]) -> list[Rule]:
 
 
 def rules_for(
-    rules: Iterable[Rule], label: str, inputs: Sequence[str], outputs: Sequence[str]
+    rules: Iterable[Rule],
+    label: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    arrays: Collection[str],
+    reference: Collection[str] | None = None,
 ) -> tuple[dict[str, Rule], dict[str, Rule]]:
     """Select the rules that apply to an artifact, by the names of its inputs and of its outputs.
 
-    A rule for this artifact takes precedence over a rule for all.
+    A rule for this artifact takes precedence over a rule for all. Of a name that is both an input
+    and an output, a rule is about the one whose other side has its OTHER, or about both.
+
+    Args:
+        rules: the user's rules.
+        label: label of the artifact.
+        inputs, outputs: names of its tensors.
+        arrays: names of the arrays in the inputs file.
+        reference: names of the reference's outputs; None where they are not known yet.
 
     Raises:
-        MapError: a rule for this artifact names a tensor that it lacks, or that is both.
+        MapError: a rule for this artifact names a tensor that it lacks.
     """
     found: tuple[dict[str, Rule], dict[str, Rule]] = {}, {}
     for rule in sorted(rules, key=lambda rule: rule.artifact != EVERY):
@@ -164,11 +177,17 @@ def rules_for(
             if rule.name in names and rule.kind in ("", ("input", "output")[side])
         ]
         if len(places) == 2:
-            raise MapError(
-                f"--map: '{rule.name}' is both an input and an output of {label}; say which in a "
-                f'TOML file, as ["{label}".inputs]'
-            )
-        if not places and rule.artifact == label:
+            if reference is not None and rule.other not in {*arrays, *reference}:
+                raise MapError(
+                    f"--map: neither the inputs file nor the reference has '{rule.other}' "
+                    f"(there are: {', '.join(dict.fromkeys((*arrays, *reference))) or 'none'})"
+                )
+            places = [
+                side
+                for side, names in ((0, arrays), (1, reference))
+                if names is None or rule.other in names
+            ]
+        elif not places and rule.artifact == label:
             kinds = ("input", inputs), ("output", outputs)
             has = "; ".join(
                 f"{kind}s: {', '.join(names) or 'none'}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ArtifactError as ArtifactError
@@ -42,10 +42,18 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """The inputs and outputs, in the payload's own order."""
+    """The inputs and outputs, in the payload's own order.
+
+    Names are unique among the inputs, and among the outputs: see `unique_names`.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+
+    def __post_init__(self) -> None:
+        """Rename tensors whose name another one has."""
+        object.__setattr__(self, "inputs", _uniquely_named(self.inputs))
+        object.__setattr__(self, "outputs", _uniquely_named(self.outputs))
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Signature:
@@ -54,3 +62,28 @@ class Signature:
             tuple(map(TensorSpec.from_dict, value["inputs"])),
             tuple(map(TensorSpec.from_dict, value["outputs"])),
         )
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Rename what appears again: of several "y" the second is "y_2", the third "y_3".
+
+    Numbers that would make another name of the list are passed over.
+    """
+    names = list(names)
+    taken = set(names)
+    unique: list[str] = []
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        if counts[name] > 1:
+            while f"{name}_{counts[name]}" in taken:
+                counts[name] += 1
+            taken.add(f"{name}_{counts[name]}")
+            name = f"{name}_{counts[name]}"
+        unique.append(name)
+    return unique
+
+
+def _uniquely_named(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+    names = unique_names(spec.name for spec in specs)
+    return tuple(replace(spec, name=name) for spec, name in zip(specs, names, strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...artifacts.artifact import Artifact
 from ...errors import InputError, MapError
+from ...inputs.loading import array_names
 from ...parity.comparing import largest_difference
 from ...parity.matching import match_outputs
 from ...parity.tolerance import tolerances
@@ -57,8 +58,16 @@ def compare_outputs(
     """
     expected, outputs = (run.outputs for run in runs)
     inputs = [spec.name for spec in runs[1].signature.inputs]
+    assert options.inputs
     try:
-        _, rules = rules_for(options.input_options.rules, b.label, inputs, list(outputs))
+        _, rules = rules_for(
+            options.input_options.rules,
+            b.label,
+            inputs,
+            list(outputs),
+            array_names(options.inputs),
+            expected,
+        )
     except MapError as error:
         raise InputError(str(error)) from None
     matched, matches = match_outputs(outputs, expected, rules, b.label, a.label)

@@ -1,0 +1,70 @@
+"""Runs of the command line for tests of situations, as short as a run can be."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infer.cli import main
+
+# One generation of processes, one burst of one call.
+SHORT = ("--budget", "0.1s", "--scenario", "single", "--turns", "1", "--burst", "0.001s")
+
+
+@dataclass(frozen=True)
+class CaseRun:
+    """A finished run.
+
+    Attributes:
+        status: exit status.
+        text: what the command printed.
+        summary: the results, as `--json` writes them.
+    """
+
+    status: int
+    text: str
+    summary: dict[str, Any]
+
+    def outcome(self, label: str) -> str:
+        """The outcome of an artifact."""
+        return str(self._row(label)["outcome"])
+
+    def reason(self, label: str) -> str:
+        """Why it is not `ok`, which is one line."""
+        reason = str(self._row(label)["reason"])
+        assert "\n" not in reason
+        return reason
+
+    def notes(self, label: str) -> str:
+        """The notes of an artifact."""
+        return "; ".join(self._row(label)["notes"])
+
+    def _row(self, label: str) -> dict[str, Any]:
+        return next(row for row in self.summary["rows"] if row["artifact"] == label)
+
+
+def run_case(folder: Path, *arguments: object) -> CaseRun:
+    """Run `exportbench run` in a folder with the shortest protocol.
+
+    Args:
+        folder: folder of the models and inputs; paths are relative to it.
+        arguments: artifacts and options.
+    """
+    printed = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+        options = ("--device", "cpu", "--threads", "1", "--trust", "--json", "summary.json")
+        status = main.main(["run", *map(str, arguments), *SHORT, *options])
+    return CaseRun(status, printed.getvalue(), json.loads((folder / "summary.json").read_text()))
+
+
+def advised(text: str, option: str) -> list[str]:
+    """The values that a message gives an option, as a shell reads them."""
+    values = re.search(rf"{option} (.+?)(?=, (?:and|or) |; |$)", text)
+    assert values, text
+    return [option, *shlex.split(values[1])]
