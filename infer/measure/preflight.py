@@ -106,7 +106,7 @@ class Preflight:
         record["predict"] = worker.ask(messages.Predict(batch=batch, outputs=folder))
         check_device(record["predict"]["placement"], device)
         memory.look(worker)
-        record["repeat"] = worker.ask(messages.Repeat(batch=batch))
+        record["repeat"] = worker.ask(messages.Repeat())
         if not only_batch:
             record["batch_probe"] = worker.ask(messages.BatchProbe(batch=batch))
         record["check"] = worker.ask(messages.Check(batch=batch))

@@ -96,9 +96,20 @@ class Prediction(Record, frozen=True):
 
 
 class Repeat(Record, frozen=True):
-    """A second call on the same inputs: by how much each output differed; None for a NaN."""
+    """Calls of the pass over all samples, repeated in another order.
+
+    Attributes:
+        differences: the largest of each output; None if shapes differ or a value is NaN.
+        calls, samples: how many were repeated.
+        changed_samples: how many of them differ by more than rounding.
+        changed_labels: how many of these have another label; None if there are no labels.
+    """
 
     differences: dict[str, float | None]
+    calls: int = 1
+    samples: int = 0
+    changed_samples: int = 0
+    changed_labels: int | None = None
 
 
 class ProbedOutput(Record, frozen=True):

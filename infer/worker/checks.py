@@ -1,4 +1,4 @@
-"""Checks of a model: equal outputs for equal inputs, calls that are finished when they return."""
+"""Check that the calls of a model are finished when they return."""
 
 from __future__ import annotations
 
@@ -9,28 +9,14 @@ import numpy as np
 
 from ..runtimes.base import Arrays, Model
 from ..tensors.differences import differences
-from .messages import Check, Repeat
+from .messages import Check
 from .prepared_model import PreparedModel, copied
-from .responses import CheckResponse, RepeatResponse
+from .responses import CheckResponse
 
 _CHECKED_CALLS = 3
 # Hidden work that distinguishes an unfinished call from noise, and the wait that reveals it.
 _LEAST_HIDDEN_S = 1e-3
 _LEAST_WAIT_S = 0.02
-
-
-def repeat(prepared: PreparedModel, request: Repeat) -> RepeatResponse:
-    """Call once more on the inputs of the first call, and compute the outputs' differences."""
-    assert prepared.first_outputs is not None
-    again = prepared.timed(prepared.batches(request.batch)[0])[1]
-    largest: dict[str, float | None] = {}
-    for name, before in prepared.first_outputs.items():
-        largest[name] = None
-        now = np.asarray(again.get(name))
-        if name in again and now.shape == before.shape:
-            difference = float(differences(now, before).max(initial=0.0))
-            largest[name] = difference if np.isfinite(difference) else None
-    return {"differences": largest}
 
 
 def check(prepared: PreparedModel, request: Check) -> CheckResponse:

@@ -177,7 +177,7 @@ class Call(Request[CallResponse]):
 
 @_message
 class FirstCall(Request[FirstCallResponse]):
-    """Time the first call; its outputs are kept for `Predict` and `Repeat`."""
+    """Time the first call; its outputs are kept for `Predict`."""
 
     action = "first_call"
     response = FirstCallResponse
@@ -186,11 +186,10 @@ class FirstCall(Request[FirstCallResponse]):
 
 @_message
 class Repeat(Request[RepeatResponse]):
-    """Call once more on the inputs of the first call, and compute the outputs' differences."""
+    """Repeat calls of the last `Predict` in another order, and compare the outputs."""
 
     action = "repeat"
     response = RepeatResponse
-    batch: int
 
 
 @_message

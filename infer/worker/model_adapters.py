@@ -29,7 +29,7 @@ class LimitedBatchModel(Model):
         self.signature = model.signature
         self.can_enqueue = model.can_enqueue
 
-    def _sizes(self, count: int) -> list[int]:
+    def call_sizes(self, count: int) -> list[int]:
         """The numbers of samples of the calls for a number of samples; the last may be filled."""
         if self.limits.allows(count):
             return [count]
@@ -44,7 +44,7 @@ class LimitedBatchModel(Model):
             return [inputs], count
         parts = []
         start = 0
-        for size in self._sizes(count):
+        for size in self.call_sizes(count):
             rows: Any = slice(start, start + size)
             if start + size > count:
                 rows = (start + np.arange(size)) % count
@@ -58,7 +58,7 @@ class LimitedBatchModel(Model):
         return parts, count
 
     def _joined(self, parts: Sequence[Arrays], count: int) -> Arrays:
-        sizes = self._sizes(count)
+        sizes = self.call_sizes(count)
         if sizes == [count]:
             return parts[0]
         return {

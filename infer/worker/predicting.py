@@ -15,7 +15,7 @@ from ..tensors.outputs import UnevenError, write_arrays, write_outputs
 from .message_codec import StorageError
 from .messages import Call, FirstCall, Predict
 from .model_adapters import next_state
-from .prepared_model import PreparedModel, copied
+from .prepared_model import PreparedModel, copied, passed_calls
 from .responses import CallResponse, FirstCallResponse, Placement
 
 
@@ -61,18 +61,22 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
     """
     batches = prepared.batches(request.batch, request.samples, request.skip)
     outputs: list[Arrays] = []
+    called: list[Arrays] = []
     begin = time.perf_counter_ns()
     for index, inputs in enumerate(batches):
         if index == 0 and not request.skip and prepared.first_batch == request.batch:
             assert prepared.first_outputs is not None
             # A second call would start from a changed state.
             outputs.append(prepared.first_outputs)
+            called.append(inputs)
             continue
         if prepared.state_bindings and outputs:
             inputs = next_state(outputs[-1], prepared.state_bindings, inputs)
+        called.append(inputs)
         outputs.append(copied(prepared.model.run(inputs)))
     seconds = (time.perf_counter_ns() - begin) / 1e9
     counts = [batches.samples(index) for index in range(len(batches))]
+    prepared.passed = passed_calls(called, outputs, counts)
     save_outputs(Path(request.outputs), outputs, counts)
     return seconds, batches.total
 

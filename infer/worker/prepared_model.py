@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from .classify import classify_error, one_line
 from .messages import Inputs, Start
 from .model_adapters import LimitedBatchModel, UnbatchedModel
 from .responses import InputsResponse, LoadResponse
+
+# Bytes of outputs of a pass that are kept for `Repeat`.
+_KEPT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,15 @@ def load_model(module: RuntimeModule, start: Start) -> LoadedModel:
     return LoadedModel(model, start.manifest.get("signature"), seconds)
 
 
+@dataclass(frozen=True)
+class PassedCall:
+    """A call of a pass over all samples: its inputs, its outputs, and its number of samples."""
+
+    inputs: Arrays
+    outputs: Arrays
+    samples: int
+
+
 @dataclass
 class PreparedModel:
     """A model with the inputs that it is called with.
@@ -99,6 +112,7 @@ class PreparedModel:
         state_bindings: outputs by the input that takes them in the next call.
         first_batch, first_outputs: inputs and outputs of the first call, before another call could
             change a state.
+        passed: calls of the last pass over all samples.
     """
 
     model: Model
@@ -107,6 +121,7 @@ class PreparedModel:
     state_bindings: dict[str, str] = field(default_factory=dict)
     first_batch: int | None = None
     first_outputs: Arrays | None = None
+    passed: list[PassedCall] = field(default_factory=list)
 
     def batches(self, batch: int, samples: int | None = None, skip: int = 0) -> Batcher:
         """Cut the inputs into batches.
@@ -177,6 +192,19 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
         "has_state_bindings": bool(fitted.state_bindings),
         "inputs": specs,
     }
+
+
+def passed_calls(
+    inputs: Sequence[Arrays], outputs: Sequence[Arrays], counts: Sequence[int]
+) -> list[PassedCall]:
+    """Keep calls of a pass: all if they fit into `_KEPT_BYTES`, otherwise some, spread evenly.
+
+    The first and the last are always kept.
+    """
+    held = sum(array.nbytes for call in outputs for array in call.values())
+    most = max(2, int(len(outputs) * min(1.0, _KEPT_BYTES / max(held, 1))))
+    kept = np.unique(np.linspace(0, len(outputs) - 1, min(most, len(outputs))).astype(int))
+    return [PassedCall(inputs[index], outputs[index], counts[index]) for index in kept]
 
 
 class TimedCaller:

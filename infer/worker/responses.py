@@ -122,12 +122,19 @@ class FirstCallResponse(TypedDict):
 
 
 class RepeatResponse(TypedDict):
-    """differences: the largest absolute difference, by output.
+    """Calls of a pass were repeated in another order.
 
-    None if shapes differ, or if only one of two values is NaN.
+    differences: the largest absolute difference, by output; None if shapes differ, or if only one
+    of two values is NaN. calls, samples: how many were repeated. changed_samples: how many of them
+    differ by more than rounding. changed_labels: how many of these have another largest value;
+    None if no output looks like a classifier's.
     """
 
     differences: dict[str, float | None]
+    calls: int
+    samples: int
+    changed_samples: int
+    changed_labels: int | None
 
 
 class ProbedOutput(TypedDict):

@@ -37,6 +37,7 @@ from .message_codec import (
 )
 from .own_process import die_with_parent, peak_resident_bytes, resident_bytes, use_cores
 from .prepared_model import LoadedModel, PreparedModel, load_model, prepare_model
+from .repeating import repeat
 
 
 class Worker:
@@ -111,7 +112,7 @@ class Worker:
             case m.FirstCall():
                 return predicting.first_call(self.prepared, request)
             case m.Repeat():
-                return checks.repeat(self.prepared, request)
+                return repeat(self.prepared, request)
             case m.BatchProbe():
                 return batch_probe(self.prepared, request)
             case m.CallAgain():
