@@ -94,7 +94,8 @@ class RunConfig:
         inputs: a file of arrays by input name; None for the files that the artifacts name.
         random: the seed of random inputs.
         samples: number of random samples.
-        range, dim, map, loop, ignore, compare: options about inputs and outputs (docs/inputs.md).
+        range, dim, map, loop, whole, ignore, compare: options about inputs and outputs
+            (docs/inputs.md).
         trust: artifacts or hashes that may execute code; empty for all, None for none.
         protocol: how much is measured.
         budget: seconds to measure for, instead of the protocol's repetitions.
@@ -127,6 +128,7 @@ class RunConfig:
     dim: tuple[str, ...] = _several()
     map: tuple[str, ...] = _several()
     loop: tuple[str, ...] = _several()
+    whole: tuple[str, ...] = _several()
     ignore: tuple[str, ...] = _several()
     compare: tuple[str, ...] = _several()
     trust: tuple[str, ...] | None = _option(None, from_python=_trust)

@@ -48,6 +48,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "[ARTIFACT:]OUTPUT=INPUT",
         "feed an output to an input in the next call: samples are steps of a sequence",
     )
+    _several(
+        parser,
+        "--whole",
+        "INPUT",
+        "inputs whose first axis does not count samples: every call gets them whole",
+    )
     _several(parser, "--ignore", "OUTPUT", "outputs that are not compared")
     _several(
         parser,

@@ -38,7 +38,11 @@ class Batcher:
         return min(self.size, self.total - index * self.size)
 
     def full(self, index: int) -> dict[str, np.ndarray]:
-        """A batch of full size: after the last sample it continues with the first."""
+        """A batch of full size: the full ones in turn, or one that repeats the samples.
+
+        A batch of the same samples as in a pass over all gives the same outputs, even where these
+        depend on the other samples of a call.
+        """
         rows = self.rows(index)
         if rows[-1] - rows[0] == self.size - 1:
             return self._part(slice(rows[0], rows[-1] + 1))
@@ -46,7 +50,10 @@ class Batcher:
 
     def rows(self, index: int) -> np.ndarray:
         """The numbers of the samples in a full batch."""
-        return (index * self.size + np.arange(self.size)) % self.total
+        if self.size > self.total:
+            return np.arange(self.size) % self.total
+        first = index % (self.total // self.size) * self.size
+        return np.arange(first, first + self.size)
 
     def _part(self, rows: slice | np.ndarray) -> dict[str, np.ndarray]:
         return {

@@ -21,6 +21,7 @@ from .dimensions import check_limits, check_names, dim_name, limits_of_batch, wi
 from .loading import LABELS, read_inputs
 from .options import InputOptions
 from .state import find_state_bindings
+from .whole import are_unrelated, whole_inputs
 
 Arrays = dict[str, np.ndarray]
 
@@ -124,7 +125,9 @@ def _fit(
             array, done = _as_input(spec, arrays[match.other], match, value_range, label)
         fitted[spec.name] = np.asarray(array, order="C")
         notes += [f"{spec.name}: {note}" for note in done]
-    broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings))
+    whole = _whole(free, options, matches, fitted, bindings)
+    notes += [f"{name}: given whole to every call" for name in fitted if name in whole]
+    broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings) | whole)
     samples = _samples(fitted, broadcast)
     shapes = {name: array.shape for name, array in fitted.items()}
     check_names(signature, shapes, broadcast, options.dims)
@@ -137,9 +140,32 @@ def _fit(
         )
     if batch_limits != ANY_SIZE:
         notes.append(_limits_note(batch_limits))
-    elif samples is None and not bindings:
+    elif samples is None and not bindings and not whole:
         notes.append("no input has samples: every call is one sample")
     return Fitted(fitted, broadcast, batch_limits, samples or 1, bindings, signature, notes)
+
+
+def _whole(
+    signature: Signature,
+    options: InputOptions,
+    matches: Mapping[str, TensorMatch],
+    arrays: Arrays,
+    bindings: Mapping[str, str],
+) -> frozenset[str]:
+    """The inputs that every call gets whole: those known as such, or all if they are unrelated."""
+    taken = {name: match.other for name, match in matches.items()}
+    whole = whole_inputs(signature, options.whole, taken) - bindings.keys()
+    counted = [
+        spec
+        for spec in signature.inputs
+        if spec.name not in whole | bindings.keys()
+        and arrays[spec.name].ndim
+        and not (spec.shape and isinstance(spec.shape[0], int))
+    ]
+    lengths = {spec.name: len(arrays[spec.name]) for spec in counted}
+    if len(set(lengths.values())) > 1 and are_unrelated(signature, lengths):
+        return whole | lengths.keys()
+    return whole
 
 
 def _limits_note(limits: SizeLimits) -> str:
@@ -239,5 +265,8 @@ def _samples(arrays: Arrays, broadcast: frozenset[str]) -> int | None:
     """Number of samples; None where every input is broadcast."""
     lengths = {name: len(array) for name, array in arrays.items() if name not in broadcast}
     if len(set(lengths.values())) > 1:
-        raise InputError(f"arrays of different lengths, {lengths}")
+        raise InputError(
+            f"arrays of different lengths, {lengths}; name those whose rows are no samples, as "
+            f"--whole {min(lengths, key=lambda name: lengths[name])}"
+        )
     return next(iter(lengths.values()), None)

@@ -45,6 +45,10 @@ class InputOutputTexts(Protocol):
         """OUTPUT=INPUT."""
 
     @property
+    def whole(self) -> Sequence[str]:
+        """Inputs that every call gets whole."""
+
+    @property
     def ignore(self) -> Sequence[str]:
         """Outputs that are not compared."""
 
@@ -97,6 +101,7 @@ def read_input_output_options(
         parse_dims(options.dim),
         parse_ranges(options.range),
         parse_state_bindings(options.loop, labels),
+        tuple(options.whole),
     )
     random = None
     if options.random is not None:

@@ -44,12 +44,14 @@ class InputOptions:
         dims: sizes of free dimensions, by name, or by INPUT.AXIS where they have none.
         ranges: smallest and largest value that an input is made for, by name.
         loops: inputs that take an output of the call before.
+        whole: inputs that every call gets whole, by their name or that of their array.
     """
 
     rules: tuple[Rule, ...] = ()
     dims: Mapping[str, int] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     loops: tuple[StateBinding, ...] = ()
+    whole: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> InputOptions:
@@ -59,6 +61,7 @@ class InputOptions:
             dict(value.get("dims", {})),
             {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()},
             tuple(StateBinding(**loop) for loop in value.get("loops", ())),
+            tuple(value.get("whole", ())),
         )
 
 

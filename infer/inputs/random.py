@@ -16,6 +16,7 @@ from ..tensors.rules import EVERY
 from ..tensors.signature import Signature, TensorSpec
 from .dimensions import dim_name, with_sizes
 from .options import InputOptions
+from .whole import whole_inputs
 
 SAMPLES = 128
 # The range of integers where none is stated: small numbers, since they may be indices of a table.
@@ -67,6 +68,7 @@ def generate(
         UnderspecifiedSignatureError: a shape is not known.
         InputError: a range does not fit the type.
     """
+    whole = whole_inputs(signature, options.whole)
     signature = with_sizes(signature, options.dims)
     unknown = options.ranges.keys() - {spec.name for spec in signature.inputs}
     if unknown:
@@ -81,7 +83,9 @@ def generate(
     for spec in signature.inputs:
         if spec.name in states:
             continue
-        shape = _shape(spec, random.samples, label, single=_is_broadcast(spec, signature.inputs))
+        is_whole = spec.name in whole
+        is_single = is_whole or _is_broadcast(spec, signature.inputs)
+        shape = _shape(spec, random.samples, label, single=is_single, whole=is_whole)
         limits = options.ranges.get(spec.name) or ranges.get(spec.name) or spec.range
         sequence = np.random.default_rng([random.seed, zlib.crc32(spec.name.encode())])
         arrays[spec.name], how = _draw(sequence, spec, shape, limits)
@@ -101,7 +105,9 @@ def _is_broadcast(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:
     return bool(spec.shape) and isinstance(spec.shape[0], int) and (free or len(fixed) > 1)
 
 
-def _shape(spec: TensorSpec, samples: int, label: str, *, single: bool) -> tuple[int, ...]:
+def _shape(
+    spec: TensorSpec, samples: int, label: str, *, single: bool, whole: bool
+) -> tuple[int, ...]:
     if spec.dtype == ANY:
         raise UnderspecifiedSignatureError(
             f"{label} does not tell shape and type of '{spec.name}', so none can be made up; "
@@ -109,16 +115,18 @@ def _shape(spec: TensorSpec, samples: int, label: str, *, single: bool) -> tuple
         )
     if not spec.shape:
         return ()
-    rest = []
-    for axis, size in enumerate(spec.shape[1:], 1):
-        if not isinstance(size, int):
+    sizes: list[int] = []
+    for axis, size in enumerate(spec.shape):
+        if axis == 0 and not whole and not (single and isinstance(size, int)):
+            sizes.append(samples)
+        elif isinstance(size, int):
+            sizes.append(size)
+        else:
             raise UnderspecifiedSignatureError(
                 f"{label}: dimension {axis} of '{spec.name}' is free; set it with --dim "
                 f"{dim_name(spec, axis)}=SIZE"
             )
-        rest.append(size)
-    first = spec.shape[0]
-    return (first if single and isinstance(first, int) else samples, *rest)
+    return tuple(sizes)
 
 
 def _draw(

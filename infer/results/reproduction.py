@@ -75,6 +75,7 @@ def _wishes(run: RunStarted, label: str) -> list[str]:
             for loop in input_options.loops
             if loop.artifact in (EVERY, label)
         ],
+        "whole": list(input_options.whole),
         "ignore": list(run.ignored),
         "compare": [f"{name}=abs" for name in run.absolute],
     }

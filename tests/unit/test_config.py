@@ -20,6 +20,7 @@ GIVEN = {
     "dim": ["height=224"],
     "map": ["a=b"],
     "loop": ["h=h0"],
+    "whole": ["weights"],
     "ignore": ["aux"],
     "compare": ["y=abs"],
     "trust": ["a"],
