@@ -39,11 +39,29 @@ class Outcome(StrEnum):
 
 
 class Failure(ExportbenchError):  # noqa: N818 - the public name
-    """Measuring one artifact ended with another outcome than `ok`."""
+    """Measuring one artifact ended with another outcome than `ok`.
+
+    Attributes:
+        outcome: the outcome.
+        reason: why, in one line.
+        is_shortened: whether the reason leaves out a part of the runtime's text, which the log of
+            the worker has.
+        index_limit: the largest index that a table of the artifact has, if an input was beyond it;
+            0, which every table has, where the runtime does not tell.
+    """
 
     status = NOT_MEASURED
 
-    def __init__(self, outcome: Outcome, reason: str) -> None:
+    def __init__(
+        self,
+        outcome: Outcome,
+        reason: str,
+        *,
+        is_shortened: bool = False,
+        index_limit: int | None = None,
+    ) -> None:
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
+        self.is_shortened = is_shortened
+        self.index_limit = index_limit

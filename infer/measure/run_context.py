@@ -27,7 +27,7 @@ from ..records.store import Store
 from ..tensors.outputs import Outputs, read_outputs
 from ..variant import TUNED
 from ..worker import messages
-from ..worker.classify import one_line
+from ..worker.error_text import one_line
 from ..worker.client import WorkerProcess
 from .plan import Plan
 

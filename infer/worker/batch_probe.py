@@ -10,7 +10,7 @@ import numpy as np
 
 from ..runtimes.base import Arrays
 from ..tensors.sample_axis import difference_of_samples, following_axes, permuted_axes
-from .classify import one_line
+from .error_text import one_line
 from .messages import BatchProbe
 from .model_adapters import LimitedBatchModel
 from .prepared_model import PreparedModel, copied

@@ -1,17 +1,36 @@
-"""Classify the error of an artifact: its outcome, and its text in one line."""
+"""Classify the error of an artifact: its outcome, and its cause in one line."""
 
 from __future__ import annotations
 
-from ..outcome import Outcome
+from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import is_out_of_memory
+from .error_causes import cause_of
+from .error_text import cut, without_locations
 
 
-def classify_error(error: Exception, otherwise: Outcome) -> Outcome:
-    """Return `out_of_memory` if the error says so, otherwise the given outcome."""
-    return Outcome.OUT_OF_MEMORY if is_out_of_memory(error) else otherwise
+def failure_of(error: Exception, otherwise: Outcome) -> Failure:
+    """Describe an error that a runtime raised.
 
-
-def one_line(error: BaseException) -> str:
-    """Format an error in one line, its type first."""
-    text = " ".join(str(error).split()) or "no message"
-    return f"{type(error).__name__}: {text[:300]}"
+    Args:
+        error: the error. Its text without a type is the reason of what is not supported, since
+            our own code says that in words.
+        otherwise: the outcome, if the error does not tell another.
+    """
+    whole = str(error)
+    text = without_locations(whole)
+    if is_out_of_memory(error):
+        cause, outcome = None, Outcome.OUT_OF_MEMORY
+    else:
+        cause = cause_of(whole)
+        outcome = cause.outcome or otherwise
+    reason = cause.reason if cause else None
+    if reason is None:
+        reason = cut(text or "no message")
+        if not isinstance(error, NotImplementedError):
+            reason = f"{type(error).__name__}: {reason}"
+    return Failure(
+        outcome,
+        reason,
+        is_shortened=text not in reason,
+        index_limit=cause.index_limit if cause else None,
+    )

@@ -251,6 +251,11 @@ class WorkerProcess:
             return decode_response(request, line)
         except StorageError as error:
             raise OSError(str(error)) from None
+        except Failure as failed:
+            log = f" (log: {self._log})" if failed.is_shortened else ""
+            raise Failure(
+                failed.outcome, failed.reason + log, index_limit=failed.index_limit
+            ) from None
         except MessageError as error:
             # The artifact's own program may have written to the pipe.
             raise Failure(

@@ -59,9 +59,15 @@ def encode_response(request: Request[Response], response: Response) -> str:
     return json.dumps({_RESPONSE: response}) + "\n"
 
 
-def encode_failure(outcome: Outcome, reason: str) -> str:
+def encode_failure(failed: Failure) -> str:
     """Encode the answer that the artifact failed."""
-    return json.dumps({_FAILURE: {"outcome": outcome, "reason": reason}}) + "\n"
+    failure: FailureResponse = {
+        "outcome": failed.outcome,
+        "reason": failed.reason,
+        "is_shortened": failed.is_shortened,
+        "index_limit": failed.index_limit,
+    }
+    return json.dumps({_FAILURE: failure}) + "\n"
 
 
 def encode_storage_error(reason: str) -> str:
@@ -88,7 +94,12 @@ def decode_response(request: Request[Response], line: bytes) -> Response:
         _check(FailureResponse, answer[_FAILURE], _FAILURE)
         failure: FailureResponse = answer[_FAILURE]
         if failure["outcome"] in list(Outcome):
-            raise Failure(Outcome(failure["outcome"]), failure["reason"])
+            raise Failure(
+                Outcome(failure["outcome"]),
+                failure["reason"],
+                is_shortened=failure["is_shortened"],
+                index_limit=failure["index_limit"],
+            )
         raise MessageError(f"no outcome '{failure['outcome']}'")
     raise MessageError("neither a response nor a failure")
 

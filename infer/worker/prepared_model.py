@@ -19,7 +19,7 @@ from ..runtimes.base import Arrays, Model, Options, RuntimeModule
 from ..sandbox.isolation import HOME
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
 from ..workload import DEVICE_RESIDENT
-from .classify import classify_error, one_line
+from .classify import failure_of
 from .messages import Inputs, Start
 from .model_adapters import LimitedBatchModel, UnbatchedModel
 from .responses import InputsResponse, LoadResponse
@@ -88,7 +88,7 @@ def load_model(module: RuntimeModule, start: Start) -> LoadedModel:
     except (MemoryError, NotImplementedError, Failure):
         raise
     except Exception as error:
-        raise Failure(classify_error(error, Outcome.LOAD_ERROR), one_line(error)) from error
+        raise failure_of(error, Outcome.LOAD_ERROR) from error
     return LoadedModel(model, start.manifest.get("signature"), seconds)
 
 

@@ -10,11 +10,13 @@ from typing import Any, NotRequired, TypedDict
 class FailureResponse(TypedDict):
     """The artifact failed.
 
-    outcome: value of an `Outcome`. reason: one line.
+    outcome: value of an `Outcome`. The others are as in `Failure`.
     """
 
     outcome: str
     reason: str
+    is_shortened: bool
+    index_limit: int | None
 
 
 class Tensor(TypedDict):

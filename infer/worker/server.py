@@ -25,8 +25,9 @@ from . import messages as m
 from .batch_probe import batch_probe
 from .bytecode import uncompiled
 from .call_again import call_again
-from .classify import classify_error, one_line
+from .classify import failure_of
 from .device_time import device_times
+from .error_text import one_line
 from .message_codec import (
     MessageError,
     StorageError,
@@ -235,14 +236,15 @@ def main(started_ns: int, isolation: Mapping[str, str | None]) -> None:
             answer = encode_response(request, worker.answer(request))
         except Failure as failure:
             traceback.print_exc()
-            answer = encode_failure(failure.outcome, failure.reason)
+            answer = encode_failure(failure)
         except StorageError as error:
             answer = encode_storage_error(one_line(error))
         except NotImplementedError as error:
-            answer = encode_failure(Outcome.UNSUPPORTED, one_line(error))
+            traceback.print_exc()
+            answer = encode_failure(failure_of(error, Outcome.UNSUPPORTED))
         except Exception as error:
             traceback.print_exc()
-            answer = encode_failure(classify_error(error, Outcome.CRASH), one_line(error))
+            answer = encode_failure(failure_of(error, Outcome.CRASH))
         answers.write(answer)
 
 

@@ -10,7 +10,7 @@ from ..runtimes.base import Arrays
 from ..runtimes.memory_errors import is_out_of_memory
 from ..stats.warm_up_rule import Steadiness
 from ..workload import END_TO_END
-from .classify import one_line
+from .error_text import one_line
 from .messages import Burst, Overhead, Sweep, WarmUp
 from .predicting import save_outputs
 from .prepared_model import PreparedModel

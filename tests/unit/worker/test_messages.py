@@ -117,10 +117,11 @@ def test_a_worker_does_not_send_what_is_not_of_the_type():
 
 
 def test_failures_are_raised_and_must_have_an_outcome():
-    line = encode_failure(Outcome.BAD_INPUT, "no 'x'").encode()
+    failed = Failure(Outcome.BAD_INPUT, "no 'x'", is_shortened=True, index_limit=3)
+    line = encode_failure(failed).encode()
     with pytest.raises(Failure) as caught:
         decode_response(messages.Load(), line)
-    assert (caught.value.outcome, caught.value.reason) == (Outcome.BAD_INPUT, "no 'x'")
+    assert vars(caught.value) == vars(failed)
 
     with pytest.raises(StorageError, match="disk full"):
         decode_response(messages.Load(), encode_storage_error("disk full").encode())
