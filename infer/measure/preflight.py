@@ -9,6 +9,7 @@ from typing import Any
 from ..artifacts.files import sha256_of
 from ..errors import InputError
 from ..inputs import random
+from ..inputs.index_ranges import index_ranges
 from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_outputs
@@ -73,7 +74,11 @@ class Preflight:
             if context.plan.random and not context.store.of_type(InputsDrawn):
                 self._draw_inputs(label, Signature.from_dict(record["load"]["signature"]))
             record["inputs"] = worker.ask(context.inputs_of(label))
-            record |= self._first_calls(label, worker, memory, record["inputs"]["only_batch"])
+            try:
+                record |= self._first_calls(label, worker, memory, record["inputs"]["only_batch"])
+            except Failure as failed:
+                self._check_indices(label, failed)
+                raise
         artifact = context.artifacts[label]
         if artifact.format == "onnx":
             inputs = record["load"]["signature"]["inputs"]
@@ -85,6 +90,22 @@ class Preflight:
             )
         self._check_outputs(label, record["predict"]["samples"])
         context.store.add("preflight", artifact=label, elapsed_s=context.elapsed_s(), **record)
+
+    def _check_indices(self, label: str, failed: Failure) -> None:
+        """Name the made-up inputs that may have been beyond a table of the artifact.
+
+        Raises:
+            Failure: there are some.
+        """
+        if failed.index_limit is None or not self._context.plan.random:
+            return
+        ranges = index_ranges(self._context.inputs[label], failed.index_limit)
+        if ranges:
+            raise Failure(
+                Outcome.BAD_INPUT,
+                f"made-up whole numbers are beyond a table of it; give the ranges that its tables "
+                f"have, as --range {' '.join(ranges)}; the runtime said: {failed.reason}",
+            ) from None
 
     def _first_calls(
         self, label: str, worker: WorkerProcess, memory: GpuMemory, only_batch: int | None

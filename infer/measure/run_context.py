@@ -27,8 +27,8 @@ from ..records.store import Store
 from ..tensors.outputs import Outputs, read_outputs
 from ..variant import TUNED
 from ..worker import messages
-from ..worker.error_text import one_line
 from ..worker.client import WorkerProcess
+from ..worker.error_text import one_line
 from .plan import Plan
 
 Value = TypeVar("Value")

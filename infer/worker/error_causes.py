@@ -94,7 +94,7 @@ _CAUSES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Cause]], ...] = 
         lambda match: _foreign(match[1], match[2]),
     ),
     (
-        re.compile(r"does not support the following ONNX operations: ([\w.]+)\.(\w+)"),
+        re.compile(r"No conversion rule found for operations: ([\w.]+)\.(\w+)"),
         lambda match: _foreign(match[1], match[2]),
     ),
     (

@@ -97,7 +97,7 @@ def test_a_long_text_keeps_its_end():
             ("Inverse2 of 'my_ops'",),
         ),
         (
-            "OpenVINO does not support the following ONNX operations: my_ops.Inverse2\n",
+            "Summary:\n-- No conversion rule found for operations: my_ops.Inverse2\n",
             Outcome.UNSUPPORTED,
             ("Inverse2 of 'my_ops'",),
         ),
