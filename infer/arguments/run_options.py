@@ -15,7 +15,7 @@ from ..gating.margins import DEFAULTS, MEANING, check_margin
 from ..quantities import duration
 from ..records.protocol import DEFAULT_SCENARIOS, SCENARIOS
 from ..steps.planning import LONGEST_S
-from . import device_option, input_options, trust_option
+from . import common_options, input_options
 from .types import given
 
 # argparse reports errors of these itself.
@@ -39,7 +39,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "(default: what the artifacts name)",
     )
     input_options.add(parser)
-    trust_option.add(parser)
+    common_options.add_trust(parser)
     add("protocol", "--protocol", help="how much (default: quick)")
     add(
         "budget",
@@ -69,7 +69,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="how long the calls of a burst take together, as 0.2s",
     )
     add("batch", "--batch", help="samples in a batch (default: 128)")
-    device_option.add(parser)
+    common_options.add_device(parser)
     add(
         "tf32",
         "--tf32",
@@ -129,9 +129,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="go on with a run that was cut off, or make it longer with --budget or --resolve",
     )
     add("out", "--out", help="folder of the runs")
-    parser.add_argument(
-        "--json", metavar="FILE", help="write the results as JSON too; - for standard output"
-    )
+    common_options.add_json(parser)
 
 
 def add_gate_options(parser: argparse.ArgumentParser) -> None:

@@ -11,15 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..arguments import device_option, input_options, trust_option
-from ..arguments.types import positive, whole
-from ..artifacts.artifact import Artifact, open_artifact
+from ..arguments import common_options, input_options
+from ..arguments.types import whole
+from ..artifacts.artifact import OpenedArtifacts
 from ..artifacts.discovery import label_paths
-from ..artifacts.integrity import check_files
 from ..diagnostics.bisect.comparing import TensorComparison
 from ..diagnostics.bisect.running import BisectOptions
 from ..diagnostics.bisect.search import Bisection, bisect
-from ..errors import ArtifactError, InputError
+from ..errors import InputError
 from ..exit_status import FAILED, NOT_MEASURED, OK, WRONG_USAGE
 from ..inputs.input_output_options import read_input_output_options
 from ..inputs.loading import read_inputs
@@ -56,7 +55,7 @@ def add(actions: Any) -> None:
     )
     parser.add_argument("--inputs", type=Path, metavar="FILE", help=".npz or .npy, as for run")
     input_options.add(parser)
-    trust_option.add(parser)
+    common_options.add_trust(parser)
     parser.add_argument(
         "--skip",
         type=whole,
@@ -67,9 +66,9 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--tolerance", type=float, help="largest difference that passes (default: by precision)"
     )
-    device_option.add(parser)
-    parser.add_argument("--threads", type=positive, help="for each artifact (default: all cores)")
-    parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
+    common_options.add_device(parser)
+    common_options.add_threads(parser)
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 
@@ -77,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     """Bisect; return the exit status.
 
     Raises:
-        InputError: wrong usage or input.
+        UsageError, InputError, ArtifactError: one line for the user.
     """
     paths = [options.a, options.b] if options.b else [options.a]
     labels = [label for _, label in label_paths(paths)]
@@ -86,9 +85,9 @@ def run(options: argparse.Namespace) -> int:
             f"{options.a}: both artifacts are this one; to compare it on the CPU and on a card, "
             "name it once and say --device cuda"
         )
-    choice = devices.choose(
-        options.device, runtime_environments(tuple(zip(labels, paths, strict=True)), {})
-    )
+    opened = OpenedArtifacts()
+    named = tuple(zip(labels, paths, strict=True))
+    choice = devices.choose(options.device, runtime_environments(named, {}, opened))
     for label, problem in choice.unsupported.items():
         raise InputError(f"{label}: {problem}")
     places = choice.device, choice.device
@@ -123,78 +122,80 @@ def run(options: argparse.Namespace) -> int:
     )
     trusted = trust.read(options.trust, labels)
     try:
-        found = bisect(*_open(paths, labels, trusted), bisect_options)
+        a, b = (
+            trust.open_trusted(opened, path, label, trusted)
+            for path, label in zip(paths, labels, strict=True)
+        )
+        bisection = bisect(a, b, bisect_options)
     except Failure as failure:
         print(f"error: {failure.outcome}: {failure.reason}", file=sys.stderr)
         return WRONG_USAGE if failure.outcome == Outcome.BAD_INPUT else NOT_MEASURED
-    emit(found.describe(), lambda console: show(found, console), options.json)
-    return OK if found.agree else FAILED
+    emit(bisection.describe(), lambda console: show(bisection, console), options.json)
+    return OK if bisection.agree else FAILED
 
 
-def _open(
-    paths: list[Path], labels: list[str], trusted: tuple[str, ...]
-) -> tuple[Artifact, Artifact]:
-    try:
-        a, b = (open_artifact(path, label) for path, label in zip(paths, labels, strict=True))
-        check_files(a)
-        check_files(b)
-        trust.require_trusted(a, trusted)
-        trust.require_trusted(b, trusted)
-        return a, b
-    except ArtifactError as error:
-        raise InputError(str(error)) from None
-
-
-def show(found: Bisection, console: Console) -> None:
+def show(bisection: Bisection, console: Console) -> None:
     """Print the result of a bisection."""
-    if found.first:
-        one = found.first
-        where = f"{one.operator} '{one.node}' gives '{one.name}'"
-        console.print(Text(f"{found.a} and {found.b} first part where {where}", style="bold red"))
-        console.print(Text(f"  {_difference(one)}"))
-        if one.inputs_agree is not None:
-            told = {
+    a, b = bisection.a, bisection.b
+    if bisection.first:
+        first = bisection.first
+        where = f"{first.operator} '{first.node}' gives '{first.name}'"
+        console.print(Text(f"{a} and {b} first part where {where}", style="bold red"))
+        console.print(Text(f"  {_difference(first)}"))
+        if first.inputs_agree is not None:
+            explanation = {
                 True: "all that it takes agrees, so it is this operation or its weights",
                 False: "some of what it takes differs already",
             }
-            console.print(Text(f"  {told[one.inputs_agree]}"))
-        if found.before:
-            console.print(Text(f"  the last that agrees before it: '{found.before.name}'"))
-    elif found.agree:
-        what = "tensors that were compared" if found.graphs else "outputs"
-        console.print(Text(f"{found.a} and {found.b}: all {what} agree", style="bold green"))
+            console.print(Text(f"  {explanation[first.inputs_agree]}"))
+        if bisection.before:
+            console.print(Text(f"  the last that agrees before it: '{bisection.before.name}'"))
+    elif bisection.agree:
+        what = "tensors that were compared" if bisection.graphs else "outputs"
+        console.print(Text(f"{a} and {b}: all {what} agree", style="bold green"))
     else:
-        console.print(Text(f"{found.a} and {found.b}: outputs differ", style="bold red"))
+        console.print(Text(f"{a} and {b}: outputs differ", style="bold red"))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    titles = (found.a, found.b, "paired by", "shape", "largest difference", "tolerance")
+    titles = (a, b, "paired by", "shape", "largest difference", "tolerance")
     for title in titles:
         table.add_column(title)
-    listed = [one for one in (found.before, found.first) if one]
-    for one in [*listed, *found.after, *found.outputs]:
-        name = one.name if one.node != "output" else f"{one.name} (output)"
-        style = "" if one.passed else "red"
-        shape = " x ".join(map(str, one.shape)) or "scalar"
-        cells = [name, one.other, one.paired, shape, _largest(one), f"{one.tolerance:.2g}"]
+    listed = [tensor for tensor in (bisection.before, bisection.first) if tensor]
+    for tensor in [*listed, *bisection.after, *bisection.outputs]:
+        name = tensor.name if tensor.node != "output" else f"{tensor.name} (output)"
+        style = "" if tensor.passed else "red"
+        shape = " x ".join(map(str, tensor.shape)) or "scalar"
+        cells = [
+            name,
+            tensor.other,
+            tensor.paired,
+            shape,
+            _largest(tensor),
+            f"{tensor.tolerance:.2g}",
+        ]
         table.add_row(*(Text(cell, style=style) for cell in cells))
     console.print(table)
-    if found.graphs:
-        how = ", ".join(f"{count} by {name}" for name, count in sorted(found.paired.items()))
-        count = sum(found.paired.values())
+    if bisection.graphs:
+        how = ", ".join(f"{count} by {name}" for name, count in sorted(bisection.paired.items()))
+        count = sum(bisection.paired.values())
         console.print(
-            Text(f"{count} of {found.tensors} tensors compared ({how or 'none'})", style="dim")
+            Text(f"{count} of {bisection.tensors} tensors compared ({how or 'none'})", style="dim")
         )
-    for note in found.notes:
+    for note in bisection.notes:
         console.print(Text(note, style="dim"))
 
 
-def _largest(one: TensorComparison) -> str:
-    return "not comparable" if one.largest_difference is None else f"{one.largest_difference:.3g}"
+def _largest(tensor: TensorComparison) -> str:
+    return (
+        "not comparable"
+        if tensor.largest_difference is None
+        else f"{tensor.largest_difference:.3g}"
+    )
 
 
-def _difference(one: TensorComparison) -> str:
-    if one.largest_difference is None:
+def _difference(tensor: TensorComparison) -> str:
+    if tensor.largest_difference is None:
         return "one is not finite, or of another shape, where the other is not"
     return (
-        f"they differ by {one.largest_difference:.3g}; up to {one.tolerance:.2g} would pass "
-        f"({one.how})"
+        f"they differ by {tensor.largest_difference:.3g}; up to {tensor.tolerance:.2g} would pass "
+        f"({tensor.how})"
     )

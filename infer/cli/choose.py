@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..arguments import common_options
 from ..arguments.types import given
 from ..exit_status import FAILED, NOT_SURE, OK
 from ..quantities import parse_bytes, parse_duration, parse_share
@@ -88,7 +89,7 @@ def add(actions: Any) -> None:
         metavar="SHARE",
         help="least accuracy, as 0.95 or 95%%",
     )
-    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 

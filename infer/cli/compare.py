@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..arguments import common_options
 from ..exit_status import OK
 from ..results import comparison, formatting
 from ..results.comparison import Comparison, Difference, compare_runs
@@ -34,7 +35,7 @@ def add(actions: Any) -> None:
     )
     parser.add_argument("a", type=Path, metavar="RUN_A", help="folder of the one run")
     parser.add_argument("b", type=Path, metavar="RUN_B", help="folder of the other")
-    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import plugins
-from ..arguments import trust_option
+from ..arguments import common_options
 from ..artifacts.discovery import find
 from ..diagnostics.runtime_states import ArtifactState, RuntimeState, artifact_state, runtime_state
 from ..errors import ArtifactError
@@ -45,8 +45,8 @@ def add(actions: Any) -> None:
         metavar="FOLDER",
         help="folder of artifacts (default: artifacts/, if there is one)",
     )
-    trust_option.add(parser)
-    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    common_options.add_trust(parser)
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 
@@ -63,7 +63,11 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="exportbench-") as scratch:
         card = _card()
         runtimes = [runtime_state(name, Path(scratch), card) for name in runtime_names()]
-        able = {one.name for one in runtimes if one.versions and one.without_cuda is None}
+        able = {
+            runtime.name
+            for runtime in runtimes
+            if runtime.versions and runtime.without_cuda is None
+        }
         paths = list(find(folder))
         trusted = trust.read(options.trust, [path.name for path in paths])
         artifacts = [
@@ -72,11 +76,11 @@ def run(options: argparse.Namespace) -> int:
         ]
     value: dict[str, Any] = {
         "environment": environment.describe(),
-        "runtimes": [asdict(one) for one in runtimes],
+        "runtimes": [asdict(runtime) for runtime in runtimes],
         "plugins": [asdict(plugin) for plugin in plugins.register()],
-        "artifacts": [asdict(one) for one in artifacts],
+        "artifacts": [asdict(artifact) for artifact in artifacts],
     }
-    bad = any(one.outcome != Outcome.OK for one in artifacts)
+    bad = any(artifact.outcome != Outcome.OK for artifact in artifacts)
     emit(
         value,
         lambda console: _show(value["environment"], runtimes, artifacts, console),
@@ -87,11 +91,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _card() -> str | None:
     """The card that a run would take, as CUDA_VISIBLE_DEVICES names it."""
-    there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return next((card.visible_as for card in there if not card.unusable), None)
+    cards = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return next((card.visible_as for card in cards if not card.unusable), None)
 
 
-def _of_card(gpu: dict[str, Any]) -> str:
+def _card_text(gpu: dict[str, Any]) -> str:
     """Describe a card in one line."""
     mode, memory = gpu["compute_mode"], gpu["memory_bytes"]
     facts = [
@@ -107,7 +111,7 @@ def _of_card(gpu: dict[str, Any]) -> str:
     return ", ".join(fact for fact in facts if fact)
 
 
-def _of_cuda(runtime: RuntimeState) -> Text:
+def _cuda_cell(runtime: RuntimeState) -> Text:
     if not runtime.versions or runtime.problem:
         return Text("-")
     return Text("no", style="yellow") if runtime.without_cuda else Text("yes", style="green")
@@ -149,7 +153,7 @@ def _show(
         )
     )
     for gpu in machine["gpus"]:
-        console.print(Text(_of_card(gpu), style="dim"), soft_wrap=True)
+        console.print(Text(_card_text(gpu), style="dim"), soft_wrap=True)
     console.print()
     table = Table(box=None, pad_edge=False, header_style="dim")
     cuda = ("CUDA",) if machine["gpus"] else ()
@@ -161,7 +165,7 @@ def _show(
             runtime.name,
             ", ".join(runtime.formats),
             Text(version or "not installed", style="" if version else "yellow"),
-            *((_of_cuda(runtime),) if cuda else ()),
+            *((_cuda_cell(runtime),) if cuda else ()),
             Text(runtime.problem or ", ".join(runtime.devices) or runtime.install),
         )
     console.print(table)
@@ -176,14 +180,19 @@ def _show(
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("artifact", "format", "loads", "until"):
         table.add_column(title, overflow="fold")
-    for one in artifacts:
-        style = "green" if one.outcome == Outcome.OK else "red"
-        until = Text(f"{one.expires} {one.expiry}".strip(), style="yellow" if one.expiry else "")
-        table.add_row(Text(one.path), one.format, Text(one.outcome, style=style), until)
+    for artifact in artifacts:
+        style = "green" if artifact.outcome == Outcome.OK else "red"
+        until = Text(
+            f"{artifact.expires} {artifact.expiry}".strip(),
+            style="yellow" if artifact.expiry else "",
+        )
+        table.add_row(
+            Text(artifact.path), artifact.format, Text(artifact.outcome, style=style), until
+        )
     console.print(table)
-    for one in artifacts:
-        if one.reason or one.remedy:
-            text = ": ".join(part for part in (one.path, one.reason) if part)
-            console.print(Text(text, style="red" if one.reason else "yellow"), soft_wrap=True)
-            if one.remedy:
-                console.print(Text(f"  {one.remedy}", style="dim"), soft_wrap=True)
+    for artifact in artifacts:
+        if artifact.reason or artifact.remedy:
+            text = ": ".join(part for part in (artifact.path, artifact.reason) if part)
+            console.print(Text(text, style="red" if artifact.reason else "yellow"), soft_wrap=True)
+            if artifact.remedy:
+                console.print(Text(f"  {artifact.remedy}", style="dim"), soft_wrap=True)

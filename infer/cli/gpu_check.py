@@ -15,9 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .. import quantities
-from ..arguments import trust_option
-from ..arguments.types import given, positive
+from ..arguments import common_options
+from ..arguments.types import given
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.integrity import check_files
 from ..diagnostics.gpu_check.clocks import ClockLog
@@ -37,7 +36,6 @@ from ..sandbox import trust
 from ..steps.planning import find_artifacts, thread_count
 from ..steps.progress_bar import progress
 from ..system import nvml
-from ..system.visible_cards import parse_device
 from .console import emit
 
 OUT = Path("artifacts/gpu-check")
@@ -64,7 +62,7 @@ def add(actions: Any) -> None:
         metavar="ARTIFACT",
         help="to measure in place of the pretrained weights in every format",
     )
-    trust_option.add(parser)
+    common_options.add_trust(parser)
     parser.add_argument(
         "--inputs", type=Path, metavar="FILE.npz", help="test inputs for all that they fit"
     )
@@ -73,14 +71,8 @@ def add(actions: Any) -> None:
         type=Path,
         help="folder of bloodmnist.npz, to export with real images in place of drawn ones",
     )
-    parser.add_argument(
-        "--device",
-        type=given(parse_device),
-        default="auto",
-        metavar="DEVICE",
-        help="as of run (default: auto, a card where a runtime can use one)",
-    )
-    parser.add_argument("--threads", type=positive, help="for each artifact (default: all cores)")
+    common_options.add_device(parser)
+    common_options.add_threads(parser)
     parser.add_argument(
         "--memory-limit",
         type=given(parse_bytes),
@@ -88,13 +80,7 @@ def add(actions: Any) -> None:
         help="for each artifact's process, as 20GB, on machines whose memory begins small and "
         "grows (default: nine tenths of what is free)",
     )
-    parser.add_argument(
-        "--budget",
-        type=given(quantities.parse_duration),
-        default=300.0,
-        metavar="TIME",
-        help="for all stages together, about (default: 5m)",
-    )
+    common_options.add_budget(parser, 300.0, "all stages together, about")
     parser.add_argument(
         "--only",
         nargs="+",
@@ -104,9 +90,7 @@ def add(actions: Any) -> None:
         help=f"the stages to do, of {', '.join(STAGES)} (default: all)",
     )
     parser.add_argument("--out", type=Path, default=OUT, help=f"folder of the results ({OUT})")
-    parser.add_argument(
-        "--json", metavar="FILE", help="what came of each stage; - for the terminal"
-    )
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 
@@ -142,10 +126,12 @@ def run(options: argparse.Namespace) -> int:
         check.run()
     _write_page(setting.out)
     emit(
-        [asdict(one) for one in check.done], lambda console: show(check.done, console), options.json
+        [asdict(stage) for stage in check.done],
+        lambda console: show(check.done, console),
+        options.json,
     )
     print(f"results: {setting.out}", file=sys.stderr)
-    statuses = {one.status for one in check.done}
+    statuses = {stage.status for stage in check.done}
     if INTERRUPTED in statuses:
         return STATUS_INTERRUPTED
     return OK if statuses <= {"ok", "left_out"} else NOT_MEASURED
@@ -198,12 +184,12 @@ def show(done: list[Done], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("stage", "came to", "took", "what it finds out"):
         table.add_column(title, justify="right" if title == "took" else "left")
-    for one in done:
-        words = one.status.replace("_", " ")
+    for stage in done:
+        words = stage.status.replace("_", " ")
         table.add_row(
-            one.name,
-            Text(words, style=_COLOURS.get(one.status, "red")),
-            f"{one.seconds:.0f} s" if one.status != "left_out" else "",
-            Text("\n".join(filter(None, (one.what, one.reason)))),
+            stage.name,
+            Text(words, style=_COLOURS.get(stage.status, "red")),
+            f"{stage.seconds:.0f} s" if stage.status != "left_out" else "",
+            Text("\n".join(filter(None, (stage.what, stage.reason)))),
         )
     console.print(table)

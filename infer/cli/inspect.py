@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..arguments import common_options
 from ..artifacts.artifact import open_artifact
 from ..artifacts.files import files_of
 from ..artifacts.integrity import check_files, fingerprint
@@ -76,7 +77,7 @@ def add(actions: Any) -> None:
         epilog="example: exportbench inspect model.onnx --json -",
     )
     parser.add_argument("artifact", type=Path, metavar="PATH", help="artifact folder or payload")
-    parser.add_argument("--json", metavar="FILE", help="write it as JSON; - for the terminal")
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 
@@ -115,30 +116,31 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ArtifactError: it is missing, damaged, altered or of no known format.
     """
-    found = inspect(options.artifact)
-    emit(found.describe(), lambda console: show(found, console), options.json)
+    inspection = inspect(options.artifact)
+    emit(inspection.describe(), lambda console: show(inspection, console), options.json)
     return OK
 
 
-def show(found: Inspection, console: Console) -> None:
+def show(inspection: Inspection, console: Console) -> None:
     """Print an inspection."""
-    description = found.description
+    description = inspection.description
+    files = "files" if inspection.files > 1 else "file"
     facts = [
         ("format", f"{description.format}, {description.version}"),
-        ("size", f"{found.bytes:,} bytes in {found.files} file{'s' if found.files > 1 else ''}"),
-        ("sha256", found.sha256),
+        ("size", f"{inspection.bytes:,} bytes in {inspection.files} {files}"),
+        ("sha256", inspection.sha256),
         ("producer", description.producer or "not said in the file"),
-        ("precision", found.precision or "not said in the file"),
+        ("precision", inspection.precision or "not said in the file"),
         ("weights", ", ".join(f"{n} {size:,} bytes" for n, size in description.weights.items())),
         ("operators", _operators(description)),
         ("devices", _devices(description)),
-        ("executes code", f"yes: {found.executes_code}" if found.executes_code else "no"),
-        ("created", found.created or ""),
-        ("loads until", found.expires or ""),
+        ("executes code", f"yes: {inspection.executes_code}" if inspection.executes_code else "no"),
+        ("created", inspection.created or ""),
+        ("loads until", inspection.expires or ""),
     ]
-    facts += [("runs here in", _runtime(runtime)) for runtime in found.runtimes]
+    facts += [("runs here in", _runtime(runtime)) for runtime in inspection.runtimes]
     facts += [("note", note) for note in description.notes]
-    console.print(Text(found.path, style="bold"))
+    console.print(Text(inspection.path, style="bold"))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")

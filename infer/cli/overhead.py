@@ -10,10 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..arguments import device_option, trust_option
+from ..arguments import common_options
 from ..arguments.types import positive
-from ..artifacts.artifact import open_artifact
-from ..artifacts.integrity import check_files
+from ..artifacts.artifact import OpenedArtifacts
 from ..diagnostics.timing_overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
 from ..errors import ArtifactError
 from ..exit_status import FAILED, NOT_MEASURED, OK
@@ -39,15 +38,15 @@ def add(actions: Any) -> None:
         epilog="example: exportbench overhead model.onnx --inputs test.npz --batch 1 128",
     )
     parser.add_argument("artifacts", nargs="+", type=Path, metavar="ARTIFACT")
-    trust_option.add(parser)
+    common_options.add_trust(parser)
     parser.add_argument("--inputs", type=Path, required=True, metavar="FILE.npz")
     parser.add_argument(
         "--batch", type=positive, nargs="+", default=[1, 128], help="default: 1 128"
     )
-    device_option.add(parser)
+    common_options.add_device(parser)
     parser.add_argument("--rounds", type=positive, default=ROUNDS)
-    parser.add_argument("--threads", type=positive, help="default: all cores")
-    parser.add_argument("--json", metavar="FILE", help="as JSON; - for the terminal")
+    common_options.add_threads(parser)
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 
@@ -59,17 +58,16 @@ def run(options: argparse.Namespace) -> int:
     """
     read_inputs(options.inputs)
     try_json(options.json)
-    found: list[Overhead] = []
+    overheads: list[Overhead] = []
     failures: dict[str, Failure] = {}
     with progress() as tell:
         artifacts = find_artifacts(options.artifacts)
         trusted = trust.read(options.trust, [label for label, _ in artifacts])
-        choice = devices.choose(options.device, runtime_environments(artifacts, {}))
+        opened = OpenedArtifacts()
+        choice = devices.choose(options.device, runtime_environments(artifacts, {}, opened))
         for number, (label, path) in enumerate(artifacts):
             try:
-                artifact = open_artifact(path, label)
-                check_files(artifact)
-                trust.require_trusted(artifact, trusted)
+                artifact = trust.open_trusted(opened, path, label, trusted)
                 if label in choice.unsupported:
                     raise Failure(Outcome.UNSUPPORTED, choice.unsupported[label])
             except Failure as failure:
@@ -81,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
             for batch in options.batch:
                 tell(Progress(f"{label}, batch {batch}", number / len(artifacts)))
                 try:
-                    found.append(
+                    overheads.append(
                         measure(
                             artifact,
                             options.inputs,
@@ -95,30 +93,30 @@ def run(options: argparse.Namespace) -> int:
                 except Failure as failure:
                     failures[label] = failure
     emit(
-        [asdict(one) | {"allowed_s": one.allowed_s} for one in found],
-        lambda console: show(found, failures, choice, console),
+        [asdict(overhead) | {"allowed_s": overhead.allowed_s} for overhead in overheads],
+        lambda console: show(overheads, failures, choice, console),
         options.json,
     )
-    if any(one.low_s > one.allowed_s for one in found):
+    if any(overhead.low_s > overhead.allowed_s for overhead in overheads):
         return FAILED
     return NOT_MEASURED if failures else OK
 
 
 def show(
-    found: list[Overhead], failures: dict[str, Failure], choice: DeviceChoice, console: Console
+    overheads: list[Overhead], failures: dict[str, Failure], choice: DeviceChoice, console: Console
 ) -> None:
     """Print a table, and the artifacts that could not be measured."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("artifact", "batch", "bare call", "harness adds", "95 % interval", "allowed"):
         table.add_column(title, justify="left" if title == "artifact" else "right")
-    for one in found:
+    for overhead in overheads:
         table.add_row(
-            one.artifact,
-            str(one.batch),
-            f"{one.bare_s * 1e6:,.0f} µs",
-            f"{one.added_s * 1e6:+,.1f} µs",
-            f"{one.low_s * 1e6:+,.1f} to {one.high_s * 1e6:+,.1f} µs",
-            f"{one.allowed_s * 1e6:,.0f} µs",
+            overhead.artifact,
+            str(overhead.batch),
+            f"{overhead.bare_s * 1e6:,.0f} µs",
+            f"{overhead.added_s * 1e6:+,.1f} µs",
+            f"{overhead.low_s * 1e6:+,.1f} to {overhead.high_s * 1e6:+,.1f} µs",
+            f"{overhead.allowed_s * 1e6:,.0f} µs",
         )
     console.print(table)
     console.print(f"on {choice.device}", style="dim")

@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from .. import quantities
-from ..arguments import device_option, trust_option
-from ..arguments.types import given, positive
-from ..artifacts.artifact import open_artifact
-from ..artifacts.integrity import check_files
-from ..diagnostics import self_measurement_artifacts as known
+from ..arguments import common_options
+from ..arguments.types import positive
+from ..artifacts.artifact import OpenedArtifacts
+from ..diagnostics import self_measurement_artifacts
 from ..diagnostics.self_measurement import TRIALS, Verdicts, measured, simulated
 from ..errors import ArtifactError, UsageError
 from ..exit_status import OK
@@ -36,7 +34,23 @@ from .console import emit, try_json
 # About the interval's half-width that the simulated noise gives in twenty generations.
 _SIMULATED_RESOLVE = 0.035
 _SPELLS_RESOLVE = 0.013
-Made = tuple[str, known.Named, Path]
+
+
+@dataclass(frozen=True)
+class KnownArtifacts:
+    """Artifacts whose differences in speed are known.
+
+    Attributes:
+        kind: what they are, for the report.
+        example: path of one that the others are like.
+        artifacts: by name.
+        inputs: file for all of them.
+    """
+
+    kind: str
+    example: Path
+    artifacts: self_measurement_artifacts.Named
+    inputs: Path
 
 
 def add(actions: Any) -> None:
@@ -51,15 +65,9 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "artifact", nargs="?", type=Path, metavar="ARTIFACT", help="copy this one instead"
     )
-    trust_option.add(parser)
+    common_options.add_trust(parser)
     parser.add_argument("--inputs", type=Path, metavar="FILE.npz", help="for ARTIFACT")
-    parser.add_argument(
-        "--budget",
-        type=given(quantities.parse_duration),
-        default=600.0,
-        metavar="TIME",
-        help="for all of the measuring (default: 10m)",
-    )
+    common_options.add_budget(parser, 600.0, "all of the measuring")
     parser.add_argument(
         "--generations",
         type=positive,
@@ -79,12 +87,10 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--simulated", type=positive, default=2000, help="simulated runs (default: 2000)"
     )
-    device_option.add(parser)
-    parser.add_argument("--threads", type=positive, help="for each (default: all cores)")
+    common_options.add_device(parser)
+    common_options.add_threads(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the simulation")
-    parser.add_argument(
-        "--json", metavar="FILE", help="write the figures as JSON; - for the terminal"
-    )
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 
@@ -92,19 +98,16 @@ def run(options: argparse.Namespace) -> int:
     """Run the self-test, and show the results; return the exit status.
 
     Raises:
-        UsageError: one line for the user.
+        UsageError, ArtifactError: one line for the user.
     """
     if bool(options.artifact) != bool(options.inputs):
         raise UsageError("self-test: an ARTIFACT of your own goes with --inputs")
     try_json(options.json)
-    try:
-        with progress() as tell:
-            found = verdicts(options, thread_count(options.threads), tell)
-    except ArtifactError as error:
-        raise UsageError(str(error)) from None
+    with progress() as tell:
+        results = verdicts(options, thread_count(options.threads), tell)
     emit(
-        [asdict(one) for one in found],
-        lambda console: show(found, console),
+        [asdict(verdict) for verdict in results],
+        lambda console: show(results, console),
         options.json,
     )
     return OK
@@ -124,23 +127,24 @@ def verdicts(
     ]
     with tempfile.TemporaryDirectory(prefix="exportbench-") as temporary:
         folder = Path(temporary)
-        made = _made(options, folder)
-        choice = _choose(options.device, made)
+        opened = OpenedArtifacts()
+        known_artifacts = _known_artifacts(options, folder, opened)
+        choice = _choose(options.device, known_artifacts, opened)
         where = "" if choice.device == "cpu" else f" on {choice.device}"
         result = []
         for number, kind in enumerate(kinds):
             tell(Progress(f"simulation {number + 1} of {len(kinds)}", number / len(kinds)))
             result.append(simulated(options.simulated, options.seed, **kind))
-        for number, (of, artifacts, inputs) in enumerate(made):
+        for number, known in enumerate(known_artifacts):
             for batch in options.batch:
-                what = f"{of}{where}, batch {batch}"
-                tell(Progress(what, number / len(made)))
+                what = f"{known.kind}{where}, batch {batch}"
+                tell(Progress(what, number / len(known_artifacts)))
                 result += measured(
                     what,
-                    artifacts,
-                    inputs,
+                    known.artifacts,
+                    known.inputs,
                     folder / f"run-{number}-{batch}",
-                    budget_s=options.budget / len(made) / len(options.batch),
+                    budget_s=options.budget / len(known_artifacts) / len(options.batch),
                     generations=options.generations,
                     batch=batch,
                     turns=options.turns,
@@ -152,66 +156,75 @@ def verdicts(
     return result
 
 
-def _choose(device: str, made: list[Made]) -> devices.DeviceChoice:
+def _choose(
+    device: str, known_artifacts: list[KnownArtifacts], opened: OpenedArtifacts
+) -> devices.DeviceChoice:
     """Choose the device; the fake runtime, which can run anywhere, counts only if it is alone.
 
     Raises:
         UsageError: an artifact cannot run there.
     """
-    uses = runtime_environments(tuple((of, artifacts[0][1]) for of, artifacts, _ in made), {})
-    real = {of: use for of, use in uses.items() if not RUNTIMES[use.runtime].for_tests}
-    choice = devices.choose(device, real or uses)
-    for of, problem in choice.unsupported.items():
-        raise UsageError(f"{of}: {problem}")
+    examples = tuple((known.kind, known.example) for known in known_artifacts)
+    environments = runtime_environments(examples, {}, opened)
+    real = {
+        kind: environment
+        for kind, environment in environments.items()
+        if not RUNTIMES[environment.runtime].for_tests
+    }
+    choice = devices.choose(device, real or environments)
+    for kind, problem in choice.unsupported.items():
+        raise UsageError(f"{kind}: {problem}")
     return choice
 
 
-def _made(options: argparse.Namespace, folder: Path) -> list[Made]:
+def _known_artifacts(
+    options: argparse.Namespace, folder: Path, opened: OpenedArtifacts
+) -> list[KnownArtifacts]:
     if options.artifact:
-        original = open_artifact(options.artifact)
-        check_files(original)
+        label = opened.open(options.artifact).label
+        trusted = trust.read(options.trust, [label])
         try:
-            trust.require_trusted(original, trust.read(options.trust, [original.label]))
+            original = trust.open_trusted(opened, options.artifact, label, trusted)
         except Failure as failure:
-            raise ArtifactError(f"{original.path}: {failure.reason}") from None
-        return [
-            (
-                f"copies of {original.label}",
-                known.copy_artifact(original.path, folder / "own"),
-                options.inputs,
-            )
-        ]
+            raise ArtifactError(f"{options.artifact}: {failure.reason}") from None
+        copies = self_measurement_artifacts.copy_artifact(original.path, folder / "copies")
+        return [KnownArtifacts(f"copies of {label}", options.artifact, copies, options.inputs)]
     inputs = folder / "inputs.npz"
-    known.write_inputs(inputs)
-    made: list[Made] = [("fake runtime", known.write_fake(folder / "fake"), inputs)]
+    self_measurement_artifacts.write_inputs(inputs)
+    written = {"fake runtime": self_measurement_artifacts.write_fake(folder / "fake")}
     try:
-        made.append(("ONNX Runtime", known.write_onnx(folder / "onnx"), inputs))
+        written["ONNX Runtime"] = self_measurement_artifacts.write_onnx(folder / "onnx")
     except ImportError:
         Console(stderr=True).print(
             "ONNX Runtime is left out: the package onnx is not installed, pip install '.[onnx]'"
         )
-    return made
+    return [
+        KnownArtifacts(kind, artifacts[0][1], artifacts, inputs)
+        for kind, artifacts in written.items()
+    ]
 
 
-def show(found: list[Verdicts], console: Console) -> None:
+def show(results: list[Verdicts], console: Console) -> None:
     """Print the verdicts as a table."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("measured", "false alarms", "95 % interval", "bias", "coverage", "resolution"):
         table.add_column(title, justify="left" if title == "measured" else "right")
-    for added in known.ADDED:
+    for added in self_measurement_artifacts.ADDED:
         table.add_column(f"power at {added:.0%}", justify="right")
-    for one in found:
-        low, high = one.false_alarm_interval
+    for verdict in results:
+        low, high = verdict.false_alarm_interval
         table.add_row(
-            one.of,
-            f"{one.false_alarms} of {one.comparisons}",
-            f"{low:.1%} to {high:.1%}" if one.comparisons else "-",
-            f"{one.bias:+.2%}" if one.intervals else "-",
-            f"{one.covered / one.intervals:.1%}" if one.intervals else "-",
-            f"{one.half_width:.2%}" if one.intervals else "-",
+            verdict.of,
+            f"{verdict.false_alarms} of {verdict.comparisons}",
+            f"{low:.1%} to {high:.1%}" if verdict.comparisons else "-",
+            f"{verdict.bias:+.2%}" if verdict.intervals else "-",
+            f"{verdict.covered / verdict.intervals:.1%}" if verdict.intervals else "-",
+            f"{verdict.half_width:.2%}" if verdict.intervals else "-",
             *(
-                f"{own[0] / own[1]:.0%} of {own[1]}" if own else "-"
-                for own in (one.power.get(f"{added:.0%}") for added in known.ADDED)
+                f"{found[0] / found[1]:.0%} of {found[1]}" if found else "-"
+                for found in (
+                    verdict.power.get(f"{added:.0%}") for added in self_measurement_artifacts.ADDED
+                )
             ),
         )
     console.print(table)

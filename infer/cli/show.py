@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..arguments import common_options
 from ..codec import to_json
 from ..report import terminal
 from ..results.recorded_run import read_run
@@ -22,9 +23,7 @@ def add(actions: Any) -> None:
         epilog="example: exportbench show artifacts/runs/20260101-120000 --json -",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
-    parser.add_argument(
-        "--json", metavar="FILE", help="write the results as JSON; - for the terminal"
-    )
+    common_options.add_json(parser)
     parser.set_defaults(command=run)
 
 

@@ -17,8 +17,8 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ..artifacts.artifact import Artifact
-from ..artifacts.integrity import fingerprint
+from ..artifacts.artifact import Artifact, OpenedArtifacts
+from ..artifacts.integrity import check_files, fingerprint
 from ..errors import OptionError
 from ..formats.base import NOT_DECLARED
 from ..formats.registry import FORMATS
@@ -82,6 +82,27 @@ def require_trusted(artifact: Artifact, trusted: Collection[str]) -> str:
         f"not opened, since loading it can execute code ({why}) and its hash is not known here; if "
         f"you trust those who made it: --trust {sha256}",
     )
+
+
+def open_trusted(
+    opened: OpenedArtifacts, path: Path, label: str, trusted: Collection[str]
+) -> Artifact:
+    """Open an artifact, compare its files with its manifest, and check that it may be loaded.
+
+    Args:
+        opened: artifacts that are open already.
+        path: its path.
+        label: its name in reports.
+        trusted: as `require_trusted` takes them.
+
+    Raises:
+        ArtifactError: it is missing, damaged, altered or of no known format.
+        Failure: loading it can execute code, and it is not trusted.
+    """
+    artifact = opened.open(path, label)
+    check_files(artifact)
+    require_trusted(artifact, trusted)
+    return artifact
 
 
 def _code(artifact: Artifact) -> str | None:
