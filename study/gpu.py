@@ -147,7 +147,7 @@ def _formats(run: Record, report: str) -> str:
 def _self_test(found: Record) -> str:
     lines = [
         [
-            one["of"],
+            one["title"],
             f"{one['false_alarms']} of {one['comparisons']}",
             f"{one['half_width']:.2%}" if one["intervals"] else "-",
         ]

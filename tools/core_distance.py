@@ -25,7 +25,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from infer.diagnostics.self_measurement_artifacts import INPUT, SHAPE, write_onnx
+from infer.diagnostics.self_test.known_artifacts import INPUT, SHAPE, write_onnx
 from infer.runtimes import onnx
 from infer.runtimes.base import Options
 from infer.stats.call_times import log_call_time

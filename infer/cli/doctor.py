@@ -16,7 +16,7 @@ from rich.text import Text
 from .. import plugins
 from ..arguments import common_options
 from ..artifacts.discovery import find
-from ..diagnostics.runtime_states import ArtifactState, RuntimeState, artifact_state, runtime_state
+from ..diagnostics.doctor import ArtifactState, RuntimeState, artifact_state, runtime_state
 from ..errors import ArtifactError
 from ..exit_status import NOT_MEASURED, OK
 from ..outcome import Outcome

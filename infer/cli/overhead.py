@@ -13,7 +13,7 @@ from rich.table import Table
 from ..arguments import common_options
 from ..arguments.types import positive
 from ..artifacts.artifact import OpenedArtifacts
-from ..diagnostics.timing_overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
+from ..diagnostics.overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
 from ..errors import ArtifactError
 from ..exit_status import FAILED, NOT_MEASURED, OK
 from ..inputs.loading import read_inputs

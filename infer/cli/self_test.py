@@ -15,8 +15,10 @@ from rich.table import Table
 from ..arguments import common_options
 from ..arguments.types import positive
 from ..artifacts.artifact import OpenedArtifacts
-from ..diagnostics import self_measurement_artifacts
-from ..diagnostics.self_measurement import TRIALS, Verdicts, measured, simulated
+from ..diagnostics.self_test import known_artifacts
+from ..diagnostics.self_test.measured import measured_verdicts
+from ..diagnostics.self_test.simulated import simulated_verdicts
+from ..diagnostics.self_test.verdicts import TRIALS, Verdicts
 from ..errors import ArtifactError, UsageError
 from ..exit_status import OK
 from ..measure import devices
@@ -26,7 +28,7 @@ from ..records.protocol import UNTIL
 from ..runtimes.registry import RUNTIMES
 from ..sandbox import trust
 from ..stats.card_simulation import Card
-from ..stats.simulation import SPELLS
+from ..stats.processor_simulation import SPELLS
 from ..steps.planning import runtime_environments, thread_count
 from ..steps.progress_bar import progress
 from .console import emit, try_json
@@ -49,7 +51,7 @@ class KnownArtifacts:
 
     kind: str
     example: Path
-    artifacts: self_measurement_artifacts.Named
+    artifacts: known_artifacts.Named
     inputs: Path
 
 
@@ -128,23 +130,23 @@ def verdicts(
     with tempfile.TemporaryDirectory(prefix="exportbench-") as temporary:
         folder = Path(temporary)
         opened = OpenedArtifacts()
-        known_artifacts = _known_artifacts(options, folder, opened)
-        choice = _choose(options.device, known_artifacts, opened)
+        sets = _known_artifacts(options, folder, opened)
+        choice = _choose(options.device, sets, opened)
         where = "" if choice.device == "cpu" else f" on {choice.device}"
         result = []
         for number, kind in enumerate(kinds):
             tell(Progress(f"simulation {number + 1} of {len(kinds)}", number / len(kinds)))
-            result.append(simulated(options.simulated, options.seed, **kind))
-        for number, known in enumerate(known_artifacts):
+            result.append(simulated_verdicts(options.simulated, options.seed, **kind))
+        for number, known in enumerate(sets):
             for batch in options.batch:
                 what = f"{known.kind}{where}, batch {batch}"
-                tell(Progress(what, number / len(known_artifacts)))
-                result += measured(
+                tell(Progress(what, number / len(sets)))
+                result += measured_verdicts(
                     what,
                     known.artifacts,
                     known.inputs,
                     folder / f"run-{number}-{batch}",
-                    budget_s=options.budget / len(known_artifacts) / len(options.batch),
+                    budget_s=options.budget / len(sets) / len(options.batch),
                     generations=options.generations,
                     batch=batch,
                     turns=options.turns,
@@ -157,14 +159,14 @@ def verdicts(
 
 
 def _choose(
-    device: str, known_artifacts: list[KnownArtifacts], opened: OpenedArtifacts
+    device: str, sets: list[KnownArtifacts], opened: OpenedArtifacts
 ) -> devices.DeviceChoice:
     """Choose the device; the fake runtime, which can run anywhere, counts only if it is alone.
 
     Raises:
         UsageError: an artifact cannot run there.
     """
-    examples = tuple((known.kind, known.example) for known in known_artifacts)
+    examples = tuple((known.kind, known.example) for known in sets)
     environments = runtime_environments(examples, {}, opened)
     real = {
         kind: environment
@@ -187,13 +189,13 @@ def _known_artifacts(
             original = trust.open_trusted(opened, options.artifact, label, trusted)
         except Failure as failure:
             raise ArtifactError(f"{options.artifact}: {failure.reason}") from None
-        copies = self_measurement_artifacts.copy_artifact(original.path, folder / "copies")
+        copies = known_artifacts.copy_artifact(original.path, folder / "copies")
         return [KnownArtifacts(f"copies of {label}", options.artifact, copies, options.inputs)]
     inputs = folder / "inputs.npz"
-    self_measurement_artifacts.write_inputs(inputs)
-    written = {"fake runtime": self_measurement_artifacts.write_fake(folder / "fake")}
+    known_artifacts.write_inputs(inputs)
+    written = {"fake runtime": known_artifacts.write_fake(folder / "fake")}
     try:
-        written["ONNX Runtime"] = self_measurement_artifacts.write_onnx(folder / "onnx")
+        written["ONNX Runtime"] = known_artifacts.write_onnx(folder / "onnx")
     except ImportError:
         Console(stderr=True).print(
             "ONNX Runtime is left out: the package onnx is not installed, pip install '.[onnx]'"
@@ -209,12 +211,12 @@ def show(results: list[Verdicts], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("measured", "false alarms", "95 % interval", "bias", "coverage", "resolution"):
         table.add_column(title, justify="left" if title == "measured" else "right")
-    for added in self_measurement_artifacts.ADDED:
+    for added in known_artifacts.ADDED:
         table.add_column(f"power at {added:.0%}", justify="right")
     for verdict in results:
         low, high = verdict.false_alarm_interval
         table.add_row(
-            verdict.of,
+            verdict.title,
             f"{verdict.false_alarms} of {verdict.comparisons}",
             f"{low:.1%} to {high:.1%}" if verdict.comparisons else "-",
             f"{verdict.bias:+.2%}" if verdict.intervals else "-",
@@ -222,9 +224,7 @@ def show(results: list[Verdicts], console: Console) -> None:
             f"{verdict.half_width:.2%}" if verdict.intervals else "-",
             *(
                 f"{found[0] / found[1]:.0%} of {found[1]}" if found else "-"
-                for found in (
-                    verdict.power.get(f"{added:.0%}") for added in self_measurement_artifacts.ADDED
-                )
+                for found in (verdict.power.get(f"{added:.0%}") for added in known_artifacts.ADDED)
             ),
         )
     console.print(table)

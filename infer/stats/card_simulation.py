@@ -15,7 +15,7 @@ import numpy as np
 
 from .call_times import Bursts, Turn
 from .clocks import Clock
-from .simulation import spells
+from .simulated_bursts import as_bursts, disturbances, spells
 
 _USUAL_MHZ = 1700.0
 _STEP_MHZ = 15.0
@@ -31,27 +31,27 @@ class Card:
         process: deviation between processes of one artifact.
         call: average delay of a call.
         disturbed: share of the bursts that something on the host slows down.
-        by: factor by which these are slower, at most.
+        disturbed_factor: factor by which these are slower, at most.
         step: deviation of the clock between bursts.
         boost: how far the clock is above that of a warm card when a generation begins.
         uncapped: share of a burst that passes before the power is limited.
         cap: how far an artifact that draws too much power is above its usual clock until then.
         throttled: share of the turns in which the card throttles, in spells of several turns.
         throttle: how far the clock falls when the card throttles.
-        told: whether NVML reports the throttling.
+        reports_throttling: whether NVML reports the throttling.
     """
 
     process: float = 0.01
     call: float = 0.02
     disturbed: float = 0.03
-    by: float = 2.0
+    disturbed_factor: float = 2.0
     step: float = 0.01
     boost: float = 0.04
     uncapped: float = 0.2
     cap: float = 0.10
     throttled: float = 0.1
     throttle: float = 0.3
-    told: bool = True
+    reports_throttling: bool = True
 
 
 def simulate_card(
@@ -95,23 +95,19 @@ def simulate_card(
     log_time = (
         np.log(ratios)
         + random.normal(0, card.process, (generations, 1, count))
-        + (random.random(shape) < card.disturbed) * np.log(random.uniform(1, card.by, shape))
+        + disturbances(shape, card.disturbed, card.disturbed_factor, random)
     )
     late = random.exponential(card.call, (*shape, calls))
     seconds = np.exp(log_time[..., None] - follows[:, None] * (clock[..., None] + early) + late)
     mhz = np.round(_USUAL_MHZ * np.exp(clock) / _STEP_MHZ) * _STEP_MHZ
-    bursts: list[Bursts] = [
-        {g: {t: seconds[g, t, a].tolist() for t in range(turns)} for g in range(generations)}
-        for a in range(count)
-    ]
     clocks = [
         {
             (g, t): Clock(float(mhz[g, t, a]), ("sw_thermal",) if throttled[g, t, a] else ())
-            if card.told
+            if card.reports_throttling
             else Clock(None, None)
             for g in range(generations)
             for t in range(turns)
         }
         for a in range(count)
     ]
-    return bursts, clocks
+    return as_bursts(seconds), clocks

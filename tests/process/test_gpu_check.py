@@ -66,7 +66,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     assert {"batch 128", "batch 1", "batch 128, on the device"} <= rows[0]["timings"].keys()
     assert results["sweep"]["preflights"]["one"]["sweep"]["samples_per_s"]
     (verdicts,) = results["self-test"]["verdicts"]
-    assert verdicts["of"] == "copies of one, 3 generations"
+    assert verdicts["title"] == "copies of one, 3 generations"
     provoked = results["failures"]["provoked"]
     assert {name: one["outcome"] for name, one in provoked.items()} == {
         "one killed": "crash",

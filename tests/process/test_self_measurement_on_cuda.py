@@ -7,8 +7,8 @@ import pytest
 from events import ORDINARY, events
 
 from infer.cli import main
-from infer.diagnostics.self_measurement import measured, of_records
-from infer.diagnostics.self_measurement_artifacts import copy_artifact, write_fake
+from infer.diagnostics.self_test.known_artifacts import copy_artifact, write_fake
+from infer.diagnostics.self_test.measured import measured_verdicts, recorded_verdicts
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def made_up(device):
 
 @pytest.mark.parametrize(("device", "ratio"), [("cuda", 1.0), ("cpu", 1 / 0.8)])
 def test_copies_are_judged_by_the_rule_of_their_device(device, ratio):
-    found = of_records("copies", made_up(device), "batch 1", 6)
+    found = recorded_verdicts("copies", made_up(device), "batch 1", 6)
 
     assert found.comparisons == 1
     # Here copy 0 is compared with copy 1.
@@ -130,7 +130,7 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
     monkeypatch.setattr("infer.measure.session.Run", Run)
     original = write_fake(tmp_path / "fake")[0][1]
     copies = copy_artifact(original, tmp_path / "copies", copies=2)
-    (found,) = measured(
+    (found,) = measured_verdicts(
         *("copies", copies, tmp_path / "inputs.npz", tmp_path / "run"),
         budget_s=6,
         batch=1,
@@ -144,4 +144,4 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
 
     assert [name for name, _ in copies] == ["copy-0", "copy-1"]
     assert (plans[0].device, plans[0].card) == ("cuda", "GPU-1")
-    assert (found.of, found.comparisons) == ("copies, 3 generations", 0)
+    assert (found.title, found.comparisons) == ("copies, 3 generations", 0)

@@ -11,7 +11,7 @@ def test_short_form_on_this_machine(tmp_path, run_cli):
     )
 
     assert done.returncode == 0, done.stderr
-    found = {row["of"]: row for row in json.loads(done.stdout)}
+    found = {row["title"]: row for row in json.loads(done.stdout)}
     assert any(name.startswith("simulated") for name in found)
     for name in ("fake runtime, batch 1, 6 generations", "ONNX Runtime, batch 1, 6 generations"):
         assert found[name]["comparisons"] >= 4

@@ -28,9 +28,9 @@ from ...records.store import read_events
 from ...runtimes.registry import RUNTIMES, runtimes_for
 from ...sandbox import cuda_diagnosis
 from ...system import machine as environment
-from ..runtime_states import runtime_state
-from ..self_measurement import measured
-from ..self_measurement_artifacts import copy_artifact
+from ..doctor import runtime_state
+from ..self_test.known_artifacts import copy_artifact
+from ..self_test.measured import measured_verdicts
 from .failures import provoke
 from .inputs import fits, inputs_of
 from .setting import EXPORTED, PROBLEM, Setting, StageError
@@ -171,7 +171,7 @@ def self_test(setting: Setting) -> Result:
     (artifact,) = setting.artifacts
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
         copies = copy_artifact(artifact, Path(folder), _COPIES)
-        found = measured(
+        found = measured_verdicts(
             f"copies of {artifact.name}",
             copies,
             inputs_of(artifact, setting),

@@ -24,7 +24,7 @@ from ...system import nvml
 from ...system.visible_cards import variables_for_card
 from ...worker import messages
 from ...worker.client import WorkerProcess
-from ..self_measurement_artifacts import write_fake, write_inputs
+from ..self_test.known_artifacts import write_fake, write_inputs
 from .inputs import inputs_of
 from .setting import PROBLEM, Setting, StageError
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .call_times import Bursts
+from .simulated_bursts import as_bursts, disturbances, spells
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Noise:
         turn: deviation between turns of one process.
         call: deviation between calls of one burst.
         disturbed: share of the bursts that something slows down.
-        by: factor by which these are slower, at most.
+        disturbed_factor: factor by which these are slower, at most.
         slow: share of the turns in which the machine is a fifth slower, in spells of some turns:
             for an artifact of ratio 1, and the more so the longer its calls take.
         odd: share of the processes that are a seventh slower for as long as they live.
@@ -36,14 +37,14 @@ class Noise:
     turn: float = 0.02
     call: float = 0.05
     disturbed: float = 0.03
-    by: float = 4.0
+    disturbed_factor: float = 4.0
     slow: float = 0.0
     odd: float = 0.0
 
 
 # A machine with two states, like the one in docs/measurement.md.
 SPELLS = Noise(process=0.01, drift=0.005, turn=0.01, call=0.03, slow=0.3, odd=0.03)
-_SLOWER, _ODD_BY, _SPELL_TURNS = 1.2, 1 + 1 / 7, 6
+_SLOWER, _ODD_BY = 1.2, 1 + 1 / 7
 # An artifact of ratio 1.1 is slower by a fifth twice over, as some are in docs/measurement.md.
 _MORE_SLOWER = 10
 
@@ -81,24 +82,9 @@ def simulate(
         log_time += np.log(_SLOWER) * slow * minds
     if noise.odd:
         log_time += np.log(_ODD_BY) * (random.random((generations, 1, count)) < noise.odd)
-    disturbed = random.random((generations, turns, count)) < noise.disturbed
-    log_time += disturbed * np.log(random.uniform(1, noise.by, disturbed.shape))
+    shape = (generations, turns, count)
+    log_time += disturbances(shape, noise.disturbed, noise.disturbed_factor, random)
     # Calls are skewed: they can be late, hardly early.
     late = random.exponential(noise.call, (generations, turns, count, calls))
     seconds = np.exp(log_time[..., None] + late)
-    return [
-        {g: {t: seconds[g, t, a].tolist() for t in range(turns)} for g in range(generations)}
-        for a in range(count)
-    ]
-
-
-def spells(turns: int, share: float, random: np.random.Generator) -> np.ndarray:
-    """Choose the turns in which the machine is slow: spells of `_SPELL_TURNS` turns on average."""
-    ends = 1 / _SPELL_TURNS
-    begins = ends * share / (1 - share)
-    slow = np.zeros(turns, bool)
-    now = random.random() < share
-    for turn in range(turns):
-        slow[turn] = now
-        now = random.random() >= ends if now else random.random() < begins
-    return slow
+    return as_bursts(seconds)

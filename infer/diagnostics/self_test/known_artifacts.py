@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..artifacts.files import files_of
-from ..artifacts.manifest import Manifest, write_manifest
-from ..tensors.signature import Signature, TensorSpec
+from ...artifacts.files import files_of
+from ...artifacts.manifest import Manifest, write_manifest
+from ...tensors.signature import Signature, TensorSpec
 
 # Shares of work that some artifacts do more than the others.
 ADDED = (0.02, 0.05, 0.10)

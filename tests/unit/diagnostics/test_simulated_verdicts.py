@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from infer.diagnostics.self_measurement import TRIALS, MeasuredRatio, pairs, simulated, verdicts
-from infer.diagnostics.self_measurement_artifacts import ADDED
+from infer.diagnostics.self_test.known_artifacts import ADDED
+from infer.diagnostics.self_test.measured import pairs
+from infer.diagnostics.self_test.simulated import simulated_verdicts
+from infer.diagnostics.self_test.verdicts import TRIALS, MeasuredRatio, verdicts
 from infer.stats.call_times import log_call_time, paired_differences
 from infer.stats.card_simulation import Card
+from infer.stats.processor_simulation import SPELLS, Noise, simulate
 from infer.stats.ratios import Ratio, ratio_of
-from infer.stats.simulation import SPELLS, Noise, simulate
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +29,7 @@ def at_most(count: int, of: int, share: float) -> bool:
 @pytest.mark.parametrize("resolve", [None, 0.035])
 @pytest.mark.parametrize("noise", [Noise(), Noise(process=0.01, turn=0.04, disturbed=0.1)])
 def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
-    found = simulated(RUNS, 1, noise=noise, resolve=resolve)
+    found = simulated_verdicts(RUNS, 1, noise=noise, resolve=resolve)
 
     assert at_most(found.false_alarms, found.comparisons, 0.05)
     assert at_most(found.intervals - found.covered, found.intervals, 0.05)
@@ -36,7 +38,7 @@ def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
 
 def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_little():
     quiet, spells = (
-        simulated(RUNS // 2, 1, noise=noise, generations=12)
+        simulated_verdicts(RUNS // 2, 1, noise=noise, generations=12)
         for noise in (dataclasses.replace(SPELLS, slow=0, odd=0), SPELLS)
     )
     assert at_most(spells.false_alarms, spells.comparisons, 0.05)
@@ -45,8 +47,8 @@ def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_littl
 
 
 def test_a_card_whose_clock_moves_is_no_reason_for_false_alarms():
-    found = simulated(RUNS // 4, 1, card=Card(), generations=12)
-    as_on_a_processor = simulated(RUNS // 40, 1, card=Card(), generations=12, device="cpu")
+    found = simulated_verdicts(RUNS // 4, 1, card=Card(), generations=12)
+    as_on_a_processor = simulated_verdicts(RUNS // 40, 1, card=Card(), generations=12, device="cpu")
 
     assert at_most(found.false_alarms, found.comparisons, 0.05)
     assert at_most(found.intervals - found.covered, found.intervals, 0.05)
@@ -55,7 +57,7 @@ def test_a_card_whose_clock_moves_is_no_reason_for_false_alarms():
 
 
 def test_large_differences_are_found_more_often_than_small_ones():
-    power = [found / of for found, of in simulated(RUNS, 2).power.values()]
+    power = [found / of for found, of in simulated_verdicts(RUNS, 2).power.values()]
 
     assert power == sorted(power)
     assert power[-1] > power[0]

@@ -1,0 +1,1 @@
+"""How often the tool is wrong: comparisons whose right answer is known."""
