@@ -22,9 +22,11 @@ from infer.artifacts.manifest import Manifest, write_manifest
 from infer.tensors.signature import Signature, TensorSpec
 
 ROOT = Path(__file__).resolve().parents[1]
-# Not the user's list of what was exported here (infer.sandbox.trust).
-_STATE = tempfile.TemporaryDirectory(prefix="exportbench-tests-")
-os.environ["XDG_STATE_HOME"] = _STATE.name
+# Not the user's list of what was exported here (infer.sandbox.trust). The processes of pytest-xdist
+# have the one of the process that starts them, since they share what is exported (made_once.py).
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _STATE = tempfile.TemporaryDirectory(prefix="exportbench-tests-")
+    os.environ["XDG_STATE_HOME"] = _STATE.name
 CLASSES = ("first", "second", "third")
 # What `-m "not slow"` runs: folders and files below tests/. Everything else is slow.
 QUICK = ("architecture", "unit", "process/test_outcomes.py", "process/test_disk_full.py")

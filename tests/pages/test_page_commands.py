@@ -17,11 +17,14 @@ from commands import QUICK, typed_in
 from conftest import ROOT
 from pages import COMMANDS, GIT, PROGRAM, TOX, of_tox, words_of
 
+from infer.exporting import trust_exported
+
 # By the start of a command, why it is not run.
 NOT_RUN = {
     "python -m train --profile paper --size 64": "downloads the official images of 64 pixels",
     "python -m study": "takes hours, and half an hour at its shortest",
     "python tools/lock.py": "resolves hundreds of packages, which takes minutes",
+    "python -m export --format installed": "takes minutes; what makes test_export.py's artifacts",
     "python -m pytest": "is what runs this test",
     "exportbench gpu-check": "takes minutes; test_gpu_check.py runs it on small artifacts",
     "ruff": "is run by tox beside the tests",
@@ -57,7 +60,8 @@ SHORTER = {
     "exportbench overhead": "--batch 1 --rounds 5",
     "exportbench self-test": "--budget 5s --simulated 5 --turns 1",
     "python -m infer run": f"{QUICK} {_FEWER} --budget 1s",
-    "python -m export": "--format onnx-torch --dataset synthetic --out exported-here",
+    "python -m export --format": "--dataset synthetic --out exported-here",
+    "python -m export": "--format torchscript --dataset synthetic --out exported-here",
     "python -m train.benchmark torch --memory": "--images 400",
     "python -m train.benchmark": "torch --rounds 1 --images 128",
     "python -m train torch": _TINY,
@@ -79,7 +83,7 @@ def _typed(line):
 
 def _model_folder(folder):
     """What the pages call artifacts: files, folders of files, and runs, by their names."""
-    for framework in ("onnx", "torch", "tensorflow"):
+    for framework in ("onnx", "torch", "tensorflow", "jax"):
         maker = [sys.executable, page_files.__file__, framework, folder]
         done = subprocess.run(maker, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
@@ -117,16 +121,20 @@ def shell(tmp_path_factory):
     folder.mkdir()
     _model_folder(folder)
     _program_folder(folder)
-    (folder / "artifacts").mkdir()
+    (folder / "artifacts" / "exported").mkdir(parents=True)
+    for name in ("model.onnx", "model.jax"):
+        shutil.copy(folder / name, folder / "artifacts" / "exported" / name)
+    trust_exported(folder / "artifacts" / "exported" / "model.jax")
     (folder / "artifacts" / "pretrained").symlink_to(ROOT / "artifacts" / "pretrained")
     (folder / "FOLDER").symlink_to("artifacts")
     run = typed_in(folder, root / "bin")
-    done = run("python -m export --format onnx-torch jax-export --dataset synthetic")
+    done = run("python -m export --format onnx-torch --dataset synthetic --out artifacts/networks")
     assert done.returncode == 0, done.stderr
-    (exported,) = folder.glob("artifacts/exported/*")
-    (folder / "onnx-torch").symlink_to(exported / "onnx-torch")
+    (networks,) = folder.glob("artifacts/networks/*")
+    (folder / "onnx-torch").symlink_to(networks / "onnx-torch")
     for name, inputs in (("RUN", "test.npz"), ("LARGER", "larger.npz")):
-        line = f"exportbench run a.onnx b.pt --inputs {inputs} {QUICK} --out {name} --trust"
+        options = f"--inputs {inputs} --batch 16 {QUICK} --out {name}"
+        line = f"exportbench run a.onnx b.pt {options} --trust"
         done = run(line)
         assert done.returncode == 0, done.stderr
         (measured,) = (folder / name).iterdir()

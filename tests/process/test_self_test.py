@@ -5,7 +5,7 @@ import json
 
 def test_short_form_on_this_machine(tmp_path, run_cli):
     done = run_cli(
-        *("self-test", "--generations", "6", "--budget", "20m", "--simulated", "20", "--json", "-"),
+        *("self-test", "--generations", "6", "--budget", "20m", "--simulated", "4", "--json", "-"),
         *("--threads", "1", "--turns", "1"),
         cwd=tmp_path,
     )

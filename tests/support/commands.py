@@ -24,8 +24,8 @@ FRAMEWORKS = ("keras", "torch", "flax")
 # What the tests export for one another. To compile takes as long as all of these; one tiny module
 # stands for that, in test_aotinductor.py.
 FORMATS = tuple(name for name, exporter in EXPORTERS.items() if not exporter.compiles)
-# For a run that shall only be one: few calls, and short.
-QUICK = "--turns 2 --burst 0.05s"
+# For a run that shall only be one: few calls, and short. One thread, as other tests run beside it.
+QUICK = "--turns 1 --burst 0.02s --threads 1"
 LIMIT_S = 900  # for a command, on a machine that is busy with other things
 
 Done = subprocess.CompletedProcess
@@ -91,12 +91,12 @@ def skip_without_package_index() -> None:
         pytest.skip(f"needs a package index: {why}")
 
 
-def command(*arguments: object, cwd: Path = ROOT) -> Done[str]:
-    """Run a module of the project, as `python -m` and these arguments."""
+def command(*arguments: object, cwd: Path = ROOT, **variables: str) -> Done[str]:
+    """Run a module of the project, as `python -m` and these arguments, with more variables."""
     return subprocess.run(
         [sys.executable, "-m", *map(str, arguments)],
         cwd=cwd,
-        env=environment(),
+        env=environment() | variables,
         capture_output=True,
         text=True,
         timeout=LIMIT_S,

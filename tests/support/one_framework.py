@@ -29,7 +29,7 @@ from train.record import read_record, write_record
 from train.weights import Weights, load_weights, save_weights
 
 PIXELS = (28, 64)
-BATCHES = (1, 128)
+BATCHES = (1, 32)
 DTYPES = ("float32", "float64")
 # Of the short trainings that are compared. A step of the recipe's size would let rounding grow
 # so fast that nothing could be compared after a few of them.

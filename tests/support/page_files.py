@@ -2,9 +2,9 @@
 
     python tests/support/page_files.py FRAMEWORK FOLDER
 
-`model.onnx`, `model.pt` and `saved_model` are one classifier of images of any size; `encode` of
-`b.pt`, `a` and the signature `score` are its logits. `step.onnx`, `step.pt` and `inside.pt` are one
-recurrent step, which the last keeps the state of itself.
+`model.onnx`, `model.pt` and `saved_model` are one classifier of images of any size, `model.jax` of
+28 pixels; `encode` of `b.pt`, `a` and the signature `score` are its logits. `step.onnx`, `step.pt`
+and `inside.pt` are one recurrent step, which the last keeps the state of itself.
 """
 
 from __future__ import annotations
@@ -135,6 +135,22 @@ def tensorflow(out: Path) -> None:
     signatures = {"serving_default": module.serve, "score": module.score}
     tf.saved_model.save(module, str(out / "saved_model"), signatures=signatures)
     tf.saved_model.save(module, str(out / "a"), signatures={"encode": module.score})
+
+
+def jax(out: Path) -> None:
+    """model.jax."""
+    import jax
+    from jax import export
+
+    @jax.jit
+    def classify(*, image: jax.Array) -> dict[str, jax.Array]:
+        return {"probabilities": jax.nn.softmax(image.mean((1, 2)) @ _WEIGHTS)}
+
+    shape = export.symbolic_shape("batch, 28, 28, 3")
+    exported = export.export(classify, platforms=["cpu"])(
+        image=jax.ShapeDtypeStruct(shape, np.dtype("float32"))
+    )
+    (out / "model.jax").write_bytes(exported.serialize())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from made_once import made_once
 from runs import SMALL
 
 # What a stranger may call an artifact.
@@ -25,27 +26,29 @@ class Runs:
 
 @pytest.fixture(scope="session")
 def small_runs(tmp_path_factory, fake_artifact, inputs_file, run_cli) -> Runs:
-    folder = tmp_path_factory.mktemp("report")
-    inputs_file(folder / "inputs.npz")
-    fake_artifact(folder / "a", "fast", call_s=0.002, manifest={"native": True})
-    fake_artifact(folder / "a", "slow", call_s=0.004)
-    fake_artifact(folder / "a", HOSTILE, call_s=0.002, bias=0.25)
-    fake_artifact(folder / "a", "broken", fault={"at": "load", "kind": "error"})
-    # The calls of the second run are those that the first has too.
-    # Calls enough for a p90, and too few for a p99.
-    calls = ("--turns", "6", "--burst", "0.03s")
-    options = (*SMALL, *calls, "--batch", "4", "--reference", "fast", "--scenario", "single")
-    found = []
-    for artifacts, more, status in (
-        (("a",), ("batch", "sweep"), 3),  # broken cannot be measured
-        (("a/fast", "a/slow"), (), 0),
-    ):
-        done = run_cli("run", *artifacts, *options, *more, cwd=folder)
-        assert done.returncode == status, done.stderr
-        found.append(Path(done.stderr.rpartition("results: ")[2].strip()))
-        slower = folder / "a" / "slow"
-        for file in slower.iterdir():
-            file.unlink()
-        slower.rmdir()
-        fake_artifact(folder / "a", "slow", call_s=0.02)
-    return Runs(*(folder / run for run in found))
+    def measure(folder: Path) -> None:
+        inputs_file(folder / "inputs.npz")
+        fake_artifact(folder / "a", "fast", call_s=0.002, manifest={"native": True})
+        fake_artifact(folder / "a", "slow", call_s=0.004)
+        fake_artifact(folder / "a", HOSTILE, call_s=0.002, bias=0.25)
+        fake_artifact(folder / "a", "broken", fault={"at": "load", "kind": "error"})
+        # The calls of the second run are those that the first has too.
+        # Calls enough for a p90, and too few for a p99.
+        calls = ("--turns", "6", "--burst", "0.03s")
+        options = (*SMALL, *calls, "--batch", "4", "--reference", "fast", "--scenario", "single")
+        for name, artifacts, more, status in (
+            ("first", ("a",), ("batch", "sweep"), 3),  # broken cannot be measured
+            ("second", ("a/fast", "a/slow"), (), 0),
+        ):
+            done = run_cli("run", *artifacts, *options, *more, cwd=folder)
+            assert done.returncode == status, done.stderr
+            run = done.stderr.rpartition("results: ")[2].strip()
+            (folder / name).symlink_to(run)
+            slower = folder / "a" / "slow"
+            for file in slower.iterdir():
+                file.unlink()
+            slower.rmdir()
+            fake_artifact(folder / "a", "slow", call_s=0.02)
+
+    folder = made_once(tmp_path_factory, "report", measure)
+    return Runs((folder / "first").resolve(), (folder / "second").resolve())

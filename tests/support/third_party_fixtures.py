@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_once import made_once
 
 SCRIPT = Path(__file__).with_name("third_party_models.py")
 
@@ -17,17 +18,17 @@ SCRIPT = Path(__file__).with_name("third_party_models.py")
 @pytest.fixture(scope="session")
 def third_party_models(tmp_path_factory):
     """The folder of one framework's artifacts, made when it is first asked for."""
-    root = tmp_path_factory.mktemp("third_party_models")
 
     def folder(framework):
-        if not (root / framework).exists():
+        def make(folder):
             done = subprocess.run(
-                [sys.executable, SCRIPT, framework, root / framework],
+                [sys.executable, SCRIPT, framework, folder],
                 capture_output=True,
                 text=True,
                 timeout=300,
             )
             assert done.returncode == 0, done.stderr
-        return root / framework
+
+        return made_once(tmp_path_factory, f"third_party_{framework}", make)
 
     return folder
