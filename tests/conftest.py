@@ -30,12 +30,46 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 CLASSES = ("first", "second", "third")
 # What `-m "not slow"` runs: folders and files below tests/. Everything else is slow.
 QUICK = ("architecture", "unit", "process/test_outcomes.py", "process/test_disk_full.py")
+# The files that take longest, the longest first: with these at the end one process would wait for
+# the other.
+LONGEST = (
+    "pages/test_page_commands.py",
+    "e2e/test_main_job.py",
+    "pages/test_install_commands.py",
+    "frameworks/test_networks.py",
+    "frameworks/test_public_models.py",
+    "process/test_self_test.py",
+    "process/test_limits.py",
+    "process/test_resume.py",
+    "frameworks/test_export_onnx_jax.py",
+    "process/test_api.py",
+    "process/test_trust.py",
+    "frameworks/test_any_inputs.py",
+    "process/test_report.py",
+    "unit/measure/test_devices.py",
+    "contract/test_formats.py",
+    "process/test_gpu_check.py",
+    "frameworks/test_aotinductor.py",
+    "process/test_gate_command.py",
+    "e2e/test_example_gate.py",
+    "frameworks/test_train.py",
+    "frameworks/test_own_model.py",
+    "unit/diagnostics/test_simulated_verdicts.py",
+    "contract/test_conformance.py",
+)
 # Whoever needs what these make is slow wherever it is: frameworks are imported, or whole runs made.
 SLOW_FIXTURES = {"exported", "settled", "small_runs", "third_party_models", "trained"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the order of the files, where pytest-xdist begins with those of most tests."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tests."""
+    """Begin with the files that take longest, and mark the slow tests."""
+    ranks = {ROOT / "tests" / file: rank for rank, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
     for item in items:
         path = item.path.relative_to(ROOT / "tests")
         is_quick = any(path.is_relative_to(quick) for quick in QUICK)
