@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from ..arguments import common_options
 from ..artifacts.artifact import open_artifact
 from ..artifacts.files import files_of
 from ..artifacts.integrity import check_files, fingerprint
+from ..artifacts.precision import contradiction, precision_of
 from ..exit_status import OK
 from ..formats.description import Description
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import reader_process
 from ..system.interpreters import versions
+from ..tensors.precision import Precision
 from ..tensors.signature import Signature, TensorSpec
 from .console import emit
 
@@ -38,7 +40,7 @@ class Inspection:
         bytes: size of all its files.
         files: number of its files.
         description: the description read from the payload.
-        precision: of the weights and the arithmetic.
+        precision: the one that the artifact is judged by.
         executes_code: why loading or running it may do more than arithmetic; None if it cannot.
         created: when it was exported, if a manifest says so.
         expires: until when its format promises to load it, if there is a limit and a manifest.
@@ -52,7 +54,7 @@ class Inspection:
     bytes: int
     files: int
     description: Description
-    precision: str
+    precision: Precision
     executes_code: str | None
     created: str | None
     expires: str | None
@@ -62,8 +64,13 @@ class Inspection:
         """The inspection for JSON."""
         value: dict[str, Any] = asdict(self)
         description = value.pop("description")
-        del description["executes_code"]
-        return {**description, **value}
+        del description["executes_code"], description["graph_precision"]
+        precision = {
+            "precision": self.precision.name,
+            "arithmetic": self.precision.arithmetic,
+            "quantisation": value["precision"]["quantisation"],
+        }
+        return {**description, **value, **precision}
 
 
 def add(actions: Any) -> None:
@@ -91,6 +98,10 @@ def inspect(path: Path) -> Inspection:
     check_files(artifact)
     description = reader_process.describe(artifact.format, artifact.payload)
     manifest = artifact.manifest
+    precision = precision_of(description.precision, manifest)
+    note = contradiction(precision, manifest)
+    if note:
+        description = replace(description, notes=(*description.notes, note))
     runtimes = tuple(
         {"name": name, "versions": versions(name), "install": RUNTIMES[name].install}
         for name in runtimes_for(artifact.format)
@@ -102,7 +113,7 @@ def inspect(path: Path) -> Inspection:
         bytes=artifact.bytes,
         files=len(files_of(artifact.payload)),
         description=_named(description, manifest.signature if manifest else None),
-        precision=manifest.precision if manifest else description.precision,
+        precision=precision,
         executes_code=description.executes_code,
         created=manifest.created if manifest else None,
         expires=manifest.expires if manifest else None,
@@ -130,7 +141,7 @@ def show(inspection: Inspection, console: Console) -> None:
         ("size", f"{inspection.bytes:,} bytes in {inspection.files} {files}"),
         ("sha256", inspection.sha256),
         ("producer", description.producer or "not said in the file"),
-        ("precision", inspection.precision or "not said in the file"),
+        ("precision", inspection.precision.text or "not said in the file"),
         ("weights", ", ".join(f"{n} {size:,} bytes" for n, size in description.weights.items())),
         ("operators", _operators(description)),
         ("devices", _devices(description)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..tensors.precision import Precision, bits_of, coarsest
 from ..tensors.signature import Signature
 
 
@@ -23,6 +24,7 @@ class Description:
         platforms: the kinds of device that it was made for; empty if it runs on any.
         devices: number of devices that it was made for.
         notes: what a user should know before using it.
+        graph_precision: the precision, where the format's reader finds it in the graph.
     """
 
     format: str
@@ -35,8 +37,15 @@ class Description:
     platforms: tuple[str, ...] = ()
     devices: int = 1
     notes: tuple[str, ...] = field(default=())
+    graph_precision: Precision | None = None
 
     @property
-    def precision(self) -> str:
-        """The dtype of most bytes of the weights; empty if there are no weights."""
-        return max(self.weights, key=lambda name: self.weights[name], default="")
+    def precision(self) -> Precision:
+        """The precision: that of the graph, or else of the weights, inputs and outputs."""
+        if self.graph_precision is not None:
+            return self.graph_precision
+        signatures = self.signatures.values()
+        border = [spec.dtype for one in signatures for spec in (*one.inputs, *one.outputs)]
+        # What has few bits may be whole numbers as well, such as pixels.
+        weights = [name for name in self.weights if bits_of(name) is None]
+        return Precision(coarsest([*border, *weights]))

@@ -7,6 +7,7 @@ an exception.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 from ..errors import DamagedError
@@ -84,6 +85,16 @@ class Message:
         """The last value of a field of integers; 0 if there is none."""
         found = self.integers(number)
         return found[-1] if found else 0
+
+    def floats(self, number: int) -> list[float]:
+        """The values of a field of 32-bit floating-point numbers, packed or not."""
+        found: list[float] = []
+        for value in self._fields.get(number, ()):
+            data = value.to_bytes(4, "little") if isinstance(value, int) else bytes(value)
+            if len(data) % 4:
+                raise DamagedError(f"field {number} holds no whole 32-bit numbers")
+            found += (item for (item,) in struct.iter_unpack("<f", data))
+        return found
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, Value]]:

@@ -8,13 +8,16 @@ from pathlib import Path
 from ..artifacts.artifact import Artifact
 from ..artifacts.files import sha256_of
 from ..artifacts.integrity import check_files
+from ..artifacts.precision import precision_of
 from ..errors import ArtifactError, InputError
 from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import ArtifactOpened, InputsDrawn
 from ..results.summary import run_of
 from ..runtimes.registry import runtimes_for
+from ..sandbox import reader_process
 from ..sandbox.trust import require_trusted
+from ..tensors.precision import Precision
 from .run_context import RunContext
 
 # The file of random inputs in the folder of the run.
@@ -66,6 +69,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
         return
     if not known:
         manifest = asdict(artifact.manifest) if artifact.manifest else None
+        precision = precision_of(_content_precision(artifact), artifact.manifest)
         store.add(
             "artifact",
             artifact=label,
@@ -74,6 +78,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
             bytes=artifact.bytes,
             sha256=sha256,
             manifest=manifest and {k: v for k, v in manifest.items() if k != "files"},
+            precision=asdict(precision),
         )
     if label in plan.unsupported:
         context.end(label, Outcome.UNSUPPORTED, plan.unsupported[label])
@@ -83,6 +88,17 @@ def _open(context: RunContext, label: str, path: Path) -> None:
         context.artifacts[label] = artifact
     except InputError as error:
         context.end(label, Outcome.BAD_INPUT, str(error))
+
+
+def _content_precision(artifact: Artifact) -> Precision | None:
+    """The precision that the content of a payload tells; None if nothing here can read it."""
+    known = FORMATS.get(artifact.format)
+    if known is None or not (known.describe or known.external):
+        return None
+    try:
+        return reader_process.describe(artifact.format, artifact.payload).precision
+    except ArtifactError:
+        return None  # its runtime will say what is wrong with it
 
 
 def _inputs_for(context: RunContext, artifact: Artifact) -> Path:

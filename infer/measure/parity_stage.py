@@ -14,6 +14,7 @@ from ..outcome import Failure, Outcome
 from ..parity import predictions
 from ..parity.checks import check_as_finite, check_finite
 from ..parity.comparing import compare, scores_of
+from ..parity.deciding import decide
 from ..parity.matching import match_outputs
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
@@ -22,13 +23,14 @@ from ..parity.spread import wide_tolerances
 from ..parity.uninformative_outputs import uninformative_outputs
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..sandbox import metric_process
-from ..stats.accuracy import paired_difference
+from ..stats.accuracy import Difference, paired_difference
 from ..tensors.outputs import Outputs
 from ..tensors.rules import rules_for
 from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
 from .run_tolerances import (
+    precision,
     tolerances_between,
     tolerances_by_precision,
     unrepeatable_outputs,
@@ -98,7 +100,7 @@ class ParityStage:
     def _choose_reference(self, members: list[str]) -> str:
         """Choose a reference: the user's, or the training's own format.
 
-        One that draws random numbers, or is not finite, is taken only if all do or are.
+        One that draws random numbers, is not finite or is quantised is taken only if all do or are.
         """
         if self._context.plan.reference in members:
             return str(self._context.plan.reference)
@@ -107,6 +109,7 @@ class ParityStage:
             return (
                 bool(random_changes(self._context, label)),
                 not is_finite(self._context, label),
+                precision(self._context, label).quantisation is not None,
                 not self._is_native(label),
             )
 
@@ -139,6 +142,18 @@ class ParityStage:
         )
         absolute = context.plan.absolute
         result = compare(outputs, expected, limits, absolute=absolute, classes=classes)
+        task = self._task(label, outputs, expected, classes, result["differing"], notes)
+        if any(limit.expected for limit in limits.values()):
+            scores = scores_of(expected, len(classes) or None)
+            accuracy = task["accuracy_difference"]
+            decision = decide(
+                result, outputs, expected, limits, scores, accuracy and Difference(**accuracy)
+            )
+            result |= {"passed": decision.passed, "decided_by": decision.decided_by}
+            if decision.passed:
+                notes.append(f"decided by {decision.decided_by}: {decision.text}")
+            else:
+                result["reason"] = decision.text
         changed, random = unrepeatable_outputs(context, label), random_changes(context, label)
         if random:
             notes.append(f"draws random numbers: {_named(random)} between equal calls")
@@ -150,7 +165,7 @@ class ParityStage:
             reference=reference.reference,
             anchor=reference.anchor,
             **result,
-            **self._task(label, outputs, expected, classes, result["differing"], notes),
+            **task,
             probe=predictions.probe(outputs),
             notes=notes,
             repeats=not changed,

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..parity.rounding import with_rounding
-from ..parity.tolerance import Tolerance, step_of, tolerances
+from ..parity.tolerance import Tolerance, quantised_tolerances, tolerances
+from ..records.artifact_events import ArtifactOpened
 from ..tensors.outputs import Outputs
+from ..tensors.precision import OutputSteps, Precision, Quantisation
 from .run_context import RunContext
+
+# Precisions of a runtime's arithmetic, as its placement names them.
+_OF_RUNTIMES = {"bf16": "bfloat16", "f16": "float16"}
 
 
 def tolerances_between(
@@ -35,13 +40,22 @@ def tolerances_between(
         theirs = [precision for precision in theirs if precision != "tf32"]
     precisions = [*_precisions(context, label), *theirs]
     limits = tolerances(expected, precisions, given=given)
-    return with_rounding(limits, rounding, expected) if rounding and given is None else limits
+    if given is not None:
+        return limits
+    if rounding:
+        limits = with_rounding(limits, rounding, expected)
+    steps = [_steps(context, name, expected) for name in dict.fromkeys((label, reference))]
+    known = [one for one in steps if one is not None]
+    return limits | quantised_tolerances(expected, known) if known else limits
 
 
 def tolerances_by_precision(
     context: RunContext, label: str, outputs: Outputs
 ) -> dict[str, Tolerance]:
-    """Derive how far outputs of one artifact may differ by rounding, whatever the user allows."""
+    """Derive how far outputs of one artifact may differ by rounding, whatever the user allows.
+
+    Quantisation changes nothing between two calls on the same inputs.
+    """
     return tolerances(outputs, _precisions(context, label))
 
 
@@ -57,16 +71,35 @@ def unrepeatable_outputs(context: RunContext, label: str) -> dict[str, float | N
     }
 
 
-def _precisions(context: RunContext, label: str) -> list[str]:
-    """The precision in an artifact's manifest, or the types of its inputs and outputs.
+def precision(context: RunContext, label: str) -> Precision:
+    """The precision that an artifact is judged by."""
+    return context.store.latest(ArtifactOpened)[label].precision or Precision()
 
-    TF32 is added if it may have been used.
-    """
-    manifest, preflight = context.artifacts[label].manifest, context.preflight(label)
-    tf32 = preflight.predict.placement.get("tf32", False) is not False
-    if manifest and step_of(manifest.precision) is not None:
-        precisions = [manifest.precision]
-    else:
+
+def _steps(
+    context: RunContext, label: str, expected: Outputs
+) -> tuple[Quantisation, Mapping[str, OutputSteps]] | None:
+    """How an artifact is quantised, and the last steps of its outputs by the reference's names."""
+    quantisation = precision(context, label).quantisation
+    if quantisation is None:
+        return None
+    outputs = quantisation.outputs
+    distinct = set(outputs.values())
+    if len(expected) == len(distinct) == 1:  # the names of the only outputs may differ
+        outputs = dict.fromkeys(expected, distinct.pop())
+    return quantisation, outputs
+
+
+def _precisions(context: RunContext, label: str) -> list[str]:
+    """The floating-point types of an artifact, and those that its runtime may calculate in."""
+    preflight, known = context.preflight(label), precision(context, label)
+    placement = preflight.predict.placement
+    names = [known.arithmetic] if known.arithmetic else []
+    if known.weights:
+        names.append(f"weights of {known.weights}")
+    if not names:
         signature = preflight.load.signature
-        precisions = [spec.dtype for spec in (*signature.inputs, *signature.outputs)]
-    return [*precisions, "tf32"] if tf32 else precisions
+        names = [spec.dtype for spec in (*signature.inputs, *signature.outputs)]
+    if placement.get("precision") in _OF_RUNTIMES:
+        names.append(_OF_RUNTIMES[placement["precision"]])
+    return [*names, "tf32"] if placement.get("tf32", False) is not False else names

@@ -111,6 +111,8 @@ def _outcome(parity: ParityJudged) -> tuple[Outcome, str]:
             f"its reference, {against}, draws random numbers, so that it judges nothing: name "
             "another with --reference"
         )
+    if parity.reason:
+        return Outcome.PARITY_FAIL, f"differs from {against}: {parity.reason}"
     if not parity.passed:
         return Outcome.PARITY_FAIL, (
             f"differs from {against} by {parity.largest_difference:.2g}, more than "

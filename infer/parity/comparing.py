@@ -11,10 +11,13 @@ from ..outcome import Failure, Outcome
 from ..tensors.differences import differences
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
+from .quantised import judge
 from .tolerance import Tolerance
 
 # Maximum number of differing samples that are listed.
 _NAMED_SAMPLES = 20
+# What is told of the output that is nearest to failing, or fails most.
+_OF_THE_WORST = ("largest_difference", "largest_relative_difference", "tolerance", "how")
 
 
 def take(outputs: Outputs, rows: list[int]) -> Outputs:
@@ -83,9 +86,12 @@ def compare(
             )
         elementwise[name] = differences(outputs[name], expected, absolute=name in absolute)
         by_output[name] = _largest(elementwise[name], expected, limits[name])
+        error = limits[name].expected
+        if error is not None:
+            by_output[name] |= judge(outputs[name], expected, elementwise[name], error)
     worst = max(by_output, key=lambda name: _badness(by_output[name]))
     result: dict[str, Any] = {
-        **by_output[worst],
+        **{key: by_output[worst][key] for key in _OF_THE_WORST},
         "passed": all(output["passed"] for output in by_output.values()),
         "by_output": by_output,
         "differing": [],

@@ -47,6 +47,14 @@ def wide_tolerances(expected: Outputs, limits: Mapping[str, Tolerance]) -> list[
     """
     lines = []
     for name, array in expected.items():
+        error = limits[name].expected
+        if error is not None:  # its bound is a share of the spread (quantised.py)
+            if error.is_coarse:
+                lines.append(
+                    f"'{name}' is rounded to steps of {error.own:.2g}, and the reference varies "
+                    f"by {error.spread:.2g} only"
+                )
+            continue
         apart = spread(array)
         # Outputs that do not vary are a doubt of their own (uninformative_outputs.py).
         if apart and limits[name].value > DOUBTFUL_SHARE * apart:

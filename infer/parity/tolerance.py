@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..tensors.dtypes import dtype_of, epsilon_of, kind_of, widened
 from ..tensors.outputs import Outputs
+from ..tensors.precision import OutputSteps, Quantisation
+from .quantised import ExpectedError, expected_error
 
 # Accumulated rounding errors, in steps of the precision relative to the largest value of an output.
 # Errors of many roundings grow as the square root of their number (Higham and Mary, 2019):
@@ -17,17 +19,28 @@ from ..tensors.outputs import Outputs
 # only the two factors of a product are reduced to 10 bits; sums and all else are float32. Tensor
 # cores may truncate the other bits: the root mean square of that error is 0.58 of a step, for two
 # factors 0.82 a layer, so it is 8 in 100 layers (4, if they are rounded before).
-ROUNDINGS = {"float64": 1000, "float32": 1000, "tf32": 8, "float16": 10, "bfloat16": 10, "int8": 10}
-# Steps of precisions that are not NumPy types: 8 bits, symmetric; 10 bits of mantissa.
-_STEPS = {"int8": 1 / 128, "tf32": 2.0**-10}
+# Where the weights alone have 16 bits, one factor of a product was rounded, once: 3 in 100 layers.
+ROUNDINGS = {
+    **{"float64": 1000, "float32": 1000, "tf32": 8, "float16": 10, "bfloat16": 10},
+    **{"weights of float16": 3, "weights of bfloat16": 3},
+}
+# Steps of precisions that are not NumPy types: 10 bits of mantissa, 7 of bfloat16.
+_STEPS = {"tf32": 2.0**-10, "weights of float16": 2.0**-10, "weights of bfloat16": 2.0**-7}
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The largest absolute difference that passes, and how it was derived."""
+    """The largest absolute difference that passes, and how it was derived.
+
+    Attributes:
+        value: the largest difference.
+        how: how it was derived, in words.
+        expected: what quantisation is expected to do to an output of a quantised model.
+    """
 
     value: float
     how: str
+    expected: ExpectedError | None = None
 
 
 def tolerances(
@@ -69,8 +82,6 @@ def _tolerance(array: np.ndarray, precisions: list[str]) -> Tolerance:
     if kind in ("text", "bool", "other"):
         return Tolerance(0.0, "equal")
     bound = Tolerance(0.0, "equal, as whole numbers must be")
-    if kind == "int" and "int8" in precisions and array.dtype.itemsize == 1:
-        bound = Tolerance(1.0, "one step, since the model is quantised")
     if kind in ("float", "complex"):
         # Outputs of a coarser type than the weights are rounded to that type.
         output_type = {"complex64": "float32", "complex128": "float64"}.get(
@@ -86,3 +97,24 @@ def _tolerance(array: np.ndarray, precisions: list[str]) -> Tolerance:
             f"{roundings:,} roundings of {precision} in values up to {scale:.3g}",
         )
     return bound
+
+
+def quantised_tolerances(
+    reference: Outputs, quantised: Sequence[tuple[Quantisation, Mapping[str, OutputSteps]]]
+) -> dict[str, Tolerance]:
+    """Derive the tolerances of outputs that quantisation changes.
+
+    Args:
+        reference: outputs of the reference, by name.
+        quantised: of each artifact of the two that is quantised, how it is, and the last steps of
+            its outputs by the reference's names.
+    """
+    limits = {}
+    for name, array in reference.items():
+        kind = kind_of(array.dtype)
+        if kind == "int" and array.dtype.itemsize == 1:
+            limits[name] = Tolerance(1.0, "one step, since the model is quantised")
+        elif kind in ("float", "complex"):
+            error = expected_error(array, [(how, steps.get(name)) for how, steps in quantised])
+            limits[name] = Tolerance(error.largest, error.how, error)
+    return limits

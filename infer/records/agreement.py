@@ -36,6 +36,9 @@ class OutputDifference(Record, frozen=True):
         tolerance: that the former may be.
         how: where the tolerance comes from, in words.
         passed: whether it is within.
+        root_mean_square, root_mean_square_limit: of the differences, and what it may be, of a
+            quantised model.
+        channel: axis and place of a channel that differs by more than half of its own spread.
     """
 
     largest_difference: float
@@ -43,6 +46,9 @@ class OutputDifference(Record, frozen=True):
     tolerance: float
     how: str
     passed: bool
+    root_mean_square: float | None = None
+    root_mean_square_limit: float | None = None
+    channel: tuple[int, int] | None = None
 
 
 class AccuracyDifference(Record, frozen=True):

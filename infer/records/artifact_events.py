@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..artifacts.manifest import Manifest
 from ..outcome import Outcome
+from ..tensors.precision import Precision
 from .event import Event
 
 
@@ -15,6 +16,7 @@ class ArtifactOpened(Event, frozen=True, tag="artifact", kw_only=True):
         path: as the user gave it.
         bytes: of the payload's files.
         manifest: without the list of files.
+        precision: from the content of its files, or from the manifest where these do not tell it.
     """
 
     artifact: str
@@ -23,6 +25,7 @@ class ArtifactOpened(Event, frozen=True, tag="artifact", kw_only=True):
     format: str | None = None
     bytes: int | None = None
     manifest: Manifest | None = None
+    precision: Precision | None = None
 
 
 class OutcomeReached(Event, frozen=True, tag="outcome", kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from ..outcome import Outcome
@@ -77,6 +79,8 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
         anchor: label of the artifact whose outputs on the CPU it was judged against.
         largest_difference, largest_relative_difference, tolerance, how: of the output that fails
             most, or is nearest to failing.
+        decided_by: what decided whether it passes, "numbers", "labels" or "accuracy".
+        reason: why it does not pass, in words, of a quantised model.
         equal_labels: share of the samples; None where there are no classes.
         unequal_samples, differing: some of the samples that are answered differently.
         metrics: with the labels of the inputs.
@@ -97,6 +101,8 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
     how: str
     passed: bool
     by_output: dict[str, OutputDifference]
+    decided_by: Literal["numbers", "labels", "accuracy"] = "numbers"
+    reason: str = ""
     differing: tuple[DifferingSample, ...] = ()
     equal_labels: float | None = None
     unequal_samples: tuple[int, ...] | None = None

@@ -14,10 +14,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ..codec import from_json
 from ..errors import ArtifactError, DamagedError
 from ..external_module import ExternalModule
 from ..formats.description import Description
 from ..formats.registry import FORMATS
+from ..tensors.precision import Precision
 from ..tensors.signature import Signature
 from .launcher import command_of
 from .limits import TIME_S, limit_memory
@@ -103,5 +105,6 @@ def _of(value: dict[str, Any]) -> Description:
             "signatures": signatures,
             "platforms": tuple(value["platforms"]),
             "notes": tuple(value["notes"]),
+            "graph_precision": from_json(Precision | None, value["graph_precision"]),
         }
     )

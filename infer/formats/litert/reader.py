@@ -11,6 +11,7 @@ from ..description import Description
 from ..flatbuffer import Table
 from ..map_file import map_file
 from .operators import NAMES
+from .precision import Graph, Operator, Tensor, precision_of
 
 # Numbers of slots, as in LiteRT's schema.fbs.
 _VERSION, _CODES, _SUBGRAPHS, _DESCRIPTION, _BUFFERS, _METADATA, _SIGNATURES = 0, 1, 2, 3, 4, 6, 7
@@ -85,10 +86,52 @@ def describe(path: Path) -> Description:
             else None
         ),
         notes=tuple(notes),
+        graph_precision=precision_of(_graphs(model, graphs, tensors)),
     )
 
 
-def _operators(model: Table, graphs: list[Table]) -> tuple[Counter[str], list[str]]:
+def _graphs(model: Table, graphs: list[Table], tensors: list[list[Table]]) -> list[Graph]:
+    """The graphs, as the search for their precision takes them."""
+    names, _ = _operator_names(model)
+    sizes = _buffer_sizes(model)
+    outputs: list[dict[str, int]] = [
+        {_at(part, index).string(_NAME): index for index in graph.numbers(_OUTPUTS, "i")}
+        for graph, part in zip(graphs, tensors, strict=True)
+    ]
+    for entry in model.tables(_SIGNATURES):
+        for part in entry.tables(1):
+            outputs[entry.number(4, "I")][part.string(0)] = part.number(1, "I")
+    return [
+        Graph(
+            [_tensor(tensor, sizes) for tensor in part],
+            [
+                Operator(
+                    names[_code(operator, names)],
+                    operator.numbers(1, "i"),
+                    operator.numbers(2, "i"),
+                )
+                for operator in graph.tables(_OPERATORS)
+            ],
+            named,
+        )
+        for graph, part, named in zip(graphs, tensors, outputs, strict=True)
+    ]
+
+
+def _tensor(tensor: Table, sizes: list[int]) -> Tensor:
+    quantization, buffer = tensor.table(_QUANTIZATION), tensor.number(_BUFFER, "I")
+    zeros = quantization.numbers(3, "q") if quantization else []
+    return Tensor(
+        _dtype(tensor)[0],
+        len(tensor.numbers(_SHAPE, "i")),
+        0 < buffer < len(sizes) and sizes[buffer] > 0,
+        tuple(quantization.numbers(2, "f")) if quantization else (),
+        zeros[0] if zeros else 0,
+    )
+
+
+def _operator_names(model: Table) -> tuple[list[str], list[str]]:
+    """The names of the operators that the file lists, and of those that are custom."""
     names = []
     custom = set()
     for code in model.tables(_CODES):
@@ -99,19 +142,32 @@ def _operators(model: Table, graphs: list[Table]) -> tuple[Counter[str], list[st
             name = code.string(1)
             custom.add(name)
         names.append(name)
+    return names, sorted(custom)
+
+
+def _operators(model: Table, graphs: list[Table]) -> tuple[Counter[str], list[str]]:
+    names, custom = _operator_names(model)
     counts: Counter[str] = Counter()
     for graph in graphs:
         for operator in graph.tables(_OPERATORS):
-            index = operator.number(0, "I")
-            if index >= len(names):
-                raise DamagedError("an operator that is not in the list of operators")
-            counts[names[index]] += 1
-    return counts, sorted(custom)
+            counts[names[_code(operator, names)]] += 1
+    return counts, custom
+
+
+def _code(operator: Table, names: list[str]) -> int:
+    index = operator.number(0, "I")
+    if index >= len(names):
+        raise DamagedError("an operator that is not in the list of operators")
+    return index
+
+
+def _buffer_sizes(model: Table) -> list[int]:
+    return [max(len(buffer.data(0)), buffer.number(2, "Q")) for buffer in model.tables(_BUFFERS)]
 
 
 def _weights(model: Table, tensors: list[list[Table]]) -> Counter[str]:
     """Count the bytes of constant tensors; a buffer that several share counts once."""
-    sizes = [max(len(buffer.data(0)), buffer.number(2, "Q")) for buffer in model.tables(_BUFFERS)]
+    sizes = _buffer_sizes(model)
     counts: Counter[str] = Counter()
     seen = {0}  # the first buffer is that of tensors without one
     for part in tensors:

@@ -13,6 +13,7 @@ from ..description import Description
 from ..map_file import map_file
 from ..protobuf import Message
 from ..safe_paths import beside
+from .precision import precision_of
 
 # Numbers of fields, as in onnx.proto.
 _IR_VERSION, _PRODUCER, _PRODUCER_VERSION, _GRAPH, _OPSETS, _FUNCTIONS = 1, 2, 3, 7, 8, 25
@@ -128,6 +129,13 @@ def _describe(model: Message, path: Path) -> Description:
         dict(weights.most_common()),
         dict(operators.most_common()),
         notes=tuple(notes),
+        graph_precision=precision_of(
+            graph,
+            [function.messages(7) for function in model.messages(_FUNCTIONS)],
+            {spec.name: spec.dtype for spec in signature.inputs},
+            [spec.name for spec in signature.outputs],
+            _DTYPES,
+        ),
     )
 
 

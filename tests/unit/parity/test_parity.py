@@ -10,9 +10,10 @@ from infer.parity.checks import check_as_finite, check_finite, check_outputs
 from infer.parity.comparing import compare, take
 from infer.parity.matching import match_outputs
 from infer.parity.metrics import classification_metrics
-from infer.parity.tolerance import tolerances
+from infer.parity.tolerance import quantised_tolerances, tolerances
 from infer.parity.uninformative_outputs import uninformative_outputs
 from infer.tensors.outputs import read_outputs, without_rows, write_outputs
+from infer.tensors.precision import Quantisation
 from infer.tensors.rules import Rule
 
 REFERENCE = {"p": np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]], np.float32)}
@@ -200,8 +201,12 @@ def test_what_is_not_rounded_must_be_equal(values):
 
 
 def test_outputs_of_eight_bits_may_be_a_step_apart_where_the_model_is_quantised():
-    assert limit(np.array([3], np.uint8), "int8").value == 1
-    assert limit(np.array([3], np.int64), "int8").value == 0
+    outputs = {"raw": np.array([3], np.uint8), "class": np.array([3], np.int64)}
+
+    limits = quantised_tolerances(outputs, [(Quantisation(3, 8, 3), {})])
+
+    assert limits["raw"].value == 1
+    assert "class" not in limits and limit(outputs["class"], "float32").value == 0
 
 
 def test_complex_outputs_have_the_tolerance_of_their_parts():

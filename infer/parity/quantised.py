@@ -1,0 +1,256 @@
+"""How far the outputs of a quantised model may be from those of the model that it was made from.
+
+All of it is derived from the file's steps and from the reference's outputs; the outputs that are
+judged have no influence.
+
+Rounding to steps of a size s adds an error that is uniform within half a step: s / sqrt(12) in the
+root mean square (Widrow and Kollar, Quantization Noise, 2008). Each of n quantised values adds one,
+independent of the others, and the errors reach the output about as large as they are in the last
+layer, so that there they come to s sqrt(n / 12), where s is the step there. The step of a value
+of b bits is its range over 2^b - 1; where the file does not tell it, the range is taken as 8 times
+the root mean square of the values, as of a normal distribution that is cut off at 4 standard
+deviations.
+
+A softmax or a sigmoid between the last layer and the output lets as much of an error through as its
+derivative at the reference's own outputs. The output's own rounding after it is added, once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..tensors.dtypes import widened
+from ..tensors.precision import OutputSteps, Quantisation
+
+# Passes by its numbers: root mean square of the differences over what is expected, and the largest
+# over the same. 220 right and wrong conversions were tried: right ones came to 0.9 to 2.4 times,
+# and those with a wrong zero point, scale or order of channels mostly to more than 2.5.
+WITHIN, LARGEST_WITHIN = 2.5, 20.0
+# Up to this multiple, accuracies on true labels can decide.
+STILL_LIKELY = 4.0
+# No error inside is allowed more of the reference's own spread than this, whatever the steps are:
+# another network differs by more than the whole of it.
+LARGEST_SHARE = 1 / 3
+# The rounding of the output itself is known better than errors that pass through layers.
+OWN_WITHIN = 1.25
+_RANGE = 8.0
+_SIMPLEX_TOLERANCE = 1e-2
+_LEAST_PROBABILITY = 1e-12
+
+
+@dataclass(frozen=True)
+class ExpectedError:
+    """The error that quantisation is expected to cause in an output.
+
+    Attributes:
+        inner: root mean square of the error that the steps inside cause.
+        own: the step of the output itself; 0 if it is not quantised after a function.
+        clipped: by how much the range of a quantised output cuts off the reference, at most.
+        beyond: root mean square of what is cut off.
+        spread: root mean square of the reference's deviations from its mean over the samples.
+        how: how it was derived, in words.
+    """
+
+    inner: float
+    own: float
+    clipped: float
+    beyond: float
+    spread: float
+    how: str
+
+    @property
+    def limit(self) -> float:
+        """The largest root mean square that passes by numbers."""
+        return self._limit(WITHIN)
+
+    @property
+    def likely_limit(self) -> float:
+        """The largest root mean square at which accuracies can decide."""
+        return self._limit(STILL_LIKELY)
+
+    @property
+    def largest(self) -> float:
+        """The largest difference of a value that passes by numbers."""
+        return min(LARGEST_WITHIN * self.inner, 4 * self.spread) + self.own + self.clipped
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether the output's own steps are about as large as what the reference varies."""
+        return self.own > self.spread
+
+    def _limit(self, times: float) -> float:
+        inner = min(times * math.hypot(self.inner, self.beyond), LARGEST_SHARE * self.spread)
+        return math.hypot(inner, OWN_WITHIN * self.own / math.sqrt(12))
+
+
+def expected_error(
+    reference: np.ndarray, quantised: Sequence[tuple[Quantisation, OutputSteps | None]]
+) -> ExpectedError:
+    """Derive the error that quantisation is expected to cause in an output.
+
+    Args:
+        reference: the reference's output, N x anything, of a floating-point type.
+        quantised: of each artifact of the two that is quantised, how it is, and the last steps of
+            this output where its file tells them.
+    """
+    values = np.abs(widened(reference)) if reference.dtype.kind == "c" else widened(reference)
+    values = np.where(np.isfinite(values), values, 0.0)
+    spread = spread_of(values)
+    parts = [_error(values, spread, quantisation, steps) for quantisation, steps in quantised]
+    return ExpectedError(
+        math.hypot(*(part.inner for part in parts)),
+        math.hypot(*(part.own for part in parts)),
+        max(part.clipped for part in parts),
+        max(part.beyond for part in parts),
+        spread,
+        "; and ".join(dict.fromkeys(part.how for part in parts)),
+    )
+
+
+def spread_of(values: np.ndarray) -> float:
+    """The root mean square of deviations from the mean over the samples; of the whole, if it is 0.
+
+    Args:
+        values: N x anything, finite.
+    """
+    if not values.size:
+        return 0.0
+    count = len(values) if values.ndim else 1
+    if count > 1:
+        deviations = (values - values.mean(axis=0)) * math.sqrt(count / (count - 1))
+        spread = float(np.sqrt(np.mean(deviations**2)))
+        if spread:
+            return spread
+    return float(np.std(values)) or float(np.max(np.abs(values), initial=0.0)) or 1.0
+
+
+def _error(
+    values: np.ndarray, spread: float, quantisation: Quantisation, steps: OutputSteps | None
+) -> ExpectedError:
+    text = quantisation.text
+    if steps is None or not quantisation.activations:
+        gain, scale, where = 1.0, spread, "the spread of the output"
+        if _is_distribution(values):
+            gain, scale = _softmax_gain(values), spread_of(_logits(values))
+            where = "the spread of the logarithms of these probabilities"
+        share = math.hypot(
+            _share(quantisation.weight_bits) * math.sqrt(quantisation.weights),
+            _share(quantisation.activation_bits) * math.sqrt(quantisation.activations),
+        )
+        return ExpectedError(
+            inner=gain * scale * share,
+            own=0.0,
+            clipped=0.0,
+            beyond=0.0,
+            spread=spread,
+            how=f"{text}, {share:.2g} of {where} ({scale:.3g})",
+        )
+    gain = 1.0
+    if steps.through == "softmax" and _is_distribution(values):
+        gain = _softmax_gain(values)
+    elif steps.through == "sigmoid":
+        gain = float(np.sqrt(np.mean((values * (1 - values)) ** 2)))
+    # A weight counts as so many values of the activations' bits.
+    of_weights = (_share(quantisation.weight_bits) / _share(quantisation.activation_bits)) ** 2
+    count = quantisation.activations + quantisation.weights * of_weights
+    inner = gain * steps.inner * math.sqrt(count / 12)
+    clipped = 0.0
+    how = f"{text}, the last of them in steps of {steps.inner:.3g}"
+    if steps.through:
+        how += f" before {steps.through}"
+        how += f" and of {steps.own:.3g} after it" if steps.own else ""
+    beyond = 0.0
+    if steps.low is not None and steps.high is not None:
+        excess = np.maximum(np.maximum(steps.low - values, values - steps.high), 0.0)
+        clipped = float(excess.max(initial=0.0))
+        beyond = float(np.sqrt(np.mean(excess**2))) if excess.size else 0.0
+        if clipped > steps.own:
+            how += f", which end at {steps.low:.3g} and {steps.high:.3g}"
+    own = steps.own if steps.through else 0.0
+    return ExpectedError(inner, own, clipped, beyond, spread, how)
+
+
+def _share(bits: int) -> float:
+    """The error of rounding to this number of bits, as a share of the values' spread."""
+    return _RANGE / ((1 << bits) - 1) / math.sqrt(12)
+
+
+def _is_distribution(values: np.ndarray) -> bool:
+    """Whether the last axis holds the probabilities of classes."""
+    if values.ndim < 2 or values.shape[-1] < 2 or not values.size:
+        return False
+    sums = values.sum(axis=-1)
+    return bool(values.min() >= 0) and bool(np.abs(sums - 1).max() <= _SIMPLEX_TOLERANCE)
+
+
+def _softmax_gain(p: np.ndarray) -> float:
+    """How much of an error in the logits softmax lets through, in the root mean square.
+
+    The derivative of p_i by the logit j is p_i (1 - p_i) for i = j, else -p_i p_j.
+    """
+    others = (p**2).sum(axis=-1, keepdims=True) - p**2
+    return float(np.sqrt(np.mean(p**2 * ((1 - p) ** 2 + others))))
+
+
+def _logits(p: np.ndarray) -> np.ndarray:
+    logarithms = np.log(np.maximum(p, _LEAST_PROBABILITY))
+    centred: np.ndarray = logarithms - logarithms.mean(axis=-1, keepdims=True)
+    return centred
+
+
+def judge(
+    outputs: np.ndarray, reference: np.ndarray, difference: np.ndarray, error: ExpectedError
+) -> dict[str, Any]:
+    """Judge an output of a quantised model by its numbers.
+
+    Args:
+        outputs, reference: N x anything, of one shape.
+        difference: their absolute difference.
+        error: what quantisation is expected to do.
+
+    Returns:
+        Fields of `OutputDifference`: `root_mean_square`, `root_mean_square_limit`, `passed`, and
+        `channel`, [axis, place] of a channel that differs by more than half of its spread.
+    """
+    measured = float(np.sqrt(np.mean(difference**2))) if difference.size else 0.0
+    channel = channel_beyond(outputs, reference, error.limit + error.own / 2)
+    within = measured <= error.limit and difference.max(initial=0.0) <= error.largest
+    return {
+        "root_mean_square": measured,
+        "root_mean_square_limit": error.limit,
+        "channel": channel,
+        "passed": bool(within and channel is None),
+    }
+
+
+def channel_beyond(
+    outputs: np.ndarray, reference: np.ndarray, limit: float
+) -> tuple[int, int] | None:
+    """Find a channel that differs by more than half of its own spread.
+
+    A few channels in a wrong place among many hardly show in the root mean square of all.
+
+    Args:
+        outputs, reference: N x anything, of one shape.
+        limit: the root mean square that passes in any channel.
+
+    Returns:
+        Its axis and its place there; None if there is none.
+    """
+    a, b = widened(outputs), widened(reference)
+    with np.errstate(invalid="ignore"):
+        errors = np.where(np.isfinite(a) & np.isfinite(b), np.abs(a - b), 0.0)
+        deviations = np.where(np.isfinite(b), np.abs(b - b.mean(axis=0)), 0.0)
+    for axis in range(1, b.ndim):
+        rest = tuple(index for index in range(b.ndim) if index != axis)
+        wrong = np.sqrt(np.mean(errors**2, axis=rest))
+        allowed = np.maximum(np.sqrt(np.mean(deviations**2, axis=rest)) / 2, limit)
+        worst = int(np.argmax(wrong - allowed)) if wrong.size else 0
+        if wrong.size and wrong[worst] > allowed[worst]:
+            return axis, worst
+    return None
