@@ -12,9 +12,9 @@ from rich.console import Console
 
 from ..arguments.run_options import add_gate_options, add_run_options, gate_config
 from ..errors import UsageError
-from ..exit_status import FAILED, NOT_SURE, OK
+from ..exit_status import FAILED, OK
 from ..gating import report
-from ..gating.result import GateResult, Verdict
+from ..gating.result import GateResult
 from ..steps.gate import current_baseline, evaluate_gate, plan_gate, read_run
 from ..steps.measuring import measure, new_run
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     if config.update:
         print(f"taken into the baseline: {config.baseline}", file=sys.stderr)
         return _accepted(result, first=baseline is None)
-    return status(result)
+    return result.exit_status
 
 
 def _accepted(result: GateResult, *, first: bool) -> int:
@@ -87,12 +87,6 @@ def _accepted(result: GateResult, *, first: bool) -> int:
             file=sys.stderr,
         )
     return FAILED if failed else OK
-
-
-def status(result: GateResult) -> int:
-    """The exit status of a result."""
-    verdict = result.verdict
-    return {Verdict.PASSED: OK, Verdict.FAILED: FAILED}.get(verdict, NOT_SURE)
 
 
 def _write(path: Path, text: str, option: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..exit_status import FAILED, NOT_SURE, OK
 from ..outcome import Outcome
 from .setup import Setup
 
@@ -177,6 +178,11 @@ class GateResult:
         """The worst verdict of a check."""
         verdicts = {check.verdict for check in self.checks}
         return next((verdict for verdict in self.failures if verdict in verdicts), Verdict.PASSED)
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status of `exportbench gate`."""
+        return {Verdict.PASSED: OK, Verdict.FAILED: FAILED}.get(self.verdict, NOT_SURE)
 
     @property
     def remedies(self) -> list[str]:

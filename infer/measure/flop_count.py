@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..sandbox.launcher import command_of
-from ..sandbox.limits import TIME_S, limit_memory
+from ..sandbox.reader_limits import TIME_S, limit_memory
 from ..tensors.dtypes import dtype_of
 
 _CONTROL_FLOW = ("If", "Loop", "Scan")

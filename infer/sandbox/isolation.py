@@ -4,18 +4,14 @@ Artifacts may hold programs. Three doors of the Linux kernel are closed, each fo
 process and all that it starts, and without rights or programs of ours:
 
 - seccomp (infer.sandbox.seccomp): no new sockets, no other permissions and owners of files.
-- Landlock: files are written, made and removed below one folder only, and in the devices that
+- Landlock (infer.sandbox.landlock): files are written, made and removed below one folder only, and in the devices that
   GPUs are used through. Processes outside cannot be traced or signalled.
 - capabilities: root keeps nothing but the right to read and write files.
 
 A network namespace would do less: it leaves the sockets of this machine open, and where most
 people run this (containers, Ubuntu) nobody but root may make one.
 
-Nothing below /dev/shm may be written, by workers on cuda neither. What CUDA makes there
-(cuda.shm.*) is for handing memory and events to other processes, which no worker does; other
-sandboxes that give no right to it run CUDA without. Landlock knows no patterns of names: who may
-make one file there may alter the shared memory of every other program, and with it the result of
-another artifact.
+What is open all the same, for GPUs, is in infer.sandbox.cuda_exceptions.
 
 Only the standard library is used, no thread is running yet when this is called, and nothing costs
 anything in a call of a model: the filter looks at the number of a system call, which the kernel
@@ -32,8 +28,8 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from . import seccomp
-from .system_calls import NotPossible, checked, libc, no_new_privileges, system_call
+from . import landlock, seccomp
+from .system_calls import NotPossible, checked, libc, no_new_privileges
 
 # Where it is "off" a worker may do as the user may: for accelerators that are reached by a socket.
 VARIABLE = "EXPORTBENCH_ISOLATION"
@@ -46,15 +42,6 @@ _ELSEWHERE = (
     *("TRITON_HOME", "TRITON_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR", "TF_JIT_CACHE_DIR"),
 )
 
-# Landlock, as in linux/landlock.h: rights to write, and since which version there is one.
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_WRITE_FILE, _TRUNCATE = 1 << 1, 1 << 14
-_CHANGE_TREE = sum(1 << bit for bit in range(4, 13))  # remove and make files of any kind
-_REFER = 1 << 13
-_SCOPES = 0b11  # abstract sockets, signals
-_O_PATH = 0o10000000
-_DEVICE_FOLDER = Path("/dev")
-_DEVICES = ("null", "zero", "dri", "kfd", "dxg")  # and what begins with nvidia
 
 _KEPT_CAPABILITIES = 0b110  # to go past the permissions of files
 _CAPABILITY_VERSION = 0x20080522
@@ -80,7 +67,7 @@ def isolate(
         _move_home(folder / HOME)
     result: dict[str, str | None] = {}
     for name, layer, close in (
-        ("writes", "landlock", lambda: _landlock(folder)),
+        ("writes", "landlock", lambda: landlock.close(folder)),
         ("network", "seccomp", lambda: seccomp.close(cuda=cuda)),
     ):
         try:
@@ -106,50 +93,6 @@ def _move_home(home: Path) -> None:
     os.environ["CUDA_CACHE_PATH"] = str(home / "cuda")  # kernels compiled for the card
     for name in _ELSEWHERE:
         os.environ.pop(name, None)
-
-
-def _landlock(folder: Path | None) -> None:
-    version = system_call(_CREATE_RULESET, None, 0, 1)
-    if version < 1:
-        raise NotPossible("the kernel has no Landlock")
-    rights = _WRITE_FILE | _CHANGE_TREE
-    rights |= _REFER if version >= 2 else 0
-    rights |= _TRUNCATE if version >= 3 else 0
-    # No right to the network is handled here: that is what no socket is for.
-    handled = struct.pack("QQQ", rights, 0, _SCOPES if version >= 6 else 0)
-    size = 24 if version >= 6 else 8
-    rules = checked(system_call(_CREATE_RULESET, handled, size, 0), "Landlock")
-    try:
-        if folder is not None:
-            _allow(rules, str(folder), rights)
-        # CUDA names its threads there. The folder stays open for as long as the process is: when
-        # memory is short the kernel forgets folders of /proc, and the rule with them.
-        _allow(rules, "/proc/self", rights & (_WRITE_FILE | _TRUNCATE), keep=True)
-        for device in _DEVICE_FOLDER.glob("*"):
-            if device.name in _DEVICES or device.name.startswith("nvidia"):
-                with contextlib.suppress(
-                    NotPossible
-                ):  # gone, or a link to nothing: it stays closed
-                    _allow(rules, str(device), rights & (_WRITE_FILE | _TRUNCATE))
-        no_new_privileges()
-        checked(system_call(_RESTRICT_SELF, rules, 0), "Landlock")
-    finally:
-        os.close(rules)
-
-
-def _allow(rules: int, path: str, rights: int, *, keep: bool = False) -> None:
-    try:
-        place = os.open(path, _O_PATH | os.O_CLOEXEC)
-    except OSError as error:
-        raise NotPossible(f"Landlock: {path}: {error.strerror}") from None
-    try:
-        checked(
-            system_call(_ADD_RULE, rules, 1, struct.pack("=Qi", rights, place), 0),
-            f"Landlock: {path}",
-        )
-    finally:
-        if not keep:
-            os.close(place)
 
 
 def _drop_capabilities() -> None:

@@ -17,7 +17,7 @@ from ..errors import ArtifactError
 from ..external_module import ExternalModule
 from ..parity.metric_registry import Metric
 from .launcher import command_of
-from .limits import TIME_S, limit_memory
+from .reader_limits import TIME_S, limit_memory
 
 
 def evaluate(

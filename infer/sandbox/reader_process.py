@@ -22,7 +22,7 @@ from ..formats.registry import FORMATS
 from ..tensors.precision import Precision
 from ..tensors.signature import Signature
 from .launcher import command_of
-from .limits import TIME_S, limit_memory
+from .reader_limits import TIME_S, limit_memory
 
 
 def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Description:

@@ -5,26 +5,21 @@ io_uring, which would make them without a system call. Pairs of connected socket
 processes talk to their children by them; not of datagrams, which may be sent to any name. No
 other permissions and owners of files, which Landlock leaves open.
 
-A worker on cuda may make one kind of socket more: the CUDA driver, when it starts, makes one of
-type SOCK_SEQPACKET, binds it to an abstract name and listens, to hand its descriptors to processes
-that ask for them, and does not start without (CUDA_ERROR_OPERATING_SYSTEM). Nobody can talk
-through it: connecting and accepting are refused, and the kernel sends nothing from a socket of
-this type that is not connected, whatever name is given. Before that the driver looks, by another
-one, for the daemon that shares a card between processes (MPS). It is told that there is none,
-ENOENT, which is what it hears on most machines, and goes on without.
+A worker on cuda may make one kind of socket more (infer.sandbox.cuda_exceptions).
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from . import cuda_exceptions
 from .system_calls import NotPossible, checked, no_new_privileges, system_call
 
-_EPERM, _ENOENT = 1, 2
 _SET_MODE_FILTER = 1
 _SPEC_ALLOW = 1 << 2  # or else kernels before 5.16 slow the process down, against Spectre
 
@@ -99,7 +94,10 @@ class _Argument:
 
 _Rule = tuple[_Argument, ...]
 _PAIR: _Rule = (_Argument(0, (_UNIX,)), _Argument(1, (_STREAM, _SEQPACKET), _TYPE))
-_LISTENER: _Rule = (_Argument(0, (_UNIX,)), _Argument(1, (_SEQPACKET,), _TYPE))
+_LISTENER: _Rule = (
+    _Argument(0, (cuda_exceptions.SOCKET_FAMILY,)),
+    _Argument(1, (cuda_exceptions.SOCKET_TYPE,), _TYPE),
+)
 
 
 class _Program:
@@ -157,9 +155,9 @@ def program(machine: str, *, cuda: bool) -> list[bytes]:
         lines.label(name)
         _check(lines, name, rule)
     lines.label("refuse")
-    lines.add(_RETURN, _FAIL | _EPERM)
+    lines.add(_RETURN, _FAIL | errno.EPERM)
     lines.label("absent")
-    lines.add(_RETURN, _FAIL | _ENOENT)
+    lines.add(_RETURN, _FAIL | cuda_exceptions.CONNECT_ERROR)
     return lines.assembled()
 
 

@@ -232,14 +232,14 @@ def test_which_devices_a_worker_may_write(tmp_path):
         f"""
 import json
 from pathlib import Path
-from infer.sandbox import isolation
-isolation._DEVICE_FOLDER = Path({str(devices)!r})
+from infer.sandbox import cuda_exceptions, isolation
+cuda_exceptions.DEVICE_FOLDER = Path({str(devices)!r})
 Path("own").mkdir()
 assert isolation.isolate(Path("own"), cuda=True)["writes"] is None
 written = []
 for name in {(*gpus, "dxg", "sda", "nvme0", "kvm")!r}:
     try:
-        open(isolation._DEVICE_FOLDER / name, "r+").close()
+        open(cuda_exceptions.DEVICE_FOLDER / name, "r+").close()
         written.append(name)
     except PermissionError:
         pass
@@ -280,9 +280,9 @@ def test_each_layer_keeps_an_abstract_name_of_others_out_of_reach(tmp_path, clos
             tmp_path,
             f"""
 import json, socket
-from infer.sandbox import isolation
+from infer.sandbox import isolation, landlock
 from infer.sandbox.system_calls import system_call
-version = system_call(isolation._CREATE_RULESET, None, 0, 1)
+version = system_call(landlock._CREATE_RULESET, None, 0, 1)
 isolation.isolate(None, cuda=True, layers=[{closed!r}])
 ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 ours.bind("\\0exportbench-{os.getpid()}-ours")

@@ -200,8 +200,8 @@ def test_a_kernel_without_landlock_still_has_no_network(tmp_path):
 import json, socket, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from infer.sandbox import isolation
-isolation._CREATE_RULESET = 999
+from infer.sandbox import isolation, landlock
+landlock._CREATE_RULESET = 999
 found = isolation.isolate(Path.cwd())
 try:
     socket.socket()

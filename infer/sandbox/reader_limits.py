@@ -1,4 +1,4 @@
-"""Memory limits of reader processes."""
+"""Limits of processes that read files, count operations or score outputs; not of workers."""
 
 from __future__ import annotations
 
