@@ -4,8 +4,8 @@ Artifacts may hold programs. Three doors of the Linux kernel are closed, each fo
 process and all that it starts, and without rights or programs of ours:
 
 - seccomp (infer.sandbox.seccomp): no new sockets, no other permissions and owners of files.
-- Landlock (infer.sandbox.landlock): files are written, made and removed below one folder only, and in the devices that
-  GPUs are used through. Processes outside cannot be traced or signalled.
+- Landlock (infer.sandbox.landlock): files are written, made and removed below one folder only,
+  and in the devices that GPUs are used through. Processes outside cannot be traced or signalled.
 - capabilities: root keeps nothing but the right to read and write files.
 
 A network namespace would do less: it leaves the sockets of this machine open, and where most

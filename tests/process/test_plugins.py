@@ -93,6 +93,22 @@ def test_run_measures_it_in_two_interpreters_with_a_setting(command, tally, tmp_
     assert {row["format"] for row in rows.values()} == {"tally"}
 
 
+def test_the_gate_holds_it_against_a_baseline(command, tally, tmp_path):
+    write_distribution(tmp_path / "packages")
+    gate = ("gate", "--baseline", "baseline.json")
+
+    accepted = command(*gate, tally, "--inputs", "x.npz", *QUICK, "--device", "cpu", "--update")
+
+    assert accepted.returncode == 0, accepted.stderr
+    (entry,) = json.loads((tmp_path / "baseline.json").read_text())["artifacts"].values()
+    assert entry["outcome"] == "ok"
+    (results,) = [line for line in accepted.stderr.splitlines() if line.startswith("results: ")]
+    judged = command(*gate, "--run", results.removeprefix("results: "), "--json", "-")
+    assert judged.returncode == 0, judged.stderr
+    checks = json.loads(judged.stdout)["checks"]
+    assert {check["name"]: check["verdict"] for check in checks}["outcome"] == "passed"
+
+
 def test_a_runtime_for_a_format_of_ours(command, third_party_models, tmp_path):
     declaration = DECLARATION.replace('formats = ["tally"]', 'formats = ["onnx"]')
     runtime = RUNTIME.replace(
