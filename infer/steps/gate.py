@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..artifacts.artifact import open_artifact
 from ..config import GateConfig, RunConfig
-from ..errors import ArtifactError, MeasurementError, OptionError, UsageError
+from ..errors import ArtifactError, MeasurementError, OptionError
 from ..exit_status import INTERRUPTED
 from ..gating.baseline import Baseline
 from ..gating.baseline_file import read_baseline, render_baseline
@@ -61,7 +61,9 @@ def current_baseline(config: GateConfig) -> Baseline | None:
     if config.update and not path.absolute().parent.is_dir():
         raise OptionError("baseline", path, "there is no such folder")
     if config.judged and (config.run.artifacts or config.against):
-        raise UsageError("--run RUN judges what the run has measured: name no artifacts")
+        raise OptionError(
+            "judged", config.judged, "judged as it was measured: name no artifacts", flag="run"
+        )
     return None if config.update and not path.exists() else read_baseline(path)
 
 
@@ -90,7 +92,7 @@ def read_run(folder: Path) -> list[AnyEvent]:
     try:
         events = read_events(folder)
     except ValueError as error:
-        raise UsageError(f"--run {error}") from None
+        raise OptionError("judged", folder, str(error), flag="run") from None
     if not any(isinstance(event, RunStarted) for event in events):
         raise OptionError("judged", folder, "holds no run", flag="run")
     return events

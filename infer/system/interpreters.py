@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,6 +30,7 @@ VARIABLE = "EXPORTBENCH_PYTHONS"
 # What a worker needs beside its runtime: the syntax and standard library of this version, NumPy.
 LEAST_VERSION = (3, 11)
 _LIMIT_S = 60
+_DOES_NOT_RUN = "does not run as a Python interpreter"
 _PROBE = Path(interpreter_probe.__file__)
 
 
@@ -57,14 +59,14 @@ def parse_interpreters(texts: Sequence[str]) -> list[Interpreter]:
     Raises:
         UsageError: a text has neither form, or an interpreter lacks what a worker needs.
     """
-    found = [_parsed(text) for text in texts]
-    names = [(one.format, one.name) for one in found]
-    for one in found:
-        if names.count((one.format, one.name)) > 1:
-            raise OptionError("python", one.name, "named twice")
-    for path in dict.fromkeys(one.path for one in found):
+    interpreters = [_parsed(text) for text in texts]
+    counts = Counter((interpreter.format, interpreter.name) for interpreter in interpreters)
+    for (_, name), count in counts.items():
+        if count > 1:
+            raise OptionError("python", name, "named twice")
+    for path in dict.fromkeys(interpreter.path for interpreter in interpreters):
         _check(path)
-    return found
+    return interpreters
 
 
 def _parsed(text: str) -> Interpreter:
@@ -82,12 +84,14 @@ def _parsed(text: str) -> Interpreter:
 
 
 def _check(path: Path) -> None:
-    found = _look(str(path), ("numpy",), said="--python")
-    version = tuple(found["python"])
+    installed = _installed(str(path), ("numpy",))
+    if installed is None:
+        raise OptionError("python", path, _DOES_NOT_RUN)
+    version = tuple(installed["python"])
     if version < LEAST_VERSION:
-        have, least = (".".join(map(str, one)) for one in (version, LEAST_VERSION))
+        have, least = (".".join(map(str, numbers)) for numbers in (version, LEAST_VERSION))
         raise OptionError("python", path, f"is Python {have}, a worker needs {least}")
-    if found["missing"]:
+    if installed["missing"]:
         raise OptionError("python", path, f"has no NumPy: {path} -m pip install numpy")
 
 
@@ -109,15 +113,15 @@ def python_of(runtime: str, device: str = "cpu") -> str | None:
         UsageError: one that is looked into does not run.
     """
     entry = RUNTIMES[runtime]
-    able = []
+    without_cuda_build = []
     for path in _pythons():
-        found = _look(path, (entry.package,) if entry.package else (), files=entry.cuda_files)
-        if found["missing"]:
+        installed = _look(path, (entry.package,) if entry.package else (), files=entry.cuda_files)
+        if installed["missing"]:
             continue
-        if device != "cuda" or found["files"]:
+        if device != "cuda" or installed["files"]:
             return path
-        able.append(path)
-    return able[0] if able else None
+        without_cuda_build.append(path)
+    return without_cuda_build[0] if without_cuda_build else None
 
 
 def has_cuda_build(runtime: str) -> bool:
@@ -145,8 +149,8 @@ def versions(runtime: str) -> dict[str, str]:
     path = python_of(runtime)
     if path is None:
         return {}
-    found: dict[str, str] = _look(path, (), RUNTIMES[runtime].distributions)["versions"]
-    return found
+    installed: dict[str, str] = _look(path, (), RUNTIMES[runtime].distributions)["versions"]
+    return installed
 
 
 def _pythons() -> Iterator[str]:
@@ -159,8 +163,8 @@ def _pythons() -> Iterator[str]:
 
 
 def _can_work(path: str) -> bool:
-    found = _look(path, ("numpy",))
-    return tuple(found["python"]) >= LEAST_VERSION and not found["missing"]
+    installed = _look(path, ("numpy",))
+    return tuple(installed["python"]) >= LEAST_VERSION and not installed["missing"]
 
 
 def _look(
@@ -168,15 +172,29 @@ def _look(
     packages: tuple[str, ...],
     distributions: tuple[str, ...] = (),
     files: str = "",
-    said: str = f"${VARIABLE}:",
 ) -> dict[str, Any]:
+    """What an interpreter has, as `interpreter_probe.look_up` returns it.
+
+    Raises:
+        UsageError: it is one of $EXPORTBENCH_PYTHONS, and does not run.
+    """
+    installed = _installed(path, packages, distributions, files)
+    if installed is None:
+        raise UsageError(f"${VARIABLE}: {path}: {_DOES_NOT_RUN}")
+    return installed
+
+
+def _installed(
+    path: str, packages: tuple[str, ...], distributions: tuple[str, ...] = (), files: str = ""
+) -> dict[str, Any] | None:
+    """The same; None if the interpreter does not run."""
     what = {"packages": list(packages), "distributions": list(distributions), "files": files}
     if path == sys.executable:
         return interpreter_probe.look_up(**what)  # type: ignore[arg-type]
     try:
         return dict(_asked(path, json.dumps(what)))
     except (OSError, ValueError, TypeError, subprocess.SubprocessError):
-        raise UsageError(f"{said} {path}: does not run as a Python interpreter") from None
+        return None
 
 
 @cache
@@ -184,5 +202,5 @@ def _asked(path: str, what: str) -> dict[str, Any]:
     done = subprocess.run(
         [path, "-I", str(_PROBE), what], capture_output=True, text=True, timeout=_LIMIT_S
     )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
