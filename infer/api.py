@@ -52,6 +52,7 @@ def load(
     memory_limit: int | None = None,
     python: PathLike | None = None,
     trust: bool | str | Sequence[str] = False,
+    independent: bool = False,
 ) -> LoadedModel:
     """Load an artifact in a worker process.
 
@@ -63,6 +64,7 @@ def load(
         memory_limit: bytes that the process may hold.
         python: another interpreter, with its own runtime and NumPy.
         trust: whether to open it although it can execute code, or the SHA-256 to open it with.
+        independent: whether each call begins from the state after loading.
 
     Raises:
         UsageError: the interpreter cannot run a worker, or the card does not exist.
@@ -80,6 +82,7 @@ def load(
     place, card = _place(device, artifact.format)
     return LoadedModel(
         artifact,
+        independent=independent,
         device=place,
         card=card,
         threads=threads or machine.cores(),

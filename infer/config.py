@@ -96,6 +96,7 @@ class RunConfig:
         samples: number of random samples.
         range, dim, map, loop, whole, ignore, compare: options about inputs and outputs
             (docs/inputs.md).
+        independent: whether each call begins from the state after loading.
         trust: artifacts or hashes that may execute code; empty for all, None for none.
         protocol: how much is measured.
         budget: seconds to measure for, instead of the protocol's repetitions.
@@ -129,6 +130,7 @@ class RunConfig:
     map: tuple[str, ...] = _several()
     loop: tuple[str, ...] = _several()
     whole: tuple[str, ...] = _several()
+    independent: bool = _switch()
     ignore: tuple[str, ...] = _several()
     compare: tuple[str, ...] = _several()
     trust: tuple[str, ...] | None = _option(None, from_python=_trust)

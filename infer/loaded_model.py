@@ -38,8 +38,9 @@ class LoadedModel:
     signature: Signature
     versions: dict[str, str]
 
-    def __init__(self, artifact: Artifact, **process: Any) -> None:
+    def __init__(self, artifact: Artifact, *, independent: bool = False, **process: Any) -> None:
         self._artifact = artifact
+        self._options = {"independent": independent}
         self._process = process
         self._files = tempfile.TemporaryDirectory(prefix="exportbench-")
         self._folder = Path(self._files.name)
@@ -74,7 +75,8 @@ class LoadedModel:
         outputs = self._folder / "outputs"
         outputs.mkdir(exist_ok=True)
         try:
-            samples = worker.ask(messages.Inputs(path=str(path), names_file=False))["samples"]
+            request = messages.Inputs(path=str(path), options=self._options, names_file=False)
+            samples = worker.ask(request)["samples"]
             worker.ask(messages.Predict(batch=samples, outputs=str(outputs)))
         except Failure as failure:
             self._worker = None  # it has been ended

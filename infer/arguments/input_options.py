@@ -54,6 +54,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         "INPUT",
         "inputs whose first axis does not count samples: every call gets them whole",
     )
+    parser.add_argument(
+        "--independent",
+        action="store_true",
+        help="reset the state of an artifact, or load it again, before each call (docs/inputs.md)",
+    )
     _several(parser, "--ignore", "OUTPUT", "outputs that are not compared")
     _several(
         parser,

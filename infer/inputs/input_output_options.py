@@ -49,6 +49,10 @@ class InputOutputTexts(Protocol):
         """Inputs that every call gets whole."""
 
     @property
+    def independent(self) -> bool:
+        """Whether each call begins from the state after loading."""
+
+    @property
     def ignore(self) -> Sequence[str]:
         """Outputs that are not compared."""
 
@@ -86,6 +90,11 @@ def read_input_output_options(
         raise InputError("--random and --inputs exclude each other: take one")
     if options.random is None and options.samples:
         raise InputError("--samples goes with --random SEED")
+    if options.independent and options.loop:
+        raise InputError(
+            "--independent and --loop exclude each other: samples are independent, or steps of a "
+            "sequence"
+        )
     absolute = []
     for text in options.compare:
         name, _, how = text.rpartition("=")
@@ -102,6 +111,7 @@ def read_input_output_options(
         parse_ranges(options.range),
         parse_state_bindings(options.loop, labels),
         tuple(options.whole),
+        independent=options.independent,
     )
     random = None
     if options.random is not None:

@@ -45,6 +45,7 @@ class InputOptions:
         ranges: smallest and largest value that an input is made for, by name.
         loops: inputs that take an output of the call before.
         whole: inputs that every call gets whole, by their name or that of their array.
+        independent: whether each call begins from the state after loading.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -52,6 +53,7 @@ class InputOptions:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     loops: tuple[StateBinding, ...] = ()
     whole: tuple[str, ...] = ()
+    independent: bool = False
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> InputOptions:
@@ -62,6 +64,7 @@ class InputOptions:
             {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()},
             tuple(StateBinding(**loop) for loop in value.get("loops", ())),
             tuple(value.get("whole", ())),
+            independent=bool(value.get("independent", False)),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -75,6 +75,18 @@ class FirstCall(Record, frozen=True):
     placement: Placement
 
 
+class Reset(Record, frozen=True):
+    """How calls were made independent of those before.
+
+    Attributes:
+        how: "nothing" if calls cannot change a state, "reset", or "load".
+        seconds: the mean before a call, which is part of its time.
+    """
+
+    how: Literal["nothing", "reset", "load"]
+    seconds: float
+
+
 class Prediction(Record, frozen=True):
     """All samples, predicted once.
 
@@ -85,6 +97,7 @@ class Prediction(Record, frozen=True):
         frameworks: packages that the process had imported.
         peak_rss_bytes: the most that the process held.
         bare_rss_bytes: what the interpreter held before the runtime was imported.
+        reset: how calls were made independent; None if they were not.
     """
 
     seconds: float
@@ -93,6 +106,7 @@ class Prediction(Record, frozen=True):
     frameworks: tuple[str, ...]
     peak_rss_bytes: int | None
     bare_rss_bytes: int | None
+    reset: Reset | None = None
 
 
 class Repeat(Record, frozen=True):

@@ -81,4 +81,5 @@ def _wishes(run: RunStarted, label: str) -> list[str]:
     }
     for option, values in listed.items():
         options += [f"--{option}", *values] if values else []
+    options += ["--independent"] if input_options.independent else []
     return options

@@ -70,7 +70,11 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
     preflight = index.preflights.get(label)
     if preflight:
         values |= _costs(preflight, index.starts.get(label, []), run)
-        notes += [*preflight.load.notes, *_device_notes(label, preflight, run)]
+        notes += [
+            *preflight.load.notes,
+            *_reset_notes(preflight),
+            *_device_notes(label, preflight, run),
+        ]
         if preflight.device_time and preflight.device_time.failed:
             notes.append(f"not timed on the device itself: {preflight.device_time.failed}")
         if preflight.sweep and not preflight.sweep.samples_per_s:
@@ -95,6 +99,17 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
         }
         notes += parity.notes
     return ArtifactResult(**values, notes=notes)
+
+
+def _reset_notes(preflight: PreflightDone) -> list[str]:
+    """How calls were made independent of those before, and what that costs."""
+    reset = preflight.predict.reset
+    if reset is None:
+        return []
+    if reset.how == "nothing":
+        return ["its calls are independent: it keeps no state between them"]
+    done = "reset" if reset.how == "reset" else "loaded again"
+    return [f"{done} before each call, which takes {reset.seconds * 1e3:.3g} ms of its time"]
 
 
 def _device_notes(label: str, preflight: PreflightDone, run: RunStarted) -> list[str]:

@@ -131,6 +131,10 @@ def choose(names: Sequence[str], wanted: str | None) -> str:
     return wanted or (SERVING if SERVING in names else names[0])
 
 
+def STATELESS() -> None:  # noqa: N802 - a constant, which can be called
+    """What `Model.state_reset` returns for a model whose calls cannot change a state."""
+
+
 class Model(ABC):
     """A loaded artifact, as a runtime's `load` returns it.
 
@@ -185,6 +189,14 @@ class Model(ABC):
 
     def settle(self) -> None:  # noqa: B027 - most have nothing to find out
         """Determine properties that need calls; run after loading, untimed."""
+
+    def state_reset(self) -> Callable[[], object] | None:
+        """Return a function that returns the model to its present state, without loading it again.
+
+        Asked after loading, before the first call. `STATELESS` if calls cannot change a state; None
+        if only loading the model again does it.
+        """
+        return None
 
     def enqueue(self, staged: Any) -> Any:
         """Do `run_staged` without waiting for the device, if `can_enqueue`; `sync` waits."""

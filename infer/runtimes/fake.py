@@ -9,7 +9,8 @@ Its payload is a JSON file of:
     compile_s     seconds that the first call with so many samples adds
     drift         share by which each call is slower than the one before
     bias          added to every output
-    state         added to every output times the number of the call: it remembers
+    state         added to every output times the number of the call since loading or a reset
+    reset         "load": it forgets its state only when it is loaded again
     noise         largest random number that is added to every output of every call
     takes         samples that it takes in a call; an error for any other number
     tf32          what it says of TF32
@@ -62,6 +63,7 @@ class Fake(Model):
         self._device = self._settings.get("device", options.device)
         self._threads = options.threads
         self._calls = 0
+        self._remembered = 0  # since the last reset
         self._kept: list[bytearray] = []
         self._compiled: set[int] = set()
         self._device_thread = ThreadPoolExecutor(max_workers=1)
@@ -90,6 +92,7 @@ class Fake(Model):
     def _run(self, inputs: Arrays) -> Arrays:
         begin = time.perf_counter()
         self._calls += 1
+        self._remembered += 1
         fault = self._fault("run")
         batch = len(next(iter(inputs.values())))
         if batch != self._settings.get("takes", batch):
@@ -113,7 +116,7 @@ class Fake(Model):
                 values[0, 0] = np.nan
             if fault == "shape":
                 values = values[:, :-1]
-            values += self._settings.get("state", 0) * (self._calls - 1)
+            values += self._settings.get("state", 0) * (self._remembered - 1)
             values += self._settings.get("noise", 0) * np.random.default_rng().random(values.shape)
             outputs[spec.name] = values.astype(np.float32)
         _wait_until(begin + seconds)
@@ -158,6 +161,14 @@ class Fake(Model):
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """There is no shorter way."""
         return lambda: self._run(inputs)
+
+    def state_reset(self) -> Callable[[], object] | None:
+        """As the payload says."""
+
+        def forget() -> None:
+            self._remembered = 0
+
+        return None if self._settings.get("reset") == "load" else forget
 
     def gpu_peak_bytes(self) -> int | None:
         """What it was told to say."""

@@ -18,7 +18,7 @@ from jax import export
 from ..formats.jax_export.reader import leaf_names
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import ANY_SIZE, SizeLimits, limits_of_symbol
-from .base import TF32_OVERRIDE, Arrays, Model, Options, Setting, chosen, tf32_used
+from .base import STATELESS, TF32_OVERRIDE, Arrays, Model, Options, Setting, chosen, tf32_used
 from .jax_precision import Products, products_of
 
 SETTINGS = (
@@ -197,6 +197,10 @@ class JaxExport(Model):
         stats = jax.devices()[0].memory_stats() or {}
         peak: int | None = stats.get("peak_bytes_in_use")
         return peak
+
+    def state_reset(self) -> Callable[[], object]:
+        """Programs are functions."""
+        return STATELESS
 
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were. XLA takes as many threads as it may use cores."""

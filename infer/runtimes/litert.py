@@ -35,13 +35,9 @@ class LiteRT(Model):
 
     def __init__(self, path: Path, options: Options) -> None:
         self._settings = chosen(SETTINGS, options)
-        threads = options.threads if self._settings["threads"] == "given" else None
+        self._path = path
         self._threads = options.threads
-        self._interpreter = Interpreter(
-            model_path=str(path),
-            num_threads=threads,
-            experimental_op_resolver_type=_RESOLVERS[self._settings["xnnpack"]],
-        )
+        self._interpreter = self._new_interpreter()
         self._tensors = self._signature_tensors(options.signature)
         self._interpreter.allocate_tensors()
         numbers = self._settings["tensors"] == "numbers"
@@ -61,6 +57,25 @@ class LiteRT(Model):
         self._staged: Any = None
         self.signature = self._signature()
 
+    def _new_interpreter(self) -> Interpreter:
+        return Interpreter(
+            model_path=str(self._path),
+            num_threads=self._threads if self._settings["threads"] == "given" else None,
+            experimental_op_resolver_type=_RESOLVERS[self._settings["xnnpack"]],
+        )
+
+    def _reopen(self) -> None:
+        """Go on with a new interpreter, whose tensors have the same sizes."""
+        self._interpreter = self._new_interpreter()
+        for name, shape in self._shapes.items():
+            self._interpreter.resize_tensor_input(self._inputs[name].index, shape)
+        self._interpreter.allocate_tensors()
+        self._staged = None
+
+    def _has_resources(self) -> bool:
+        kinds = {operator["op_name"] for operator in self._interpreter._get_ops_details()}
+        return "VAR_HANDLE" in kinds
+
     def _signature(self) -> Signature:
         return Signature(
             tuple(tensor.spec(name) for name, tensor in self._inputs.items()),
@@ -70,8 +85,7 @@ class LiteRT(Model):
     def settle(self) -> None:
         """Find out whether a fixed batch can be another."""
         # To find it out takes calls, which would change a state.
-        kinds = {operator["op_name"] for operator in self._interpreter._get_ops_details()}
-        if self._settings["batch"] == "fixed" or "VAR_HANDLE" in kinds:
+        if self._settings["batch"] == "fixed" or self._has_resources():
             return
         fixed = {tensor.batch for tensor in self._inputs.values()}
         if self._resizes():
@@ -206,6 +220,12 @@ class LiteRT(Model):
             return [tensor.out_of(interpreter.get_tensor(tensor.index)) for tensor in outs]
 
         return call
+
+    def state_reset(self) -> Callable[[], object]:
+        """Reset the variables; resources are as in the file only in a new interpreter."""
+        if self._has_resources():
+            return self._reopen
+        return self._interpreter.reset_all_variables  # type: ignore[no-any-return]
 
     def placement(self) -> dict[str, Any]:
         """On the CPU; the Python package has no other device."""

@@ -14,7 +14,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from ..tensors.signature import Signature, TensorSpec, unique_names
-from .base import TF32, Arrays, Model, Options, Setting, chosen, tf32_used
+from .base import STATELESS, TF32, Arrays, Model, Options, Setting, chosen, tf32_used
 from .onnx_graphs import Captured
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -31,6 +31,7 @@ _LEVELS = {
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
+_RANDOM = ("Random", "Multinomial", "Bernoulli", "Dropout")
 SETTINGS = (
     Setting("graph", "all", "all", ("extended", "basic", "none")),
     Setting("spinning", "on", "on", ("off",)),
@@ -197,6 +198,12 @@ class Onnx(Model):
             return lambda: self.run(inputs)
         fed = inputs if self._stays else self._fed(inputs)
         return lambda: self._session.run(self._fetched, fed)
+
+    def state_reset(self) -> Callable[[], object] | None:
+        """Graphs keep no state, but for generators of random numbers."""
+        taken = _taken(self._session) or {}
+        kinds = {kind for own in taken.values() for kind in own}
+        return None if any(kind.startswith(_RANDOM) for kind in kinds) else STATELESS
 
     def placement(self) -> dict[str, Any]:
         """The providers that the session has, and which of them took each node."""

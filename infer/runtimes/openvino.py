@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 # OpenVINO imports its converter, and that what reports its use; a worker needs neither.
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
@@ -19,6 +20,7 @@ from ..tensors.signature import (
 )
 from ..tensors.size_limits import SizeLimits
 from .base import (
+    STATELESS,
     Arrays,
     Model,
     Options,
@@ -47,6 +49,7 @@ class OpenVino(Model):
         model = core.read_model(str(path))
         self._compiled = core.compile_model(model, _CPU, self._properties(options.threads))
         self._request = self._compiled.create_infer_request()
+        self._requests = WeakSet([self._request])
         self.signature = Signature(
             tuple(_spec(port, f"input_{i}") for i, port in enumerate(self._compiled.inputs)),
             tuple(_spec(port, f"output_{i}") for i, port in enumerate(self._compiled.outputs)),
@@ -83,6 +86,7 @@ class OpenVino(Model):
     def stage(self, inputs: Arrays) -> ov.InferRequest:
         """A request of its own, with a copy of the inputs."""
         request = self._compiled.create_infer_request()
+        self._requests.add(request)
         for index, array in self._ordered(inputs).items():
             request.set_input_tensor(index, ov.Tensor(array, shared_memory=False))
         return request
@@ -114,6 +118,17 @@ class OpenVino(Model):
             return [np.array(request.get_output_tensor(index).data) for index in range(count)]
 
         return call
+
+    def state_reset(self) -> Callable[[], object]:
+        """Reset the variables of every request."""
+        if not self._request.query_state():
+            return STATELESS
+
+        def reset() -> None:
+            for request in self._requests:
+                request.reset_state()
+
+        return reset
 
     def placement(self) -> dict[str, Any]:
         """Where the model was compiled for, and with what."""

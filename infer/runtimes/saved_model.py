@@ -24,6 +24,7 @@ from ..tensors.signature import (
 )
 from . import tf_placement
 from .base import (
+    STATELESS,
     TF32,
     Arrays,
     Model,
@@ -47,6 +48,8 @@ SETTINGS = (
 )
 # What a call changes or looks up cannot be made a constant.
 _KEPT = ("Assign", "ResourceApply", "ResourceScatter", "Lookup", "HashTable", "MutableHash")
+# Tables that a call can change, or that are filled while a call runs.
+_TABLES = ("MutableHash", "MutableDense", "AnonymousMutable", "LookupTableInsert")
 
 
 class SavedModel(Model):
@@ -156,6 +159,20 @@ class SavedModel(Model):
         if self._device != "/GPU:0":
             return None
         return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+    def state_reset(self) -> Callable[[], object] | None:
+        """Assign the present values to the variables."""
+        if not self._keeps_state():
+            return STATELESS
+        if any(kind.startswith(_TABLES) for kind in _operators(self._function)):
+            return None
+        kept = [(variable, variable.numpy()) for variable in self._function.variables]
+
+        def reset() -> None:
+            for variable, value in kept:
+                variable.assign(value)
+
+        return reset
 
     def placement(self) -> dict[str, Any]:
         """Where the last outputs were, and on a GPU each operator too.

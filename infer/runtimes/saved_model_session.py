@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ..tensors.signature import Signature, TensorSpec
 from . import tf_placement
-from .base import Arrays, Model, Options, choose, tf32_used
+from .base import STATELESS, Arrays, Model, Options, choose, tf32_used
 
 # Operators that a call changes something with.
 CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "Apply", "Scatter", "Queue", "Stack")
@@ -92,6 +92,10 @@ class SessionModel(Model):
         """A call of the session."""
         call, arrays = self._call, [inputs[name] for name in self._inputs]
         return lambda: call(*arrays)
+
+    def state_reset(self) -> Callable[[], object] | None:
+        """A session has to be made anew."""
+        return None if self._keeps_state() else STATELESS
 
     def placement(self) -> dict[str, Any]:
         """Where the session ran its operators, as the graphs of one more call say.

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from torch.utils import _pytree
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import SizeLimits
 from . import torch_model
-from .base import Arrays, Options, Setting, chosen
-from .torch_model import Staged, TorchModel
+from .base import STATELESS, Arrays, Options, Setting, chosen
+from .torch_model import Staged, TorchModel, buffers_reset
 from .torch_model import devices as devices
 from .torch_model import has_cuda as has_cuda
 from .torch_values import devices_of, leaves
@@ -49,7 +49,9 @@ class TorchExport(TorchModel):
         self._arguments: list[tuple[str | None, Any]] = []
         self.signature = self._signature(program, options.manifest.get("signature"))
         self._outputs = [spec.name for spec in self.signature.outputs]
-        self._call = self._laid_out(program.module())
+        module = self._laid_out(program.module())
+        self._call = module
+        self._module = module if self._changes_state else None
         if self._settings["compile"] == "on":
             _prepare_to_compile()
             self._call = torch.compile(self._call, dynamic=True)
@@ -81,7 +83,8 @@ class TorchExport(TorchModel):
         ]
         result = _pytree.tree_unflatten(found, program.call_spec.out_spec)
         outputs = [_spec(name, value) for name, value in leaves(result)]
-        if program.graph_signature.buffers_to_mutate or _changes(program):
+        self._changes_state = bool(program.graph_signature.buffers_to_mutate or _changes(program))
+        if self._changes_state:
             self.notes.append("keeps state from call to call")
         named = Signature.from_dict(stated) if stated else Signature(tuple(inputs), tuple(outputs))
         if len(named.inputs) != len(inputs) or len(named.outputs) != len(outputs):
@@ -97,6 +100,12 @@ class TorchExport(TorchModel):
             for axis, limit in own.items()
         }
         return named
+
+    def state_reset(self) -> Callable[[], object]:
+        """Copy the present values back into the buffers."""
+        if self._module is None:
+            return STATELESS
+        return buffers_reset(self._module)
 
     def _put(self, inputs: Arrays) -> Staged:
         flat = [

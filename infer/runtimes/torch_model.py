@@ -147,6 +147,19 @@ class TorchModel(Model):
         }
 
 
+def buffers_reset(module: Any) -> Callable[[], None]:
+    """A function that copies the present values back into a module's buffers and parameters."""
+    tensors = [*module.buffers(), *module.parameters()]
+    kept = [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+    def reset() -> None:
+        with torch.inference_mode():
+            for tensor, value in kept:
+                tensor.copy_(value)
+
+    return reset
+
+
 def _set_up_cuda(settings: dict[str, str]) -> None:
     """What holds for the whole process.
 

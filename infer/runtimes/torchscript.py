@@ -18,6 +18,7 @@ from .base import Arrays, Options, Setting, chosen
 from .torch_model import Staged, TorchModel
 from .torch_model import devices as devices
 from .torch_model import has_cuda as has_cuda
+from .torchscript_state import attributes_reset, nodes_of
 
 SETTINGS = (
     # "frozen" takes the weights into the graph; "optimized" then folds and fuses for oneDNN too.
@@ -50,6 +51,7 @@ class TorchScript(TorchModel):
             module = self._laid_out(module)
             schema = _schema(module, method)
             prepared = self._prepared(module, method)
+        self._module, self._method = prepared, method
         self._call = self._graphed(prepared if method == _FORWARD else getattr(prepared, method))
         # Names, order and shapes of tensors are not in the file.
         stated = options.manifest.get("signature")
@@ -90,6 +92,10 @@ class TorchScript(TorchModel):
         if left:
             self.notes.append("left at their defaults: " + ", ".join(left))
         return [one for one in arguments if one.name not in left]
+
+    def state_reset(self) -> Callable[[], object] | None:
+        """Set the attributes back; None if a call may change what cannot be set back."""
+        return attributes_reset(self._module, getattr(self._module, self._method).inlined_graph)
 
     def _put(self, inputs: Arrays) -> Staged:
         arrays = iter([inputs[name] for name in self._inputs])
@@ -210,15 +216,8 @@ def _changes(graph: Any) -> bool:
             re.fullmatch(r"aten::\w*[a-z0-9]_", node.kind())
             and next(iter(node.inputs())).debugName() in own
         )
-        for node in _nodes(graph)
+        for node in nodes_of(graph)
     )
-
-
-def _nodes(block: Any) -> Iterator[Any]:
-    for node in block.nodes():
-        yield node
-        for inner in node.blocks():
-            yield from _nodes(inner)
 
 
 def load(path: Path, options: Options) -> TorchScript:

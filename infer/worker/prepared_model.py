@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..sandbox.isolation import HOME
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
 from ..workload import DEVICE_RESIDENT
 from .classify import failure_of
+from .independent import IndependentModel
 from .messages import Inputs, Start
 from .model_adapters import LimitedBatchModel, UnbatchedModel
 from .responses import InputsResponse, LoadResponse
@@ -36,11 +38,19 @@ class LoadedModel:
         model: the runtime's model.
         stated: the manifest's signature, if there is one.
         seconds: seconds that loading took.
+        load_again: loads the artifact once more.
     """
 
     model: Model
     stated: dict[str, Any] | None = None
     seconds: float = 0.0
+    load_again: Callable[[], Model] | None = None
+
+    @cached_property
+    def independent(self) -> IndependentModel:
+        """The model with calls that do not depend on each other; made before the first call."""
+        assert self.load_again
+        return IndependentModel(self.model, self.load_again)
 
     def describe(self) -> LoadResponse:
         """The answer to `Load`."""
@@ -89,7 +99,11 @@ def load_model(module: RuntimeModule, start: Start) -> LoadedModel:
         raise
     except Exception as error:
         raise failure_of(error, Outcome.LOAD_ERROR) from error
-    return LoadedModel(model, start.manifest.get("signature"), seconds)
+
+    def load_again() -> Model:
+        return load_model(module, start).model
+
+    return LoadedModel(model, start.manifest.get("signature"), seconds, load_again)
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,7 @@ class PreparedModel:
         state_bindings: outputs by the input that takes them in the next call.
         first_batch, first_outputs: inputs and outputs of the first call, before another call could
             change a state.
+        independent: the adapter that makes calls independent; None if they are not.
         passed: calls of the last pass over all samples.
     """
 
@@ -121,6 +136,7 @@ class PreparedModel:
     state_bindings: dict[str, str] = field(default_factory=dict)
     first_batch: int | None = None
     first_outputs: Arrays | None = None
+    independent: IndependentModel | None = None
     passed: list[PassedCall] = field(default_factory=list)
 
     def batches(self, batch: int, samples: int | None = None, skip: int = 0) -> Batcher:
@@ -174,7 +190,8 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
     except InputError as error:
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
     has_samples = bool(fitted.arrays.keys() - fitted.broadcast)
-    model, only_batch = loaded.model, None
+    independent = loaded.independent if options.independent else None
+    model, only_batch = independent or loaded.model, None
     if fitted.state_bindings and has_samples:
         # A call is one step of the sequence.
         only_batch = fitted.batch_limits.smallest
@@ -182,7 +199,9 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
         model, only_batch = UnbatchedModel(model), 1
     elif fitted.batch_limits != ANY_SIZE:
         model = LimitedBatchModel(model, fitted.batch_limits, fitted.broadcast)
-    prepared = PreparedModel(model, fitted.arrays, fitted.broadcast, fitted.state_bindings)
+    prepared = PreparedModel(
+        model, fitted.arrays, fitted.broadcast, fitted.state_bindings, independent=independent
+    )
     specs: Any = [asdict(spec) for spec in fitted.signature.inputs]
     return prepared, {
         "samples": fitted.samples,

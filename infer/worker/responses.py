@@ -194,10 +194,22 @@ class DeviceTimeResponse(TypedDict):
     failed: str | None
 
 
+class ResetResponse(TypedDict):
+    """How calls are made independent of those before.
+
+    how: "nothing" if calls cannot change a state, "reset", or "load". seconds: the mean before a
+    call.
+    """
+
+    how: str
+    seconds: float
+
+
 class PredictResponse(TypedDict):
     """All samples were predicted and the outputs kept.
 
-    frameworks: packages of runtimes that are imported. bare_rss_bytes: resident memory before the
+    reset: how calls were made independent; None if they were not. frameworks: packages of runtimes
+    that are imported. bare_rss_bytes: resident memory before the
     runtime was imported.
     """
 
@@ -207,6 +219,7 @@ class PredictResponse(TypedDict):
     frameworks: list[str]
     peak_rss_bytes: int | None
     bare_rss_bytes: int | None
+    reset: ResetResponse | None
 
 
 class SweepResponse(TypedDict):

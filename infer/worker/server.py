@@ -178,6 +178,7 @@ class Worker:
 
     def _predict(self, request: m.Predict) -> responses.PredictResponse:
         seconds, samples = predicting.predict(self.prepared, request)
+        independent = self.prepared.independent
         return {
             "seconds": seconds,
             "samples": samples,
@@ -192,6 +193,7 @@ class Worker:
             ),
             "peak_rss_bytes": peak_resident_bytes(),
             "bare_rss_bytes": self._baseline_rss,
+            "reset": independent.describe() if independent else None,
         }
 
     def _footprint(self) -> responses.FootprintResponse:
