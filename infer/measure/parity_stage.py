@@ -22,6 +22,7 @@ from ..parity.rounding import beyond_bounds
 from ..parity.spread import wide_tolerances
 from ..parity.uninformative_outputs import uninformative_outputs
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
+from ..records.processes import Repeat
 from ..sandbox import metric_process
 from ..stats.accuracy import Difference, paired_difference
 from ..tensors.outputs import Outputs
@@ -158,7 +159,10 @@ class ParityStage:
         if random:
             notes.append(f"draws random numbers: {_named(random)} between equal calls")
         if kept := {name: by for name, by in changed.items() if name not in random}:
-            notes.append(_state_note(kept))
+            repeat = context.preflight(label).repeat
+            notes.append(
+                state_note(kept, repeat, independent=context.plan.input_options.independent)
+            )
         context.store.add(
             "parity",
             artifact=label,
@@ -275,11 +279,23 @@ def _anchor_note(anchor: AnchorMeasured) -> str:
     )
 
 
-def _state_note(changed: Mapping[str, float | None]) -> str:
-    """The note about a model that keeps a state between calls."""
+def state_note(
+    changed: Mapping[str, float | None], repeat: Repeat, *, independent: bool = False
+) -> str:
+    """The note about a model that keeps a state between calls.
+
+    Args:
+        changed: by how much each output changes.
+        repeat: the repeated calls.
+        independent: whether each call is made from the state after loading.
+    """
+    labels = repeat.changed_labels
+    other = f", {labels:,} of them with another label" if labels else ""
+    remedy = "" if independent else "; --independent resets it before each call"
     return (
-        f"keeps a state: {_named(changed)} in a second call on the same inputs; what is compared "
-        "is what it gave first, from a fresh load"
+        f"keeps a state: {_named(changed)} when calls are repeated in another order, in "
+        f"{repeat.changed_samples:,} of {repeat.samples:,} samples{other}; what is compared is "
+        f"what it gave first, from a fresh load{remedy}"
     )
 
 

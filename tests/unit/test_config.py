@@ -21,6 +21,7 @@ GIVEN = {
     "map": ["a=b"],
     "loop": ["h=h0"],
     "whole": ["weights"],
+    "independent": True,
     "ignore": ["aux"],
     "compare": ["y=abs"],
     "trust": ["a"],
