@@ -103,7 +103,9 @@ def _unknown(given: Any, value: Any, path: str = "") -> str | None:
         path: of the value.
     """
     if isinstance(given, Mapping):
-        if is_dataclass(value) and (extra := given.keys() - {one.name for one in fields(value)}):
+        if is_dataclass(value) and (
+            extra := given.keys() - {field.name for field in fields(value)}
+        ):
             return f"{path}{min(extra)}"
         inner = [
             (given[name], value[name] if isinstance(value, Mapping) else getattr(value, name), name)
@@ -112,9 +114,10 @@ def _unknown(given: Any, value: Any, path: str = "") -> str | None:
         ]
     elif isinstance(given, list | tuple) and given and isinstance(given[0], Mapping):
         inner = [
-            (own, other, str(i)) for i, (own, other) in enumerate(zip(given, value, strict=True))
+            (part, part_value, str(i))
+            for i, (part, part_value) in enumerate(zip(given, value, strict=True))
         ]
     else:
         return None
-    paths = (_unknown(own, other, f"{path}{name}.") for own, other, name in inner)
+    paths = (_unknown(part, part_value, f"{path}{name}.") for part, part_value, name in inner)
     return next(filter(None, paths), None)

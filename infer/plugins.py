@@ -99,7 +99,7 @@ class _Refused(Exception):  # noqa: N818 - it is an answer
 @cache
 def register() -> tuple[Plugin, ...]:
     """Put what is installed into the registries, once a process; those that are refused too."""
-    found = []
+    plugins = []
     for group, kind in GROUPS.items():
         # Of two with one name the first is used, whatever the order of the import path.
         for entry in sorted(entry_points(group=group), key=_origin):
@@ -112,8 +112,8 @@ def register() -> tuple[Plugin, ...]:
                 _REGISTER[kind](entry.name, declaration, entry.value, folder)
             except _Refused as refused:
                 problem = str(refused)
-            found.append(Plugin(kind, entry.name, distribution, version, file, problem))
-    return tuple(found)
+            plugins.append(Plugin(kind, entry.name, distribution, version, file, problem))
+    return tuple(plugins)
 
 
 def _origin(entry: EntryPoint) -> tuple[str, str]:

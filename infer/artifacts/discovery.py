@@ -49,9 +49,9 @@ def discover(root: Path) -> list[Path]:
 def label_paths(paths: list[Path]) -> Iterator[tuple[Path, str]]:
     """Give every path the shortest name of its last parts that no other path has."""
     parts = [path.absolute().parts for path in paths]
-    for path, own in zip(paths, parts, strict=True):
-        for length in range(1, len(own) + 1):
-            label = "/".join(own[-length:])
-            if sum(other[-length:] == own[-length:] for other in parts) == 1:
+    for path, path_parts in zip(paths, parts, strict=True):
+        for length in range(1, len(path_parts) + 1):
+            label = "/".join(path_parts[-length:])
+            if sum(other[-length:] == path_parts[-length:] for other in parts) == 1:
                 break
         yield path, label

@@ -33,8 +33,8 @@ def check_files(artifact: Artifact) -> None:
             )
         if artifact.sha256_of(path) != expected.sha256:
             raise ArtifactError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
-    found = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
-    extra = sorted(found - artifact.manifest.files.keys())
+    present = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
+    extra = sorted(present - artifact.manifest.files.keys())
     if extra:
         raise ArtifactError(f"{artifact.path / extra[0]}: not in the manifest; {remedy}")
     _check_format(artifact)
@@ -42,19 +42,19 @@ def check_files(artifact: Artifact) -> None:
 
 def _check_format(artifact: Artifact) -> None:
     """Check that a payload has the manifest's format, by which it is opened and trusted."""
-    told: str | None = None
+    detected: str | None = None
     try:
-        told, _ = detect(artifact.payload)
+        detected, _ = detect(artifact.payload)
     except DamagedError:
         raise
     except ArtifactError:
         known = FORMATS.get(artifact.format)
         if known and not known.is_told_by_content:
             return
-    if told != artifact.format:
+    if detected != artifact.format:
         raise ArtifactError(
             f"{artifact.path / MANIFEST}: says {artifact.format}, but {artifact.payload.name} is "
-            f"{told or 'something else'}; export it again"
+            f"{detected or 'something else'}; export it again"
         )
 
 

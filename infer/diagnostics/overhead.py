@@ -89,9 +89,9 @@ def measure(
         check_device(worker.ask(messages.FirstCall(batch=batch))["placement"], device)
         least_s = WARM_UP_S if device == "cuda" else 0.0
         worker.ask(messages.WarmUp(batch=batch, limit_s=10.0, least_s=least_s))
-        found = worker.ask(messages.Overhead(batch=batch, rounds=rounds, burst_s=_BURST_S))
-    bare = np.asarray(found["raw_s"])
-    added = np.asarray(found["harness_s"]) - bare
+        times = worker.ask(messages.Overhead(batch=batch, rounds=rounds, burst_s=_BURST_S))
+    bare = np.asarray(times["raw_s"])
+    added = np.asarray(times["harness_s"]) - bare
     low, high = median_interval(added)
     return Overhead(
         artifact.label, batch, float(np.median(bare)), float(np.median(added)), low, high

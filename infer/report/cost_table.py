@@ -75,4 +75,4 @@ def _formats_with_several_versions(summary: Summary) -> set[str | None]:
     for row in summary.rows:
         if row.versions:
             versions.setdefault(row.format, set()).add(str(row.versions))
-    return {name for name, found in versions.items() if len(found) > 1}
+    return {name for name, several in versions.items() if len(several) > 1}

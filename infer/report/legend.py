@@ -105,8 +105,8 @@ def _roofline(summary: Summary) -> list[str]:
 
 def _rates(summary: Summary, name: str, unit: float, called: str) -> str:
     """Format a rate at the start and at the end of a run; empty if it was not measured."""
-    found = [getattr(record, name) for record in summary.rooflines]
-    known = [f"{value / unit:,.0f}" for value in found if value is not None]
+    values = [getattr(record, name) for record in summary.rooflines]
+    known = [f"{value / unit:,.0f}" for value in values if value is not None]
     return f"{' and '.join(known)} {called}" if known else ""
 
 

@@ -10,17 +10,19 @@ from .agreement_tables import is_yardstick
 
 def notes(rows: Sequence[ArtifactResult]) -> list[str]:
     """Notes on conversions of inputs and outputs and on tolerances, merged across artifacts."""
-    said: dict[str, list[str]] = {}
+    by_note: dict[str, list[str]] = {}
     for row in rows:
         for note in row.notes:
-            said.setdefault(note, []).append(row.artifact)
-    allowed: dict[str, list[str]] = {}
+            by_note.setdefault(note, []).append(row.artifact)
+    by_tolerance: dict[str, list[str]] = {}
     for row in rows:
         if row.tolerance is not None and not is_yardstick(row):
             where = f" from {row.anchor} on the CPU" if row.anchor else ""
             text = f"differences{where} up to {row.tolerance:.2g} pass: {row.tolerance_how}"
-            allowed.setdefault(text, []).append(row.artifact)
-    return [f"{', '.join(own)}: {text}" for text, own in (said | allowed).items()]
+            by_tolerance.setdefault(text, []).append(row.artifact)
+    return [
+        f"{', '.join(artifacts)}: {text}" for text, artifacts in (by_note | by_tolerance).items()
+    ]
 
 
 def warnings(rows: Sequence[ArtifactResult], summary: Summary) -> list[str]:

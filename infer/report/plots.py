@@ -50,12 +50,12 @@ class Whisker:
 
 @dataclass(frozen=True)
 class DotPlot:
-    """Ratios with their intervals on a logarithmic axis; `one` is the position of 1."""
+    """Ratios with their intervals on a logarithmic axis; `unity` is the position of 1."""
 
     title: str
     whiskers: list[Whisker]
     ticks: list[Tick]
-    one: float
+    unity: float
 
 
 @dataclass(frozen=True)
@@ -177,9 +177,9 @@ class _Axis:
         low, high = math.exp(self._low), math.exp(self._high)
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
-            found = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
-            if len(found) >= 3:
-                return found[:: -(-len(found) // 7)]
+            values = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
+            if len(values) >= 3:
+                return values[:: -(-len(values) // 7)]
         step = 10.0 ** math.floor(math.log10(high - low))
         for part in (1, 0.5, 0.2, 0.1):
             width = step * part

@@ -119,7 +119,7 @@ def _pictures(
         return {}
     from PIL import Image
 
-    found = {}
+    pictures = {}
     for sample in samples:
         if sample < len(images[0]):
             pixels = images[0][sample]
@@ -127,8 +127,8 @@ def _pictures(
                 pixels = np.clip(np.nan_to_num(pixels) * 255, 0, 255).astype(np.uint8)
             file = io.BytesIO()
             Image.fromarray(pixels).save(file, "PNG", optimize=True)
-            found[sample] = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-    return found
+            pictures[sample] = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return pictures
 
 
 def _as_images(array: np.ndarray) -> np.ndarray | None:

@@ -95,10 +95,12 @@ def _try(
     environment = {key: value for key, value in environment.items() if key != VARIABLE}
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
-        said = last_line(command, environment, timeout_s, subprocess.DEVNULL, Path(folder))
-    said.pop("ended", None)
+        answer = last_line(command, environment, timeout_s, subprocess.DEVNULL, Path(folder))
+    answer.pop("ended", None)
     seconds = time.perf_counter() - begun
-    return {"layer": name, "context": False, "nvml": None, "open": []} | said | {"seconds": seconds}
+    return (
+        {"layer": name, "context": False, "nvml": None, "open": []} | answer | {"seconds": seconds}
+    )
 
 
 def main(arguments: list[str]) -> None:
@@ -107,19 +109,19 @@ def main(arguments: list[str]) -> None:
     asked = {"landlock": "writes", "seccomp": "network"}
     closed = isolate(Path.cwd(), cuda=True, layers=layers)
     reasons = [closed[asked[layer]] for layer in layers if layer in asked]
-    driver, said = start()
-    said |= {"context": False, "open": [reason for reason in reasons if reason]}
+    driver, result = start()
+    result |= {"context": False, "open": [reason for reason in reasons if reason]}
     # Printed after every step, since the next one may end the process.
-    print(json.dumps(said), flush=True)
-    said["nvml"] = _nvml()
-    print(json.dumps(said), flush=True)
-    if driver is not None and said["devices"]:
+    print(json.dumps(result), flush=True)
+    result["nvml"] = _nvml()
+    print(json.dumps(result), flush=True)
+    if driver is not None and result["devices"]:
         try:
             driver.try_context()
-            said["context"] = True
+            result["context"] = True
         except (CudaError, ValueError) as error:
-            said["error"] = str(error)
-        print(json.dumps(said), flush=True)
+            result["error"] = str(error)
+        print(json.dumps(result), flush=True)
 
 
 def _nvml() -> int | None:

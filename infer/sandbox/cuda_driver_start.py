@@ -47,16 +47,16 @@ def started(
         return _started[cards]
 
 
-def failure(said: Mapping[str, Any]) -> str | None:
+def failure(result: Mapping[str, Any]) -> str | None:
     """Explain in one line why no runtime can use CUDA here.
 
     None if CUDA can be used, or if there is no driver: then there is no card, or a card of another
     vendor, whose runtimes give better messages.
     """
-    if said["error"] is None or (said["cuinit"] is None and not said.get("ended")):
+    if result["error"] is None or (result["cuinit"] is None and not result.get("ended")):
         return None
     return (
-        f"the CUDA driver does not start on this machine, with all rights either: {said['error']}"
+        f"the CUDA driver does not start on this machine, with all rights either: {result['error']}"
     )
 
 
@@ -90,15 +90,15 @@ def last_line(
     except subprocess.TimeoutExpired as expired:
         printed = expired.stdout or b""
         ended = f"it did not answer within {timeout_s:g} s"
-    said: dict[str, Any] = dict.fromkeys(("cuinit", "name", "version", "devices", "error"))
+    result: dict[str, Any] = dict.fromkeys(("cuinit", "name", "version", "devices", "error"))
     with contextlib.suppress(IndexError, ValueError):  # it ended before it printed anything
-        said |= json.loads(printed.splitlines()[-1])
+        result |= json.loads(printed.splitlines()[-1])
     if ended:
-        said |= {"error": ended, "ended": True}
-    return said
+        result |= {"error": ended, "ended": True}
+    return result
 
 
 def main(arguments: list[str]) -> None:
     """Start the driver, and print the result as JSON; runs in the separate process."""
-    _, said = start()
-    print(json.dumps(said))
+    _, result = start()
+    print(json.dumps(result))

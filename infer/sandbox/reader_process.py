@@ -46,14 +46,14 @@ def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Desc
             f"{payload}: not read within {timeout_s:g} s; it seems damaged"
         ) from None
     try:
-        said = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except ValueError:
         raise ArtifactError(
             f"{payload}: could not be read (its reader ended with status {done.returncode})"
         ) from None
-    if "error" in said:
-        raise ArtifactError(said["error"])
-    return _of(said)
+    if "error" in answer:
+        raise ArtifactError(answer["error"])
+    return _of(answer)
 
 
 def main(arguments: list[str]) -> None:

@@ -39,8 +39,10 @@ def log_call_times(
 ) -> dict[Key, float]:
     """Compute `log_call_time` of each; together where the number of calls is equal, for speed."""
     alike: dict[int, dict[Key, list[float]]] = {}
-    for key, own in bursts.items():
-        seconds = [s for burst in own for s in burst[int(_SETTLING[device] * len(burst)) :]]
+    for key, bursts_of_key in bursts.items():
+        seconds = [
+            s for burst in bursts_of_key for s in burst[int(_SETTLING[device] * len(burst)) :]
+        ]
         alike.setdefault(len(seconds), {})[key] = seconds
     return {
         key: float(value)
@@ -64,10 +66,10 @@ def paired_differences(mine: Bursts, theirs: Bursts, device: str) -> list[float]
         device: device that they ran on.
     """
     both = {g: sorted(mine[g].keys() & theirs[g].keys()) for g in mine.keys() & theirs.keys()}
-    own, other = (
+    my_times, their_times = (
         log_call_times(
             {g: [side[g][t] for t in turns] for g, turns in both.items() if turns}, device
         )
         for side in (mine, theirs)
     )
-    return [own[g] - other[g] for g in sorted(own)]
+    return [my_times[g] - their_times[g] for g in sorted(my_times)]

@@ -46,8 +46,8 @@ def throttled(clocks: Clocks[Name]) -> set[Turn]:
     """Find the turns in which the card slowed itself down, whichever artifact ran."""
     return {
         turn
-        for own in clocks.values()
-        for turn, clock in own.items()
+        for by_turn in clocks.values()
+        for turn, clock in by_turn.items()
         if SLOWED.intersection(clock.throttle or ())
     }
 
@@ -58,12 +58,12 @@ def unusual(clocks: Clocks[Name]) -> set[Turn]:
     The usual clock is the median of the artifact's own clocks: an artifact that draws more power
     may always have a lower clock.
     """
-    found = set()
-    for own in clocks.values():
-        told = {turn: clock.sm_mhz for turn, clock in own.items() if clock.sm_mhz is not None}
-        usual = statistics.median(told.values()) if told else 0.0
-        found |= {turn for turn, mhz in told.items() if abs(mhz - usual) > UNUSUAL * usual}
-    return found
+    turns = set()
+    for by_turn in clocks.values():
+        known = {turn: clock.sm_mhz for turn, clock in by_turn.items() if clock.sm_mhz is not None}
+        usual = statistics.median(known.values()) if known else 0.0
+        turns |= {turn for turn, mhz in known.items() if abs(mhz - usual) > UNUSUAL * usual}
+    return turns
 
 
 def steady(bursts: Mapping[Name, Bursts], clocks: Clocks[Name]) -> dict[Name, Bursts]:
@@ -100,18 +100,23 @@ def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> 
     every, kept = turns_of(bursts), turns_of(steady(bursts, clocks))
     slowed, moved = throttled(clocks), unusual(clocks)
     reasons = sorted(
-        {reason for own in clocks.values() for c in own.values() for reason in c.throttle or ()}
+        {
+            reason
+            for by_turn in clocks.values()
+            for c in by_turn.values()
+            for reason in c.throttle or ()
+        }
         & SLOWED
     )
     what = [f"throttled ({', '.join(reasons)})"] if slowed else []
     what += [f"had a clock over {UNUSUAL:.0%} off an artifact's usual one"] if moved else []
-    said = f"{' or '.join(what)} ({point})"
+    events = f"{' or '.join(what)} ({point})"
     unlike = slowed | moved
     if not unlike:
         return []
     if unlike.isdisjoint(kept):
         return [
-            f"THROTTLED AT TIMES: in {len(every - kept)} of {len(every)} turns the card {said}; "
+            f"THROTTLED AT TIMES: in {len(every - kept)} of {len(every)} turns the card {events}; "
             "the ratios are those of the other turns."
         ]
     left_out = (
@@ -120,7 +125,7 @@ def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> 
         else ""
     )
     return [
-        f"UNSTEADY CARD: in {len(unlike)} of {len(every)} turns the card {said}. These are too "
+        f"UNSTEADY CARD: in {len(unlike)} of {len(every)} turns the card {events}. These are too "
         f"many to leave out{left_out}: the ratios are those of a card in that state."
     ]
 
@@ -145,14 +150,14 @@ def described(clocks: Iterable[Clock]) -> str:
     """Describe the clock of a run in a few words; empty if NVML reported nothing."""
     known = list(clocks)
     mhz = [clock.sm_mhz for clock in known if clock.sm_mhz is not None]
-    told = [clock.throttle for clock in known if clock.throttle is not None]
+    throttles = [clock.throttle for clock in known if clock.throttle is not None]
     if not mhz:
         return ""
     low, high = min(mhz), max(mhz)
-    said = f"SM clock {high:,.0f} MHz at every burst"
+    text = f"SM clock {high:,.0f} MHz at every burst"
     if low < high:
-        said = f"SM clock {low:,.0f} to {high:,.0f} MHz, usually {statistics.median(mhz):,.0f}"
-    limited = sum("sw_power_cap" in throttle for throttle in told)
-    return said + (
-        f", at the power limit in {limited / len(told):.0%} of bursts" if limited else ""
+        text = f"SM clock {low:,.0f} to {high:,.0f} MHz, usually {statistics.median(mhz):,.0f}"
+    limited = sum("sw_power_cap" in throttle for throttle in throttles)
+    return text + (
+        f", at the power limit in {limited / len(throttles):.0%} of bursts" if limited else ""
     )

@@ -55,14 +55,14 @@ def drop_disturbed_turns(bursts: Mapping[Name, Bursts], device: str) -> dict[Nam
         The remaining bursts; all of them if nothing was disturbed, or too much to be left out.
     """
     shifts: dict[Turn, list[float]] = {}
-    for own in bursts.values():
+    for by_generation in bursts.values():
         log_times = log_call_times(
-            {(g, t): [s] for g, turns in own.items() for t, s in turns.items()}, device
+            {(g, t): [s] for g, turns in by_generation.items() for t, s in turns.items()}, device
         )
         usual = np.quantile(list(log_times.values()), 0.25) if log_times else 0.0
         for turn, value in log_times.items():
             shifts.setdefault(turn, []).append(value - usual)
-    disturbed = {turn for turn, own in shifts.items() if median_low(own) > DISTURBED}
+    disturbed = {turn for turn, values in shifts.items() if median_low(values) > DISTURBED}
     if len({generation for generation, _ in shifts}) < _LEAST_GENERATIONS:
         return dict(bursts)
     return drop_turns(bursts, disturbed) or dict(bursts)
@@ -84,14 +84,19 @@ def drop_turns(bursts: Mapping[Name, Bursts], turns: Collection[Turn]) -> dict[N
         return None
     return {
         name: {
-            g: {t: s for t, s in known.items() if (g, t) not in turns}
-            for g, known in own.items()
+            g: {t: s for t, s in by_turn.items() if (g, t) not in turns}
+            for g, by_turn in by_generation.items()
             if g not in gone
         }
-        for name, own in bursts.items()
+        for name, by_generation in bursts.items()
     }
 
 
 def turns_of(bursts: Mapping[Name, Bursts]) -> set[Turn]:
     """The turns that any artifact has."""
-    return {(g, t) for own in bursts.values() for g, turns in own.items() for t in turns}
+    return {
+        (g, t)
+        for by_generation in bursts.values()
+        for g, turns in by_generation.items()
+        for t in turns
+    }

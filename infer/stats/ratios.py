@@ -143,7 +143,8 @@ def change_of(
     half = 0.0
     if error > 0:
         freedom = sum(variances) ** 2 / sum(
-            variance**2 / own for variance, (_, _, own) in zip(variances, sides, strict=True)
+            variance**2 / of_side
+            for variance, (_, _, of_side) in zip(variances, sides, strict=True)
         )
         confidence = 1 - (1 - CONFIDENCE) / max(comparisons, 1)
         half = error * float(scipy.special.stdtrit(freedom, (1 + confidence) / 2))

@@ -95,18 +95,18 @@ def find_artifacts(paths: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
         UsageError: there are none.
     """
     if not paths:
-        if not _found(ARTIFACTS):
+        if not _artifacts_below(ARTIFACTS):
             _export_pretrained()
-        paths = _found(ARTIFACTS)
+        paths = _artifacts_below(ARTIFACTS)
     expanded: list[Path] = []
     for path in paths:
-        for found in artifacts_at(path):
-            if found not in expanded:
-                expanded.append(found)
+        for artifact in artifacts_at(path):
+            if artifact not in expanded:
+                expanded.append(artifact)
     return tuple((label, path) for path, label in label_paths(expanded))
 
 
-def _found(root: Path) -> list[Path]:
+def _artifacts_below(root: Path) -> list[Path]:
     return [path for path in discover(root) if RUNS not in path.relative_to(root).parts]
 
 
@@ -116,7 +116,7 @@ def _export_pretrained() -> None:
         raise UsageError("no artifact named, and none below artifacts/")
     print("No artifacts below artifacts/: exporting the pretrained weights", file=sys.stderr)
     done = subprocess.run([sys.executable, "-m", "export"])
-    if not _found(ARTIFACTS):
+    if not _artifacts_below(ARTIFACTS):
         raise UsageError(f"no artifact could be exported (status {done.returncode})")
 
 
@@ -144,20 +144,20 @@ def _with_variants(
     variants: dict[str, Variant] = {}
     signatures = _signatures(config.signature, [label for label, _ in artifacts])
     for label, path in artifacts:
-        own = _format_of(path, opened)
-        common = Variant(config.runtime if config.runtime in runtimes_for(own) else None)
-        if label in signatures or (None in signatures and names_functions(own)):
+        format_name = _format_of(path, opened)
+        common = Variant(config.runtime if config.runtime in runtimes_for(format_name) else None)
+        if label in signatures or (None in signatures and names_functions(format_name)):
             common = replace(common, signature=signatures.get(label, signatures.get(None)))
-        elsewhere = [p for p in pythons if p.format in (None, own)]
-        if not (elsewhere and _runtime_is_missing(own)):
+        elsewhere = [p for p in pythons if p.format in (None, format_name)]
+        if not (elsewhere and _runtime_is_missing(format_name)):
             result.append((label, path))
             if common != TUNED:
                 variants[label] = common
         variants |= {f"{label} ({python.name})": python.variant(common) for python in elsewhere}
         if config.defaults:
             variants[f"{label} (defaults)"] = replace(common, untuned=True)
-        for format_name, setting, value in tried:
-            if own == format_name:
+        for tried_format, setting, value in tried:
+            if tried_format == format_name:
                 variants[f"{label} ({setting}={value})"] = (
                     replace(common, runtime=value)
                     if setting == "runtime"
@@ -174,25 +174,25 @@ def runtime_environments(
 ) -> dict[str, devices.RuntimeEnvironment]:
     """Find the runtime of each artifact that has one, and the runtime's interpreter."""
     opened = opened or OpenedArtifacts()
-    found = {}
+    environments = {}
     for label, path in artifacts:
         variant = variants.get(label, TUNED)
         runtimes = runtimes_for(_format_of(path, opened))
         if runtimes:
             runtime = variant.runtime or runtimes[0]
-            found[label] = devices.RuntimeEnvironment(runtime, variant.python)
-    return found
+            environments[label] = devices.RuntimeEnvironment(runtime, variant.python)
+    return environments
 
 
 def _signatures(texts: Sequence[str], labels: Sequence[str]) -> dict[str | None, str]:
     """Parse names of functions by label of the artifact; None stands for all others."""
-    found: dict[str | None, str] = {}
+    signatures: dict[str | None, str] = {}
     for text in texts:
         label, given, name = text.partition("=")
         if given and label not in labels:
             raise OptionError("signature", text, f"no such artifact, choose of {', '.join(labels)}")
-        found[label if given else None] = name if given else text
-    return found
+        signatures[label if given else None] = name if given else text
+    return signatures
 
 
 def _format_of(path: Path, opened: OpenedArtifacts) -> str:

@@ -61,11 +61,11 @@ class Blas:
     def product(self, side: int, places: Sequence[ctypes.c_uint64]) -> None:
         """Begin C = A B for square float32 matrices A, B and C, stored by columns."""
         a, b, c = places
-        n, one, zero = ctypes.c_int(side), ctypes.c_float(1), ctypes.c_float(0)
+        n, alpha, beta = ctypes.c_int(side), ctypes.c_float(1), ctypes.c_float(0)
         self._call(
             "cublasSgemm_v2",
             *(self._handle, ctypes.c_int(0), ctypes.c_int(0), n, n, n),
-            *(ctypes.byref(one), a, n, b, n, ctypes.byref(zero), c, n),
+            *(ctypes.byref(alpha), a, n, b, n, ctypes.byref(beta), c, n),
         )
 
     def set_mode(self, mode: int) -> None:
@@ -83,8 +83,8 @@ def candidates(pythons: list[str]) -> list[str]:
     folders = [Path(folder) for folder in sys.path if folder]
     for python in pythons:
         folders += Path(python).parent.parent.glob("lib/python*/*-packages")
-    found = [str(path) for folder in folders for path in folder.glob(_LIBRARIES)]
-    return sorted(found, key=lambda path: path.rpartition(".")[2], reverse=True) + list(_NAMES)
+    libraries = [str(path) for folder in folders for path in folder.glob(_LIBRARIES)]
+    return sorted(libraries, key=lambda path: path.rpartition(".")[2], reverse=True) + list(_NAMES)
 
 
 class Card:
@@ -135,13 +135,13 @@ class Card:
 
     def capability(self) -> tuple[int, int]:
         """Compute capability, major and minor."""
-        found = []
+        numbers = []
         for attribute in (75, 76):
             value = ctypes.c_int()
             number = ctypes.c_int(attribute)
             self._call("cuDeviceGetAttribute", ctypes.byref(value), number, self._device)
-            found.append(value.value)
-        return found[0], found[1]
+            numbers.append(value.value)
+        return numbers[0], numbers[1]
 
 
 def copies(card: Card, count: int, seconds: float) -> Iterator[tuple[str, Callable[[], float]]]:
@@ -214,29 +214,29 @@ def rates(
     names = ["flops_per_s", "tf32_flops_per_s", "bytes_per_s"]
     for kind in ("", "pinned_"):
         names += [f"{way}_device_{kind}bytes_per_s" for way in ("to", "from")]
-    found: dict[str, Any] = dict.fromkeys(names)
+    result: dict[str, Any] = dict.fromkeys(names)
     failed: dict[str, str] = {}
-    driver, said = start()
+    driver, answer = start()
     try:
         if driver is None:
-            raise OSError(said["error"])
+            raise OSError(answer["error"])
         card = Card(driver)
         measured = dict(copies(card, copied, seconds))
     except (OSError, CudaError) as error:
-        return found | {"failed": dict.fromkeys(names, str(error))}
+        return result | {"failed": dict.fromkeys(names, str(error))}
     try:
         blas = Blas(pythons)
-        found["library"] = blas.path
+        result["library"] = blas.path
         measured["flops_per_s"] = lambda: arithmetic(card, blas, _FLOAT32, side, seconds)
         measured["tf32_flops_per_s"] = lambda: arithmetic(card, blas, _TF32, side, seconds)
     except OSError as error:
         failed |= dict.fromkeys(names[:2], str(error))
     for name, rate in measured.items():
         try:
-            found[name] = rate()
+            result[name] = rate()
         except (OSError, CudaError, ValueError) as error:
             failed[name] = str(error)
-    return found | {"failed": failed}
+    return result | {"failed": failed}
 
 
 def main(arguments: list[str]) -> None:

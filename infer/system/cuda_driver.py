@@ -98,19 +98,19 @@ def start() -> tuple[Driver | None, dict[str, Any]]:
         there is no driver; "name" of the code; its "version" of CUDA; "devices", the number of
         cards; "error" in words, or None.
     """
-    said: dict[str, Any] = dict.fromkeys(("cuinit", "name", "version", "devices", "error"))
+    result: dict[str, Any] = dict.fromkeys(("cuinit", "name", "version", "devices", "error"))
     try:
         driver = Driver()
     except OSError as error:
-        said["error"] = f"{LIBRARY} cannot be loaded: {error}"
-        return None, said
+        result["error"] = f"{LIBRARY} cannot be loaded: {error}"
+        return None, result
     code = driver.initialise()
-    said |= {"cuinit": code, "name": driver.name(code)}
+    result |= {"cuinit": code, "name": driver.name(code)}
     if code != 0:
-        said["error"] = str(CudaError("cuInit", code, said["name"]))
-        return None, said
+        result["error"] = str(CudaError("cuInit", code, result["name"]))
+        return None, result
     try:
-        said |= {"version": driver.version(), "devices": driver.devices()}
+        result |= {"version": driver.version(), "devices": driver.devices()}
     except CudaError as error:
-        said["error"] = str(error)
-    return driver, said
+        result["error"] = str(error)
+    return driver, result

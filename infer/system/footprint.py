@@ -28,7 +28,7 @@ def installed_bytes(names: Iterable[str], libraries: Iterable[Path] = ()) -> dic
             a distribution, such as the system's, are each counted under the name of the file.
     """
     owners = _owners(libraries)
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     seen: set[_Wanted] = set()
     waiting: list[_Wanted] = [(canonicalize_name(name), frozenset()) for name in names]
     waiting += [(name, frozenset()) for name in owners.values()]
@@ -41,12 +41,12 @@ def installed_bytes(names: Iterable[str], libraries: Iterable[Path] = ()) -> dic
             package = distribution(wanted[0])
         except PackageNotFoundError:
             continue
-        if wanted[0] not in found:
-            found[wanted[0]] = sum(_size(path) for path in _files(package))
+        if wanted[0] not in sizes:
+            sizes[wanted[0]] = sum(_size(path) for path in _files(package))
         waiting += _needs(package, wanted[1])
     for path in of_cuda(path for path in libraries if path not in owners):
-        found[path.name] = _size(path)
-    return found
+        sizes[path.name] = _size(path)
+    return sizes
 
 
 def _needs(package: Distribution, extras: frozenset[str]) -> list[_Wanted]:

@@ -16,12 +16,12 @@ _OF_CUDA = re.compile(
 
 def mapped() -> list[Path]:
     """List the mapped shared libraries by their resolved paths, each once."""
-    found = set()
+    libraries = set()
     for line in Path("/proc/self/maps").read_text().splitlines():
         path = line[line.find("/") :] if "/" in line else ""
         if ".so" in path and not path.endswith(" (deleted)"):
-            found.add(Path(path))
-    return sorted(found)
+            libraries.add(Path(path))
+    return sorted(libraries)
 
 
 def of_cuda(libraries: Iterable[Path]) -> list[Path]:
@@ -34,20 +34,20 @@ def cuda_versions(libraries: Iterable[Path]) -> dict[str, str]:
 
     If CUDA's runtime is compiled into a framework, no library is loaded, and it is left out.
     """
-    found = {}
+    versions = {}
     for path in libraries:
         try:
             if path.name.startswith("libcudart."):
                 value = ctypes.c_int()
                 ctypes.CDLL(str(path)).cudaRuntimeGetVersion(ctypes.byref(value))
-                found["CUDA"] = f"{value.value // 1000}.{value.value % 1000 // 10}"
+                versions["CUDA"] = f"{value.value // 1000}.{value.value % 1000 // 10}"
             elif path.name.startswith("libcudnn."):
                 tell = ctypes.CDLL(str(path)).cudnnGetVersion
                 tell.restype = ctypes.c_size_t
-                found["cuDNN"] = _cudnn(tell())
+                versions["cuDNN"] = _cudnn(tell())
         except (OSError, AttributeError):
             continue  # not the library that its name suggests
-    return found
+    return versions
 
 
 def _cudnn(number: int) -> str:

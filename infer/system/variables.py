@@ -52,7 +52,7 @@ def precision_notes(variables: Mapping[str, str], tf32: bool, variant: Variant) 
         tf32: whether the run allows TF32.
         variant: how the artifact was run.
     """
-    found = [
+    settings = [
         f"{name}={variables[name]}"
         for name in _PRECISION
         if name in variables
@@ -60,5 +60,7 @@ def precision_notes(variables: Mapping[str, str], tf32: bool, variant: Variant) 
         and not (name == TF32_OVERRIDE and variables[name] == "0" and forbids_tf32(tf32, variant))
     ]
     return (
-        [f"set in the environment, may change the precision: {', '.join(found)}"] if found else []
+        [f"set in the environment, may change the precision: {', '.join(settings)}"]
+        if settings
+        else []
     )

@@ -38,16 +38,16 @@ def visible(cards: Sequence[Card], variable: str | None) -> list[Card]:
     """
     if variable is None:
         return list(cards)
-    found: list[Card] = []
+    chosen: list[Card] = []
     for entry in map(str.strip, variable.split(",")):
         card = named(cards, entry)
         # As in CUDA, an entry that names no card hides all entries after it.
         if card is None:
             break
-        if card in found:
+        if card in chosen:
             return []  # as CUDA does too
-        found.append(card)
-    return found
+        chosen.append(card)
+    return chosen
 
 
 def named(cards: Sequence[Card], entry: str) -> Card | None:

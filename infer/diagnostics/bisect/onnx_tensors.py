@@ -92,7 +92,7 @@ def with_all_outputs(path: Path, folder: Path) -> tuple[Graph, Path]:
     graph = Graph(
         tuple(tensors),
         tuple(value.name for value in model.graph.input),
-        tuple(given & {one.name for one in tensors}),
+        tuple(given & {tensor.name for tensor in tensors}),
         sum(any(a.HasField("g") or a.graphs for a in node.attribute) for node in model.graph.node),
     )
     copy = folder / "model.onnx"

@@ -67,7 +67,7 @@ def _memory() -> dict[str, int]:
 def sandbox(setting: Setting) -> Result:
     """Which layer of the sandbox, if any, keeps CUDA from starting."""
     layers = cuda_diagnosis.cuda_by_layer(card=setting.card)
-    cases = {one["layer"]: one for one in layers}
+    cases = {case["layer"]: case for case in layers}
     problem = ""
     if not cases["none"]["context"]:
         problem = f"CUDA does not start, outside of the sandbox either: {cases['none']['error']}"
@@ -78,10 +78,10 @@ def sandbox(setting: Setting) -> Result:
 
 def export(setting: Setting) -> Result:
     """Export the pretrained weights by all exporters whose frameworks are installed."""
-    found = importlib.util.find_spec("export")
-    if found is None or not found.origin:
+    exporters = importlib.util.find_spec("export")
+    if exporters is None or not exporters.origin:
         raise StageError("the exporters are not at hand: run it in a clone, or name artifacts")
-    root = Path(found.origin).resolve().parents[1]
+    root = Path(exporters.origin).resolve().parents[1]
     weights = sorted((root / PRETRAINED).glob("*.safetensors"))
     command = [sys.executable, "-m", "export", *map(str, weights), "--size", *map(str, SIZES)]
     command += ["--out", str(setting.out / EXPORTED), "--format", "installed"]
@@ -140,12 +140,12 @@ def _run(setting: Setting, *options: str) -> Result:
         raise StageError(f"nothing was measured (status {status})")
     shutil.copy(made[0] / "report.md", setting.out / f"{setting.name}.md")
     events = read_events(made[0])
-    found = json.loads(summary.read_text() or "null")
-    bad = [row for row in found["rows"] if row["outcome"] != Outcome.OK] if found else []
+    results = json.loads(summary.read_text() or "null")
+    bad = [row for row in results["rows"] if row["outcome"] != Outcome.OK] if results else []
     return {
         PROBLEM: "; ".join(f"{row['artifact']}: {row['outcome']}: {row['reason']}" for row in bad),
         "run": made[0].name,
-        "summary": found,
+        "summary": results,
         "preflights": {
             event.artifact: {
                 k: v for k, v in to_json(event).items() if k not in ("kind", "schema_version")
@@ -171,7 +171,7 @@ def self_test(setting: Setting) -> Result:
     (artifact,) = setting.artifacts
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
         copies = copy_artifact(artifact, Path(folder), _COPIES)
-        found = measured_verdicts(
+        verdicts = measured_verdicts(
             f"copies of {artifact.name}",
             copies,
             inputs_of(artifact, setting),
@@ -187,10 +187,10 @@ def self_test(setting: Setting) -> Result:
         )
     problem = (
         ""
-        if found[0].comparisons
+        if verdicts[0].comparisons
         else f"its time was too short for {_TRIAL} generations; give a longer --budget"
     )
-    return {"verdicts": [asdict(one) for one in found], PROBLEM: problem}
+    return {"verdicts": [asdict(verdict) for verdict in verdicts], PROBLEM: problem}
 
 
 def ceiling(setting: Setting) -> Result:

@@ -43,25 +43,27 @@ _CALLS_S, _SOON_S = 2.0, 4.0
 def provoke(setting: Setting) -> Result:
     """Provoke failures: each must come to its outcome, and leave the machine as it was."""
     first = setting.artifacts[0]
-    found: Result = {
+    failures: Result = {
         f"{first.name} killed": _provoked(setting, first, signal.SIGKILL, "crash"),
         f"{first.name} stopped": _provoked(setting, first, signal.SIGSTOP, "hang"),
     }
-    found |= _wrong_device(setting)
+    failures |= _wrong_device(setting)
     if setting.device == "cuda":
         with _memory_held(setting.card, _LEFT_BYTES) as held:
             for path in setting.artifacts:
-                came = _outcome(setting, path, lambda worker: None)
-                found[f"{path.name} without memory"] = {"expected": "out_of_memory"} | came | held
-    unlike = [name for name, one in found.items() if not _as_expected(one)]
+                ended = _outcome(setting, path, lambda worker: None)
+                failures[f"{path.name} without memory"] = (
+                    {"expected": "out_of_memory"} | ended | held
+                )
+    unlike = [name for name, result in failures.items() if not _as_expected(result)]
     problem = f"not as expected: {', '.join(unlike)}" if unlike else ""
-    return {"provoked": found, PROBLEM: problem}
+    return {"provoked": failures, PROBLEM: problem}
 
 
-def _as_expected(one: Result) -> bool:
+def _as_expected(result: Result) -> bool:
     """Whether a failure came to its outcome and left the machine as it was."""
-    again, memory = one.get("next_process", Outcome.OK), one.get("memory_came_back", True)
-    return (one["outcome"], again, memory) == (one["expected"], Outcome.OK, True)
+    again, memory = result.get("next_process", Outcome.OK), result.get("memory_came_back", True)
+    return (result["outcome"], again, memory) == (result["expected"], Outcome.OK, True)
 
 
 def _provoked(setting: Setting, path: Path, number: signal.Signals, expected: str) -> Result:

@@ -83,7 +83,7 @@ class Check:
         index = setting.out / INDEX
         # Of a check into the same folder, which stays where a stage is not asked for.
         self._before = (
-            [Done(**one) for one in json.loads(index.read_text())] if index.exists() else []
+            [Done(**entry) for entry in json.loads(index.read_text())] if index.exists() else []
         )
         self._interrupted = False
         self._variables: dict[str, str] = {}  # that later stages have beside their own
@@ -95,10 +95,10 @@ class Check:
         for number, name in enumerate(names):
             jobs = list(self._jobs(name))
             reason = self._why_left_out(name, jobs)
-            before = [one for one in self._before if one.stage == name]
+            before = [entry for entry in self._before if entry.stage == name]
             if name not in self._only and before:
-                for one in before:
-                    self._add(one)
+                for entry in before:
+                    self._add(entry)
                 if name == "sandbox":
                     self._without_sandbox()
             elif reason:
@@ -125,8 +125,10 @@ class Check:
         for group, artifacts in jobs:
             if self._interrupted:
                 return
-            own = replace(self._setting, seconds=seconds / len(jobs), artifacts=tuple(artifacts))
-            done = self._process(name, group, own)
+            setting = replace(
+                self._setting, seconds=seconds / len(jobs), artifacts=tuple(artifacts)
+            )
+            done = self._process(name, group, setting)
             self._interrupted = done.status == INTERRUPTED
             self._add(done)
         if name == "sandbox":
@@ -215,7 +217,7 @@ class Check:
     def _add(self, done: Done) -> None:
         """Keep what came of a stage, on disk too."""
         self.done.append(done)
-        text = json.dumps([asdict(one) for one in self.done], indent=1)
+        text = json.dumps([asdict(entry) for entry in self.done], indent=1)
         index = self._setting.out / INDEX
         half = index.with_suffix(".partial")
         half.write_text(text + "\n")
@@ -227,7 +229,7 @@ class Check:
         if last.file is None:
             return
         layers = json.loads((self._setting.out / last.file).read_text())["result"]["layers"]
-        starts = {one["layer"]: one["context"] for one in layers}
+        starts = {case["layer"]: case["context"] for case in layers}
         if starts.get("none") and not starts.get("all"):
             self._variables[isolation.VARIABLE] = "off"
 

@@ -14,15 +14,15 @@ from .setting import Setting
 
 def main(name: str, setting: str, result: Path) -> None:
     """Write what the stage found, or why it came to nothing, as JSON."""
-    found: dict[str, Any]
+    outcome: dict[str, Any]
     try:
-        found = {"result": CHECKS[name](Setting.from_json(setting))}
+        outcome = {"result": CHECKS[name](Setting.from_json(setting))}
     except KeyboardInterrupt:  # its time was over
         return
     except Exception as error:
         traceback.print_exc()
-        found = {"error": f"{type(error).__name__}: {error}"}
-    result.write_text(json.dumps(found, indent=1, default=str))
+        outcome = {"error": f"{type(error).__name__}: {error}"}
+    result.write_text(json.dumps(outcome, indent=1, default=str))
 
 
 if __name__ == "__main__":
