@@ -33,7 +33,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         parser,
         "--dim",
         "NAME=SIZE",
-        "size of a free dimension, as height=224, or image.2=224 where it has no name",
+        "size of a free dimension, as height=224, or image.2=224 where it has no name; for one "
+        "artifact only as a.onnx:height=224",
     )
     _several(
         parser,

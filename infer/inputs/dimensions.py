@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import InputError
@@ -106,6 +106,47 @@ def dim_name(spec: TensorSpec, axis: int) -> str:
     """Name of a free dimension in `--dim`."""
     size = spec.shape[axis] if spec.shape else None
     return str(size) if isinstance(size, str) else f"{spec.name}.{axis}"
+
+
+def has_dim(signature: Signature, name: str) -> bool:
+    """Whether a signature has a free dimension of this name in `--dim`.
+
+    Args:
+        signature: signature of an artifact.
+        name: a symbol, or INPUT.AXIS.
+    """
+    for spec in (*signature.inputs, *signature.outputs):
+        symbols = [size for size in spec.shape if isinstance(size, str)]
+        if any(size_of_symbol(symbol, {name: 1}) is not None for symbol in symbols):
+            return True
+        source, _, axis = name.rpartition(".")
+        if source == spec.name and axis.isdecimal():
+            size = spec.shape[int(axis)] if int(axis) < len(spec.shape) else 0
+            if not spec.shape or not isinstance(size, int):
+                return True
+    return False
+
+
+def check_dims(signature: Signature, names: Iterable[str], label: str) -> None:
+    """Check that an artifact has the free dimensions that the user has set for it.
+
+    Raises:
+        InputError: it has no such dimension.
+    """
+    for name in names:
+        if not has_dim(signature, name):
+            free = sorted(
+                {
+                    dim_name(spec, axis)
+                    for spec in signature.inputs
+                    for axis, size in enumerate(spec.shape)
+                    if not isinstance(size, int)
+                }
+            )
+            raise InputError(
+                f"--dim {label}:{name}: it has no such free dimension (there are: "
+                f"{', '.join(free) or 'none'})"
+            )
 
 
 def check_names(

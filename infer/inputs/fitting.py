@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,19 @@ from ..errors import AmbiguousMatchError, InputError, MapError
 from ..tensors.dtypes import ANY, dtype_of
 from ..tensors.layouts import rearranged
 from ..tensors.matching import TensorMatch, match_tensors, quoted
-from ..tensors.rules import Rule, rules_for
+from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
 from .conversion import check_shape, converted, possible_layouts
-from .dimensions import check_limits, check_names, dim_name, limits_of_batch, with_sizes
+from .dimensions import check_dims, check_limits, check_names, dim_name, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
 from .state import find_state_bindings
 from .whole import are_unrelated, whole_inputs
 
 Arrays = dict[str, np.ndarray]
+# Number of inputs that a note names; the weights of old files may be hundreds.
+_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Fitted:
         state_bindings: outputs by the input that takes them in the next call.
         signature: signature of the artifact, with the sizes that the user has set.
         notes: conversions that a reader should know about.
+        unused: names of the arrays of the file that were not taken.
     """
 
     arrays: Arrays
@@ -48,6 +51,7 @@ class Fitted:
     state_bindings: dict[str, str]
     signature: Signature
     notes: list[str]
+    unused: list[str]
 
 
 def fit_inputs(
@@ -59,6 +63,7 @@ def fit_inputs(
     *,
     limits: Mapping[tuple[str, int], SizeLimits] | None = None,
     batch_limits: SizeLimits = ANY_SIZE,
+    defaults: Sequence[TensorSpec] = (),
     names_file: bool = True,
 ) -> Fitted:
     """Read the inputs that a signature asks for, and note how they were converted.
@@ -75,6 +80,7 @@ def fit_inputs(
         label: label of the artifact, as the user's rules name it.
         limits: limits of free dimensions that the file states, by input and axis.
         batch_limits: numbers of samples of a call, as trying has shown them.
+        defaults: inputs with a default value, which are taken where the file or a rule names them.
         names_file: whether an error begins with the path; false if the file is not the user's.
 
     Raises:
@@ -82,12 +88,36 @@ def fit_inputs(
     """
     arrays = read_inputs(path, none_is_well=not signature.inputs)
     arrays.pop(LABELS, None)
+    options = options or InputOptions()
     try:
-        return _fit(
-            arrays, signature, stated, options or InputOptions(), label, limits or {}, batch_limits
-        )
+        signature, notes = _with_given_defaults(signature, defaults, arrays, options, label)
+        fitted = _fit(arrays, signature, stated, options, label, limits or {}, batch_limits)
+        fitted.notes.extend(notes)
+        return fitted
     except (AmbiguousMatchError, MapError, InputError) as error:
         raise InputError(f"{path}: {error}" if names_file else str(error)) from None
+
+
+def _with_given_defaults(
+    signature: Signature,
+    defaults: Sequence[TensorSpec],
+    arrays: Arrays,
+    options: InputOptions,
+    label: str,
+) -> tuple[Signature, list[str]]:
+    """Add the inputs with a default that the file or a rule names, and note those left at it."""
+    given = set(arrays) | {
+        rule.name
+        for rule in options.rules
+        if rule.artifact in (EVERY, label) and rule.other in arrays
+    }
+    taken = [spec for spec in defaults if spec.name in given]
+    left = [spec.name for spec in defaults if spec.name not in given]
+    notes = []
+    if left:
+        others = f" and {len(left) - _NAMED} others" if len(left) > _NAMED else ""
+        notes = [f"left at their defaults: {', '.join(left[:_NAMED])}{others}"]
+    return Signature((*signature.inputs, *taken), signature.outputs), notes
 
 
 def _fit(
@@ -100,7 +130,9 @@ def _fit(
     tried: SizeLimits,
 ) -> Fitted:
     free = signature
-    signature = with_sizes(free, options.dims)
+    sizes = options.sizes_for(label)
+    check_dims(free, options.artifact_dims.get(label, {}), label)
+    signature = with_sizes(free, sizes)
     inputs = [spec.name for spec in signature.inputs]
     outputs = [spec.name for spec in signature.outputs]
     rules, output_rules = rules_for(options.rules, label, inputs, outputs, arrays)
@@ -130,7 +162,7 @@ def _fit(
     broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings) | whole)
     samples = _samples(fitted, broadcast)
     shapes = {name: array.shape for name, array in fitted.items()}
-    check_names(signature, shapes, broadcast, options.dims)
+    check_names(signature, shapes, broadcast, sizes)
     check_limits(free, shapes, broadcast, limits)
     counted = [spec for spec in free.inputs if spec.name not in broadcast]
     batch_limits = limits_of_batch(counted, limits, fixed_batch).within(tried)
@@ -142,7 +174,8 @@ def _fit(
         notes.append(_limits_note(batch_limits))
     elif samples is None and not bindings and not whole:
         notes.append("no input has samples: every call is one sample")
-    return Fitted(fitted, broadcast, batch_limits, samples or 1, bindings, signature, notes)
+    unused = sorted(arrays.keys() - {match.other for match in matches.values()})
+    return Fitted(fitted, broadcast, batch_limits, samples or 1, bindings, signature, notes, unused)
 
 
 def _whole(

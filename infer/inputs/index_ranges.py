@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..tensors.dtypes import kind_of
-from ..tensors.matching import quoted
 from .loading import read_inputs
 
 
@@ -20,7 +19,7 @@ def index_ranges(path: Path, limit: int) -> list[str]:
         InputError: the file cannot be read.
     """
     return [
-        quoted(f"{name}=0:{limit}")
+        f"{name}=0:{limit}"
         for name, array in read_inputs(path, none_is_well=True).items()
         if kind_of(array.dtype) == "int" and array.size and (array.min() < 0 or array.max() > limit)
     ]

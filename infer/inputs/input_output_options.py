@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import InputError, MapError
-from ..tensors.rules import parse_rules
+from ..tensors.rules import EVERY, parse_rules
 from .options import InputOptions, parse_dims, parse_ranges, parse_state_bindings
 from .random import SAMPLES, Random
 
@@ -34,7 +34,7 @@ class InputOutputTexts(Protocol):
 
     @property
     def dim(self) -> Sequence[str]:
-        """NAME=SIZE."""
+        """[ARTIFACT:]NAME=SIZE."""
 
     @property
     def map(self) -> Sequence[str]:
@@ -105,13 +105,15 @@ def read_input_output_options(
         rules = parse_rules(options.map, labels)
     except MapError as error:
         raise InputError(str(error)) from None
+    dims = parse_dims(options.dim, labels)
     input_options = InputOptions(
         rules,
-        parse_dims(options.dim),
+        dims.pop(EVERY),
         parse_ranges(options.range),
         parse_state_bindings(options.loop, labels),
         tuple(options.whole),
         independent=options.independent,
+        artifact_dims=dims,
     )
     random = None
     if options.random is not None:

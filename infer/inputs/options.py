@@ -42,6 +42,7 @@ class InputOptions:
     Attributes:
         rules: which tensor is which.
         dims: sizes of free dimensions, by name, or by INPUT.AXIS where they have none.
+        artifact_dims: sizes for one artifact only, by its label; they take precedence.
         ranges: smallest and largest value that an input is made for, by name.
         loops: inputs that take an output of the call before.
         whole: inputs that every call gets whole, by their name or that of their array.
@@ -54,6 +55,11 @@ class InputOptions:
     loops: tuple[StateBinding, ...] = ()
     whole: tuple[str, ...] = ()
     independent: bool = False
+    artifact_dims: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def sizes_for(self, label: str) -> dict[str, int]:
+        """Sizes of free dimensions for an artifact, by name."""
+        return {**self.dims, **self.artifact_dims.get(label, {})}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> InputOptions:
@@ -65,21 +71,31 @@ class InputOptions:
             tuple(StateBinding(**loop) for loop in value.get("loops", ())),
             tuple(value.get("whole", ())),
             independent=bool(value.get("independent", False)),
+            artifact_dims={
+                label: dict(dims) for label, dims in value.get("artifact_dims", {}).items()
+            },
         )
 
 
-def parse_dims(texts: Sequence[str]) -> dict[str, int]:
-    """Parse the sizes of `--dim`, by name.
+def parse_dims(texts: Sequence[str], labels: Sequence[str] = ()) -> dict[str, dict[str, int]]:
+    """Parse the sizes of `--dim`, by label of the artifact, or EVERY, and name.
+
+    Args:
+        texts: `[ARTIFACT:]NAME=SIZE`.
+        labels: labels of the artifacts; a prefix that is none of them is part of the name.
 
     Raises:
-        InputError: a text is not NAME=SIZE.
+        InputError: a text has another form.
     """
-    dims = {}
+    dims: dict[str, dict[str, int]] = {EVERY: {}}
     for text in texts:
-        match = re.fullmatch(r"(.+)=(\d{1,9})", text, re.ASCII)
+        artifact, rest = scoped(text, labels)
+        match = re.fullmatch(r"(.+)=(\d{1,9})", rest, re.ASCII)
         if not match:
-            raise InputError(f"--dim {text}: say NAME=SIZE, as height=224, or INPUT.AXIS=SIZE")
-        dims[match[1]] = int(match[2])
+            raise InputError(
+                f"--dim {text}: say [ARTIFACT:]NAME=SIZE, as height=224, or INPUT.AXIS=SIZE"
+            )
+        dims.setdefault(artifact, {})[match[1]] = int(match[2])
     return dims
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, MapError
 from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of
-from ..tensors.rules import EVERY
+from ..tensors.layouts import rearranged
+from ..tensors.rules import EVERY, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from .dimensions import dim_name, with_sizes
 from .options import InputOptions
@@ -47,6 +48,8 @@ def generate(
     stated: Mapping[str, Any] | None,
     options: InputOptions,
     label: str,
+    *,
+    names: Collection[str] | None = None,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Draw inputs for a signature, and note how.
 
@@ -60,42 +63,55 @@ def generate(
         stated: the manifest's signature, if there is one.
         options: sizes and ranges that the user has set; states of a loop are left out.
         label: label of the artifact.
+        names: names of the inputs to draw; None for all.
 
     Returns:
-        Arrays by the artifact's names, as an `.npz` file can hold them, and a note for each.
+        Arrays as an `.npz` file can hold them, by the artifact's names or by the names that the
+        user's rules have for them, and a note for each.
 
     Raises:
         UnderspecifiedSignatureError: a shape is not known.
         InputError: a range does not fit the type.
     """
     whole = whole_inputs(signature, options.whole)
-    signature = with_sizes(signature, options.dims)
-    unknown = options.ranges.keys() - {spec.name for spec in signature.inputs}
-    if unknown:
-        raise UnderspecifiedSignatureError(
-            f"--range {min(unknown)}: {label} has no such input (there are: "
-            f"{', '.join(spec.name for spec in signature.inputs) or 'none'})"
-        )
+    signature = with_sizes(signature, options.sizes_for(label))
+    try:
+        sides = _names(signature.inputs), _names(signature.outputs)
+        rules, _ = rules_for(options.rules, label, *sides, arrays=())
+    except MapError as error:
+        raise InputError(str(error)) from None
     ranges = {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
     arrays: dict[str, np.ndarray] = {}
     notes = []
     states = {loop.input for loop in options.loops if loop.artifact in (EVERY, label)}
     for spec in signature.inputs:
-        if spec.name in states:
+        if spec.name in states or (names is not None and spec.name not in names):
             continue
+        rule = rules.get(spec.name)
+        name = rule.other if rule else spec.name
         is_whole = spec.name in whole
         is_single = is_whole or _is_broadcast(spec, signature.inputs)
         shape = _shape(spec, random.samples, label, single=is_single, whole=is_whole)
-        limits = options.ranges.get(spec.name) or ranges.get(spec.name) or spec.range
-        sequence = np.random.default_rng([random.seed, zlib.crc32(spec.name.encode())])
-        arrays[spec.name], how = _draw(sequence, spec, shape, limits)
-        notes.append(f"{spec.name} {how}")
+        limits = (
+            options.ranges.get(name)
+            or options.ranges.get(spec.name)
+            or ranges.get(spec.name)
+            or spec.range
+        )
+        sequence = np.random.default_rng([random.seed, zlib.crc32(name.encode())])
+        array, how = _draw(sequence, spec, shape, limits)
+        arrays[name] = rearranged(array, rule.axes(to_other=True) if rule else None, spec.name)
+        notes.append(f"{name} {how}")
     return arrays, notes
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write inputs to an `.npz` file."""
     np.savez(path, allow_pickle=False, **dict(arrays))
+
+
+def _names(specs: Sequence[TensorSpec]) -> list[str]:
+    return [spec.name for spec in specs]
 
 
 def _is_broadcast(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:

@@ -240,8 +240,7 @@ class ParityStage:
         """Match outputs with the reference's, and note the matches that names do not show."""
         context = self._context
         outputs = context.outputs(label)
-        signature = context.preflight(label).load.signature
-        inputs = [spec.name for spec in signature.inputs]
+        inputs = [spec.name for spec in context.preflight(label).inputs.inputs]
         try:
             _, rules = rules_for(
                 context.plan.input_options.rules,

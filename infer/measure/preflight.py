@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from typing import Any
 
-from ..artifacts.files import sha256_of
-from ..errors import InputError
-from ..inputs import random
-from ..inputs.index_ranges import index_ranges
 from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_outputs
 from ..parity.comparing import scores_of
-from ..records.artifact_events import InputsDrawn
 from ..system.nvml import Card
 from ..tensors.outputs import without_rows
 from ..tensors.signature import Signature
@@ -22,10 +16,12 @@ from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..worker.responses import FootprintResponse
 from ..workload import Workload
+from .failed_calls import CallFailure, batch_note, find_cause
 from .flop_count import flops_per_sample
 from .gpu_memory import GpuMemory
 from .placement import check_device
 from .progress import ProgressReporter
+from .random_inputs import RandomInputs
 from .run_context import RunContext
 from .warm_up import WarmUp
 
@@ -39,12 +35,15 @@ class Preflight:
         self._context = context
         self._card = card
         self._warm_up = warm_up
+        self._random_inputs = RandomInputs(context)
         self._progress = progress
 
     def run(self) -> None:
         """Run the preflight of every artifact that has not had it yet."""
         context = self._context
-        waiting = [label for label in context.active() if not context.has_preflight(label)]
+        waiting = self._random_inputs.ordered(
+            [label for label in context.active() if not context.has_preflight(label)]
+        )
         underspecified: dict[str, str] = {}
         for number, label in enumerate(waiting, 1):
             self._progress.preflight(number, len(waiting), label)
@@ -55,11 +54,19 @@ class Preflight:
                     underspecified[label] = str(error)  # another artifact's signature may suffice
         for label, reason in underspecified.items():
             with context.outcome_of(label):
-                if not context.store.of_type(InputsDrawn):
+                if self._random_inputs.are_missing:
                     raise Failure(Outcome.BAD_INPUT, reason)
                 self._run(label)
 
     def _run(self, label: str) -> None:
+        """Measure an artifact; with another number of samples a call, if that is why it fails."""
+        try:
+            self._measure(label)
+        except CallFailure as call:
+            find_cause(self._context, label, call.failure)
+            self._measure(label)
+
+    def _measure(self, label: str) -> None:
         """Measure one-time costs, and save the outputs, in order, in a fresh process.
 
         Only steps after the outputs may change a state that the model keeps.
@@ -71,14 +78,15 @@ class Preflight:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
             record["load"] = worker.ask(messages.Load())
             memory.look(worker)
-            if context.plan.random and not context.store.of_type(InputsDrawn):
-                self._draw_inputs(label, Signature.from_dict(record["load"]["signature"]))
+            if self._random_inputs.are_missing:
+                signature = Signature.from_dict(record["load"]["signature"])
+                self._random_inputs.draw(label, signature)
             record["inputs"] = worker.ask(context.inputs_of(label))
+            record["inputs"]["notes"] += batch_note(context, label)
             try:
                 record |= self._first_calls(label, worker, memory, record["inputs"]["only_batch"])
-            except Failure as failed:
-                self._check_indices(label, failed)
-                raise
+            except Failure as failure:
+                raise CallFailure(failure) from None
         artifact = context.artifacts[label]
         if artifact.format == "onnx":
             inputs = record["load"]["signature"]["inputs"]
@@ -90,22 +98,6 @@ class Preflight:
             )
         self._check_outputs(label, record["predict"]["samples"])
         context.store.add("preflight", artifact=label, elapsed_s=context.elapsed_s(), **record)
-
-    def _check_indices(self, label: str, failed: Failure) -> None:
-        """Name the made-up inputs that may have been beyond a table of the artifact.
-
-        Raises:
-            Failure: there are some.
-        """
-        if failed.index_limit is None or not self._context.plan.random:
-            return
-        ranges = index_ranges(self._context.inputs[label], failed.index_limit)
-        if ranges:
-            raise Failure(
-                Outcome.BAD_INPUT,
-                f"made-up whole numbers are beyond a table of it; give the ranges that its tables "
-                f"have, as --range {' '.join(ranges)}; the runtime said: {failed.reason}",
-            ) from None
 
     def _first_calls(
         self, label: str, worker: WorkerProcess, memory: GpuMemory, only_batch: int | None
@@ -161,24 +153,6 @@ class Preflight:
         except Failure as failure:
             return {"sweep": {"samples_per_s": {}, "ended": failure.reason, "no_memory": None}}
         return {"sweep": sweep, "gpu_swept_bytes": max(filter(None, held), default=None)}
-
-    def _draw_inputs(self, label: str, signature: Signature) -> None:
-        """Draw the random inputs of the run from the first signature that is complete enough."""
-        context = self._context
-        assert context.plan.random
-        manifest = context.artifacts[label].manifest
-        stated = asdict(manifest.signature) if manifest else None
-        try:
-            arrays, notes = random.generate(
-                context.plan.random, signature, stated, context.plan.input_options, label
-            )
-        except UnderspecifiedSignatureError:
-            raise
-        except InputError as error:
-            raise Failure(Outcome.BAD_INPUT, str(error)) from None
-        random.write(context.inputs[label], arrays)
-        sha256 = sha256_of(context.inputs[label])
-        context.store.add("random", artifact=label, notes=notes, sha256=sha256)
 
     def _check_outputs(self, label: str, samples: int) -> None:
         context = self._context

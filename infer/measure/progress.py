@@ -17,10 +17,12 @@ class Progress:
     Attributes:
         doing: current activity, in words.
         share: estimated share of the run that is done.
+        notice: an important notice that is to be read before the run ends; "" if there is none.
     """
 
     doing: str
     share: float
+    notice: str = ""
 
 
 class ProgressReporter:
@@ -39,9 +41,14 @@ class ProgressReporter:
         number = len(self._context.generation_seconds()) + 1
         self._tell(f"generation {number}: {doing}")
 
-    def _tell(self, doing: str) -> None:
+    def notice(self, text: str) -> None:
+        """Report an important notice."""
+        self._tell("", text)
+
+    def _tell(self, doing: str, notice: str = "") -> None:
+        standing = Progress(doing, self._share(), notice)
         # A terminal that went away is no reason to stop measuring.
-        best_effort(lambda: self._show(Progress(doing, self._share())), None, lambda error: None)
+        best_effort(lambda: self._show(standing), None, lambda error: None)
 
     def _share(self) -> float:
         protocol = self._context.plan.protocol

@@ -18,7 +18,7 @@ from ..best_effort import best_effort
 from ..errors import InputError
 from ..inputs.loading import read_labels
 from ..outcome import Failure, Outcome
-from ..records.artifact_events import OutcomeReached
+from ..records.artifact_events import BatchLimitsFound, OutcomeReached
 from ..records.events import elapsed_s
 from ..records.paths import file_name
 from ..records.process_events import GenerationDone, PreflightDone, ProcessStarted
@@ -199,10 +199,12 @@ class RunContext:
 
     def inputs_of(self, label: str) -> messages.Inputs:
         """The request for a worker to read its inputs."""
+        found = self.store.latest(BatchLimitsFound).get(label)
         return messages.Inputs(
             path=str(self.inputs[label].resolve()),
             options=asdict(self.plan.input_options),
             label=label,
+            batch_limits=asdict(found.limits) if found else None,
         )
 
     def outputs(self, label: str, run: str = "") -> Outputs:

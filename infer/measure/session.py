@@ -9,6 +9,8 @@ from ..outcome import Outcome
 from ..records.artifact_events import OutcomeReached
 from ..records.parity_events import ParityJudged
 from ..records.store import Store
+from ..results.record_index import RecordIndex
+from ..results.unused import unused_arrays
 from ..system import machine, nvml
 from . import roofline
 from .opening import check_unaltered, open_all
@@ -31,7 +33,7 @@ class Run:
         self.context = RunContext(plan, store)
         card = nvml.find(plan.card) if plan.device == "cuda" else None
         warm_up = WarmUp(self.context.protocol.warm_up_limit_s, plan.device, card)
-        progress = ProgressReporter(self.context, tell)
+        self._progress = progress = ProgressReporter(self.context, tell)
         self._preflight = Preflight(self.context, card, warm_up, progress)
         self._parity = ParityStage(self.context)
         self.timing = TimingStage(self.context, card, warm_up, progress)
@@ -52,6 +54,9 @@ class Run:
             open_all(context)
             self._measure_roofline()
             self._preflight.run()
+            # Before anything is timed.
+            for text in unused_arrays(RecordIndex(store.events)):
+                self._progress.notice(text)
             self._parity.run()
             reason = self.timing.run()
             self._measure_roofline()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..artifacts.manifest import Manifest
 from ..outcome import Outcome
 from ..tensors.precision import Precision
+from ..tensors.size_limits import SizeLimits
 from .event import Event
 
 
@@ -60,6 +61,20 @@ class UnknownInformation(Event, frozen=True, tag="unknown", kw_only=True):
 
     artifact: str | None
     what: str
+    reason: str
+
+
+class BatchLimitsFound(Event, frozen=True, tag="batch", kw_only=True):
+    """The numbers of samples that a call of an artifact may have, as found by trying.
+
+    Attributes:
+        failed: a number of samples that fails.
+        reason: how it fails, in one line.
+    """
+
+    artifact: str
+    limits: SizeLimits
+    failed: int
     reason: str
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from .artifact_events import (
     ArtifactOpened,
+    BatchLimitsFound,
     InputsDrawn,
     MeasuredApart,
     OutcomeReached,
@@ -45,6 +46,7 @@ AnyEvent = (
     | ProcessStarted
     | BurstTimed
     | GenerationDone
+    | BatchLimitsFound
     | MeasuredApart
     | UnknownInformation
 )

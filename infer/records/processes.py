@@ -58,6 +58,7 @@ class FittedInputs(Record, frozen=True):
         only_batch: the one batch that can be measured, where there is only one.
         has_state_bindings: whether an input takes an output of the call before.
         inputs: the specifications, with all sizes that are known.
+        unused: the arrays of the file that it does not take.
     """
 
     samples: int
@@ -66,6 +67,7 @@ class FittedInputs(Record, frozen=True):
     only_batch: int | None
     has_state_bindings: bool
     inputs: tuple[TensorSpec, ...]
+    unused: tuple[str, ...] = ()
 
 
 class FirstCall(Record, frozen=True):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from ..best_effort import best_effort
-from ..inputs.options import InputOptions
 from ..records.protocol import NOTICES
 from ..stats import clocks
 from ..stats.disturbance import DISTURBED, NOTICEABLE_DRIFT, machine_drift, turns_of
-from ..tensors.rules import EVERY
 from .record_index import RecordIndex
 from .summary import card_of
+from .unused import unused_arrays, unused_options
 
 
 def notices(index: RecordIndex) -> list[str]:
@@ -28,6 +27,7 @@ def notices(index: RecordIndex) -> list[str]:
         random_notices,
         tolerance_notices,
         probe_notices,
+        unused_arrays,
         unused_options,
         drift_notices,
         anchor_notices,
@@ -177,36 +177,6 @@ def isolation_notices(index: RecordIndex) -> list[str]:
         f"NOT ISOLATED: artifacts that hold programs can {kept[name]}: {reason}."
         for name, reason in sorted(open_doors)
     ]
-
-
-def unused_options(index: RecordIndex) -> list[str]:
-    """Notices about options of the user that match nothing in any artifact."""
-    if len(index.preflights) < len(index.artifacts):
-        return []  # an artifact that could not be loaded may have it
-    signatures = [preflight.load.signature for preflight in index.preflights.values()]
-    specs = [spec for own in signatures for spec in (*own.inputs, *own.outputs)]
-    names = {spec.name for spec in specs} | {
-        name for parity in index.parities.values() for name in parity.by_output
-    }
-    sizes = {size for spec in specs for size in spec.shape if isinstance(size, str)}
-    sizes |= {f"{spec.name}.{axis}" for spec in specs for axis in range(len(spec.shape))}
-    options: InputOptions = index.run.input_options
-    given = {
-        "map": [rule.name for rule in options.rules if rule.artifact == EVERY],
-        "ignore": index.run.ignored,
-        "compare": index.run.absolute,
-    }
-    unused = [
-        (option, name) for option, all_ in given.items() for name in all_ if name not in names
-    ]
-    unused += [("dim", name) for name in options.dims if name not in sizes]
-    names |= {rule.other for rule in options.rules}
-    unused += [
-        ("loop", loop.text)
-        for loop in options.loops
-        if loop.artifact == EVERY and not {loop.output, loop.input} & names
-    ]
-    return [f"UNUSED OPTION: --{option} {name}: no artifact has it." for option, name in unused]
 
 
 def turn_notices(index: RecordIndex) -> list[str]:

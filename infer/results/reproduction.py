@@ -68,7 +68,7 @@ def _wishes(run: RunStarted, label: str) -> list[str]:
             for rule in input_options.rules
             if rule.artifact in (EVERY, label)
         ],
-        "dim": [f"{name}={size}" for name, size in input_options.dims.items()],
+        "dim": [f"{name}={size}" for name, size in input_options.sizes_for(label).items()],
         "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in input_options.ranges.items()],
         "loop": [
             replace(loop, artifact=EVERY).text

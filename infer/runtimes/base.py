@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from ..tensors.signature import SERVING, Signature
+from ..tensors.signature import SERVING, Signature, TensorSpec
 from ..tensors.size_limits import SizeLimits
 
 Arrays = dict[str, np.ndarray]
@@ -142,6 +142,7 @@ class Model(ABC):
         signature: names, shapes and types of inputs and outputs.
         notes: notes for the reader of its times.
         optional: names of inputs that a call may omit.
+        defaults: inputs that have a default value, and are not in the signature until `take`.
         size_limits: limits of free dimensions that the file states, by input and axis.
         can_enqueue: whether `enqueue` returns without waiting for the device.
     """
@@ -149,6 +150,7 @@ class Model(ABC):
     signature: Signature
     notes: Sequence[str] = ()
     optional: Collection[str] = ()
+    defaults: Sequence[TensorSpec] = ()
     size_limits: Mapping[tuple[str, int], SizeLimits] = MappingProxyType({})
     can_enqueue: bool = False
 
@@ -186,6 +188,12 @@ class Model(ABC):
         device, and on a GPU `on_cpu`, those that are not there, by kind. What it says on a GPU
         may take another call of a model that keeps no state.
         """
+
+    def take(self, names: Collection[str]) -> None:
+        """Take these of the inputs that have a default in every later call."""
+        taken = [spec for spec in self.defaults if spec.name in names]
+        self.defaults = [spec for spec in self.defaults if spec.name not in names]
+        self.signature = Signature((*self.signature.inputs, *taken), self.signature.outputs)
 
     def settle(self) -> None:  # noqa: B027 - most have nothing to find out
         """Determine properties that need calls; run after loading, untimed."""

@@ -89,6 +89,12 @@ class Onnx(Model):
             tuple(_spec(value) for value in self._session.get_inputs()),
             tuple(_spec(value) for value in self._session.get_outputs()),
         )
+        # Inputs of the graph whose initializer is their default. Old files list weights too.
+        self.defaults = [
+            _spec(value)
+            for value in self._session.get_overridable_initializers()
+            if re.fullmatch(r"tensor\((?!string|bfloat16|float8|u?int4).*\)", value.type)
+        ]
         self._outputs = [spec.name for spec in self.signature.outputs]
         # The graph's own names, of which one may be several outputs.
         self._sources = [value.name for value in self._session.get_outputs()]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 # TensorFlow imports JAX where it is installed, for the converter of TensorFlow Lite; a worker
@@ -13,11 +14,12 @@ from typing import Any
 sys.modules.setdefault("jax", None)  # type: ignore[arg-type]
 
 import tensorflow as tf
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from ..formats.saved_model.reader import tags_of
+from ..formats.saved_model.reader import defaults_of, tags_of
 from ..tensors.signature import (
     Signature,
     TensorSpec,
@@ -55,7 +57,14 @@ _TABLES = ("MutableHash", "MutableDense", "AnonymousMutable", "LookupTableInsert
 class SavedModel(Model):
     """One signature of a SavedModel."""
 
-    def __init__(self, model: Any, options: Options, settings: dict[str, str], device: str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        options: Options,
+        settings: dict[str, str],
+        device: str,
+        defaults: Mapping[str, Mapping[str, bytes]] = MappingProxyType({}),
+    ) -> None:
         self._settings = settings
         self._options = options
         self._threads = options.threads
@@ -64,15 +73,26 @@ class SavedModel(Model):
         self._staged: dict[str, tf.Tensor] = {}
         self._model = model  # the signatures live as long as it does
         self.notes: list[str] = []
-        self._function = model.signatures[choose(list(model.signatures), options.signature)]
+        name = choose(list(model.signatures), options.signature)
+        self._function = model.signatures[name]
         inputs = self._function.structured_input_signature[1]
+        # TensorFlow's loader forgets them.
+        self._default_values = {
+            name: tf.make_ndarray(TensorProto.FromString(default))
+            for name, default in defaults.get(name, {}).items()
+            if name in inputs
+        }
+        self.defaults = [_spec(name, inputs[name]) for name in sorted(self._default_values)]
         self.signature = Signature(
-            tuple(_spec(name, inputs[name]) for name in sorted(inputs)),
+            tuple(
+                _spec(name, inputs[name]) for name in sorted(inputs.keys() - self._default_values)
+            ),
             tuple(
                 _spec(name, value)
                 for name, value in sorted(self._function.structured_outputs.items())
             ),
         )
+        self._names = sorted(inputs)
         self._call = self._callable()
         self._last: dict[str, tf.Tensor] = {}
 
@@ -93,8 +113,8 @@ class SavedModel(Model):
             self.notes.append(f"its graph is left as it was loaded, for it has {kept[0]}")
             return None
         names = list(getattr(self._function, "_arg_keywords", ()) or ())
-        if sorted(names) != [spec.name for spec in self.signature.inputs]:
-            names = [spec.name for spec in self.signature.inputs]
+        if sorted(names) != self._names:
+            names = self._names
         try:
             frozen = convert_variables_to_constants_v2(self._function)
         except Exception as error:
@@ -126,7 +146,9 @@ class SavedModel(Model):
 
     def _put(self, inputs: Arrays) -> dict[str, tf.Tensor]:
         with tf.device(self._device):
-            return {name: tf.constant(array) for name, array in inputs.items()}
+            return {
+                name: tf.constant(array) for name, array in (self._default_values | inputs).items()
+            }
 
     def run_staged(self, staged: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Call the signature; on a GPU the result may be unfinished."""
@@ -145,7 +167,7 @@ class SavedModel(Model):
 
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the signature on tensors of the arrays."""
-        call, device = self._call, self._device
+        call, device, inputs = self._call, self._device, self._default_values | inputs
 
         def call_once() -> object:
             with tf.device(device):
@@ -277,7 +299,7 @@ def load(path: Path, options: Options) -> Model:
         return _old(path, tags, options, settings, error)
     if not model.signatures:
         raise ValueError("the SavedModel has no signature to call")
-    return SavedModel(model, options, settings, device)
+    return SavedModel(model, options, settings, device, defaults_of(path, tags or []))
 
 
 def _old(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,10 @@ class TorchScript(TorchModel):
         self._call = self._graphed(prepared if method == _FORWARD else getattr(prepared, method))
         # Names, order and shapes of tensors are not in the file.
         stated = options.manifest.get("signature")
-        self._arguments = self._chosen(schema, Signature.from_dict(stated) if stated else None)
+        self._arguments, self._defaulted = _split(
+            schema, Signature.from_dict(stated) if stated else None
+        )
+        self.defaults = [spec for argument in self._defaulted for spec in argument.specs()]
         declared = [spec for argument in self._arguments for spec in argument.specs()]
         graph = getattr(module, method).graph
         self.signature = (
@@ -84,14 +87,21 @@ class TorchScript(TorchModel):
             self.notes.append("keeps state from call to call")
         return module
 
-    def _chosen(self, schema: Any, stated: Signature | None) -> list[_Argument]:
-        """The arguments to call with: what has a default is left at it, unless it is stated."""
-        names = {spec.name for spec in stated.inputs} if stated else set()
-        arguments = [_Argument(argument) for argument in schema.arguments[1:]]
-        left = [one.name for one in arguments if one.has_default and one.name not in names]
-        if left:
-            self.notes.append("left at their defaults: " + ", ".join(left))
-        return [one for one in arguments if one.name not in left]
+    def take(self, names: Collection[str]) -> None:
+        """Call with these arguments too; of a tuple, all parts must be among them.
+
+        Raises:
+            ValueError: a part of a tuple is missing.
+        """
+        for argument in self._defaulted:
+            parts = [spec.name for spec in argument.specs()]
+            if given := [name for name in parts if name in names]:
+                if given != parts:
+                    missing = next(name for name in parts if name not in names)
+                    raise ValueError(f"of '{argument.name}' '{missing}' is not given")
+                self._arguments.append(argument)
+                self._inputs += parts
+        super().take(names)
 
     def state_reset(self) -> Callable[[], object] | None:
         """Set the attributes back; None if a call may change what cannot be set back."""
@@ -114,6 +124,17 @@ class _Argument:
     def specs(self) -> list[TensorSpec]:
         """One for each array; a tuple has several."""
         return list(_specs(self.name, self._type))
+
+
+def _split(schema: Any, stated: Signature | None) -> tuple[list[_Argument], list[_Argument]]:
+    """The arguments to call with, and those that have a default and are not stated."""
+    names = {spec.name for spec in stated.inputs} if stated else set()
+    arguments = [_Argument(argument) for argument in schema.arguments[1:]]
+    left = [one.name for one in arguments if one.has_default and one.name not in names]
+    return (
+        [one for one in arguments if one.name not in left],
+        [one for one in arguments if one.name in left],
+    )
 
 
 def _line(error: Exception) -> str:

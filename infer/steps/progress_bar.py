@@ -32,6 +32,9 @@ def progress() -> Iterator[Callable[[Standing], None]]:
         task = progress.add_task("", total=1.0)
 
         def tell(standing: Standing) -> None:
+            if standing.notice:
+                console.print(standing.notice, markup=False, highlight=False, soft_wrap=True)
+                return
             progress.update(task, description=standing.doing, completed=standing.share)
 
         yield tell

@@ -26,6 +26,8 @@ from .responses import (
     CheckResponse,
     DevicesResponse,
     DeviceTimeResponse,
+    FindBatchResponse,
+    FindRangesResponse,
     FirstCallResponse,
     FootprintResponse,
     GpuPeakResponse,
@@ -279,6 +281,36 @@ class Predict(Request[PredictResponse]):
     outputs: str
     samples: int | None = None
     skip: int = 0
+
+
+@_message
+class FindBatch(Request[FindBatchResponse]):
+    """Find which numbers of samples a call may have, after a call has failed.
+
+    Attributes:
+        batch: samples a call, as the run has them.
+        patience_s: seconds that it may take.
+    """
+
+    action = "find_batch"
+    response = FindBatchResponse
+    batch: int
+    patience_s: float
+
+
+@_message
+class FindRanges(Request[FindRangesResponse]):
+    """Find which whole numbers a call takes, after a call with made-up inputs has failed.
+
+    Attributes:
+        batch: samples a call.
+        patience_s: seconds that it may take.
+    """
+
+    action = "find_ranges"
+    response = FindRangesResponse
+    batch: int
+    patience_s: float
 
 
 @_message

@@ -28,8 +28,9 @@ def call_once(model: Model, request: Call) -> CallResponse:
     """
     with np.load(request.path, allow_pickle=False) as file:
         inputs = {name: file[name] for name in file.files}
-    wanted = [spec.name for spec in model.signature.inputs]
     given = {re.sub(r"\[\d+\]$", "", name) for name in inputs}  # parts of a sequence
+    model.take(given)
+    wanted = [spec.name for spec in model.signature.inputs]
     missing = set(wanted) - given - set(model.optional)
     if missing or given - set(wanted):
         raise Failure(Outcome.BAD_INPUT, f"takes {', '.join(wanted)}; given {', '.join(inputs)}")

@@ -185,10 +185,12 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
             request.label or "the artifact",
             limits=loaded.model.size_limits,
             batch_limits=SizeLimits(**request.batch_limits) if request.batch_limits else ANY_SIZE,
+            defaults=loaded.model.defaults,
             names_file=request.names_file,
         )
     except InputError as error:
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
+    loaded.model.take(fitted.arrays)
     has_samples = bool(fitted.arrays.keys() - fitted.broadcast)
     independent = loaded.independent if options.independent else None
     model, only_batch = independent or loaded.model, None
@@ -210,6 +212,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
         "only_batch": only_batch,
         "has_state_bindings": bool(fitted.state_bindings),
         "inputs": specs,
+        "unused": fitted.unused,
     }
 
 

@@ -99,7 +99,7 @@ class InputsResponse(TypedDict):
     samples: number of samples. fixed: samples a call, if the artifact takes no other number.
     only_batch: the only batch size that it can be called with.
     has_state_bindings: whether a call takes the state that the previous call returned.
-    inputs: the artifact's inputs with known sizes.
+    inputs: the artifact's inputs with known sizes. unused: arrays of the file not taken.
     """
 
     samples: int
@@ -108,6 +108,25 @@ class InputsResponse(TypedDict):
     only_batch: int | None
     has_state_bindings: bool
     inputs: list[Tensor]
+    unused: list[str]
+
+
+class FindBatchResponse(TypedDict):
+    """Which numbers of samples a call may have.
+
+    limits: fields of their `SizeLimits`; None if the number of samples is not why calls fail.
+    failed: a number that fails. reason: how it fails, in one line.
+    """
+
+    limits: dict[str, int | None] | None
+    failed: int | None
+    reason: str
+
+
+class FindRangesResponse(TypedDict):
+    """ranges: smallest and largest whole number by input, where calls take less than was drawn."""
+
+    ranges: dict[str, list[int]]
 
 
 class CallResponse(TypedDict):

@@ -23,6 +23,7 @@ from ..runtimes.registry import RUNTIMES, Runtime, runtimes_for
 from . import checks, predicting, responses, timing
 from . import messages as m
 from .batch_probe import batch_probe
+from .batch_search import find_batch
 from .bytecode import uncompiled
 from .call_again import call_again
 from .classify import failure_of
@@ -38,6 +39,7 @@ from .message_codec import (
 )
 from .own_process import die_with_parent, peak_resident_bytes, resident_bytes, use_cores
 from .prepared_model import LoadedModel, PreparedModel, load_model, prepare_model
+from .range_search import find_ranges
 from .repeating import repeat
 
 
@@ -126,6 +128,10 @@ class Worker:
                 return self._device_time(request)
             case m.Predict():
                 return self._predict(request)
+            case m.FindBatch():
+                return find_batch(self.prepared, request)
+            case m.FindRanges():
+                return find_ranges(self.prepared, request)
             case m.Sweep():
                 return timing.sweep(self.prepared, self._start.device, request)
             case m.Burst():

@@ -207,7 +207,7 @@ class TestTorchScript:
 
         assert list(spec_of(loaded)) == ["x", "scale", "state.0", "state.1"]
         assert spec_of(loaded)["scale"] == ("float64", [])
-        assert loaded["notes"] == ["left at their defaults: flip"]
+        assert loaded["notes"] == []
         close(outputs["output_0"], 3 * y)
         close(outputs["output_1.0"], z + 1)
         close(outputs["output_1.1"], (3 * y).sum(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import ArtifactError
@@ -16,6 +17,7 @@ from ..safe_paths import beside
 # Numbers of fields, as in the .proto files of TensorFlow.
 _META_GRAPHS = 2
 _INFO, _GRAPH, _SIGNATURES, _ASSETS, _OBJECTS = 1, 2, 5, 6, 7
+_DEFAULTS = 4  # of a signature
 _TAGS, _TENSORFLOW = 4, 5
 
 # Name and bytes of an element, by number.
@@ -75,6 +77,28 @@ def tags_of(path: Path) -> list[str] | None:
     graphs = Message(map_file(file)).messages(_META_GRAPHS)
     tags = [graph.message(_INFO).strings(_TAGS) for graph in graphs]
     return tags[_serving(tags)] if tags else None
+
+
+def defaults_of(path: Path, tags: Sequence[str]) -> dict[str, dict[str, bytes]]:
+    """The defaults of inputs, as TensorProtos by the name of the signature and of the input.
+
+    Raises:
+        ArtifactError: the file is damaged.
+    """
+    file = path / "saved_model.pb"
+    if not file.is_file():
+        return {}
+    for graph in Message(map_file(file)).messages(_META_GRAPHS):
+        if set(graph.message(_INFO).strings(_TAGS)) == set(tags):
+            return {
+                entry.string(1): {
+                    default.string(1): bytes(default.raw(2)[-1])
+                    for default in entry.message(2).messages(_DEFAULTS)
+                    if 2 in default
+                }
+                for entry in graph.messages(_SIGNATURES)
+            }
+    return {}
 
 
 def check_assets(path: Path) -> None:

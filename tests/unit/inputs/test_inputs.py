@@ -637,7 +637,6 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
     [
         (TensorSpec("x", (None, "w"), "float32"), InputOptions(), "--dim w=SIZE"),
         (TensorSpec("x", (None, 3, None), "float32"), InputOptions(), "--dim x.2=SIZE"),
-        (TensorSpec("x", (None,), "float32"), InputOptions(ranges={"y": (0, 1)}), "no such input"),
         (TensorSpec("x", (None,), "uint8"), InputOptions(ranges={"x": (-1, 1)}), "from -1 to 1"),
     ],
 )
@@ -669,7 +668,10 @@ def test_options_that_are_none(parse, text):
 
 
 def test_options_of_names_with_signs_in_them():
-    assert parse_dims(["a=b=3"]) == {"a=b": 3}
+    assert parse_dims(["a=b=3", "m.pt:h=4", "x:h=5"], ["m.pt"]) == {
+        "*": {"a=b": 3, "x:h": 5},
+        "m.pt": {"h": 4},
+    }
     assert parse_ranges(["x:0=-1:1"]) == {"x:0": (-1.0, 1.0)}
 
 
