@@ -168,10 +168,10 @@ def _evaluations(
     sources: list[Source], options: argparse.Namespace
 ) -> dict[tuple[str, int], Evaluation]:
     """The evaluation files that the weights need, by data set and size."""
-    found: dict[tuple[str, int], Evaluation] = {}
+    evaluations: dict[tuple[str, int], Evaluation] = {}
     for source in sources:
         key = (source.dataset, source.size)
-        if key in found:
+        if key in evaluations:
             continue
         name = options.dataset
         if name == "auto" and source.dataset == "synthetic":
@@ -179,8 +179,8 @@ def _evaluations(
         data = _test_images(source, name, options.data_root)
         if data.notice:
             print(f"*** {data.notice}", file=sys.stderr)
-        found[key] = write_evaluation(data, options.out.parent / INPUTS.name)
-    return found
+        evaluations[key] = write_evaluation(data, options.out.parent / INPUTS.name)
+    return evaluations
 
 
 def _test_images(source: Source, name: str, root: Path | None) -> Dataset:

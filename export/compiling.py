@@ -22,8 +22,8 @@ def toolkit() -> Path | None:
     """
     named = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
     nvcc = shutil.which("nvcc")
-    found = Path(named or (Path(nvcc).parent.parent if nvcc else "/usr/local/cuda"))
-    return found if (found / "include" / "cuda_runtime.h").is_file() else None
+    folder = Path(named or (Path(nvcc).parent.parent if nvcc else "/usr/local/cuda"))
+    return folder if (folder / "include" / "cuda_runtime.h").is_file() else None
 
 
 def missing_compiler(name: str, device: str = "cpu") -> str | None:

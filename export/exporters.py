@@ -149,13 +149,13 @@ def choose(formats: list[str]) -> list[str]:
     """
     chosen = []
     for name in formats:
-        found = [
+        matching = [
             key
             for key, exporter in EXPORTERS.items()
             if name in ("all", key) or name == "onnx" == exporter.format
         ]
-        if not found:
+        if not matching:
             known = ", ".join(["all", "onnx", *EXPORTERS])
             raise ValueError(f"unknown format {name!r}: choose from {known}")
-        chosen += [key for key in found if key not in chosen]
+        chosen += [key for key in matching if key not in chosen]
     return chosen

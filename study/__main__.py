@@ -91,10 +91,10 @@ def _compare(options: argparse.Namespace) -> None:
         formats = comparison.formats or tuple(n for n in EXPORTERS if not missing_compiler(n))
         _tell(f"comparison of formats, {comparison.title}")
         comparing.export_missing(options.work, comparison.sizes, formats)
-        found = comparing.compare(
+        summary = comparing.compare(
             options.work, name, comparison, formats, f"{options.budget:g}s", options.out
         )
-        results.write(file, found)
+        results.write(file, summary)
     page = options.work / "report.html"
     comparing.report(options.work, list(COMPARISONS), page)
     _tell(f"written: {page}")

@@ -18,8 +18,8 @@ _PLACES = ("path", "command", "environment")
 
 def folder_of(work: Path, size: int) -> Path:
     """The folder of the artifacts for images of a size, below `work`."""
-    own = SAME_WEIGHTS.stem if size == 28 else f"{SAME_WEIGHTS.stem}-at-{size}px"
-    return work / EXPORTED / own
+    name = SAME_WEIGHTS.stem if size == 28 else f"{SAME_WEIGHTS.stem}-at-{size}px"
+    return work / EXPORTED / name
 
 
 def images_of(work: Path, size: int) -> Path:
@@ -28,10 +28,10 @@ def images_of(work: Path, size: int) -> Path:
     Raises:
         StudyError: there are none.
     """
-    found = sorted((work / INPUTS).glob(f"*-{size}-test.npz"))
-    if not found:
+    files = sorted((work / INPUTS).glob(f"*-{size}-test.npz"))
+    if not files:
         raise StudyError(f"{work / INPUTS}: no images of {size} pixels")
-    return found[0]
+    return files[0]
 
 
 def export_missing(work: Path, sizes: tuple[int, ...], formats: tuple[str, ...]) -> None:
@@ -69,7 +69,11 @@ def compare(
     Raises:
         StudyError: nothing could be measured.
     """
-    artifacts = [str(folder_of(work, size) / own) for size in comparison.sizes for own in formats]
+    artifacts = [
+        str(folder_of(work, size) / format_name)
+        for size in comparison.sizes
+        for format_name in formats
+    ]
     summary = work / f"{name}.json"
     # An artifact that fails has its outcome in the tables; the others stand.
     _run(

@@ -27,59 +27,71 @@ def main(folder: Path) -> None:
 def text(folder: Path) -> str:
     """The page, from the files of the stages that came to a result."""
     stages = json.loads((folder / "gpu-check.json").read_text())
-    found = {
+    results = {
         stage["name"]: json.loads((folder / stage["file"]).read_text())["result"]
         for stage in stages
         if stage["file"]
     }
     runs = {
-        name.partition(" ")[2]: one for name, one in found.items() if name.startswith("measure")
+        name.partition(" ")[2]: result
+        for name, result in results.items()
+        if name.startswith("measure")
     }
-    parts = ["# What a check of this machine's card found", _machine(found), _stages(stages)]
-    if "sandbox" in found:
-        parts += ["## Starting CUDA in the sandbox", _layers(found["sandbox"]["layers"])]
+    parts = ["# What a check of this machine's card found", _machine(results), _stages(stages)]
+    if "sandbox" in results:
+        parts += ["## Starting CUDA in the sandbox", _layers(results["sandbox"]["layers"])]
     if runs:
         parts += ["## Table 2: time for the test images", _table_2(runs)]
     for group, run in runs.items():
         parts += [f"## Every format: {group}", _formats(run, f"measure-{group}.md")]
-    if "tf32" in found:
-        parts += ["## With TF32 allowed", _formats(found["tf32"], "tf32.md")]
-    if "sweep" in found:
+    if "tf32" in results:
+        parts += ["## With TF32 allowed", _formats(results["tf32"], "tf32.md")]
+    if "sweep" in results:
         parts += ["## Growing batches", "In [sweep.md](sweep.md)."]
-    if "self-test" in found:
-        parts += ["## Equal artifacts", _self_test(found["self-test"])]
-    if "failures" in found:
-        parts += ["## Failures that were provoked", _failures(found["failures"]["provoked"])]
-    if "ceiling" in found:
-        parts += ["## What the machine could do at best", _ceiling(found["ceiling"])]
+    if "self-test" in results:
+        parts += ["## Equal artifacts", _self_test(results["self-test"])]
+    if "failures" in results:
+        parts += ["## Failures that were provoked", _failures(results["failures"]["provoked"])]
+    if "ceiling" in results:
+        parts += ["## What the machine could do at best", _ceiling(results["ceiling"])]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 
-def _machine(found: dict[str, Record]) -> str:
-    if "machine" not in found:
+def _machine(results: dict[str, Record]) -> str:
+    if "machine" not in results:
         return ""
-    machine = found["machine"]["environment"]
+    machine = results["machine"]["environment"]
     cards = [f"{gpu['name']}, driver {gpu['driver']}" for gpu in machine["gpus"]]
     return (
         f"Written by `exportbench gpu-check`. {'; '.join(cards) or 'No card'}; "
         f"{machine['processor']}, {machine['cores']} cores, "
-        f"{found['machine']['memory']['total_bytes'] / 2**30:.0f} GiB of memory; "
+        f"{results['machine']['memory']['total_bytes'] / 2**30:.0f} GiB of memory; "
         f"Python {machine['python']}."
     )
 
 
 def _stages(stages: list[Record]) -> str:
     lines = [
-        [one["name"], one["status"].replace("_", " "), f"{one['seconds']:.0f} s", one["reason"]]
-        for one in stages
+        [
+            stage["name"],
+            stage["status"].replace("_", " "),
+            f"{stage['seconds']:.0f} s",
+            stage["reason"],
+        ]
+        for stage in stages
     ]
     return table(["stage", "came to", "took", "why"], lines, ("came to", "why"))
 
 
 def _layers(layers: list[Record]) -> str:
     lines = [
-        [one["layer"], one["name"] or "-", "yes" if one["context"] else "no", one["error"] or ""]
-        for one in layers
+        [
+            layer["layer"],
+            layer["name"] or "-",
+            "yes" if layer["context"] else "no",
+            layer["error"] or "",
+        ]
+        for layer in layers
     ]
     titles = ["closed", "cuInit", "memory copied there and back", "why not"]
     return table(titles, lines, titles)
@@ -134,8 +146,8 @@ def _formats(run: Record, report: str) -> str:
         difference = row["largest_difference"]
         placement = row["placement"] or {}
         cells.append("-" if difference is None else f"{difference:.1e}")
-        told = {True: "on", False: "off", None: "not told"}
-        cells.append(told[placement.get("tf32")] if placement else "-")
+        settings = {True: "on", False: "off", None: "not told"}
+        cells.append(settings[placement.get("tf32")] if placement else "-")
         lines.append(cells)
     titles = ["artifact", "outcome", _BATCH, "on the device", _SINGLE, "on the device"]
     titles += ["largest difference", "TF32"]
@@ -144,22 +156,27 @@ def _formats(run: Record, report: str) -> str:
     )
 
 
-def _self_test(found: Record) -> str:
+def _self_test(result: Record) -> str:
     lines = [
         [
-            one["title"],
-            f"{one['false_alarms']} of {one['comparisons']}",
-            f"{one['half_width']:.2%}" if one["intervals"] else "-",
+            verdict["title"],
+            f"{verdict['false_alarms']} of {verdict['comparisons']}",
+            f"{verdict['half_width']:.2%}" if verdict["intervals"] else "-",
         ]
-        for one in found["verdicts"]
+        for verdict in result["verdicts"]
     ]
     return table(["byte copies", "false alarms", "resolution"], lines)
 
 
-def _failures(found: Record) -> str:
+def _failures(results: Record) -> str:
     lines = [
-        [name, one["expected"], one["outcome"], re.sub(r" \(log: [^)]*\)", "", one["reason"])]
-        for name, one in found.items()
+        [
+            name,
+            result["expected"],
+            result["outcome"],
+            re.sub(r" \(log: [^)]*\)", "", result["reason"]),
+        ]
+        for name, result in results.items()
     ]
     titles = ["what", "expected", "came to", "reason"]
     return table(titles, lines, titles)
@@ -178,13 +195,13 @@ _RATES = {
 }
 
 
-def _ceiling(found: Record) -> str:
+def _ceiling(rates: Record) -> str:
     lines = []
     for name, (what, (unit, scale)) in _RATES.items():
-        if found.get(name) is not None:
-            lines.append([what, f"{found[name] / scale:,.1f} {unit}"])
-        elif name in found:
-            lines.append([what, f"not measured: {found['failed'].get(name, 'no reason is told')}"])
+        if rates.get(name) is not None:
+            lines.append([what, f"{rates[name] / scale:,.1f} {unit}"])
+        elif name in rates:
+            lines.append([what, f"not measured: {rates['failed'].get(name, 'no reason is told')}"])
     return table(["rate", "measured"], lines)
 
 

@@ -35,10 +35,10 @@ def ask(module: str, job: dict[str, Any]) -> dict[str, Any]:
                 timeout=_LIMIT_S,
             )
             done.check_returncode()
-            found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         except subprocess.TimeoutExpired:
             raise StudyError(f"{module}: no end after {_LIMIT_S:.0f} s") from None
         except subprocess.CalledProcessError as error:
-            said = (error.stderr.strip().splitlines() or [f"status {error.returncode}"])[-1]
-            raise StudyError(f"{module}, {json.dumps(job)}: {said}") from None
-    return found
+            last_line = (error.stderr.strip().splitlines() or [f"status {error.returncode}"])[-1]
+            raise StudyError(f"{module}, {json.dumps(job)}: {last_line}") from None
+    return answer

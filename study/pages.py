@@ -88,10 +88,10 @@ def text(
 
 
 def _machine(predictions: dict[int, dict[str, Any]], profiles: dict[str, Any] | None) -> str:
-    found = [*predictions.values(), *([profiles] if profiles else [])]
-    if not found:
+    measured = [*predictions.values(), *([profiles] if profiles else [])]
+    if not measured:
         return ""
-    machine = found[0]["environment"]
+    machine = measured[0]["environment"]
     gpus = ", ".join(gpu["name"] for gpu in machine["gpus"])
     return (
         f"Predictions and profiles: {machine['processor']}, {machine['cores']} cores, "

@@ -134,13 +134,13 @@ def sizes(run: dict[str, Any], point: str) -> Figure:
     for row in run["rows"]:
         side = re.search(r"\d+", row["shapes"])
         if side and point in row["timings"]:
-            own = series.setdefault(_short(row["artifact"]), {})
-            own[int(side[0])] = 1e3 / row["timings"][point]["samples_per_s"]
-    for index, (name, own) in enumerate(sorted(series.items())):
-        sides = sorted(own)
-        axes.plot(sides, [own[side] for side in sides], marker=_MARKERS[index], label=name)
-    sides = sorted({side for own in series.values() for side in own})
-    least = min(own[sides[0]] for own in series.values())
+            by_side = series.setdefault(_short(row["artifact"]), {})
+            by_side[int(side[0])] = 1e3 / row["timings"][point]["samples_per_s"]
+    for index, (name, by_side) in enumerate(sorted(series.items())):
+        sides = sorted(by_side)
+        axes.plot(sides, [by_side[side] for side in sides], marker=_MARKERS[index], label=name)
+    sides = sorted({side for by_side in series.values() for side in by_side})
+    least = min(by_side[sides[0]] for by_side in series.values())
     axes.plot(
         sides, [least * (side / sides[0]) ** 2 for side in sides], "k:", label="as the pixels"
     )
@@ -155,18 +155,18 @@ def sizes(run: dict[str, Any], point: str) -> Figure:
     return figure
 
 
-def operators(found: dict[str, Any]) -> Figure:
+def operators(profiles: dict[str, Any]) -> Figure:
     """The shares of kinds of operators, of each artifact and batch."""
     bars = [
         (f"{artifact}, batch {batch}", own["operators"])
-        for artifact, batches in found["artifacts"].items()
+        for artifact, batches in profiles["artifacts"].items()
         for batch, own in batches.items()
     ]
     figure, axes = plt.subplots(figsize=(7.5, 4))
-    found_shares = [shares(own) for _, own in bars]
+    shares_by_bar = [shares(own) for _, own in bars]
     left = np.zeros(len(bars))
     for index, kind in enumerate(KINDS):
-        widths = np.array([own[kind] for own in found_shares])
+        widths = np.array([own[kind] for own in shares_by_bar])
         axes.barh(
             range(len(bars)),
             widths,

@@ -43,7 +43,7 @@ def measure(
         StudyError: one of them failed.
     """
     order = [(framework, what) for framework in FRAMEWORKS for what in ("predict", "artifact")]
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {
+    measured: dict[str, dict[str, list[dict[str, Any]]]] = {
         framework: {"predict": [], "artifact": []} for framework in FRAMEWORKS
     }
     generator = random.Random(0)
@@ -52,9 +52,9 @@ def measure(
         for framework, what in order:
             tell(f"{size} pixels, round {number + 1} of {rounds}: {framework}, {what}")
             artifact = exported / NATIVE[framework] if what == "artifact" else None
-            found[framework][what].append(_once(framework, artifact, images))
+            measured[framework][what].append(_once(framework, artifact, images))
     seconds = {
-        (framework, what): [_steady(one) for one in found[framework][what]]
+        (framework, what): [_steady(run) for run in measured[framework][what]]
         for framework, what in order
     }
     pairs = {f"{f}: predict over artifact": ((f, "predict"), (f, "artifact")) for f in FRAMEWORKS}
@@ -78,14 +78,14 @@ def measure(
         "batch": BATCH,
         "passes": PASSES,
         "rounds": rounds,
-        "frameworks": found,
+        "frameworks": measured,
         "ratios": ratios,
     }
 
 
-def _steady(one: dict[str, Any]) -> float:
+def _steady(measured: dict[str, Any]) -> float:
     """Seconds of a pass after the first: the least, which nothing disturbed."""
-    return float(min(one["pass_s"][1:]))
+    return float(min(measured["pass_s"][1:]))
 
 
 def _once(framework: str, artifact: Path | None, images: Path) -> dict[str, Any]:
@@ -109,5 +109,5 @@ def compile_share(rounds: list[dict[str, Any]], passes: int = 10) -> float:
         rounds: what `measure` found of one framework.
         passes: that are averaged with the first among them, ten in the paper.
     """
-    shares = [(one["pass_s"][0] / _steady(one) - 1) / passes for one in rounds]
+    shares = [(measured["pass_s"][0] / _steady(measured) - 1) / passes for measured in rounds]
     return float(statistics.median(shares))

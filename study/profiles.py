@@ -26,10 +26,10 @@ def measure(exported: Path, images: Path, tell: Callable[[str], None]) -> dict[s
     Raises:
         StudyError: one of them failed.
     """
-    found: dict[str, dict[str, Any]] = {}
+    measured: dict[str, dict[str, Any]] = {}
     for name in PROFILED:
         exporter = EXPORTERS[name]
-        found[name] = {}
+        measured[name] = {}
         for batch in BATCHES:
             tell(f"profile of {name}, batch {batch}")
             job = {
@@ -39,5 +39,5 @@ def measure(exported: Path, images: Path, tell: Callable[[str], None]) -> dict[s
                 "batch": batch,
                 "threads": machine.cores(),
             }
-            found[name][str(batch)] = ask("study.profile_once", job)
-    return {"environment": machine.describe(), "artifacts": found}
+            measured[name][str(batch)] = ask("study.profile_once", job)
+    return {"environment": machine.describe(), "artifacts": measured}

@@ -56,17 +56,19 @@ def table_1(records: list[Record]) -> str:
 
 def table_3(records: list[Record]) -> str:
     """The paper's Table 3 beside the seeds of each framework; what matches or beats it is bold."""
-    own = {framework: _of(of_profile(records, "paper"), framework) for framework in TABLE_3}
+    by_framework = {
+        framework: _of(of_profile(records, "paper"), framework) for framework in TABLE_3
+    }
     titles = ["metric"]
-    for framework, found in own.items():
-        seeds = [f"seed {record['recipe']['seed']}" for record in found]
+    for framework, trainings in by_framework.items():
+        seeds = [f"seed {record['recipe']['seed']}" for record in trainings]
         titles += [f"{NAMES[framework]}: paper", *seeds]
     lines = []
     for metric in TABLE_3["keras"]:
         line = [metric.replace("_", " ")]
-        for framework, found in own.items():
+        for framework, trainings in by_framework.items():
             theirs = TABLE_3[framework][metric]
-            values = [record["test_metrics"][metric] for record in found]
+            values = [record["test_metrics"][metric] for record in trainings]
             # Both as they are printed, since the paper's are rounded.
             shown = [f"{value:.4f}" for value in values]
             line += [f"{theirs:.4f}"]
@@ -108,12 +110,12 @@ def spread(records: list[Record]) -> str:
 
 def best(records: list[Record]) -> str:
     """The profile `best` beside the highest figure of Table 3."""
-    found = of_profile(records, "best")
-    titles = ["metric", "highest of Table 3", *(NAMES[r["framework"]] for r in found)]
+    trainings = of_profile(records, "best")
+    titles = ["metric", "highest of Table 3", *(NAMES[r["framework"]] for r in trainings)]
     lines = []
     for metric in TABLE_3["keras"]:
         highest = max(column[metric] for column in TABLE_3.values())
-        values = [record["test_metrics"][metric] for record in found]
+        values = [record["test_metrics"][metric] for record in trainings]
         lines.append(
             [metric.replace("_", " "), f"{highest:.4f}"]
             + [f"{value:.4f} ({value - highest:+.4f})" for value in values]
@@ -143,17 +145,17 @@ def calibrations(records: list[Record]) -> str:
     """How far each network is as sure as it is right."""
     lines = []
     for record in records:
-        found = record.get("test_calibration")
-        if found:
-            sure = sum(count * confidence for count, confidence, _ in found["bins"])
-            count = sum(bin_[0] for bin_ in found["bins"])
+        calibration = record.get("test_calibration")
+        if calibration:
+            sure = sum(count * confidence for count, confidence, _ in calibration["bins"])
+            count = sum(bin_[0] for bin_ in calibration["bins"])
             lines.append(
                 [
                     title(record),
                     f"{record['test_metrics']['accuracy']:.4f}",
                     f"{sure / count:.4f}",
-                    f"{found['expected_error']:.4f}",
-                    f"{found['cross_entropy']:.4f}",
+                    f"{calibration['expected_error']:.4f}",
+                    f"{calibration['cross_entropy']:.4f}",
                 ]
             )
     titles = ["training", "accuracy", "mean confidence", "expected error", "cross-entropy"]
@@ -180,12 +182,12 @@ def table_2(predictions: dict[int, dict[str, Any]], runs: dict[str, dict[str, An
     lines = []
     for size, theirs in TABLE_2.items():
         for framework in ("keras", "flax"):
-            own = predictions.get(size, {}).get("ratios", {})
+            ratios = predictions.get(size, {}).get("ratios", {})
             lines.append(
                 [
                     f"{NAMES[framework]} over PyTorch, {size} pixels",
                     f"{theirs[framework] / theirs['torch']:.2f}",
-                    interval_text(own.get(f"{framework} over torch: predict")),
+                    interval_text(ratios.get(f"{framework} over torch: predict")),
                     interval_text(_ratio(runs.get(str(size)), NATIVE[framework], "batch 128")),
                 ]
             )
@@ -196,9 +198,9 @@ def table_2(predictions: dict[int, dict[str, Any]], runs: dict[str, dict[str, An
 def own_predict(predictions: dict[int, dict[str, Any]]) -> str:
     """Each framework's own predict beside its artifact, and what the first pass costs."""
     lines = []
-    for size, found in predictions.items():
-        for framework, sides in found["frameworks"].items():
-            ratio = found["ratios"][f"{framework}: predict over artifact"]
+    for size, prediction in predictions.items():
+        for framework, sides in prediction["frameworks"].items():
+            ratio = prediction["ratios"][f"{framework}: predict over artifact"]
             lines.append(
                 [
                     f"{NAMES[framework]}, {size} pixels",
@@ -221,8 +223,8 @@ def _first_pass(rounds: list[dict[str, Any]]) -> str:
 def calls_of_first_pass(predictions: dict[int, dict[str, Any]]) -> str:
     """What a call of the first pass takes beside the same call of the last one."""
     lines = []
-    for size, found in predictions.items():
-        for framework, sides in found["frameworks"].items():
+    for size, prediction in predictions.items():
+        for framework, sides in prediction["frameworks"].items():
             for what, name in (("predict", "own predict"), ("artifact", NATIVE[framework])):
                 rounds = sides[what]
                 if len(rounds[0]["first_pass_calls_s"]) < 2:
@@ -275,26 +277,26 @@ def shares(operators: dict[str, float]) -> dict[str, float]:
     return {kind: seconds / total for kind, seconds in sums.items()}
 
 
-def profiles(found: dict[str, Any]) -> str:
+def profiles(measured: dict[str, Any]) -> str:
     """The share of each kind of operators in what the profiler saw of a call."""
     lines = []
-    for artifact, batches in found["artifacts"].items():
-        for batch, own in batches.items():
-            seen = sum(own["operators"].values()) / own["call_s"]
+    for artifact, batches in measured["artifacts"].items():
+        for batch, profile in batches.items():
+            seen = sum(profile["operators"].values()) / profile["call_s"]
             cells = [
-                f"{share:.0%}" if share else "-" for share in shares(own["operators"]).values()
+                f"{share:.0%}" if share else "-" for share in shares(profile["operators"]).values()
             ]
             lines.append([f"{artifact}, batch {batch}", *cells, f"{seen:.2f}"])
     return table(["artifact", *KINDS, "operators over a call"], lines)
 
 
-def operators(found: dict[str, Any], batch: str = "128", most: int = 4) -> str:
+def operators(measured: dict[str, Any], batch: str = "128", most: int = 4) -> str:
     """The operators that take longest, of each artifact."""
     lines = []
-    for artifact, batches in found["artifacts"].items():
-        own = batches[batch]["operators"]
-        total = sum(own.values())
-        for operator, seconds in list(own.items())[:most]:
+    for artifact, batches in measured["artifacts"].items():
+        by_operator = batches[batch]["operators"]
+        total = sum(by_operator.values())
+        for operator, seconds in list(by_operator.items())[:most]:
             lines.append([f"{artifact}: `{operator}`", kind_of(operator), f"{seconds / total:.0%}"])
     return table([f"operator, batch {batch}", "kind", "share"], lines)
 

@@ -50,5 +50,5 @@ def records(out: Path) -> list[dict[str, Any]]:
     Raises:
         StudyError: one is damaged.
     """
-    found = (results.read(out / RECORDS / f"{training.name}.json") for training in TRAININGS)
-    return [record for record in found if record]
+    read = (results.read(out / RECORDS / f"{training.name}.json") for training in TRAININGS)
+    return [record for record in read if record]

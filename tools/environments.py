@@ -72,11 +72,11 @@ def chosen() -> tuple[str, str]:
     Raises:
         ChoiceError: the variable says something that there is not.
     """
-    said = os.environ.get(VARIABLE, "")
-    if said and said not in CHOICES:
-        raise ChoiceError(f"{VARIABLE}={said}: choose one of {', '.join(CHOICES)}")
-    if said:
-        return said, f"{VARIABLE} says so"
+    named = os.environ.get(VARIABLE, "")
+    if named and named not in CHOICES:
+        raise ChoiceError(f"{VARIABLE}={named}: choose one of {', '.join(CHOICES)}")
+    if named:
+        return named, f"{VARIABLE} says so"
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         return "cpu", "the CUDA builds are for Linux on x86-64"
     card = _card()
@@ -101,7 +101,7 @@ def _card() -> dict[str, Any]:
             text=True,
             timeout=_LIMIT_S,
         )
-        found: dict[str, Any] = json.loads(done.stdout)
+        card: dict[str, Any] = json.loads(done.stdout)
     except (ValueError, subprocess.TimeoutExpired):
         return {"problem": "the NVIDIA driver does not answer"}
-    return found
+    return card

@@ -109,12 +109,14 @@ def judge(
     for first in range(0, len(bursts) - size + 1, size):
         run = bursts[first : first + size]
         for a, b in itertools.combinations(range(copies), 2):
-            ratio = ratio_of([ESTIMATES[estimate](own[a], own[b]) for own in run])
+            ratio = ratio_of(
+                [ESTIMATES[estimate](generation[a], generation[b]) for generation in run]
+            )
             assert ratio.low is not None and ratio.high is not None
             alarms += ratio.high < 1 or ratio.low > 1
             comparisons += 1
             widths.append(ratio.resolution)
-    burst_s = np.mean([sum(b["seconds"]) for g in bursts for own in g for b in own])
+    burst_s = np.mean([sum(b["seconds"]) for g in bursts for generation in g for b in generation])
     start_s = np.mean([g["start_s"] for g in generations])
     # Of two artifacts: starting both, and their bursts with the untimed call of each.
     calls = generations[0]["calls"][str(batch)]
@@ -128,22 +130,22 @@ def rows(generations: list[dict[str, Any]]) -> Iterable[tuple[str, str, int, Jud
     for record in generations:
         by.setdefault(record["arrangement"], []).append(record)
     for batch in BATCHES:
-        for arrangement, own in by.items():
-            if len(own) < 6:
+        for arrangement, records in by.items():
+            if len(records) < 6:
                 continue
             if arrangement != "stopped":
-                yield arrangement, CHOSEN, batch, judge(own, batch)
+                yield arrangement, CHOSEN, batch, judge(records, batch)
                 continue
             for estimate in ESTIMATES:
-                yield arrangement, estimate, batch, judge(own, batch, estimate=estimate)
+                yield arrangement, estimate, batch, judge(records, batch, estimate=estimate)
             for turns in (1, 2, 4):
                 yield (
                     arrangement,
                     f"{CHOSEN}, turns: {turns}",
                     batch,
-                    judge(own, batch, turns=turns),
+                    judge(records, batch, turns=turns),
                 )
             for size in (4, 12):
-                if len(own) >= size:
+                if len(records) >= size:
                     way = f"{CHOSEN}, generations: {size}"
-                    yield arrangement, way, batch, judge(own, batch, size=size)
+                    yield arrangement, way, batch, judge(records, batch, size=size)

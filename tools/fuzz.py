@@ -204,10 +204,10 @@ class Fuzzer:
             return f"status {done.returncode}: {done.stderr[-2000:]}"
         rows = json.loads(file.read_text())["rows"]
         # What was a file may be a folder now, of which the run takes the files.
-        own = [[r for r in rows if Path(r["path"]).is_relative_to(path)] for path in paths]
-        if not all(own) or sum(map(len, own)) != len(rows):
+        rows_by_path = [[r for r in rows if Path(r["path"]).is_relative_to(path)] for path in paths]
+        if not all(rows_by_path) or sum(map(len, rows_by_path)) != len(rows):
             return f"{len(rows)} rows for {len(paths)} artifacts"
-        outcomes = [row["outcome"] for found in own for row in found]
+        outcomes = [row["outcome"] for rows_of_path in rows_by_path for row in rows_of_path]
         if set(outcomes) - set(Outcome) or not Outcome(outcomes[0]).was_measured:
             return f"the whole one ended as {outcomes[0]}; all: {set(outcomes)}"
         self.results.ran.setdefault(name, Counter()).update(map(str, outcomes[1:]))

@@ -81,8 +81,10 @@ def _swap(draw: random.Random, path: Path, others: list[bytes]) -> None:
 
 
 def _graft(draw: random.Random, path: Path, others: list[bytes]) -> None:
-    own, other = path.read_bytes(), draw.choice(others)
-    path.write_bytes(own[: draw.randrange(len(own) + 1)] + other[draw.randrange(len(other) + 1) :])
+    content, other = path.read_bytes(), draw.choice(others)
+    path.write_bytes(
+        content[: draw.randrange(len(content) + 1)] + other[draw.randrange(len(other) + 1) :]
+    )
 
 
 def _random(draw: random.Random, path: Path, others: list[bytes]) -> None:

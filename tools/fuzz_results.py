@@ -47,12 +47,12 @@ class FuzzResults:
 
 def table(title: str, counts: dict[str, Counter[str]]) -> Iterator[str]:
     """Counts by format as a table in Markdown."""
-    kinds = sorted({kind for own in counts.values() for kind in own})
+    kinds = sorted({kind for counter in counts.values() for kind in counter})
     if not kinds:
         return
     yield f"| {title} | tries | " + " | ".join(f"`{kind}`" for kind in kinds) + " |"
     yield "| :--- | ---: |" + " ---: |" * len(kinds)
-    for name, own in sorted(counts.items()):
-        cells = " | ".join(f"{own[kind]:,}" if own[kind] else "" for kind in kinds)
-        yield f"| {name} | {sum(own.values()):,} | {cells} |"
+    for name, counter in sorted(counts.items()):
+        cells = " | ".join(f"{counter[kind]:,}" if counter[kind] else "" for kind in kinds)
+        yield f"| {name} | {sum(counter.values()):,} | {cells} |"
     yield ""

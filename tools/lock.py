@@ -47,16 +47,16 @@ def main(arguments: list[str] | None = None) -> int:
         python = _pip_in(Path(folder))
         for lock in options.locks or by_lock:
             try:
-                found = _resolved(python, by_lock[lock], locked=not options.renew)
+                versions = _resolved(python, by_lock[lock], locked=not options.renew)
                 if options.renew:
-                    _write(by_lock[lock].lock_file, found)
+                    _write(by_lock[lock].lock_file, versions)
                 else:
-                    _compare(by_lock[lock].lock_file, found)
+                    _compare(by_lock[lock].lock_file, versions)
             except LockError as error:
                 print(f"{lock}: {error}", file=sys.stderr)
                 status = 1
             else:
-                print(f"{lock}: {len(found)} packages, {_cuda(found)}", flush=True)
+                print(f"{lock}: {len(versions)} packages, {_cuda(versions)}", flush=True)
     return status
 
 
@@ -81,45 +81,45 @@ def _resolved(python: Path, environment: Environment, *, locked: bool) -> dict[s
     )
     if done.returncode:
         raise LockError("does not resolve:\n" + done.stderr.strip())
-    found = {
+    versions = {
         entry["metadata"]["name"]: entry["metadata"]["version"]
         for entry in json.loads(done.stdout)["install"]
     }
     for name in _NOT_LOCKED:
-        found.pop(name, None)
+        versions.pop(name, None)
     if environment in ENVIRONMENTS["cpu"]:
-        found = {name: version for name, version in found.items() if not _OF_CUDA.match(name)}
+        versions = {name: version for name, version in versions.items() if not _OF_CUDA.match(name)}
     for builds in _BUILDS:
-        if builds <= found.keys():
+        if builds <= versions.keys():
             raise LockError(f"has {' and '.join(sorted(builds))}, which overwrite each other")
-    return found
+    return versions
 
 
-def _cuda(found: dict[str, str]) -> str:
+def _cuda(versions: dict[str, str]) -> str:
     for name in ("nvidia-cuda-runtime", "nvidia-cuda-runtime-cu12"):
-        if name in found:
-            return f"CUDA {found[name]}"
+        if name in versions:
+            return f"CUDA {versions[name]}"
     return "no CUDA"
 
 
-def _lines(found: dict[str, str]) -> list[str]:
+def _lines(versions: dict[str, str]) -> list[str]:
     return [
         # Arbitrary equality: PyPI's build, which has CUDA, and none with a label such as "+cpu".
-        f"{name}{'===' if name == 'torch' and _has_cuda(found) else '=='}{version.split('+')[0]}"
-        for name, version in sorted(found.items(), key=lambda item: item[0].lower())
+        f"{name}{'===' if name == 'torch' and _has_cuda(versions) else '=='}{version.split('+')[0]}"
+        for name, version in sorted(versions.items(), key=lambda item: item[0].lower())
     ]
 
 
-def _has_cuda(found: dict[str, str]) -> bool:
-    return any(name.startswith("nvidia-c") for name in found)
+def _has_cuda(versions: dict[str, str]) -> bool:
+    return any(name.startswith("nvidia-c") for name in versions)
 
 
-def _write(lock: Path, found: dict[str, str]) -> None:
-    lock.write_text("\n".join(_lines(found)) + "\n")
+def _write(lock: Path, versions: dict[str, str]) -> None:
+    lock.write_text("\n".join(_lines(versions)) + "\n")
 
 
-def _compare(lock: Path, found: dict[str, str]) -> None:
-    missing = sorted(set(_lines(found)) - set(lock.read_text().split()))
+def _compare(lock: Path, versions: dict[str, str]) -> None:
+    missing = sorted(set(_lines(versions)) - set(lock.read_text().split()))
     if missing:
         raise LockError(f"does not have {', '.join(missing)}: renew it")
 

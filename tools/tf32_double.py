@@ -80,9 +80,9 @@ def main() -> None:
     expected = logits(None)
     scale = expected.abs().max()
     for name, taken in (("rounded", rounded), ("cut off", cut_off), ("float16", in_half)):
-        found = logits(taken)
-        steps = (found - expected).abs().max() / scale / STEP
-        apart = (found.softmax(1) - expected.softmax(1)).abs().amax(1)
+        values = logits(taken)
+        steps = (values - expected).abs().max() / scale / STEP
+        apart = (values.softmax(1) - expected.softmax(1)).abs().amax(1)
         beyond = [int((apart > ROUNDINGS[kind] * STEP).sum()) for kind in ("tf32", "float16")]
         print(
             f"{name}: logits {steps:.1f} steps, probabilities {apart.max():.2g}, beyond TF32's "

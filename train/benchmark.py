@@ -271,8 +271,8 @@ def _framework(text: str) -> str:
 
 
 def _command(framework: str, images: int, *more: str) -> list[str]:
-    own = ["--images", str(images), *more]
-    return [python_of(framework), "-m", "train.benchmark", framework, *own]
+    options = ["--images", str(images), *more]
+    return [python_of(framework), "-m", "train.benchmark", framework, *options]
 
 
 def _compare(framework: str, rounds: int, images: int) -> list[str]:

@@ -247,10 +247,10 @@ def _bloodmnist(path: Path, size: int) -> Dataset:
     expected = info["MD5" if size == 28 else f"MD5_{size}"]
     try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
-        if found != expected:
+            md5 = hashlib.file_digest(file, "md5").hexdigest()
+        if md5 != expected:
             raise DataError(
-                f"{path}: not the official file of {size} pixels, or truncated (md5 {found}, "
+                f"{path}: not the official file of {size} pixels, or truncated (md5 {md5}, "
                 f"expected {expected}); delete it to download it again"
             )
         splits = read_splits(path, size, COUNTS)

@@ -81,9 +81,9 @@ def calibration(logits: np.ndarray, labels: np.ndarray) -> Calibration:
     # A confidence on the border of two bins belongs to the lower one, so that 1 has a bin.
     places = np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1
     bins = [
-        (int(own.sum()), float(confidence[own].mean()), float(right[own].mean()))
-        for own in (places == place for place in range(CALIBRATION_BINS))
-        if own.any()
+        (int(members.sum()), float(confidence[members].mean()), float(right[members].mean()))
+        for members in (places == place for place in range(CALIBRATION_BINS))
+        if members.any()
     ]
     error = sum(count * abs(sure - true) for count, sure, true in bins) / len(labels)
     return Calibration(error, cross_entropy(logits, labels), bins)
