@@ -49,7 +49,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     import importlib
 
-    from .supported import obstacle
+    from .supported_systems import obstacle
 
     if reason := obstacle():
         raise ImportError(reason)

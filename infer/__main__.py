@@ -7,7 +7,7 @@ import signal
 import sys
 from types import FrameType
 
-from .supported import obstacle
+from .supported_systems import obstacle
 
 # exit_status.py has them too; an interrupt may come while that is imported.
 _WRONG_USAGE, _INTERRUPTED = 2, 130

@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "--artifact-dir measures time: run it without -n, apart from other tests"
         )
     if folders:
-        from .supported import obstacle
+        from .supported_systems import obstacle
 
         if reason := obstacle():
             raise pytest.UsageError(reason)

@@ -7,7 +7,7 @@ from tabulate import tabulate
 from ..outcome import Outcome
 from ..results import formatting
 from ..results.summary import Summary
-from .growth import growth_table
+from .growth_table import growth_table
 from .legend import legend
 from .table import Table
 from .tables import sections, tables_of

@@ -6,7 +6,7 @@ from ..outcome import Outcome
 from ..results import formatting
 from ..results.summary import Summary
 from .agreement_tables import differing_table
-from .growth import growth_table
+from .growth_table import growth_table
 from .legend import legend
 from .notes import notes, warnings
 from .table import Table

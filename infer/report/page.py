@@ -16,7 +16,7 @@ from ..results.recorded_run import RecordedRun
 from ..results.summary import ArtifactResult, Summary
 from . import plots
 from .environment import environment_facts, runtimes_table
-from .growth import growth_table
+from .growth_table import growth_table
 from .legend import legend
 from .notes import notes, warnings
 from .page_plots import batch_plot, size_plot

@@ -8,7 +8,7 @@ from typing import Any
 from ..results.recorded_run import RecordedRun
 from ..results.summary import ArtifactResult, Summary
 from . import plots
-from .growth import exporter_of, size_of
+from .growth_table import exporter_of, size_of
 from .plots import LinePlot
 from .speed_tables import SWEEP_CAPTION, sweep_points
 

@@ -12,7 +12,7 @@ from ..records.events import AnyEvent
 from ..records.process_events import PreflightDone, ProcessStarted
 from ..records.run_events import RunStarted
 from ..stats import clocks
-from ..system.variables import precision_notes
+from ..system.recorded_variables import precision_notes
 from ..variant import TUNED
 from .notices import notices
 from .percentiles import PERCENTILE_FLOORS, percentile

@@ -19,7 +19,7 @@ from ..measure.plan import Plan
 from ..records.events import AnyEvent
 from ..records.run_events import RunStarted
 from ..records.store import read_events
-from .former import pair_with_former
+from .former_artifacts import pair_with_former
 from .measuring import measure, new_run
 from .planning import plan_run
 

@@ -27,7 +27,7 @@ from ..sandbox import cuda_diagnosis, cuda_driver_start
 from ..sandbox.isolation import HOME
 from ..sandbox.launcher import command_of
 from ..system.interpreters import python_of
-from ..system.variables import recorded_variables
+from ..system.recorded_variables import recorded_variables
 from ..variant import TUNED, Variant
 from .environment_variables import environment_of
 from .message_codec import MessageError, StorageError, decode_response, encode_request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..runtimes.base import ALLOCATOR, TF32_OVERRIDE
-from ..system.variables import forbids_tf32
+from ..system.recorded_variables import forbids_tf32
 from ..system.visible_cards import WITHOUT_CUDA, variables_for_card
 from ..variant import Variant
 

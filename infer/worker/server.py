@@ -207,7 +207,7 @@ class Worker:
 
         def count() -> responses.FootprintResponse:
             # Imported after the measurement, so that it does not count as the runtime's memory.
-            from ..system.footprint import installed_bytes
+            from ..system.installed_size import installed_bytes
             from ..system.mapped_libraries import cuda_versions, mapped, of_cuda
 
             libraries = mapped() if self._start.device == "cuda" else []

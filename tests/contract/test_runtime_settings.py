@@ -7,7 +7,7 @@ import pytest
 
 from infer.parity.tolerance import tolerances
 from infer.runtimes.base import TF32, Options, Setting, chosen, tf32_used
-from infer.system import variables
+from infer.system import recorded_variables
 from infer.variant import TUNED, Variant
 from infer.worker import environment_variables
 
@@ -84,14 +84,16 @@ class TestEnvironment:
         monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
         found = self.of()
         assert found["NVIDIA_TF32_OVERRIDE"] == "1"
-        notes = variables.precision_notes(variables.recorded_variables(found), False, TUNED)
+        notes = recorded_variables.precision_notes(
+            recorded_variables.recorded_variables(found), False, TUNED
+        )
         assert notes == ["set in the environment, may change the precision: NVIDIA_TF32_OVERRIDE=1"]
 
     def test_what_the_run_sets_is_no_note(self):
-        assert variables.precision_notes({"NVIDIA_TF32_OVERRIDE": "0"}, False, TUNED) == []
+        assert recorded_variables.precision_notes({"NVIDIA_TF32_OVERRIDE": "0"}, False, TUNED) == []
 
     def test_user_who_forbids_what_the_option_allows_is_told(self):
-        assert variables.precision_notes({"NVIDIA_TF32_OVERRIDE": "0"}, True, TUNED)
+        assert recorded_variables.precision_notes({"NVIDIA_TF32_OVERRIDE": "0"}, True, TUNED)
 
     def test_a_cpu_worker_of_jax_looks_for_no_gpu(self):
         assert self.of("cpu")["JAX_PLATFORMS"] == "cpu"
@@ -105,7 +107,7 @@ class TestEnvironment:
             "TF_VAR_password": "secret",
             "AWS_SECRET_ACCESS_KEY": "secret",
         }
-        assert variables.recorded_variables(given) == {
+        assert recorded_variables.recorded_variables(given) == {
             "CUDA_VISIBLE_DEVICES": "0",
             "XLA_FLAGS": "--a=1",
         }

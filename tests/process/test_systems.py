@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from runs import SMALL, left_behind
 
-from infer import supported
+from infer import supported_systems
 
 
 @pytest.fixture(scope="module")
@@ -99,4 +99,4 @@ def test_where_it_cannot_run_it_says_so_in_one_line(tmp_path, patched, value, wh
 
 
 def test_here_it_can_run():
-    assert supported.obstacle() is None
+    assert supported_systems.obstacle() is None

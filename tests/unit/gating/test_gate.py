@@ -25,7 +25,7 @@ from infer.outcome import Outcome
 from infer.parity import predictions
 from infer.stats.accuracy import paired_difference
 from infer.stats.ratios import Ratio
-from infer.steps.former import match_former
+from infer.steps.former_artifacts import match_former
 
 MIB = 2**20
 RIGHT = np.arange(1000) % 20 != 0  # 95 % of them

@@ -18,7 +18,7 @@ from run_records import (
 )
 
 from infer.report import markdown
-from infer.report.growth import growth_table
+from infer.report.growth_table import growth_table
 from infer.results import formatting
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infer.system.footprint import installed_bytes
+from infer.system.installed_size import installed_bytes
 from infer.system.mapped_libraries import cuda_versions, mapped, of_cuda
 
 # As in CUDA's and cuDNN's headers, for version 13.0 and 9.20.0.
