@@ -67,6 +67,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         "OUTPUT=abs",
         "compare absolute values, where the sign is not unique",
     )
+    _several(
+        parser,
+        "--allow",
+        "OUTPUT=SHARE",
+        "share of the values of an output of whole numbers that may differ, as mask=0.1%% "
+        "(default: none)",
+    )
 
 
 def _several(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import InputError, MapError
 from ..tensors.rules import EVERY, parse_rules
-from .options import InputOptions, parse_dims, parse_ranges, parse_state_bindings
+from .options import InputOptions, parse_dims, parse_ranges, parse_shares, parse_state_bindings
 from .random import SAMPLES, Random
 
 
@@ -60,6 +60,10 @@ class InputOutputTexts(Protocol):
     def compare(self) -> Sequence[str]:
         """OUTPUT=abs."""
 
+    @property
+    def allow(self) -> Sequence[str]:
+        """OUTPUT=SHARE."""
+
 
 @dataclass(frozen=True)
 class InputOutputOptions:
@@ -70,12 +74,14 @@ class InputOutputOptions:
         input_options: the user's options about inputs and outputs.
         ignored: outputs that are not compared.
         absolute: outputs whose absolute values are compared.
+        allowed: share of the values that may differ, by output.
     """
 
     random: Random | None
     input_options: InputOptions
     ignored: tuple[str, ...]
     absolute: tuple[str, ...]
+    allowed: Mapping[str, float]
 
 
 def read_input_output_options(
@@ -118,4 +124,6 @@ def read_input_output_options(
     random = None
     if options.random is not None:
         random = Random(options.random, options.samples or SAMPLES)
-    return InputOutputOptions(random, input_options, tuple(options.ignore), tuple(absolute))
+    return InputOutputOptions(
+        random, input_options, tuple(options.ignore), tuple(absolute), parse_shares(options.allow)
+    )

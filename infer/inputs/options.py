@@ -138,3 +138,22 @@ def parse_state_bindings(
             raise InputError(f"--loop {text}: say [ARTIFACT:]OUTPUT=INPUT, every input once")
         loops[artifact, input_name] = StateBinding(output, input_name, artifact)
     return tuple(loops.values())
+
+
+def parse_shares(texts: Sequence[str]) -> dict[str, float]:
+    """Parse the shares of `--allow`, by the name of the output.
+
+    Raises:
+        InputError: a text is not OUTPUT=SHARE.
+    """
+    shares = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if not name or not 0 <= share <= 1:
+            raise InputError(f"--allow {text}: say OUTPUT=SHARE, as mask=0.001 or mask=0.1%")
+        shares[name] = share
+    return shares

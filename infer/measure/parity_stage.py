@@ -12,6 +12,7 @@ from ..errors import ArtifactError, InputError, MapError
 from ..inputs.loading import array_names
 from ..outcome import Failure, Outcome
 from ..parity import predictions
+from ..parity.beyond import samples_beyond
 from ..parity.checks import check_as_finite, check_finite
 from ..parity.comparing import compare, scores_of
 from ..parity.deciding import decide
@@ -25,6 +26,7 @@ from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..records.processes import Repeat
 from ..sandbox import metric_process
 from ..stats.accuracy import Difference, paired_difference
+from ..tensors.differences import differences
 from ..tensors.outputs import Outputs
 from ..tensors.rules import rules_for
 from .randomness import random_changes
@@ -93,7 +95,11 @@ class ParityStage:
             try:
                 outputs, _ = self._matched(label, former, expected)
                 limits = tolerances_between(context, label, former, expected)
-                result = compare(outputs, expected, limits, absolute=context.plan.absolute)
+                result = compare(
+                    *(outputs, expected, limits),
+                    absolute=context.plan.absolute,
+                    allowed=context.plan.allowed,
+                )
             except Exception as error:
                 result = {"passed": False, "reason": context.as_failure(error).reason}
             context.store.add("pair", artifact=label, former=former, **result)
@@ -142,7 +148,13 @@ class ParityStage:
             on_cpu=reference.anchor is not None,
         )
         absolute = context.plan.absolute
-        result = compare(outputs, expected, limits, absolute=absolute, classes=classes)
+        result = compare(
+            *(outputs, expected, limits),
+            absolute=absolute,
+            classes=classes,
+            allowed=context.plan.allowed,
+        )
+        notes += _allowed_notes(outputs, expected, result["by_output"])
         task = self._task(label, outputs, expected, classes, result["differing"], notes)
         if any(limit.expected for limit in limits.values()):
             scores = scores_of(expected, len(classes) or None)
@@ -269,6 +281,22 @@ def _plugin_metrics(scores: np.ndarray, labels: np.ndarray, notes: list[str]) ->
         except ArtifactError as error:
             notes.append(str(error))
     return values
+
+
+def _allowed_notes(
+    outputs: Outputs, expected: Outputs, by_output: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Notes about the values that differ where the user has allowed a share."""
+    notes = []
+    for name, output in by_output.items():
+        if output.get("allowed_share") is None or not output["beyond"]:
+            continue
+        where = samples_beyond(differences(outputs[name], expected[name]), output["tolerance"])
+        notes.append(
+            f"{name}: {output['beyond']:,} of {output['values']:,} values differ, {where} (--allow "
+            f"lets {output['allowed_share']:.3g} of them)"
+        )
+    return notes
 
 
 def _anchor_note(anchor: AnchorMeasured) -> str:

@@ -28,6 +28,7 @@ class Plan:
         input_options: the user's options about inputs and outputs.
         ignored: outputs that are not compared, by their name in any artifact.
         absolute: outputs of the reference whose absolute values are compared.
+        allowed: share of the values that may differ, by output of the reference.
         protocol: how much is measured.
         device: "cpu" or "cuda".
         card: on cuda, what CUDA_VISIBLE_DEVICES is for the workers: the UUID of a card or of a
@@ -63,6 +64,7 @@ class Plan:
     input_options: InputOptions = field(default_factory=InputOptions)
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
+    allowed: Mapping[str, float] = field(default_factory=dict)
     trusted: tuple[str, ...] = ()
     card: str | None = None
     unsupported: Mapping[str, str] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from ..results.unused import unused_arrays
 from ..system import machine, nvml
 from . import roofline
 from .opening import check_unaltered, open_all
+from .parity_reason import parity_reason
 from .parity_stage import ParityStage
 from .plan import Plan
 from .preflight import Preflight
@@ -119,10 +120,7 @@ def _outcome(parity: ParityJudged) -> tuple[Outcome, str]:
     if parity.reason:
         return Outcome.PARITY_FAIL, f"differs from {against}: {parity.reason}"
     if not parity.passed:
-        return Outcome.PARITY_FAIL, (
-            f"differs from {against} by {parity.largest_difference:.2g}, more than "
-            f"{parity.tolerance:g}"
-        )
+        return Outcome.PARITY_FAIL, parity_reason(parity, against)
     if parity.random:
         name, by = next(iter(parity.random.items()))
         size = "" if by is None else f" by {by:.2g}"

@@ -39,6 +39,10 @@ class OutputDifference(Record, frozen=True):
         root_mean_square, root_mean_square_limit: of the differences, and what it may be, of a
             quantised model.
         channel: axis and place of a channel that differs by more than half of its own spread.
+        values: number of its values.
+        beyond: number of values that differ by more than the tolerance.
+        at: place of the largest difference; None if no value is beyond the tolerance.
+        allowed_share: share of the values that may differ, by `--allow`; None if none may.
     """
 
     largest_difference: float
@@ -49,6 +53,10 @@ class OutputDifference(Record, frozen=True):
     root_mean_square: float | None = None
     root_mean_square_limit: float | None = None
     channel: tuple[int, int] | None = None
+    values: int = 0
+    beyond: int = 0
+    at: tuple[int, ...] | None = None
+    allowed_share: float | None = None
 
 
 class AccuracyDifference(Record, frozen=True):

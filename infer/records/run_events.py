@@ -40,6 +40,7 @@ class RunStarted(Event, frozen=True, tag="run", kw_only=True):
     input_options: InputOptions = InputOptions()
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
+    allowed: dict[str, float] = msgspec.field(default_factory=dict)
     trusted: tuple[str, ...] = ()
     card: str | None = None
     unsupported: dict[str, str] = msgspec.field(default_factory=dict)

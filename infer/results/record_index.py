@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from ..outcome import Outcome
 from ..records.artifact_events import (
     ArtifactOpened,
     InputsDrawn,
@@ -188,6 +189,15 @@ class RecordIndex:
             if label in references and other in references and other not in failed:
                 references[label] = other
         return references
+
+    def unlike_reference(self, label: str) -> str | None:
+        """The reference that an artifact's outputs were unlike, or could not be compared with."""
+        outcome = self.outcomes.get(label)
+        if outcome is None or outcome.outcome == Outcome.OK or label not in self.preflights:
+            return None
+        own = self.parities.get(label)
+        references = {own.reference} if own else {p.reference for p in self.parities.values()}
+        return next(iter(references)) if len(references) == 1 and label not in references else None
 
     def shapes(self, label: str) -> str:
         """The shapes of an artifact's inputs without the batch, as far as they are known."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
+from ..artifacts.discovery import label_paths
 from ..records.artifact_events import ArtifactOpened
 from ..records.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S
 from ..records.run_events import RunStarted
@@ -16,10 +19,22 @@ _INSTALLED, _CHECKOUT = ["exportbench"], ["python", "-m", "infer"]
 PROGRAM = _CHECKOUT if __name__.partition(".")[0] == "infer" else _INSTALLED
 
 
-def command_of(artifact: ArtifactOpened, run: RunStarted) -> str:
-    """The command that measures one artifact alone."""
+def command_of(
+    artifact: ArtifactOpened, run: RunStarted, reference: ArtifactOpened | None = None
+) -> str:
+    """The command that measures one artifact alone, or beside the reference that it is unlike.
+
+    Args:
+        artifact: the artifact.
+        run: the run that measured it.
+        reference: the artifact that its outputs were compared with, if that is to be shown.
+    """
     protocol, variant = run.protocol, run.variants.get(artifact.artifact, TUNED)
-    command = [*PROGRAM, "run", artifact.path]
+    paths = dict.fromkeys([*([reference.path] if reference else []), artifact.path])
+    labels = {path: label for (_, label), path in zip(_labelled(paths), paths, strict=True)}
+    command = [*PROGRAM, "run", *paths]
+    if reference:
+        command += ["--reference", labels[reference.path]]
     command += ["--protocol", protocol.name] if protocol.budget_s is None else []
     command += ["--defaults"] if variant.untuned else []
     command += ["--tf32"] if run.tf32 else []
@@ -41,9 +56,13 @@ def command_of(artifact: ArtifactOpened, run: RunStarted) -> str:
     ):
         if value is not None:
             command += [f"--{option}", str(value)]
-    command += _wishes(run, artifact.artifact)
-    if run.trusted and artifact.sha256:
-        command += ["--trust", artifact.sha256]
+    new_labels = {artifact.artifact: EVERY}  # alone, it is every artifact
+    if reference and len(paths) == 2:
+        new_labels = {one.artifact: labels[one.path] for one in (reference, artifact)}
+    command += _wishes(run, new_labels)
+    hashes = [one.sha256 for one in (reference, artifact) if one and one.sha256]
+    if run.trusted and hashes:
+        command += ["--trust", *dict.fromkeys(hashes)]
     if protocol.scenarios != DEFAULT_SCENARIOS:
         command += ["--scenario", *protocol.scenarios]
     return shlex.join(command)
@@ -55,29 +74,39 @@ def _device_option(run: RunStarted) -> str:
     return f"cuda:{run.card}" if several and run.card else run.device
 
 
-def _wishes(run: RunStarted, label: str) -> list[str]:
-    """The options about inputs and outputs."""
+def _labelled(paths: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    return label_paths([Path(path) for path in paths])
+
+
+def _wishes(run: RunStarted, labels: Mapping[str, str]) -> list[str]:
+    """The options about inputs and outputs.
+
+    Args:
+        run: the run.
+        labels: of the artifacts that are measured again, what they are called then.
+    """
+    labels = {EVERY: EVERY, **labels}
     options: list[str] = []
     random, input_options = run.random, run.input_options
     if random:
         options += ["--random", str(random.seed), "--samples", str(random.samples)]
     listed = {
-        # Measured alone it may have another label, so its rules are given for every artifact.
         "map": [
-            replace(rule, artifact=EVERY).text
+            replace(rule, artifact=labels[rule.artifact]).text
             for rule in input_options.rules
-            if rule.artifact in (EVERY, label)
+            if rule.artifact in labels
         ],
         "dim": [f"{name}={size}" for name, size in input_options.sizes_for(label).items()],
         "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in input_options.ranges.items()],
         "loop": [
-            replace(loop, artifact=EVERY).text
+            replace(loop, artifact=labels[loop.artifact]).text
             for loop in input_options.loops
-            if loop.artifact in (EVERY, label)
+            if loop.artifact in labels
         ],
         "whole": list(input_options.whole),
         "ignore": list(run.ignored),
         "compare": [f"{name}=abs" for name in run.absolute],
+        "allow": [f"{name}={share:g}" for name, share in run.allowed.items()],
     }
     for option, values in listed.items():
         options += [f"--{option}", *values] if values else []

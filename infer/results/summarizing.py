@@ -49,6 +49,7 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
     label, manifest, run = artifact.artifact, artifact.manifest, index.run
     weights = manifest.weights if manifest else {}
     outcome = index.outcomes.get(label)
+    reference = index.unlike_reference(label)
     values: dict[str, Any] = {
         "artifact": label,
         "path": artifact.path,
@@ -64,7 +65,7 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
         "classes": manifest.classes if manifest else (),
         "outcome": outcome.outcome if outcome else "not measured",
         "reason": outcome.reason if outcome else "interrupted",
-        "command": command_of(artifact, run),
+        "command": command_of(artifact, run, index.artifacts[reference] if reference else None),
     }
     notes: list[str] = []
     preflight = index.preflights.get(label)

@@ -70,6 +70,7 @@ def plan_run(config: RunConfig) -> Plan:
         input_options=stated.input_options,
         ignored=stated.ignored,
         absolute=stated.absolute,
+        allowed=stated.allowed,
         trusted=trusted,
         tf32=config.tf32,
         opened=opened,

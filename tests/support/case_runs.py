@@ -47,6 +47,10 @@ class CaseRun:
         """The notes of an artifact."""
         return "; ".join(self._row(label)["notes"])
 
+    def command(self, label: str) -> str:
+        """The command that measures an artifact again."""
+        return str(self._row(label)["command"])
+
     def _row(self, label: str) -> dict[str, Any]:
         return next(row for row in self.summary["rows"] if row["artifact"] == label)
 

@@ -24,6 +24,7 @@ GIVEN = {
     "independent": True,
     "ignore": ["aux"],
     "compare": ["y=abs"],
+    "allow": ["mask=0.1%"],
     "trust": ["a"],
     "protocol": "paper",
     "budget": "10m",

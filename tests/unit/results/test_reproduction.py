@@ -60,3 +60,24 @@ def test_command_names_scenarios_and_a_time_limit_of_its_own():
     command = row_of(summarize(records), "base").command
 
     assert command.endswith("--timeout 7.0 --scenario single paced")
+
+
+def test_the_command_of_what_differs_has_its_reference_and_rules_by_their_names_there():
+    records = complete_run(("good/net.pt", [1.0]), ("bad/net.onnx", [1.0]))
+    rule = {"name": "y", "other": "output_0", "artifact": "bad/net.onnx"}
+    records[0] = run() | {"input_options": {"rules": [rule]}, "allowed": {"output_0": 0.01}}
+    differing = {"outcome": "parity_fail", "reason": "differs", "early": False}
+    records = [
+        record | differing
+        if record["kind"] == "outcome" and record["artifact"] == "bad/net.onnx"
+        else record
+        for record in records
+    ]
+
+    summary = summarize(records)
+
+    words = shlex.split(row_of(summary, "bad/net.onnx").command)
+    assert words[4:8] == ["models/good/net.pt", "models/bad/net.onnx", "--reference", "net.pt"]
+    assert words[words.index("--map") + 1] == "net.onnx:y=output_0"
+    assert words[words.index("--allow") + 1] == "output_0=0.01"
+    assert "models/bad/net.onnx" not in row_of(summary, "good/net.pt").command

@@ -1,0 +1,37 @@
+"""Why outputs fail, in a line."""
+
+from __future__ import annotations
+
+from ..records.agreement import OutputDifference
+from ..records.parity_events import ParityJudged
+
+
+def parity_reason(parity: ParityJudged, against: str) -> str:
+    """Say by how much, in how many values and where the worst output differs."""
+    text = (
+        f"differs from {against} by {parity.largest_difference:.2g}, more than {parity.tolerance:g}"
+    )
+    failing = {name: output for name, output in parity.by_output.items() if not output.passed}
+    worst = next(
+        (
+            name
+            for name, output in failing.items()
+            if output.largest_difference == parity.largest_difference
+            or output.largest_difference != output.largest_difference  # NaN
+        ),
+        None,
+    )
+    if worst is None or not failing[worst].values:
+        return text
+    return text + _where(worst, failing[worst])
+
+
+def _where(name: str, output: OutputDifference) -> str:
+    text = f", in {output.beyond:,} of {output.values:,} values of '{name}'"
+    if output.allowed_share is not None:
+        text += f" ({output.beyond / output.values:.3g} of them, --allow lets "
+        text += f"{output.allowed_share:g} differ)"
+    if output.at:
+        place = f" at [{', '.join(map(str, output.at[1:]))}]" if len(output.at) > 1 else ""
+        text += f", most in sample {output.at[0]:,}{place}"
+    return text
