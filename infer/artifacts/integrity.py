@@ -14,12 +14,14 @@ from .manifest import MANIFEST
 
 
 def check_files(artifact: Artifact) -> None:
-    """Compare the files with the manifest; a bare payload has no manifest and passes.
+    """Compare the files with the manifest; a bare payload has to have its weights only.
 
     Raises:
         ArtifactError: a file is missing, superfluous, truncated or altered.
     """
     if artifact.manifest is None:
+        if artifact.format in FORMATS:
+            FORMATS[artifact.format].check_weights(artifact.payload)
         return
     remedy = "export it again, or take a whole copy"
     for name, expected in artifact.manifest.files.items():

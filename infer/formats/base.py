@@ -54,6 +54,7 @@ class Format:
         payload: the file or folder to load, given the one whose format was detected.
         companions: files beside a payload that belong to it, whether they exist or not.
         check_folder: checks the files that a payload that is a folder names.
+        check_weights: checks the files beside a payload that hold its weights.
         describe: describes a payload; None if nothing can be read from it.
         external: the module of another package that describes its payloads, in place of `describe`.
     """
@@ -70,6 +71,7 @@ class Format:
     payload: Callable[[Path], Path] = _itself
     companions: Callable[[Path], Sequence[Path]] = _none
     check_folder: Callable[[Path], None] = _well
+    check_weights: Callable[[Path], None] = _well
     describe: Callable[[Path], Description] | None = None
     external: ExternalModule | None = None
 

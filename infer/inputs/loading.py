@@ -62,16 +62,21 @@ def array_names(path: Path) -> list[str]:
 
 
 def read_labels(path: Path) -> np.ndarray | None:
-    """Read the true classes, int64 N; None if the file has none.
+    """Read the true classes, int64 N or text N; None if the file has none.
 
     Raises:
-        InputError: as `read_inputs`, or the labels are not one whole number for each sample.
+        InputError: as `read_inputs`, or the labels are not one whole number or text for each
+            sample.
     """
     labels = read_inputs(path, none_is_well=True).get(LABELS)
     if labels is None:
         return None
-    if not labels.ndim or labels.size != len(labels) or labels.dtype.kind not in "iu":
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "backslashreplace")
+    if not labels.ndim or labels.size != len(labels) or labels.dtype.kind not in "iuU":
         raise InputError(f"{path}: '{LABELS}' is {labels.dtype} {labels.shape}, not one class each")
+    if labels.dtype.kind == "U":
+        return labels.reshape(-1)
     if labels.min() < 0:
         raise InputError(f"{path}: '{LABELS}' holds negative values, which are no classes")
     return labels.reshape(-1).astype(np.int64)

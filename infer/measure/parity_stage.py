@@ -38,6 +38,7 @@ from .run_tolerances import (
     tolerances_by_precision,
     unrepeatable_outputs,
 )
+from .text_labels import evaluate_answers, numbers_of_classes
 
 
 class ParityStage:
@@ -234,6 +235,10 @@ class ParityStage:
             notes: list to which failures of plug-ins' metrics are added.
         """
         labels = self._context.labels(label)
+        if labels is not None:
+            labels = numbers_of_classes(labels, classes)
+            if labels.dtype.kind == "U":
+                return evaluate_answers(labels, outputs, expected, differing, notes)
         scores = scores_of(expected, len(classes) or None)
         if labels is None or not scores or len(labels) != len(expected[scores]):
             return {"metrics": None, "correct": None, "accuracy_difference": None}

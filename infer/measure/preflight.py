@@ -160,7 +160,9 @@ class Preflight:
         classes = len(context.classes(label)) or None
         check_outputs(outputs, samples, classes, without_rows(context.folder(label)))
         scores = scores_of(outputs, classes)
-        if labels is not None and scores and labels.max(initial=0) >= outputs[scores].shape[1]:
+        if labels is None or labels.dtype.kind == "U" or not scores:
+            return
+        if labels.max(initial=0) >= outputs[scores].shape[1]:
             raise Failure(
                 Outcome.BAD_INPUT,
                 f"{context.inputs[label]}: labels up to {labels.max()}, but the output has "

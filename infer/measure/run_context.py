@@ -233,7 +233,7 @@ class RunContext:
         return manifest.classes if manifest else ()
 
     def labels(self, label: str) -> np.ndarray | None:
-        """The true classes, int64 N; None if the inputs of an artifact have none.
+        """The true classes, int64 N or text N; None if the inputs of an artifact have none.
 
         Raises:
             Failure: the inputs cannot be read, or the labels are no classes.

@@ -61,7 +61,7 @@ def allow(name: str, output: dict[str, Any], expected: np.ndarray, share: float)
 def samples_beyond(difference: np.ndarray, tolerance: float) -> str:
     """Name the samples with values beyond a tolerance, those with most first."""
     beyond = ~(difference <= tolerance)
-    counts = beyond.reshape(len(beyond), -1).sum(axis=1) if beyond.ndim else beyond.reshape(1)
+    counts: np.ndarray = beyond.reshape(len(beyond) if beyond.ndim else 1, -1).sum(axis=1)
     order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
     named = ", ".join(f"{row:,} ({counts[row]:,})" for row in order[:_NAMED_SAMPLES])
     more = len(order) - _NAMED_SAMPLES

@@ -19,10 +19,14 @@ def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dic
         probabilities: N x classes; the class with the largest value counts.
         labels: N, the true classes.
     """
+    return label_metrics(probabilities.argmax(axis=1), labels)
+
+
+def label_metrics(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Compute the same for predicted classes, N, as numbers or text like the labels."""
     # The import takes half a second, which other commands do not need to wait for.
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-    predicted = probabilities.argmax(axis=1)
     metrics = {"accuracy": float(accuracy_score(labels, predicted))}
     for average in ("macro", "weighted"):
         scores = precision_recall_fscore_support(

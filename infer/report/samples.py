@@ -74,7 +74,8 @@ def read_samples(
     except InputError as error:
         return RecordedSamples(missing=[f"No pictures and no figures by class: {error}."])
     pictures = _pictures(arrays, samples, missing) if samples else {}
-    classes = None if labels is None else _by_class(run, rows, labels, missing)
+    numbered = labels is not None and labels.dtype.kind != "U"
+    classes = _by_class(run, rows, labels, missing) if numbered else None
     return RecordedSamples(pictures, classes, missing)
 
 

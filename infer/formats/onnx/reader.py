@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..description import Description
 from ..map_file import map_file
 from ..protobuf import Message
 from ..safe_paths import beside
+from ..weights_file import check_weights_file
 from .precision import precision_of
 
 # Numbers of fields, as in onnx.proto.
@@ -80,6 +82,34 @@ def external_files(path: Path) -> list[Path]:
         return []
     names = {_external(tensor) for tensor in _tensors(Message(data))} - {None}
     return sorted(_beside(path, name) for name in names if name is not None)
+
+
+def check_weights(path: Path) -> None:
+    """Check that the files beside an ONNX file have all of its weights.
+
+    Raises:
+        ArtifactError: one is missing or cut short, or the file is damaged.
+    """
+    data = map_file(path)
+    if bytes(data[4:8]) == b"ORTM":
+        return
+    ends: dict[str, int] = {}
+    for tensor in _tensors(Message(data)):
+        name = _external(tensor)
+        if name is not None:
+            ends[name] = max(ends.get(name, 0), _end(tensor))
+    for name, size in ends.items():
+        check_weights_file(path, _beside(path, name), size)
+
+
+def _end(tensor: Message) -> int:
+    """Where a tensor ends in its file, in bytes."""
+    entries = {entry.string(1): entry.string(2) for entry in tensor.messages(_EXTERNAL)}
+    bits = max(0, math.prod(tensor.integers(_DIMS))) * _dtype(tensor.integer(_DTYPE))[1]
+    numbers = [entries.get("offset", "0"), entries.get("length", str(bits // 8))]
+    if not all(re.fullmatch(r"\d{1,19}", number) for number in numbers):
+        raise DamagedError(f"a tensor whose place in a file is {' and '.join(numbers)}")
+    return sum(map(int, numbers))
 
 
 def _describe(model: Message, path: Path) -> Description:

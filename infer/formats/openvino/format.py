@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..base import Format
 from ..content import Content
-from .reader import describe, version_of, weights_of
+from .reader import check_weights, describe, version_of, weights_of
 
 
 def _has_marks(content: Content) -> bool:
@@ -23,5 +23,6 @@ FORMAT = Format(
     executes_code=None,  # operators of other libraries only where the caller has loaded these
     has_marks=_has_marks,
     companions=_companions,
+    check_weights=check_weights,
     describe=describe,
 )

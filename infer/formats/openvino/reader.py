@@ -11,6 +11,7 @@ from ...errors import ArtifactError, DamagedError
 from ...tensors.signature import Signature, TensorSpec
 from ..description import Description
 from ..safe_paths import beside
+from ..weights_file import check_weights_file
 
 _DTYPES = {
     "f16": "float16",
@@ -68,6 +69,22 @@ def version_of(head: bytes) -> int | None:
         re.S,
     )
     return int(match[1]) if match else None
+
+
+def check_weights(path: Path) -> None:
+    """Check that the .bin file has all constants of a graph.
+
+    Raises:
+        ArtifactError: it is missing or cut short.
+    """
+    ends = [
+        int(data[1]) + int(data[2])
+        for data in re.finditer(
+            rb'\boffset="(\d{1,19})"[^<>]*\bsize="(\d{1,19})"', path.read_bytes()
+        )
+    ]
+    if ends:
+        check_weights_file(path, weights_of(path), max(ends))
 
 
 def describe(path: Path) -> Description:
