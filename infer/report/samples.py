@@ -74,8 +74,9 @@ def read_samples(
     except InputError as error:
         return RecordedSamples(missing=[f"No pictures and no figures by class: {error}."])
     pictures = _pictures(arrays, samples, missing) if samples else {}
-    numbered = labels is not None and labels.dtype.kind != "U"
-    classes = _by_class(run, rows, labels, missing) if numbered else None
+    if labels is None or labels.dtype.kind == "U":
+        return RecordedSamples(pictures, None, missing)
+    classes = _by_class(run, rows, labels, missing)
     return RecordedSamples(pictures, classes, missing)
 
 
