@@ -96,7 +96,15 @@ def _wishes(run: RunStarted, labels: Mapping[str, str]) -> list[str]:
             for rule in input_options.rules
             if rule.artifact in labels
         ],
-        "dim": [f"{name}={size}" for name, size in input_options.sizes_for(label).items()],
+        "dim": [
+            ("" if labels[artifact] == EVERY else f"{labels[artifact]}:") + f"{name}={size}"
+            for artifact, sizes in {
+                EVERY: input_options.dims,
+                **input_options.artifact_dims,
+            }.items()
+            if artifact in labels
+            for name, size in sizes.items()
+        ],
         "range": [f"{n}={low:g}:{high:g}" for n, (low, high) in input_options.ranges.items()],
         "loop": [
             replace(loop, artifact=labels[loop.artifact]).text

@@ -34,6 +34,7 @@ def unused_options(index: RecordIndex) -> list[str]:
         "map": [rule.name for rule in options.rules if rule.artifact == EVERY],
         "ignore": index.run.ignored,
         "compare": index.run.absolute,
+        "allow": tuple(index.run.allowed),
     }
     unused = [
         (option, name) for option, all_ in given.items() for name in all_ if name not in names
