@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def _fit(
             array, done = _as_input(spec, arrays[match.other], match, value_range, label)
         fitted[spec.name] = np.asarray(array, order="C")
         notes += [f"{spec.name}: {note}" for note in done]
-    whole = _whole(free, options, matches, fitted, bindings)
+    whole = _whole(free, options, matches, fitted, arrays, bindings)
     notes += [f"{name}: given whole to every call" for name in fitted if name in whole]
     broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings) | whole)
     samples = _samples(fitted, broadcast)
@@ -183,10 +183,16 @@ def _whole(
     options: InputOptions,
     matches: Mapping[str, TensorMatch],
     arrays: Arrays,
+    given: Collection[str],
     bindings: Mapping[str, str],
 ) -> frozenset[str]:
     """The inputs that every call gets whole: those known as such, or all if they are unrelated."""
     taken = {name: match.other for name, match in matches.items()}
+    unknown = set(options.whole).difference(arrays, given)
+    if unknown:
+        raise InputError(
+            f"--whole {min(unknown)}: is neither an input of the artifact nor an array of the file"
+        )
     whole = whole_inputs(signature, options.whole, taken) - bindings.keys()
     counted = [
         spec

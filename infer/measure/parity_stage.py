@@ -29,6 +29,7 @@ from ..stats.accuracy import Difference, paired_difference
 from ..tensors.differences import differences
 from ..tensors.outputs import Outputs
 from ..tensors.rules import rules_for
+from .neighbours import changes_by_neighbours
 from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
@@ -108,7 +109,8 @@ class ParityStage:
     def _choose_reference(self, members: list[str]) -> str:
         """Choose a reference: the user's, or the training's own format.
 
-        One that draws random numbers, is not finite or is quantised is taken only if all do or are.
+        One that draws random numbers, is not finite, is quantised or depends on the batch is taken
+        only if all do or are.
         """
         if self._context.plan.reference in members:
             return str(self._context.plan.reference)
@@ -118,6 +120,7 @@ class ParityStage:
                 bool(random_changes(self._context, label)),
                 not is_finite(self._context, label),
                 precision(self._context, label).quantisation is not None,
+                bool(changes_by_neighbours(self._context, label)),
                 not self._is_native(label),
             )
 
@@ -188,6 +191,7 @@ class ParityStage:
             repeats=not changed,
             random=random,
             random_reference=reference.random,
+            by_neighbours=changes_by_neighbours(context, label),
             doubts=self._doubts(label, reference),
             tolerance_doubts=wide_tolerances(expected, limits) if label != source else [],
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from ..codec import from_json
 from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_outputs
 from ..parity.comparing import scores_of
+from ..records.processes import BatchProbe
 from ..system.nvml import Card
 from ..tensors.outputs import without_rows
 from ..tensors.signature import Signature
@@ -19,6 +21,7 @@ from ..workload import Workload
 from .failed_calls import CallFailure, batch_note, find_cause
 from .flop_count import flops_per_sample
 from .gpu_memory import GpuMemory
+from .neighbours import may_repeat_samples
 from .placement import check_device
 from .progress import ProgressReporter
 from .random_inputs import RandomInputs
@@ -121,7 +124,11 @@ class Preflight:
         memory.look(worker)
         record["repeat"] = worker.ask(messages.Repeat())
         if not only_batch:
-            record["batch_probe"] = worker.ask(messages.BatchProbe(batch=batch))
+            probe = worker.ask(messages.BatchProbe(batch=batch))
+            record["batch_probe"] = probe
+            if not may_repeat_samples(context, label, from_json(BatchProbe, probe)):
+                record["most_samples"] = record["predict"]["samples"]
+                batch = min(batch, record["most_samples"])
         record["check"] = worker.ask(messages.Check(batch=batch))
         if record["check"]["unfinished"]:
             raise Failure(
@@ -139,15 +146,17 @@ class Preflight:
             "the installed size", lambda: worker.ask(messages.Footprint()), uncounted, label
         )
         if "sweep" in context.protocol.scenarios and not only_batch:
-            record |= self._sweep(worker, memory)
+            record |= self._sweep(worker, memory, record.get("most_samples"))
         return record
 
-    def _sweep(self, worker: WorkerProcess, memory: GpuMemory) -> dict[str, Any]:
+    def _sweep(
+        self, worker: WorkerProcess, memory: GpuMemory, most_samples: int | None
+    ) -> dict[str, Any]:
         """Time growing batches, as the last step: a batch that is too large may end the process."""
         limit_s = self._context.protocol.warm_up_limit_s
         patience_s = self._context.plan.timeout_s / 2
         try:
-            sweep = worker.ask(messages.Sweep(limit_s=limit_s, patience_s=patience_s))
+            sweep = worker.ask(messages.Sweep(limit_s, patience_s, most_samples))
             memory.look(worker)
             held = memory.record(worker).values()
         except Failure as failure:

@@ -96,13 +96,18 @@ def _steps(
     return quantisation, outputs
 
 
+def content_precisions(context: RunContext, label: str) -> list[str]:
+    """The floating-point types that the content of an artifact states."""
+    known = precision(context, label)
+    names = [known.arithmetic] if known.arithmetic else []
+    return [*names, f"weights of {known.weights}"] if known.weights else names
+
+
 def _precisions(context: RunContext, label: str) -> list[str]:
     """The floating-point types of an artifact, and those that its runtime may calculate in."""
-    preflight, known = context.preflight(label), precision(context, label)
+    preflight = context.preflight(label)
     placement = preflight.predict.placement
-    names = [known.arithmetic] if known.arithmetic else []
-    if known.weights:
-        names.append(f"weights of {known.weights}")
+    names = content_precisions(context, label)
     if not names:
         signature = preflight.load.signature
         names = [spec.dtype for spec in (*signature.inputs, *signature.outputs)]

@@ -24,7 +24,7 @@ from .generation import Generation, Turn
 from .grouping import CARD_SHARE, HOST_SHARE, grouped, needs
 from .progress import ProgressReporter
 from .run_context import RunContext
-from .timed_outputs import timed_difference
+from .timed_outputs import timed_differences
 from .warm_up import WarmUp
 
 
@@ -155,7 +155,7 @@ class TimingStage:
             answer = self._timed(worker, request)
         if turn.is_last:
             rows = answer.pop("rows")
-            answer["difference"] = timed_difference(context, turn.label, rows, folder)
+            answer |= timed_differences(context, turn.label, rows, folder)
         if spin_up:
             answer["spin_up"] = spin_up
         return answer | {"elapsed_s": context.elapsed_s()}
@@ -194,6 +194,13 @@ class TimingStage:
         only_batch = preflight.inputs.only_batch
         if only_batch:  # the inputs allow no other batch
             return tuple(dict.fromkeys(replace(w, batch=only_batch) for w in planned))
+        # Calls of the same size are compared: what one artifact cannot be given, none is given.
+        known = self._context.store.latest(PreflightDone).values()
+        limits = [one.most_samples for one in known if one.most_samples is not None]
+        most = min(limits, default=None)
+        if most is not None:
+            least = preflight.inputs.fixed if preflight.most_samples is not None else None
+            planned = tuple(replace(w, batch=max(min(w.batch, most), least or 1)) for w in planned)
         sweep = preflight.sweep
         batches = list(sweep.samples_per_s) if sweep else []
         if context.plan.device == "cuda" and sweep and sweep.no_memory:
@@ -202,4 +209,5 @@ class TimingStage:
             batches = [batch for batch in batches if batch <= sweep.no_memory // 4]
         workloads = tuple(dict.fromkeys((*planned, *map(Workload, batches))))
         # Only a sweep was planned, and it has no batches left.
-        return workloads or (Workload(context.protocol.batch),)
+        batch = context.protocol.batch
+        return workloads or (Workload(batch if most is None else min(batch, most)),)

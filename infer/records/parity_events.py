@@ -89,6 +89,8 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
         repeats: whether a second call on the same inputs gave the same.
         random: outputs that hold random numbers, and by how much they change between equal calls.
         random_reference: the same of the reference; then its outputs judge nothing.
+        by_neighbours: outputs of a sample that other samples in its call change, with the
+            difference; None if they cannot be told apart, or one is not finite.
         doubts: why agreement would say little; of the reference.
         tolerance_doubts: tolerances that are large against the spread of the reference's outputs.
     """
@@ -115,6 +117,7 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
     repeats: bool = True
     random: dict[str, float | None] = msgspec.field(default_factory=dict)
     random_reference: dict[str, float | None] = msgspec.field(default_factory=dict)
+    by_neighbours: dict[str, float | None] = msgspec.field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     tolerance_doubts: tuple[str, ...] = ()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ..workload import Workload
 from .event import Event
 from .machine import GpuState
@@ -30,6 +32,8 @@ class PreflightDone(Event, frozen=True, tag="preflight", kw_only=True):
             of the process, by what is in use on the card, and as the runtime counts.
         gpu_swept_bytes: the most that a sweep held of it.
         flops_per_sample: as counted from an ONNX graph.
+        most_samples: the largest batch, since samples that a call holds several times would change
+            others; None for no limit.
         batch_probe: None where the inputs allow one batch only.
     """
 
@@ -53,6 +57,7 @@ class PreflightDone(Event, frozen=True, tag="preflight", kw_only=True):
     gpu_swept_bytes: int | None = None
     flops_per_sample: float | None = None
     batch_probe: BatchProbe | None = None
+    most_samples: int | None = None
 
 
 class ProcessStarted(Event, frozen=True, tag="start", kw_only=True):
@@ -81,6 +86,8 @@ class BurstTimed(Event, frozen=True, tag="burst", kw_only=True):
         samples, untimed_samples: in these calls, and in those that filled the caches.
         gpu: the card's state.
         difference: of the last call's outputs from those of the preflight.
+        by_neighbours: outputs that the other samples of that call changed, with the difference;
+            None if they cannot be told apart, or one is not finite.
         spin_up: calls that raised the card's clock before.
         elapsed_s: since the run began.
     """
@@ -96,6 +103,7 @@ class BurstTimed(Event, frozen=True, tag="burst", kw_only=True):
     elapsed_s: float
     gpu: GpuState | None = None
     difference: float | None = None
+    by_neighbours: dict[str, float | None] = msgspec.field(default_factory=dict)
     spin_up: WarmUp | None = None
 
 

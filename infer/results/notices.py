@@ -8,6 +8,7 @@ from ..best_effort import best_effort
 from ..records.protocol import NOTICES
 from ..stats import clocks
 from ..stats.disturbance import DISTURBED, NOTICEABLE_DRIFT, machine_drift, turns_of
+from .neighbours import neighbour_notices
 from .record_index import RecordIndex
 from .summary import card_of
 from .unused import unused_arrays, unused_options
@@ -25,6 +26,7 @@ def notices(index: RecordIndex) -> list[str]:
     for find in (
         unknown_information,
         random_notices,
+        neighbour_notices,
         tolerance_notices,
         probe_notices,
         unused_arrays,

@@ -39,6 +39,8 @@ class RecordIndex:
         starts: the processes of each artifact.
         bursts: seconds of the calls, by artifact, workload, generation and turn.
         clocks: clocks of the card at the same bursts, by workload, artifact and turn.
+        by_neighbours: outputs that other samples of a timed call changed, by artifact and samples a
+            call, with the largest difference.
         energies: joules and samples of the bursts that report energy, by artifact and workload.
         user_clocks: whether the card was at clocks set by the user during a burst.
         workloads: workloads by name, in the order in which they were timed.
@@ -61,6 +63,7 @@ class RecordIndex:
         self.starts: dict[str, list[ProcessStarted]] = {}
         self.bursts: dict[str, dict[str, dict[int, dict[int, Sequence[float]]]]] = {}
         self.clocks: dict[str, dict[str, dict[Turn, Clock]]] = {}
+        self.by_neighbours: dict[str, dict[int, dict[str, float | None]]] = {}
         self.energies: dict[tuple[str, str], list[tuple[float, int]]] = {}
         self.user_clocks = False
         self.workloads: dict[str, Workload] = {}
@@ -112,6 +115,12 @@ class RecordIndex:
         full = burst.samples // burst.workload.batch or len(burst.seconds)
         generations.setdefault(burst.generation, {})[burst.turn] = burst.seconds[:full]
         self.workloads[name] = burst.workload
+        if burst.by_neighbours:
+            sizes = self.by_neighbours.setdefault(burst.artifact, {})
+            changes = sizes.setdefault(burst.workload.batch, {})
+            for output, by in burst.by_neighbours.items():
+                before = changes.get(output)
+                changes[output] = by if before is None or by is None else max(by, before)
         self.per_call[name] = min(burst.workload.batch, burst.samples)
         if self.device == "cuda":
             clocks_of = self.clocks.setdefault(name, {}).setdefault(burst.artifact, {})

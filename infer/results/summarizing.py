@@ -14,6 +14,7 @@ from ..records.run_events import RunStarted
 from ..stats import clocks
 from ..system.recorded_variables import precision_notes
 from ..variant import TUNED
+from .neighbours import neighbour_notes
 from .notices import notices
 from .percentiles import PERCENTILE_FLOORS, percentile
 from .record_index import RecordIndex
@@ -99,6 +100,7 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
             "doubts": (*parity.doubts, *parity.tolerance_doubts),
         }
         notes += parity.notes
+    notes += neighbour_notes(label, index)
     return ArtifactResult(**values, notes=notes)
 
 

@@ -77,12 +77,27 @@ def _in_another_order(
         name: array if name in prepared.broadcast else array[order]
         for name, array in inputs.items()
     }
+    # The first half stays, the others are its first sample.
+    kept = size // 2
+    among_others: Arrays = {
+        name: array
+        if name in prepared.broadcast
+        else array[np.where(np.arange(size) < kept, np.arange(size), 0)]
+        for name, array in inputs.items()
+    }
     try:
         before = copied(limited.model.run(inputs))
         after = copied(limited.model.run(reordered))
+        mixed = copied(limited.model.run(among_others))
     except Exception as error:
         return response | {"failed": one_line(error)}
     for name in before.keys() & after.keys():
         axes = permuted_axes(before[name], after[name], order)
-        response["outputs"][name] = {"axes": axes, "difference": None}
+        difference = None
+        if len(axes) == 1 and mixed[name].shape == before[name].shape:
+            rows = np.arange(kept)
+            difference = difference_of_samples(
+                before[name].take(rows, axes[0]), mixed[name].take(rows, axes[0]), axes[0]
+            )
+        response["outputs"][name] = {"axes": axes, "difference": difference}
     return response

@@ -321,12 +321,14 @@ class Sweep(Request[SweepResponse]):
         limit_s: seconds that timed calls may take together, without the first call of each batch,
             which may compile.
         patience_s: seconds that everything may take.
+        most_samples: largest batch, where none may hold a sample several times; None for no limit.
     """
 
     action = "sweep"
     response = SweepResponse
     limit_s: float
     patience_s: float
+    most_samples: int | None = None
 
 
 @_message

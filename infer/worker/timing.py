@@ -97,7 +97,11 @@ def sweep(prepared: PreparedModel, device: str, request: Sweep) -> SweepResponse
     begin, timed_s = time.perf_counter(), 0.0
     ended = f"batches above {_LARGEST_BATCH[device]} are not tried"
     batch = 1
+    most = request.most_samples or _LARGEST_BATCH[device]
     while batch <= _LARGEST_BATCH[device]:
+        if batch > most:
+            ended = f"a batch above {most} would hold samples several times"
+            break
         if timed_s > request.limit_s:
             ended = f"{request.limit_s:g} s were over"
             break

@@ -63,3 +63,8 @@ def test_a_matrix_is_made_up_in_the_size_that_is_set():
     arrays, _ = generate(Random(0), spec, None, InputOptions(dims={"n": 6}), "m")
 
     assert arrays["a"].shape == (6, 6)
+
+
+def test_a_name_that_nothing_has_is_refused(tmp_path):
+    with pytest.raises(InputError, match="--whole txt: is neither"):
+        fitted(tmp_path, signature(**PAIR), InputOptions(whole=("txt",)), image=5, text=5)
