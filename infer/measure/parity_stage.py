@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArtifactError, InputError, MapError
-from ..inputs.loading import array_names
+from ..inputs.loading import LABELS, array_names, read_inputs
 from ..outcome import Failure, Outcome
 from ..parity import predictions
 from ..parity.beyond import samples_beyond
@@ -21,6 +21,7 @@ from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
 from ..parity.rounding import beyond_bounds
 from ..parity.spread import wide_tolerances
+from ..parity.uninformative_inputs import uninformative_inputs
 from ..parity.uninformative_outputs import uninformative_outputs
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..records.processes import Repeat
@@ -207,7 +208,16 @@ class ParityStage:
         uninformative = self._context.informative(
             "whether its outputs vary", lambda: uninformative_outputs(expected), nothing, label
         )
-        return [*uninformative, *rounding]
+        inputs = self._context.informative(
+            "whether its inputs vary", lambda: self._input_doubts(label), nothing, label
+        )
+        return [*inputs, *uninformative, *rounding]
+
+    def _input_doubts(self, label: str) -> list[str]:
+        arrays = read_inputs(self._context.inputs[label], none_is_well=True)
+        arrays.pop(LABELS, None)
+        states = {loop.input for loop in self._context.plan.input_options.loops}
+        return uninformative_inputs(arrays, states)
 
     def _check_finite(self, label: str, outputs: Outputs, reference: ReferenceOutputs) -> None:
         """Check that outputs are finite wherever the reference's outputs are."""

@@ -1,0 +1,43 @@
+"""Detect inputs on which agreement says little: zero or constant."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from ..tensors.dtypes import kind_of
+
+
+def uninformative_inputs(
+    arrays: Mapping[str, np.ndarray], states: Collection[str] = ()
+) -> list[str]:
+    """List reasons why agreement on these inputs says little, one line each, for the user.
+
+    An input of floating point has to vary. Masks and indices are often constant, so others are
+    questioned only if no input varies at all.
+
+    Args:
+        arrays: inputs by name, without labels.
+        states: inputs that hold the first state of a loop, which may be zero.
+    """
+    findings = {
+        name: f"its input '{name}' is {_value(array)} everywhere"
+        for name, array in arrays.items()
+        if name not in states and array.size > 1 and _is_constant(array)
+    }
+    varying = [name for name in arrays if name not in findings and arrays[name].size > 1]
+    return [
+        text
+        for name, text in findings.items()
+        if not varying or kind_of(arrays[name].dtype) in ("float", "complex")
+    ]
+
+
+def _is_constant(array: np.ndarray) -> bool:
+    return bool((array == array.reshape(-1)[0]).all())
+
+
+def _value(array: np.ndarray) -> str:
+    value = array.reshape(-1)[0]
+    return f"'{value}'" if kind_of(array.dtype) in ("text", "other") else f"{value:g}"
