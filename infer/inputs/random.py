@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError, MapError
 from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of
 from ..tensors.layouts import rearranged
-from ..tensors.rules import EVERY, rules_for
+from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from .dimensions import dim_name, with_sizes
 from .options import InputOptions
@@ -100,9 +100,19 @@ def generate(
         )
         sequence = np.random.default_rng([random.seed, zlib.crc32(name.encode())])
         array, how = _draw(sequence, spec, shape, limits)
-        arrays[name] = rearranged(array, rule.axes(to_other=True) if rule else None, spec.name)
+        arrays[name] = _as_in_file(array, spec.name, rule)
         notes.append(f"{name} {how}")
     return arrays, notes
+
+
+def _as_in_file(array: np.ndarray, name: str, rule: Rule | None) -> np.ndarray:
+    """Bring an input into the layout that a rule says the file has."""
+    if rule is None:
+        return array
+    try:
+        return rearranged(array, rule.axes(to_other=True), name, rule.layout)
+    except MapError as error:
+        raise InputError(str(error)) from None
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -9,6 +9,7 @@ the only one that fits, and said; where two fit, the user is asked.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -240,7 +241,7 @@ def _either(names: Sequence[str]) -> str:
 
 def quoted(text: str) -> str:
     """Quote an argument for the shell, where it needs that."""
-    return text if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) else f"'{text}'"
+    return shlex.quote(text)
 
 
 def _laid_out(
