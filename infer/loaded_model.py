@@ -17,6 +17,7 @@ from .errors import InputError, UsageError
 from .outcome import Failure, Outcome
 from .tensors.outputs import read_outputs
 from .tensors.signature import Signature
+from .tensors.text import pack_all
 from .worker import messages
 from .worker.client import WorkerProcess
 
@@ -133,7 +134,7 @@ class LoadedModel:
 def _write_inputs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     converted = {name: np.asarray(array) for name, array in arrays.items()}
     for name, array in converted.items():
-        if array.dtype == object:
-            raise InputError(f"'{name}': an array of Python objects is no input")
+        if array.dtype == object and not all(isinstance(v, str | bytes) for v in array.flat):
+            raise InputError(f"'{name}': an array of Python objects other than text is no input")
     with path.open("wb") as file:
-        np.savez(file, **converted)  # type: ignore[arg-type]
+        np.savez(file, **pack_all(converted))  # type: ignore[arg-type]

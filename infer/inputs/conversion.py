@@ -11,6 +11,7 @@ from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of, restored
 from ..tensors.layouts import layouts, layouts_apart
 from ..tensors.matching import quoted
 from ..tensors.signature import TensorSpec
+from ..tensors.text import as_text
 
 
 def possible_layouts(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...] | None]:
@@ -73,11 +74,7 @@ def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndar
 def _text(spec: TensorSpec, array: np.ndarray) -> np.ndarray:
     if kind_of(array.dtype) != "text":
         raise InputError(f"'{spec.name}' is {array.dtype}, the artifact takes text")
-    try:
-        text = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
-    except UnicodeDecodeError:
-        raise InputError(f"'{spec.name}' holds bytes that are no UTF-8") from None
-    return text.astype(object)
+    return as_text(array)
 
 
 def _is_scaled(spec: TensorSpec, array: np.ndarray, limits: Any) -> bool:

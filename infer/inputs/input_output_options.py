@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import InputError, OptionError
+from ..errors import InputError, MapError
 from ..tensors.rules import EVERY, parse_rules
 from .options import InputOptions, parse_dims, parse_ranges, parse_shares, parse_state_bindings
 from .random import SAMPLES, Random
@@ -90,25 +90,27 @@ def read_input_output_options(
     """Parse the options for artifacts with these labels.
 
     Raises:
-        OptionError: an option cannot be parsed.
-        InputError: an option excludes another.
+        InputError: an option cannot be parsed, or excludes another.
     """
     if options.random is not None and options.inputs:
-        raise InputError("random and inputs exclude each other: take one")
+        raise InputError("--random and --inputs exclude each other: take one")
     if options.random is None and options.samples:
-        raise InputError("samples goes with random: give a seed")
+        raise InputError("--samples goes with --random SEED")
     if options.independent and options.loop:
         raise InputError(
-            "independent and loop exclude each other: samples are independent, or steps of a "
+            "--independent and --loop exclude each other: samples are independent, or steps of a "
             "sequence"
         )
     absolute = []
     for text in options.compare:
         name, _, how = text.rpartition("=")
         if not name or how != "abs":
-            raise OptionError("compare", text, "say OUTPUT=abs")
+            raise InputError(f"--compare {text}: say OUTPUT=abs")
         absolute.append(name)
-    rules = parse_rules(options.map, labels)
+    try:
+        rules = parse_rules(options.map, labels)
+    except MapError as error:
+        raise InputError(str(error)) from None
     dims = parse_dims(options.dim, labels)
     input_options = InputOptions(
         rules,

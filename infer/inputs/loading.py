@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..tensors.text import BYTES, LENGTHS, packed_names, unpack_all
 
 LABELS = "labels"
 
@@ -30,7 +31,7 @@ def read_inputs(path: Path, *, none_is_well: bool = False) -> dict[str, np.ndarr
             arrays = {path.stem: np.load(path, allow_pickle=False)}
         else:
             with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+                arrays = unpack_all({name: file[name] for name in file.files})
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
@@ -56,7 +57,11 @@ def array_names(path: Path) -> list[str]:
     """
     try:
         with np.load(path, allow_pickle=False, mmap_mode="r") as file:
-            return list(file.files) if isinstance(file, np.lib.npyio.NpzFile) else [path.stem]
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                return [path.stem]
+            packed = packed_names(file.files)
+            parts = {f"{name}{part}" for name in packed for part in (BYTES, LENGTHS)}
+            return [name for name in file.files if name not in parts] + packed
     except Exception as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
 

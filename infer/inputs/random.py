@@ -15,6 +15,7 @@ from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of
 from ..tensors.layouts import rearranged
 from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
+from ..tensors.text import pack_all
 from .dimensions import dim_name, with_sizes
 from .options import InputOptions
 from .whole import whole_inputs
@@ -117,7 +118,7 @@ def _as_in_file(array: np.ndarray, name: str, rule: Rule | None) -> np.ndarray:
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write inputs to an `.npz` file."""
-    np.savez(path, allow_pickle=False, **dict(arrays))
+    np.savez(path, allow_pickle=False, **pack_all(arrays))
 
 
 def _names(specs: Sequence[TensorSpec]) -> list[str]:

@@ -11,6 +11,7 @@ from ..outcome import Failure, Outcome
 from ..tensors.differences import differences
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
+from ..tensors.text import escaped
 from .beyond import allow, count_beyond
 from .quantised import judge
 from .tolerance import Tolerance
@@ -217,7 +218,9 @@ def _beyond(
 
 def _plain(value: Any) -> float | str:
     """Convert a value for JSON."""
-    if isinstance(value, str | bytes | complex | np.complexfloating):
+    if isinstance(value, str | bytes):
+        return escaped(value)
+    if isinstance(value, complex | np.complexfloating):
         return str(value)
     number = float(value)
     return number if np.isfinite(number) else str(number)

@@ -125,6 +125,8 @@ class LiteRT(Model):
         fixed = {tensor.batch for tensor in self._inputs.values()}
         if None in fixed or len(fixed) != 1:
             return False
+        if any(tensor.is_text for tensor in (*self._inputs.values(), *self._outputs.values())):
+            return False
         (batch,) = fixed
         assert batch is not None
         if any(tensor.batch != batch for tensor in self._outputs.values()):
@@ -239,8 +241,7 @@ class _Tensor:
         self.detail = detail
         self.index = int(detail["index"])
         self.raw = np.dtype(detail["dtype"])
-        if self.raw.kind in "OSU":
-            raise NotImplementedError(f"'{detail['name']}' holds text, which is not taken here")
+        self.is_text = self.raw.kind in "OSU"
         scale, zero = detail["quantization"]
         quantised = numbers and self.raw.name in _QUANTISED and scale > 0
         self.scale, self.zero = (float(scale), int(zero)) if quantised else (0.0, 0)
@@ -257,7 +258,12 @@ class _Tensor:
 
     def spec(self, name: str) -> TensorSpec:
         """As callers see it."""
-        return TensorSpec(name, self.shape, "float32" if self.scale else self.raw.name)
+        return TensorSpec(name, self.shape, self._dtype())
+
+    def _dtype(self) -> str:
+        if self.is_text:
+            return "string"
+        return "float32" if self.scale else self.raw.name
 
     def into(self, array: np.ndarray) -> np.ndarray:
         """What the interpreter takes for these values."""

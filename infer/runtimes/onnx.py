@@ -126,7 +126,7 @@ class Onnx(Model):
             return self.fetch(self._captured.run(self._captured.stage(inputs)))
         if self._stays:
             return self._named(self._session.run(self._fetched, inputs))
-        return self._flat(self._session.run(self._fetched, self._fed(inputs)))
+        return self._flat(self._run(self._fed(inputs)))
 
     def _named(self, values: list[Any]) -> dict[str, Any]:
         """The outputs by name, from the values of `_fetched`."""
@@ -136,8 +136,17 @@ class Onnx(Model):
             for name, source in zip(self._outputs, self._sources, strict=True)
         }
 
+    def _run(self, fed: dict[str, Any]) -> list[Any]:
+        try:
+            return self._session.run(self._fetched, fed)  # type: ignore[no-any-return]
+        except UnicodeDecodeError:
+            raise NotImplementedError(
+                "an output holds bytes that are no UTF-8, which ONNX Runtime's Python does not give"
+            ) from None
+
     def _fed(self, inputs: Arrays) -> dict[str, Any]:
         fed: dict[str, Any] = dict.fromkeys(self.optional)
+        inputs = {name: _text(array) for name, array in inputs.items()}
         fed |= {name: array for name, array in inputs.items() if not name.endswith("]")}
         for name in self._sequences:
             if name in inputs:
@@ -176,7 +185,7 @@ class Onnx(Model):
         if self._captured:
             return self._captured.run(staged)
         if not self._stays:
-            return self._session.run(self._fetched, staged)
+            return self._run(staged)
         self._session.run_with_iobinding(staged)
         return staged
 
@@ -280,6 +289,21 @@ def _parts(name: str, value: Any) -> list[tuple[str, np.ndarray]]:
     if value is None:  # an optional output that is empty
         return []
     return [(name, np.asarray(value))]
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    """What ONNX Runtime takes for text: objects are `str`, `bytes` are of fixed width.
+
+    Raises:
+        NotImplementedError: bytes end with zeros, which such an array loses.
+    """
+    if array.dtype.kind != "O" or not array.size or not isinstance(array.flat[0], bytes):
+        return array
+    if any(value.endswith(b"\0") for value in array.flat):
+        raise NotImplementedError(
+            "ONNX Runtime's Python takes no bytes that end with a zero, unless all is UTF-8"
+        )
+    return array.astype(np.bytes_)
 
 
 def _spec(value: Any) -> TensorSpec:

@@ -13,6 +13,7 @@ from typing import Any
 # holds one runtime, with its time to import and its memory alone.
 sys.modules.setdefault("jax", None)  # type: ignore[arg-type]
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.python.framework.convert_to_constants import (
@@ -146,9 +147,8 @@ class SavedModel(Model):
 
     def _put(self, inputs: Arrays) -> dict[str, tf.Tensor]:
         with tf.device(self._device):
-            return {
-                name: tf.constant(array) for name, array in (self._default_values | inputs).items()
-            }
+            arrays = self._default_values | inputs
+            return {name: _tensor(array) for name, array in arrays.items()}
 
     def run_staged(self, staged: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Call the signature; on a GPU the result may be unfinished."""
@@ -171,7 +171,7 @@ class SavedModel(Model):
 
         def call_once() -> object:
             with tf.device(device):
-                tensors = {name: tf.constant(array) for name, array in inputs.items()}
+                tensors = {name: _tensor(array) for name, array in inputs.items()}
             return [value.numpy() for value in call(tensors).values()]
 
         return call_once
@@ -232,6 +232,11 @@ class SavedModel(Model):
 def tf32_allowed() -> bool:
     """Whether TensorFlow lets cuBLAS, cuDNN and XLA take TF32."""
     return bool(tf.config.experimental.tensor_float_32_execution_enabled())
+
+
+def _tensor(array: np.ndarray) -> tf.Tensor:
+    # The type of text that holds no value cannot be seen.
+    return tf.constant(array, tf.string if array.dtype.kind == "O" else None)
 
 
 def _host(value: tf.Tensor) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .dtypes import kind_of, widened
+from .text import as_bytes
 
 
 def finite(array: np.ndarray) -> np.ndarray:
@@ -32,7 +33,7 @@ def differences(array: np.ndarray, expected: np.ndarray, *, absolute: bool = Fal
         absolute: compare the absolute values.
     """
     if "text" in (kind_of(array.dtype), kind_of(expected.dtype)):
-        unequal: np.ndarray = array.astype(np.str_) != expected.astype(np.str_)
+        unequal: np.ndarray = np.asarray(as_bytes(array) != as_bytes(expected))
         return unequal.astype(np.float64)
     a, b = widened(array), widened(expected)
     if absolute:

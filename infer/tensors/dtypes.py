@@ -72,12 +72,10 @@ def widened(array: np.ndarray) -> np.ndarray:
 
 
 def storable(array: np.ndarray) -> np.ndarray:
-    """Convert an array to what `.npy` can hold without pickles: fixed-width text, or integers.
+    """Convert an array of numbers to a type that `.npy` can hold without pickles.
 
     `restored` converts it back, given the name of the type.
     """
-    if array.dtype.kind == "O":
-        return np.array([_text(v) for v in array.ravel()], dtype=np.str_).reshape(array.shape)
     if array.dtype.kind == "V" or not _is_numpys(array.dtype):
         return array.view({1: np.uint8, 2: np.uint16}[array.dtype.itemsize])
     return array
@@ -93,7 +91,3 @@ def restored(array: np.ndarray, name: str) -> np.ndarray:
 
 def _is_numpys(dtype: np.dtype) -> bool:
     return dtype.kind in "biufcSUOMm" and dtype.type.__module__ == "numpy"
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .dtypes import restored, storable
+from .dtypes import TEXT, kind_of, restored, storable
+from .text import as_text, pack, unpack
 
 Outputs = dict[str, np.ndarray]
 _INDEX = "outputs.json"
@@ -79,20 +80,31 @@ def write_arrays(folder: Path, arrays: Outputs, per_call: Collection[str] = ()) 
     """
     described = []
     for index, (name, array) in enumerate(arrays.items()):
+        dtype = array.dtype.name
+        if kind_of(array.dtype) == "text":
+            dtype = TEXT
+            data, array = pack(array)
+            np.save(folder / _data_file(index), data, allow_pickle=False)
         np.save(folder / f"output_{index}.npy", storable(array), allow_pickle=False)
-        described.append({"name": name, "dtype": array.dtype.name, "per_call": name in per_call})
+        described.append({"name": name, "dtype": dtype, "per_call": name in per_call})
     (folder / _INDEX).write_text(json.dumps(described) + "\n")
 
 
 def read_outputs(folder: Path) -> Outputs:
     """Read the outputs in a folder, by name."""
     described = json.loads((folder / _INDEX).read_text())
-    return {
-        one["name"]: restored(
-            np.load(folder / f"output_{index}.npy", allow_pickle=False), one["dtype"]
-        )
-        for index, one in enumerate(described)
-    }
+    outputs: Outputs = {}
+    for index, one in enumerate(described):
+        array = np.load(folder / f"output_{index}.npy", allow_pickle=False)
+        if one["dtype"] == TEXT:
+            array = as_text(unpack(np.load(folder / _data_file(index), allow_pickle=False), array))
+        outputs[one["name"]] = restored(array, one["dtype"])
+    return outputs
+
+
+def _data_file(index: int) -> str:
+    """The file of the bytes of a text; the lengths are in the file of the output."""
+    return f"output_{index}.bytes.npy"
 
 
 def without_rows(folder: Path) -> set[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model
 from ..tensors.outputs import UnevenError, write_arrays, write_outputs
+from ..tensors.text import as_text, unpack_all
 from .message_codec import StorageError
 from .messages import Call, FirstCall, Predict
 from .model_adapters import next_state
@@ -27,7 +28,8 @@ def call_once(model: Model, request: Call) -> CallResponse:
         StorageError: the outputs cannot be written.
     """
     with np.load(request.path, allow_pickle=False) as file:
-        inputs = {name: file[name] for name in file.files}
+        stored = unpack_all({name: file[name] for name in file.files})
+    inputs = {name: as_text(a) if a.dtype.kind in "US" else a for name, a in stored.items()}
     given = {re.sub(r"\[\d+\]$", "", name) for name in inputs}  # parts of a sequence
     model.take(given)
     wanted = [spec.name for spec in model.signature.inputs]

@@ -22,6 +22,7 @@ from ...system.interpreters import parse_interpreters
 from ...tensors.dtypes import ANY
 from ...tensors.outputs import read_outputs
 from ...tensors.signature import Signature
+from ...tensors.text import pack_all
 from ...variant import Variant
 from ...worker import messages
 from ...worker.client import WorkerProcess
@@ -244,7 +245,7 @@ class ContractChecks:
 
     def _written(self, inputs: Arrays) -> str:
         path = self._folder / "inputs.npz"
-        np.savez(path, **inputs)  # type: ignore[arg-type]  # names are the user's
+        np.savez(path, **pack_all(inputs))  # type: ignore[arg-type]  # names are the user's
         return str(path)
 
     def _output_folder(self) -> Path:

@@ -453,7 +453,7 @@ def test_outputs_of_all_types_are_kept(tmp_path):
 
     for name, array in kept.items():
         if name in ("text", "bytes"):
-            assert outputs[name].tolist() == [["a", "äöü"], ["a", "\\xff"]][name == "bytes"]
+            assert outputs[name].tolist() == [["a", "äöü"], [b"a", b"\xff"]][name == "bytes"]
         else:
             assert outputs[name].dtype == array.dtype
             assert outputs[name].tobytes() == array.tobytes()
