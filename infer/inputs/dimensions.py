@@ -135,18 +135,21 @@ def check_dims(signature: Signature, names: Iterable[str], label: str) -> None:
     """
     for name in names:
         if not has_dim(signature, name):
-            free = sorted(
-                {
-                    dim_name(spec, axis)
-                    for spec in signature.inputs
-                    for axis, size in enumerate(spec.shape)
-                    if not isinstance(size, int)
-                }
-            )
+            free = ", ".join(sorted(free_dims([signature]))) or "none"
             raise InputError(
-                f"--dim {label}:{name}: it has no such free dimension (there are: "
-                f"{', '.join(free) or 'none'})"
+                f"--dim {label}:{name}: it has no such free dimension (there are: {free})"
             )
+
+
+def free_dims(signatures: Iterable[Signature]) -> set[str]:
+    """The names in `--dim` of the free dimensions of inputs."""
+    return {
+        dim_name(spec, axis)
+        for signature in signatures
+        for spec in signature.inputs
+        for axis, size in enumerate(spec.shape)
+        if not isinstance(size, int)
+    }
 
 
 def check_names(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import InputError, MapError
+from ..errors import InputError, OptionError
 from ..tensors.rules import EVERY, parse_rules
 from .options import InputOptions, parse_dims, parse_ranges, parse_shares, parse_state_bindings
 from .random import SAMPLES, Random
@@ -90,27 +90,25 @@ def read_input_output_options(
     """Parse the options for artifacts with these labels.
 
     Raises:
-        InputError: an option cannot be parsed, or excludes another.
+        OptionError: an option cannot be parsed.
+        InputError: an option excludes another.
     """
     if options.random is not None and options.inputs:
-        raise InputError("--random and --inputs exclude each other: take one")
+        raise InputError("random and inputs exclude each other: take one")
     if options.random is None and options.samples:
-        raise InputError("--samples goes with --random SEED")
+        raise InputError("samples goes with random: give a seed")
     if options.independent and options.loop:
         raise InputError(
-            "--independent and --loop exclude each other: samples are independent, or steps of a "
+            "independent and loop exclude each other: samples are independent, or steps of a "
             "sequence"
         )
     absolute = []
     for text in options.compare:
         name, _, how = text.rpartition("=")
         if not name or how != "abs":
-            raise InputError(f"--compare {text}: say OUTPUT=abs")
+            raise OptionError("compare", text, "say OUTPUT=abs")
         absolute.append(name)
-    try:
-        rules = parse_rules(options.map, labels)
-    except MapError as error:
-        raise InputError(str(error)) from None
+    rules = parse_rules(options.map, labels)
     dims = parse_dims(options.dim, labels)
     input_options = InputOptions(
         rules,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import OptionError
 from ..tensors.rules import EVERY, Rule, scoped
 
 
@@ -85,15 +85,15 @@ def parse_dims(texts: Sequence[str], labels: Sequence[str] = ()) -> dict[str, di
         labels: labels of the artifacts; a prefix that is none of them is part of the name.
 
     Raises:
-        InputError: a text has another form.
+        OptionError: a text has another form.
     """
     dims: dict[str, dict[str, int]] = {EVERY: {}}
     for text in texts:
         artifact, rest = scoped(text, labels)
         match = re.fullmatch(r"(.+)=(\d{1,9})", rest, re.ASCII)
         if not match:
-            raise InputError(
-                f"--dim {text}: say [ARTIFACT:]NAME=SIZE, as height=224, or INPUT.AXIS=SIZE"
+            raise OptionError(
+                "dim", text, "say [ARTIFACT:]NAME=SIZE, as height=224, or INPUT.AXIS=SIZE"
             )
         dims.setdefault(artifact, {})[match[1]] = int(match[2])
     return dims
@@ -103,7 +103,7 @@ def parse_ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Parse the ranges of `--range`, by the name of the input.
 
     Raises:
-        InputError: a text is not NAME=LOW:HIGH.
+        OptionError: a text is not NAME=LOW:HIGH.
     """
     ranges = {}
     for text in texts:
@@ -113,7 +113,7 @@ def parse_ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
         except ValueError:
             low, high = 0.0, -1.0
         if not name or not np.isfinite([low, high]).all() or low > high:
-            raise InputError(f"--range {text}: say INPUT=LOW:HIGH, as image=0:1")
+            raise OptionError("range", text, "say INPUT=LOW:HIGH, as image=0:1")
         ranges[name] = low, high
     return ranges
 
@@ -128,14 +128,14 @@ def parse_state_bindings(
         labels: labels of the artifacts; a prefix that is none of them is part of the name.
 
     Raises:
-        InputError: a text has another form, or an input takes two outputs.
+        OptionError: a text has another form, or an input takes two outputs.
     """
     loops: dict[tuple[str, str], StateBinding] = {}
     for text in texts:
         artifact, rest = scoped(text, labels)
         output, _, input_name = rest.partition("=")
         if not output or not input_name or (artifact, input_name) in loops:
-            raise InputError(f"--loop {text}: say [ARTIFACT:]OUTPUT=INPUT, every input once")
+            raise OptionError("loop", text, "say [ARTIFACT:]OUTPUT=INPUT, every input once")
         loops[artifact, input_name] = StateBinding(output, input_name, artifact)
     return tuple(loops.values())
 
@@ -144,7 +144,7 @@ def parse_shares(texts: Sequence[str]) -> dict[str, float]:
     """Parse the shares of `--allow`, by the name of the output.
 
     Raises:
-        InputError: a text is not OUTPUT=SHARE.
+        OptionError: a text is not OUTPUT=SHARE.
     """
     shares = {}
     for text in texts:
@@ -154,6 +154,6 @@ def parse_shares(texts: Sequence[str]) -> dict[str, float]:
         except ValueError:
             share = -1.0
         if not name or not 0 <= share <= 1:
-            raise InputError(f"--allow {text}: say OUTPUT=SHARE, as mask=0.001 or mask=0.1%")
+            raise OptionError("allow", text, "say OUTPUT=SHARE, as mask=0.001 or mask=0.1%")
         shares[name] = share
     return shares

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..artifacts.artifact import Artifact
 from ..errors import ArtifactError
 from ..sandbox import reader_process
@@ -17,10 +19,25 @@ def file_signature(artifact: Artifact, name: str | None = None) -> Signature | N
     """
     if artifact.manifest:
         return artifact.manifest.signature
-    try:
-        known = reader_process.describe(artifact.format, artifact.payload).signatures
-    except ArtifactError:
+    known = _described(artifact)
+    if known is None:
         return None
     if name is None and len(known) == 1:
         return next(iter(known.values()))
     return known.get(name or SERVING)
+
+
+def stated_signatures(artifact: Artifact) -> list[Signature] | None:
+    """All signatures that a manifest and the file state; None if the file does not tell."""
+    known = _described(artifact)
+    if known is None:
+        return None
+    return [*known.values(), *([artifact.manifest.signature] if artifact.manifest else [])]
+
+
+def _described(artifact: Artifact) -> Mapping[str, Signature] | None:
+    """The signatures of a file, by name, as its reader finds them in a process of its own."""
+    try:
+        return reader_process.describe(artifact.format, artifact.payload).signatures
+    except ArtifactError:
+        return None

@@ -10,7 +10,7 @@ from ..records.artifact_events import OutcomeReached
 from ..records.parity_events import ParityJudged
 from ..records.store import Store
 from ..results.record_index import RecordIndex
-from ..results.unused import unused_arrays
+from ..results.unused import unused_arrays, unused_options
 from ..system import machine, nvml
 from . import roofline
 from .opening import check_unaltered, open_all
@@ -55,10 +55,8 @@ class Run:
             open_all(context)
             self._measure_roofline()
             self._preflight.run()
-            # Before anything is timed.
-            for text in unused_arrays(RecordIndex(store.events)):
-                self._progress.notice(text)
             self._parity.run()
+            self._tell_of_unused()
             reason = self.timing.run()
             self._measure_roofline()
             interrupted = False
@@ -76,6 +74,12 @@ class Run:
             store.add("resume", **now, protocol=asdict(plan.protocol))
         else:
             store.add("run", **now, **plan.describe(), inputs_sha256=plan.inputs_sha256())
+
+    def _tell_of_unused(self) -> None:
+        """Report what the user gave and nothing used, before anything is timed."""
+        index = RecordIndex(self.context.store.events)
+        for text in (*unused_arrays(index), *unused_options(index)):
+            self._progress.notice(text)
 
     def _measure_roofline(self) -> None:
         """Measure the device's peak rates; if that fails the run goes on without them."""

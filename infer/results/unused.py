@@ -24,6 +24,8 @@ def unused_options(index: RecordIndex) -> list[str]:
         return []  # an artifact that could not be loaded may have it
     signatures = [preflight.load.signature for preflight in index.preflights.values()]
     specs = [spec for own in signatures for spec in (*own.inputs, *own.outputs)]
+    # With the inputs that have a default and were given.
+    specs += [spec for preflight in index.preflights.values() for spec in preflight.inputs.inputs]
     names = {spec.name for spec in specs} | {
         name for parity in index.parities.values() for name in parity.by_output
     }

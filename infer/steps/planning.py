@@ -27,6 +27,7 @@ from ..sandbox import trust
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
 from ..variant import TUNED, Variant
+from .option_checks import check_options
 
 # The longest duration of a run that would otherwise end only at its resolution.
 LONGEST_S = 3600.0
@@ -51,7 +52,7 @@ def plan_run(config: RunConfig) -> Plan:
     protocol = _protocol(config)
     threads = thread_count(config.threads)
     choice = devices.choose(config.device, runtime_environments(artifacts, variants, opened))
-    return Plan(
+    plan = Plan(
         artifacts=artifacts,
         inputs=config.inputs,
         protocol=protocol,
@@ -75,6 +76,8 @@ def plan_run(config: RunConfig) -> Plan:
         tf32=config.tf32,
         opened=opened,
     )
+    check_options(plan)
+    return plan
 
 
 def thread_count(threads: int | None) -> int:
@@ -143,7 +146,7 @@ def _with_variants(
     pythons = parse_interpreters(config.python)
     result: list[tuple[str, Path]] = []
     variants: dict[str, Variant] = {}
-    signatures = _signatures(config.signature, [label for label, _ in artifacts])
+    signatures = _signatures(config.signature, artifacts, opened)
     for label, path in artifacts:
         format_name = _format_of(path, opened)
         common = Variant(config.runtime if config.runtime in runtimes_for(format_name) else None)
@@ -185,13 +188,25 @@ def runtime_environments(
     return environments
 
 
-def _signatures(texts: Sequence[str], labels: Sequence[str]) -> dict[str | None, str]:
+def _signatures(
+    texts: Sequence[str], artifacts: Sequence[tuple[str, Path]], opened: OpenedArtifacts
+) -> dict[str | None, str]:
     """Parse names of functions by label of the artifact; None stands for all others."""
+    formats = {label: _format_of(path, opened) for label, path in artifacts}
     signatures: dict[str | None, str] = {}
     for text in texts:
         label, given, name = text.partition("=")
-        if given and label not in labels:
-            raise OptionError("signature", text, f"no such artifact, choose of {', '.join(labels)}")
+        if given and label not in formats:
+            known = ", ".join(formats)
+            raise OptionError("signature", text, f"no such artifact, choose of {known}")
+        meant = [formats[label]] if given else list(formats.values())
+        # A format that is not known is told of where the artifact is opened.
+        if all(format_name and not names_functions(format_name) for format_name in meant):
+            raise OptionError(
+                "signature",
+                text,
+                f"files of {' and '.join(sorted(set(meant)))} have no functions by name",
+            )
         signatures[label if given else None] = name if given else text
     return signatures
 

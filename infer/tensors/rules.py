@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import MapError
+from ..errors import MapError, OptionError
 from .layouts import SINGLE, Axes, axes_between
 
 EVERY = "*"
@@ -63,7 +63,7 @@ def parse_rules(texts: Iterable[str], labels: Sequence[str]) -> tuple[Rule, ...]
             TensorFlow's "image:0".
 
     Raises:
-        MapError: a value is neither.
+        OptionError: a value is neither.
     """
     rules: list[Rule] = []
     for text in texts:
@@ -75,8 +75,8 @@ def parse_rules(texts: Iterable[str], labels: Sequence[str]) -> tuple[Rule, ...]
     for rule in rules:
         key = rule.artifact, rule.kind, rule.name
         if key in seen and seen[key] != rule:
-            raise MapError(
-                f"--map: '{rule.name}' is said to be both '{seen[key].other}' and '{rule.other}'"
+            raise OptionError(
+                "map", rule.name, f"is said to be both '{seen[key].other}' and '{rule.other}'"
             )
         seen[key] = rule
     return tuple(seen.values())
@@ -94,25 +94,31 @@ def _parse(text: str, labels: Sequence[str]) -> Rule:
     artifact, rest = scoped(text, labels)
     left, equals, right = rest.partition("=")
     if not equals or not left or not right:
-        raise MapError(
-            f"--map {text}: say [ARTIFACT:]NAME=OTHER, with layouts as NAME@NCHW=OTHER@NHWC, or "
-            "the path of a .toml file"
+        raise OptionError(
+            "map",
+            text,
+            "say [ARTIFACT:]NAME=OTHER, with layouts as NAME@NCHW=OTHER@NHWC, or the path of a "
+            ".toml file",
         )
-    return _rule(left, right, artifact, "", f"--map {text}")
+    return _rule(left, right, artifact, "", text)
 
 
-def _rule(left: str, right: str, artifact: str, kind: str, where: str) -> Rule:
+def _rule(left: str, right: str, artifact: str, kind: str, option: str | Path) -> Rule:
     own, other = _SIDE.fullmatch(left), _SIDE.fullmatch(right)
     assert own and other
     layouts = own["layout"], other["layout"]
     if (layouts[0] is None) != (layouts[1] is None):
-        raise MapError(f"{where}: one side has a layout, the other none; say both or neither")
+        raise OptionError(
+            "map", option, "one side has a layout, the other none; say both or neither"
+        )
     if layouts[0] and layouts[1]:
         letters = [sorted(layout.upper().replace(SINGLE, "")) for layout in layouts if layout]
         if letters[0] != letters[1] or len(set(letters[0])) != len(letters[0]):
-            raise MapError(
-                f"{where}: the layouts {layouts[0]} and {layouts[1]} are not the same letters, "
-                f"each once ({SINGLE} is an axis of length 1)"
+            raise OptionError(
+                "map",
+                option,
+                f"the layouts {layouts[0]} and {layouts[1]} are not the same letters, each once "
+                f"({SINGLE} is an axis of length 1)",
             )
     return Rule(own["name"], other["name"], *layouts, artifact, kind)
 
@@ -123,24 +129,26 @@ def _rules_of_file(path: Path, labels: Sequence[str]) -> list[Rule]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise MapError(f"--map {path}: cannot be read ({error.strerror})") from None
+        raise OptionError("map", path, f"cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise MapError(f"--map {path}: not TOML ({error})") from None
+        raise OptionError("map", path, f"not TOML ({error})") from None
     rules = []
     for label, table in tables.items():
         if label != EVERY and label not in labels:
-            raise MapError(f"--map {path}: no artifact '{label}' (there are: {', '.join(labels)})")
+            raise OptionError(
+                "map", path, f"no artifact '{label}' (there are: {', '.join(labels)})"
+            )
         if not isinstance(table, dict) or table.keys() - {"inputs", "outputs"}:
-            raise MapError(f'--map {path}: ["{label}"] may hold the tables inputs and outputs')
+            raise OptionError("map", path, f'["{label}"] may hold the tables inputs and outputs')
         for kind, pairs in table.items():
             if not isinstance(pairs, dict):
-                raise MapError(f'--map {path}: ["{label}".{kind}] is not a table')
+                raise OptionError("map", path, f'["{label}".{kind}] is not a table')
             for left, right in pairs.items():
                 if not isinstance(right, str) or not left or not right:
-                    raise MapError(
-                        f"--map {path}: '{left}' must be the name of the other in quotes"
+                    raise OptionError(
+                        "map", path, f"'{left}' must be the name of the other in quotes"
                     )
-                rules.append(_rule(left, right, label, kind.removesuffix("s"), f"--map {path}"))
+                rules.append(_rule(left, right, label, kind.removesuffix("s"), path))
     return rules
 
 

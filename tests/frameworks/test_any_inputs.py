@@ -294,14 +294,14 @@ def test_a_looped_artifact_beside_one_that_has_no_such_state(tmp_path, measure):
 
     everywhere = measure(*options, "h_out=h", inputs=given, status=1)
     one = measure(*options, "step.onnx:h_out=h", inputs=given, status=1)
-    typing_error = measure("none.onnx", "--loop", "hout=h", inputs=given)
+    typing_error = measure("none.onnx", "--loop", "hout=h", inputs=given, status=2)
 
     for run in (everywhere, one):
         assert run.rows["none.onnx"]["outcome"] == "ok"
         assert run.rows["step.onnx"]["outcome"] == "parity_fail"
         assert run.rows["step.onnx"]["largest_difference"] == 5
         assert "--loop h_out=h" in run.report and "UNUSED" not in run.report
-    assert "UNUSED OPTION: --loop hout=h" in typing_error.report
+    assert "--loop hout=h: no artifact has the input 'h'" in typing_error
 
 
 def test_a_state_is_detected_and_said(tmp_path, fake_artifact, inputs_file, measure):
@@ -380,7 +380,7 @@ def test_the_difference_of_accuracies_has_an_interval(tmp_path, measure):
         (("--random", "0", "--inputs", "in.npz"), "exclude each other"),
         (("--samples", "3"), "goes with --random"),
         (("--random", "x"), "no whole number"),
-        (("--random", "0", "--dim", "h"), "--dim h: say NAME=SIZE"),
+        (("--random", "0", "--dim", "h"), "--dim h: say [ARTIFACT:]NAME=SIZE"),
         (("--random", "0", "--map", "missing.toml"), "cannot be read"),
         (("--random", "0", "--map", "x"), "NAME=OTHER"),
         (("--random", "0", "--compare", "v=sign"), "OUTPUT=abs"),

@@ -147,8 +147,13 @@ def _dtype(meta: dict[str, Any]) -> str:
 
 
 def _symbol(expression: str) -> str:
-    """`Symbol('s0', positive=True, integer=True)` as PyTorch prints it, `s0`."""
-    return re.sub(r"Symbol\('(\w{1,64})'[^()]{0,100}\)", r"\1", expression)
+    """An expression as PyTorch prints it.
+
+    `Symbol('s0', positive=True, integer=True)` is `s0`; multiples and sums are `2*s0`, `s0 + 2`.
+    """
+    text = re.sub(r"Symbol\('(\w{1,64})'[^()]{0,100}\)", r"\1", expression)
+    text = re.sub(r"Mul\(Integer\((\d{1,9})\), (\w{1,64})\)", r"\1*\2", text)
+    return re.sub(r"Add\((\w{1,64}), Integer\((\d{1,9})\)\)", r"\1 + \2", text)
 
 
 def _operator(target: str) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from infer.errors import InputError, MapError
+from infer.errors import InputError, MapError, OptionError
 from infer.inputs.batching import Batcher
 from infer.inputs.fitting import fit_inputs
 from infer.inputs.loading import read_inputs, read_labels
@@ -517,7 +517,7 @@ def test_a_loop_of_one_artifact_or_of_all_that_have_it():
         own("b.onnx:h_out=h", names=(["x"], ["y"]))
     with pytest.raises(MapError, match=r"a\.pt has no output 'h_out'"):
         own("h_out=h", "a.pt", (["x", "h"], ["y"]))
-    with pytest.raises(InputError, match="every input once"):
+    with pytest.raises(OptionError, match="every input once"):
         own("y=h h_out=h")
 
 
@@ -539,7 +539,7 @@ def test_a_loop_of_one_artifact_or_of_all_that_have_it():
 )
 def test_rules(text, rule):
     if rule is None:
-        with pytest.raises(MapError) as caught:
+        with pytest.raises(OptionError) as caught:
             parse_rules([text], ["a/m.onnx"])
         assert text in str(caught.value) and "\n" not in str(caught.value)
     else:
@@ -548,7 +548,7 @@ def test_rules(text, rule):
 
 
 def test_rules_that_contradict_each_other():
-    with pytest.raises(MapError, match="both 'y' and 'z'"):
+    with pytest.raises(OptionError, match="both 'y' and 'z'"):
         parse_rules(["x=y", "x=z"], [])
 
 
@@ -576,7 +576,7 @@ def test_files_of_rules_that_are_none(tmp_path, content, said):
     file = tmp_path / "map.toml"
     file.write_text(content)
 
-    with pytest.raises(MapError) as caught:
+    with pytest.raises(OptionError) as caught:
         parse_rules([str(file)], ["m"])
     assert said in str(caught.value) and str(file) in str(caught.value)
 
@@ -648,23 +648,24 @@ def test_random_inputs_that_cannot_be(spec, input_options, said):
 
 
 @pytest.mark.parametrize(
-    ("parse", "text"),
+    ("parse", "keyword", "text"),
     [
-        (parse_dims, "height"),
-        (parse_dims, "height=-1"),
-        (parse_dims, "height=a"),
-        (parse_ranges, "x=1"),
-        (parse_ranges, "x=2:1"),
-        (parse_ranges, "x=nan:1"),
-        (parse_ranges, "=0:1"),
-        (parse_state_bindings, "h"),
-        (parse_state_bindings, "=h"),
+        (parse_dims, "dim", "height"),
+        (parse_dims, "dim", "height=-1"),
+        (parse_dims, "dim", "height=a"),
+        (parse_ranges, "range", "x=1"),
+        (parse_ranges, "range", "x=2:1"),
+        (parse_ranges, "range", "x=nan:1"),
+        (parse_ranges, "range", "=0:1"),
+        (parse_state_bindings, "loop", "h"),
+        (parse_state_bindings, "loop", "=h"),
     ],
 )
-def test_options_that_are_none(parse, text):
-    with pytest.raises(InputError) as caught:
+def test_options_that_are_none(parse, keyword, text):
+    with pytest.raises(OptionError) as caught:
         parse([text])
-    assert text in str(caught.value)
+    assert str(caught.value).startswith(f"--{keyword} {text}: ")
+    assert caught.value.for_python.startswith(f"{keyword}={text!r}: ")
 
 
 def test_options_of_names_with_signs_in_them():
