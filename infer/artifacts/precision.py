@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from ..tensors.precision import Precision, Quantisation, bits_of, coarsest
+from ..tensors.precision import Precision, bits_of, coarsest, uncounted
 from .manifest import Manifest
-
-# Quantised values that are assumed where only a manifest says that there are any.
-_ASSUMED = 20
 
 
 def precision_of(content: Precision | None, manifest: Manifest | None) -> Precision:
@@ -25,9 +22,7 @@ def precision_of(content: Precision | None, manifest: Manifest | None) -> Precis
     stated = manifest.precision if manifest else ""
     bits = bits_of(stated)
     if bits is not None:
-        return Precision(
-            "", "", Quantisation(0, bits, _ASSUMED, bits, dynamic=True, is_counted=False)
-        )
+        return Precision(quantisation=uncounted(bits))
     return Precision(coarsest([stated]))
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from .dtypes import UnknownTypeError, dtype_of, epsilon_of, kind_of
 
+# Quantised values that are assumed where their number is not known.
+_ASSUMED = 20
 _COMPLEX = {"complex64": "float32", "complex128": "float64"}
 # Bits of integers whose relative rounding errors are like those of these small floating-point
 # types: 3, 2 and 1 bits of mantissa.
@@ -119,6 +121,26 @@ def coarsest(names: Iterable[str]) -> str:
         if step is not None:
             steps[plain] = step
     return max(steps, key=lambda name: steps[name], default="")
+
+
+def precision_from(
+    arithmetic: Iterable[str], weights: Iterable[str], quantisation: Quantisation | None = None
+) -> Precision:
+    """The precision of a graph whose types are known.
+
+    Args:
+        arithmetic: types of values that are calculated; others than floating point are left out.
+        weights: types of weights that are converted to finer ones before they are used.
+        quantisation: how the graph is quantised.
+    """
+    coarse, stored = coarsest(arithmetic), coarsest(weights)
+    is_coarser = stored and stored != coarse and coarsest([coarse, stored]) == stored
+    return Precision(coarse, stored if is_coarser else "", quantisation)
+
+
+def uncounted(bits: int) -> Quantisation:
+    """A quantisation of which no more is known than that there are values of so few bits."""
+    return Quantisation(0, bits, _ASSUMED, bits, dynamic=True, is_counted=False)
 
 
 def bits_of(name: str) -> int | None:

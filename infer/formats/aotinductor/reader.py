@@ -19,6 +19,7 @@ from typing import Any
 
 from ...errors import ArtifactError, DamagedError
 from ...tensors.dtypes import ANY
+from ...tensors.precision import Precision, bits_of, precision_from, uncounted
 from ...tensors.signature import Signature, TensorSpec
 from ..archive import DAMAGE, Archive
 from ..description import Description
@@ -38,6 +39,12 @@ _CHECK = re.compile(r"static void check_input_(\d+)\(.*?^}", re.M | re.S)
 _DTYPE = re.compile(r"_expected_dtype = aoti_torch_dtype_(\w+)\(\)")
 _PLACE = re.compile(r"(?:(\d+) != )?\w+_(size|stride)\[(\d+)\]")
 _WRITTEN = re.compile(r"\((?!const )[\w:]+\*\)\((\w+)\.data_ptr\(\)\)")
+_TYPE_NAME = re.compile(r"(?:aoti_torch_dtype|cached_torch_dtype)_((?:float|bfloat|u?int)\d\w*)")
+_CPP_NAME = re.compile(r"\b(at::Half|c10::Half|half|at::BFloat16|c10::BFloat16|bfloat16)\s*[*>]")
+_CPP = {
+    **dict.fromkeys(("at::Half", "c10::Half", "half"), "float16"),
+    **dict.fromkeys(("at::BFloat16", "c10::BFloat16", "bfloat16"), "bfloat16"),
+}
 _FIXED_THREADS = re.compile(r"omp parallel num_threads\((\d+)\)")
 
 
@@ -59,6 +66,7 @@ class Package:
         weights: bytes of the weights, by dtype.
         notes: what a user should know.
         problem: why no runtime here can run it; None if one can.
+        precision: from the types that the source names.
     """
 
     files: dict[str, zipfile.ZipInfo]
@@ -74,6 +82,7 @@ class Package:
     weights: Counter[str]
     notes: tuple[str, ...] = field(default=())
     problem: str | None = None
+    precision: Precision = field(default_factory=Precision)
 
 
 def is_package(names: Set[str]) -> bool:
@@ -107,6 +116,7 @@ def describe(path: Path) -> Description:
         executes_code="loading it runs the shared library that it holds",
         platforms=(package.device,),
         notes=tuple(note for note in notes if note),
+        graph_precision=package.precision,
     )
 
 
@@ -158,6 +168,7 @@ def look(opened: zipfile.ZipFile) -> Package:
         weights=weights,
         notes=tuple(notes),
         problem=_problem(archive, files),
+        precision=_precision(sources, {spec.dtype for spec in inputs}),
     )
 
 
@@ -314,6 +325,19 @@ def _constants(wrapper: str) -> tuple[Counter[str], set[str]]:
         elif value.isdecimal():
             weights[dtype] += int(value)
     return weights, names
+
+
+def _precision(sources: list[str], border: set[str]) -> Precision:
+    """The types that the source names; what is stored in them is not told from what is calculated.
+
+    Args:
+        sources: the generated code.
+        border: types of the inputs; whole numbers of 8 bits among these may be pixels.
+    """
+    names = {name for text in sources for name in _TYPE_NAME.findall(text)}
+    names |= {_CPP[name] for text in sources for name in _CPP_NAME.findall(text)}
+    few = [bits for name in names - border - {"uint8"} if (bits := bits_of(name)) is not None]
+    return precision_from(names | border, (), uncounted(min(few)) if few else None)
 
 
 def _operators(wrapper: str, files: dict[str, zipfile.ZipInfo]) -> Counter[str]:

@@ -1,6 +1,6 @@
 """Describe a function serialized by `jax.export`.
 
-The module inside is MLIR bytecode, whose operators and weights are not read here.
+The module inside is MLIR bytecode, of which the types are read, not the operators and weights.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import re
 from pathlib import Path
 
 from ...errors import DamagedError
+from ...tensors.precision import Precision
 from ...tensors.signature import Signature, TensorSpec
 from ..description import Description
 from ..flatbuffer import Table
 from ..map_file import map_file
+from .precision import precision_of
 
 # Numbers of slots, as in JAX's serialization.fbs.
 _VERSION, _NAME, _IN_TREE, _IN_AVALS, _OUT_TREE, _OUT_AVALS, _DEVICES_16 = range(7)
@@ -54,24 +56,33 @@ def describe(path: Path) -> Description:
     notes = [f"calls {name}, for which JAX promises nothing" for name in custom]
     if root.table(_VJP) is not None:
         notes.append("holds its gradient too")
+    signature = Signature(
+        _specs(root, _IN_TREE, _IN_AVALS, _IN_INDEXES),
+        _specs(root, _OUT_TREE, _OUT_AVALS, _OUT_INDEXES),
+    )
+    border = {spec.dtype for spec in (*signature.inputs, *signature.outputs)}
     return Description(
         "jax-export",
         f"serialization {root.number(_VERSION, 'H')}, "
         f"calling convention {root.number(_CONVENTION, 'H')}",
         producer[1].decode().replace("_v", " ") if producer else "",
-        {
-            "": Signature(
-                _specs(root, _IN_TREE, _IN_AVALS, _IN_INDEXES),
-                _specs(root, _OUT_TREE, _OUT_AVALS, _OUT_INDEXES),
-            )
-        },
+        {"": signature},
         {},
         {},
         executes_code="it may call whatever is registered in the jaxlib that runs it",
         platforms=tuple(root.strings(_PLATFORMS)),
         devices=devices,
         notes=tuple(notes),
+        graph_precision=_precision(module, border),
     )
+
+
+def _precision(module: memoryview, border: set[str]) -> Precision | None:
+    """The precision of the module; None if it is written in a way that is not known here."""
+    try:
+        return precision_of(module, border)
+    except DamagedError:
+        return None
 
 
 def _specs(root: Table, tree: int, avals: int, indexes: int) -> tuple[TensorSpec, ...]:

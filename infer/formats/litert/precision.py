@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...tensors.precision import OutputSteps, Precision, Quantisation, bits_of, coarsest
+from ...tensors.precision import OutputSteps, Precision, Quantisation, bits_of, precision_from
 from ..last_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 
 _FLOAT = {"float16", "bfloat16", "float32", "float64"}
@@ -94,8 +94,6 @@ def precision_of(graphs: Sequence[Graph]) -> Precision:
             steps = last_steps(str(index), _producers(graph))
             if steps:
                 outputs[name] = steps
-    coarse, of_weights = coarsest(arithmetic & _FLOAT), coarsest(weights)
-    finer = of_weights and coarsest([coarse, of_weights]) == of_weights != coarse
     quantisation = None
     if quantised or bits or dynamic:
         quantisation = Quantisation(
@@ -106,7 +104,7 @@ def precision_of(graphs: Sequence[Graph]) -> Precision:
             bool(dynamic),
             outputs,
         )
-    return Precision(coarse, of_weights if finer else "", quantisation)
+    return precision_from(arithmetic, weights, quantisation)
 
 
 def _given(operator: Operator, graph: Graph) -> set[str]:

@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ...errors import DamagedError
-from ...tensors.precision import OutputSteps, Precision, Quantisation, bits_of, coarsest
+from ...tensors.precision import (
+    OutputSteps,
+    Precision,
+    Quantisation,
+    bits_of,
+    coarsest,
+    precision_from,
+)
 from ..last_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 from ..protobuf import Message
 
@@ -132,8 +139,7 @@ def precision_of(
         dtypes: name and bits of each type, by number.
     """
     every = _read(graph, functions, inputs, outputs, dtypes)
-    arithmetic, weights = _floats(every, dtypes)
-    return Precision(arithmetic, weights, _quantisation(every))
+    return precision_from(*_floats(every, dtypes), _quantisation(every))
 
 
 def _read(
@@ -194,8 +200,8 @@ def _live(nodes: list[_Node], outputs: list[str]) -> list[_Node]:
     return live[::-1]
 
 
-def _floats(graph: _Graph, dtypes: Mapping[int, tuple[str, int]]) -> tuple[str, str]:
-    """The coarsest type of the arithmetic, and of the weights if theirs is coarser.
+def _floats(graph: _Graph, dtypes: Mapping[int, tuple[str, int]]) -> tuple[set[str], set[str]]:
+    """The types of the arithmetic, and of weights that are only stored.
 
     A weight that every consumer converts to a finer type first is a matter of the weights alone.
     """
@@ -215,9 +221,7 @@ def _floats(graph: _Graph, dtypes: Mapping[int, tuple[str, int]]) -> tuple[str, 
     for node in graph.nodes:
         if node.kind == "Cast" and node.input(0) not in graph.constants:
             arithmetic.add(dtypes.get(node.attribute("to") or 0, ("", 0))[0])
-    coarse, of_weights = coarsest(arithmetic & _FLOAT), coarsest(weights)
-    finer = of_weights and coarsest([coarse, of_weights]) == of_weights != coarse
-    return coarse, of_weights if finer else ""
+    return arithmetic, weights
 
 
 def _is_step(name: str, graph: _Graph) -> bool:

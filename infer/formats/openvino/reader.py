@@ -12,6 +12,7 @@ from ...tensors.signature import Signature, TensorSpec
 from ..description import Description
 from ..safe_paths import beside
 from ..weights_file import check_weights_file
+from .precision import precision_of
 
 _DTYPES = {
     "f16": "float16",
@@ -149,6 +150,7 @@ def _describe(net: ET.Element, path: Path) -> Description:
         dict(weights.most_common()),
         dict(operators.most_common()),
         notes=tuple(notes),
+        graph_precision=precision_of(net, weights_of(path), _dtype, _port_dtype),
     )
 
 
@@ -183,7 +185,7 @@ def _output(
             shape = tuple(_size(part.text or "") for part in port.findall("dim"))
             precision = port.get("precision", "")
             name = _port_name(port, layer)
-            return TensorSpec(name, shape, _PRECISIONS.get(precision, precision.lower()))
+            return TensorSpec(name, shape, _port_dtype(precision))
     raise DamagedError(f"the output {layer.get('name')} comes from no port")
 
 
@@ -198,6 +200,10 @@ def _size(text: str) -> int | None:
     """A size; "?", "-1" and ranges such as "1..8" are free."""
     text = text.strip()
     return int(text) if re.fullmatch(r"\d{1,18}", text) else None
+
+
+def _port_dtype(name: str) -> str:
+    return _PRECISIONS.get(name, name.lower())
 
 
 def _dtype(name: str) -> str:

@@ -13,6 +13,7 @@ from ..description import Description
 from ..map_file import map_file
 from ..protobuf import Message
 from ..safe_paths import beside
+from .precision import precision_of
 
 # Numbers of fields, as in the .proto files of TensorFlow.
 _META_GRAPHS = 2
@@ -139,6 +140,7 @@ def _describe(graphs: list[Message], path: Path) -> Description:
     if second:
         weights += _variables(graph.message(_OBJECTS))
     notes += _leftovers(path, weights)
+    specs = [spec for one in signatures.values() for spec in (*one.inputs, *one.outputs)]
     return Description(
         "saved-model",
         f"TensorFlow {2 if second else 1}, tags {', '.join(tags[chosen]) or 'none'}",
@@ -148,6 +150,13 @@ def _describe(graphs: list[Message], path: Path) -> Description:
         dict(operators.most_common()),
         executes_code="a graph may read and write files and run what operators there are",
         notes=tuple(notes),
+        graph_precision=precision_of(
+            [node for nodes in _node_lists(graph.message(_GRAPH)) for node in nodes],
+            weights,
+            _attribute,
+            lambda number: _dtype(number)[0],
+            {spec.dtype for spec in specs},
+        ),
     )
 
 
@@ -190,19 +199,23 @@ def _graph(graph: Message, *, variables: bool) -> tuple[Counter[str], Counter[st
     """
     operators: Counter[str] = Counter()
     weights: Counter[str] = Counter()
-    own = graph.messages(1)
-    functions = [function.messages(3) for function in graph.message(2).messages(1)]
-    for nodes in (own, *functions):
+    for index, nodes in enumerate(_node_lists(graph)):
         for node in nodes:
             kind = node.string(2)
             operators[kind] += 1
             if kind == "Const":
                 tensor = _attribute(node, "value").message(8)
                 _add(weights, tensor.integer(1), tensor.message(2))
-            elif variables and kind in _VARIABLES and nodes is own:
+            elif variables and kind in _VARIABLES and index == 0:
                 dtype = _attribute(node, "dtype").integer(6)
                 _add(weights, dtype, _attribute(node, "shape").message(7))
     return operators, weights
+
+
+def _node_lists(graph: Message) -> list[list[Message]]:
+    """The nodes of the graph, and those of each of its functions."""
+    functions = graph.message(2).messages(1)
+    return [graph.messages(1), *(function.messages(3) for function in functions)]
 
 
 def _variables(objects: Message) -> Counter[str]:

@@ -20,6 +20,7 @@ from ...tensors.signature import Signature, TensorSpec
 from ..archive import DAMAGE, Archive
 from ..description import Description
 from ..torch_trees import leaf_names
+from .precision import precision_of
 
 MODEL = "models/model.json"
 _PAYLOADS = (
@@ -127,7 +128,28 @@ def _describe(archive: Archive) -> Description:
         executes_code="the sizes in its graph are read as Python, and its operators may be any "
         "function of PyTorch",
         notes=tuple(notes),
+        graph_precision=precision_of(
+            graph,
+            _parameters(signature),
+            _DTYPES,
+            {
+                name: argument["as_tensor"]["name"]
+                for name, argument in zip(names, arguments, strict=True)
+                if "as_tensor" in argument
+            },
+        ),
     )
+
+
+def _parameters(signature: dict[str, Any]) -> set[str]:
+    """Names of the values that are parameters, buffers or constants."""
+    kinds = ("parameter", "buffer", "tensor_constant")
+    return {
+        spec[kind]["arg"]["name"]
+        for spec in signature["input_specs"]
+        for kind in kinds
+        if kind in spec
+    }
 
 
 def _tensor(argument: dict[str, Any], values: dict[str, Any], name: str = "") -> TensorSpec:

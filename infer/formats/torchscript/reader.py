@@ -20,6 +20,7 @@ from ...tensors.dtypes import ANY
 from ...tensors.signature import Signature, TensorSpec
 from ..archive import Archive
 from ..description import Description
+from .precision import precision_of
 
 _MOST_CODE = 64 << 20  # bytes; a program is some kilobytes for every module
 _STORAGES = {
@@ -67,6 +68,7 @@ def _describe(archive: Archive) -> Description:
     if "constants.pkl" in archive.entries:
         weights += _state(archive.read("constants.pkl"))[1]
     operators: Counter[str] = Counter()
+    trees = []
     methods: dict[str, ast.FunctionDef] = {}
     if not root:
         raise DamagedError("its list of contents names no module")
@@ -76,6 +78,7 @@ def _describe(archive: Archive) -> Description:
             continue
         tree = _parse(archive.read(entry), entry)
         operators.update(_calls(tree))
+        trees.append(tree)
         if entry == f"code/{module.replace('.', '/')}.py":
             methods = _methods(tree, name)
     signatures = {
@@ -95,6 +98,7 @@ def _describe(archive: Archive) -> Description:
         dict(operators.most_common()),
         executes_code="the file holds a program, which runs when it is called",
         notes=("shapes and dtypes of tensors are not in the file",),
+        graph_precision=precision_of(trees, operators, weights),
     )
 
 

@@ -1,0 +1,91 @@
+"""Find the precision of a TorchScript program, as far as its text tells it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from ...tensors.precision import Precision, Quantisation, bits_of, coarsest, precision_from
+
+# Numbers of types in a program (c10/core/ScalarType.h).
+_TYPES = {5: "float16", 6: "float32", 7: "float64", 15: "bfloat16"}
+_CASTS = {"half": "float16", "bfloat16": "bfloat16", "float": "float32", "double": "float64"}
+_AUTOCAST = "autocast_to_reduced_precision"
+# Operators with packed weights. They give quantised values, or find the range of each call.
+_PRODUCT = re.compile(r"quantized\.(linear|conv\dd|conv_transpose\dd)(_relu|_add\w*)?$")
+_DYNAMIC = re.compile(r"quantized\.(\w*_dynamic(_fp16)?)$")
+_VALUES = re.compile(r"quantize_per_tensor$|quantized\.(add|mul|cat|leaky_relu|hardswish)\w*$")
+
+
+def precision_of(
+    trees: Iterable[ast.Module], operators: Mapping[str, int], weights: Mapping[str, int]
+) -> Precision:
+    """Find the precision of a program.
+
+    Args:
+        trees: the files of the program.
+        operators: number of calls of each operator.
+        weights: bytes of the weights, by type.
+    """
+    calculated: set[str] = set()
+    of_weights: set[str] = set()
+    for tree in trees:
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                _casts(function, calculated, of_weights)
+    floats = {name for name in weights if coarsest([name])}
+    # Weights of a type that is only converted to others are stored in it; else it is calculated in.
+    stored = floats if of_weights and not floats & calculated else set()
+    arithmetic = calculated | of_weights | (floats - stored)
+    return precision_from(arithmetic, stored, _quantisation(operators, weights))
+
+
+def _casts(function: ast.FunctionDef, calculated: set[str], of_weights: set[str]) -> None:
+    """Add the types that a function converts values and weights to."""
+    attributes = {"self"}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
+            root: ast.expr = node.value
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in attributes:
+                attributes.update(one.id for one in node.targets if isinstance(one, ast.Name))
+    for node in ast.walk(function):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+            continue
+        kinds = _targets(node)
+        source = node.args[0]
+        is_weight = isinstance(source, ast.Name) and source.id in attributes
+        (of_weights if is_weight else calculated).update(kinds)
+
+
+def _targets(call: ast.Call) -> set[str]:
+    """The floating-point types that a call converts its first argument to."""
+    assert isinstance(call.func, ast.Attribute)
+    constants = [one.value for one in call.args[1:] if isinstance(one, ast.Constant)]
+    numbers = [value for value in constants if isinstance(value, int)]
+    if call.func.attr == _AUTOCAST:
+        return {_TYPES[value] for value in numbers if value in (5, 15)}
+    if call.func.attr == "to":
+        return {_TYPES[value] for value in numbers if value in _TYPES}
+    return {_CASTS[call.func.attr]} if call.func.attr in _CASTS else set()
+
+
+def _quantisation(operators: Mapping[str, int], weights: Mapping[str, int]) -> Quantisation | None:
+    counts: Counter[str] = Counter()
+    for name, count in operators.items():
+        counts["dynamic"] += count if _DYNAMIC.search(name) else 0
+        counts["product"] += count if _PRODUCT.search(name) else 0
+        counts["value"] += count if _VALUES.search(name) else 0
+    products = counts["dynamic"] + counts["product"]
+    if not products and not counts["value"]:
+        return None
+    bits = [bits_of(name) for name in weights if name.startswith(("q", "int", "uint"))]
+    return Quantisation(
+        products,
+        min((one for one in bits if one), default=8),
+        products + counts["value"],
+        dynamic=bool(counts["dynamic"]),
+    )
