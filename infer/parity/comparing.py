@@ -13,7 +13,7 @@ from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
 from ..tensors.text import escaped
 from .beyond import allow, count_beyond
-from .quantised import judge
+from .quantised_outputs import judge
 from .tolerance import Tolerance
 
 # Maximum number of differing samples that are listed.

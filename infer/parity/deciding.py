@@ -65,7 +65,7 @@ def decide(
         error = limits[name].expected
         if error is None:
             decision = _class_numbers(outputs[name], reference[name])
-        elif name == scores and one["channel"] is None:
+        elif name == scores and one["channel"] is None and one["slope"] is None:
             decision = _scores(one, outputs[name], reference[name], error, accuracy)
         else:
             decision = None
@@ -105,6 +105,9 @@ def _beyond(name: str, one: Mapping[str, Any], error: ExpectedError | None) -> s
             f"square, more than the {one['root_mean_square_limit']:.2g} that its quantisation may "
             "cause"
         )
+    if one["slope"] is not None:
+        times = f"{one['slope']:.3g} times"
+        return f"'{name}' changes {times} as much as the reference's: a scale is wrong"
     if one["channel"] is not None:
         axis, place = one["channel"]
         return (

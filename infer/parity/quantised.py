@@ -20,7 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -135,7 +134,7 @@ def _error(
     text = quantisation.text
     if steps is None or not quantisation.activations:
         gain, scale, where = 1.0, spread, "the spread of the output"
-        if _is_distribution(values):
+        if is_distribution(values):
             gain, scale = _softmax_gain(values), spread_of(_logits(values))
             where = "the spread of the logarithms of these probabilities"
         share = math.hypot(
@@ -151,7 +150,7 @@ def _error(
             how=f"{text}, {share:.2g} of {where} ({scale:.3g})",
         )
     gain = 1.0
-    if steps.through == "softmax" and _is_distribution(values):
+    if steps.through == "softmax" and is_distribution(values):
         gain = _softmax_gain(values)
     elif steps.through == "sigmoid":
         gain = float(np.sqrt(np.mean((values * (1 - values)) ** 2)))
@@ -180,7 +179,7 @@ def _share(bits: int) -> float:
     return _RANGE / ((1 << bits) - 1) / math.sqrt(12)
 
 
-def _is_distribution(values: np.ndarray) -> bool:
+def is_distribution(values: np.ndarray) -> bool:
     """Whether the last axis holds the probabilities of classes."""
     if values.ndim < 2 or values.shape[-1] < 2 or not values.size:
         return False
@@ -201,56 +200,3 @@ def _logits(p: np.ndarray) -> np.ndarray:
     logarithms = np.log(np.maximum(p, _LEAST_PROBABILITY))
     centred: np.ndarray = logarithms - logarithms.mean(axis=-1, keepdims=True)
     return centred
-
-
-def judge(
-    outputs: np.ndarray, reference: np.ndarray, difference: np.ndarray, error: ExpectedError
-) -> dict[str, Any]:
-    """Judge an output of a quantised model by its numbers.
-
-    Args:
-        outputs, reference: N x anything, of one shape.
-        difference: their absolute difference.
-        error: what quantisation is expected to do.
-
-    Returns:
-        Fields of `OutputDifference`: `root_mean_square`, `root_mean_square_limit`, `passed`, and
-        `channel`, [axis, place] of a channel that differs by more than half of its spread.
-    """
-    measured = float(np.sqrt(np.mean(difference**2))) if difference.size else 0.0
-    channel = channel_beyond(outputs, reference, error.limit + error.own / 2)
-    within = measured <= error.limit and difference.max(initial=0.0) <= error.largest
-    return {
-        "root_mean_square": measured,
-        "root_mean_square_limit": error.limit,
-        "channel": channel,
-        "passed": bool(within and channel is None),
-    }
-
-
-def channel_beyond(
-    outputs: np.ndarray, reference: np.ndarray, limit: float
-) -> tuple[int, int] | None:
-    """Find a channel that differs by more than half of its own spread.
-
-    A few channels in a wrong place among many hardly show in the root mean square of all.
-
-    Args:
-        outputs, reference: N x anything, of one shape.
-        limit: the root mean square that passes in any channel.
-
-    Returns:
-        Its axis and its place there; None if there is none.
-    """
-    a, b = widened(outputs), widened(reference)
-    with np.errstate(invalid="ignore"):
-        errors = np.where(np.isfinite(a) & np.isfinite(b), np.abs(a - b), 0.0)
-        deviations = np.where(np.isfinite(b), np.abs(b - b.mean(axis=0)), 0.0)
-    for axis in range(1, b.ndim):
-        rest = tuple(index for index in range(b.ndim) if index != axis)
-        wrong = np.sqrt(np.mean(errors**2, axis=rest))
-        allowed = np.maximum(np.sqrt(np.mean(deviations**2, axis=rest)) / 2, limit)
-        worst = int(np.argmax(wrong - allowed)) if wrong.size else 0
-        if wrong.size and wrong[worst] > allowed[worst]:
-            return axis, worst
-    return None

@@ -39,6 +39,7 @@ class OutputDifference(Record, frozen=True):
         root_mean_square, root_mean_square_limit: of the differences, and what it may be, of a
             quantised model.
         channel: axis and place of a channel that differs by more than half of its own spread.
+        slope: of the outputs over the reference's, if it is not near 1.
         values: number of its values.
         beyond: number of values that differ by more than the tolerance.
         at: place of the largest difference; None if no value is beyond the tolerance.
@@ -53,6 +54,7 @@ class OutputDifference(Record, frozen=True):
     root_mean_square: float | None = None
     root_mean_square_limit: float | None = None
     channel: tuple[int, int] | None = None
+    slope: float | None = None
     values: int = 0
     beyond: int = 0
     at: tuple[int, ...] | None = None
