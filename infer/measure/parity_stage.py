@@ -161,7 +161,8 @@ class ParityStage:
         )
         notes += _allowed_notes(outputs, expected, result["by_output"])
         task = self._task(label, outputs, expected, classes, result["differing"], notes)
-        if any(limit.expected for limit in limits.values()):
+        is_compared = label != source or reference.anchor is not None
+        if is_compared and any(limit.expected for limit in limits.values()):
             scores = scores_of(expected, len(classes) or None)
             accuracy = task["accuracy_difference"]
             decision = decide(
