@@ -16,12 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import psutil
-
 from ..artifacts.artifact import Artifact
 from ..artifacts.manifest import Manifest
 from ..outcome import Failure, Outcome
-from ..runtimes.memory_errors import last_words, says_out_of_memory
+from ..runtimes.memory_errors import says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_diagnosis, cuda_driver_start
 from ..sandbox.isolation import HOME
@@ -32,8 +30,8 @@ from ..variant import TUNED, Variant
 from .environment_variables import environment_of
 from .message_codec import MessageError, StorageError, decode_response, encode_request
 from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
+from .process_failures import check_memory, crash
 
-_ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 # Interval between checks of the worker's memory, if there is a limit; a check takes 30 µs.
 _LOOK_S = 0.1
 _LONGEST_ANSWER = 256 << 20  # bytes
@@ -285,44 +283,11 @@ class WorkerProcess:
         return line
 
     def _check_memory(self, action: str) -> None:
-        """Check that the worker holds no more memory than it may.
-
-        Checked from outside: a limit on its address space would end runtimes that reserve much of
-        it and use little.
-        """
-        if self.memory_limit is None:
-            return
-        try:
-            held = psutil.Process(self._process.pid).memory_info().rss
-        except psutil.Error:
-            return  # it has ended, which the caller will notice by the missing answer
-        if held > self.memory_limit:
-            raise Failure(
-                Outcome.OUT_OF_MEMORY,
-                f"held {held / 2**20:,.0f} MiB, asked to '{action}', more than "
-                f"{self.memory_limit / 2**20:,.0f} MiB (see --memory-limit)",
-            )
+        if self.memory_limit is not None:
+            check_memory(self._process.pid, self.memory_limit, action)
 
     def _crashed(self, action: str) -> Failure:
-        status = self._process.wait()
-        if status < 0:
-            names = {int(known): known.name for known in signal.Signals}
-            if -status == signal.SIGABRT and (said := self._last_words()):
-                return Failure(Outcome.OUT_OF_MEMORY, f"asked to '{action}': {said}")
-            how = f"killed by {names.get(-status, f'signal {-status}')}"
-            how += _ENDED_BY_KERNEL if -status == signal.SIGKILL else ""
-        else:
-            how = f"exited with status {status}"
-        return Failure(Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {self._log})")
-
-    def _last_words(self) -> str | None:
-        """Find the line of the log that reports a lack of memory, if the process aborted for that.
-
-        C++ aborts a process with an uncaught exception, frameworks one whose checks fail.
-        """
-        with contextlib.suppress(OSError):
-            return last_words(self._log)
-        return None
+        return crash(self._process.wait(), action, self._log)
 
     def _end(self) -> None:
         # The group outlives its leader if the runtime has started processes.

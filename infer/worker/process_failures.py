@@ -1,0 +1,69 @@
+"""Failures of a worker that show on its process: it crashed, or holds too much memory."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from pathlib import Path
+
+import psutil
+
+from ..outcome import Failure, Outcome
+from ..runtimes.memory_errors import last_words
+
+_ENDED_BY_KERNEL = "; Linux does that when memory runs out"
+
+
+def check_memory(pid: int, limit: int, action: str) -> None:
+    """Check that a worker holds no more memory than it may.
+
+    Checked from outside: a limit on its address space would end runtimes that reserve much of it
+    and use little.
+
+    Args:
+        pid: its process ID.
+        limit: bytes that it may hold.
+        action: what it was asked to do.
+
+    Raises:
+        Failure: it holds more.
+    """
+    try:
+        held = psutil.Process(pid).memory_info().rss
+    except psutil.Error:
+        return  # it has ended, which the caller will notice by the missing answer
+    if held > limit:
+        raise Failure(
+            Outcome.OUT_OF_MEMORY,
+            f"held {held / 2**20:,.0f} MiB, asked to '{action}', more than "
+            f"{limit / 2**20:,.0f} MiB (see --memory-limit)",
+        )
+
+
+def crash(status: int, action: str, log: Path) -> Failure:
+    """The failure of a worker that ended without an answer.
+
+    Args:
+        status: of its process; below zero for a signal.
+        action: what it was asked to do.
+        log: what it printed.
+    """
+    if status < 0:
+        names = {int(known): known.name for known in signal.Signals}
+        if -status == signal.SIGABRT and (line := _out_of_memory_line(log)):
+            return Failure(Outcome.OUT_OF_MEMORY, f"asked to '{action}': {line}")
+        how = f"killed by {names.get(-status, f'signal {-status}')}"
+        how += _ENDED_BY_KERNEL if -status == signal.SIGKILL else ""
+    else:
+        how = f"exited with status {status}"
+    return Failure(Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {log})")
+
+
+def _out_of_memory_line(log: Path) -> str | None:
+    """Find the line of the log that reports a lack of memory, if the process aborted for that.
+
+    C++ aborts a process with an uncaught exception, frameworks one whose checks fail.
+    """
+    with contextlib.suppress(OSError):
+        return last_words(log)
+    return None
