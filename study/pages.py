@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from study import plots, tables
+from study import operator_tables, plots, prediction_tables, training_tables
 from study.training import records as read_records
 
 TABLES = "tables.md"
@@ -55,25 +55,34 @@ def text(
         _machine(predictions, profiles),
     ]
     if records:
-        parts += ["## The data", tables.table_1(records)]
-        parts += ["## Table 3: accuracy at 28 pixels", tables.table_3(records)]
-        parts += ["### Framework or seed", tables.spread(records)]
+        parts += ["## The data", training_tables.table_1(records)]
+        parts += ["## Table 3: accuracy at 28 pixels", training_tables.table_3(records)]
+        parts += ["### Framework or seed", training_tables.spread(records)]
         parts += ["![Accuracy of every training](accuracy.svg)"]
-        parts += ["### The profile best", tables.best(records)]
-        parts += ["### Calibration", tables.calibrations(records)]
+        parts += ["### The profile best", training_tables.best(records)]
+        parts += ["### Calibration", training_tables.calibrations(records)]
         parts += ["![Calibration](calibration.svg)", "### Classes"]
         for record in records:
             if record.get("test_confusion"):
-                parts += [f"{tables.title(record)}, test images:", tables.confusion(record)]
-    parts += ["## Table 4: accuracy at 64 pixels", tables.table_4()]
+                parts += [
+                    f"{training_tables.title(record)}, test images:",
+                    training_tables.confusion(record),
+                ]
+    parts += ["## Table 4: accuracy at 64 pixels", training_tables.table_4()]
     parts += [
         "The images of 64 pixels are a download that the machine of this study could not make: "
         "`python -m train --profile paper --size 64` fills this in with a network."
     ]
     if predictions:
-        parts += ["## Table 2: time for the test images", tables.table_2(predictions, runs)]
-        parts += ["### The framework's own predict", tables.own_predict(predictions)]
-        parts += ["### What the first pass takes more", tables.calls_of_first_pass(predictions)]
+        parts += [
+            "## Table 2: time for the test images",
+            prediction_tables.table_2(predictions, runs),
+        ]
+        parts += ["### The framework's own predict", prediction_tables.own_predict(predictions)]
+        parts += [
+            "### What the first pass takes more",
+            prediction_tables.calls_of_first_pass(predictions),
+        ]
     for name, heading in (("28", "28 pixels"), ("64", "64 pixels, enlarged from 28")):
         if name in runs:
             parts += [f"## Every format at {heading}", f"All of it: [{name}.md]({name}.md)."]
@@ -82,8 +91,8 @@ def text(
         parts += ["## Image sizes", "All of it: [sizes.md](sizes.md)."]
         parts += ["![Time for an image by its side](sizes.svg)"]
     if profiles:
-        parts += ["## Where the time goes", tables.profiles(profiles)]
-        parts += ["![Operators](operators.svg)", tables.operators(profiles)]
+        parts += ["## Where the time goes", operator_tables.profiles(profiles)]
+        parts += ["![Operators](operators.svg)", operator_tables.operators(profiles)]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 

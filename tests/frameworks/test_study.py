@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from study import pages, tables
+from study import operator_tables, pages, training_tables
 from study.__main__ import COMPARISONS, PREDICTED, main
+from study.paper import TABLE_3
 from study.prediction import compile_share
 from study.results import StudyError, read
 from study.setup import TRAININGS
@@ -19,7 +20,7 @@ STUDY = ROOT / "docs" / "study"
 
 
 def record(framework, seed, accuracy, profile="paper"):
-    metrics = dict.fromkeys(tables.TABLE_3["keras"], accuracy)
+    metrics = dict.fromkeys(TABLE_3["keras"], accuracy)
     recipe = {"profile": profile, "seed": seed}
     return {"framework": framework, "recipe": recipe, "test_metrics": metrics}
 
@@ -30,7 +31,7 @@ def cells(table, row):
 
 
 def test_table_3_has_the_paper_and_all_seeds_and_marks_what_matches():
-    found = tables.table_3([record("torch", 0, 0.94), record("torch", 1, 0.94859)])
+    found = training_tables.table_3([record("torch", 0, 0.94), record("torch", 1, 0.94859)])
 
     assert cells(found, "metric")[1:] == [
         "TensorFlow Keras: paper",
@@ -45,7 +46,7 @@ def test_table_3_has_the_paper_and_all_seeds_and_marks_what_matches():
 def test_frameworks_are_told_from_seeds_only_where_they_differ_by_more():
     def said(*accuracies):
         frameworks = ("keras", "torch", "flax")
-        return tables.spread(
+        return training_tables.spread(
             [
                 record(framework, seed, value)
                 for framework, pair in zip(frameworks, accuracies, strict=True)
@@ -61,11 +62,11 @@ def test_frameworks_are_told_from_seeds_only_where_they_differ_by_more():
     assert "p = 1.00" in alike
     apart = said((0.95, 0.951), (0.96, 0.961), (0.97, 0.971))
     assert "Between the frameworks' means: 0.0200" in apart and "p = 0.00" in apart
-    assert "Too few" in tables.spread([record("keras", 0, 0.95), record("torch", 0, 0.95)])
+    assert "Too few" in training_tables.spread([record("keras", 0, 0.95), record("torch", 0, 0.95)])
 
 
 def test_a_confusion_gives_each_class_its_figures():
-    found = tables.confusion(
+    found = training_tables.confusion(
         {"test_confusion": [[8, 2], [1, 9]], "dataset": {"classes": ["cat", "dog"]}}
     )
 
@@ -94,7 +95,7 @@ def test_what_the_first_pass_adds_to_a_mean_of_ten():
     ],
 )
 def test_operators_are_of_a_kind(operator, kind):
-    assert tables.kind_of(operator) == kind
+    assert operator_tables.kind_of(operator) == kind
 
 
 def results():
