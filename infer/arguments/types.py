@@ -14,13 +14,13 @@ Value = TypeVar("Value")
 def given(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """Wrap a parser of values so that argparse shows its errors."""
 
-    def of(text: str) -> Value:
+    def parse_argument(text: str) -> Value:
         try:
             return parse(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
-    return of
+    return parse_argument
 
 
 whole = given(parse_whole)

@@ -84,10 +84,14 @@ class Baseline:
         Raises:
             ValueError: a name or value in `margins` is invalid; one line.
         """
-        own = self.artifact_margins.get(label, {}) if label is not None else {}
-        return Margins.from_texts(self.margins, own, margins)
+        of_artifact = self.artifact_margins.get(label, {}) if label is not None else {}
+        return Margins.from_texts(self.margins, of_artifact, margins)
 
     def latency_margins(self, margins: Mapping[str, str]) -> list[float]:
         """The latency margins of all artifacts whose latency is judged, as shares."""
-        each = [self.margins_for(label, margins) for label in (None, *self.artifact_margins)]
-        return [one.latency for one in each if "latency" not in one.off and one.latency > 0]
+        everyones = [self.margins_for(label, margins) for label in (None, *self.artifact_margins)]
+        return [
+            judged.latency
+            for judged in everyones
+            if "latency" not in judged.off and judged.latency > 0
+        ]

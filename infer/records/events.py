@@ -51,20 +51,20 @@ AnyEvent = (
     | UnknownInformation
 )
 
-One = TypeVar("One", bound=Event)
+SomeEvent = TypeVar("SomeEvent", bound=Event)
 
 
-def of_type(kind: type[One], events: Iterable[AnyEvent]) -> list[One]:
+def of_type(kind: type[SomeEvent], events: Iterable[AnyEvent]) -> list[SomeEvent]:
     """Select the events of a type, in order."""
     return [event for event in events if isinstance(event, kind)]
 
 
-def latest(kind: type[One], events: Iterable[AnyEvent]) -> dict[str, One]:
+def latest(kind: type[SomeEvent], events: Iterable[AnyEvent]) -> dict[str, SomeEvent]:
     """The latest event of a type for each artifact, by label."""
-    found: dict[str, Any] = {}
+    by_label: dict[str, Any] = {}
     for event in of_type(kind, events):
-        found[getattr(event, "artifact")] = event  # noqa: B009
-    return found
+        by_label[getattr(event, "artifact")] = event  # noqa: B009
+    return by_label
 
 
 def elapsed_s(events: Iterable[AnyEvent]) -> float:

@@ -74,7 +74,7 @@ class ProcessStarted(Event, frozen=True, tag="start", kw_only=True):
 
     def warmed(self, workload: Workload) -> WarmUp | None:
         """The warm-up for a workload; None where there was none."""
-        return next((one for one in self.warm_up if one.workload == workload), None)
+        return next((warm_up for warm_up in self.warm_up if warm_up.workload == workload), None)
 
 
 class BurstTimed(Event, frozen=True, tag="burst", kw_only=True):

@@ -77,8 +77,8 @@ def _check(gate: ArtifactGate) -> Check:
     worst = max(differences, key=lambda difference: difference.used)
     beyond = [difference for difference in differences if not difference.passes]
     detail = "; ".join(
-        f"differs by {one.value:.2g} {one.source} ({one.allowed:.2g} allowed)"
-        for one in beyond or differences
+        f"differs by {difference.value:.2g} {difference.source} ({difference.allowed:.2g} allowed)"
+        for difference in beyond or differences
     )
     figures = ParityFigures(worst.value, worst.allowed)
     if beyond:

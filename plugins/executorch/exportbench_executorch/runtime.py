@@ -42,7 +42,7 @@ class _Port:
     bounds: tuple[int, ...]
 
     @classmethod
-    def of(cls, read: Callable[[int], Any], index: int, kind: str) -> _Port:
+    def from_meta(cls, read: Callable[[int], Any], index: int, kind: str) -> _Port:
         """The port of a method, as the method tells of it."""
         try:
             info = read(index)
@@ -68,10 +68,11 @@ class ExecuTorch(Model):
         self._load()
         meta = self._method.method_meta()
         self._inputs = [
-            _Port.of(meta.input_tensor_meta, index, "input") for index in range(meta.num_inputs())
+            _Port.from_meta(meta.input_tensor_meta, index, "input")
+            for index in range(meta.num_inputs())
         ]
         self._outputs = [
-            _Port.of(meta.output_tensor_meta, index, "output")
+            _Port.from_meta(meta.output_tensor_meta, index, "output")
             for index in range(meta.num_outputs())
         ]
         self.notes: list[str] = []
