@@ -6,6 +6,7 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 from .artifacts.artifact import Artifact
 from .errors import InputError, UsageError
 from .outcome import Failure, Outcome
-from .tensors.outputs import read_outputs
+from .tensors.outputs import SampleAxis, SavedOutputs, read_saved
+from .tensors.sample_axis import sample_axes
 from .tensors.signature import Signature
 from .tensors.text import pack_all
 from .worker import messages
@@ -47,6 +49,7 @@ class LoadedModel:
         self._folder = Path(self._files.name)
         self._stack = ExitStack()
         self._worker: WorkerProcess | None = None
+        self._axes: dict[str, SampleAxis] | None = None
         self._finalizer = weakref.finalize(self, self._stack.close)
         try:
             self._started()
@@ -79,6 +82,9 @@ class LoadedModel:
             request = messages.Inputs(path=str(path), options=self._options, names_file=False)
             samples = worker.ask(request)["samples"]
             worker.ask(messages.Predict(batch=samples, outputs=str(outputs)))
+            saved = read_saved(outputs)
+            if any(len(one.parts) > 1 for one in saved.values()):
+                saved = self._with_axes(worker, saved, samples)
         except Failure as failure:
             self._worker = None  # it has been ended
             if failure.outcome == Outcome.BAD_INPUT:
@@ -86,7 +92,26 @@ class LoadedModel:
                     f"{self._artifact.path}: the inputs do not fit: {failure.reason}"
                 ) from None
             raise
-        return read_outputs(outputs)
+        return {
+            name: one.array if len(one.parts) > 1 else one.parts[0] for name, one in saved.items()
+        }
+
+    def _with_axes(self, worker: WorkerProcess, saved: SavedOutputs, samples: int) -> SavedOutputs:
+        """The outputs of an artifact that had to be called several times, with their samples."""
+        if self._axes is None:
+            worker.ask(messages.FirstCall(batch=samples))
+            probe = worker.ask(messages.BatchProbe(batch=samples))
+            followed = {name: one["axes"] for name, one in probe["outputs"].items()}
+            self._axes = sample_axes(saved, [self.signature], followed, other_size=False)
+        saved = {name: replace(one, sample_axis=self._axes[name]) for name, one in saved.items()}
+        lost = [name for name, one in saved.items() if not one.has_samples]
+        if lost:
+            raise Failure(
+                Outcome.UNSUPPORTED,
+                f"{self._artifact.path}: takes only some numbers of samples a call, and which axis "
+                f"of '{lost[0]}' counts them is not known; give as many samples as it takes",
+            )
+        return saved
 
     def close(self) -> None:
         """End the process."""

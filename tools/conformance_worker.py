@@ -9,7 +9,7 @@ import numpy as np
 
 from infer.artifacts.artifact import Artifact
 from infer.outcome import Failure, Outcome
-from infer.tensors.outputs import read_outputs
+from infer.tensors.outputs import read_call
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -80,7 +80,7 @@ class ReusedWorker:
             process.__exit__(None, None, None)
             self._process = None
             raise
-        return read_outputs(outputs)
+        return read_call(outputs)
 
     def _start(self, payload: Path) -> WorkerProcess:
         return WorkerProcess(

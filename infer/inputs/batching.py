@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -54,6 +54,10 @@ class Batcher:
             return np.arange(self.size) % self.total
         first = index % (self.total // self.size) * self.size
         return np.arange(first, first + self.size)
+
+    def of_rows(self, rows: Sequence[int]) -> dict[str, np.ndarray]:
+        """A batch of the samples with these numbers."""
+        return self._part(np.asarray(rows))
 
     def _part(self, rows: slice | np.ndarray) -> dict[str, np.ndarray]:
         return {

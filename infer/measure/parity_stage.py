@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArtifactError, InputError, MapError
-from ..inputs.loading import LABELS, array_names, read_inputs
-from ..outcome import Failure, Outcome
+from ..errors import ArtifactError
+from ..inputs.loading import LABELS, read_inputs
 from ..parity import predictions
 from ..parity.beyond import samples_beyond
 from ..parity.checks import check_as_finite, check_finite
 from ..parity.comparing import compare, scores_of
 from ..parity.deciding import decide
-from ..parity.matching import match_outputs
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
 from ..parity.rounding import beyond_bounds
 from ..parity.spread import wide_tolerances
 from ..parity.uninformative_inputs import uninformative_inputs
 from ..parity.uninformative_outputs import uninformative_outputs
+from ..parity.whole_calls import WholeCall
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..records.processes import Repeat
 from ..sandbox import metric_process
 from ..stats.accuracy import Difference, paired_difference
 from ..tensors.differences import differences
 from ..tensors.outputs import Outputs
-from ..tensors.rules import rules_for
+from .aligned_outputs import aligned_outputs
 from .neighbours import changes_by_neighbours
 from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
@@ -94,14 +93,14 @@ class ParityStage:
         for label, former in context.plan.pairs.items():
             if label in compared or not {label, former} <= measured:
                 continue
-            expected = context.outputs(former)
             try:
-                outputs, _ = self._matched(label, former, expected)
-                limits = tolerances_between(context, label, former, expected)
+                aligned, _ = aligned_outputs(context, label, former)
+                limits = tolerances_between(context, label, former, aligned.expected)
                 result = compare(
-                    *(outputs, expected, limits),
+                    *(aligned.outputs, aligned.expected, limits),
                     absolute=context.plan.absolute,
                     allowed=context.plan.allowed,
+                    calls=aligned.calls,
                 )
             except Exception as error:
                 result = {"passed": False, "reason": context.as_failure(error).reason}
@@ -137,12 +136,16 @@ class ParityStage:
         context, expected, source = self._context, reference.outputs, reference.source
         notes = list(context.preflight(label).inputs.notes)
         outputs = context.outputs(label)
+        calls: Mapping[str, Sequence[WholeCall]] = {}
         if label != source:
-            outputs, match_notes = self._matched(label, source, expected)
-            notes += match_notes
+            aligned, how_aligned = aligned_outputs(
+                context, label, source, reference.run, "cpu" if reference.anchor else None
+            )
+            outputs, expected, calls = aligned.outputs, aligned.expected, aligned.calls
+            notes += how_aligned
         elif reference.anchor:
             notes.append(_anchor_note(context.store.latest(AnchorMeasured)[label]))
-        self._check_finite(label, outputs, reference)
+        self._check_finite(label, outputs, expected, reference)
         classes = context.classes(label) or context.classes(source)
         limits = tolerances_between(
             context,
@@ -158,8 +161,9 @@ class ParityStage:
             absolute=absolute,
             classes=classes,
             allowed=context.plan.allowed,
+            calls=calls,
         )
-        notes += _allowed_notes(outputs, expected, result["by_output"])
+        notes += _allowed_notes(outputs, expected, result["by_output"], calls)
         task = self._task(label, outputs, expected, classes, result["differing"], notes)
         is_compared = label != source or reference.anchor is not None
         if is_compared and any(limit.expected for limit in limits.values()):
@@ -188,7 +192,7 @@ class ParityStage:
             anchor=reference.anchor,
             **result,
             **task,
-            probe=predictions.probe(outputs),
+            probe=predictions.probe(self._with_samples(label, outputs, calls)),
             notes=notes,
             repeats=not changed,
             random=random,
@@ -220,11 +224,21 @@ class ParityStage:
         states = {loop.input for loop in self._context.plan.input_options.loops}
         return uninformative_inputs(arrays, states)
 
-    def _check_finite(self, label: str, outputs: Outputs, reference: ReferenceOutputs) -> None:
+    def _with_samples(
+        self, label: str, outputs: Outputs, calls: Mapping[str, Sequence[WholeCall]]
+    ) -> Outputs:
+        """The outputs whose samples can be told apart, whatever their number in a call."""
+        own = self._context.compared_outputs(label)
+        whole = calls.keys() or {name for name, one in own.items() if not one.has_samples}
+        return {name: array for name, array in outputs.items() if name not in whole}
+
+    def _check_finite(
+        self, label: str, outputs: Outputs, expected: Outputs, reference: ReferenceOutputs
+    ) -> None:
         """Check that outputs are finite wherever the reference's outputs are."""
         if label != reference.source or reference.anchor:
-            check_finite(outputs, reference.outputs)
-            check_as_finite(outputs, reference.outputs, reference.title)
+            check_finite(outputs, expected)
+            check_as_finite(outputs, expected, reference.title)
         events = self._context.store.latest(ParityJudged).values()
         confirmed = any(event.reference == reference.reference for event in events)
         if label == reference.reference and not confirmed:
@@ -268,29 +282,6 @@ class ParityStage:
             "accuracy_difference": asdict(paired_difference(right, wanted)),
         }
 
-    def _matched(self, label: str, reference: str, expected: Outputs) -> tuple[Outputs, list[str]]:
-        """Match outputs with the reference's, and note the matches that names do not show."""
-        context = self._context
-        outputs = context.outputs(label)
-        inputs = [spec.name for spec in context.preflight(label).inputs.inputs]
-        try:
-            _, rules = rules_for(
-                context.plan.input_options.rules,
-                label,
-                inputs,
-                list(outputs),
-                array_names(context.inputs[label]),
-                expected,
-            )
-        except (InputError, MapError) as error:
-            raise Failure(Outcome.BAD_INPUT, str(error)) from None
-        matched, matches = match_outputs(outputs, expected, rules, label, reference)
-        return matched, [
-            f"{match.name}: compared with '{match.other}' ({match.note})"
-            for match in matches
-            if match.note
-        ]
-
 
 def _plugin_metrics(scores: np.ndarray, labels: np.ndarray, notes: list[str]) -> dict[str, float]:
     """Compute the metrics of plug-ins, by name; a note is added for each that fails."""
@@ -304,14 +295,18 @@ def _plugin_metrics(scores: np.ndarray, labels: np.ndarray, notes: list[str]) ->
 
 
 def _allowed_notes(
-    outputs: Outputs, expected: Outputs, by_output: Mapping[str, Mapping[str, Any]]
+    outputs: Outputs,
+    expected: Outputs,
+    by_output: Mapping[str, Mapping[str, Any]],
+    calls: Mapping[str, Sequence[WholeCall]],
 ) -> list[str]:
     """Notes about the values that differ where the user has allowed a share."""
     notes = []
     for name, output in by_output.items():
         if output.get("allowed_share") is None or not output["beyond"]:
             continue
-        where = samples_beyond(differences(outputs[name], expected[name]), output["tolerance"])
+        apart = differences(outputs[name], expected[name])
+        where = samples_beyond(apart, output["tolerance"], calls.get(name))
         notes.append(
             f"{name}: {output['beyond']:,} of {output['values']:,} values differ, {where} (--allow "
             f"lets {output['allowed_share']:.3g} of them)"

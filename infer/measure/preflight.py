@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 from ..codec import from_json
 from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
-from ..parity.checks import check_outputs
+from ..parity.checks import check_classes
 from ..parity.comparing import scores_of
 from ..records.processes import BatchProbe
 from ..system.nvml import Card
-from ..tensors.outputs import without_rows
+from ..tensors.outputs import write_axes
+from ..tensors.sample_axis import sample_axes
 from ..tensors.signature import Signature
 from ..worker import messages
 from ..worker.client import WorkerProcess
@@ -99,7 +101,8 @@ class Preflight:
                 None,
                 label,
             )
-        self._check_outputs(label, record["predict"]["samples"])
+        self._write_axes(label, record)
+        self._check_outputs(label)
         context.store.add("preflight", artifact=label, elapsed_s=context.elapsed_s(), **record)
 
     def _first_calls(
@@ -122,13 +125,13 @@ class Preflight:
         record["predict"] = worker.ask(messages.Predict(batch=batch, outputs=folder))
         check_device(record["predict"]["placement"], device)
         memory.look(worker)
-        record["repeat"] = worker.ask(messages.Repeat())
         if not only_batch:
             probe = worker.ask(messages.BatchProbe(batch=batch))
             record["batch_probe"] = probe
             if not may_repeat_samples(context, label, from_json(BatchProbe, probe)):
                 record["most_samples"] = record["predict"]["samples"]
                 batch = min(batch, record["most_samples"])
+        record["repeat"] = worker.ask(messages.Repeat())
         record["check"] = worker.ask(messages.Check(batch=batch))
         if record["check"]["unfinished"]:
             raise Failure(
@@ -163,11 +166,27 @@ class Preflight:
             return {"sweep": {"samples_per_s": {}, "ended": failure.reason, "no_memory": None}}
         return {"sweep": sweep, "gpu_swept_bytes": max(filter(None, held), default=None)}
 
-    def _check_outputs(self, label: str, samples: int) -> None:
+    def _write_axes(self, label: str, record: Mapping[str, Any]) -> None:
+        """Write into the index of the outputs which axis of each is that of the samples."""
+        context, folder = self._context, self._context.folder(label)
+        manifest, probe = context.artifacts[label].manifest, record.get("batch_probe")
+        signatures = [manifest.signature] if manifest else []
+        signatures.append(Signature.from_dict(record["load"]["signature"]))
+        write_axes(
+            folder,
+            sample_axes(
+                context.saved_outputs(label),
+                signatures,
+                {name: one["axes"] for name, one in probe["outputs"].items()} if probe else {},
+                other_size=bool(probe and not probe["permuted"]),
+            ),
+        )
+
+    def _check_outputs(self, label: str) -> None:
         context = self._context
-        outputs, labels = context.outputs(label), context.labels(label)
+        outputs, labels = context.outputs_with_samples(label), context.labels(label)
         classes = len(context.classes(label)) or None
-        check_outputs(outputs, samples, classes, without_rows(context.folder(label)))
+        check_classes(outputs, classes)
         scores = scores_of(outputs, classes)
         if labels is None or labels.dtype.kind == "U" or not scores:
             return

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..outcome import Failure
 from ..parity.comparing import largest_difference
 from ..records.parity_events import RandomnessMeasured
-from ..tensors.outputs import Outputs, read_outputs
+from ..tensors.outputs import Outputs, read_call
 from ..worker import messages
 from .run_context import RunContext
 from .run_tolerances import tolerances_by_precision, unrepeatable_outputs
@@ -111,7 +111,7 @@ def _call_again(
 
 def _without_ignored(context: RunContext, folder: Path) -> tuple[Outputs, Outputs]:
     first, second = (
-        {n: a for n, a in read_outputs(folder / name).items() if n not in context.plan.ignored}
+        {n: a for n, a in read_call(folder / name).items() if n not in context.plan.ignored}
         for name in ("first", "second")
     )
     return first, second

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..outcome import Failure, Outcome
-from ..parity.checks import check_finite, check_outputs
+from ..parity.checks import check_finite
 from ..parity.comparing import largest_difference
 from ..parity.rounding import beyond_bounds
 from ..records.parity_events import AnchorMeasured
 from ..tensors.differences import finite
-from ..tensors.outputs import Outputs, without_rows
+from ..tensors.outputs import Outputs
 from ..worker import messages
 from .randomness import random_changes
 from .rounding import measured_rounding
@@ -46,6 +46,11 @@ class ReferenceOutputs:
     def source(self) -> str:
         """Label of the artifact that gave these outputs."""
         return self.anchor or self.reference
+
+    @property
+    def run(self) -> str:
+        """Folder of these outputs among those of their artifact."""
+        return _ANCHOR if self.anchor else ""
 
     @property
     def title(self) -> str:
@@ -133,7 +138,6 @@ def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
     if answer["placement"]["device"] != "cpu":
         raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
     outputs, on_card = context.outputs(label, _ANCHOR), context.outputs(label)
-    check_outputs(outputs, answer["samples"], None, without_rows(folder))
     if is_finite(context, label):
         check_finite(outputs)
     return {

@@ -24,7 +24,7 @@ from ..records.paths import file_name
 from ..records.process_events import GenerationDone, PreflightDone, ProcessStarted
 from ..records.protocol import Protocol
 from ..records.store import Store
-from ..tensors.outputs import Outputs, read_outputs
+from ..tensors.outputs import Outputs, SavedOutputs, read_saved
 from ..variant import TUNED
 from ..worker import messages
 from ..worker.client import WorkerProcess
@@ -207,25 +207,43 @@ class RunContext:
             batch_limits=asdict(found.limits) if found else None,
         )
 
-    def outputs(self, label: str, run: str = "") -> Outputs:
-        """Read an artifact's outputs of preflight, without those that the user ignores.
+    def saved_outputs(self, label: str, run: str = "") -> SavedOutputs:
+        """Read all of an artifact's outputs of preflight.
 
         Args:
             label: label of the artifact.
-            run: folder of another run than preflight.
+            run: folder of another run than preflight, which shows the axes of samples of both.
+
+        Raises:
+            Failure: they cannot be read.
+        """
+        folder = self.folder(label)
+        try:
+            return read_saved(folder / run, folder)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            # The artifact's own program may have written to the folder.
+            raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
+
+    def compared_outputs(self, label: str, run: str = "") -> SavedOutputs:
+        """Read an artifact's outputs without those that the user ignores.
 
         Raises:
             Failure: there are no outputs.
         """
-        try:
-            outputs = read_outputs(self.folder(label) / run)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            # The artifact's own program may have written to the folder.
-            raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
-        left = {name: a for name, a in outputs.items() if name not in self.plan.ignored}
+        outputs = self.saved_outputs(label, run)
+        left = {name: one for name, one in outputs.items() if name not in self.plan.ignored}
         if not left:
             raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")
         return left
+
+    def outputs(self, label: str, run: str = "") -> Outputs:
+        """Read the values of an artifact's compared outputs, as `SavedOutput.array` has them."""
+        return {name: one.array for name, one in self.compared_outputs(label, run).items()}
+
+    def outputs_with_samples(self, label: str) -> Outputs:
+        """Read the values of the outputs whose samples can be told apart, N x anything."""
+        outputs = self.compared_outputs(label)
+        return {name: one.array for name, one in outputs.items() if one.has_samples}
 
     def classes(self, label: str) -> tuple[str, ...]:
         """Names of the classes of an artifact, if its manifest has them."""

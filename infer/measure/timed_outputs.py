@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..outcome import Failure, Outcome
-from ..parity.checks import check_finite, check_outputs
-from ..parity.comparing import compare, largest_difference, take
+from ..parity.checks import check_finite
+from ..parity.comparing import compare, largest_difference
 from ..records.parity_events import ParityJudged
-from ..tensors.outputs import read_outputs, without_rows
+from ..tensors.outputs import Outputs, read_saved
 from .run_context import RunContext
 from .run_tolerances import tolerances_between, tolerances_by_precision, unrepeatable_outputs
 
@@ -20,9 +20,10 @@ def timed_differences(
 ) -> dict[str, Any]:
     """Compute how a timed call's outputs differ from those of preflight, for `BurstTimed`.
 
-    `difference` is None if they need not be equal: the model keeps a state, or outputs have no
-    samples. What differs in a call with other neighbours is no failure, unless the reference,
-    which does not depend on them, gives something else too.
+    `difference` is None if they need not be equal: the model keeps a state, or preflight had no
+    such call of outputs whose samples cannot be told apart. What differs in a call with other
+    neighbours is no failure, unless the reference, which does not depend on them, gives something
+    else too.
 
     Args:
         context: context of the run.
@@ -35,17 +36,10 @@ def timed_differences(
     """
     if context.preflight(label).inputs.has_state_bindings or unrepeatable_outputs(context, label):
         return {"difference": None}
-    first = context.folder(label)
-    left_out = without_rows(folder) | without_rows(first) | {*context.plan.ignored}
-    timed, expected = (
-        {name: array for name, array in read_outputs(where).items() if name not in left_out}
-        for where in (folder, first)
-    )
+    timed, expected, is_call_of_preflight = _comparable(context, label, rows, folder)
     if not timed:
         return {"difference": None}
-    expected = take(expected, rows)
-    if _is_call_of_preflight(context, label, rows):
-        check_outputs(timed, len(rows), None)
+    if is_call_of_preflight:
         check_finite(timed, expected)
         result = compare(timed, expected, tolerances_between(context, label, label, expected))
         if not result["passed"]:
@@ -67,12 +61,27 @@ def timed_differences(
     return {"difference": max(known, default=None), "by_neighbours": dependent}
 
 
-def _is_call_of_preflight(context: RunContext, label: str, rows: list[int]) -> bool:
-    """Whether preflight had a call with exactly these samples."""
-    inputs = context.preflight(label).inputs
-    batch = inputs.only_batch or context.protocol.batch
-    first, total = rows[0], context.preflight(label).predict.samples
-    return first % batch == 0 and rows == list(range(first, min(first + batch, total)))
+def _comparable(
+    context: RunContext, label: str, rows: list[int], folder: Path
+) -> tuple[Outputs, Outputs, bool]:
+    """The outputs of a timed call, those of preflight, and whether preflight had that call.
+
+    Samples are compared with the same samples of any call, what has none with the same call.
+    """
+    timed: Outputs = {}
+    expected: Outputs = {}
+    is_call = False
+    outputs = read_saved(folder, context.folder(label))
+    for name, output in context.compared_outputs(label).items():
+        (part,) = outputs[name].parts
+        same = [number for number, call in enumerate(output.calls) if list(call.rows) == rows]
+        is_call |= bool(same)
+        if output.has_samples:
+            timed[name] = outputs[name].array
+            expected[name] = output.array[rows[: len(timed[name])]]
+        elif same:
+            timed[name], expected[name] = part, output.parts[same[0]]
+    return timed, expected, is_call
 
 
 def _check_against_reference(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..outcome import Failure, Outcome
 from ..tensors.dtypes import kind_of
+from .whole_calls import WholeCall, by_call, samples_title
 
 _NAMED_SAMPLES = 5
 
@@ -58,11 +60,25 @@ def allow(name: str, output: dict[str, Any], expected: np.ndarray, share: float)
     return {"passed": differing <= share, "allowed_share": share}
 
 
-def samples_beyond(difference: np.ndarray, tolerance: float) -> str:
-    """Name the samples with values beyond a tolerance, those with most first."""
+def samples_beyond(
+    difference: np.ndarray, tolerance: float, calls: Sequence[WholeCall] | None = None
+) -> str:
+    """Name the samples with values beyond a tolerance, those with most first.
+
+    Args:
+        difference: absolute differences, N x anything.
+        tolerance: the largest that passes.
+        calls: the calls, if the samples cannot be told apart; these are named then.
+    """
     beyond = ~(difference <= tolerance)
-    counts: np.ndarray = beyond.reshape(len(beyond) if beyond.ndim else 1, -1).sum(axis=1)
+    if calls is None:
+        rows = list(beyond) if beyond.ndim else [beyond]
+        titles = [f"{row:,}" for row in range(len(rows))]
+    else:
+        rows = by_call(beyond, calls)
+        titles = [samples_title(call.samples[0], len(call.samples)) for call in calls]
+    counts = np.array([int(row.sum()) for row in rows])
     order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
-    named = ", ".join(f"{row:,} ({counts[row]:,})" for row in order[:_NAMED_SAMPLES])
+    named = ", ".join(f"{titles[row]} ({counts[row]:,})" for row in order[:_NAMED_SAMPLES])
     more = len(order) - _NAMED_SAMPLES
     return f"in samples {named}" + (f" and {more:,} more" if more > 0 else "")

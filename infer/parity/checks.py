@@ -1,36 +1,23 @@
-"""Check that outputs can be compared: rows, classes and finite values."""
+"""Check that outputs can be compared: classes and finite values."""
 
 from __future__ import annotations
-
-from collections.abc import Collection
 
 from ..outcome import Failure, Outcome
 from ..tensors.differences import finite, same_non_finite
 from ..tensors.outputs import Outputs
 
 
-def check_outputs(
-    outputs: Outputs, samples: int, classes: int | None, without_rows: Collection[str] = ()
-) -> None:
-    """Check that outputs have a row for each sample and a column for each class.
+def check_classes(outputs: Outputs, classes: int | None) -> None:
+    """Check that the only output of a classifier has a column for each class.
 
     Args:
-        outputs: outputs by name.
-        samples: expected number of rows.
+        outputs: outputs that have samples, each N x anything.
         classes: expected number of columns of an output with two dimensions; None if not known.
-        without_rows: names of outputs that have rows for calls instead.
 
     Raises:
-        Failure: a shape is wrong.
+        Failure: the number is another.
     """
     for name, array in outputs.items():
-        if name in without_rows:
-            continue
-        if array.ndim == 0 or len(array) != samples:
-            raise Failure(
-                Outcome.PARITY_FAIL,
-                f"'{name}' has the shape {array.shape}, expected {samples} rows",
-            )
         if len(outputs) == 1 and classes and array.ndim == 2 and array.shape[1] != classes:
             raise Failure(
                 Outcome.PARITY_FAIL,

@@ -15,16 +15,12 @@ from ..tensors.text import escaped
 from .beyond import allow, count_beyond
 from .quantised_outputs import judge
 from .tolerance import Tolerance
+from .whole_calls import WholeCall, by_call, place_of
 
 # Maximum number of differing samples that are listed.
 _NAMED_SAMPLES = 20
 # What is told of the output that is nearest to failing, or fails most.
 _OF_THE_WORST = ("largest_difference", "largest_relative_difference", "tolerance", "how")
-
-
-def take(outputs: Outputs, rows: list[int]) -> Outputs:
-    """Select rows of outputs by their numbers."""
-    return {name: array[rows] if array.ndim else array for name, array in outputs.items()}
 
 
 def scores_of(reference: Outputs, classes: int | None = None) -> str | None:
@@ -46,6 +42,7 @@ def compare(
     absolute: Collection[str] = (),
     classes: Sequence[str] = (),
     allowed: Mapping[str, float] | None = None,
+    calls: Mapping[str, Sequence[WholeCall]] | None = None,
 ) -> dict[str, Any]:
     """Compare numbers and labels of an artifact with the reference's.
 
@@ -57,6 +54,7 @@ def compare(
         absolute: outputs whose absolute values are compared.
         classes: names of the classes, if known.
         allowed: the share of values that may differ, of outputs of whole numbers.
+        calls: the calls of outputs whose samples cannot be told apart; their values are in one row.
 
     Returns:
         The largest differences and the tolerance of the output that is nearest to failing or
@@ -80,6 +78,7 @@ def compare(
         name: tolerance[name] if isinstance(tolerance, Mapping) else Tolerance(tolerance, "given")
         for name in reference
     }
+    calls = calls or {}
     elementwise: dict[str, np.ndarray] = {}
     by_output: dict[str, dict[str, Any]] = {}
     for name, expected in reference.items():
@@ -94,6 +93,9 @@ def compare(
         if error is not None:
             by_output[name] |= judge(outputs[name], expected, elementwise[name], error)
         by_output[name] |= count_beyond(elementwise[name], limits[name].value)
+        if name in calls and by_output[name]["at"]:
+            call, place = place_of(by_output[name]["at"][0], calls[name])
+            by_output[name] |= {"at": [call.samples[0], *place], "call_samples": len(call.samples)}
         if allowed and name in allowed:
             by_output[name] |= allow(name, by_output[name], expected, allowed[name])
     worst = max(by_output, key=lambda name: _badness(by_output[name]))
@@ -109,7 +111,13 @@ def compare(
     listed = {sample["sample"] for sample in result["differing"]}
     for name, difference in elementwise.items():
         if len(listed) < _NAMED_SAMPLES and not by_output[name]["passed"] and difference.ndim:
-            beyond = _beyond(name, difference, outputs[name], reference[name], limits[name])
+            beyond = (
+                _beyond_in_calls(
+                    name, difference, outputs[name], reference[name], limits[name], calls[name]
+                )
+                if name in calls
+                else _beyond(name, difference, outputs[name], reference[name], limits[name])
+            )
             for sample in beyond:
                 if len(listed) < _NAMED_SAMPLES and sample["sample"] not in listed:
                     listed.add(sample["sample"])
@@ -214,6 +222,29 @@ def _beyond(
             }
         )
     return listed
+
+
+def _beyond_in_calls(
+    name: str,
+    difference: np.ndarray,
+    array: np.ndarray,
+    expected: np.ndarray,
+    limit: Tolerance,
+    calls: Sequence[WholeCall],
+) -> list[dict[str, Any]]:
+    """List the calls with the largest differences, by their first sample."""
+    listed = []
+    parts = (by_call(values, calls) for values in (difference, array, expected))
+    for call, apart, own, theirs in zip(calls, *parts, strict=True):
+        shape = 1, *(apart.shape or (1,))
+        worst = _beyond(
+            name, apart.reshape(shape), own.reshape(shape), theirs.reshape(shape), limit
+        )
+        if worst:
+            largest = float(np.where(np.isnan(apart), np.inf, apart).max())
+            listed.append((largest, worst[0] | call.key))
+    listed.sort(key=lambda one: -one[0])
+    return [one for _, one in listed[:_NAMED_SAMPLES]]
 
 
 def _plain(value: Any) -> float | str:

@@ -19,12 +19,15 @@ class DifferingSample(Record, frozen=True):
         sample: its number.
         own, reference: both answers.
         true: the true class, where the inputs have labels.
+        call_samples: of an output whose samples cannot be told apart, how many samples the call
+            had that begins with this one.
     """
 
     sample: int
     own: ScoredAnswer
     reference: ScoredAnswer
     true: str | None = None
+    call_samples: int = 1
 
 
 class OutputDifference(Record, frozen=True):
@@ -43,6 +46,8 @@ class OutputDifference(Record, frozen=True):
         values: number of its values.
         beyond: number of values that differ by more than the tolerance.
         at: place of the largest difference; None if no value is beyond the tolerance.
+        call_samples: number of samples of the call that `at` begins with the first of, if they
+            cannot be told apart.
         allowed_share: share of the values that may differ, by `--allow`; None if none may.
     """
 
@@ -58,6 +63,7 @@ class OutputDifference(Record, frozen=True):
     values: int = 0
     beyond: int = 0
     at: tuple[int, ...] | None = None
+    call_samples: int = 1
     allowed_share: float | None = None
 
 

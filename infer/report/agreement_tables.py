@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..outcome import Outcome
 from ..parity.metrics import CLASSIFICATION_METRICS
+from ..parity.whole_calls import samples_title
 from ..records.agreement import ScoredAnswer
 from ..results.summary import ArtifactResult
 from .table import (
@@ -131,8 +132,7 @@ def differing_table(rows: Sequence[ArtifactResult]) -> Table | None:
     for row in rows:
         name = ARTIFACT.cell(row)
         for sample in row.differing[:_SHOWN_DIFFERING]:
-            number = sample.sample
-            cells = [name, Cell(str(number), number)]
+            cells = [name, Cell(samples_title(sample.sample, sample.call_samples), sample.sample)]
             cells += [answer(sample.reference), answer(sample.own)]
             truth = text_cell(sample.true) if sample.true is not None else EMPTY
             lines.append([*cells, truth] if has_truth else cells)

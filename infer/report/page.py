@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ..best_effort import best_effort
 from ..outcome import Outcome
+from ..parity.whole_calls import samples_title
 from ..records.agreement import ScoredAnswer
 from ..results import formatting, ranking
 from ..results.ranking import Answer
@@ -168,7 +169,7 @@ def _differing(rows: list[ArtifactResult], samples: RecordedSamples) -> list[Dif
     return [
         Differing(
             row.artifact,
-            f"{sample.sample:,}",
+            samples_title(sample.sample, sample.call_samples),
             _answer(sample.reference),
             _answer(sample.own),
             sample.true,

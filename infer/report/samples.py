@@ -22,7 +22,7 @@ from ..records.artifact_events import ArtifactOpened
 from ..records.paths import file_name
 from ..results.recorded_run import RecordedRun
 from ..results.summary import ArtifactResult
-from ..tensors.outputs import read_outputs
+from ..tensors.outputs import read_saved
 
 _LARGEST_PICTURE = 512
 
@@ -165,10 +165,11 @@ def _by_class(
         if row.metrics is None:
             continue
         try:
-            outputs = read_outputs(folders / file_name(row.artifact))
+            saved = read_saved(folders / file_name(row.artifact))
         except (OSError, ValueError, KeyError, TypeError):
             missing.append(f"{row.artifact}: its outputs are not at hand for figures by class.")
             continue
+        outputs = {name: one.array for name, one in saved.items() if one.has_samples}
         scores = scores_of(outputs, len(names) or None)
         if scores is None or len(outputs[scores]) != len(labels):
             continue

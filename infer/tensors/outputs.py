@@ -1,10 +1,18 @@
-"""Outputs in a folder of `.npy` files, which a worker writes and the controller reads."""
+"""Outputs of calls in a folder of `.npy` files, which a worker writes and the controller reads.
+
+The folder holds the outputs of every call as the artifact gave them. Its index says which samples
+each call had, and which axis of an output is that of the samples, once this is known
+(sample_axis.py). Calls are joined, and samples told apart, by that axis alone.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,94 +20,232 @@ from .dtypes import TEXT, kind_of, restored, storable
 from .text import as_text, pack, unpack
 
 Outputs = dict[str, np.ndarray]
+Shape = tuple[int, ...]
 _INDEX = "outputs.json"
 
 
-class UnevenError(ValueError):
-    """The outputs of several calls cannot be joined."""
+@dataclass(frozen=True)
+class CallSamples:
+    """The samples of a call.
 
-
-def joined(parts: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[np.ndarray, bool]:
-    """Join an output of all calls, and tell whether it has a row for each call, not each sample.
-
-    Args:
-        parts: the output of each call.
-        counts: number of samples in each call; as many rows of its part are used.
-
-    Raises:
-        UnevenError: its shape differs between calls.
+    Attributes:
+        rows: the number of the sample in each place.
+        samples: how many of these places count; the rest fill the call up to a fixed number.
     """
-    has_rows = all(
-        part.ndim and len(part) == count for part, count in zip(parts, counts, strict=True)
-    )
-    if has_rows and len({part.shape[1:] for part in parts}) == 1:
-        return np.concatenate(parts), False
-    if len({part.shape for part in parts}) == 1:
-        return np.stack(parts), True
-    # For example, the size of a smaller last batch shows in an axis that is not the first.
-    axes = [
-        axis
-        for axis in range(parts[0].ndim)
-        if len({part.shape[:axis] + part.shape[axis + 1 :] for part in parts}) == 1
-    ]
-    if len({part.ndim for part in parts}) == 1 and len(axes) == 1:
-        return np.concatenate(parts, axis=axes[0]), True
-    shapes = list(dict.fromkeys(str(part.shape) for part in parts))
-    raise UnevenError(f"has another shape in each call: {', then '.join(shapes[:3])}")
+
+    rows: tuple[int, ...]
+    samples: int
+
+    @classmethod
+    def from_range(cls, first: int, samples: int) -> CallSamples:
+        """A call with successive samples."""
+        return cls(tuple(range(first, first + samples)), samples)
 
 
-def write_outputs(folder: Path, calls: Sequence[Outputs], counts: Sequence[int]) -> None:
+@dataclass(frozen=True)
+class SampleAxis:
+    """The axis of the samples in an output.
+
+    Attributes:
+        axis: None if there is none, or none is known.
+        settled: whether that was shown or stated. Otherwise the output of another artifact, which
+            it is compared with, may say it.
+    """
+
+    axis: int | None = None
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class SavedOutput:
+    """An output in all calls of a pass over the samples.
+
+    Attributes:
+        calls: the samples of each call.
+        parts: the output of each call, as the artifact gave it.
+        sample_axis: its axis of the samples.
+    """
+
+    calls: tuple[CallSamples, ...]
+    parts: tuple[np.ndarray, ...]
+    sample_axis: SampleAxis = SampleAxis()
+
+    @cached_property
+    def has_samples(self) -> bool:
+        """Whether the samples can be told apart."""
+        return self.sample_axis.axis is not None or self._is_stacked
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the samples; None if there is none."""
+        return self.sample_axis.axis
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shape in each call."""
+        return [part.shape for part in self.parts]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether every call had one sample, so that its output is that of the sample."""
+        return all(len(call.rows) == 1 for call in self.calls)
+
+    @cached_property
+    def array(self) -> np.ndarray:
+        """The values: N x anything if it has samples, else those of call after call in one row."""
+        if self.axis is not None:
+            return np.concatenate(
+                [
+                    np.moveaxis(part, self.axis, 0)[: call.samples]
+                    for part, call in zip(self.parts, self.calls, strict=True)
+                ]
+            )
+        if self._is_stacked:
+            return np.stack(self.parts)
+        return in_a_row(self.parts)
+
+    @property
+    def placeholder(self) -> np.ndarray:
+        """An array of the type and shape that the output is matched with others by."""
+        return np.broadcast_to(np.zeros((), self.array.dtype), self.shape)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of all calls together.
+
+        Calls without samples are joined along the first axis, or along the only one that varies
+        between calls.
+        """
+        if self.has_samples:
+            return self.array.shape
+        shapes = [shape or (1,) for shape in self.shapes]
+        sizes = [set(by_call) for by_call in zip(*shapes, strict=False)]
+        varying = [axis for axis, by_call in enumerate(sizes) if len(by_call) > 1]
+        if len({len(shape) for shape in shapes}) > 1 or len(varying) > 1:
+            return self.array.shape
+        axis = varying[0] if varying else 0
+        rest = shapes[0][:axis] + shapes[0][axis + 1 :]
+        return (sum(shape[axis] for shape in shapes), *rest)
+
+    @property
+    def _is_stacked(self) -> bool:
+        """Whether the calls are the samples, and have the same shape."""
+        return (
+            not self.sample_axis.settled
+            and self.axis is None
+            and self.is_single
+            and len(self.calls) > 0
+            and len(set(self.shapes)) == 1
+        )
+
+    def with_axis(self, axis: int | None, *, settled: bool = False) -> SavedOutput:
+        """The same output with another axis of the samples."""
+        return replace(self, sample_axis=SampleAxis(axis, settled))
+
+    def with_calls(self, calls: Sequence[CallSamples]) -> SavedOutput:
+        """The same output, with what counts in its calls as in those of another artifact."""
+        if [call.rows for call in calls] != [call.rows for call in self.calls]:
+            return self
+        return replace(self, calls=tuple(calls))
+
+
+SavedOutputs = dict[str, SavedOutput]
+
+
+def in_a_row(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The values of calls, one after the other."""
+    return np.concatenate([part.reshape(-1) for part in parts])
+
+
+def write_calls(folder: Path, outputs: Sequence[Outputs], calls: Sequence[CallSamples]) -> None:
     """Write the outputs of calls to a folder.
-
-    Raises:
-        OSError: they cannot be written.
-        UnevenError: as `joined`.
-    """
-    arrays: Outputs = {}
-    per_call = set()
-    for name in calls[0] if calls else ():
-        try:
-            arrays[name], apart = joined([np.asarray(call[name]) for call in calls], counts)
-        except UnevenError as error:
-            raise UnevenError(f"'{name}' {error}") from None
-        if apart:
-            per_call.add(name)
-    write_arrays(folder, arrays, per_call)
-
-
-def write_arrays(folder: Path, arrays: Outputs, per_call: Collection[str] = ()) -> None:
-    """Write arrays to a folder unchanged.
 
     Args:
         folder: an existing folder.
-        arrays: arrays by name.
-        per_call: names of arrays that have a row for every call, not for every sample.
+        outputs: outputs of each call, by name.
+        calls: the samples of each call.
+
+    Raises:
+        OSError: they cannot be written.
+        ValueError: an output is missing in some of the calls.
+    """
+    described: list[dict[str, Any]] = []
+    for index, name in enumerate(outputs[0] if outputs else ()):
+        if any(name not in one for one in outputs):
+            raise ValueError(f"the output '{name}' is missing in some of the calls")
+        parts = [np.asarray(one[name]) for one in outputs]
+        values = np.concatenate([part.reshape(-1) for part in parts])
+        dtype = parts[0].dtype.name
+        if kind_of(parts[0].dtype) == "text":
+            dtype = TEXT
+            data, values = pack(values)
+            np.save(folder / _data_file(index), data, allow_pickle=False)
+        np.save(folder / f"output_{index}.npy", storable(values), allow_pickle=False)
+        shapes = [list(part.shape) for part in parts]
+        described.append({"name": name, "dtype": dtype, "shapes": shapes})
+    index_of_calls = [{"rows": _ranges(call.rows), "samples": call.samples} for call in calls]
+    _write_index(folder, {"calls": index_of_calls, "outputs": described})
+
+
+def write_arrays(folder: Path, arrays: Outputs) -> None:
+    """Write the outputs of one call, of which no samples are known.
 
     Raises:
         OSError: they cannot be written.
     """
-    described = []
-    for index, (name, array) in enumerate(arrays.items()):
-        dtype = array.dtype.name
-        if kind_of(array.dtype) == "text":
-            dtype = TEXT
-            data, array = pack(array)
-            np.save(folder / _data_file(index), data, allow_pickle=False)
-        np.save(folder / f"output_{index}.npy", storable(array), allow_pickle=False)
-        described.append({"name": name, "dtype": dtype, "per_call": name in per_call})
-    (folder / _INDEX).write_text(json.dumps(described) + "\n")
+    write_calls(folder, [arrays], [CallSamples((), 0)])
 
 
-def read_outputs(folder: Path) -> Outputs:
-    """Read the outputs in a folder, by name."""
-    described = json.loads((folder / _INDEX).read_text())
-    outputs: Outputs = {}
-    for index, one in enumerate(described):
-        array = np.load(folder / f"output_{index}.npy", allow_pickle=False)
+def write_axes(folder: Path, axes: Mapping[str, SampleAxis]) -> None:
+    """Add to the index of a folder which axis of each output is that of the samples."""
+    index = _read_index(folder)
+    for one in index["outputs"]:
+        found = axes[one["name"]]
+        one |= {"axis": found.axis, "settled": found.settled}
+    _write_index(folder, index)
+
+
+def read_saved(folder: Path, axes: Path | None = None) -> SavedOutputs:
+    """Read the outputs in a folder, by name.
+
+    Args:
+        folder: folder of the outputs.
+        axes: folder of other outputs of the same artifact, whose index tells the axes.
+    """
+    index = _read_index(folder)
+    calls = tuple(
+        CallSamples(tuple(row for a, b in call["rows"] for row in range(a, b)), call["samples"])
+        for call in index["calls"]
+    )
+    stated = {one["name"]: one for one in (_read_index(axes) if axes else index)["outputs"]}
+    saved: SavedOutputs = {}
+    for number, one in enumerate(index["outputs"]):
+        values = np.load(folder / f"output_{number}.npy", allow_pickle=False)
         if one["dtype"] == TEXT:
-            array = as_text(unpack(np.load(folder / _data_file(index), allow_pickle=False), array))
-        outputs[one["name"]] = restored(array, one["dtype"])
-    return outputs
+            values = as_text(
+                unpack(np.load(folder / _data_file(number), allow_pickle=False), values)
+            )
+        values = restored(values, one["dtype"])
+        shapes = [tuple(shape) for shape in one["shapes"]]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes], dtype=int)
+        parts = tuple(
+            part.reshape(shape)
+            for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True)
+        )
+        known = stated.get(one["name"], {})
+        axis = SampleAxis(known.get("axis"), known.get("settled", False))
+        saved[one["name"]] = SavedOutput(calls, parts, axis)
+    return saved
+
+
+def read_call(folder: Path) -> Outputs:
+    """Read the outputs of the only call in a folder, as the artifact gave them."""
+    return {name: output.parts[0] for name, output in read_saved(folder).items()}
+
+
+def has_outputs(folder: Path) -> bool:
+    """Whether outputs were written to a folder to the end."""
+    return (folder / _INDEX).exists()
 
 
 def _data_file(index: int) -> str:
@@ -107,7 +253,21 @@ def _data_file(index: int) -> str:
     return f"output_{index}.bytes.npy"
 
 
-def without_rows(folder: Path) -> set[str]:
-    """List the outputs in a folder that have a row for every call, not for every sample."""
-    described = json.loads((folder / _INDEX).read_text())
-    return {one["name"] for one in described if one["per_call"]}
+def _ranges(rows: Sequence[int]) -> list[list[int]]:
+    """Successive numbers as their first and the one after the last."""
+    ranges: list[list[int]] = []
+    for row in rows:
+        if ranges and ranges[-1][1] == row:
+            ranges[-1][1] = row + 1
+        else:
+            ranges.append([row, row + 1])
+    return ranges
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    index: dict[str, Any] = json.loads((folder / _INDEX).read_text())
+    return index
+
+
+def _write_index(folder: Path, index: Mapping[str, Any]) -> None:
+    (folder / _INDEX).write_text(json.dumps(index) + "\n")

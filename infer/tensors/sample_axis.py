@@ -7,16 +7,114 @@ number in calls of different sizes, or their order in two calls with the same sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from .differences import differences
-
-Shape = tuple[int, ...]
+from .outputs import SampleAxis, SavedOutput, SavedOutputs, Shape
+from .signature import Signature
 
 # Samples that changed places explain a change of the outputs if they leave this share of it.
 _UNEXPLAINED = 0.1
+
+
+def sample_axes(
+    outputs: SavedOutputs,
+    signatures: Sequence[Signature],
+    followed: Mapping[str, Sequence[int]],
+    *,
+    other_size: bool,
+) -> dict[str, SampleAxis]:
+    """Decide which axis of each output is that of the samples.
+
+    Args:
+        outputs: outputs of a pass over the samples.
+        signatures: signatures that are stated for the artifact, the most reliable last.
+        followed: axes that followed the samples in one more call, by output.
+        other_size: whether that call had another number of samples, not another order.
+    """
+    stated: dict[str, int] = {}
+    for signature in signatures:
+        stated |= stated_axes(signature)
+    return {
+        name: sample_axis(
+            output, followed.get(name), other_size=other_size, stated=stated.get(name)
+        )
+        for name, output in outputs.items()
+    }
+
+
+def sample_axis(
+    output: SavedOutput,
+    followed: Sequence[int] | None,
+    *,
+    other_size: bool = False,
+    stated: int | None = None,
+) -> SampleAxis:
+    """Decide which axis of an output is that of the samples.
+
+    Args:
+        output: the output in a pass over the samples.
+        followed: axes that followed the samples in one more call; None if there was none.
+        other_size: whether that call had another number of samples, not another order.
+        stated: axis that the signature or the manifest states.
+    """
+    sizes = [len(call.rows) for call in output.calls]
+    following = following_axes(output.shapes, sizes)
+    is_shown = (followed is not None and other_size) or len(set(sizes)) > 1 or bool(followed)
+    if is_shown:
+        axes = following if followed is None else [a for a in following if a in followed]
+        if stated in axes:
+            axes = [stated]
+        return SampleAxis(_joinable(output, axes[0]) if len(axes) == 1 else None, settled=True)
+    if stated in following:
+        return SampleAxis(_joinable(output, stated), settled=True)
+    # The call is the sample: any axis of one can be that of the samples.
+    single = following if output.is_single else []
+    return SampleAxis(_joinable(output, single[0]) if single else None)
+
+
+def _joinable(output: SavedOutput, axis: int) -> int | None:
+    """The axis, if the calls can be joined along it: all other sizes are the same."""
+    rest = {shape[:axis] + shape[axis + 1 :] for shape in output.shapes}
+    return axis if len(rest) == 1 else None
+
+
+def stated_axes(signature: Signature) -> dict[str, int]:
+    """Find the axes of samples that a signature states, by output.
+
+    These have the name that the first dimensions of its inputs have, if that is one name.
+    """
+    names = {spec.shape[0] for spec in signature.inputs if spec.shape}
+    names = {name for name in names if isinstance(name, str)}
+    if len(names) != 1:
+        return {}
+    return {
+        spec.name: spec.shape.index(name)
+        for name in names
+        for spec in signature.outputs
+        if spec.shape.count(name) == 1
+    }
+
+
+def taking_axis(output: SavedOutput, other: SavedOutput) -> SavedOutput:
+    """Take the axis of samples from another artifact's output, where the output leaves it open.
+
+    Returns:
+        The output with that axis, if the shape of a sample is then the other's; else unchanged.
+    """
+    if output.sample_axis.settled or not other.has_samples:
+        return output
+    sizes = [len(call.rows) for call in output.calls]
+    candidates = following_axes(output.shapes, sizes)
+    if other.axis in candidates:  # preferably the same
+        candidates.insert(0, other.axis)
+    tried = [output.with_axis(axis) for axis in candidates if _joinable(output, axis) is not None]
+    if output.is_single:
+        tried = [output, *tried, output.with_axis(None)]
+    wanted = other.shape[1:]
+    return next((one for one in tried if one.has_samples and one.shape[1:] == wanted), output)
 
 
 def following_axes(shapes: Sequence[Shape], samples: Sequence[int]) -> list[int]:

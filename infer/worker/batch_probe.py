@@ -23,14 +23,20 @@ def batch_probe(prepared: PreparedModel, request: BatchProbe) -> BatchProbeRespo
     A call that fails is no failure of the artifact: it may not take such a batch.
     """
     if isinstance(prepared.model, LimitedBatchModel):
-        return _in_another_order(prepared, prepared.model, request.batch)
-    return _of_another_size(prepared, request.batch)
+        response = _in_another_order(prepared, prepared.model, request.batch)
+    else:
+        response = _of_another_size(prepared, request.batch)
+    prepared.sample_axes = {
+        name: probed["axes"][0]
+        for name, probed in response["outputs"].items()
+        if len(probed["axes"]) == 1
+    }
+    return response
 
 
 def _of_another_size(prepared: PreparedModel, batch: int) -> BatchProbeResponse:
     batches = prepared.batches(batch)
-    first, samples = prepared.first_outputs, batches.samples(0)
-    assert first is not None
+    (first,), samples = prepared.first_outputs, batches.samples(0)
     failed = None
     for size in _other_sizes(samples, batches.samples(len(batches) - 1)):
         inputs = prepared.batches(size).full(0)

@@ -273,6 +273,8 @@ class Predict(Request[PredictResponse]):
         outputs: folder for the outputs.
         samples: number of samples; None for all.
         skip: number of samples to skip first.
+        rows: numbers of the samples of each call, for the same calls as another artifact had; None
+            for successive batches.
     """
 
     action = "predict"
@@ -281,6 +283,7 @@ class Predict(Request[PredictResponse]):
     outputs: str
     samples: int | None = None
     skip: int = 0
+    rows: list[list[int]] | None = None
 
 
 @_message

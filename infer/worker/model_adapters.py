@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..runtimes.base import Arrays, Model
+from ..tensors.outputs import CallSamples
 from ..tensors.size_limits import SizeLimits
 
 
 class LimitedBatchModel(Model):
     """Adapts a model that takes only some numbers of samples: larger batches become several calls.
 
-    The last call is filled with samples from the start of the batch, whose outputs are dropped.
+    The last call is filled with samples from the start of the batch. What a batch gives is the
+    outputs of its last call: `calls` has those of all.
 
     Args:
         model: model to adapt.
@@ -38,82 +40,74 @@ class LimitedBatchModel(Model):
             sizes.append(self.limits.size_for(left))
         return sizes
 
-    def _parts(self, inputs: Arrays) -> tuple[list[Arrays], int]:
-        count = next(len(array) for name, array in inputs.items() if name not in self._broadcast)
-        if self.limits.allows(count):
-            return [inputs], count
-        parts = []
+    def calls(self, count: int) -> list[CallSamples]:
+        """The calls for a batch; rows are places in the batch."""
+        calls = []
         start = 0
         for size in self.call_sizes(count):
-            rows: Any = slice(start, start + size)
-            if start + size > count:
-                rows = (start + np.arange(size)) % count
+            rows = tuple((start + place) % count for place in range(size))
+            calls.append(CallSamples(rows, min(size, count - start)))
             start += size
-            parts.append(
-                {
-                    name: array if name in self._broadcast else array[rows]
-                    for name, array in inputs.items()
-                }
-            )
-        return parts, count
+        return calls
 
-    def _joined(self, parts: Sequence[Arrays], count: int) -> Arrays:
-        sizes = self.call_sizes(count)
-        if sizes == [count]:
-            return parts[0]
-        return {
-            name: np.concatenate([part[name] for part in parts])[:count]
-            if all(
-                np.ndim(part[name]) and len(part[name]) == size
-                for part, size in zip(parts, sizes, strict=True)
-            )
-            else np.stack([part[name] for part in parts])
-            for name in parts[0]
-        }
+    def parts(self, inputs: Arrays) -> list[Arrays]:
+        """Cut the inputs of a batch into those of its calls."""
+        count = next(len(array) for name, array in inputs.items() if name not in self._broadcast)
+        if self.limits.allows(count):
+            return [inputs]
+        return [
+            {
+                name: array if name in self._broadcast else array[_places(call)]
+                for name, array in inputs.items()
+            }
+            for call in self.calls(count)
+        ]
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Run call after call; return the outputs of the requested samples."""
-        parts, count = self._parts(inputs)
-        return self._joined([self.model.run(part) for part in parts], count)
+        """Run call after call; return the outputs of the last."""
+        return [self.model.run(part) for part in self.parts(inputs)][-1]
 
-    def stage(self, inputs: Arrays) -> tuple[list[Any], int]:
+    def stage(self, inputs: Arrays) -> list[Any]:
         """Move the inputs of every call to the device."""
-        parts, count = self._parts(inputs)
-        return [self.model.stage(part) for part in parts], count
+        return [self.model.stage(part) for part in self.parts(inputs)]
 
-    def run_staged(self, staged: tuple[list[Any], int]) -> tuple[list[Any], int]:
+    def run_staged(self, staged: list[Any]) -> list[Any]:
         """Run every call."""
-        parts, count = staged
-        return [self.model.run_staged(part) for part in parts], count
+        return [self.model.run_staged(part) for part in staged]
 
-    def enqueue(self, staged: tuple[list[Any], int]) -> tuple[list[Any], int]:
+    def enqueue(self, staged: list[Any]) -> list[Any]:
         """Enqueue every call."""
-        parts, count = staged
-        return [self.model.enqueue(part) for part in parts], count
+        return [self.model.enqueue(part) for part in staged]
 
-    def event_seconds(self, staged: tuple[list[Any], int]) -> float | None:
+    def event_seconds(self, staged: list[Any]) -> float | None:
         """The time of all calls by the device's events."""
-        seconds = [self.model.event_seconds(part) for part in staged[0]]
+        seconds = [self.model.event_seconds(part) for part in staged]
         return None if None in seconds else sum(filter(None, seconds))
 
-    def sync(self, result: tuple[list[Any], int]) -> None:
+    def sync(self, result: list[Any]) -> None:
         """Wait for all calls."""
-        for part in result[0]:
+        for part in result:
             self.model.sync(part)
 
-    def fetch(self, result: tuple[list[Any], int]) -> Arrays:
-        """Bring the outputs of all calls to the host."""
-        parts, count = result
-        return self._joined([self.model.fetch(part) for part in parts], count)
+    def fetch(self, result: list[Any]) -> Arrays:
+        """Bring the outputs of all calls to the host; return those of the last."""
+        return [self.model.fetch(part) for part in result][-1]
 
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """Return the shortest code for the same calls."""
-        calls = [self.model.raw_call(part) for part in self._parts(inputs)[0]]
+        calls = [self.model.raw_call(part) for part in self.parts(inputs)]
         return lambda: [call() for call in calls]
 
     def placement(self) -> dict[str, Any]:
         """As the model says."""
         return self.model.placement()
+
+
+def _places(call: CallSamples) -> Any:
+    """The places of a call's samples in the batch; a slice copies nothing."""
+    if call.samples == len(call.rows):
+        return slice(call.rows[0], call.rows[-1] + 1)
+    return list(call.rows)
 
 
 class UnbatchedModel(Model):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model
-from ..tensors.outputs import UnevenError, write_arrays, write_outputs
+from ..tensors.outputs import CallSamples, write_arrays, write_calls
 from ..tensors.text import as_text, unpack_all
 from .message_codec import StorageError
 from .messages import Call, FirstCall, Predict
@@ -46,62 +46,65 @@ def call_once(model: Model, request: Call) -> CallResponse:
 
 def first_call(prepared: PreparedModel, request: FirstCall) -> FirstCallResponse:
     """Time the first call, and keep its outputs."""
-    seconds, outputs = prepared.timed(prepared.batches(request.batch)[0])
-    if prepared.first_outputs is None:
-        prepared.first_batch, prepared.first_outputs = request.batch, copied(outputs)
+    seconds, outputs = prepared.timed_calls(prepared.batches(request.batch)[0])
+    if not prepared.first_outputs:
+        prepared.first_batch = request.batch
+        prepared.first_outputs = [copied(one) for one in outputs]
     return {"seconds": seconds, "placement": placement_of(prepared.model)}
 
 
 def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
-    """Predict all samples once and keep the outputs.
+    """Predict all samples once and keep the outputs of every call.
 
     Returns:
         Seconds, and the number of samples.
 
     Raises:
-        Failure: the outputs of the calls cannot be put together.
         StorageError: the outputs cannot be written.
     """
     batches = prepared.batches(request.batch, request.samples, request.skip)
+    rows_of_batches = request.rows or [
+        list(range(index * request.batch, index * request.batch + batches.samples(index)))
+        for index in range(len(batches))
+    ]
+    is_pass = not request.rows and not request.skip and request.samples is None
     outputs: list[Arrays] = []
+    calls: list[CallSamples] = []
     called: list[Arrays] = []
     begin = time.perf_counter_ns()
-    for index, inputs in enumerate(batches):
-        if index == 0 and not request.skip and prepared.first_batch == request.batch:
-            assert prepared.first_outputs is not None
+    for index, rows in enumerate(rows_of_batches):
+        calls += prepared.calls(rows)
+        inputs = batches.of_rows(rows) if request.rows else batches[index]
+        if index == 0 and is_pass and prepared.first_batch == request.batch:
             # A second call would start from a changed state.
-            outputs.append(prepared.first_outputs)
-            called.append(inputs)
+            called += prepared.parts(inputs)
+            outputs += prepared.first_outputs
             continue
         if prepared.state_bindings and outputs:
             inputs = next_state(outputs[-1], prepared.state_bindings, inputs)
-        called.append(inputs)
-        outputs.append(copied(prepared.model.run(inputs)))
+        called += prepared.parts(inputs)
+        outputs += [copied(one) for one in prepared.timed_calls(inputs)[1]]
     seconds = (time.perf_counter_ns() - begin) / 1e9
-    counts = [batches.samples(index) for index in range(len(batches))]
-    prepared.passed = passed_calls(called, outputs, counts)
-    save_outputs(Path(request.outputs), outputs, counts)
+    prepared.passed = passed_calls(called, outputs, calls)
+    save_calls(Path(request.outputs), outputs, calls)
     return seconds, batches.total
 
 
-def save_outputs(folder: Path, calls: Sequence[Arrays], counts: Sequence[int]) -> None:
+def save_calls(folder: Path, outputs: Sequence[Arrays], calls: Sequence[CallSamples]) -> None:
     """Write the outputs of calls to a folder.
 
     Args:
         folder: folder for the files.
-        calls: outputs of each call.
-        counts: number of samples of each call.
+        outputs: outputs of each call.
+        calls: the samples of each call.
 
     Raises:
-        Failure: the outputs of the calls cannot be put together.
         StorageError: they cannot be written.
     """
     try:
-        write_outputs(folder, calls, counts)
+        write_calls(folder, outputs, calls)
     except OSError as error:
         raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
-    except UnevenError as error:
-        raise Failure(Outcome.UNSUPPORTED, str(error)) from None
 
 
 def placement_of(model: Model) -> Placement:

@@ -18,6 +18,7 @@ from ..inputs.options import InputOptions
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model, Options, RuntimeModule
 from ..sandbox.isolation import HOME
+from ..tensors.outputs import CallSamples
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
 from ..workload import DEVICE_RESIDENT
 from .classify import failure_of
@@ -108,11 +109,11 @@ def load_model(module: RuntimeModule, start: Start) -> LoadedModel:
 
 @dataclass(frozen=True)
 class PassedCall:
-    """A call of a pass over all samples: its inputs, its outputs, and its number of samples."""
+    """A call of a pass over all samples: its inputs, its outputs, and the samples of it."""
 
     inputs: Arrays
     outputs: Arrays
-    samples: int
+    samples: CallSamples
 
 
 @dataclass
@@ -124,10 +125,11 @@ class PreparedModel:
         arrays: the inputs, by name.
         broadcast: names of inputs that every call gets unchanged.
         state_bindings: outputs by the input that takes them in the next call.
-        first_batch, first_outputs: inputs and outputs of the first call, before another call could
-            change a state.
+        first_batch, first_outputs: samples of the first batch, and the outputs of each of its
+            calls, before another call could change a state.
+        sample_axes: the axis of the samples by output, where a second call has shown it.
         independent: the adapter that makes calls independent; None if they are not.
-        passed: calls of the last pass over all samples.
+        passed: the model's own calls in the last pass over all samples.
     """
 
     model: Model
@@ -135,7 +137,8 @@ class PreparedModel:
     broadcast: frozenset[str] = frozenset()
     state_bindings: dict[str, str] = field(default_factory=dict)
     first_batch: int | None = None
-    first_outputs: Arrays | None = None
+    first_outputs: list[Arrays] = field(default_factory=list)
+    sample_axes: dict[str, int] = field(default_factory=dict)
     independent: IndependentModel | None = None
     passed: list[PassedCall] = field(default_factory=list)
 
@@ -157,6 +160,37 @@ class PreparedModel:
     def samples_of_full(self, batch: int) -> int:
         """Number of samples in a full batch; 1 if no input has samples."""
         return batch if self.arrays.keys() - self.broadcast else 1
+
+    def calls(self, rows: Sequence[int]) -> list[CallSamples]:
+        """The model's own calls for a batch of samples: several if it takes only some numbers.
+
+        Args:
+            rows: numbers of the samples.
+        """
+        if not isinstance(self.model, LimitedBatchModel):
+            return [CallSamples(tuple(rows), len(rows))]
+        return [
+            CallSamples(tuple(rows[place] for place in call.rows), call.samples)
+            for call in self.model.calls(len(rows))
+        ]
+
+    @property
+    def own_model(self) -> Model:
+        """The model that takes the model's own calls."""
+        return self.model.model if isinstance(self.model, LimitedBatchModel) else self.model
+
+    def parts(self, inputs: Arrays) -> list[Arrays]:
+        """Cut the inputs of a batch into those of the model's own calls."""
+        return self.model.parts(inputs) if isinstance(self.model, LimitedBatchModel) else [inputs]
+
+    def timed_calls(self, inputs: Arrays) -> tuple[float, list[Arrays]]:
+        """Time a batch from host arrays to host arrays; return seconds and outputs of each call."""
+        begin = time.perf_counter_ns()
+        parts = self.parts(inputs)
+        model = self.own_model
+        # Only where another call follows may it overwrite the outputs.
+        outputs = [copied(model.run(part)) for part in parts[:-1]] + [model.run(parts[-1])]
+        return (time.perf_counter_ns() - begin) / 1e9, outputs
 
     def timed(self, inputs: Arrays) -> tuple[float, Arrays]:
         """Time a call from host arrays to host arrays; return seconds and outputs."""
@@ -217,7 +251,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
 
 
 def passed_calls(
-    inputs: Sequence[Arrays], outputs: Sequence[Arrays], counts: Sequence[int]
+    inputs: Sequence[Arrays], outputs: Sequence[Arrays], calls: Sequence[CallSamples]
 ) -> list[PassedCall]:
     """Keep calls of a pass: all if they fit into `_KEPT_BYTES`, otherwise some, spread evenly.
 
@@ -226,7 +260,7 @@ def passed_calls(
     held = sum(array.nbytes for call in outputs for array in call.values())
     most = max(2, int(len(outputs) * min(1.0, _KEPT_BYTES / max(held, 1))))
     kept = np.unique(np.linspace(0, len(outputs) - 1, min(most, len(outputs))).astype(int))
-    return [PassedCall(inputs[index], outputs[index], counts[index]) for index in kept]
+    return [PassedCall(inputs[index], outputs[index], calls[index]) for index in kept]
 
 
 class TimedCaller:

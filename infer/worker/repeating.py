@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,6 @@ from ..runtimes.base import Arrays
 from ..tensors.differences import differences
 from ..tensors.dtypes import epsilon_of, kind_of, widened
 from .messages import Repeat
-from .model_adapters import LimitedBatchModel
 from .prepared_model import PassedCall, PreparedModel
 from .responses import RepeatResponse
 
@@ -25,51 +24,28 @@ _ROUNDINGS = 1000
 def repeat(prepared: PreparedModel, request: Repeat) -> RepeatResponse:
     """Repeat calls of the pass, the last first, and compare the outputs.
 
-    Each call then comes after other calls than in the pass. Where a batch is several calls of the
-    runtime, these are repeated one by one: within the batch each would come after the same calls as
-    before, but for the first.
+    Each call then comes after other calls than in the pass. The calls are those of the runtime, of
+    which a batch may need several.
     """
-    calls = list(_single_calls(prepared.passed, prepared))
-    prepared.passed = []
-    repeated = _Repeated()
+    calls, prepared.passed = prepared.passed, []
+    repeated = _Repeated(prepared.sample_axes)
     begin = time.perf_counter()
     for index in reversed(range(len(calls))):
         if index and repeated.calls and time.perf_counter() - begin > _LIMIT_S:
             continue
-        repeated.add(calls[index], prepared.model.run(calls[index].inputs))
+        repeated.add(calls[index], prepared.own_model.run(calls[index].inputs))
     return repeated.response()
-
-
-def _single_calls(passed: Sequence[PassedCall], prepared: PreparedModel) -> Iterator[PassedCall]:
-    """The calls of the runtime that a pass consisted of, as far as they were full."""
-    model = prepared.model
-    for call in passed:
-        sizes = [call.samples]
-        if isinstance(model, LimitedBatchModel):
-            sizes = model.call_sizes(call.samples)
-        if len(sizes) == 1:
-            yield call
-            continue
-        for start, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
-            if start + size > call.samples:  # the last call is filled with other samples
-                break
-            rows = slice(start, start + size)
-            inputs = {
-                name: array if name in prepared.broadcast else array[rows]
-                for name, array in call.inputs.items()
-            }
-            outputs = {
-                name: array[rows]
-                for name, array in call.outputs.items()
-                if array.ndim and len(array) == call.samples
-            }
-            yield PassedCall(inputs, outputs, size)
 
 
 @dataclass
 class _Repeated:
-    """What repeated calls have shown so far; see `RepeatResponse`."""
+    """What repeated calls have shown so far; see `RepeatResponse`.
 
+    Attributes:
+        axes: the axis of the samples by output, where it is known.
+    """
+
+    axes: Mapping[str, int]
     calls: int = 0
     samples: int = 0
     changed_samples: int = 0
@@ -80,7 +56,7 @@ class _Repeated:
 
     def add(self, call: PassedCall, again: Arrays) -> None:
         """Compare the outputs of a repeated call with those of the pass."""
-        changed = np.zeros(call.samples, bool)
+        changed = np.zeros(call.samples.samples, bool)
         labels: np.ndarray | None = None
         for name, before in call.outputs.items():
             now = np.asarray(again[name]) if name in again else None
@@ -95,15 +71,20 @@ class _Repeated:
                 max(largest, known) if known is not None and np.isfinite(largest) else None
             )
             beyond = ~(apart <= _rounding(before))
-            if not before.ndim or len(before) != call.samples:
+            axis = self.axes.get(name, 0 if len(call.samples.rows) == 1 else None)
+            if axis is None or before.shape[axis : axis + 1] != (len(call.samples.rows),):
                 changed |= beyond.any()
                 continue
+            beyond, before, now = (
+                np.moveaxis(values, axis, 0)[: call.samples.samples]
+                for values in (beyond, before, now)
+            )
             changed |= beyond.any(axis=tuple(range(1, before.ndim)))
             is_scores = before.ndim == 2 and before.shape[1] > 1
             if labels is None and is_scores and kind_of(before.dtype) in ("float", "int"):
                 labels = now.argmax(axis=1) != before.argmax(axis=1)
         self.calls += 1
-        self.samples += call.samples
+        self.samples += call.samples.samples
         self.changed_samples += int(changed.sum())
         if labels is not None:
             self.changed_labels = (self.changed_labels or 0) + int((labels & changed).sum())

@@ -256,8 +256,8 @@ class BurstResponse(TypedDict):
     """Timed calls.
 
     seconds: of each call. cpu_s: processor time of all calls. samples: in all calls.
-    untimed_samples: in the untimed calls before. rows: numbers of the samples whose outputs are
-    kept.
+    untimed_samples: in the untimed calls before. rows: numbers of the samples of the artifact's
+    last call, whose outputs are kept.
     """
 
     seconds: list[float]

@@ -12,7 +12,7 @@ from ..stats.warm_up_rule import Steadiness
 from ..workload import END_TO_END
 from .error_text import one_line
 from .messages import Burst, Overhead, Sweep, WarmUp
-from .predicting import save_outputs
+from .predicting import save_calls
 from .prepared_model import PreparedModel
 from .responses import BurstResponse, OverheadResponse, SweepResponse, WarmUpResponse
 
@@ -85,8 +85,10 @@ def burst(prepared: PreparedModel, request: Burst) -> BurstResponse:
         "untimed_samples": sum(set(counts)),
     }
     if request.outputs:
-        save_outputs(Path(request.outputs), [call.fetch()], [counts[-1]])
-        response["rows"] = batches.rows(numbers[-1])[: counts[-1]].tolist()
+        rows = batches.rows(numbers[-1])[: counts[-1]].tolist()
+        last = prepared.calls(rows)[-1]  # of an artifact that takes a fixed number
+        save_calls(Path(request.outputs), [call.fetch()], [last])
+        response["rows"] = list(last.rows)
     return response
 
 

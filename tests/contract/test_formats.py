@@ -14,7 +14,7 @@ import pytest
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
-from infer.tensors.outputs import read_outputs
+from infer.tensors.outputs import read_call
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -70,7 +70,7 @@ def worker(processes, tmp_path, tmp_path_factory):
             folder = Path(tempfile.mkdtemp(dir=scratch))
             np.savez(tmp_path / "inputs.npz", **inputs)
             process.ask(messages.Call(path=str(tmp_path / "inputs.npz"), outputs=str(folder)))
-            outputs = read_outputs(folder)
+            outputs = read_call(folder)
         if fresh:
             process.__exit__(None, None, None)
         else:

@@ -22,7 +22,7 @@ from infer.cli.inspect import inspect
 from infer.errors import ArtifactError
 from infer.formats.aotinductor import reader as aotinductor
 from infer.sandbox import reader_process
-from infer.tensors.outputs import read_outputs
+from infer.tensors.outputs import read_call
 from infer.testing import Sample, problems
 from infer.variant import Variant
 from infer.worker import messages
@@ -104,7 +104,7 @@ def call(process: WorkerProcess, folder: Path, inputs: dict[str, np.ndarray]) ->
     outputs.mkdir(exist_ok=True)
     np.savez(folder / "inputs.npz", **inputs)
     process.ask(messages.Call(path=str(folder / "inputs.npz"), outputs=str(outputs)))
-    return read_outputs(outputs)
+    return read_call(outputs)
 
 
 def test_it_says_what_it_is_without_being_loaded(package: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_page_lacks_only_the_part_that_cannot_be_made(folder, monkeypatch, par
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(preflight, "check_outputs"), (parity_stage, "compare")]
+    ("module", "name"), [(preflight, "check_classes"), (parity_stage, "compare")]
 )
 def test_an_error_of_ours_at_one_artifact_leaves_the_others(folder, monkeypatch, module, name):
     real = getattr(module, name)

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 from infer.artifacts.manifest import MANIFEST, EvaluationInputs
 from infer.cli import main
 from infer.outcome import Outcome
+from infer.tensors.outputs import read_saved
 
 # Enough for a Python to start on a busy machine, and what each hanging artifact costs.
 TIMEOUT_S = 6
@@ -353,8 +354,8 @@ def test_preflight_predicts_all_samples_and_bursts_are_of_full_batches(agreeing)
     assert len(of_kind(agreeing, "burst")) == 2 * 2 * GENERATIONS * TURNS
     assert agreeing.rows["near"]["samples"] == SAMPLES
     assert agreeing.rows["near"]["largest_difference"] == pytest.approx(0.01, abs=1e-5)
-    outputs = np.load(agreeing.run / "outputs" / "near" / "output_0.npy")
-    assert outputs.shape == (SAMPLES, 3)
+    (output,) = read_saved(agreeing.run / "outputs" / "near").values()
+    assert output.array.shape == (SAMPLES, 3)
 
 
 def test_outputs_of_the_last_turn_are_compared_with_those_of_preflight(agreeing):

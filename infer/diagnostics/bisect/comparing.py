@@ -10,8 +10,9 @@ import numpy as np
 from ...artifacts.artifact import Artifact
 from ...errors import InputError, MapError
 from ...inputs.loading import array_names
+from ...outcome import Failure, Outcome
+from ...parity.alignment import OtherCallsError, align
 from ...parity.comparing import largest_difference
-from ...parity.matching import match_outputs
 from ...parity.tolerance import tolerances
 from ...tensors.rules import rules_for
 from .onnx_tensors import Tensor
@@ -70,18 +71,25 @@ def compare_outputs(
         )
     except MapError as error:
         raise InputError(str(error)) from None
-    matched, matches = match_outputs(outputs, expected, rules, b.label, a.label)
-    names = {match.other: match.name for match in matches}
+    try:
+        aligned = align(outputs, expected, rules, b.label, a.label)
+    except OtherCallsError as error:
+        raise Failure(
+            Outcome.UNSUPPORTED,
+            f"'{error.name}' of {b.label} and '{error.other}' of {a.label} have no known axis of "
+            "samples, and one takes only some numbers of samples a call: give --samples 1",
+        ) from None
+    names = {match.other: match.name for match in aligned.matches}
     return [
         compare_tensor(
             Tensor(name, "output", "", ()),
             names[name],
             "name",
-            expected[name],
+            aligned.expected[name],
             array,
             options.tolerance,
         )
-        for name, array in matched.items()
+        for name, array in aligned.outputs.items()
     ]
 
 

@@ -12,7 +12,8 @@ from ...inputs.options import InputOptions
 from ...inputs.random import Random
 from ...measure.placement import check_device
 from ...outcome import Failure
-from ...tensors.outputs import Outputs, read_outputs
+from ...tensors.outputs import SavedOutputs, read_saved, write_axes
+from ...tensors.sample_axis import sample_axes
 from ...tensors.signature import Signature
 from ...worker import messages
 from ...worker.client import WorkerProcess
@@ -62,13 +63,13 @@ class ArtifactRun:
 
     Attributes:
         signature: of the artifact.
-        outputs: by name.
+        outputs: by name, with their axes of samples.
         samples: number of samples that it was given.
         available: number of samples in the inputs.
     """
 
     signature: Signature
-    outputs: Outputs
+    outputs: SavedOutputs
     samples: int
     available: int
 
@@ -146,9 +147,17 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
                 )
             )
             check_device(predicted["placement"], options.devices[side])
+            probe = None
+            if not answer["only_batch"]:
+                worker.ask(messages.FirstCall(batch=samples))
+                probe = worker.ask(messages.BatchProbe(batch=samples))
     except Failure as failure:
         reason = f"{options.name(artifact, side)}: {failure.reason}".replace(
             str(folder), "(temporary folder)"
         )
         raise Failure(failure.outcome, reason) from None
-    return ArtifactRun(signature, read_outputs(outputs), samples, answer["samples"])
+    saved = read_saved(outputs)
+    followed = {name: one["axes"] for name, one in probe["outputs"].items()} if probe else {}
+    other_size = bool(probe and not probe["permuted"])
+    write_axes(outputs, sample_axes(saved, [signature], followed, other_size=other_size))
+    return ArtifactRun(signature, read_saved(outputs), samples, answer["samples"])

@@ -17,7 +17,7 @@ from ...tensors.outputs import Outputs
 from .comparing import TensorComparison, compare_outputs, compare_tensor
 from .graph_matching import match_graphs
 from .onnx_tensors import Graph, with_all_outputs
-from .running import BisectOptions, run, with_inputs
+from .running import ArtifactRun, BisectOptions, run, with_inputs
 
 # Number of differing tensors that are listed after the first.
 _LISTED = 5
@@ -95,8 +95,16 @@ def bisect(a: Artifact, b: Artifact, options: BisectOptions) -> Bisection:
             graph, copy = with_all_outputs(_model_file(artifact), copies)
             graphs.append(graph)
             everything = replace(artifact, payload=copy)
-            tensors.append(run(everything, options, folder / f"{side}-tensors", side).outputs)
+            tensors.append(_values(run(everything, options, folder / f"{side}-tensors", side)))
         return _look_inside(bisection, graphs, tensors, options.tolerance)
+
+
+def _values(run: ArtifactRun) -> Outputs:
+    """The values of all tensors: as they are in a single call, else by their samples."""
+    return {
+        name: one.array if one.has_samples or len(one.parts) > 1 else one.parts[0]
+        for name, one in run.outputs.items()
+    }
 
 
 def _model_file(artifact: Artifact) -> Path:

@@ -20,7 +20,7 @@ from ...outcome import Failure, Outcome
 from ...sandbox import reader_process
 from ...system.interpreters import parse_interpreters
 from ...tensors.dtypes import ANY
-from ...tensors.outputs import read_outputs
+from ...tensors.outputs import read_call
 from ...tensors.signature import Signature
 from ...tensors.text import pack_all
 from ...variant import Variant
@@ -192,7 +192,7 @@ class ContractChecks:
                 f"asked to run on {self._sample.device}, it says {placement.get('device')}",
             )
             _expect(isinstance(placement.get("threads"), int), "it does not say how many threads")
-        return read_outputs(folder)
+        return read_call(folder)
 
     def _boundary(self, process: WorkerProcess, boundary: str, alone: list[Arrays]) -> None:
         folder = self._output_folder()
@@ -202,7 +202,7 @@ class ContractChecks:
             )
         )
         _expect(all(seconds > 0 for seconds in timed["seconds"]), "calls take no time")
-        self._same(read_outputs(folder), alone, timed["rows"])
+        self._same(read_call(folder), alone, timed["rows"])
 
     def _same(self, outputs: Arrays, alone: list[Arrays], rows: Iterable[int]) -> None:
         """A sample has the same outputs in a batch as alone."""

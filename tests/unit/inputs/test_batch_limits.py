@@ -82,10 +82,14 @@ def test_calls_have_allowed_sizes_and_give_every_sample_once(limits, count, call
     model = Doubling(limits)
     x = np.arange(count * 2, dtype=np.float32).reshape(count, 2)
 
-    outputs = LimitedBatchModel(model, limits, frozenset()).run({"x": x})
+    limited = LimitedBatchModel(model, limits, frozenset())
+    last = limited.run({"x": x})
 
     assert model.calls == calls
-    np.testing.assert_array_equal(outputs["y"], x * 2)
+    assert [len(call.rows) for call in limited.calls(count)] == calls
+    counted = [row for call in limited.calls(count) for row in call.rows[: call.samples]]
+    assert counted == list(range(count))
+    np.testing.assert_array_equal(last["y"], x[list(limited.calls(count)[-1].rows)] * 2)
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from infer.outcome import Failure, Outcome
-from infer.parity.checks import check_as_finite, check_finite, check_outputs
-from infer.parity.comparing import compare, take
+from infer.parity.checks import check_as_finite, check_classes, check_finite
+from infer.parity.comparing import compare
 from infer.parity.matching import match_outputs
 from infer.parity.metrics import classification_metrics
 from infer.parity.tolerance import quantised_tolerances, tolerances
 from infer.parity.uninformative_outputs import uninformative_outputs
-from infer.tensors.outputs import read_outputs, without_rows, write_outputs
 from infer.tensors.precision import Quantisation
 from infer.tensors.rules import Rule
 
@@ -151,17 +150,6 @@ def test_other_shapes_fail(shape):
 
     assert caught.outcome == Outcome.PARITY_FAIL
     assert str(shape) in caught.reason and "(3, 3)" in caught.reason
-
-
-def test_some_samples_are_compared_with_the_same_of_the_reference():
-    part = {"q": REFERENCE["p"][[2, 0]]}
-
-    assert compare(part, take(REFERENCE, [2, 0]), 0.0)["passed"]
-    assert not compare(part, take(REFERENCE, [0, 2]), 0.1)["passed"]
-
-
-def test_outputs_without_rows_are_taken_whole():
-    assert take({"p": np.float32(3)}, [0, 1])["p"] == 3
 
 
 def limit(array, *precisions, **how):
@@ -381,8 +369,8 @@ def test_what_fits_nothing_is_the_one_to_leave_out():
 
 
 def test_good_outputs_pass_the_check():
-    check_outputs(REFERENCE, 3, 3)
-    check_outputs(REFERENCE, 3, None)
+    check_classes(REFERENCE, 3)
+    check_classes(REFERENCE, None)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -398,65 +386,12 @@ def test_rows_that_are_not_finite_are_counted(value):
     assert "'p'" in caught.reason and "2 of 3 rows" in caught.reason
 
 
-@pytest.mark.parametrize("samples", [2, 4])
-def test_wrong_number_of_rows(samples):
-    caught = failure(lambda: check_outputs(REFERENCE, samples, 3))
-
-    assert caught.outcome == Outcome.PARITY_FAIL
-    assert f"expected {samples} rows" in caught.reason
-
-
-def test_no_rows_at_all():
-    assert failure(lambda: check_outputs({"p": np.float32(1)}, 1, None)).outcome == "parity_fail"
-
-
 @pytest.mark.parametrize("classes", [2, 4])
 def test_wrong_number_of_classes(classes):
-    caught = failure(lambda: check_outputs(REFERENCE, 3, classes))
+    caught = failure(lambda: check_classes(REFERENCE, classes))
 
     assert caught.outcome == Outcome.PARITY_FAIL
     assert "3 classes" in caught.reason and f"say {classes}" in caught.reason
-
-
-def test_outputs_of_a_worker_are_read_by_name(tmp_path):
-    calls = [
-        {"p": REFERENCE["p"][:2], "n": np.arange(2), "loss": np.float32(1)},
-        {"p": REFERENCE["p"][2:], "n": np.arange(1), "loss": np.float32(2)},
-    ]
-    write_outputs(tmp_path, calls, [2, 1])
-
-    outputs = read_outputs(tmp_path)
-
-    assert list(outputs) == ["p", "n", "loss"]
-    np.testing.assert_array_equal(outputs["p"], REFERENCE["p"])
-    assert outputs["n"].tolist() == [0, 1, 0]
-    assert outputs["loss"].tolist() == [1, 2]
-    assert without_rows(tmp_path) == {"loss"}
-
-
-def test_outputs_of_all_types_are_kept(tmp_path):
-    ml_dtypes = pytest.importorskip("ml_dtypes")
-    kept = {
-        "bf16": np.array([1.5, np.nan], ml_dtypes.bfloat16),
-        "f8": np.array([1.5, 2], ml_dtypes.float8_e4m3fn),
-        "i4": np.array([-8, 7], ml_dtypes.int4),
-        "text": np.array(["a", "äöü"], object),
-        "bytes": np.array([b"a", b"\xff"], object),
-        "c": np.array([1j, 2], np.complex64),
-        "b": np.array([True, False]),
-        "u64": np.array([0, 2**64 - 1], np.uint64),
-        "f16": np.array([1, 2], np.float16),
-    }
-    write_outputs(tmp_path, [kept], [2])
-
-    outputs = read_outputs(tmp_path)
-
-    for name, array in kept.items():
-        if name in ("text", "bytes"):
-            assert outputs[name].tolist() == [["a", "äöü"], [b"a", b"\xff"]][name == "bytes"]
-        else:
-            assert outputs[name].dtype == array.dtype
-            assert outputs[name].tobytes() == array.tobytes()
 
 
 # Rows are the true class, columns the predicted one.

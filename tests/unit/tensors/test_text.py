@@ -6,7 +6,7 @@ import pytest
 from infer.errors import InputError
 from infer.inputs.loading import array_names, read_inputs
 from infer.tensors.differences import differences
-from infer.tensors.outputs import read_outputs, write_arrays
+from infer.tensors.outputs import read_call, write_arrays
 from infer.tensors.text import as_bytes, as_text, escaped, pack, pack_all, unpack, unpack_all
 
 RAW = [b"plain", b"", b"\xff\xd8\x00\x00", b"\x00", "größe".encode(), b"a\0b"]
@@ -89,7 +89,7 @@ def test_outputs_are_kept_exactly(tmp_path):
     }
     write_arrays(tmp_path, outputs)
 
-    back = read_outputs(tmp_path)
+    back = read_call(tmp_path)
 
     assert back["raw"].tolist() == RAW
     assert back["text"].tolist() == ["a", "é\0"]

@@ -5,7 +5,8 @@ import pytest
 
 from infer.tensors.signature import Signature
 from infer.tensors.size_limits import SizeLimits
-from infer.worker.messages import FirstCall, Predict
+from infer.worker.batch_probe import batch_probe
+from infer.worker.messages import BatchProbe, FirstCall, Predict
 from infer.worker.messages import Repeat as RepeatRequest
 from infer.worker.model_adapters import LimitedBatchModel
 from infer.worker.predicting import first_call, predict
@@ -54,6 +55,7 @@ def repeated(model, tmp_path, batch, fixed=None):
     prepared = PreparedModel(adapted, inputs)
     first_call(prepared, FirstCall(batch=batch))
     predict(prepared, Predict(batch=batch, outputs=str(tmp_path)))
+    batch_probe(prepared, BatchProbe(batch=batch))
     return repeat(prepared, RepeatRequest())
 
 
@@ -64,7 +66,7 @@ def test_a_model_without_state_repeats_all_calls(tmp_path, batch, fixed):
     assert answer["differences"] == {"y": 0.0}
     assert answer["changed_samples"] == answer["changed_labels"] == 0
     assert answer["samples"] >= SAMPLES - 2
-    assert answer["calls"] == {12: {None: 1, 1: 12, 4: 3}, 5: {None: 3, 2: 5}}[batch][fixed]
+    assert answer["calls"] == {12: {None: 1, 1: 12, 4: 3}, 5: {None: 3, 2: 7}}[batch][fixed]
 
 
 @pytest.mark.parametrize("memory", [last_value, count])
@@ -72,7 +74,7 @@ def test_a_model_without_state_repeats_all_calls(tmp_path, batch, fixed):
 def test_a_state_changes_what_repeated_calls_give(tmp_path, memory, batch, fixed):
     answer = repeated(Remembering(memory), tmp_path, batch, fixed)
 
-    assert answer["differences"]["y"] > 0.1
+    assert answer["differences"]["y"] > 0.05
     assert 0 < answer["changed_samples"] <= answer["samples"]
 
 

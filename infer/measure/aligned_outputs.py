@@ -1,0 +1,107 @@
+"""The outputs of an artifact beside those of its reference, from the same calls if need be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from ..errors import InputError, MapError
+from ..inputs.loading import array_names
+from ..outcome import Failure, Outcome
+from ..parity.alignment import Aligned, OtherCallsError, align
+from ..tensors.outputs import CallSamples, SavedOutputs, has_outputs
+from ..tensors.rules import rules_for
+from ..worker import messages
+from .run_context import RunContext
+
+
+def aligned_outputs(
+    context: RunContext, label: str, source: str, run: str = "", device: str | None = None
+) -> tuple[Aligned, list[str]]:
+    """Align the outputs of an artifact with those of its reference, and note how.
+
+    Outputs whose samples cannot be told apart are compared call by call. If the calls differ,
+    since an artifact takes a certain number of samples only, the other is run once more with the
+    same calls.
+
+    Args:
+        context: context of the run.
+        label: label of the artifact.
+        source: label of the artifact whose outputs are the reference.
+        run: folder of the reference's outputs, if they are not those of preflight.
+        device: device that gave the reference's outputs, if it is not the plan's.
+
+    Raises:
+        Failure: the outputs cannot be compared.
+    """
+    own, theirs = context.compared_outputs(label), context.compared_outputs(source, run)
+    inputs = [spec.name for spec in context.preflight(label).inputs.inputs]
+    try:
+        _, rules = rules_for(
+            context.plan.input_options.rules,
+            label,
+            inputs,
+            list(own),
+            array_names(context.inputs[label]),
+            theirs,
+        )
+    except (InputError, MapError) as error:
+        raise Failure(Outcome.BAD_INPUT, str(error)) from None
+    notes: list[str] = []
+    try:
+        aligned = align(own, theirs, rules, label, source)
+    except OtherCallsError as other:
+        # The one that takes any number of samples is asked first.
+        free_first = context.preflight(source).inputs.fixed is None
+        for is_source in (free_first, not free_first):
+            again, calls_of = (source, label) if is_source else (label, source)
+            calls = next(iter((own if is_source else theirs).values())).calls
+            try:
+                outputs = _with_calls(context, again, calls, device if is_source else None)
+                pair = (own, outputs) if is_source else (outputs, theirs)
+                aligned = align(*pair, rules, label, source)
+            except (Failure, OtherCallsError) as error:
+                if isinstance(error, Failure) and error.outcome == Outcome.PARITY_FAIL:
+                    raise
+                continue
+            notes.append(f"{again} was called once more, with the calls of {calls_of}")
+            break
+        else:
+            raise Failure(
+                Outcome.UNSUPPORTED,
+                f"'{other.name}' cannot be compared with '{other.other}' of {source}: neither has "
+                "a known axis of samples, and no number of samples a call suits both; leave it "
+                f"out with --ignore {other.other}",
+            ) from None
+    notes += [
+        f"{match.name}: compared with '{match.other}' ({match.note})"
+        for match in aligned.matches
+        if match.note
+    ]
+    notes += aligned.notes
+    if aligned.calls:
+        names = ", ".join(f"'{name}'" for name in aligned.calls)
+        notes.append(f"no axis of {names} is known to count samples: compared call by call")
+    return aligned, notes
+
+
+def _with_calls(
+    context: RunContext, label: str, calls: Sequence[CallSamples], device: str | None
+) -> SavedOutputs:
+    """Run an artifact with the calls of another, once a run; return its outputs."""
+    rows = [list(call.rows) for call in calls]
+    run = f"calls-{hashlib.sha256(repr((rows, device)).encode()).hexdigest()[:8]}"
+    folder = context.folder(label) / run
+    if not has_outputs(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with context.worker(label, run, device=device) as worker:
+            worker.start()
+            worker.ask(messages.Load())
+            worker.ask(context.inputs_of(label))
+            request = messages.Predict(
+                batch=max(map(len, rows)), outputs=str(folder.resolve()), rows=rows
+            )
+            worker.ask(request)
+    outputs = context.compared_outputs(label, run)
+    # Samples that fill up the other's calls do not count here either.
+    return {name: one.with_calls(calls) for name, one in outputs.items()}

@@ -1,0 +1,163 @@
+"""Bring the outputs of two artifacts into one form: samples beside samples, or calls beside calls.
+
+Outputs are compared by samples where the axis of the samples is known on both sides. Else they are
+compared whole, which needs the same calls on both sides: the same samples in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import MapError
+from ..outcome import Failure, Outcome
+from ..tensors.layouts import rearranged
+from ..tensors.matching import TensorMatch
+from ..tensors.outputs import CallSamples, Outputs, SavedOutput, SavedOutputs, in_a_row
+from ..tensors.rules import Rule
+from ..tensors.sample_axis import taking_axis
+from .matching import match_outputs
+from .whole_calls import WholeCall
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The outputs of an artifact and of its reference, by the reference's names.
+
+    Attributes:
+        outputs, expected: values, in the same form on both sides.
+        calls: the calls of outputs that are compared whole, whose values are in one row; all other
+            outputs are N x anything.
+        matches: which output of the artifact was taken for which of the reference.
+        notes: on axes of samples that differ, in words.
+    """
+
+    outputs: Outputs
+    expected: Outputs
+    calls: Mapping[str, tuple[WholeCall, ...]]
+    matches: tuple[TensorMatch, ...]
+    notes: tuple[str, ...]
+
+
+class OtherCallsError(Exception):
+    """Outputs can only be compared whole, and the calls of the two artifacts differ.
+
+    Attributes:
+        name, other: name of such an output in the artifact and in the reference.
+    """
+
+    def __init__(self, name: str, other: str) -> None:
+        super().__init__(f"'{name}' and '{other}' come from different calls")
+        self.name = name
+        self.other = other
+
+
+def align(
+    outputs: SavedOutputs,
+    reference: SavedOutputs,
+    rules: Mapping[str, Rule],
+    label: str,
+    reference_label: str,
+) -> Aligned:
+    """Bring the outputs of an artifact and of its reference into one form.
+
+    Args:
+        outputs: outputs of the artifact, by its own names.
+        reference: outputs of the reference.
+        rules: the user's rules, by the artifact's names.
+        label, reference_label: labels of both, for messages to the user.
+
+    Raises:
+        Failure: outputs are missing, superfluous, have several possible matches, or another shape
+            in a call.
+        OtherCallsError: some can only be compared whole, and their calls differ.
+    """
+    own = {name: _taking(one, reference, name) for name, one in outputs.items()}
+    theirs = {name: _taking(one, own, name) for name, one in reference.items()}
+    matched, matches = match_outputs(
+        {name: one.array if one.has_samples else one.placeholder for name, one in own.items()},
+        {name: one.placeholder for name, one in theirs.items()},
+        {name: _moved(rule, own, theirs) for name, rule in rules.items()},
+        label,
+        reference_label,
+    )
+    expected: Outputs = {}
+    calls: dict[str, tuple[WholeCall, ...]] = {}
+    notes: list[str] = []
+    by_other = {match.other: match for match in matches}
+    for name in matched:
+        match = by_other[name]
+        a, b = own[match.name], theirs[name]
+        expected[name] = b.array
+        if a.has_samples and b.has_samples:
+            if None not in (a.axis, b.axis) and a.axis != b.axis and not a.is_single:
+                notes.append(
+                    f"{match.name}: its samples are on axis {a.axis}, those of '{name}' of "
+                    f"{reference_label} on axis {b.axis}"
+                )
+            continue
+        matched[name], expected[name], calls[name] = _whole(match, a, b, reference_label)
+    return Aligned(matched, expected, calls, tuple(matches), tuple(notes))
+
+
+def _taking(output: SavedOutput, others: SavedOutputs, name: str) -> SavedOutput:
+    """Take an open axis of samples from the other artifact: preferably from the same name."""
+    for other in sorted(others, key=lambda other: other != name):
+        taken = taking_axis(output, others[other])
+        if taken.has_samples and taken.shape[1:] == others[other].shape[1:]:
+            return taken
+    if not output.sample_axis.settled and not all(one.has_samples for one in others.values()):
+        return output.with_axis(None, settled=True)  # it is one of those without samples
+    return output
+
+
+def _moved(rule: Rule, own: SavedOutputs, theirs: SavedOutputs) -> Rule:
+    """The rule for arrays whose axis of samples was moved to the front."""
+
+    def front(layout: str | None, output: SavedOutput | None) -> str | None:
+        if layout is None or output is None or not output.axis or output.axis >= len(layout):
+            return layout
+        axis = output.axis
+        return layout[axis] + layout[:axis] + layout[axis + 1 :]
+
+    return replace(
+        rule,
+        layout=front(rule.layout, own.get(rule.name)),
+        other_layout=front(rule.other_layout, theirs.get(rule.other)),
+    )
+
+
+def _whole(
+    match: TensorMatch, a: SavedOutput, b: SavedOutput, reference_label: str
+) -> tuple[np.ndarray, np.ndarray, tuple[WholeCall, ...]]:
+    """The values of an output on both sides, call by call, and the calls."""
+    if a.calls != b.calls:
+        raise OtherCallsError(match.name, match.other)
+    try:
+        parts = [rearranged(part, match.axes, match.name, match.layout) for part in a.parts]
+    except MapError as error:
+        raise Failure(Outcome.BAD_INPUT, str(error)) from None
+    for call, part, expected in zip(a.calls, parts, b.parts, strict=True):
+        if part.shape != expected.shape:
+            raise Failure(
+                Outcome.PARITY_FAIL,
+                f"'{match.other}' has the shape {part.shape} for {named_samples(call)}, that of "
+                f"{reference_label} {expected.shape}",
+            )
+    whole = tuple(
+        WholeCall(call.rows[: call.samples], part.shape)
+        for call, part in zip(a.calls, b.parts, strict=True)
+    )
+    return in_a_row(parts), in_a_row(b.parts), whole
+
+
+def named_samples(call: CallSamples) -> str:
+    """The samples of a call in words."""
+    rows = call.rows[: call.samples]
+    if not rows:
+        return "the call"
+    if len(rows) == 1:
+        return f"sample {rows[0]}"
+    return f"samples {rows[0]} to {rows[-1]}"
