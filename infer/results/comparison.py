@@ -86,7 +86,7 @@ class Comparison:
     def describe(self) -> dict[str, Any]:
         """The comparison for JSON, with the verdicts."""
         value = asdict(self)
-        value["speeds"] = [asdict(one) | {"verdict": one.verdict} for one in self.speeds]
+        value["speeds"] = [asdict(speed) | {"verdict": speed.verdict} for speed in self.speeds]
         return value
 
 
@@ -103,18 +103,20 @@ def compare_runs(a: RecordedRun, b: RecordedRun) -> Comparison:
     ]
     only = [("only in A", rows_a, rows_b), ("only in B", rows_b, rows_a)]
     notices = [
-        f"{where}: {', '.join(name for name in own if name not in other)}"
-        for where, own, other in only
-        if any(name not in other for name in own)
+        f"{where}: {', '.join(name for name in rows if name not in others)}"
+        for where, rows, others in only
+        if any(name not in others for name in rows)
     ]
-    machine = {"processor", "cores", "gpus", "system"} & {one.what for one in environment}
+    machine = {"processor", "cores", "gpus", "system"} & {
+        difference.what for difference in environment
+    }
     notices.insert(
         0,
         "Times alone are not compared: the runs are of "
         + ("two machines." if machine else "two states of a machine, at two times."),
     )
-    changed = {one.of for one in artifacts if one.what == "sha256"}
-    for reference in dict.fromkeys(one.reference for one in speeds):
+    changed = {difference.of for difference in artifacts if difference.what == "sha256"}
+    for reference in dict.fromkeys(speed.reference for speed in speeds):
         if reference in changed:
             notices.append(
                 f"{reference}, which the ratios are to, is not the same file in both runs."
@@ -154,14 +156,14 @@ def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
             label,
             reference,
             point,
-            ratio_of(before, len(found), is_adaptive=is_adaptive),
-            ratio_of(after, len(found), is_adaptive=is_adaptive),
-            change_of(before, after, len(found), is_adaptive=is_adaptive),
+            ratio_of(before, len(compared), is_adaptive=is_adaptive),
+            ratio_of(after, len(compared), is_adaptive=is_adaptive),
+            change_of(before, after, len(compared), is_adaptive=is_adaptive),
             rows_a[label].timings[point].call_s,
             rows_b[label].timings[point].call_s,
         )
-        for (point, reference), found in pairs.items()
-        for label, before, after in found
+        for (point, reference), compared in pairs.items()
+        for label, before, after in compared
     ]
 
 
@@ -197,9 +199,9 @@ def _environment(a: RunStarted, b: RunStarted) -> list[Difference]:
         for name in dict.fromkeys((*protocols[0], *protocols[1]))
     }
     return [
-        Difference("run", name, _text(one, name), _text(other, name))
-        for name, (one, other) in values.items()
-        if one != other
+        Difference("run", name, _text(first, name), _text(second, name))
+        for name, (first, second) in values.items()
+        if first != second
     ]
 
 
@@ -232,21 +234,21 @@ def _artifact(a: ArtifactResult, b: ArtifactResult) -> list[Difference]:
         ]
     accuracy = [row.metrics["accuracy"] if row.metrics else None for row in (a, b)]
     facts.append(("accuracy", accuracy[0], accuracy[1]))
-    found = [
-        Difference(a.artifact, name, _fact(one, name), _fact(other, name))
-        for name, one, other in facts
-        if one != other
+    differences = [
+        Difference(a.artifact, name, _fact(first, name), _fact(second, name))
+        for name, first, second in facts
+        if first != second
     ]
     costs: tuple[tuple[str, float | None, float | None, Callable[[Any], str]], ...] = (
         ("memory", a.runtime_rss_bytes, b.runtime_rss_bytes, formatting.mebibytes),
         ("installed", a.installed_bytes, b.installed_bytes, formatting.mebibytes),
         ("size", a.bytes, b.bytes, formatting.mebibytes),
     )
-    for name, one, other, shown in costs:
-        if one and other and abs(other / one - 1) > _NOTABLE:
-            change = f"{shown(other)} ({other / one - 1:+.0%})"
-            found.append(Difference(a.artifact, name, shown(one), change))
-    return found
+    for name, first, second, shown in costs:
+        if first and second and abs(second / first - 1) > _NOTABLE:
+            change = f"{shown(second)} ({second / first - 1:+.0%})"
+            differences.append(Difference(a.artifact, name, shown(first), change))
+    return differences
 
 
 def _fact(value: Any, name: str) -> str:
@@ -260,7 +262,7 @@ def _flat(value: Mapping[str, Any] | None) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, item in (value or {}).items():
         flat |= (
-            {f"{name}: {inner}": own for inner, own in _flat(item).items()}
+            {f"{name}: {inner}": setting for inner, setting in _flat(item).items()}
             if isinstance(item, dict)
             else {name: item}
         )

@@ -16,15 +16,15 @@ def resolution(events: Sequence[AnyEvent]) -> float | None:
 
     None if an artifact has no interval yet, or there is nothing to compare.
     """
-    found = RecordIndex(events)
-    references, failed = found.speed_references(), found.failed()
+    index = RecordIndex(events)
+    references, failed = index.speed_references(), index.failed()
     worst = None
-    for label, points in found.bursts.items():
+    for label, points in index.bursts.items():
         if label == references[label] or label in failed:
             continue
         # The reference's sweep may have ended earlier: then there is nothing to compare.
-        for point in points.keys() & found.bursts.get(references[label], {}).keys():
-            ratio = found.ratio(label, point)
+        for point in points.keys() & index.bursts.get(references[label], {}).keys():
+            ratio = index.ratio(label, point)
             if ratio is None or ratio.resolution is None:
                 return None
             worst = max(worst or 0.0, ratio.resolution)
@@ -43,12 +43,14 @@ def sample_differences(
     Returns:
         Differences for `infer.stats.ratios.ratio_of`; empty if the two share no generation.
     """
-    found = RecordIndex(events)
-    own, other = (found.undisturbed(point).get(label, {}) for label, point in (mine, theirs))
-    differences = paired_differences(own, other, found.device)
+    index = RecordIndex(events)
+    my_bursts, their_bursts = (
+        index.undisturbed(point).get(label, {}) for label, point in (mine, theirs)
+    )
+    differences = paired_differences(my_bursts, their_bursts, index.device)
     if not differences:
         return []
-    samples = math.log(found.per_call[theirs[1]] / found.per_call[mine[1]])
+    samples = math.log(index.per_call[theirs[1]] / index.per_call[mine[1]])
     return [difference + samples for difference in differences]
 
 
@@ -63,6 +65,6 @@ def percentiles_by_generation(
     """A percentile of an artifact's calls in each generation, in seconds."""
     generations = RecordIndex(events).bursts.get(label, {}).get(point, {})
     return [
-        percentile(sorted(s for own in turns.values() for s in own), percent)
+        percentile(sorted(s for seconds in turns.values() for s in seconds), percent)
         for turns in generations.values()
     ]

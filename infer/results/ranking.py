@@ -51,12 +51,12 @@ class Answer:
 
 def families(run: RecordedRun) -> list[list[ArtifactResult]]:
     """Group the measured artifacts by their reference, the largest group first."""
-    found: dict[str, list[ArtifactResult]] = {}
+    by_reference: dict[str, list[ArtifactResult]] = {}
     for row in run.summary.rows:
         reference = run.summary.speed_references.get(row.artifact)
         if reference is not None and row.import_s is not None:
-            found.setdefault(reference, []).append(row)
-    return sorted(found.values(), key=len, reverse=True)
+            by_reference.setdefault(reference, []).append(row)
+    return sorted(by_reference.values(), key=len, reverse=True)
 
 
 def answers(run: RecordedRun, rows: list[ArtifactResult]) -> list[Answer]:
@@ -108,16 +108,16 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
 
     levels = {anchor: 0.0}
     for name in list(points)[1:]:
-        if own := differences(name, anchor):
-            levels[name] = fmean(own)
+        if log_ratios := differences(name, anchor):
+            levels[name] = fmean(log_ratios)
     first = min(levels, key=lambda name: levels[name])
     # The best is known only afterwards, so the correction counts all pairs.
     pairs = math.comb(len(levels), 2)
     is_adaptive = is_adaptive_run(run.events)
     behind = {
-        name: ratio_of(own, pairs, is_adaptive=is_adaptive)
+        name: ratio_of(log_ratios, pairs, is_adaptive=is_adaptive)
         for name in sorted(levels, key=lambda name: levels[name])
-        if name != first and (own := differences(name, first))
+        if name != first and (log_ratios := differences(name, first))
     }
     row = next(row for row in rows if row.artifact == first)
     timing = row.timings[points[first]]
@@ -143,17 +143,17 @@ def _how_sure(
         return "nothing to compare it with"
     if all(ratio.low is None for ratio in behind.values()):
         return "not sure: too few generations of processes for an interval (--budget 10m)"
-    said = []
+    parts = []
     if equals:
         widest = max((r.resolution or math.inf for n, r in behind.items() if n in equals))
         seen = f" (it could have seen {widest:.1%})" if widest < math.inf else ""
-        said.append(f"this run cannot tell it from {', '.join(equals)}{seen}")
+        parts.append(f"this run cannot tell it from {', '.join(equals)}{seen}")
     if after:
-        said.append(
+        parts.append(
             f"surely ahead of {after}, which takes {formatting.interval(surely[after])} times as "
             "long"
         )
-    return "; ".join(said)
+    return "; ".join(parts)
 
 
 def _smallest(
@@ -170,18 +170,18 @@ def _smallest(
     first, least = order[0], sizes[order[0]]
     equals = tuple(name for name in order[1:] if sizes[name] <= least * (1 + as_small))
     after = next((name for name in order[1:] if name not in equals), None)
-    said = f"{after} takes {sizes[after] / least:.2f} times as much; {how}" if after else how
+    comparison = f"{after} takes {sizes[after] / least:.2f} times as much; {how}" if after else how
     second = next(iter(order[1:]), None)
     cost = Ratio(sizes[second] / least, None, None, 1) if second else None
-    return Answer(need, first, formatting.mebibytes(least), equals, second, cost, said)
+    return Answer(need, first, formatting.mebibytes(least), equals, second, cost, comparison)
 
 
 def _without_code(rows: list[ArtifactResult]) -> Answer:
     because = {row.artifact: code_execution.why(row) or code_execution.unknown(row) for row in rows}
     named = tuple(name for name, why in because.items() if why is None)
     by_format = {row.format: why for row in rows if (why := because[row.artifact])}
-    said = "; ".join(f"{format_name}: {why}" for format_name, why in by_format.items())
-    how = f"by format, not by what a manifest claims{'; ' + said if said else ''}"
+    reasons = "; ".join(f"{format_name}: {why}" for format_name, why in by_format.items())
+    how = f"by format, not by what a manifest claims{'; ' + reasons if reasons else ''}"
     if not named:
         return Answer(NO_CODE, None, "-", (), None, None, how)
     return Answer(NO_CODE, named[0], f"{len(named)} of {len(rows)}", named[1:], None, None, how)

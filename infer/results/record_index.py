@@ -144,8 +144,8 @@ class RecordIndex:
 
     def joules_per_sample(self, label: str, point: str) -> float | None:
         """Energy of the card for a sample, over all bursts that report it."""
-        told = self.energies.get((label, point))
-        return sum(j for j, _ in told) / sum(n for _, n in told) if told else None
+        energies = self.energies.get((label, point))
+        return sum(j for j, _ in energies) / sum(n for _, n in energies) if energies else None
 
     def failed(self) -> set[str]:
         """Labels of the artifacts that were not measured to the end."""
@@ -165,7 +165,12 @@ class RecordIndex:
 
     def every_clock(self) -> list[Clock]:
         """The clocks of a card at all bursts."""
-        return [c for own in self.clocks.values() for turns in own.values() for c in turns.values()]
+        return [
+            c
+            for by_turn in self.clocks.values()
+            for turns in by_turn.values()
+            for c in turns.values()
+        ]
 
     def speed_references(self) -> dict[str, str]:
         """The reference for speed of each artifact.
@@ -204,8 +209,8 @@ class RecordIndex:
         outcome = self.outcomes.get(label)
         if outcome is None or outcome.outcome == Outcome.OK or label not in self.preflights:
             return None
-        own = self.parities.get(label)
-        references = {own.reference} if own else {p.reference for p in self.parities.values()}
+        parity = self.parities.get(label)
+        references = {parity.reference} if parity else {p.reference for p in self.parities.values()}
         return next(iter(references)) if len(references) == 1 and label not in references else None
 
     def shapes(self, label: str) -> str:

@@ -58,9 +58,9 @@ def command_of(
             command += [f"--{option}", str(value)]
     new_labels = {artifact.artifact: EVERY}  # alone, it is every artifact
     if reference and len(paths) == 2:
-        new_labels = {one.artifact: labels[one.path] for one in (reference, artifact)}
-    command += _wishes(run, new_labels)
-    hashes = [one.sha256 for one in (reference, artifact) if one and one.sha256]
+        new_labels = {source.artifact: labels[source.path] for source in (reference, artifact)}
+    command += _input_output_options(run, new_labels)
+    hashes = [source.sha256 for source in (reference, artifact) if source and source.sha256]
     if run.trusted and hashes:
         command += ["--trust", *dict.fromkeys(hashes)]
     if protocol.scenarios != DEFAULT_SCENARIOS:
@@ -78,7 +78,7 @@ def _labelled(paths: Iterable[str]) -> Iterator[tuple[Path, str]]:
     return label_paths([Path(path) for path in paths])
 
 
-def _wishes(run: RunStarted, labels: Mapping[str, str]) -> list[str]:
+def _input_output_options(run: RunStarted, labels: Mapping[str, str]) -> list[str]:
     """The options about inputs and outputs.
 
     Args:

@@ -33,13 +33,13 @@ def flops(index: RecordIndex, label: str) -> float | None:
         manifest = index.artifacts[name].manifest
         return manifest.weights.get("sha256") if manifest else None
 
-    own = index.preflights[label].flops_per_sample if label in index.preflights else None
+    stated = index.preflights[label].flops_per_sample if label in index.preflights else None
     same = [
         preflight.flops_per_sample
         for name, preflight in index.preflights.items()
         if preflight.flops_per_sample and weights(name) == weights(label)
     ]
-    return own or min(same, default=None)
+    return stated or min(same, default=None)
 
 
 def roofline_s(index: RecordIndex, label: str, workload: str) -> float | None:

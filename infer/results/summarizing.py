@@ -175,7 +175,7 @@ def _timing(label: str, workload: str, index: RecordIndex) -> Timing:
         statistics.median(second for seconds in turns.values() for second in seconds)
         for turns in generations.values()
     ]
-    calls = sorted(s for turns in generations.values() for own in turns.values() for s in own)
+    calls = sorted(s for turns in generations.values() for burst in turns.values() for s in burst)
     call_s = float(statistics.median(medians))
     least_s = best_effort(lambda: roofline_s(index, label, workload), None, _left_out)
     warm_ups = [start.warmed(index.workloads[workload]) for start in index.starts.get(label, [])]
@@ -190,7 +190,9 @@ def _timing(label: str, workload: str, index: RecordIndex) -> Timing:
         },
         calls=len(calls),
         generations=len(generations),
-        steady=all(own.steady and own.clock_steady is not False for own in warm_ups if own),
+        steady=all(
+            warm_up.steady and warm_up.clock_steady is not False for warm_up in warm_ups if warm_up
+        ),
         roofline_share=least_s / call_s if least_s else None,
         joules_per_sample=index.joules_per_sample(label, workload),
         workload=index.workloads[workload],
