@@ -119,6 +119,7 @@ class Repeat(Record, frozen=True):
         calls, samples: how many were repeated.
         changed_samples: how many of them differ by more than rounding.
         changed_labels: how many of these have another label; None if there are no labels.
+        possible_loops: outputs that may be the next value of a constant input, as OUTPUT=INPUT.
     """
 
     differences: dict[str, float | None]
@@ -126,6 +127,7 @@ class Repeat(Record, frozen=True):
     samples: int = 0
     changed_samples: int = 0
     changed_labels: int | None = None
+    possible_loops: tuple[str, ...] = ()
 
 
 class ProbedOutput(Record, frozen=True):

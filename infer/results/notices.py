@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 
 from ..best_effort import best_effort
@@ -25,6 +26,7 @@ def notices(index: RecordIndex) -> list[str]:
                 found.append(notice)
     for find in (
         unknown_information,
+        state_notices,
         random_notices,
         neighbour_notices,
         tolerance_notices,
@@ -48,6 +50,30 @@ def notices(index: RecordIndex) -> list[str]:
 
 def _missing(found: list[str], error: Exception) -> None:
     found.append(f"NOTICES MISSING: some could not be made ({type(error).__name__}: {error}).")
+
+
+def state_notices(index: RecordIndex) -> list[str]:
+    """Questions about states: an input that looks like one, and steps that are called at once."""
+    found = []
+    for label, preflight in index.preflights.items():
+        if loops := preflight.repeat.possible_loops:
+            pairs = ", ".join("'{}' like the next '{}'".format(*loop.split("=")) for loop in loops)
+            options = " ".join(shlex.quote(f"{label}:{loop}") for loop in loops)
+            found.append(
+                f"A STATE? Of {label}, {pairs} in form and name, which every call got the same. If "
+                f"it is a state, samples are steps: --loop {options}, and the first state alone, or none, "
+                "in the file."
+            )
+    looped = [label for label, one in index.preflights.items() if one.inputs.has_state_bindings]
+    batch = index.run.protocol.batch
+    for label, preflight in index.preflights.items():
+        inside = label not in looped and preflight.repeat.changed_samples
+        if looped and inside and batch > 1 and preflight.inputs.only_batch is None:
+            found.append(
+                f"STEPS AT ONCE? {label} keeps its state inside and got {batch} steps a call, "
+                f"{looped[0]} one: --batch 1 gives one to each."
+            )
+    return found
 
 
 def unknown_information(index: RecordIndex) -> list[str]:

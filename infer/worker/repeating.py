@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..tensors.dtypes import epsilon_of, kind_of, widened
 from .messages import Repeat
 from .prepared_model import PassedCall, PreparedModel
 from .responses import RepeatResponse
+from .state_guess import possible_loops
 
 # Seconds after which no further call is repeated but the first of the pass.
 _LIMIT_S = 0.5
@@ -34,7 +35,20 @@ def repeat(prepared: PreparedModel, request: Repeat) -> RepeatResponse:
         if index and repeated.calls and time.perf_counter() - begin > _LIMIT_S:
             continue
         repeated.add(calls[index], prepared.own_model.run(calls[index].inputs))
-    return repeated.response()
+    return repeated.response(_possible_loops(calls, prepared))
+
+
+def _possible_loops(calls: Sequence[PassedCall], prepared: PreparedModel) -> list[str]:
+    """Outputs that may be the next value of an input that was left constant."""
+    if not calls:
+        return []
+    constant = [
+        name
+        for name, array in prepared.arrays.items()
+        if name in prepared.broadcast or (len(array) > 1 and (array == array[:1]).all())
+    ]
+    call = calls[0]
+    return possible_loops(call.inputs, call.outputs, constant, prepared.state_bindings)
 
 
 @dataclass
@@ -89,7 +103,7 @@ class _Repeated:
         if labels is not None:
             self.changed_labels = (self.changed_labels or 0) + int((labels & changed).sum())
 
-    def response(self) -> RepeatResponse:
+    def response(self, possible_loops: list[str]) -> RepeatResponse:
         """The answer to `Repeat`."""
         return {
             "differences": self.differences,
@@ -97,6 +111,7 @@ class _Repeated:
             "samples": self.samples,
             "changed_samples": self.changed_samples,
             "changed_labels": self.changed_labels,
+            "possible_loops": possible_loops,
         }
 
 

@@ -148,7 +148,8 @@ class RepeatResponse(TypedDict):
     differences: the largest absolute difference, by output; None if shapes differ, or if only one
     of two values is NaN. calls, samples: how many were repeated. changed_samples: how many of them
     differ by more than rounding. changed_labels: how many of these have another largest value;
-    None if no output looks like a classifier's.
+    None if no output looks like a classifier's. possible_loops: outputs that may be the next value
+    of an input that every call got the same, as `--loop` takes them.
     """
 
     differences: dict[str, float | None]
@@ -156,6 +157,7 @@ class RepeatResponse(TypedDict):
     samples: int
     changed_samples: int
     changed_labels: int | None
+    possible_loops: list[str]
 
 
 class ProbedOutput(TypedDict):

@@ -122,3 +122,39 @@ def test_an_artifact_without_a_reset_is_loaded_again(
 def test_independent_calls_are_no_steps_of_a_sequence(recurrent):
     with pytest.raises((InputError, UsageError, MeasurementError), match="exclude each other"):
         measured(*recurrent, inputs="x.npz", independent=True, loop=["y=x"])
+
+
+@pytest.fixture
+def steps(tmp_path, monkeypatch):
+    """A step with its state outside, and one with its state inside."""
+    monkeypatch.chdir(tmp_path)
+    models.onnx_step(tmp_path / "outside.onnx")
+    models.torchscript_step(tmp_path / "inside.pt")
+    x = models.sequences(SAMPLES)[:, :, 0][:, : models.UNITS]
+    np.savez("constant.npz", x=x, h=np.zeros_like(x))
+    np.savez("x.npz", x=x)
+
+
+def test_a_constant_input_like_an_output_is_asked_about_and_the_answer_is_taken(steps):
+    _, notices = measured("outside.onnx", inputs="constant.npz", batch=4)
+
+    (notice,) = (notice for notice in notices if notice.startswith("A STATE?"))
+    assert "'h_out' like the next 'h'" in notice
+    option = notice.partition("--loop ")[2].partition(",")[0]
+    rows, notices = measured("outside.onnx", inputs="x.npz", batch=4, loop=[option])
+    assert rows["outside.onnx"].outcome == "ok"
+    assert not any(notice.startswith("A STATE?") for notice in notices)
+
+
+def test_steps_at_once_beside_steps_one_by_one_are_asked_about(steps):
+    both = ("outside.onnx", "inside.pt")
+    how = {"inputs": "x.npz", "loop": ["outside.onnx:h_out=h"], "ignore": ["h_out"]}
+
+    rows, notices = measured(*both, **how, batch=4)
+    (notice,) = (notice for notice in notices if notice.startswith("STEPS AT ONCE?"))
+    assert "inside.pt keeps its state inside and got 4 steps a call" in notice
+    assert "parity_fail" in {str(row.outcome) for row in rows.values()}
+
+    rows, notices = measured(*both, **how, batch=1)
+    assert {str(row.outcome) for row in rows.values()} == {"ok"}
+    assert not any(notice.startswith("STEPS AT ONCE?") for notice in notices)

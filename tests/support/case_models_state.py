@@ -98,6 +98,43 @@ def onnx_rnn(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
 
 
+def onnx_step(path: Path) -> None:
+    """One step of a recurrent network, with its state outside: `h_out` goes into `h`."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node("Add", ["x", "h"], ["sum"]),
+        helper.make_node("Tanh", ["sum"], ["h_out"]),
+        helper.make_node("Neg", ["h_out"], ["y"]),
+    ]
+    values = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", UNITS])
+        for name in ("x", "h", "h_out", "y")
+    }
+    inputs, outputs = [values["x"], values["h"]], [values["y"], values["h_out"]]
+    graph = helper.make_graph(nodes, "step", inputs, outputs)
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+
+
+def torchscript_step(path: Path) -> None:
+    """The same step with its state inside."""
+    import torch
+
+    class Step(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("h", torch.zeros(1, UNITS))
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            h = torch.tanh(x + self.h)
+            self.h = h
+            return {"y": -h}
+
+    torch.jit.script(Step().eval()).save(str(path))
+
+
 def torchscript_counter(path: Path) -> None:
     """A buffer changed in place, another that is set, and a number in a submodule."""
     import torch
