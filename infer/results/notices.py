@@ -61,8 +61,8 @@ def state_notices(index: RecordIndex) -> list[str]:
             options = " ".join(shlex.quote(f"{label}:{loop}") for loop in loops)
             found.append(
                 f"A STATE? Of {label}, {pairs} in form and name, which every call got the same. If "
-                f"it is a state, samples are steps: --loop {options}, and the first state alone, or none, "
-                "in the file."
+                f"it is a state, samples are steps: --loop {options}, and the first state alone, "
+                "or none, in the file."
             )
     looped = [label for label, one in index.preflights.items() if one.inputs.has_state_bindings]
     batch = index.run.protocol.batch
