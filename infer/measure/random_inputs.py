@@ -39,10 +39,19 @@ class RandomInputs:
         return context.plan.random is not None and not context.store.of_type(InputsDrawn)
 
     def ordered(self, labels: Sequence[str]) -> list[str]:
-        """Order artifacts so that those with the most inputs of known shape come first."""
+        """Order artifacts so that those with the most inputs of known shape come first.
+
+        Of these, those that take pixels of 8 bits come first: others can be given the same
+        pictures as floating point, but not the other way round.
+        """
         if not self.are_missing or len(labels) < 2:
             return list(labels)
-        return sorted(labels, key=lambda label: -len(self._complete(label)))
+
+        def rank(label: str) -> tuple[int, bool]:
+            specs = self._complete(label)
+            return -len(specs), not any(spec.dtype == "uint8" for spec in specs)
+
+        return sorted(labels, key=rank)
 
     def draw(self, label: str, signature: Signature) -> None:
         """Draw the inputs of an artifact that is loaded, and what the others take beside.

@@ -47,6 +47,10 @@ class CaseRun:
         """The notes of an artifact."""
         return "; ".join(self._row(label)["notes"])
 
+    def accuracy(self, label: str) -> float:
+        """The share of right labels."""
+        return float(self._row(label)["metrics"]["accuracy"])
+
     def command(self, label: str) -> str:
         """The command that measures an artifact again."""
         return str(self._row(label)["command"])
