@@ -19,6 +19,7 @@ import numpy as np
 from ..tensors.signature import SERVING, Signature, TensorSpec
 from ..tensors.size_limits import SizeLimits
 
+# Text is of type object: `str`, or `bytes` if one value is no UTF-8; outputs may be either.
 Arrays = dict[str, np.ndarray]
 
 
