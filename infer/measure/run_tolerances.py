@@ -73,7 +73,7 @@ def unrepeatable_outputs(context: RunContext, label: str) -> dict[str, float | N
     return {
         name: difference
         for name in outputs
-        if (difference := changed[name]) is None or difference > limits[name].value
+        if (difference := changed.get(name, 0.0)) is None or difference > limits[name].value
     }
 
 

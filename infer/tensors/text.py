@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 BYTES, LENGTHS = ".bytes", ".lengths"
+# Number of characters that are shown of a text.
+_SHOWN = 60
 
 
 def as_bytes(array: np.ndarray) -> np.ndarray:
@@ -38,8 +40,12 @@ def as_text(array: np.ndarray) -> np.ndarray:
 
 
 def escaped(value: str | bytes) -> str:
-    """Show a text or bytes: bytes that are no UTF-8 as escapes of their numbers."""
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    """Show a text or bytes in one line: what cannot be printed as escapes, what is long cut."""
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    cut = text[:_SHOWN] + "..." if len(text) > _SHOWN else text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in cut
+    )
 
 
 def pack(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -51,6 +51,8 @@ def test_text_differs_where_its_bytes_do():
 
 def test_escapes_are_for_reading():
     assert escaped(b"\xffok") == "\\xffok" and escaped("é") == "é"
+    assert escaped("a\tb\nc\0") == "a\\tb\\nc\\x00"
+    assert len(escaped(b"\xff" * 10_000)) < 100
 
 
 def test_an_inputs_file_holds_bytes_beside_numbers(tmp_path):
