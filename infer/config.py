@@ -115,6 +115,7 @@ class RunConfig:
         seed: seed of the order in each round.
         defaults: whether to measure every artifact with its runtime's own defaults too.
         tried: FORMAT:SETTING=VALUE to measure in addition for every artifact of the format.
+        settings: FORMAT:SETTING=VALUE to measure every artifact of the format with, alone.
         python: [FORMAT:]NAME=PATH of further interpreters to measure in.
         runtime: runtime for the artifacts that it takes, instead of their default.
         signature: [LABEL=]NAME of the function to call.
@@ -152,6 +153,7 @@ class RunConfig:
     seed: int = _option(0, int)
     defaults: bool = _switch()
     tried: tuple[str, ...] = _several()
+    settings: tuple[str, ...] = _several()
     python: tuple[str, ...] = _several()
     runtime: str | None = _option(choices=lambda: tuple(runtime_names()))
     signature: tuple[str, ...] = _several()

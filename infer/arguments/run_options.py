@@ -104,6 +104,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "onnx:spinning=off (docs/runtimes.md)",
     )
     add(
+        "settings",
+        "--set",
+        metavar="FORMAT:SETTING=VALUE",
+        help="measure every artifact of a format with a setting of its runtime instead, as "
+        "litert:tensors=raw",
+    )
+    add(
         "python",
         "--python",
         metavar="[FORMAT:]NAME=PATH",

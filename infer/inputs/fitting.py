@@ -21,6 +21,7 @@ from .dimensions import check_dims, check_limits, check_names, dim_name, limits_
 from .loading import LABELS, read_inputs
 from .options import InputOptions
 from .state import find_state_bindings
+from .stored_types import StoredTypes, check_real_numbers
 from .whole import are_unrelated, whole_inputs
 
 Arrays = dict[str, np.ndarray]
@@ -64,6 +65,7 @@ def fit_inputs(
     limits: Mapping[tuple[str, int], SizeLimits] | None = None,
     batch_limits: SizeLimits = ANY_SIZE,
     defaults: Sequence[TensorSpec] = (),
+    stored: StoredTypes | None = None,
     names_file: bool = True,
 ) -> Fitted:
     """Read the inputs that a signature asks for, and note how they were converted.
@@ -81,6 +83,7 @@ def fit_inputs(
         limits: limits of free dimensions that the file states, by input and axis.
         batch_limits: numbers of samples of a call, as trying has shown them.
         defaults: inputs with a default value, which are taken where the file or a rule names them.
+        stored: how quantised inputs are stored.
         names_file: whether an error begins with the path; false if the file is not the user's.
 
     Raises:
@@ -91,6 +94,13 @@ def fit_inputs(
     options = options or InputOptions()
     try:
         signature, notes = _with_given_defaults(signature, defaults, arrays, options, label)
+        only = next(iter(arrays.values())) if len(arrays) == len(signature.inputs) == 1 else None
+        stated_ranges = {
+            spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])
+        }
+        for spec in signature.inputs:
+            value_range = options.ranges.get(spec.name) or stated_ranges.get(spec.name)
+            check_real_numbers(spec, arrays.get(spec.name, only), stored, value_range)
         fitted = _fit(arrays, signature, stated, options, label, limits or {}, batch_limits)
         fitted.notes.extend(notes)
         return fitted

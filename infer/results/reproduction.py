@@ -43,7 +43,7 @@ def command_of(
     command += ["--runtime", variant.runtime] if variant.runtime is not None else []
     command += ["--signature", variant.signature] if variant.signature is not None else []
     for name, setting in variant.settings.items():
-        command += ["--try", f"{artifact.format}:{name}={setting}"]
+        command += ["--set", f"{artifact.format}:{name}={setting}"]
     for option, value in (
         ("inputs", run.inputs),
         ("tolerance", run.tolerance),

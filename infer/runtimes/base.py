@@ -144,6 +144,8 @@ class Model(ABC):
         notes: notes for the reader of its times.
         optional: names of inputs that a call may omit.
         defaults: inputs that have a default value, and are not in the signature until `take`.
+        stored_types: types that quantised inputs are stored in, which take real numbers, by name.
+        raw_setting: FORMAT:SETTING=VALUE that takes these as they are stored.
         size_limits: limits of free dimensions that the file states, by input and axis.
         can_enqueue: whether `enqueue` returns without waiting for the device.
     """
@@ -152,6 +154,8 @@ class Model(ABC):
     notes: Sequence[str] = ()
     optional: Collection[str] = ()
     defaults: Sequence[TensorSpec] = ()
+    stored_types: Mapping[str, str] = MappingProxyType({})
+    raw_setting: str = ""
     size_limits: Mapping[tuple[str, int], SizeLimits] = MappingProxyType({})
     can_enqueue: bool = False
 

@@ -33,6 +33,8 @@ _TOLERANCE = 1e-3
 class LiteRT(Model):
     """An interpreter of one signature, whose tensors have the size of the last call."""
 
+    raw_setting = "litert:tensors=raw"
+
     def __init__(self, path: Path, options: Options) -> None:
         self._settings = chosen(SETTINGS, options)
         self._path = path
@@ -54,6 +56,9 @@ class LiteRT(Model):
             for name, tensor in (*self._inputs.items(), *self._outputs.items())
             if tensor.scale
         ]
+        self.stored_types = {
+            name: tensor.dtype for name, tensor in self._inputs.items() if tensor.scale
+        }
         self._staged: Any = None
         self.signature = self._signature()
 

@@ -124,25 +124,36 @@ def _export_pretrained() -> None:
         raise UsageError(f"no artifact could be exported (status {done.returncode})")
 
 
+def _settings(values: tuple[str, ...], keyword: str, flag: str) -> list[tuple[str, str, str]]:
+    """Parse values of --try or --set: format, setting and value of each."""
+    settings = []
+    for text in values:
+        match = re.fullmatch(r"([\w-]+):([\w-]+)=([\w-]+)", text)
+        if not match or match[1] not in FORMATS:
+            names = ", ".join(FORMATS)
+            raise OptionError(
+                keyword, text, f"say FORMAT:SETTING=VALUE, with a format of {names}", flag=flag
+            )
+        if match[2] == "runtime" and match[3] not in runtimes_for(match[1]):
+            names = ", ".join(runtimes_for(match[1]))
+            raise OptionError(keyword, text, f"choose one of {names}", flag=flag)
+        settings.append((match[1], match[2], match[3]))
+    return settings
+
+
+def _with_setting(variant: Variant, setting: str, value: str) -> Variant:
+    """A variant with a setting of its runtime, or with another runtime."""
+    if setting == "runtime":
+        return replace(variant, runtime=value)
+    return replace(variant, settings={**variant.settings, setting: value})
+
+
 def _with_variants(
     artifacts: tuple[tuple[str, Path], ...], config: RunConfig, opened: OpenedArtifacts
 ) -> tuple[tuple[tuple[str, Path], ...], dict[str, Variant]]:
     """The artifacts and beside each those that are run otherwise, with all variants by label."""
-    tried = []
-    for text in config.tried:
-        match = re.fullmatch(r"([\w-]+):([\w-]+)=([\w-]+)", text)
-        if not match or match[1] not in FORMATS:
-            raise OptionError(
-                "tried",
-                text,
-                f"say FORMAT:SETTING=VALUE, with a format of {', '.join(FORMATS)}",
-                flag="try",
-            )
-        if match[2] == "runtime" and match[3] not in runtimes_for(match[1]):
-            raise OptionError(
-                "tried", text, f"choose one of {', '.join(runtimes_for(match[1]))}", flag="try"
-            )
-        tried.append((match[1], match[2], match[3]))
+    tried = _settings(config.tried, "tried", "try")
+    changed = _settings(config.settings, "settings", "set")
     pythons = parse_interpreters(config.python)
     result: list[tuple[str, Path]] = []
     variants: dict[str, Variant] = {}
@@ -150,6 +161,9 @@ def _with_variants(
     for label, path in artifacts:
         format_name = _format_of(path, opened)
         common = Variant(config.runtime if config.runtime in runtimes_for(format_name) else None)
+        for changed_format, setting, value in changed:
+            if changed_format == format_name:
+                common = _with_setting(common, setting, value)
         if label in signatures or (None in signatures and names_functions(format_name)):
             common = replace(common, signature=signatures.get(label, signatures.get(None)))
         elsewhere = [p for p in pythons if p.format in (None, format_name)]
@@ -162,11 +176,7 @@ def _with_variants(
             variants[f"{label} (defaults)"] = replace(common, untuned=True)
         for tried_format, setting, value in tried:
             if tried_format == format_name:
-                variants[f"{label} ({setting}={value})"] = (
-                    replace(common, runtime=value)
-                    if setting == "runtime"
-                    else replace(common, settings={setting: value})
-                )
+                variants[f"{label} ({setting}={value})"] = _with_setting(common, setting, value)
         result += [(name, path) for name in variants if name.startswith(f"{label} (")]
     return tuple(result), variants
 

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..inputs.batching import Batcher
 from ..inputs.fitting import fit_inputs
 from ..inputs.options import InputOptions
+from ..inputs.stored_types import StoredTypes
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model, Options, RuntimeModule
 from ..sandbox.isolation import HOME
@@ -220,6 +221,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
             limits=loaded.model.size_limits,
             batch_limits=SizeLimits(**request.batch_limits) if request.batch_limits else ANY_SIZE,
             defaults=loaded.model.defaults,
+            stored=StoredTypes(loaded.model.stored_types, loaded.model.raw_setting),
             names_file=request.names_file,
         )
     except InputError as error:

@@ -43,6 +43,7 @@ GIVEN = {
     "seed": 7,
     "defaults": True,
     "tried": ["onnx:spinning=off"],
+    "settings": ["litert:tensors=raw"],
     "python": ["old=/venv/bin/python"],
     "runtime": "openvino",
     "signature": ["serve"],
@@ -54,7 +55,7 @@ GIVEN = {
     "judged": "runs/1",
     "strict": True,
 }
-FLAGS = {"tried": "--try", "judged": "--run", "margins": "--margin"}
+FLAGS = {"tried": "--try", "settings": "--set", "judged": "--run", "margins": "--margin"}
 
 
 def words():

@@ -38,8 +38,8 @@ def test_command_names_what_a_variant_is_run_with(variant, said):
 
     words = row_of(summary, "variant").command.split()
     assert [word for word in words if word in said] == said
-    assert words.count("--try") == len(variant.get("settings", {}))
-    assert not {"--defaults", "--try"} & set(row_of(summary, "base").command.split())
+    assert words.count("--set") == len(variant.get("settings", {}))
+    assert not {"--defaults", "--set"} & set(row_of(summary, "base").command.split())
 
 
 def test_command_names_the_end_of_a_run_that_had_a_budget():
