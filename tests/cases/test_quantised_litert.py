@@ -1,4 +1,4 @@
-"""Files of LiteRT with 8 bits inside and at the border, beside the SavedModel they were made from."""
+"""LiteRT files with 8 bits inside and at the border, beside the SavedModel they come from."""
 
 import numpy as np
 import pytest
