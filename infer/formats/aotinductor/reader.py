@@ -1,7 +1,7 @@
 """Describe a package of AOTInductor (.pt2).
 
 A package holds a shared library, which is not read, and the C++ source that it was compiled from.
-The inputs and outputs are found by searching that source, which is never compiled or run. All files
+The inputs and outputs are found by searching that source (generated_code.py). All files
 lie in one folder of the archive, `data/aotinductor/<name of the model>`, without subfolders.
 """
 
@@ -15,37 +15,28 @@ from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ...errors import ArtifactError, DamagedError
-from ...tensors.dtypes import ANY
-from ...tensors.precision import Precision, bits_of, precision_from, uncounted
+from ...tensors.precision import Precision
 from ...tensors.signature import Signature, TensorSpec
 from ..archive import DAMAGE, Archive
 from ..description import Description
-from ..torch_trees import leaf_names
+from .generated_code import (
+    count_operators,
+    find_constants,
+    find_inputs,
+    find_outputs,
+    find_precision,
+    fixed_threads,
+    written_tensors,
+)
 
 FOLDER = "data/aotinductor/"
 LIBRARY = ".so"
-BINARIES = (".cubin", ".fatbin", ".hsaco", ".spv")  # compiled kernels of a GPU
-_MOST_DIMENSIONS = 64  # as in PyTorch
 # The largest accepted ratio of a package's unpacked size to its size.
 _MOST_TIMES, _LEAST_BYTES = 10, 64 << 20
 _MOST_TEXT = 256 << 20  # bytes; the C++ is some kilobytes for every operator
 _FILE = re.compile(r"[\w+-][\w.+-]*")  # names of files that PyTorch writes
-_OPERATOR = re.compile(r"\baoti_torch_(?:cpu|cuda|xpu|mps)_(\w+)\(|^ +((?:cpp|triton)_\w+)\(", re.M)
-_CONSTANT = re.compile(r"constants_info_\[\d+\]\.(name|dtype|data_size) = \"?(\w+)\"?;")
-_CHECK = re.compile(r"static void check_input_(\d+)\(.*?^}", re.M | re.S)
-_DTYPE = re.compile(r"_expected_dtype = aoti_torch_dtype_(\w+)\(\)")
-_PLACE = re.compile(r"(?:(\d+) != )?\w+_(size|stride)\[(\d+)\]")
-_WRITTEN = re.compile(r"\((?!const )[\w:]+\*\)\((\w+)\.data_ptr\(\)\)")
-_TYPE_NAME = re.compile(r"(?:aoti_torch_dtype|cached_torch_dtype)_((?:float|bfloat|u?int)\d\w*)")
-_CPP_NAME = re.compile(r"\b(at::Half|c10::Half|half|at::BFloat16|c10::BFloat16|bfloat16)\s*[*>]")
-_CPP = {
-    **dict.fromkeys(("at::Half", "c10::Half", "half"), "float16"),
-    **dict.fromkeys(("at::BFloat16", "c10::BFloat16", "bfloat16"), "bfloat16"),
-}
-_FIXED_THREADS = re.compile(r"omp parallel num_threads\((\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -147,11 +138,11 @@ def look(opened: zipfile.ZipFile) -> Package:
         if name.endswith(".cpp")
     ]
     wrapper = next((text for text in sources if "in_spec_ = " in text), "")
-    inputs, strides, notes = _inputs(wrapper)
-    weights, names = _constants(wrapper)
-    if names & set(_WRITTEN.findall(wrapper)):
+    inputs, strides, notes = find_inputs(wrapper)
+    weights, names = find_constants(wrapper)
+    if names & written_tensors(wrapper):
         notes.append("keeps state from call to call")
-    fixed = {found for text in sources for found in _FIXED_THREADS.findall(text)}
+    fixed = fixed_threads(sources)
     if fixed:
         notes.append(f"its own kernels take {' or '.join(sorted(fixed))} threads, whatever is set")
     return Package(
@@ -163,12 +154,12 @@ def look(opened: zipfile.ZipFile) -> Package:
         capability=str(metadata.get("AOTI_COMPUTE_CAPABILITY", "")),
         inputs=inputs,
         strides=strides,
-        outputs=_outputs(wrapper),
-        operators=_operators(wrapper, files),
+        outputs=find_outputs(wrapper),
+        operators=count_operators(wrapper, files),
         weights=weights,
         notes=tuple(notes),
         problem=_problem(archive, files),
-        precision=_precision(sources, {spec.dtype for spec in inputs}),
+        precision=find_precision(sources, {spec.dtype for spec in inputs}),
     )
 
 
@@ -255,95 +246,3 @@ def _problem(archive: Archive, files: dict[str, zipfile.ZipInfo]) -> str | None:
 
 def _processor(package: Package) -> str:
     return " ".join((package.machine, *package.instructions)).strip() or "it does not say which"
-
-
-def _inputs(
-    wrapper: str,
-) -> tuple[tuple[TensorSpec, ...], tuple[dict[int, int], ...], list[str]]:
-    """Find the inputs, from the checks that the generated code makes of them.
-
-    The checks name each size and stride that is fixed; a dimension that no check names is free.
-    """
-    specs, strides, notes = [], [], []
-    checks = {int(check[1]): check[0] for check in _CHECK.finditer(wrapper)}
-    names = _argument_names(wrapper)
-    if len(names) != len(checks):
-        if names:
-            notes.append(f"{len(names) - len(checks)} of its arguments were fixed at the export")
-        names = [f"input_{index}" for index in range(len(checks))]
-    for name, (_, check) in zip(names, sorted(checks.items()), strict=True):
-        dtype = _DTYPE.search(check)
-        sizes: dict[int, int | None] = {}
-        steps: dict[int, int] = {}
-        for value, what, dimension in _PLACE.findall(check):
-            if int(dimension) > _MOST_DIMENSIONS:
-                continue
-            sizes.setdefault(int(dimension), None)
-            if value and what == "size":
-                sizes[int(dimension)] = int(value)
-            elif value:
-                steps[int(dimension)] = int(value)
-        shape = tuple(sizes.get(index) for index in range(max(sizes, default=-1) + 1))
-        specs.append(TensorSpec(name, shape, dtype[1] if dtype else ANY))
-        strides.append(steps)
-    return tuple(specs), tuple(strides), notes
-
-
-def _spec(wrapper: str, name: str) -> Any:
-    """Find a tree that the code states as JSON; None if there is none."""
-    found = re.search(rf'\b{name}_ = R"\((.*?)\)";', wrapper)
-    return json.loads(found[1])[1] if found else None
-
-
-def _argument_names(wrapper: str) -> list[str]:
-    """Positional arguments by their number, keyword arguments by their name."""
-    spec = _spec(wrapper, "in_spec")
-    if spec is None:
-        return []
-    positional, keywords = spec["children_spec"]
-    return [*leaf_names(positional, "input"), *leaf_names(keywords, "input")]
-
-
-def _outputs(wrapper: str) -> tuple[TensorSpec, ...]:
-    spec = _spec(wrapper, "out_spec")
-    names = leaf_names(spec, "output") if spec is not None else []
-    count = len(set(re.findall(r"outputs_info_\[(\d+)\]\.name", wrapper)))
-    if len(names) != count:
-        names = [f"output_{index}" for index in range(count)]
-    return tuple(TensorSpec(name, (), ANY) for name in names)
-
-
-def _constants(wrapper: str) -> tuple[Counter[str], set[str]]:
-    """Bytes of the weights by dtype, and what the code calls them."""
-    weights: Counter[str] = Counter()
-    names, dtype = set(), ""
-    for what, value in _CONSTANT.findall(wrapper):
-        if what == "name":
-            names.add(value)
-        elif what == "dtype":
-            dtype = value.removeprefix("cached_torch_dtype_")
-        elif value.isdecimal():
-            weights[dtype] += int(value)
-    return weights, names
-
-
-def _precision(sources: list[str], border: set[str]) -> Precision:
-    """The types that the source names; what is stored in them is not told from what is calculated.
-
-    Args:
-        sources: the generated code.
-        border: types of the inputs; whole numbers of 8 bits among these may be pixels.
-    """
-    names = {name for text in sources for name in _TYPE_NAME.findall(text)}
-    names |= {_CPP[name] for text in sources for name in _CPP_NAME.findall(text)}
-    few = [bits for name in names - border - {"uint8"} if (bits := bits_of(name)) is not None]
-    return precision_from(names | border, (), uncounted(min(few)) if few else None)
-
-
-def _operators(wrapper: str, files: dict[str, zipfile.ZipInfo]) -> Counter[str]:
-    called = Counter(name or kernel for name, kernel in _OPERATOR.findall(wrapper))
-    for suffix in BINARIES:
-        count = sum(name.endswith(suffix) for name in files)
-        if count:
-            called[f"kernels ({suffix})"] = count
-    return called
