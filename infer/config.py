@@ -61,7 +61,7 @@ class Option:
 
     def _read_one(self, value: Any) -> Any:
         if not isinstance(value, str | Real | os.PathLike):
-            raise TypeError("is no single value")
+            raise TypeError("not a single value")
         choices = self.choices()
         if choices and value not in choices:
             raise ValueError(f"choose from {', '.join(choices)}")

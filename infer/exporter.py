@@ -1,4 +1,4 @@
-"""What is to be known of an exporter, one of ours or of a plug-in, without importing it."""
+"""What must be known of an exporter, ours or a plug-in's, without importing it."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         if choice.device == "cpu":
             raise InputError(
                 "bisect: name a second artifact; one alone is compared on the CPU and on a card, "
-                "and there is none to be used" + "".join(f" ({n})" for n in choice.notices)
+                "and there is no card to be used" + "".join(f" ({n})" for n in choice.notices)
             )
         places = "cpu", "cuda"
         paths, labels = paths * 2, labels * 2

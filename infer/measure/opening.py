@@ -117,7 +117,7 @@ def _inputs_for(context: RunContext, artifact: Artifact) -> Path:
         path = (artifact.path / stated.file).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a name with a zero
         raise InputError(
-            f"{artifact.path}: names inputs that lead nowhere ({error}); give inputs with "
+            f"{artifact.path}: names inputs that cannot be found ({error}); give inputs with "
             "--inputs FILE.npz"
         ) from None
     if not path.is_file():

@@ -15,11 +15,11 @@ def parse_device(text: str) -> str:
     """Parse the name of a device on the command line.
 
     Raises:
-        ValueError: it is no device.
+        ValueError: it is not a device.
     """
     if not re.fullmatch(r"auto|cpu|cuda|cuda:(\d{1,3}|(GPU|MIG)-[\w/-]+)", text, re.ASCII):
         raise ValueError(
-            f"{text} is no device: say auto, cpu, cuda, cuda:N for a card by its number, or "
+            f"{text} is not a device: say auto, cpu, cuda, cuda:N for a card by its number, or "
             "cuda:UUID"
         )
     return text

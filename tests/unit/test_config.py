@@ -99,7 +99,7 @@ def test_a_config_is_frozen():
     [
         ({"batch": 0}, r"batch=0: 0 is not a positive number"),
         ({"scenario": "sing"}, r"scenario='sing': choose from "),
-        ({"artifacts": [["a"]]}, r"artifacts=.*is no single value"),
+        ({"artifacts": [["a"]]}, r"artifacts=.*not a single value"),
         ({"speed": 1}, "there is no option 'speed'"),
         ({"margins": {"speed": "1%"}}, r"margins=\{'speed': '1%'\}: there is no margin 'speed'"),
         ({"baseline": None}, "baseline=None"),

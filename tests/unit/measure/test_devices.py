@@ -173,7 +173,7 @@ def test_devices_of_the_command_line(text):
 
 @pytest.mark.parametrize("text", ["gpu", "cuda:", "cuda:-1", "cuda:x", "cpu:0", "auto:1", ""])
 def test_what_is_no_device_is_said(command, text):
-    assert "is no device: say auto, cpu, cuda" in line_of(command("run", "a", "--device", text))
+    assert "is not a device: say auto, cpu, cuda" in line_of(command("run", "a", "--device", text))
 
 
 # The choice
