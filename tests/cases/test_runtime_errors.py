@@ -45,7 +45,32 @@ def folder(tmp_path_factory):
     inputs = [(name, TensorProto.INT64, ["n", 5]) for name in ("ids", "types")]
     outputs = [("y", number, ["n", 5, 3])]
     write_onnx(folder / "tables.onnx", nodes, inputs, outputs, weights=tables)
+    weights = [numpy_helper.from_array(np.ones((4, 4), "f4"), "w")]
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    for name in ("alone", "renamed", "short"):
+        (folder / name).mkdir()
+        write_onnx(
+            *(folder / name / f"{name}.onnx", [node], *values),
+            weights=weights,
+            save_as_external_data=True,
+            location="weights.data",
+            size_threshold=0,
+        )
+    (folder / "alone/weights.data").unlink()
+    (folder / "renamed/weights.data").rename(folder / "renamed/renamed.data")
+    (folder / "short/weights.data").write_bytes(bytes(40))
     return folder
+
+
+def test_weights_that_are_missing_or_cut_short_are_named(folder):
+    paths = [f"{name}/{name}.onnx" for name in ("alone", "renamed", "short")]
+
+    run = run_case(folder, *paths, *INPUTS)
+
+    assert {row["outcome"] for row in run.summary["rows"]} == {"load_error"}
+    assert "alone/weights.data: missing" in run.reason("alone.onnx")
+    assert "was renamed.data renamed?" in run.reason("renamed.onnx")
+    assert "short/weights.data: cut short: has 40 bytes" in run.reason("short.onnx")
 
 
 def test_causes_are_said_in_a_line_that_names_the_log(folder):
