@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import is_out_of_memory
 from .error_causes import cause_of
-from .error_text import cut, without_locations
+from .error_text import cut, with_type, without_locations
 
 
 def failure_of(error: Exception, otherwise: Outcome) -> Failure:
@@ -27,7 +27,7 @@ def failure_of(error: Exception, otherwise: Outcome) -> Failure:
     if reason is None:
         reason = cut(text or "no message")
         if not isinstance(error, NotImplementedError):
-            reason = f"{type(error).__name__}: {reason}"
+            reason = with_type(error, reason)
     return Failure(
         outcome,
         reason,

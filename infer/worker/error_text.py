@@ -58,6 +58,11 @@ def cut(text: str) -> str:
     return f"{text[:_BEGINNING].rstrip()} ... {text[_BEGINNING - _LONGEST + 5 :].lstrip()}"
 
 
+def with_type(error: BaseException, text: str) -> str:
+    """Put the type of an error before its text, unless the text begins with one."""
+    return text if _ERROR_LINE.match(text) else f"{type(error).__name__}: {text}"
+
+
 def one_line(error: BaseException) -> str:
     """Write an error in one line, its type first."""
-    return f"{type(error).__name__}: {cut(without_locations(str(error)) or 'no message')}"
+    return with_type(error, cut(without_locations(str(error)) or "no message"))

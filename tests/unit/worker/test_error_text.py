@@ -140,6 +140,12 @@ def test_a_lack_of_memory_stays_one():
     assert failed.outcome == Outcome.OUT_OF_MEMORY
 
 
+def test_the_type_of_an_error_is_said_once():
+    failed = failure_of(RuntimeError(TORCHSCRIPT), Outcome.CRASH)
+
+    assert failed.reason.startswith("RuntimeError: mat1 and mat2")
+
+
 def test_what_is_not_supported_is_said_without_a_type():
     failed = failure_of(NotImplementedError("made for tpu, asked to run on cpu"), Outcome.CRASH)
 
