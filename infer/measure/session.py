@@ -56,7 +56,7 @@ class Run:
             self._measure_roofline()
             self._preflight.run()
             self._parity.run()
-            self._tell_of_unused()
+            context.informative("what nothing used", self._tell_of_unused, None)
             reason = self.timing.run()
             self._measure_roofline()
             interrupted = False

@@ -3,7 +3,7 @@
 import pytest
 
 import infer
-from infer.measure import parity_stage, preflight
+from infer.measure import parity_stage, preflight, session
 from infer.outcome import Outcome
 from infer.report import page
 from infer.results import notices, recorded_run, summarizing
@@ -46,6 +46,7 @@ def test_a_run_is_whole_though_everything_that_is_only_shown_fails(folder, monke
 
     monkeypatch.setattr(WorkerProcess, "ask", ask)
     for module, name in (
+        (session, "unused_arrays"),
         (parity_stage, "uninformative_outputs"),
         (notices, "drift_notices"),
         (summarizing, "roofline_s"),
