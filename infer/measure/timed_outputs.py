@@ -103,10 +103,11 @@ def _check_against_reference(
     most = max(one.tolerance for one in own.by_output.values())
     for name, by in dependent.items():
         limit = own.by_output[name].tolerance if name in own.by_output else most
-        if by is not None and by > limit:
+        if by is None or by > limit:
+            size = "in shape, or is not finite" if by is None else f"by {by:.2g}"
             raise Failure(
                 Outcome.PARITY_FAIL,
-                f"'{name}' depends on the other samples of a call: with {samples} of them it "
-                f"changes by {by:.2g}, more than the {limit:.2g} that it may differ from "
+                f"'{name}' depends on the other samples of a call: in a call of {samples} it "
+                f"changes {size}, more than the {limit:.2g} that it may differ from "
                 f"{own.reference}",
             )

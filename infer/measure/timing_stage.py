@@ -38,6 +38,7 @@ class TimingStage:
         self._card = card
         self._warm_up = warm_up
         self._progress = progress
+        self._references: dict[str, str] = {}  # for speed, by label
         memory = card.memory() if card else None
         # Memory that was free when the run started.
         self._free = psutil.virtual_memory().available
@@ -75,7 +76,7 @@ class TimingStage:
         """
         context = self._context
         preflights = context.store.latest(PreflightDone)
-        references = summarize(context.store.events).speed_references
+        references = self._references = summarize(context.store.events).speed_references
         families: dict[str, list[str]] = {}
         for label in context.active():
             if label in preflights:
@@ -194,9 +195,12 @@ class TimingStage:
         only_batch = preflight.inputs.only_batch
         if only_batch:  # the inputs allow no other batch
             return tuple(dict.fromkeys(replace(w, batch=only_batch) for w in planned))
-        # Calls of the same size are compared: what one artifact cannot be given, none is given.
-        known = self._context.store.latest(PreflightDone).values()
-        limits = [one.most_samples for one in known if one.most_samples is not None]
+        # Calls of the same size are compared: what the reference cannot be given, no other is.
+        reference = self._references.get(label, label)
+        sides = [
+            context.preflight(side) for side in {label, reference} if context.has_preflight(side)
+        ]
+        limits = [one.most_samples for one in sides if one.most_samples is not None]
         most = min(limits, default=None)
         if most is not None:
             least = preflight.inputs.fixed if preflight.most_samples is not None else None

@@ -8,6 +8,9 @@ from case_runs import advised, run_case
 from onnx import helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+# The outputs of the TorchScript file have no names.
+PAIR_RULES = ("--map", "pairs.pt:output_0=per_image", "pairs.pt:output_1=per_text")
+
 
 class Normalized(torch.nn.Module):
     """Probabilities of four classes, normalized by the call or by kept statistics."""
@@ -109,9 +112,7 @@ def test_as_a_reference_it_waves_nothing_through(models):
 
 
 def test_two_batches_of_equal_lengths_are_ok_with_their_twin(models):
-    rules = ("--map", "pairs.pt:output_0=per_image", "pairs.pt:output_1=per_text")
-
-    run = run_case(models, "pairs.onnx", "pairs.pt", "--inputs", "equal.npz", *rules)
+    run = run_case(models, "pairs.onnx", "pairs.pt", "--inputs", "equal.npz", *PAIR_RULES)
 
     assert run.outcome("pairs.onnx") == run.outcome("pairs.pt") == "ok"
 
@@ -119,7 +120,8 @@ def test_two_batches_of_equal_lengths_are_ok_with_their_twin(models):
 def test_two_batches_of_unequal_lengths_need_a_word_where_the_file_has_no_symbols(models):
     asked = run_case(models, "pairs.onnx", "pairs.pt", "--inputs", "unequal.npz")
     option = advised(asked.reason("pairs.pt"), "--whole")
-    answered = run_case(models, "pairs.onnx", "pairs.pt", "--inputs", "unequal.npz", *option)
+    options = ("--inputs", "unequal.npz", *PAIR_RULES, *option)
+    answered = run_case(models, "pairs.onnx", "pairs.pt", *options)
 
     assert asked.outcome("pairs.onnx") == "ok"
     assert asked.outcome("pairs.pt") == "bad_input"

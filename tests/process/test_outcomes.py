@@ -115,6 +115,11 @@ BROKEN = {
     "nan": (Outcome.NON_FINITE, ["'probabilities'", "1 of 10 rows"], fault("run", "nan")),
     "cut": (Outcome.PARITY_FAIL, ["2 classes"], fault("run", "shape")),
     "biased": (Outcome.PARITY_FAIL, ["differs from healthy", "0.01"], {"bias": 0.01}),
+    "random": (
+        Outcome.NOT_JUDGED,
+        ["draws random numbers", "'probabilities'"],
+        {"noise": 0.1, "manifest": {"weights": {"name": "own", "sha256": "1" * 64}}},
+    ),
     "early-run": (
         Outcome.PARITY_FAIL,
         ["returns before it is finished", "'probabilities' changed after the call had returned"],
