@@ -57,7 +57,8 @@ def typed_in(folder: Path, programs: Path) -> Callable[..., Done[str]]:
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec {sys.executable} {what}"$@"\n')
         program.chmod(0o755)
-    return shell_in(folder, os.environ | {"PYTHONPATH": str(ROOT)}, programs)
+    variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}  # as in environment()
+    return shell_in(folder, os.environ | variables, programs)
 
 
 def shell_in(folder: Path, variables: dict[str, str], programs: Path) -> Callable[..., Done[str]]:
