@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,6 +79,20 @@ def test_the_weights_of_one_framework_are_evaluated_in_another(settled: Path) ->
     # One image of 1,024 may stand on the edge between two classes.
     assert found == pytest.approx(record["test_metrics"], abs=0.003)
     assert record["test_metrics"]["accuracy"] > 0.2, "a network of one class proves nothing"
+
+
+def test_the_benchmark_prints_the_peak_memory_of_a_step() -> None:
+    """At 28 pixels: at the 224 of the command it takes minutes."""
+    code = (
+        "from train import benchmark; benchmark.SIZES = (28,); "
+        "benchmark.main(['torch', '--memory', '--images', '128'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.fullmatch(r"\| torch \| \d+\.\d GB \|\n", done.stdout)
 
 
 def test_ctrl_c_at_the_terminal_keeps_what_was_trained(tmp_path: Path) -> None:
