@@ -34,6 +34,7 @@ from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
 from .run_tolerances import (
+    overflow_note,
     precision,
     tolerances_between,
     tolerances_by_precision,
@@ -185,6 +186,8 @@ class ParityStage:
             notes.append(
                 state_note(kept, repeat, independent=context.plan.input_options.independent)
             )
+        if note := overflow_note(context, label):
+            notes.append(note)
         context.store.add(
             "parity",
             artifact=label,

@@ -11,6 +11,7 @@ from case_models_precision import (
     samples,
     swapped,
     with_other_zero_point,
+    write_half_network,
     write_network,
 )
 from case_runs import run_case
@@ -98,13 +99,16 @@ def test_float16_inside_is_judged_as_float16_and_an_overflow_is_counted(folder):
     half_inside(folder / "half.pt")
     half_inside(folder / "overflows.pt", factor=20_000.0)
     half_inside(folder / "half-other.pt", seed=2)
-    labels = ("half.pt", "overflows.pt", "half-other.pt")
+    write_half_network(folder / "half.onnx")
+    labels = ("half.pt", "overflows.pt", "half-other.pt", "half.onnx")
 
     run = run_case(folder, "float.onnx", *labels, "--inputs", "inputs.npz")
 
-    outcomes = ["ok", "non_finite", "parity_fail"]
+    outcomes = ["ok", "non_finite", "parity_fail", "ok"]
     assert [run.outcome(label) for label in labels] == outcomes, run.text
     assert "rows" in run.reason("overflows.pt")
+    assert "may be calculated in float32" in run.notes("half.onnx")
+    assert "may be calculated in float32" not in run.notes("half.pt")
     assert inspect(folder / "half.pt").precision.text == "float16"
 
 

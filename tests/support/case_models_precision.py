@@ -136,6 +136,19 @@ def swapped(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def write_half_network(path: Path) -> None:
+    """An ONNX file in float16 between casts from and to float32, as converters write it."""
+    nodes = [helper.make_node("Cast", ["x"], ["h0"], to=TensorProto.FLOAT16)]
+    for layer in range(3):
+        nodes.append(helper.make_node("MatMul", [f"h{layer}", f"w{layer}"], [f"m{layer}"]))
+        nodes.append(helper.make_node("Add", [f"m{layer}", f"b{layer}"], [f"a{layer}"]))
+        end = "Relu" if layer < 2 else "Softmax"
+        nodes.append(helper.make_node(end, [f"a{layer}"], [f"h{layer + 1}"]))
+    nodes.append(helper.make_node("Cast", ["h3"], ["y"], to=TensorProto.FLOAT))
+    halves = {name: array.astype(np.float16) for name, array in weights().items()}
+    write_graph(path, nodes, halves, SIZES[0], SIZES[-1])
+
+
 def half_inside(path: Path, factor: float = 1.0, seed: int = 1) -> None:
     """A TorchScript file in float16 between float32, that multiplies by a factor in between."""
     import torch
