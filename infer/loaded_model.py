@@ -93,7 +93,8 @@ class LoadedModel:
                 ) from None
             raise
         return {
-            name: one.array if len(one.parts) > 1 else one.parts[0] for name, one in saved.items()
+            name: np.moveaxis(one.array, 0, one.axis or 0) if len(one.parts) > 1 else one.parts[0]
+            for name, one in saved.items()
         }
 
     def _with_axes(self, worker: WorkerProcess, saved: SavedOutputs, samples: int) -> SavedOutputs:
