@@ -47,4 +47,5 @@ def test_an_artifact_was_measured_if_it_has_outputs_and_times():
     assert {each for each in Outcome if each.is_about_outputs} == {
         Outcome.PARITY_FAIL,
         Outcome.NON_FINITE,
+        Outcome.NOT_JUDGED,
     }
