@@ -41,15 +41,20 @@ class LiteRT(Model):
         self._threads = options.threads
         self._interpreter = self._new_interpreter()
         self._tensors = self._signature_tensors(options.signature)
-        self._interpreter.allocate_tensors()
         numbers = self._settings["tensors"] == "numbers"
         self._inputs, self._outputs = (
             {name: _Tensor(detail, numbers=numbers) for name, detail in tensors.items()}
             for tensors in self._tensors
         )
-        self._shapes = {
-            name: tuple(map(int, tensor.detail["shape"])) for name, tensor in self._inputs.items()
-        }
+        # Of the tensors that are allocated. A free size stands as 1 in the file, which the graph
+        # may not take: then nothing is allocated before the inputs of the first call are known.
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        if all(None not in tensor.shape for tensor in self._inputs.values()):
+            self._interpreter.allocate_tensors()
+            self._shapes = {
+                name: tuple(map(int, tensor.detail["shape"]))
+                for name, tensor in self._inputs.items()
+            }
         self.notes: list[str] = [
             f"{name}: {tensor.dtype} of scale {tensor.scale:.6g} and zero point {tensor.zero}, "
             "computed with every call"
@@ -74,7 +79,8 @@ class LiteRT(Model):
         self._interpreter = self._new_interpreter()
         for name, shape in self._shapes.items():
             self._interpreter.resize_tensor_input(self._inputs[name].index, shape)
-        self._interpreter.allocate_tensors()
+        if self._shapes or not self._inputs:
+            self._interpreter.allocate_tensors()
         self._staged = None
 
     def _has_resources(self) -> bool:
@@ -97,7 +103,8 @@ class LiteRT(Model):
             (batch,) = fixed
             self.notes.append(f"made for a batch of {batch}, resized to others")
             self.signature = self._signature()
-        self._interpreter.reset_all_variables()
+        if self._shapes:
+            self._interpreter.reset_all_variables()
 
     def _signature_tensors(self, name: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Inputs and outputs by name: those of a signature, or of the graph where there is none."""
@@ -177,8 +184,9 @@ class LiteRT(Model):
             return
         for name, shape in wanted.items():
             self._interpreter.resize_tensor_input(self._inputs[name].index, shape)
-        self._shapes = wanted
+        self._shapes = {}  # what cannot be allocated is tried anew
         self._interpreter.allocate_tensors()
+        self._shapes = wanted
 
     def _put(self, raw: Arrays) -> None:
         self._resize(raw)
