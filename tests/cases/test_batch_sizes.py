@@ -1,10 +1,14 @@
 """Numbers of samples that a call may have: stated by files, and baked into their graphs."""
 
+import jax
+import jax.export
 import numpy as np
+import openvino
 import pytest
 import torch
 from case_runs import run_case
 from onnx import TensorProto, helper, numpy_helper, save
+from openvino import opset13
 
 WEIGHTS = np.random.default_rng(14).standard_normal((6, 3)).astype("f4")
 X = np.random.default_rng(1).standard_normal((50, 6)).astype("f4")
@@ -41,6 +45,23 @@ def write_onnx(path, rows=None):
     save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
 
 
+def write_openvino(path):
+    rows = openvino.Dimension(2, 16)
+    x = opset13.parameter(openvino.PartialShape([rows, 6]), openvino.Type.f32, name="x")
+    x.output(0).set_names({"x"})
+    y = opset13.tanh(opset13.matmul(x, opset13.constant(WEIGHTS), False, False))
+    y.output(0).set_names({"y"})
+    openvino.save_model(openvino.Model([y], [x], "model"), path, compress_to_fp16=False)
+
+
+def write_jax(path):
+    constraints = ["b <= 20", "mod(b, 5) == 0"]
+    shape = jax.export.symbolic_shape("b, 6", constraints=constraints)
+    x = jax.ShapeDtypeStruct(shape, jax.numpy.float32)
+    function = jax.jit(lambda x: {"y": jax.numpy.tanh(x @ WEIGHTS)})
+    path.write_bytes(jax.export.export(function, platforms=["cpu"])(x).serialize())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("batches")
@@ -55,6 +76,8 @@ def folder(tmp_path_factory):
     }.items():
         program = torch.export.export(Product().eval(), (example,), dynamic_shapes=[{0: dim}])
         torch.export.save(program, folder / name)
+    write_openvino(folder / "bounds.xml")
+    write_jax(folder / "fives.jax")
     np.savez(folder / "inputs.npz", x=X)
     return folder
 
@@ -62,6 +85,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder):
     artifacts = "free.onnx", "baked.onnx", "baked.pt", "fours.pt2", "few.pt2"
+    artifacts += "bounds.xml", "fives.jax"
     return run_case(folder, *artifacts, "--inputs", "inputs.npz", "--batch", "32")
 
 
@@ -73,6 +97,8 @@ def test_all_are_called_with_numbers_of_samples_that_they_take(run):
 def test_numbers_that_a_file_states_are_told(run):
     assert "takes a multiple of 4, at most 100 samples a call" in run.notes("fours.pt2")
     assert "takes at least 4, at most 20 samples a call" in run.notes("few.pt2")
+    assert "takes at least 2, at most 16 samples a call" in run.notes("bounds.xml")
+    assert "takes a multiple of 5, at most 20 samples a call" in run.notes("fives.jax")
 
 
 @pytest.mark.parametrize(("label", "rows"), [("baked.onnx", 8), ("baked.pt", 12)])
