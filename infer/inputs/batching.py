@@ -2,26 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
+FIRST_AXES: Mapping[str, int] = MappingProxyType({})
+
+
+def select_samples(
+    arrays: Mapping[str, np.ndarray],
+    samples: slice | np.ndarray,
+    broadcast: Collection[str],
+    axes: Mapping[str, int] = FIRST_AXES,
+) -> dict[str, np.ndarray]:
+    """Select samples of arrays.
+
+    Args:
+        arrays: arrays by name.
+        samples: numbers of the samples.
+        broadcast: names of arrays that have no samples; they are left as they are.
+        axes: axis of the samples by name, where it is not the first.
+    """
+
+    def selected(name: str, array: np.ndarray) -> np.ndarray:
+        if name in broadcast:
+            return array
+        if axis := axes.get(name, 0):
+            return np.ascontiguousarray(array[(slice(None),) * axis + (samples,)])
+        return array[samples]
+
+    return {name: selected(name, array) for name, array in arrays.items()}
+
+
+def count_samples(
+    arrays: Mapping[str, np.ndarray],
+    broadcast: Collection[str],
+    axes: Mapping[str, int] = FIRST_AXES,
+) -> int:
+    """Number of samples; 1 where no array has samples. The arguments are as in `select_samples`."""
+    counts = (a.shape[axes.get(name, 0)] for name, a in arrays.items() if name not in broadcast)
+    return next(counts, 1)
+
 
 class Batcher:
-    """Successive batches of arrays that share their first dimension; the last may be smaller.
+    """Successive batches of arrays that share their number of samples; the last may be smaller.
 
     Args:
         arrays: arrays by name.
         size: number of samples in a batch.
         broadcast: names of arrays that every batch contains unchanged.
+        axes: axis of the samples by name, where it is not the first.
     """
 
     def __init__(
-        self, arrays: dict[str, np.ndarray], size: int, broadcast: frozenset[str] = frozenset()
+        self,
+        arrays: dict[str, np.ndarray],
+        size: int,
+        broadcast: frozenset[str] = frozenset(),
+        axes: Mapping[str, int] = FIRST_AXES,
     ) -> None:
         self.arrays = arrays
         self.broadcast = broadcast
-        self.total = next((len(a) for name, a in arrays.items() if name not in broadcast), 1)
+        self.axes = axes
+        self.total = count_samples(arrays, broadcast, axes)
         self.size = size
 
     def __len__(self) -> int:
@@ -60,7 +104,4 @@ class Batcher:
         return self._part(np.asarray(rows))
 
     def _part(self, rows: slice | np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            name: array if name in self.broadcast else array[rows]
-            for name, array in self.arrays.items()
-        }
+        return select_samples(self.arrays, rows, self.broadcast, self.axes)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..errors import InputError
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import ANY_SIZE, SizeLimits, limits_of_symbol, size_of_symbol
+from .batching import FIRST_AXES
 
 
 def with_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:
@@ -40,23 +41,25 @@ def check_limits(
     shapes: Mapping[str, tuple[int, ...]],
     broadcast: frozenset[str],
     limits: Mapping[tuple[str, int], SizeLimits],
+    axes: Mapping[str, int] = FIRST_AXES,
 ) -> None:
     """Check that the sizes of free dimensions are within the limits that a file states.
 
-    The first dimension of inputs that have samples is not checked: a call has some of them.
+    The samples' dimension of inputs that have samples is not checked: a call has some of them.
 
     Args:
         signature: signature of an artifact, without the sizes that the user has set.
         shapes: shapes of its inputs, by name.
         broadcast: names of inputs whose first dimension does not count samples.
         limits: the file's limits, by input and axis.
+        axes: axis of the samples by input, where it is not the first.
 
     Raises:
         InputError: a size is outside of its limits.
     """
     for spec in signature.inputs:
         for axis, size in enumerate(shapes[spec.name]):
-            if axis == 0 and spec.name not in broadcast:
+            if axis == axes.get(spec.name, 0) and spec.name not in broadcast:
                 continue
             own = _limits_of(spec, axis, limits)
             if not own.allows(size) and size:
@@ -105,7 +108,7 @@ def _limits_of(
 def dim_name(spec: TensorSpec, axis: int) -> str:
     """Name of a free dimension in `--dim`."""
     size = spec.shape[axis] if spec.shape else None
-    return str(size) if isinstance(size, str) else f"{spec.name}.{axis}"
+    return size if isinstance(size, str) else f"{spec.name}.{axis}"
 
 
 def has_dim(signature: Signature, name: str) -> bool:
@@ -157,6 +160,7 @@ def check_names(
     shapes: Mapping[str, tuple[int, ...]],
     broadcast: frozenset[str],
     sizes: Mapping[str, int],
+    axes: Mapping[str, int] = FIRST_AXES,
 ) -> None:
     """Check that free dimensions of the same name have the same size.
 
@@ -165,6 +169,7 @@ def check_names(
         shapes: shapes of its inputs, by name.
         broadcast: names of inputs whose first dimension does not count samples.
         sizes: sizes that the user has set.
+        axes: axis of the samples by input, where it is not the first.
 
     Raises:
         InputError: two sizes differ.
@@ -172,7 +177,8 @@ def check_names(
     known: dict[str, tuple[int, str]] = {name: (size, "--dim") for name, size in sizes.items()}
     for spec in signature.inputs:
         for axis, name in enumerate(spec.shape):
-            if not isinstance(name, str) or (axis == 0 and spec.name not in broadcast):
+            counts = axis == axes.get(spec.name, 0) and spec.name not in broadcast
+            if counts or not isinstance(name, str):
                 continue
             size = shapes[spec.name][axis]
             before, where = known.setdefault(name, (size, f"'{spec.name}'"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from .loading import LABELS, read_inputs
 from .options import InputOptions
 from .state import find_state_bindings
 from .stored_types import StoredTypes, check_real_numbers
-from .whole import are_unrelated, whole_inputs
+from .whole import are_unrelated, later_sample_axes, whole_inputs
 
 Arrays = dict[str, np.ndarray]
 # Number of inputs that a note names; the weights of old files may be hundreds.
@@ -43,6 +43,7 @@ class Fitted:
         signature: signature of the artifact, with the sizes that the user has set.
         notes: conversions that a reader should know about.
         unused: names of the arrays of the file that were not taken.
+        axes: axis of the samples by input, where it is not the first.
     """
 
     arrays: Arrays
@@ -53,6 +54,7 @@ class Fitted:
     signature: Signature
     notes: list[str]
     unused: list[str]
+    axes: Mapping[str, int] = field(default_factory=dict)
 
 
 def fit_inputs(
@@ -140,23 +142,27 @@ def _fit(
     tried: SizeLimits,
 ) -> Fitted:
     free = signature
+    later = later_sample_axes(free)
     sizes = options.sizes_for(label)
     check_dims(free, options.artifact_dims.get(label, {}), label)
     signature = with_sizes(free, sizes)
+    # What is matched with an array; of a state that has samples, the file has those of all calls.
+    own = {spec.name: spec for spec in signature.inputs}
+    own |= {spec.name: spec for spec in free.inputs if spec.name in later}
     inputs = [spec.name for spec in signature.inputs]
     outputs = [spec.name for spec in signature.outputs]
     rules, output_rules = rules_for(options.rules, label, inputs, outputs, arrays)
     bindings = find_state_bindings(options, rules, output_rules, inputs, outputs, label)
     # The first state may come from the file; otherwise it is zeros.
     started = {name for name in bindings if name not in arrays and name not in rules}
-    wanted = [spec for spec in signature.inputs if spec.name not in started]
+    wanted = [own[name] for name in inputs if name not in started]
     matches = _match(wanted, arrays, rules, label)
     ranges = {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
     fitted: Arrays = {}
     notes: list[str] = []
     for spec in signature.inputs:
         if spec.name in started:
-            array, done = _zeros(spec), ["starts as zeros"]
+            array, done = _zeros(spec, later.get(spec.name, 0)), ["starts as zeros"]
         else:
             match = matches[spec.name]
             value_range = (
@@ -164,17 +170,21 @@ def _fit(
                 or options.ranges.get(match.other)
                 or ranges.get(spec.name)
             )
-            array, done = _as_input(spec, arrays[match.other], match, value_range, label)
+            taken = arrays[match.other]
+            array, done = _as_input(own[spec.name], taken, match, value_range, label)
         fitted[spec.name] = np.asarray(array, order="C")
         notes += [f"{spec.name}: {note}" for note in done]
     whole = _whole(free, options, matches, fitted, arrays, bindings)
     notes += [f"{name}: given whole to every call" for name in fitted if name in whole]
-    broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings) | whole)
-    samples = _samples(fitted, broadcast)
+    axes = _later_axes(free, later, fitted, whole | bindings.keys())
+    broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings) | whole | axes.keys())
+    broadcast -= axes.keys()
+    samples = _samples(fitted, broadcast, axes)
     shapes = {name: array.shape for name, array in fitted.items()}
-    check_names(signature, shapes, broadcast, sizes)
-    check_limits(free, shapes, broadcast, limits)
-    counted = [spec for spec in free.inputs if spec.name not in broadcast]
+    check_names(signature, shapes, broadcast, sizes, axes)
+    check_limits(free, shapes, broadcast, limits, axes)
+    notes += [f"{name}: its second axis counts the samples" for name in axes]
+    counted = [spec for spec in free.inputs if spec.name not in broadcast | axes.keys()]
     batch_limits = limits_of_batch(counted, limits, fixed_batch).within(tried)
     if batch_limits.is_empty:
         raise InputError(
@@ -185,7 +195,9 @@ def _fit(
     elif samples is None and not bindings and not whole:
         notes.append("no input has samples: every call is one sample")
     unused = sorted(arrays.keys() - {match.other for match in matches.values()})
-    return Fitted(fitted, broadcast, batch_limits, samples or 1, bindings, signature, notes, unused)
+    return Fitted(
+        fitted, broadcast, batch_limits, samples or 1, bindings, signature, notes, unused, axes
+    )
 
 
 def _whole(
@@ -215,6 +227,31 @@ def _whole(
     if len(set(lengths.values())) > 1 and are_unrelated(signature, lengths):
         return whole | lengths.keys()
     return whole
+
+
+def _later_axes(
+    signature: Signature, later: Mapping[str, int], arrays: Arrays, excluded: Collection[str]
+) -> dict[str, int]:
+    """The axis of the samples of inputs where it is not the first, and others have samples.
+
+    Raises:
+        InputError: an array has another first axis than its input.
+    """
+    firsts = {
+        spec.shape[0] for spec in signature.inputs if spec.shape and spec.name not in excluded
+    }
+    axes = {
+        spec.name: later[spec.name]
+        for spec in signature.inputs
+        if spec.name in later and spec.name not in excluded and spec.shape[1] in firsts
+    }
+    rows = {
+        spec.name: size
+        for spec in signature.inputs
+        if spec.name in axes and isinstance(size := spec.shape[0], int)
+    }
+    _check_rows(arrays, rows, " along its first axis")
+    return axes
 
 
 def _limits_note(limits: SizeLimits) -> str:
@@ -264,19 +301,23 @@ def _as_input(
     return array, [note for note in (taken, conversion) if note]
 
 
-def _zeros(spec: TensorSpec) -> np.ndarray:
-    """Make a first state."""
+def _zeros(spec: TensorSpec, samples_axis: int) -> np.ndarray:
+    """Make a first state; the size of the samples' axis may be free."""
     if spec.dtype == ANY:
         raise InputError(
             f"has no '{spec.name}', and what its first state is like is not in the artifact"
         )
-    free = [axis for axis, size in enumerate(spec.shape) if not isinstance(size, int) and axis]
+    free = [
+        axis
+        for axis, size in enumerate(spec.shape)
+        if not isinstance(size, int) and axis not in (0, samples_axis)
+    ]
     if free:
         raise InputError(
             f"the state '{spec.name}' has a free dimension; set it with --dim "
             f"{dim_name(spec, free[0])}=SIZE, or put the first state into the file"
         )
-    # A free first dimension counts samples, of which a step takes one.
+    # A free dimension left counts samples, of which a step takes one.
     shape = [size if isinstance(size, int) else 1 for size in spec.shape]
     return np.zeros(shape, dtype_of(spec.dtype))
 
@@ -310,9 +351,13 @@ def _check_rows(arrays: Arrays, sizes: Mapping[str, int], why: str) -> None:
             )
 
 
-def _samples(arrays: Arrays, broadcast: frozenset[str]) -> int | None:
+def _samples(arrays: Arrays, broadcast: frozenset[str], axes: Mapping[str, int]) -> int | None:
     """Number of samples; None where every input is broadcast."""
-    lengths = {name: len(array) for name, array in arrays.items() if name not in broadcast}
+    lengths = {
+        name: array.shape[axes.get(name, 0)]
+        for name, array in arrays.items()
+        if name not in broadcast
+    }
     if len(set(lengths.values())) > 1:
         raise InputError(
             f"arrays of different lengths, {lengths}; name those whose rows are no samples, as "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..tensors.signature import Signature, TensorSpec
 from ..tensors.text import pack_all
 from .dimensions import dim_name, with_sizes
 from .options import InputOptions
-from .whole import whole_inputs
+from .whole import later_sample_axes, whole_inputs
 
 SAMPLES = 128
 # The range of integers where none is stated: small numbers, since they may be indices of a table.
@@ -75,6 +75,7 @@ def generate(
         InputError: a range does not fit the type.
     """
     whole = whole_inputs(signature, options.whole)
+    later = later_sample_axes(signature)
     signature = with_sizes(signature, options.sizes_for(label))
     try:
         sides = _names(signature.inputs), _names(signature.outputs)
@@ -92,6 +93,8 @@ def generate(
         name = rule.other if rule else spec.name
         is_whole = spec.name in whole
         is_single = is_whole or _is_broadcast(spec, signature.inputs)
+        if not is_whole and spec.name in later:  # its second axis counts the samples
+            spec = replace(spec, shape=(spec.shape[0], random.samples, *spec.shape[2:]))
         shape = _shape(spec, random.samples, label, single=is_single, whole=is_whole)
         limits = (
             options.ranges.get(name)

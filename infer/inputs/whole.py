@@ -22,7 +22,13 @@ def whole_inputs(
         taken: name of the array that an input is taken from, by input.
     """
     taken = taken or {}
-    tied = {size for spec in signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
+    later = later_sample_axes(signature)
+    tied = {
+        size
+        for spec in signature.inputs
+        for axis, size in enumerate(spec.shape)
+        if axis and isinstance(size, str) and later.get(spec.name) != axis
+    }
     return frozenset(
         spec.name
         for spec in signature.inputs
@@ -30,6 +36,29 @@ def whole_inputs(
         or taken.get(spec.name) in named
         or (spec.shape and spec.shape[0] in tied)
     )
+
+
+def later_sample_axes(signature: Signature) -> dict[str, int]:
+    """Find inputs whose second axis counts the samples, as of states of recurrent networks.
+
+    Such a state is [layers, n, hidden], where another input has the symbol `n` for its first axis.
+    Of a matrix [k, n] it is not known: rows of the other input may be summed over.
+
+    Args:
+        signature: signature of an artifact, with its symbols.
+
+    Returns:
+        The axis by the name of the input.
+    """
+    firsts = {spec.shape[0] for spec in signature.inputs if spec.shape}
+    return {
+        spec.name: 1
+        for spec in signature.inputs
+        if len(spec.shape) > 2
+        and isinstance(spec.shape[0], int)
+        and isinstance(spec.shape[1], str)
+        and spec.shape[1] in firsts
+    }
 
 
 def are_unrelated(signature: Signature, lengths: Mapping[str, int]) -> bool:

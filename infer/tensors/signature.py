@@ -28,6 +28,15 @@ class TensorSpec:
     dtype: str
     range: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        """Take texts without a letter for no name: a `?` stands for another size each time."""
+        if any(isinstance(size, str) and not _is_name(size) for size in self.shape):
+            shape = tuple(
+                None if isinstance(size, str) and not _is_name(size) else size
+                for size in self.shape
+            )
+            object.__setattr__(self, "shape", shape)
+
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> TensorSpec:
         """Rebuild a spec from JSON of its `asdict`."""
@@ -87,3 +96,7 @@ def unique_names(names: Iterable[str]) -> list[str]:
 def _uniquely_named(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
     names = unique_names(spec.name for spec in specs)
     return tuple(replace(spec, name=name) for spec, name in zip(specs, names, strict=True))
+
+
+def _is_name(size: str) -> bool:
+    return any(letter.isalpha() for letter in size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..inputs.batching import select_samples
 from ..runtimes.base import Arrays
 from ..tensors.sample_axis import difference_of_samples, following_axes, permuted_axes
 from .error_text import one_line
@@ -99,18 +100,11 @@ def _in_another_order(
         return response
     inputs = prepared.batches(size).full(0)
     order = np.roll(np.arange(size), 1)
-    reordered: Arrays = {
-        name: array if name in prepared.broadcast else array[order]
-        for name, array in inputs.items()
-    }
+    reordered = select_samples(inputs, order, prepared.broadcast, prepared.axes)
     # The first half stays, the others are its first sample.
     kept = size // 2
-    among_others: Arrays = {
-        name: array
-        if name in prepared.broadcast
-        else array[np.where(np.arange(size) < kept, np.arange(size), 0)]
-        for name, array in inputs.items()
-    }
+    mixture = np.where(np.arange(size) < kept, np.arange(size), 0)
+    among_others = select_samples(inputs, mixture, prepared.broadcast, prepared.axes)
     try:
         before = copied(limited.model.run(inputs))
         after = copied(limited.model.run(reordered))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..inputs.batching import FIRST_AXES, count_samples, select_samples
 from ..runtimes.base import Arrays, Model
 from ..tensors.outputs import CallSamples
 from ..tensors.size_limits import SizeLimits
@@ -22,9 +23,17 @@ class LimitedBatchModel(Model):
         model: model to adapt.
         limits: numbers of samples that it takes in a call.
         broadcast: names of inputs that are the same in every call.
+        axes: axis of the samples by input, where it is not the first.
     """
 
-    def __init__(self, model: Model, limits: SizeLimits, broadcast: frozenset[str]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        limits: SizeLimits,
+        broadcast: frozenset[str],
+        axes: Mapping[str, int] = FIRST_AXES,
+    ) -> None:
+        self._axes = axes
         self.model = model
         self.limits = limits
         self._broadcast = broadcast
@@ -52,14 +61,11 @@ class LimitedBatchModel(Model):
 
     def parts(self, inputs: Arrays) -> list[Arrays]:
         """Cut the inputs of a batch into those of its calls."""
-        count = next(len(array) for name, array in inputs.items() if name not in self._broadcast)
+        count = count_samples(inputs, self._broadcast, self._axes)
         if self.limits.allows(count):
             return [inputs]
         return [
-            {
-                name: array if name in self._broadcast else array[_places(call)]
-                for name, array in inputs.items()
-            }
+            select_samples(inputs, _places(call), self._broadcast, self._axes)
             for call in self.calls(count)
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..inputs.batching import Batcher
+from ..inputs.batching import Batcher, select_samples
 from ..inputs.fitting import fit_inputs
 from ..inputs.options import InputOptions
 from ..inputs.stored_types import StoredTypes
@@ -125,6 +125,7 @@ class PreparedModel:
         model: the model, adapted if necessary (model_adapters.py).
         arrays: the inputs, by name.
         broadcast: names of inputs that every call gets unchanged.
+        axes: axis of the samples by input, where it is not the first.
         state_bindings: outputs by the input that takes them in the next call.
         first_batch, first_outputs: samples of the first batch, and the outputs of each of its
             calls, before another call could change a state.
@@ -141,6 +142,7 @@ class PreparedModel:
     first_outputs: list[Arrays] = field(default_factory=list)
     sample_axes: dict[str, int] = field(default_factory=dict)
     independent: IndependentModel | None = None
+    axes: Mapping[str, int] = field(default_factory=dict)
     passed: list[PassedCall] = field(default_factory=list)
 
     def batches(self, batch: int, samples: int | None = None, skip: int = 0) -> Batcher:
@@ -152,11 +154,8 @@ class PreparedModel:
             skip: number of samples to skip first.
         """
         rows = slice(skip, None if samples is None else skip + samples)
-        arrays = {
-            name: array if name in self.broadcast else array[rows]
-            for name, array in self.arrays.items()
-        }
-        return Batcher(arrays, batch, self.broadcast)
+        arrays = select_samples(self.arrays, rows, self.broadcast, self.axes)
+        return Batcher(arrays, batch, self.broadcast, self.axes)
 
     def samples_of_full(self, batch: int) -> int:
         """Number of samples in a full batch; 1 if no input has samples."""
@@ -236,9 +235,14 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
     elif not has_samples:
         model, only_batch = UnbatchedModel(model), 1
     elif fitted.batch_limits != ANY_SIZE:
-        model = LimitedBatchModel(model, fitted.batch_limits, fitted.broadcast)
+        model = LimitedBatchModel(model, fitted.batch_limits, fitted.broadcast, fitted.axes)
     prepared = PreparedModel(
-        model, fitted.arrays, fitted.broadcast, fitted.state_bindings, independent=independent
+        model,
+        fitted.arrays,
+        fitted.broadcast,
+        fitted.state_bindings,
+        independent=independent,
+        axes=fitted.axes,
     )
     specs: Any = [asdict(spec) for spec in fitted.signature.inputs]
     return prepared, {
