@@ -46,6 +46,8 @@ class Format:
             then the description's `executes_code`.
         shelf_life: how long its makers promise that a file loads; None if without limit.
         names_functions: whether a file holds functions by name, one of which is to be chosen.
+        has_methods: whether a file may hold others than the function that is called by default; one
+            of them is called where it is named for that artifact.
         in_folder: names of files, one of which makes a folder an artifact of this format.
         has_marks: whether a file has this format, judged by its first bytes, its name or the
             entries of its archive; called first.
@@ -65,6 +67,7 @@ class Format:
     code_depends: str | None = None
     shelf_life: timedelta | None = None
     names_functions: bool = False
+    has_methods: bool = False
     in_folder: tuple[str, ...] = ()
     has_marks: Callable[[Content], bool] | None = None
     has_structure: Callable[[Content], bool] | None = None

@@ -33,3 +33,8 @@ FORMATS: dict[str, Format] = {
 def names_functions(format_name: str) -> bool:
     """Whether files of a format hold functions by name, one of which is to be chosen."""
     return format_name in FORMATS and FORMATS[format_name].names_functions
+
+
+def has_methods(format_name: str) -> bool:
+    """Whether files of a format may hold others than the function that is called by default."""
+    return format_name in FORMATS and FORMATS[format_name].has_methods

@@ -51,6 +51,7 @@ def generate(
     label: str,
     *,
     names: Collection[str] | None = None,
+    pixels: Collection[str] = (),
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Draw inputs for a signature, and note how.
 
@@ -65,6 +66,7 @@ def generate(
         options: sizes and ranges that the user has set; states of a loop are left out.
         label: label of the artifact.
         names: names of the inputs to draw; None for all.
+        pixels: names of inputs that other artifacts take as floating point.
 
     Returns:
         Arrays as an `.npz` file can hold them, by the artifact's names or by the names that the
@@ -102,6 +104,8 @@ def generate(
             or ranges.get(spec.name)
             or spec.range
         )
+        if spec.name in pixels and spec.dtype == "uint8" and limits and tuple(limits) == (0, 1):
+            limits = None  # where they are floating point, these 8 bits are scaled to 0..1
         sequence = np.random.default_rng([random.seed, zlib.crc32(name.encode())])
         array, how = _draw(sequence, spec, shape, limits)
         arrays[name] = _as_in_file(array, spec.name, rule)

@@ -14,14 +14,20 @@ from .run_tolerances import content_precisions, tolerances_by_precision, unrepea
 def changes_by_neighbours(context: RunContext, label: str) -> dict[str, float | None]:
     """Find the outputs that change with the other samples of a call, and by how much.
 
-    Outputs that change between equal calls are left out: they change for another reason.
+    Outputs that change between equal calls are left out: they change for another reason. So are
+    outputs whose samples are not known: they are compared by calls, of which each is one answer.
     """
     probe = context.preflight(label).batch_probe
     if probe is None:
         return {}
     changed = unrepeatable_outputs(context, label)
+    outputs = context.compared_outputs(label)
     limits = tolerances_by_precision(context, label, context.outputs(label))
-    return {name: by for name, by in _changes(probe, limits).items() if name not in changed}
+    return {
+        name: by
+        for name, by in _changes(probe, limits).items()
+        if name not in changed and outputs[name].has_samples
+    }
 
 
 def may_repeat_samples(context: RunContext, label: str, probe: BatchProbe) -> bool:

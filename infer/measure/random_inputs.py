@@ -92,8 +92,21 @@ class RandomInputs:
         manifest = self._context.artifacts[label].manifest
         stated = asdict(manifest.signature) if manifest else None
         return random.generate(
-            plan.random, signature, stated, plan.input_options, label, names=names
+            *(plan.random, signature, stated, plan.input_options, label),
+            names=names,
+            pixels=self._floating_elsewhere(label, signature),
         )
+
+    def _floating_elsewhere(self, label: str, signature: Signature) -> set[str]:
+        """Names of an artifact's inputs that another artifact takes as floating point."""
+        floating = {
+            plain(spec.name)
+            for other in self._context.active()
+            if other != label
+            for spec in self._complete(other)
+            if spec.dtype.startswith(("float", "bfloat"))
+        }
+        return {spec.name for spec in signature.inputs if plain(spec.name) in floating}
 
     def _missing(self, label: str, drawn: Sequence[str]) -> list[str]:
         """Names of inputs of an artifact that none of the drawn arrays can be."""

@@ -16,7 +16,7 @@ from ..artifacts.artifact import OpenedArtifacts
 from ..artifacts.discovery import artifacts_at, discover, label_paths
 from ..config import ARTIFACTS, RUNS, RunConfig
 from ..errors import ArtifactError, OptionError, UsageError
-from ..formats.registry import FORMATS, names_functions
+from ..formats.registry import FORMATS, has_methods, names_functions
 from ..inputs.input_output_options import read_input_output_options
 from ..inputs.loading import read_inputs
 from ..measure import devices
@@ -210,8 +210,9 @@ def _signatures(
             known = ", ".join(formats)
             raise OptionError("signature", text, f"no such artifact, choose of {known}")
         meant = [formats[label]] if given else list(formats.values())
+        is_taken = any(map(names_functions, meant)) or (given and has_methods(formats[label]))
         # A format that is not known is told of where the artifact is opened.
-        if all(format_name and not names_functions(format_name) for format_name in meant):
+        if all(meant) and not is_taken:
             raise OptionError(
                 "signature",
                 text,

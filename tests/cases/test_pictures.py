@@ -100,6 +100,8 @@ def test_made_up_pictures_fit_bytes_and_floating_point(folder):
     run = run_case(folder, *arguments, "--range", "image=0:1")
 
     assert run.outcome("net.onnx") == run.outcome("rgb.xml") == "ok"
+    # The range is that of floating point: pictures of bytes have all their values.
+    assert any("image in 0..255" in notice for notice in run.summary["notices"])
 
 
 def test_another_rule_of_resizing_fails_and_is_named(folder):

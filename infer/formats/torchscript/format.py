@@ -16,6 +16,7 @@ FORMAT = Format(
     "torchscript",
     "TorchScript",
     executes_code="the file holds a program",
+    has_methods=True,
     has_marks=_has_marks,
     describe=describe,
 )
