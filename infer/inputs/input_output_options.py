@@ -96,7 +96,7 @@ def read_input_output_options(
     if options.random is not None and options.inputs:
         raise InputError("random and inputs exclude each other: take one")
     if options.random is None and options.samples:
-        raise InputError("samples goes with random: give a seed")
+        raise OptionError("samples", options.samples, "goes with random inputs: give a seed")
     if options.independent and options.loop:
         raise InputError(
             "independent and loop exclude each other: samples are independent, or steps of a "
