@@ -18,7 +18,7 @@ from ..tensors.sample_axis import sample_axes
 from ..tensors.signature import Signature
 from ..worker import messages
 from ..worker.client import WorkerProcess
-from ..worker.responses import FootprintResponse
+from ..worker.responses import BatchProbeResponse, FootprintResponse
 from ..workload import Workload
 from .failed_calls import CallFailure, batch_note, find_cause
 from .flop_count import flops_per_sample
@@ -29,6 +29,10 @@ from .progress import ProgressReporter
 from .random_inputs import RandomInputs
 from .run_context import RunContext
 from .warm_up import WarmUp
+
+
+class ProbeFailure(Exception):  # noqa: N818 - it is handled before anybody sees it
+    """The probe of the batch ended the process of an artifact whose outputs were saved before."""
 
 
 class Preflight:
@@ -66,15 +70,30 @@ class Preflight:
     def _run(self, label: str) -> None:
         """Measure an artifact; with another number of samples a call, if that is why it fails."""
         try:
-            self._measure(label)
+            self._measure_with_probe(label)
         except CallFailure as call:
             find_cause(self._context, label, call.failure)
-            self._measure(label)
+            self._measure_with_probe(label)
 
-    def _measure(self, label: str) -> None:
+    def _measure_with_probe(self, label: str) -> None:
+        """Measure an artifact; without the probe, if that ends its process.
+
+        The probe calls with a number of samples that nobody asked for, which may be too much for
+        a runtime, and is no failure of the artifact.
+        """
+        try:
+            self._measure(label)
+        except ProbeFailure as failure:
+            self._measure(label, unprobed=str(failure))
+
+    def _measure(self, label: str, unprobed: str | None = None) -> None:
         """Measure one-time costs, and save the outputs, in order, in a fresh process.
 
         Only steps after the outputs may change a state that the model keeps.
+
+        Args:
+            label: label of the artifact.
+            unprobed: why there is no probe of the batch; None if there is to be one.
         """
         context = self._context
         shutil.rmtree(context.folder(label), ignore_errors=True)  # from an interrupted preflight
@@ -89,7 +108,8 @@ class Preflight:
             record["inputs"] = worker.ask(context.inputs_of(label))
             record["inputs"]["notes"] += batch_note(context, label)
             try:
-                record |= self._first_calls(label, worker, memory, record["inputs"]["only_batch"])
+                only_batch = record["inputs"]["only_batch"]
+                record |= self._first_calls(label, worker, memory, only_batch, unprobed)
             except Failure as failure:
                 raise CallFailure(failure) from None
         artifact = context.artifacts[label]
@@ -106,7 +126,12 @@ class Preflight:
         context.store.add("preflight", artifact=label, elapsed_s=context.elapsed_s(), **record)
 
     def _first_calls(
-        self, label: str, worker: WorkerProcess, memory: GpuMemory, only_batch: int | None
+        self,
+        label: str,
+        worker: WorkerProcess,
+        memory: GpuMemory,
+        only_batch: int | None,
+        unprobed: str | None,
     ) -> dict[str, Any]:
         """Run the steps from the first call on.
 
@@ -115,6 +140,11 @@ class Preflight:
             worker: worker that has read its inputs.
             memory: memory use on the card, read between the calls.
             only_batch: the only batch size that the inputs allow; None if they allow any.
+            unprobed: why there is no probe of the batch; None if there is to be one.
+
+        Raises:
+            ProbeFailure: the probe ended the process.
+            Failure: another step failed.
         """
         context, device = self._context, self._context.plan.device
         batch = only_batch or context.protocol.batch
@@ -126,7 +156,7 @@ class Preflight:
         check_device(record["predict"]["placement"], device)
         memory.look(worker)
         if not only_batch:
-            probe = worker.ask(messages.BatchProbe(batch=batch))
+            probe = _probed(worker, batch, unprobed)
             record["batch_probe"] = probe
             if not may_repeat_samples(context, label, from_json(BatchProbe, probe)):
                 record["most_samples"] = record["predict"]["samples"]
@@ -196,3 +226,17 @@ class Preflight:
                 f"{context.inputs[label]}: labels up to {labels.max()}, but the output has "
                 f"only {outputs[scores].shape[1]} classes",
             )
+
+
+def _probed(worker: WorkerProcess, batch: int, unprobed: str | None) -> BatchProbeResponse:
+    """Ask for the probe of the batch, or give one that found nothing.
+
+    Raises:
+        ProbeFailure: the process ended.
+    """
+    if unprobed is not None:
+        return {"samples": None, "permuted": False, "outputs": {}, "failed": unprobed}
+    try:
+        return worker.ask(messages.BatchProbe(batch=batch))
+    except Failure as failure:
+        raise ProbeFailure(failure.reason) from None

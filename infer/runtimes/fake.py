@@ -23,8 +23,9 @@ Its payload is a JSON file of:
     enqueue_s     seconds that enqueueing such a call keeps the host busy
     copy_s        seconds of a copy to the device, and from it
     events        it tells the device's own time of a call
-    fault         {"at": "load" | "run", "call": N, "kind": KIND, "says": TEXT}, with KIND one of
-                  hang, crash, abort, exit, error, memory, nan, shape, garbage
+    fault         {"at": "load" | "run", "call": N, "samples": N, "kind": KIND, "says": TEXT}, from
+                  the call N on, or in calls with N samples, with KIND one of hang, crash, abort,
+                  exit, error, memory, nan, shape, garbage
     on_cuda       settings in place of these, where the device is cuda
 
 Its outputs are a fixed function of the inputs: a softmax of the mean of each sample.
@@ -93,8 +94,8 @@ class Fake(Model):
         begin = time.perf_counter()
         self._calls += 1
         self._remembered += 1
-        fault = self._fault("run")
         batch = len(next(iter(inputs.values())))
+        fault = self._fault("run", batch)
         if batch != self._settings.get("takes", batch):
             raise ValueError(f"takes {self._settings['takes']} samples, not {batch}")
         seconds = self._settings.get("call_s", 0) + batch * self._settings.get("sample_s", 0)
@@ -182,9 +183,11 @@ class Fake(Model):
             found["tf32"] = self._settings["tf32"]
         return found
 
-    def _fault(self, at: str) -> str | None:
+    def _fault(self, at: str, samples: int | None = None) -> str | None:
         fault = self._settings.get("fault") or {}
         if fault.get("at") != at or self._calls < fault.get("call", 0):
+            return None
+        if fault.get("samples", samples) != samples:
             return None
         kind: str = fault["kind"]
         says = fault.get("says", "the fake runtime was told to fail")
