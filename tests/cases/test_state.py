@@ -153,7 +153,8 @@ def test_steps_at_once_beside_steps_one_by_one_are_asked_about(steps):
     rows, notices = measured(*both, **how, batch=4)
     (notice,) = (notice for notice in notices if notice.startswith("STEPS AT ONCE?"))
     assert "inside.pt keeps its state inside and got 4 steps a call" in notice
-    assert "parity_fail" in {str(row.outcome) for row in rows.values()}
+    # What is compared is what both give a step at a time.
+    assert any("called once more, with the calls of" in note for note in rows["inside.pt"].notes)
 
     rows, notices = measured(*both, **how, batch=1)
     assert {str(row.outcome) for row in rows.values()} == {"ok"}
