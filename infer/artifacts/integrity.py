@@ -13,14 +13,18 @@ from .files import files_of
 from .manifest import MANIFEST
 
 
-def check_files(artifact: Artifact) -> None:
+def check_files(artifact: Artifact, *, is_loaded: bool = True) -> None:
     """Compare the files with the manifest; a bare payload has to have its weights only.
+
+    Args:
+        artifact: an artifact.
+        is_loaded: whether it is to be loaded; one that is only described may lack its weights.
 
     Raises:
         ArtifactError: a file is missing, superfluous, truncated or altered.
     """
     if artifact.manifest is None:
-        if artifact.format in FORMATS:
+        if is_loaded and artifact.format in FORMATS:
             FORMATS[artifact.format].check_weights(artifact.payload)
         return
     remedy = "export it again, or take a whole copy"

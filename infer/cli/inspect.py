@@ -95,7 +95,7 @@ def inspect(path: Path) -> Inspection:
         ArtifactError: it is missing, damaged, altered or of no known format.
     """
     artifact = open_artifact(path)
-    check_files(artifact)
+    check_files(artifact, is_loaded=False)
     description = reader_process.describe(artifact.format, artifact.payload)
     manifest = artifact.manifest
     precision = precision_of(description.precision, manifest)

@@ -252,9 +252,7 @@ class TestDamaged:
             shutil.copytree(source, tmp_path / source.name)
             victim = tmp_path / source.name / "saved_model.pb"
         else:
-            for file in (source, source.with_suffix(".bin")):  # weights of OpenVINO lie beside it
-                if file.exists():
-                    shutil.copy(file, tmp_path / file.name)
+            shutil.copy(source, tmp_path / source.name)
             victim = tmp_path / source.name
         truncated(victim)
 
