@@ -127,7 +127,7 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
             self.store.add("run", **ORDINARY["run"] | {"device": plans[0].device})
             self.store.add("end", **ORDINARY["end"])
 
-    monkeypatch.setattr("infer.measure.session.Run", Run)
+    monkeypatch.setattr("infer.diagnostics.self_test.measured.Run", Run)
     original = write_fake(tmp_path / "fake")[0][1]
     copies = copy_artifact(original, tmp_path / "copies", copies=2)
     (found,) = measured_verdicts(
