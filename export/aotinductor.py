@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch._inductor
 
-from export.exporters import Predict
+from export.signature import Predict
 from export.torch_serving import Serving, example, predictor
 
 # As Inductor comes, without search for the fastest kernel, which takes minutes.

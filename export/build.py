@@ -15,7 +15,8 @@ import numpy as np
 
 from export.compiling import missing_compiler
 from export.evaluation import Evaluation
-from export.exporters import EXPORTERS, INPUT, OUTPUT
+from export.exporters import EXPORTERS
+from export.signature import INPUT, OUTPUT
 from export.weight_sources import Source
 from export.worker import CHECKED_BATCHES
 from infer import api

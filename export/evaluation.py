@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export.exporters import INPUT
+from export.signature import INPUT
 from infer.exporting import file_sha256
 from train.data import Dataset, Split
 

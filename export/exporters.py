@@ -13,16 +13,7 @@ or "cuda".
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-
 from infer.exporter import Exporter
-
-INPUT = "image"
-OUTPUT = "probabilities"
-
-Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def _extras(names: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from jax.experimental import jax2tf
 
-from export.exporters import OUTPUT, Predict
 from export.jax_serving import PLATFORMS, predictor, serving_function
+from export.signature import OUTPUT, Predict
 
 
 def export(weights: Mapping[str, np.ndarray], size: int, path: Path) -> Predict:

@@ -11,8 +11,8 @@ import numpy as np
 from jax.export import export as export_jax
 from jax.export import symbolic_shape
 
-from export.exporters import OUTPUT, Predict
 from export.jax_serving import PLATFORMS, predictor, serving_function
+from export.signature import OUTPUT, Predict
 
 
 def export(weights: Mapping[str, np.ndarray], size: int, path: Path) -> Predict:

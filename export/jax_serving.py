@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from export.exporters import Predict
+from export.signature import Predict
 from train.flax_resnet import ResNet, set_weights
 
 # One artifact for both; XLA lowers the function for each.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx
 
-from export.exporters import INPUT, OUTPUT
+from export.signature import INPUT, OUTPUT
 
 # The newest that all three exporters write, and old enough for runtimes of years ago.
 OPSET = 18

@@ -13,9 +13,9 @@ import onnx
 import onnxruntime as ort
 from jax2onnx.converter import ir_optimizations
 
-from export.exporters import INPUT, OUTPUT, Predict
 from export.jax_serving import predictor, serving_function
 from export.onnx_file import OPSET, write_onnx
+from export.signature import INPUT, OUTPUT, Predict
 
 # Where a strided convolution follows, this pass of jax2onnx 0.17.1 drops transposes that are
 # needed, and ONNX Runtime refuses the graph. tests/frameworks/test_export_onnx_jax.py fails when a

@@ -10,9 +10,9 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from export.exporters import OUTPUT, Predict
 from export.keras_serving import image_spec, serving_model
 from export.onnx_file import OPSET, write_onnx
+from export.signature import OUTPUT, Predict
 
 
 def export(weights: Mapping[str, np.ndarray], size: int, path: Path) -> Predict:

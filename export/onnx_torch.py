@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export.exporters import INPUT, OUTPUT, Predict
 from export.onnx_file import OPSET, write_onnx
+from export.signature import INPUT, OUTPUT, Predict
 from export.torch_serving import Serving, example, predictor
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from keras.export import ExportArchive
 
-from export.exporters import OUTPUT, Predict
 from export.keras_serving import image_spec, serving_model
+from export.signature import OUTPUT, Predict
 
 
 def export(weights: Mapping[str, np.ndarray], size: int, path: Path) -> Predict:

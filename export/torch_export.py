@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export.exporters import Predict
+from export.signature import Predict
 from export.torch_serving import Serving, example, predictor
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.exporters import Predict
+from export.signature import Predict
 from train.torch_resnet import ResNet, set_weights
 
 

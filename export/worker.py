@@ -16,7 +16,7 @@ from types import ModuleType
 
 import numpy as np
 
-from export.exporters import INPUT, OUTPUT
+from export.signature import INPUT, OUTPUT
 from infer.exporter import Exporter
 from infer.external_module import ExternalModule
 from train.weights import load_weights

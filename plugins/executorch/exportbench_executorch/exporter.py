@@ -12,7 +12,7 @@ from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPar
 from executorch.exir import EdgeProgramManager, to_edge_transform_and_lower
 from executorch.runtime import Runtime
 
-from export.exporters import Predict
+from export.signature import Predict
 from export.torch_serving import Serving, predictor
 
 # ExecuTorch plans all memory when it exports, so that a batch has an upper bound, and takes the
