@@ -1,6 +1,7 @@
 """The exported network's input and output by name, and the type of its prediction.
 
-An exporter needs no more of what is around it, so that its process does not import the runner.
+An exporter needs no more of what is around it; that of a plug-in may be in a process in which the
+runner has the name that people install.
 """
 
 from __future__ import annotations

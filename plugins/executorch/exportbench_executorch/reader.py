@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from exportbench.errors import ArtifactError, DamagedError
 from exportbench.formats.description import Description
 from exportbench.formats.flatbuffer import Table
 from exportbench.formats.map_file import map_file
+from exportbench.tensors.precision import Precision, bits_of, precision_from, uncounted
 from exportbench.tensors.signature import Signature, TensorSpec
 
 from . import xnnpack
@@ -118,7 +120,17 @@ def describe(path: Path) -> Description:
         dict(operators.most_common()),
         notes=tuple(notes),
         executes_code=_code(backends),
+        graph_precision=_quantised(signatures, weights),
     )
+
+
+def _quantised(signatures: Mapping[str, Signature], weights: Mapping[str, int]) -> Precision | None:
+    """The precision of a program with quantised weights; None if it has none."""
+    bits = [bits for name in weights if (bits := bits_of(name)) is not None]
+    if not bits:
+        return None
+    border = [spec.dtype for one in signatures.values() for spec in (*one.inputs, *one.outputs)]
+    return precision_from(border, (), uncounted(min(bits)))
 
 
 def _code(backends: list[str]) -> str | None:

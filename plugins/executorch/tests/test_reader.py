@@ -31,7 +31,7 @@ def test_what_a_program_says(made: Made) -> None:
     assert found.operators["xnnpack::fully_connected"] == 1
     assert found.operators["aten::amax.out"] == 1
     assert "up to those given, of input_0, input_1" in found.notes[0]
-    assert found.precision == "float32"
+    assert found.precision.name == "float32"
 
 
 def test_of_several_methods(made: Made) -> None:
@@ -41,7 +41,7 @@ def test_of_several_methods(made: Made) -> None:
 
 
 def test_weights_inside_of_xnnpack_are_told(made: Made) -> None:
-    assert reader.describe(made("quantised")).precision == "int8"
+    assert reader.describe(made("quantised")).precision.name == "int8"
 
 
 def test_numbers_and_types_without_name_in_numpy(made: Made) -> None:
