@@ -33,5 +33,5 @@ def test_the_page_lists_every_room_and_leads_to_files_that_there_are():
     rooms = re.findall(r"^\| `(\w+)` \|", listed, re.MULTILINE)
     assert sorted(rooms) == sorted(path.name for path in ROOMS if path.parent == ROOT / "infer")
     places = re.findall(r"\| `([\w/.]+)` \|$", places.partition("### Three")[0], re.MULTILINE)
-    assert len(places) == 10
+    assert len(places) >= 10
     assert [place for place in places if not (ROOT / "infer" / place).exists()] == []
