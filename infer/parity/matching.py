@@ -50,7 +50,7 @@ def match_outputs(
     except MapError as error:
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
     except AmbiguousMatchError as error:
-        raise Failure(Outcome.BAD_INPUT, f"outputs of {reference_label}: {error}") from None
+        raise Failure(Outcome.BAD_INPUT, f"outputs beside {reference_label}: {error}") from None
     by_reference = {match.other: match for match in matches}
     missing = [name for name in reference if name not in by_reference]
     extra = [name for name in outputs if name not in {match.name for match in matches}]
