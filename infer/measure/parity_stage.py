@@ -11,7 +11,6 @@ import numpy as np
 from ..errors import ArtifactError
 from ..inputs.loading import LABELS, read_inputs
 from ..parity import predictions
-from ..parity.beyond import samples_beyond
 from ..parity.checks import check_as_finite, check_finite
 from ..parity.comparing import compare, scores_of
 from ..parity.deciding import decide
@@ -23,13 +22,12 @@ from ..parity.uninformative_inputs import uninformative_inputs
 from ..parity.uninformative_outputs import uninformative_outputs
 from ..parity.whole_calls import WholeCall
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
-from ..records.processes import Repeat
 from ..sandbox import metric_process
 from ..stats.accuracy import Difference, paired_difference
-from ..tensors.differences import differences
 from ..tensors.outputs import Outputs
 from .aligned_outputs import aligned_outputs
 from .neighbours import changes_by_neighbours
+from .parity_notes import allowed_notes, anchor_note, named_changes, state_note
 from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
@@ -145,7 +143,7 @@ class ParityStage:
             outputs, expected, calls = aligned.outputs, aligned.expected, aligned.calls
             notes += how_aligned
         elif reference.anchor:
-            notes.append(_anchor_note(context.store.latest(AnchorMeasured)[label]))
+            notes.append(anchor_note(context.store.latest(AnchorMeasured)[label]))
         self._check_finite(label, outputs, expected, reference)
         classes = context.classes(label) or context.classes(source)
         limits = tolerances_between(
@@ -164,7 +162,7 @@ class ParityStage:
             allowed=context.plan.allowed,
             calls=calls,
         )
-        notes += _allowed_notes(outputs, expected, result["by_output"], calls)
+        notes += allowed_notes(outputs, expected, result["by_output"], calls)
         task = self._task(label, outputs, expected, classes, result["differing"], notes)
         is_compared = label != source or reference.anchor is not None
         if is_compared and any(limit.expected for limit in limits.values()):
@@ -180,7 +178,7 @@ class ParityStage:
                 result["reason"] = decision.text
         changed, random = unrepeatable_outputs(context, label), random_changes(context, label)
         if random:
-            notes.append(f"draws random numbers: {_named(random)} between equal calls")
+            notes.append(f"draws random numbers: {named_changes(random)} between equal calls")
         if kept := {name: by for name, by in changed.items() if name not in random}:
             repeat = context.preflight(label).repeat
             notes.append(
@@ -295,59 +293,3 @@ def _plugin_metrics(scores: np.ndarray, labels: np.ndarray, notes: list[str]) ->
         except ArtifactError as error:
             notes.append(str(error))
     return values
-
-
-def _allowed_notes(
-    outputs: Outputs,
-    expected: Outputs,
-    by_output: Mapping[str, Mapping[str, Any]],
-    calls: Mapping[str, Sequence[WholeCall]],
-) -> list[str]:
-    """Notes about the values that differ where the user has allowed a share."""
-    notes = []
-    for name, output in by_output.items():
-        if output.get("allowed_share") is None or not output["beyond"]:
-            continue
-        apart = differences(outputs[name], expected[name])
-        where = samples_beyond(apart, output["tolerance"], calls.get(name))
-        notes.append(
-            f"{name}: {output['beyond']:,} of {output['values']:,} values differ, {where} (--allow "
-            f"lets {output['allowed_share']:.3g} of them)"
-        )
-    return notes
-
-
-def _anchor_note(anchor: AnchorMeasured) -> str:
-    return (
-        f"was run on the CPU too ({anchor.samples:,} samples in {anchor.seconds:.3g} s "
-        f"with {anchor.threads} threads): outputs are judged against its outputs there"
-    )
-
-
-def state_note(
-    changed: Mapping[str, float | None], repeat: Repeat, *, independent: bool = False
-) -> str:
-    """The note about a model that keeps a state between calls.
-
-    Args:
-        changed: by how much each output changes.
-        repeat: the repeated calls.
-        independent: whether each call is made from the state after loading.
-    """
-    labels = repeat.changed_labels
-    other = f", {labels:,} of them with another label" if labels else ""
-    remedy = "" if independent else "; --independent resets it before each call"
-    return (
-        f"keeps a state: {_named(changed)} when calls are repeated in another order, in "
-        f"{repeat.changed_samples:,} of {repeat.samples:,} samples{other}; what is compared is "
-        f"what it gave first, from a fresh load{remedy}"
-    )
-
-
-def _named(changes: Mapping[str, float | None]) -> str:
-    """Outputs with the sizes of their changes."""
-    by = [
-        f"'{name}' changes" + (f" by {v:.2g}" if v is not None else "")
-        for name, v in changes.items()
-    ]
-    return ", ".join(by)
