@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import ArtifactError
+from ..formats.description import Description
 from ..formats.detection import detect
 from ..formats.safe_paths import refuse_circle
 from .files import files_of, sha256_of
@@ -27,6 +28,7 @@ class Artifact:
         format: the runtime's name.
         payload: the file or folder to load.
         manifest: None for a bare payload.
+        descriptions: what payloads say of themselves, as sandbox/reader_process.py has read them.
     """
 
     label: str
@@ -35,9 +37,12 @@ class Artifact:
     payload: Path
     manifest: Manifest | None = None
     _hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
+    descriptions: dict[Path, Description | ArtifactError] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def labelled(self, label: str) -> Artifact:
-        """The same artifact under another label; cached hashes of its files are kept."""
+        """The same artifact under another label; what was read of its files is kept."""
         return replace(self, label=label)
 
     def sha256_of(self, file: Path) -> str:

@@ -151,7 +151,7 @@ def _signature(artifact: Artifact) -> str | None:
     """The name of a function to load the artifact with: any, if there are several."""
     if artifact.manifest or not names_functions(artifact.format):
         return None
-    names = list(reader_process.describe(artifact.format, artifact.payload).signatures)
+    names = list(reader_process.describe_artifact(artifact).signatures)
     return None if SERVING in names or not names else names[0] or None
 
 

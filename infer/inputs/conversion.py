@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,15 @@ def possible_layouts(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...
     if not spec.shape and array.ndim:  # the format does not tell
         return [None]
     return layouts(array.shape, spec.shape)
+
+
+def stated_ranges(stated: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The ranges of inputs that a manifest's signature states, by name; None for those without.
+
+    Args:
+        stated: the manifest's signature, if there is one.
+    """
+    return {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
 
 
 def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndarray, str]:

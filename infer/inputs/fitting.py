@@ -16,7 +16,7 @@ from ..tensors.matching import TensorMatch, match_tensors, quoted
 from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
-from .conversion import check_shape, converted, possible_layouts
+from .conversion import check_shape, converted, possible_layouts, stated_ranges
 from .dimensions import check_dims, check_limits, check_names, dim_name, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
@@ -97,13 +97,11 @@ def fit_inputs(
     try:
         signature, notes = _with_given_defaults(signature, defaults, arrays, options, label)
         only = next(iter(arrays.values())) if len(arrays) == len(signature.inputs) == 1 else None
-        stated_ranges = {
-            spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])
-        }
+        ranges = stated_ranges(stated)
         for spec in signature.inputs:
-            value_range = options.ranges.get(spec.name) or stated_ranges.get(spec.name)
+            value_range = options.ranges.get(spec.name) or ranges.get(spec.name)
             check_real_numbers(spec, arrays.get(spec.name, only), stored, value_range)
-        fitted = _fit(arrays, signature, stated, options, label, limits or {}, batch_limits)
+        fitted = _fit(arrays, signature, ranges, options, label, limits or {}, batch_limits)
         fitted.notes.extend(notes)
         return fitted
     except (AmbiguousMatchError, MapError, InputError) as error:
@@ -135,7 +133,7 @@ def _with_given_defaults(
 def _fit(
     arrays: Arrays,
     signature: Signature,
-    stated: Mapping[str, Any] | None,
+    ranges: Mapping[str, Any],
     options: InputOptions,
     label: str,
     limits: Mapping[tuple[str, int], SizeLimits],
@@ -157,7 +155,6 @@ def _fit(
     started = {name for name in bindings if name not in arrays and name not in rules}
     wanted = [own[name] for name in inputs if name not in started]
     matches = _match(wanted, arrays, rules, label)
-    ranges = {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
     fitted: Arrays = {}
     notes: list[str] = []
     for spec in signature.inputs:

@@ -16,6 +16,7 @@ from ..tensors.layouts import rearranged
 from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.text import pack_all
+from .conversion import stated_ranges
 from .dimensions import dim_name, with_sizes
 from .options import InputOptions
 from .whole import later_sample_axes, whole_inputs
@@ -84,7 +85,7 @@ def generate(
         rules, _ = rules_for(options.rules, label, *sides, arrays=())
     except MapError as error:
         raise InputError(str(error)) from None
-    ranges = {spec["name"]: spec.get("range") for spec in (stated or {}).get("inputs", [])}
+    ranges = stated_ranges(stated)
     arrays: dict[str, np.ndarray] = {}
     notes = []
     states = {loop.input for loop in options.loops if loop.artifact in (EVERY, label)}

@@ -94,10 +94,7 @@ def _with_calls(
     folder = context.folder(label) / run
     if not has_outputs(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with context.worker(label, run, device=device) as worker:
-            worker.start()
-            worker.ask(messages.Load())
-            worker.ask(context.inputs_of(label))
+        with context.ready_worker(label, run, device=device) as worker:
             request = messages.Predict(
                 batch=max(map(len, rows)), outputs=str(folder.resolve()), rows=rows
             )

@@ -40,10 +40,7 @@ def find_cause(context: RunContext, label: str, failure: Failure) -> None:
     patience_s = min(context.plan.timeout_s / 2, _PATIENCE_S)
     batch = context.protocol.batch
     try:
-        with context.worker(label, "cause") as worker:
-            worker.start()
-            worker.ask(messages.Load())
-            worker.ask(context.inputs_of(label))
+        with context.ready_worker(label, "cause") as worker:
             found = worker.ask(messages.FindBatch(batch=batch, patience_s=patience_s))
             ranges: dict[str, list[int]] = {}
             if not found["limits"]:

@@ -38,6 +38,6 @@ def stated_signatures(artifact: Artifact) -> list[Signature] | None:
 def _described(artifact: Artifact) -> Mapping[str, Signature] | None:
     """The signatures of a file, by name, as its reader finds them in a process of its own."""
     try:
-        return reader_process.describe(artifact.format, artifact.payload).signatures
+        return reader_process.describe_artifact(artifact).signatures
     except ArtifactError:
         return None

@@ -10,7 +10,6 @@ import contextlib
 import importlib.util
 import io
 import json
-import os
 import subprocess
 import sys
 import warnings
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..sandbox.launcher import command_of
-from ..sandbox.reader_limits import TIME_S, limit_memory
+from ..sandbox.reader_limits import TIME_S, limited_process
 from ..tensors.dtypes import dtype_of
 
 _CONTROL_FLOW = ("If", "Loop", "Scan")
@@ -54,11 +53,8 @@ def flops_per_sample(
 
 def main(arguments: list[str]) -> None:
     """Count, and write the number as JSON; runs in the separate process."""
-    limit_memory()
     path, inputs = arguments
-    result = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # it prints operators that it does not know; the number is then missing
-    with result:
+    with limited_process() as result:
         json.dump(_count(Path(path), json.loads(inputs)), result)
 
 

@@ -22,7 +22,8 @@ def changes_by_neighbours(context: RunContext, label: str) -> dict[str, float | 
         return {}
     changed = unrepeatable_outputs(context, label)
     outputs = context.compared_outputs(label)
-    limits = tolerances_by_precision(context, label, context.outputs(label))
+    arrays = {name: output.array for name, output in outputs.items()}
+    limits = tolerances_by_precision(context, label, arrays)
     return {
         name: by
         for name, by in _changes(probe, limits).items()

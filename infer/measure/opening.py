@@ -96,7 +96,7 @@ def _content_precision(artifact: Artifact) -> Precision | None:
     if known is None or not (known.describe or known.external):
         return None
     try:
-        return reader_process.describe(artifact.format, artifact.payload).precision
+        return reader_process.describe_artifact(artifact).precision
     except ArtifactError:
         return None  # its runtime will say what is wrong with it
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..parity.whole_calls import samples_title
+from ..parity.whole_calls import named_samples
 from ..records.agreement import OutputDifference
 from ..records.parity_events import ParityJudged
 
@@ -34,8 +34,5 @@ def _where(name: str, output: OutputDifference) -> str:
         text += f"{output.allowed_share:g} differ)"
     if output.at:
         place = f" at [{', '.join(map(str, output.at[1:]))}]" if len(output.at) > 1 else ""
-        plural = "s" if output.call_samples > 1 else ""
-        text += (
-            f", most in sample{plural} {samples_title(output.at[0], output.call_samples)}{place}"
-        )
+        text += f", most in {named_samples(output.at[0], output.call_samples)}{place}"
     return text

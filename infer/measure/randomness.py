@@ -92,12 +92,9 @@ def _call_again(
     context: RunContext, label: str, device: str, *, others_first: bool = False
 ) -> tuple[Mapping[str, float | None], Outputs, Outputs]:
     """Run in a fresh process; return the cosines, and the outputs of two calls."""
-    batch = context.preflight(label).inputs.only_batch or context.protocol.batch
+    batch = context.batch_of(label)
     folder = context.emptied_folder(label, "again")
-    with context.worker(label, "again", device=device) as worker:
-        worker.start()
-        worker.ask(messages.Load())
-        worker.ask(context.inputs_of(label))
+    with context.ready_worker(label, "again", device=device) as worker:
         answer = worker.ask(
             messages.CallAgain(
                 batch=batch,

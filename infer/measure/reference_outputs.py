@@ -128,12 +128,9 @@ def _anchor(context: RunContext, label: str, reference: str) -> AnchorMeasured:
 
 
 def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
-    batch = context.preflight(label).inputs.only_batch or context.protocol.batch
+    batch = context.batch_of(label)
     folder = context.emptied_folder(label, _ANCHOR)
-    with context.worker(label, _ANCHOR, device="cpu") as worker:
-        worker.start()
-        worker.ask(messages.Load())
-        worker.ask(context.inputs_of(label))
+    with context.ready_worker(label, _ANCHOR, device="cpu") as worker:
         answer = worker.ask(messages.Predict(batch=batch, outputs=str(folder.resolve())))
     if answer["placement"]["device"] != "cpu":
         raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")

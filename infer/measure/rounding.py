@@ -42,15 +42,12 @@ def measured_rounding(
 
 def _run_again(context: RunContext, label: str, expected: Outputs, device: str) -> dict[str, Any]:
     preflight = context.preflight(label)
-    batch = preflight.inputs.only_batch or context.protocol.batch
+    batch = context.batch_of(label)
     samples = preflight.predict.samples
     count = samples if preflight.inputs.only_batch else min(samples, _BATCHES * batch)
     threads = 1 if context.plan.threads > 1 else 2
     folder = context.emptied_folder(label, "rounding")
-    with context.worker(label, "rounding", threads=threads, device=device) as worker:
-        worker.start()
-        worker.ask(messages.Load())
-        worker.ask(context.inputs_of(label))
+    with context.ready_worker(label, "rounding", threads=threads, device=device) as worker:
         worker.ask(messages.Predict(batch=batch, outputs=str(folder.resolve()), samples=count))
     again = context.outputs(label, "rounding")
     # The first calls are the same: their values are the first, by samples as well as by calls.

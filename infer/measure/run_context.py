@@ -186,6 +186,28 @@ class RunContext:
             variant=self.plan.variants.get(label, TUNED),
         )
 
+    @contextmanager
+    def ready_worker(
+        self, label: str, stage: str, threads: int | None = None, device: str | None = None
+    ) -> Iterator[WorkerProcess]:
+        """Start a fresh worker that has loaded its artifact and read its inputs.
+
+        The arguments are as in `worker`.
+
+        Raises:
+            Failure: it cannot.
+            OSError: its folders cannot be created.
+        """
+        with self.worker(label, stage, threads, device) as worker:
+            worker.start()
+            worker.ask(messages.Load())
+            worker.ask(self.inputs_of(label))
+            yield worker
+
+    def batch_of(self, label: str) -> int:
+        """Samples in a call of preflight: the only number that the inputs allow, or the plan's."""
+        return self.preflight(label).inputs.only_batch or self.protocol.batch
+
     def folder(self, label: str) -> Path:
         """The folder of an artifact's outputs."""
         return self.store.folder / "outputs" / file_name(label)

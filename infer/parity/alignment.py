@@ -15,11 +15,11 @@ from ..errors import MapError
 from ..outcome import Failure, Outcome
 from ..tensors.layouts import rearranged
 from ..tensors.matching import TensorMatch
-from ..tensors.outputs import CallSamples, Outputs, SavedOutput, SavedOutputs, in_a_row
+from ..tensors.outputs import Outputs, SavedOutput, SavedOutputs, in_a_row
 from ..tensors.rules import Rule
 from ..tensors.sample_axis import taking_axis
 from .matching import match_outputs
-from .whole_calls import WholeCall
+from .whole_calls import WholeCall, named_samples
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,11 @@ def _whole(
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
     for call, part, expected in zip(a.calls, parts, b.parts, strict=True):
         if part.shape != expected.shape:
+            rows = call.rows[: call.samples]
+            where = named_samples(rows[0], len(rows)) if rows else "the call"
             raise Failure(
                 Outcome.PARITY_FAIL,
-                f"'{match.other}' has the shape {part.shape} for {named_samples(call)}, that of "
+                f"'{match.other}' has the shape {part.shape} for {where}, that of "
                 f"{reference_label} {expected.shape}",
             )
     whole = tuple(
@@ -151,13 +153,3 @@ def _whole(
         for call, part in zip(a.calls, b.parts, strict=True)
     )
     return in_a_row(parts), in_a_row(b.parts), whole
-
-
-def named_samples(call: CallSamples) -> str:
-    """The samples of a call in words."""
-    rows = call.rows[: call.samples]
-    if not rows:
-        return "the call"
-    if len(rows) == 1:
-        return f"sample {rows[0]}"
-    return f"samples {rows[0]} to {rows[-1]}"

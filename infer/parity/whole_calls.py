@@ -44,6 +44,11 @@ def place_of(index: int, calls: Sequence[WholeCall]) -> tuple[WholeCall, tuple[i
     raise IndexError(index)
 
 
+def named_samples(first: int, count: int) -> str:
+    """The samples of a call in words, such as "sample 3" or "samples 0 to 7"."""
+    return f"sample{'' if count == 1 else 's'} {samples_title(first, count)}"
+
+
 def samples_title(first: int, count: int) -> str:
     """The numbers of the samples of a call in words: one, or the first and the last."""
     return f"{first:,}" if count == 1 else f"{first:,} to {first + count - 1:,}"

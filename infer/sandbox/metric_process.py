@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from ..errors import ArtifactError
 from ..external_module import ExternalModule
 from ..parity.metric_registry import Metric
 from .launcher import command_of
-from .reader_limits import TIME_S, limit_memory
+from .reader_limits import TIME_S, limited_process
 
 
 def evaluate(
@@ -57,22 +56,18 @@ def evaluate(
 
 def main(arguments: list[str]) -> None:
     """Calculate the metric, and write it as JSON; runs in the separate process."""
-    limit_memory()
     function, external, folder = arguments
-    result = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the code of a plug-in prints is no value
-    answer: dict[str, object]
+    with limited_process() as result:
+        json.dump(_answer(function, external, Path(folder)), result)
+
+
+def _answer(function: str, external: str, folder: Path) -> dict[str, object]:
     try:
         scores, labels = (
-            np.load(Path(folder) / f"{name}.npy", allow_pickle=False)
-            for name in ("scores", "labels")
+            np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("scores", "labels")
         )
         module = ExternalModule(**json.loads(external)).load()
         value = float(getattr(module, function)(scores, labels))
-        answer = {"value": value}
-        if not math.isfinite(value):
-            answer = {"error": f"gives {value}"}
     except Exception as error:  # a plug-in may raise anything
-        answer = {"error": f"{type(error).__name__}: {error}"[:300]}
-    with result:
-        json.dump(answer, result)
+        return {"error": f"{type(error).__name__}: {error}"[:300]}
+    return {"value": value} if math.isfinite(value) else {"error": f"gives {value}"}

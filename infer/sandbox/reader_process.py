@@ -7,12 +7,11 @@ ends, and the user gets an error of one line.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..codec import from_json
 from ..errors import ArtifactError, DamagedError
@@ -22,7 +21,10 @@ from ..formats.registry import FORMATS
 from ..tensors.precision import Precision
 from ..tensors.signature import Signature
 from .launcher import command_of
-from .reader_limits import TIME_S, limit_memory
+from .reader_limits import TIME_S, limited_process
+
+if TYPE_CHECKING:  # the process that reads starts without it
+    from ..artifacts.artifact import Artifact
 
 
 def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Description:
@@ -56,14 +58,29 @@ def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Desc
     return _of(answer)
 
 
+def describe_artifact(artifact: Artifact) -> Description:
+    """Describe the payload of an artifact, which is read once, whatever labels it has.
+
+    Raises:
+        ArtifactError: as `describe`; the same error each time.
+    """
+    known = artifact.descriptions
+    if artifact.payload not in known:
+        try:
+            known[artifact.payload] = describe(artifact.format, artifact.payload)
+        except ArtifactError as error:
+            known[artifact.payload] = error
+    description = known[artifact.payload]
+    if isinstance(description, ArtifactError):
+        raise description
+    return description
+
+
 def main(arguments: list[str]) -> None:
     """Read a payload, and write the description as JSON; runs in the separate process."""
-    limit_memory()
     format_name, payload, *external = arguments
-    result = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the code of a plug-in prints is no description
-    reader = ExternalModule(**json.loads(external[0])) if external else None
-    with result:
+    with limited_process() as result:
+        reader = ExternalModule(**json.loads(external[0])) if external else None
         json.dump(answer(format_name, Path(payload), reader), result)
 
 

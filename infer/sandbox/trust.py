@@ -110,7 +110,7 @@ def _code(artifact: Artifact) -> str | None:
     if known is None:
         return NOT_DECLARED
     if known.code_depends:
-        return reader_process.describe(artifact.format, artifact.payload).executes_code
+        return reader_process.describe_artifact(artifact).executes_code
     return known.executes_code
 
 

@@ -11,7 +11,6 @@ import numpy as np
 TEXT = "str"
 ANY = "any"  # of a tensor whose file does not tell its type
 _TEXT_NAMES = {TEXT, "string", "object", "bytes"}
-_HALF = {"float16", "bfloat16"}
 
 
 class UnknownTypeError(ValueError):

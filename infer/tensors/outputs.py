@@ -174,7 +174,7 @@ def write_calls(folder: Path, outputs: Sequence[Outputs], calls: Sequence[CallSa
         if any(name not in one for one in outputs):
             raise ValueError(f"the output '{name}' is missing in some of the calls")
         parts = [np.asarray(one[name]) for one in outputs]
-        values = np.concatenate([part.reshape(-1) for part in parts])
+        values = in_a_row(parts)
         dtype = parts[0].dtype.name
         if kind_of(parts[0].dtype) == "text":
             dtype = TEXT
