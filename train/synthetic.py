@@ -48,12 +48,15 @@ def draw(count: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _cell(look: _Look, size: int, rng: np.random.Generator) -> np.ndarray:
     axis = np.linspace(-1, 1, size, dtype=np.float32)
-    x, y = axis[None, :], axis[:, None]
 
     def blend(center: tuple[float, float], radius: float, colour: np.ndarray) -> None:
-        distance = np.hypot(x - center[0], y - center[1])
+        # Only the square around the disc and its soft edge: a granule covers a few pixels.
+        first = np.searchsorted(axis, np.subtract(center, radius + 0.05))
+        last = np.searchsorted(axis, np.add(center, radius + 0.05))
+        columns, rows = slice(first[0], last[0]), slice(first[1], last[1])
+        distance = np.hypot(axis[columns] - center[0], axis[rows, None] - center[1])
         share = np.clip((radius - distance) / 0.08 + 0.5, 0, 1)[..., None]
-        image[...] = image * (1 - share) + colour * share
+        image[rows, columns] = image[rows, columns] * (1 - share) + colour * share
 
     def shade(colour: tuple[int, int, int]) -> np.ndarray:
         return np.asarray(colour + rng.normal(0, 12, 3), np.float32)

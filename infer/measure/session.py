@@ -24,6 +24,10 @@ from .timing_stage import TimingStage
 from .warm_up import WarmUp
 
 
+# A machine's rates change in minutes: a shorter run measures them once.
+_RATES_HOLD_S = 60.0
+
+
 class Run:
     """A run: every artifact gets one outcome, and all measurements are kept.
 
@@ -57,8 +61,10 @@ class Run:
             self._preflight.run()
             self._parity.run()
             context.informative("what nothing used", self._tell_of_unused, None)
+            measured_at_s = context.elapsed_s()
             reason = self.timing.run()
-            self._measure_roofline()
+            if context.elapsed_s() - measured_at_s > _RATES_HOLD_S:
+                self._measure_roofline()
             interrupted = False
         except KeyboardInterrupt:
             if all(map(context.has_preflight, context.active())):

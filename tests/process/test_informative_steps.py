@@ -103,3 +103,16 @@ def test_an_error_of_ours_at_one_artifact_leaves_the_others(folder, monkeypatch,
     assert "exportbench cannot measure it: LookupError: broken for the test" in row.reason
     assert "controller.log" in row.reason
     assert "\n" not in row.reason
+
+
+@pytest.mark.parametrize(("hold_s", "times"), [(60.0, 1), (0.0, 2)])
+def test_peak_rates_are_measured_again_at_the_end_of_a_longer_run(
+    folder, monkeypatch, hold_s, times
+):
+    measured = []
+    monkeypatch.setattr(session.Run, "_measure_roofline", measured.append)
+    monkeypatch.setattr(session, "_RATES_HOLD_S", hold_s)
+
+    infer.run("exported/one", **SMALL)
+
+    assert len(measured) == times
