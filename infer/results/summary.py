@@ -135,8 +135,8 @@ class Summary:
         speed_references: label of the artifact whose time a ratio is to, by label.
         rows: in the order of the artifacts.
         notices: what no reader may overlook.
-        rooflines: what the machine could do at best, at the start of the run and, if it is longer than a
-            minute, at its end.
+        rooflines: what the machine could do at best, at the start of the run and, if it was longer
+            than a minute, at its end.
         clock: of the card while calls were timed, in words; empty where there is none.
         interrupted: whether it was cut off.
         ended: why it ended where it did.
