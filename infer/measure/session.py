@@ -23,7 +23,6 @@ from .run_context import RunContext
 from .timing_stage import TimingStage
 from .warm_up import WarmUp
 
-
 # A machine's rates change in minutes: a shorter run measures them once.
 _RATES_HOLD_S = 60.0
 
