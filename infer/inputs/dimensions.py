@@ -61,10 +61,11 @@ def check_limits(
         for axis, size in enumerate(shapes[spec.name]):
             if axis == axes.get(spec.name, 0) and spec.name not in broadcast:
                 continue
-            own = _limits_of(spec, axis, limits)
-            if not own.allows(size) and size:
+            size_limits = _limits_of(spec, axis, limits)
+            if not size_limits.allows(size) and size:
                 raise InputError(
-                    f"'{spec.name}' has {size} along axis {axis}, the artifact takes {own.text}"
+                    f"'{spec.name}' has {size} along axis {axis}, the artifact takes "
+                    f"{size_limits.text}"
                 )
 
 

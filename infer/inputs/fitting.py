@@ -145,15 +145,15 @@ def _fit(
     check_dims(free, options.artifact_dims.get(label, {}), label)
     signature = with_sizes(free, sizes)
     # What is matched with an array; of a state that has samples, the file has those of all calls.
-    own = {spec.name: spec for spec in signature.inputs}
-    own |= {spec.name: spec for spec in free.inputs if spec.name in later}
+    specs = {spec.name: spec for spec in signature.inputs}
+    specs |= {spec.name: spec for spec in free.inputs if spec.name in later}
     inputs = [spec.name for spec in signature.inputs]
     outputs = [spec.name for spec in signature.outputs]
     rules, output_rules = rules_for(options.rules, label, inputs, outputs, arrays)
     bindings = find_state_bindings(options, rules, output_rules, inputs, outputs, label)
     # The first state may come from the file; otherwise it is zeros.
     started = {name for name in bindings if name not in arrays and name not in rules}
-    wanted = [own[name] for name in inputs if name not in started]
+    wanted = [specs[name] for name in inputs if name not in started]
     matches = _match(wanted, arrays, rules, label)
     fitted: Arrays = {}
     notes: list[str] = []
@@ -168,7 +168,7 @@ def _fit(
                 or ranges.get(spec.name)
             )
             taken = arrays[match.other]
-            array, done = _as_input(own[spec.name], taken, match, value_range, label)
+            array, done = _as_input(specs[spec.name], taken, match, value_range, label)
         fitted[spec.name] = np.asarray(array, order="C")
         notes += [f"{spec.name}: {note}" for note in done]
     whole = _whole(free, options, matches, fitted, arrays, bindings)

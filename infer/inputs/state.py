@@ -30,14 +30,14 @@ def find_state_bindings(
         aliases = [rule.name for rule in stated.values() if rule.other == name]
         return name if name in names else next(iter(aliases), None)
 
-    found: dict[str, str] = {}
+    bindings: dict[str, str] = {}
     for loop in sorted(options.loops, key=lambda loop: loop.artifact != EVERY):
         if loop.artifact not in (EVERY, label):
             continue
         input_name = own(loop.input, inputs, rules)
         output = own(loop.output, outputs, output_rules)
         if input_name and output:
-            found[input_name] = output
+            bindings[input_name] = output
         elif input_name or output or loop.artifact != EVERY:
             what, name, names = (
                 ("output", loop.output, outputs) if input_name else ("input", loop.input, inputs)
@@ -45,4 +45,4 @@ def find_state_bindings(
             raise MapError(
                 f"--loop: {label} has no {what} '{name}' (there are: {', '.join(names) or 'none'})"
             )
-    return found
+    return bindings

@@ -34,31 +34,31 @@ def aligned_outputs(
     Raises:
         Failure: the outputs cannot be compared.
     """
-    own, theirs = context.compared_outputs(label), context.compared_outputs(source, run)
+    compared, reference = context.compared_outputs(label), context.compared_outputs(source, run)
     inputs = [spec.name for spec in context.preflight(label).inputs.inputs]
     try:
         _, rules = rules_for(
             context.plan.input_options.rules,
             label,
             inputs,
-            list(own),
+            list(compared),
             array_names(context.inputs[label]),
-            theirs,
+            reference,
         )
     except (InputError, MapError) as error:
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
     notes: list[str] = []
     try:
-        aligned = align(own, theirs, rules, label, source)
+        aligned = align(compared, reference, rules, label, source)
     except OtherCallsError as other:
         # The one that takes any number of samples is asked first.
         free_first = context.preflight(source).inputs.fixed is None
         for is_source in (free_first, not free_first):
             again, calls_of = (source, label) if is_source else (label, source)
-            calls = next(iter((own if is_source else theirs).values())).calls
+            calls = next(iter((compared if is_source else reference).values())).calls
             try:
                 outputs = _with_calls(context, again, calls, device if is_source else None)
-                pair = (own, outputs) if is_source else (outputs, theirs)
+                pair = (compared, outputs) if is_source else (outputs, reference)
                 aligned = align(*pair, rules, label, source)
             except (Failure, OtherCallsError) as error:
                 if isinstance(error, Failure) and error.outcome == Outcome.PARITY_FAIL:
@@ -101,4 +101,4 @@ def _with_calls(
             worker.ask(request)
     outputs = context.compared_outputs(label, run)
     # Samples that fill up the other's calls do not count here either.
-    return {name: one.with_calls(calls) for name, one in outputs.items()}
+    return {name: output.with_calls(calls) for name, output in outputs.items()}

@@ -135,8 +135,8 @@ def cuda_problems(
         problems = pool.map(
             lambda environment: _cuda_problem(environment, card.visible_as), asked.values()
         )
-        found = dict(zip(asked, problems, strict=True))
-    return {environment: found[_library(environment)] for environment in environments}
+        by_library = dict(zip(asked, problems, strict=True))
+    return {environment: by_library[_library(environment)] for environment in environments}
 
 
 def _library(environment: RuntimeEnvironment) -> tuple[object, ...]:
@@ -181,14 +181,14 @@ def check_card(card: str | None) -> None:
     if card is None:
         return
     there = visible(nvml.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    found = next((one for one in there if one.visible_as == card), None)
-    if found is None:
+    present = next((entry for entry in there if entry.visible_as == card), None)
+    if present is None:
         raise UsageError(
             f"--resume: the run is on the card {card}, which is not here"
             f"{_or_hidden()}; start a new run"
         )
-    if found.unusable:
-        raise UsageError(f"--resume: {found.unusable}")
+    if present.unusable:
+        raise UsageError(f"--resume: {present.unusable}")
 
 
 def _wanted(wanted: str, there: Sequence[Card]) -> Card:
@@ -205,7 +205,7 @@ def _wanted(wanted: str, there: Sequence[Card]) -> Card:
     else:
         card = named(there, name) if name else there[0]
     if card is None:
-        listed = ", ".join(f"cuda:{number} {one.title}" for number, one in enumerate(there))
+        listed = ", ".join(f"cuda:{number} {entry.title}" for number, entry in enumerate(there))
         raise OptionError("device", wanted, f"there is no such card: choose one of {listed}")
     if card.unusable:
         raise OptionError("device", wanted, card.unusable)

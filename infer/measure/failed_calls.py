@@ -41,23 +41,23 @@ def find_cause(context: RunContext, label: str, failure: Failure) -> None:
     batch = context.protocol.batch
     try:
         with context.ready_worker(label, "cause") as worker:
-            found = worker.ask(messages.FindBatch(batch=batch, patience_s=patience_s))
+            answer = worker.ask(messages.FindBatch(batch=batch, patience_s=patience_s))
             ranges: dict[str, list[int]] = {}
-            if not found["limits"]:
+            if not answer["limits"]:
                 request = messages.FindRanges(batch=batch, patience_s=patience_s)
                 ranges = worker.ask(request)["ranges"]
     except Failure:  # how it fails here does not say more than the first failure
         _check_indices(context, label, {}, failure)
         raise failure from None
     _check_indices(context, label, ranges, failure)
-    if not found["limits"]:
+    if not answer["limits"]:
         raise failure
     context.store.add(
         "batch",
         artifact=label,
-        limits=found["limits"],
-        failed=found["failed"],
-        reason=found["reason"],
+        limits=answer["limits"],
+        failed=answer["failed"],
+        reason=answer["reason"],
     )
 
 
@@ -80,27 +80,27 @@ def _check_indices(
         values = index_ranges(context.inputs[label], failure.index_limit)
     if not values:
         return
-    said = f"the runtime said: {failure.reason}"
+    cause = f"the runtime said: {failure.reason}"
     if context.plan.random is None:
         raise Failure(
             Outcome.BAD_INPUT,
             f"whole numbers of the inputs are beyond a table of it, which has the ranges "
-            f"{', '.join(values)}; {said}",
+            f"{', '.join(values)}; {cause}",
         )
     raise Failure(
         Outcome.BAD_INPUT,
         f"made-up whole numbers are beyond a table of it; give the ranges that its tables have, "
-        f"as --range {' '.join(map(quoted, values))}; {said}",
+        f"as --range {' '.join(map(quoted, values))}; {cause}",
     )
 
 
 def batch_note(context: RunContext, label: str) -> list[str]:
     """The note that a number of samples a call was found by trying; none if it was not."""
-    found = context.store.latest(BatchLimitsFound).get(label)
-    if not found:
+    recorded = context.store.latest(BatchLimitsFound).get(label)
+    if not recorded:
         return []
-    samples = "1 sample" if found.failed == 1 else f"{found.failed} samples"
+    samples = "1 sample" if recorded.failed == 1 else f"{recorded.failed} samples"
     return [
-        f"a call with {samples} failed ({found.reason}); what it takes was found by trying, "
-        f"{found.limits.nearest(found.failed)} is the nearest"
+        f"a call with {samples} failed ({recorded.reason}); what it takes was found by trying, "
+        f"{recorded.limits.nearest(recorded.failed)} is the nearest"
     ]

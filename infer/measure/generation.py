@@ -118,7 +118,7 @@ def _shuffled(
 
     Bursts of one workload stand together, so that those that are paired are close in time.
     """
-    bursts = [(label, workload) for label, own in workloads.items() for workload in own]
+    bursts = [(label, workload) for label, listed in workloads.items() for workload in listed]
     order.shuffle(bursts)
     first = [workload for _, workload in bursts]
     return sorted(bursts, key=lambda burst: first.index(burst[1]))

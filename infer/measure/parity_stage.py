@@ -229,8 +229,8 @@ class ParityStage:
         self, label: str, outputs: Outputs, calls: Mapping[str, Sequence[WholeCall]]
     ) -> Outputs:
         """The outputs whose samples can be told apart, whatever their number in a call."""
-        own = self._context.compared_outputs(label)
-        whole = calls.keys() or {name for name, one in own.items() if not one.has_samples}
+        saved = self._context.compared_outputs(label)
+        whole = calls.keys() or {name for name, output in saved.items() if not output.has_samples}
         return {name: array for name, array in outputs.items() if name not in whole}
 
     def _check_finite(

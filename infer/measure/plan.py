@@ -96,7 +96,11 @@ class Plan:
     @classmethod
     def from_run(cls, run: RunStarted) -> Plan:
         """The plan of a run that is recorded; none of its artifacts has been opened."""
-        recorded = {one.name: getattr(run, one.name) for one in fields(cls) if one.name != "opened"}
+        recorded = {
+            attribute.name: getattr(run, attribute.name)
+            for attribute in fields(cls)
+            if attribute.name != "opened"
+        }
         folder = Path(run.folder)
         return cls(
             **recorded

@@ -207,7 +207,9 @@ class Preflight:
             sample_axes(
                 context.saved_outputs(label),
                 signatures,
-                {name: one["axes"] for name, one in probe["outputs"].items()} if probe else {},
+                {name: output["axes"] for name, output in probe["outputs"].items()}
+                if probe
+                else {},
                 other_size=bool(probe and not probe["permuted"]),
             ),
         )

@@ -41,17 +41,17 @@ def measure(
     else:
         command = command_of(sys.executable, "system.cpu_roofline", str(threads))
     environment = os.environ | variables_for_card(card)
-    found: dict[str, Any] = {"device": device, "flops_per_s": None, "bytes_per_s": None}
+    rates: dict[str, Any] = {"device": device, "flops_per_s": None, "bytes_per_s": None}
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=timeout_s, env=environment
         )
         if done.returncode == 0:
-            return found | {"failed": {}} | dict(json.loads(done.stdout))
-        said = done.stderr.strip().splitlines()
-        reason = said[-1] if said else f"its process ended with status {done.returncode}"
+            return rates | {"failed": {}} | dict(json.loads(done.stdout))
+        lines = done.stderr.strip().splitlines()
+        reason = lines[-1] if lines else f"its process ended with status {done.returncode}"
     except subprocess.TimeoutExpired:
         reason = f"it took over {timeout_s:g} s"
     except (OSError, ValueError) as error:
         reason = str(error)
-    return found | {"failed": {"flops_per_s": reason, "bytes_per_s": reason}}
+    return rates | {"failed": {"flops_per_s": reason, "bytes_per_s": reason}}

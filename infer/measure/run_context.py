@@ -221,12 +221,12 @@ class RunContext:
 
     def inputs_of(self, label: str) -> messages.Inputs:
         """The request for a worker to read its inputs."""
-        found = self.store.latest(BatchLimitsFound).get(label)
+        recorded = self.store.latest(BatchLimitsFound).get(label)
         return messages.Inputs(
             path=str(self.inputs[label].resolve()),
             options=asdict(self.plan.input_options),
             label=label,
-            batch_limits=asdict(found.limits) if found else None,
+            batch_limits=asdict(recorded.limits) if recorded else None,
         )
 
     def saved_outputs(self, label: str, run: str = "") -> SavedOutputs:
@@ -253,19 +253,19 @@ class RunContext:
             Failure: there are no outputs.
         """
         outputs = self.saved_outputs(label, run)
-        left = {name: one for name, one in outputs.items() if name not in self.plan.ignored}
+        left = {name: output for name, output in outputs.items() if name not in self.plan.ignored}
         if not left:
             raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")
         return left
 
     def outputs(self, label: str, run: str = "") -> Outputs:
         """Read the values of an artifact's compared outputs, as `SavedOutput.array` has them."""
-        return {name: one.array for name, one in self.compared_outputs(label, run).items()}
+        return {name: output.array for name, output in self.compared_outputs(label, run).items()}
 
     def outputs_with_samples(self, label: str) -> Outputs:
         """Read the values of the outputs whose samples can be told apart, N x anything."""
         outputs = self.compared_outputs(label)
-        return {name: one.array for name, one in outputs.items() if one.has_samples}
+        return {name: output.array for name, output in outputs.items() if output.has_samples}
 
     def classes(self, label: str) -> tuple[str, ...]:
         """Names of the classes of an artifact, if its manifest has them."""

@@ -45,7 +45,7 @@ def tolerances_between(
     if rounding:
         limits = with_rounding(limits, rounding, expected)
     steps = [_steps(context, name, expected) for name in dict.fromkeys((label, reference))]
-    known = [one for one in steps if one is not None]
+    known = [by_output for by_output in steps if by_output is not None]
     return limits | quantised_tolerances(expected, known) if known else limits
 
 

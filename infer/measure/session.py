@@ -98,7 +98,9 @@ class Run:
                 plan.device,
                 threads=plan.threads,
                 card=plan.card,
-                pythons=sorted({one.python for one in plan.variants.values() if one.python}),
+                pythons=sorted(
+                    {variant.python for variant in plan.variants.values() if variant.python}
+                ),
                 timeout_s=plan.timeout_s,
             )
             context.store.add("roofline", **rates)

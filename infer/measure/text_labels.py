@@ -62,12 +62,12 @@ def evaluate_answers(
     if name is None:
         notes.append(_NO_ANSWER)
         return {"metrics": None, "correct": None, "accuracy_difference": None}
-    own, wanted = (array[name].reshape(-1).astype(np.str_) for array in (outputs, expected))
+    predicted, wanted = (array[name].reshape(-1).astype(np.str_) for array in (outputs, expected))
     for sample in differing:
         sample["true"] = str(labels[sample["sample"]])
-    right = own == labels
+    right = predicted == labels
     return {
-        "metrics": label_metrics(own, labels),
+        "metrics": label_metrics(predicted, labels),
         "correct": predictions.pack(right),
         "accuracy_difference": asdict(paired_difference(right, wanted == labels)),
     }

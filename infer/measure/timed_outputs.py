@@ -93,21 +93,21 @@ def _check_against_reference(
         Failure: they are not, though the reference does not depend on neighbours.
     """
     judged = context.store.latest(ParityJudged)
-    own = judged.get(label)
-    if own is None or own.reference == label or not own.passed:
+    parity = judged.get(label)
+    if parity is None or parity.reference == label or not parity.passed:
         return
-    reference = judged.get(own.anchor or own.reference)
+    reference = judged.get(parity.anchor or parity.reference)
     if reference is None or reference.random or reference.by_neighbours:
         return
     # An output that the reference has under another name is allowed what the most tolerant is.
-    most = max(one.tolerance for one in own.by_output.values())
+    most = max(output.tolerance for output in parity.by_output.values())
     for name, by in dependent.items():
-        limit = own.by_output[name].tolerance if name in own.by_output else most
+        limit = parity.by_output[name].tolerance if name in parity.by_output else most
         if by is None or by > limit:
             size = "in shape, or is not finite" if by is None else f"by {by:.2g}"
             raise Failure(
                 Outcome.PARITY_FAIL,
                 f"'{name}' depends on the other samples of a call: in a call of {samples} it "
                 f"changes {size}, more than the {limit:.2g} that it may differ from "
-                f"{own.reference}",
+                f"{parity.reference}",
             )

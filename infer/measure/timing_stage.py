@@ -200,7 +200,7 @@ class TimingStage:
         sides = [
             context.preflight(side) for side in {label, reference} if context.has_preflight(side)
         ]
-        limits = [one.most_samples for one in sides if one.most_samples is not None]
+        limits = [side.most_samples for side in sides if side.most_samples is not None]
         most = min(limits, default=None)
         if most is not None:
             least = preflight.inputs.fixed if preflight.most_samples is not None else None

@@ -48,18 +48,18 @@ class WarmUp:
         least_s = WARM_UP_S if self._clock else 0.0
         # With pauses between calls a clock may never become steady.
         clock = None if workload.gap_s else self._clock
-        found = warmed_up(worker, workload.call, self._limit_s, least_s=least_s, clock=clock)
-        return found | {"workload": workload}
+        answer = warmed_up(worker, workload.call, self._limit_s, least_s=least_s, clock=clock)
+        return answer | {"workload": workload}
 
     def before_burst(self, worker: WorkerProcess, workload: Workload) -> dict[str, Any] | None:
         """Spin up a card that has waited since the last burst; None if that is not needed."""
         # With pauses between calls, a service would find the card idle too.
         if self._clock is None or workload.gap_s:
             return None
-        found = warmed_up(
+        answer = warmed_up(
             worker, workload.call, SPIN_UP_LIMIT_S, least_s=SPIN_UP_S, clock=self._clock
         )
-        return found | {"workload": workload}
+        return answer | {"workload": workload}
 
 
 def warmed_up(
@@ -85,16 +85,16 @@ def warmed_up(
     """
     clocks = [clock()] if clock else []
     response = worker.ask(messages.WarmUp(**call, limit_s=limit_s, least_s=least_s))
-    found: dict[str, Any] = {**response}
+    total: dict[str, Any] = {**response}
     if clock is None:
-        return found
+        return total
     clocks.append(clock())
     begin = time.monotonic()
     while _same(clocks) is False and (left := limit_s - (time.monotonic() - begin)) > 0:
         again = worker.ask(messages.WarmUp(**call, limit_s=left, least_s=min(least_s, left)))
         clocks.append(clock())
-        found = again | {name: found[name] + again[name] for name in ("calls", "total_s")}
-    return found | {"clock_mhz": clocks, "clock_steady": _same(clocks)}
+        total = again | {name: total[name] + again[name] for name in ("calls", "total_s")}
+    return total | {"clock_mhz": clocks, "clock_steady": _same(clocks)}
 
 
 def _same(clocks: list[float | None]) -> bool | None:

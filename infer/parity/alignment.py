@@ -74,12 +74,17 @@ def align(
             in a call.
         OtherCallsError: some can only be compared whole, and their calls differ.
     """
-    own = {name: _taking(one, reference, name) for name, one in outputs.items()}
-    theirs = {name: _taking(one, own, name) for name, one in reference.items()}
+    with_axis = {name: _taking(output, reference, name) for name, output in outputs.items()}
+    reference_with_axis = {
+        name: _taking(output, with_axis, name) for name, output in reference.items()
+    }
     matched, matches = match_outputs(
-        {name: one.array if one.has_samples else one.placeholder for name, one in own.items()},
-        {name: one.placeholder for name, one in theirs.items()},
-        {name: _moved(rule, own, theirs) for name, rule in rules.items()},
+        {
+            name: output.array if output.has_samples else output.placeholder
+            for name, output in with_axis.items()
+        },
+        {name: output.placeholder for name, output in reference_with_axis.items()},
+        {name: _moved(rule, with_axis, reference_with_axis) for name, rule in rules.items()},
         label,
         reference_label,
     )
@@ -89,7 +94,7 @@ def align(
     by_other = {match.other: match for match in matches}
     for name in matched:
         match = by_other[name]
-        a, b = own[match.name], theirs[name]
+        a, b = with_axis[match.name], reference_with_axis[name]
         expected[name] = b.array
         if a.has_samples and b.has_samples:
             if None not in (a.axis, b.axis) and a.axis != b.axis and not a.is_single:
@@ -108,12 +113,12 @@ def _taking(output: SavedOutput, others: SavedOutputs, name: str) -> SavedOutput
         taken = taking_axis(output, others[other])
         if taken.has_samples and taken.shape[1:] == others[other].shape[1:]:
             return taken
-    if not output.sample_axis.settled and not all(one.has_samples for one in others.values()):
+    if not output.sample_axis.settled and not all(other.has_samples for other in others.values()):
         return output.with_axis(None, settled=True)  # it is one of those without samples
     return output
 
 
-def _moved(rule: Rule, own: SavedOutputs, theirs: SavedOutputs) -> Rule:
+def _moved(rule: Rule, outputs: SavedOutputs, reference: SavedOutputs) -> Rule:
     """The rule for arrays whose axis of samples was moved to the front."""
 
     def front(layout: str | None, output: SavedOutput | None) -> str | None:
@@ -124,8 +129,8 @@ def _moved(rule: Rule, own: SavedOutputs, theirs: SavedOutputs) -> Rule:
 
     return replace(
         rule,
-        layout=front(rule.layout, own.get(rule.name)),
-        other_layout=front(rule.other_layout, theirs.get(rule.other)),
+        layout=front(rule.layout, outputs.get(rule.name)),
+        other_layout=front(rule.other_layout, reference.get(rule.other)),
     )
 
 

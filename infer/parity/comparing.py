@@ -193,7 +193,7 @@ def _labels(
 
     return {
         "sample": row,
-        "own": label_and_value(array[row]),
+        "answer": label_and_value(array[row]),
         "reference": label_and_value(expected[row]),
     }
 
@@ -217,7 +217,7 @@ def _beyond(
         listed.append(
             {
                 "sample": int(row),
-                "own": {"label": place, "value": _plain(array[(row, *at)])},
+                "answer": {"label": place, "value": _plain(array[(row, *at)])},
                 "reference": {"label": place, "value": _plain(expected[(row, *at)])},
             }
         )
@@ -235,16 +235,16 @@ def _beyond_in_calls(
     """List the calls with the largest differences, by their first sample."""
     listed = []
     parts = (by_call(values, calls) for values in (difference, array, expected))
-    for call, apart, own, theirs in zip(calls, *parts, strict=True):
+    for call, apart, output, reference in zip(calls, *parts, strict=True):
         shape = 1, *(apart.shape or (1,))
         worst = _beyond(
-            name, apart.reshape(shape), own.reshape(shape), theirs.reshape(shape), limit
+            name, apart.reshape(shape), output.reshape(shape), reference.reshape(shape), limit
         )
         if worst:
             largest = float(np.where(np.isnan(apart), np.inf, apart).max())
             listed.append((largest, worst[0] | call.key))
-    listed.sort(key=lambda one: -one[0])
-    return [one for _, one in listed[:_NAMED_SAMPLES]]
+    listed.sort(key=lambda entry: -entry[0])
+    return [entry for _, entry in listed[:_NAMED_SAMPLES]]
 
 
 def _plain(value: Any) -> float | str:

@@ -56,20 +56,22 @@ def decide(
         scores: name of the output with a value for every class; None if there is none.
         accuracy: the accuracy less the reference's, on true labels; None where there are none.
     """
-    failed = {name: one for name, one in compared["by_output"].items() if not one["passed"]}
+    failed = {
+        name: result for name, result in compared["by_output"].items() if not result["passed"]
+    }
     if not failed:
         return Decision(True, "numbers", _numbers(compared, limits))
     texts = []
     decided: list[Decision] = []
-    for name, one in failed.items():
+    for name, result in failed.items():
         error = limits[name].expected
         if error is None:
             decision = _class_numbers(outputs[name], reference[name])
-        elif name == scores and one["channel"] is None and one["slope"] is None:
-            decision = _scores(one, outputs[name], reference[name], error, accuracy)
+        elif name == scores and result["channel"] is None and result["slope"] is None:
+            decision = _scores(result, outputs[name], reference[name], error, accuracy)
         else:
             decision = None
-        beyond = _beyond(name, one, error)
+        beyond = _beyond(name, result, error)
         texts.append(f"{beyond}; {decision.text}" if decision else beyond)
         if decision is None or not decision.passed:
             return Decision(False, decision.decided_by if decision else "numbers", texts[-1])
@@ -79,56 +81,57 @@ def decide(
 
 def _numbers(compared: Mapping[str, Any], limits: Mapping[str, Tolerance]) -> str:
     shares = {
-        name: one["root_mean_square"] / (one["root_mean_square_limit"] or 1.0)
-        for name, one in compared["by_output"].items()
+        name: result["root_mean_square"] / (result["root_mean_square_limit"] or 1.0)
+        for name, result in compared["by_output"].items()
         if limits[name].expected is not None
     }
     if not shares:
         return "equal within one step"
     name = max(shares, key=lambda name: shares[name])
-    one = compared["by_output"][name]
+    result = compared["by_output"][name]
     return (
-        f"the differences of '{name}' are {one['root_mean_square']:.2g} in the root mean square, "
-        f"up to {one['root_mean_square_limit']:.2g} passes"
+        f"the differences of '{name}' are {result['root_mean_square']:.2g} in the root mean "
+        f"square, up to {result['root_mean_square_limit']:.2g} passes"
     )
 
 
-def _beyond(name: str, one: Mapping[str, Any], error: ExpectedError | None) -> str:
+def _beyond(name: str, result: Mapping[str, Any], error: ExpectedError | None) -> str:
     """What of an output does not pass by its numbers."""
     if error is None:
         return (
-            f"'{name}' differs by {one['largest_difference']:.2g}, more than {one['tolerance']:g}"
+            f"'{name}' differs by {result['largest_difference']:.2g}, more than "
+            f"{result['tolerance']:g}"
         )
-    if one["root_mean_square"] > one["root_mean_square_limit"]:
+    if result["root_mean_square"] > result["root_mean_square_limit"]:
         return (
-            f"the differences of '{name}' are {one['root_mean_square']:.2g} in the root mean "
-            f"square, more than the {one['root_mean_square_limit']:.2g} that its quantisation may "
-            "cause"
+            f"the differences of '{name}' are {result['root_mean_square']:.2g} in the root mean "
+            f"square, more than the {result['root_mean_square_limit']:.2g} that its quantisation "
+            "may cause"
         )
-    if one["slope"] is not None:
-        times = f"{one['slope']:.3g} times"
+    if result["slope"] is not None:
+        times = f"{result['slope']:.3g} times"
         return f"'{name}' changes {times} as much as the reference's: a scale is wrong"
-    if one["channel"] is not None:
-        axis, place = one["channel"]
+    if result["channel"] is not None:
+        axis, place = result["channel"]
         return (
             f"'{name}' differs at {place} of axis {axis} by more than half of what the reference "
             "varies there: a channel is in another place, or broken"
         )
     return (
-        f"'{name}' differs by {one['largest_difference']:.2g} in places, more than "
-        f"{one['tolerance']:.2g}"
+        f"'{name}' differs by {result['largest_difference']:.2g} in places, more than "
+        f"{result['tolerance']:.2g}"
     )
 
 
 def _scores(
-    one: Mapping[str, Any],
+    result: Mapping[str, Any],
     outputs: np.ndarray,
     reference: np.ndarray,
     error: ExpectedError,
     accuracy: Difference | None,
 ) -> Decision | None:
     """Decide by accuracy, or else by labels; None where neither can."""
-    measured = one["root_mean_square"]
+    measured = result["root_mean_square"]
     if accuracy is not None and measured <= error.likely_limit:
         text = (
             f"accuracy differs by {accuracy.value:+.4f} [{accuracy.low:+.4f}, {accuracy.high:+.4f}]"

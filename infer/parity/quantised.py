@@ -48,7 +48,7 @@ class ExpectedError:
 
     Attributes:
         inner: root mean square of the error that the steps inside cause.
-        own: the step of the output itself; 0 if it is not quantised after a function.
+        output_step: the step of the output itself; 0 if it is not quantised after a function.
         clipped: by how much the range of a quantised output cuts off the reference, at most.
         beyond: root mean square of what is cut off.
         spread: root mean square of the reference's deviations from its mean over the samples.
@@ -56,7 +56,7 @@ class ExpectedError:
     """
 
     inner: float
-    own: float
+    output_step: float
     clipped: float
     beyond: float
     spread: float
@@ -75,16 +75,16 @@ class ExpectedError:
     @property
     def largest(self) -> float:
         """The largest difference of a value that passes by numbers."""
-        return min(LARGEST_WITHIN * self.inner, 4 * self.spread) + self.own + self.clipped
+        return min(LARGEST_WITHIN * self.inner, 4 * self.spread) + self.output_step + self.clipped
 
     @property
     def is_coarse(self) -> bool:
         """Whether the output's own steps are about as large as what the reference varies."""
-        return self.own > self.spread
+        return self.output_step > self.spread
 
     def _limit(self, times: float) -> float:
         inner = min(times * math.hypot(self.inner, self.beyond), LARGEST_SHARE * self.spread)
-        return math.hypot(inner, OWN_WITHIN * self.own / math.sqrt(12))
+        return math.hypot(inner, OWN_WITHIN * self.output_step / math.sqrt(12))
 
 
 def expected_error(
@@ -103,7 +103,7 @@ def expected_error(
     parts = [_error(values, spread, quantisation, steps) for quantisation, steps in quantised]
     return ExpectedError(
         math.hypot(*(part.inner for part in parts)),
-        math.hypot(*(part.own for part in parts)),
+        math.hypot(*(part.output_step for part in parts)),
         max(part.clipped for part in parts),
         max(part.beyond for part in parts),
         spread,
@@ -143,7 +143,7 @@ def _error(
         )
         return ExpectedError(
             inner=gain * scale * share,
-            own=0.0,
+            output_step=0.0,
             clipped=0.0,
             beyond=0.0,
             spread=spread,
@@ -162,16 +162,16 @@ def _error(
     how = f"{text}, the last of them in steps of {steps.inner:.3g}"
     if steps.through:
         how += f" before {steps.through}"
-        how += f" and of {steps.own:.3g} after it" if steps.own else ""
+        how += f" and of {steps.output_step:.3g} after it" if steps.output_step else ""
     beyond = 0.0
     if steps.low is not None and steps.high is not None:
         excess = np.maximum(np.maximum(steps.low - values, values - steps.high), 0.0)
         clipped = float(excess.max(initial=0.0))
         beyond = float(np.sqrt(np.mean(excess**2))) if excess.size else 0.0
-        if clipped > steps.own:
+        if clipped > steps.output_step:
             how += f", which end at {steps.low:.3g} and {steps.high:.3g}"
-    own = steps.own if steps.through else 0.0
-    return ExpectedError(inner, own, clipped, beyond, spread, how)
+    output_step = steps.output_step if steps.through else 0.0
+    return ExpectedError(inner, output_step, clipped, beyond, spread, how)
 
 
 def _share(bits: int) -> float:

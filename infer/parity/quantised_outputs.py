@@ -35,7 +35,7 @@ def judge(
         `slope`, if the outputs change with the reference's in another proportion.
     """
     measured = float(np.sqrt(np.mean(difference**2))) if difference.size else 0.0
-    channel = channel_beyond(outputs, reference, error.limit + error.own / 2)
+    channel = channel_beyond(outputs, reference, error.limit + error.output_step / 2)
     slope = slope_beyond(outputs, reference, error)
     within = measured <= error.limit and difference.max(initial=0.0) <= error.largest
     return {
@@ -89,20 +89,21 @@ def slope_beyond(outputs: np.ndarray, reference: np.ndarray, error: ExpectedErro
         The slope; None if it is near 1, or cannot be told.
     """
     a, b = widened(outputs), widened(reference)
-    if np.iscomplexobj(a) or np.iscomplexobj(b) or 2 * error.own > error.spread:
+    if np.iscomplexobj(a) or np.iscomplexobj(b) or 2 * error.output_step > error.spread:
         return None
     usable = np.isfinite(a) & np.isfinite(b)
     axis = 0 if b.ndim and len(b) > 1 else None
     if is_distribution(np.where(usable, b, 0.0)):
-        least = max(_LEAST_PROBABILITY, _LEAST_STEPS * error.own)
+        least = max(_LEAST_PROBABILITY, _LEAST_STEPS * error.output_step)
         usable &= (b > least) & (b < 1 - least)
         with np.errstate(invalid="ignore"):
-            a, b = (np.log(np.maximum(one, least / 4)) for one in (a, b))
+            a, b = (np.log(np.maximum(values, least / 4)) for values in (a, b))
         axis = -1
     count = np.maximum(usable.sum(axis=axis, keepdims=True), 1)
-    a, b = (np.where(usable, one, 0.0) for one in (a, b))
+    a, b = (np.where(usable, values, 0.0) for values in (a, b))
     a, b = (
-        np.where(usable, one - one.sum(axis=axis, keepdims=True) / count, 0.0) for one in (a, b)
+        np.where(usable, values - values.sum(axis=axis, keepdims=True) / count, 0.0)
+        for values in (a, b)
     )
     varies = float((b**2).sum())
     if not varies:

@@ -51,8 +51,8 @@ def wide_tolerances(expected: Outputs, limits: Mapping[str, Tolerance]) -> list[
         if error is not None:  # its bound is a share of the spread (quantised.py)
             if error.is_coarse:
                 lines.append(
-                    f"'{name}' is rounded to steps of {error.own:.2g}, and the reference varies "
-                    f"by {error.spread:.2g} only"
+                    f"'{name}' is rounded to steps of {error.output_step:.2g}, and the reference "
+                    f"varies by {error.spread:.2g} only"
                 )
             continue
         apart = spread(array)

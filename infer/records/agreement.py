@@ -17,14 +17,14 @@ class DifferingSample(Record, frozen=True):
 
     Attributes:
         sample: its number.
-        own, reference: both answers.
+        answer, reference: both answers.
         true: the true class, where the inputs have labels.
         call_samples: of an output whose samples cannot be told apart, how many samples the call
             had that begins with this one.
     """
 
     sample: int
-    own: ScoredAnswer
+    answer: ScoredAnswer
     reference: ScoredAnswer
     true: str | None = None
     call_samples: int = 1

@@ -133,7 +133,7 @@ def differing_table(rows: Sequence[ArtifactResult]) -> Table | None:
         name = ARTIFACT.cell(row)
         for sample in row.differing[:_SHOWN_DIFFERING]:
             cells = [name, Cell(samples_title(sample.sample, sample.call_samples), sample.sample)]
-            cells += [answer(sample.reference), answer(sample.own)]
+            cells += [answer(sample.reference), answer(sample.answer)]
             truth = text_cell(sample.true) if sample.true is not None else EMPTY
             lines.append([*cells, truth] if has_truth else cells)
         more = len(row.differing) - _SHOWN_DIFFERING

@@ -37,7 +37,7 @@ class Differing:
     artifact: str
     sample: str
     reference: str
-    own: str
+    answer: str
     truth: str | None
     picture: str | None
 
@@ -171,7 +171,7 @@ def _differing(rows: list[ArtifactResult], samples: RecordedSamples) -> list[Dif
             row.artifact,
             samples_title(sample.sample, sample.call_samples),
             _answer(sample.reference),
-            _answer(sample.own),
+            _answer(sample.answer),
             sample.true,
             samples.pictures.get(sample.sample),
         )

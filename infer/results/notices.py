@@ -18,12 +18,12 @@ from .unused import unused_arrays, unused_options
 def notices(index: RecordIndex) -> list[str]:
     """All notices of a run, the most important first."""
     run = index.run
-    found = list(run.notices)
-    found += [NOTICES[run.protocol.name]] if run.protocol.name in NOTICES else []
+    texts = list(run.notices)
+    texts += [NOTICES[run.protocol.name]] if run.protocol.name in NOTICES else []
     for artifact in index.artifacts.values():
         for notice in artifact.manifest.notices if artifact.manifest else ():
-            if notice not in found:
-                found.append(notice)
+            if notice not in texts:
+                texts.append(notice)
     for find in (
         unknown_information,
         state_notices,
@@ -39,41 +39,45 @@ def notices(index: RecordIndex) -> list[str]:
         clock_notices,
         turn_notices,
     ):
-        found += best_effort(partial(find, index), [], partial(_missing, found))
+        texts += best_effort(partial(find, index), [], partial(_missing, texts))
     if index.interrupted:
-        found.append(
+        texts.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
             "It goes on with --resume."
         )
-    return found
+    return texts
 
 
-def _missing(found: list[str], error: Exception) -> None:
-    found.append(f"NOTICES MISSING: some could not be made ({type(error).__name__}: {error}).")
+def _missing(texts: list[str], error: Exception) -> None:
+    texts.append(f"NOTICES MISSING: some could not be made ({type(error).__name__}: {error}).")
 
 
 def state_notices(index: RecordIndex) -> list[str]:
     """Questions about states: an input that looks like one, and steps that are called at once."""
-    found = []
+    texts = []
     for label, preflight in index.preflights.items():
         if loops := preflight.repeat.possible_loops:
             pairs = ", ".join("'{}' like the next '{}'".format(*loop.split("=")) for loop in loops)
             options = " ".join(shlex.quote(f"{label}:{loop}") for loop in loops)
-            found.append(
+            texts.append(
                 f"A STATE? Of {label}, {pairs} in form and name, which every call got the same. If "
                 f"it is a state, samples are steps: --loop {options}, and the first state alone, "
                 "or none, in the file."
             )
-    looped = [label for label, one in index.preflights.items() if one.inputs.has_state_bindings]
+    looped = [
+        label
+        for label, preflight in index.preflights.items()
+        if preflight.inputs.has_state_bindings
+    ]
     batch = index.run.protocol.batch
     for label, preflight in index.preflights.items():
         inside = label not in looped and preflight.repeat.changed_samples
         if looped and inside and batch > 1 and preflight.inputs.only_batch is None:
-            found.append(
+            texts.append(
                 f"STEPS AT ONCE? {label} keeps its state inside and got {batch} steps a call, "
                 f"{looped[0]} one: --batch 1 gives one to each."
             )
-    return found
+    return texts
 
 
 def unknown_information(index: RecordIndex) -> list[str]:
@@ -97,11 +101,11 @@ def clock_notices(index: RecordIndex) -> list[str]:
 
 def probe_notices(index: RecordIndex) -> list[str]:
     """Notices about the inputs and the reference that cast doubt on all results of parity."""
-    found = []
+    texts = []
     if index.random:
         drawn = ", ".join(index.random.notes) or "the artifacts take none"
         seed = index.run.random.seed if index.run.random else None
-        found.append(
+        texts.append(
             f"RANDOM INPUTS: made up with seed {seed} ({drawn}). Agreement on them may "
             "say little of real data."
         )
@@ -111,28 +115,28 @@ def probe_notices(index: RecordIndex) -> list[str]:
             for name, other in index.parities.items()
         )
         for doubt in parity.doubts if compared else ():
-            found.append(
+            texts.append(
                 f"DOUBTFUL PROBE: of {label}, {doubt}. A bad export can agree with that, and a "
                 "good one differ: take other inputs."
             )
     for label, rounding in index.roundings.items():
         if rounding.failed:
-            found.append(
+            texts.append(
                 f"ROUNDING NOT MEASURED: {label} could not be run once more ({rounding.failed}); "
                 "tolerances go by the precision alone."
             )
         unlike = [name for name, value in rounding.differences.items() if value is None]
         if unlike:
-            found.append(
+            texts.append(
                 f"UNSTEADY REFERENCE: '{unlike[0]}' of {label} is of another shape, or not "
                 "finite elsewhere, when it is run once more."
             )
-    return found
+    return texts
 
 
 def random_notices(index: RecordIndex) -> list[str]:
     """A notice for every artifact that draws random numbers."""
-    found = []
+    texts = []
     for label, parity in index.parities.items():
         if not parity.random:
             continue
@@ -147,11 +151,11 @@ def random_notices(index: RecordIndex) -> list[str]:
             if judged
             else "it is no reference, and never `ok`"
         )
-        found.append(
+        texts.append(
             f"RANDOM OUTPUTS: {label} draws random numbers ('{name}' changes{size} between equal "
             f"calls); {role}."
         )
-    return found
+    return texts
 
 
 def tolerance_notices(index: RecordIndex) -> list[str]:
@@ -169,7 +173,7 @@ def tolerance_notices(index: RecordIndex) -> list[str]:
 
 def anchor_notices(index: RecordIndex) -> list[str]:
     """A notice if the reference could not be run on the CPU, and what was done instead."""
-    found = []
+    texts = []
     for label, anchor in index.anchors.items():
         if anchor.failed is None or label != anchor.reference:
             continue
@@ -185,11 +189,11 @@ def anchor_notices(index: RecordIndex) -> list[str]:
                 "outputs are judged against its own on the card, so that an error that all "
                 "share there would not show"
             )
-        found.append(
+        texts.append(
             f"REFERENCE NOT ON THE CPU: {label} could not be run there ({anchor.failed}); "
             f"{against}."
         )
-    return found
+    return texts
 
 
 def isolation_notices(index: RecordIndex) -> list[str]:
@@ -209,33 +213,33 @@ def isolation_notices(index: RecordIndex) -> list[str]:
 
 def turn_notices(index: RecordIndex) -> list[str]:
     """Notices if the card's clock varied between turns, or is not known."""
-    found = clocks.untold(index.every_clock())
+    texts = clocks.untold(index.every_clock())
     for workload in index.per_call:
         turns = index.clocks.get(workload, {})
-        found += clocks.notices(index.timed(workload), turns, workload)
-    return found
+        texts += clocks.notices(index.timed(workload), turns, workload)
+    return texts
 
 
 def drift_notices(index: RecordIndex) -> list[str]:
     """A notice if the speed of the machine drifted."""
     worst = 0.0
-    found = []
+    texts = []
     for workload in index.per_call:
         left = index.undisturbed(workload)
         worst = max(worst, machine_drift(left.values(), index.device))
         bursts = clocks.steady(index.timed(workload), index.clocks.get(workload, {}))
         all_turns, kept = turns_of(bursts), turns_of(left)
         if kept != all_turns:
-            found.append(
+            texts.append(
                 f"BUSY AT TIMES: in {len(all_turns - kept)} of {len(all_turns)} turns most "
                 f"artifacts' calls ({workload}) took over {DISTURBED:.0%} longer than usual; the "
                 "ratios are those of the other turns."
             )
     if worst < NOTICEABLE_DRIFT:
-        return found
-    found.append(
+        return texts
+    texts.append(
         f"BUSY MACHINE: even undisturbed calls took {worst:.0%} longer at times, in most "
         "artifacts. What else runs slows some artifacts more than others: the ratios hold for "
         "this state of the machine, and may lie outside of their intervals in another."
     )
-    return found
+    return texts

@@ -143,13 +143,18 @@ def _verdict(run: RecordedRun, row: ArtifactResult, limits: Limits) -> Verdict:
     )
 
 
-_Said = tuple[list[str], list[str], list[str]]
+_Findings = tuple[list[str], list[str], list[str]]
 
 
 def _percentile(
-    run: RecordedRun, row: ArtifactResult, percent: int, limit: float, point: str, said: _Said
+    run: RecordedRun,
+    row: ArtifactResult,
+    percent: int,
+    limit: float,
+    point: str,
+    findings: _Findings,
 ) -> None:
-    out, unknown, doubts = said
+    out, unknown, doubts = findings
     name = f"p{percent}"
     timing = row.timings.get(point)
     if timing is None:
@@ -166,7 +171,7 @@ def _percentile(
         out.append(f"{name} {formatting.seconds(value)}, over {formatting.seconds(limit)}")
         return
     each = percentiles_by_generation(run.events, row.artifact, point, percent)
-    over = sum(own > limit for own in each)
+    over = sum(seconds > limit for seconds in each)
     if over:
         doubts.append(
             f"{name} {formatting.seconds(value)} is within {formatting.seconds(limit)}, but was "
@@ -209,8 +214,8 @@ def _throughput(
         out.append(f"{max(rates):,.0f} samples/s, under {limits.throughput:,.0f}")
 
 
-def _accuracy(row: ArtifactResult, limits: Limits, said: _Said) -> None:
-    out, unknown, doubts = said
+def _accuracy(row: ArtifactResult, limits: Limits, findings: _Findings) -> None:
+    out, unknown, doubts = findings
     if limits.accuracy is None:
         return
     if row.metrics is None or row.samples is None:

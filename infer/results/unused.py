@@ -11,7 +11,9 @@ def unused_arrays(index: RecordIndex) -> list[str]:
     """A notice about arrays of the user's file that no artifact takes."""
     if index.run.inputs is None or not index.preflights:
         return []
-    unused = set.intersection(*(set(one.inputs.unused) for one in index.preflights.values()))
+    unused = set.intersection(
+        *(set(preflight.inputs.unused) for preflight in index.preflights.values())
+    )
     if not unused:
         return []
     names = ", ".join(f"'{name}'" for name in sorted(unused))
@@ -23,7 +25,7 @@ def unused_options(index: RecordIndex) -> list[str]:
     if len(index.preflights) < len(index.artifacts):
         return []  # an artifact that could not be loaded may have it
     signatures = [preflight.load.signature for preflight in index.preflights.values()]
-    specs = [spec for own in signatures for spec in (*own.inputs, *own.outputs)]
+    specs = [spec for signature in signatures for spec in (*signature.inputs, *signature.outputs)]
     # With the inputs that have a default and were given.
     specs += [spec for preflight in index.preflights.values() for spec in preflight.inputs.inputs]
     names = {spec.name for spec in specs} | {

@@ -37,8 +37,8 @@ def dtype_of(name: str) -> np.dtype:
 
         if not isinstance(getattr(ml_dtypes, name, None), type):
             raise UnknownTypeError(f"tensors of type '{name}' are not known here") from None
-        found: np.dtype = np.dtype(getattr(ml_dtypes, name))
-        return found
+        dtype: np.dtype = np.dtype(getattr(ml_dtypes, name))
+        return dtype
 
 
 def kind_of(dtype: np.dtype) -> str:

@@ -110,9 +110,9 @@ def layouts_apart(
     if [size for size in shape[1:] if size != 1] == [size for size in other[1:] if size != 1]:
         if len(shape) == len(other):
             return None
-        own, of_other = iter(_LETTERS[1:]), iter(_LETTERS[1:])
+        of_shape, of_other = iter(_LETTERS[1:]), iter(_LETTERS[1:])
         return (
-            "N" + "".join(SINGLE if size == 1 else next(own) for size in shape[1:]),
+            "N" + "".join(SINGLE if size == 1 else next(of_shape) for size in shape[1:]),
             "N" + "".join(SINGLE if size == 1 else next(of_other) for size in other[1:]),
         )
     if len(shape) != len(other) or sorted(map(str, shape[1:])) != sorted(map(str, other[1:])):

@@ -72,7 +72,7 @@ def match_tensors(
         MapError: a rule names a tensor that does not exist.
         AmbiguousMatchError: there are several ways to match them.
     """
-    found: dict[str, TensorMatch] = {}
+    matches: dict[str, TensorMatch] = {}
     for name, rule in rules.items():
         if rule.other not in others:
             where = "the reference has no output" if outputs else "the inputs file has no array"
@@ -80,25 +80,25 @@ def match_tensors(
                 f"--map: {where} '{rule.other}' (there are: {', '.join(others) or 'none'})"
             )
         layout = rule.layout if outputs else rule.other_layout
-        found[name] = TensorMatch(name, rule.other, rule.axes(to_other=outputs), layout=layout)
-    if len({one.other for one in found.values()}) < len(found):
+        matches[name] = TensorMatch(name, rule.other, rule.axes(to_other=outputs), layout=layout)
+    if len({match.other for match in matches.values()}) < len(matches):
         raise MapError(f"--map: two tensors of {label} are said to be the same other")
     # A layout is looked for only once the names are paired: it never decides between names.
     for key, why in ((lambda text: text, ""), (plain, "the names differ in case or suffix only")):
-        _by_name(names, others, found, key, why)
-    free, open_ = _left(names, others, found)
+        _by_name(names, others, matches, key, why)
+    free, open_ = _left(names, others, matches)
     if free and len(free) == len(open_):
         if len(names) == len(others) == 1:
-            found[free[0]] = TensorMatch(
+            matches[free[0]] = TensorMatch(
                 free[0], open_[0], None, "the only one left on either side"
             )
         else:
-            _by_fit(free, open_, found, fits, label)
-    _check_exchanged(names, others, found, rules, fits, label)
+            _by_fit(free, open_, matches, fits, label)
+    _check_exchanged(names, others, matches, rules, fits, label)
     return [
-        _laid_out(found[name], rules, fits, label, outputs=outputs)
+        _laid_out(matches[name], rules, fits, label, outputs=outputs)
         for name in names
-        if name in found
+        if name in matches
     ]
 
 
@@ -108,31 +108,31 @@ def plain(name: str) -> str:
 
 
 def _left(
-    names: Sequence[str], others: Sequence[str], found: Mapping[str, TensorMatch]
+    names: Sequence[str], others: Sequence[str], matches: Mapping[str, TensorMatch]
 ) -> tuple[list[str], list[str]]:
-    taken = {one.other for one in found.values()}
-    return [n for n in names if n not in found], [o for o in others if o not in taken]
+    taken = {match.other for match in matches.values()}
+    return [n for n in names if n not in matches], [o for o in others if o not in taken]
 
 
 def _by_name(
     names: Sequence[str],
     others: Sequence[str],
-    found: dict[str, TensorMatch],
+    matches: dict[str, TensorMatch],
     key: Callable[[str], str],
     why: str,
 ) -> None:
-    free, open_ = _left(names, others, found)
-    mine = [key(name) for name in free]
-    theirs = [key(other) for other in open_]
-    for name, own in zip(free, mine, strict=True):
-        if mine.count(own) == theirs.count(own) == 1:
-            found[name] = TensorMatch(name, open_[theirs.index(own)], None, why)
+    free, open_ = _left(names, others, matches)
+    keys = [key(name) for name in free]
+    other_keys = [key(other) for other in open_]
+    for name, name_key in zip(free, keys, strict=True):
+        if keys.count(name_key) == other_keys.count(name_key) == 1:
+            matches[name] = TensorMatch(name, open_[other_keys.index(name_key)], None, why)
 
 
 def _by_fit(
     free: list[str],
     open_: list[str],
-    found: dict[str, TensorMatch],
+    matches: dict[str, TensorMatch],
     fits: LayoutsThatFit,
     label: str,
 ) -> None:
@@ -144,19 +144,19 @@ def _by_fit(
     choices = {name: [other for other in open_ if fits(name, other)] for name in free}
     left = dict(choices)
     while left:
-        single = next((name for name, own in left.items() if len(own) == 1), None)
+        single = next((name for name, candidates in left.items() if len(candidates) == 1), None)
         if single is None:
-            for other in {o for own in left.values() for o in own}:
-                takers = [name for name, own in left.items() if other in own]
+            for other in {o for candidates in left.values() for o in candidates}:
+                takers = [name for name, candidates in left.items() if other in candidates]
                 if len(takers) == 1:
                     single, left[takers[0]] = takers[0], [other]
                     break
         if single is None:
             break
         (other,) = left.pop(single)
-        found[single] = TensorMatch(single, other, None, "the only one that fits")
-        left = {name: [o for o in own if o != other] for name, own in left.items()}
-    if any(not own for own in left.values()) or not left:
+        matches[single] = TensorMatch(single, other, None, "the only one that fits")
+        left = {name: [o for o in candidates if o != other] for name, candidates in left.items()}
+    if any(not candidates for candidates in left.values()) or not left:
         return  # something fits nothing: the caller reports what is missing
     raise AmbiguousMatchError(question(label, left))
 
@@ -164,7 +164,7 @@ def _by_fit(
 def _check_exchanged(
     names: Sequence[str],
     others: Sequence[str],
-    found: Mapping[str, TensorMatch],
+    matches: Mapping[str, TensorMatch],
     rules: Mapping[str, Rule],
     fits: LayoutsThatFit,
     label: str,
@@ -174,12 +174,12 @@ def _check_exchanged(
     Raises:
         AmbiguousMatchError: it is so.
     """
-    by_name = [name for name in found if name not in rules]
-    if all(fits(name, found[name].other) for name in by_name):
+    by_name = [name for name in matches if name not in rules]
+    if all(fits(name, matches[name].other) for name in by_name):
         return
-    free, open_ = by_name, [found[name].other for name in by_name]
+    free, open_ = by_name, [matches[name].other for name in by_name]
     if len(names) == len(others):
-        left = _left(names, others, found)
+        left = _left(names, others, matches)
         free, open_ = free + left[0], open_ + left[1]
     choices = {name: [other for other in open_ if fits(name, other)] for name in free}
     exchanged = assignment(choices)
@@ -188,7 +188,7 @@ def _check_exchanged(
     changed = {
         name: choices[name]
         for name in free
-        if name not in found or exchanged[name] != found[name].other
+        if name not in matches or exchanged[name] != matches[name].other
     }
     raise AmbiguousMatchError(
         f"tensors of one name have other shapes; {question(label, changed, exchanged)}"
@@ -226,8 +226,8 @@ def question(
         chosen: one way to match all names; None for any.
     """
     shown = list(choices.items())[:_SHOWN]
-    text = "; ".join(f"'{name}' could be {_either(own)}" for name, own in shown)
-    chosen = chosen or {name: own[0] for name, own in shown} | assignment(choices)
+    text = "; ".join(f"'{name}' could be {_either(candidates)}" for name, candidates in shown)
+    chosen = chosen or {name: candidates[0] for name, candidates in shown} | assignment(choices)
     options = " ".join(quoted(f"{label}:{name}={chosen[name]}") for name, _ in shown)
     more = len(choices) - len(shown)
     others = f" (and {more} more like these)" if more else ""
@@ -245,7 +245,7 @@ def quoted(text: str) -> str:
 
 
 def _laid_out(
-    one: TensorMatch,
+    match: TensorMatch,
     rules: Mapping[str, Rule],
     fits: LayoutsThatFit,
     label: str,
@@ -253,19 +253,19 @@ def _laid_out(
     outputs: bool,
 ) -> TensorMatch:
     """Return the pair with the layout that fits, if the shapes allow only one."""
-    if one.name in rules and rules[one.name].layout:
-        return one
-    ways = fits(one.name, one.other)
+    if match.name in rules and rules[match.name].layout:
+        return match
+    ways = fits(match.name, match.other)
     if not ways or ways[0] is None:
-        return one  # no change needed, or it does not fit: the caller reports that
+        return match  # no change needed, or it does not fit: the caller reports that
     if len(ways) > 1:
         before, after = letters_of(ways[0])
-        own, other = (before, after) if outputs else (after, before)
-        option = quoted(f"{label}:{one.name}@{own}={one.other}@{other}")
+        layout, other = (before, after) if outputs else (after, before)
+        option = quoted(f"{label}:{match.name}@{layout}={match.other}@{other}")
         raise AmbiguousMatchError(
-            f"'{one.name}' could be '{one.other}' in {len(ways)} layouts; say which, "
+            f"'{match.name}' could be '{match.other}' in {len(ways)} layouts; say which, "
             f"for instance by --map {option}"
         )
-    moved = f"axes {' '.join(map(str, ways[0]))} of '{one.other}'"
-    note = f"{one.note}, with {moved}" if one.note else moved
-    return TensorMatch(one.name, one.other, ways[0], f"{note}, the only layout that fits")
+    moved = f"axes {' '.join(map(str, ways[0]))} of '{match.other}'"
+    note = f"{match.note}, with {moved}" if match.note else moved
+    return TensorMatch(match.name, match.other, ways[0], f"{note}, the only layout that fits")

@@ -171,9 +171,9 @@ def write_calls(folder: Path, outputs: Sequence[Outputs], calls: Sequence[CallSa
     """
     described: list[dict[str, Any]] = []
     for index, name in enumerate(outputs[0] if outputs else ()):
-        if any(name not in one for one in outputs):
+        if any(name not in call for call in outputs):
             raise ValueError(f"the output '{name}' is missing in some of the calls")
-        parts = [np.asarray(one[name]) for one in outputs]
+        parts = [np.asarray(call[name]) for call in outputs]
         values = in_a_row(parts)
         dtype = parts[0].dtype.name
         if kind_of(parts[0].dtype) == "text":
@@ -199,9 +199,9 @@ def write_arrays(folder: Path, arrays: Outputs) -> None:
 def write_axes(folder: Path, axes: Mapping[str, SampleAxis]) -> None:
     """Add to the index of a folder which axis of each output is that of the samples."""
     index = _read_index(folder)
-    for one in index["outputs"]:
-        found = axes[one["name"]]
-        one |= {"axis": found.axis, "settled": found.settled}
+    for output in index["outputs"]:
+        sample_axis = axes[output["name"]]
+        output |= {"axis": sample_axis.axis, "settled": sample_axis.settled}
     _write_index(folder, index)
 
 
@@ -217,24 +217,26 @@ def read_saved(folder: Path, axes: Path | None = None) -> SavedOutputs:
         CallSamples(tuple(row for a, b in call["rows"] for row in range(a, b)), call["samples"])
         for call in index["calls"]
     )
-    stated = {one["name"]: one for one in (_read_index(axes) if axes else index)["outputs"]}
+    stated = {
+        output["name"]: output for output in (_read_index(axes) if axes else index)["outputs"]
+    }
     saved: SavedOutputs = {}
-    for number, one in enumerate(index["outputs"]):
+    for number, output in enumerate(index["outputs"]):
         values = np.load(folder / f"output_{number}.npy", allow_pickle=False)
-        if one["dtype"] == TEXT:
+        if output["dtype"] == TEXT:
             values = as_text(
                 unpack(np.load(folder / _data_file(number), allow_pickle=False), values)
             )
-        values = restored(values, one["dtype"])
-        shapes = [tuple(shape) for shape in one["shapes"]]
+        values = restored(values, output["dtype"])
+        shapes = [tuple(shape) for shape in output["shapes"]]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes], dtype=int)
         parts = tuple(
             part.reshape(shape)
             for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True)
         )
-        known = stated.get(one["name"], {})
+        known = stated.get(output["name"], {})
         axis = SampleAxis(known.get("axis"), known.get("settled", False))
-        saved[one["name"]] = SavedOutput(calls, parts, axis)
+        saved[output["name"]] = SavedOutput(calls, parts, axis)
     return saved
 
 

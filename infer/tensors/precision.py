@@ -20,13 +20,13 @@ class OutputSteps:
     """The steps of the last quantised values that an output is calculated from.
 
     Attributes:
-        own: the step of the output itself; 0 if it is not quantised.
+        output_step: the step of the output itself; 0 if it is not quantised.
         inner: the step of what `through` was applied to; that of the output if that is "".
         through: the function between the two: "softmax", "sigmoid" or "" for none.
         low, high: the range of a quantised output; None if it has none.
     """
 
-    own: float
+    output_step: float
     inner: float
     through: str = ""
     low: float | None = None

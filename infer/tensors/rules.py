@@ -41,9 +41,9 @@ class Rule:
     @property
     def text(self) -> str:
         """The rule in the syntax of `--map`."""
-        own = self.name + (f"@{self.layout}" if self.layout else "")
+        tensor = self.name + (f"@{self.layout}" if self.layout else "")
         other = self.other + (f"@{self.other_layout}" if self.other_layout else "")
-        return (f"{self.artifact}:" if self.artifact != EVERY else "") + f"{own}={other}"
+        return (f"{self.artifact}:" if self.artifact != EVERY else "") + f"{tensor}={other}"
 
     def axes(self, *, to_other: bool) -> Axes | None:
         """How to rearrange, from the other's layout to the artifact's or back; None for not."""
@@ -104,9 +104,9 @@ def _parse(text: str, labels: Sequence[str]) -> Rule:
 
 
 def _rule(left: str, right: str, artifact: str, kind: str, option: str | Path) -> Rule:
-    own, other = _SIDE.fullmatch(left), _SIDE.fullmatch(right)
-    assert own and other
-    layouts = own["layout"], other["layout"]
+    tensor, other = _SIDE.fullmatch(left), _SIDE.fullmatch(right)
+    assert tensor and other
+    layouts = tensor["layout"], other["layout"]
     if (layouts[0] is None) != (layouts[1] is None):
         raise OptionError(
             "map", option, "one side has a layout, the other none; say both or neither"
@@ -120,7 +120,7 @@ def _rule(left: str, right: str, artifact: str, kind: str, option: str | Path) -
                 f"the layouts {layouts[0]} and {layouts[1]} are not the same letters, each once "
                 f"({SINGLE} is an axis of length 1)",
             )
-    return Rule(own["name"], other["name"], *layouts, artifact, kind)
+    return Rule(tensor["name"], other["name"], *layouts, artifact, kind)
 
 
 def _rules_of_file(path: Path, labels: Sequence[str]) -> list[Rule]:
@@ -175,7 +175,7 @@ def rules_for(
     Raises:
         MapError: a rule for this artifact names a tensor that it lacks.
     """
-    found: tuple[dict[str, Rule], dict[str, Rule]] = {}, {}
+    by_side: tuple[dict[str, Rule], dict[str, Rule]] = {}, {}
     for rule in sorted(rules, key=lambda rule: rule.artifact != EVERY):
         if rule.artifact not in (EVERY, label):
             continue
@@ -204,5 +204,5 @@ def rules_for(
             )
             raise MapError(f"--map: {label} has no {rule.kind or 'tensor'} '{rule.name}' ({has})")
         for side in places:
-            found[side][rule.name] = rule
-    return found
+            by_side[side][rule.name] = rule
+    return by_side

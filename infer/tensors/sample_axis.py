@@ -114,7 +114,10 @@ def taking_axis(output: SavedOutput, other: SavedOutput) -> SavedOutput:
     if output.is_single:
         tried = [output, *tried, output.with_axis(None)]
     wanted = other.shape[1:]
-    return next((one for one in tried if one.has_samples and one.shape[1:] == wanted), output)
+    return next(
+        (variant for variant in tried if variant.has_samples and variant.shape[1:] == wanted),
+        output,
+    )
 
 
 def following_axes(shapes: Sequence[Shape], samples: Sequence[int]) -> list[int]:

@@ -44,7 +44,8 @@ def escaped(value: str | bytes) -> str:
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
     cut = text[:_SHOWN] + "..." if len(text) > _SHOWN else text
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in cut
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in cut
     )
 
 

@@ -41,11 +41,11 @@ def compile_files(files: list[str]) -> None:
 
 def uncompiled() -> list[str]:
     """List the sources of the modules imported so far whose bytecode Python has not cached."""
-    found = []
+    missing = []
     for module in list(sys.modules.values()):
         # Not by `getattr`, which makes some lazy modules import themselves.
         spec = getattr(module, "__dict__", {}).get("__spec__")
         cached = getattr(spec, "cached", None)
         if spec and cached and not Path(cached).exists():
-            found.append(str(spec.origin))
-    return found
+            missing.append(str(spec.origin))
+    return missing

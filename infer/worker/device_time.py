@@ -47,7 +47,7 @@ def device_times(
         runtime was observed to return before the device was done. `failed`: why a size could not be
         timed, which does not fail the artifact.
     """
-    found: dict[int, dict[str, Any]] = {}
+    timings: dict[int, dict[str, Any]] = {}
     failed = None
     early = False
     # The last size is tried only if it is not known yet whether the runtime waits.
@@ -59,16 +59,17 @@ def device_times(
             inputs = inputs_of(batch)
             if not wanted and _bytes(inputs) > _LARGEST_BYTES:
                 break
-            one = device_time(model, inputs)
+            timing = device_time(model, inputs)
         except Exception as error:
             failed = failed or (f"{type(error).__name__}: {error}"[:300] if wanted else None)
             continue
-        early |= returns_early(one)
+        early |= returns_early(timing)
         if wanted:
-            found[batch] = one
+            timings[batch] = timing
     return {
         "batches": {
-            batch: one | {"bound": bound(one, early=early)} for batch, one in found.items()
+            batch: timing | {"bound": bound(timing, early=early)}
+            for batch, timing in timings.items()
         },
         "returns_early": early,
         "failed": failed,
@@ -122,25 +123,25 @@ def device_time(model: Model, inputs: Arrays) -> dict[str, Any]:
     }
 
 
-def returns_early(found: dict[str, Any]) -> bool:
+def returns_early(timing: dict[str, Any]) -> bool:
     """Whether the calls returned before the device was done with them."""
-    left_s = found["call_s"] - found["enqueue_s"]
-    return bool(left_s >= max(_LEFT_SHARE * found["call_s"], _LEFT_S))
+    left_s = timing["call_s"] - timing["enqueue_s"]
+    return bool(left_s >= max(_LEFT_SHARE * timing["call_s"], _LEFT_S))
 
 
-def bound(found: dict[str, Any], *, early: bool) -> str | None:
+def bound(timing: dict[str, Any], *, early: bool) -> str | None:
     """Find what limits the rate of queued calls: "device", or "launches" if it waits for the host.
 
     Args:
-        found: the results of `device_time`.
+        timing: the results of `device_time`.
         early: whether the runtime was observed to return before the device was done, in calls of
             any size. If it never did, the limit is unknown: it may wait for the device itself.
     """
     if not early:
         return None
     # The time to enqueue is measured with an empty queue: with a full one the host would wait.
-    pace_s = min(found["queued_s"], found["call_s"])
-    return "launches" if found["enqueue_s"] >= _LAUNCH_SHARE * pace_s else "device"
+    pace_s = min(timing["queued_s"], timing["call_s"])
+    return "launches" if timing["enqueue_s"] >= _LAUNCH_SHARE * pace_s else "device"
 
 
 def _bytes(arrays: Arrays) -> int:

@@ -29,7 +29,7 @@ def encode_request(request: Request[Any]) -> bytes:
     Raises:
         MessageError: a field has the wrong type.
     """
-    values = {one.name: getattr(request, one.name) for one in fields(request)}  # type: ignore[arg-type]
+    values = {field.name: getattr(request, field.name) for field in fields(request)}  # type: ignore[arg-type]
     _check_fields(type(request), values)
     return json.dumps({"request": request.action, **values}).encode() + b"\n"
 
@@ -116,13 +116,13 @@ def _object(line: str | bytes) -> dict[str, Any]:
 
 def _check_fields(kind: type[Request[Any]], values: Mapping[str, Any]) -> None:
     """Check that a request has the fields of its type, each of the right type."""
-    known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     if unknown := values.keys() - known.keys():
         raise MessageError(f"{kind.action}: no field '{min(unknown)}'")
-    for name, one in known.items():
+    for name, field in known.items():
         if name in values:
-            _check(one.type, values[name], f"{kind.action}.{name}")
-        elif one.default is MISSING and one.default_factory is MISSING:
+            _check(field.type, values[name], f"{kind.action}.{name}")
+        elif field.default is MISSING and field.default_factory is MISSING:
             raise MessageError(f"{kind.action}: no '{name}'")
 
 

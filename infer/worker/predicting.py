@@ -49,7 +49,7 @@ def first_call(prepared: PreparedModel, request: FirstCall) -> FirstCallResponse
     seconds, outputs = prepared.timed_calls(prepared.batches(request.batch)[0])
     if not prepared.first_outputs:
         prepared.first_batch = request.batch
-        prepared.first_outputs = [copied(one) for one in outputs]
+        prepared.first_outputs = [copied(output) for output in outputs]
     return {"seconds": seconds, "placement": placement_of(prepared.model)}
 
 
@@ -83,7 +83,7 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
         if prepared.state_bindings and outputs:
             inputs = next_state(outputs[-1], prepared.state_bindings, inputs)
         called += prepared.parts(inputs)
-        outputs += [copied(one) for one in prepared.timed_calls(inputs)[1]]
+        outputs += [copied(output) for output in prepared.timed_calls(inputs)[1]]
     seconds = (time.perf_counter_ns() - begin) / 1e9
     prepared.passed = passed_calls(called, outputs, calls)
     save_calls(Path(request.outputs), outputs, calls)

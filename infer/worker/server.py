@@ -177,7 +177,7 @@ class Worker:
             prepared.model, request.batches, lambda batch: prepared.batches(batch).full(0)
         )
         return {
-            "batches": {str(batch): found for batch, found in times["batches"].items()},
+            "batches": {str(batch): measured for batch, measured in times["batches"].items()},
             "returns_early": times["returns_early"],
             "failed": times["failed"],
         }

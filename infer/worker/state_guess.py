@@ -30,7 +30,7 @@ def possible_loops(
         constant: names of inputs that are the same in every call, or for every sample.
         bound: outputs by the input that takes them in the next call.
     """
-    found: list[str] = []
+    loops: list[str] = []
     free = [name for name in outputs if name not in bound.values()]
     for name in constant:
         if name in bound or inputs[name].size < 2:
@@ -42,8 +42,8 @@ def possible_loops(
             similar = nameless if len(nameless) == 1 else []
         if similar:
             free.remove(similar[0])
-            found.append(f"{similar[0]}={name}")
-    return found
+            loops.append(f"{similar[0]}={name}")
+    return loops
 
 
 def similar_names(name: str, other: str) -> bool:

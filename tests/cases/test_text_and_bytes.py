@@ -59,7 +59,7 @@ def test_made_up_text_ends_no_run_and_another_model_differs(folder, monkeypatch)
         "other.onnx": "parity_fail",
     }
     (sample, *_) = rows["other.onnx"].differing
-    assert sample.own.value.endswith("?") and sample.reference.value.endswith("!")
+    assert sample.answer.value.endswith("?") and sample.reference.value.endswith("!")
 
 
 def test_text_of_openvino_is_that_of_onnx_runtime(folder, monkeypatch):

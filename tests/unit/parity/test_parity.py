@@ -208,7 +208,7 @@ def test_complex_values_and_text_are_compared():
     assert compare({"t": words.astype(object)}, {"t": words}, 0.0)["passed"]
     result = compare({"t": words}, {"t": np.array(["one", "three"])}, 0.0)
     assert not result["passed"]
-    assert result["differing"][0]["own"] == {"label": "t", "value": "two"}
+    assert result["differing"][0]["answer"] == {"label": "t", "value": "two"}
 
 
 def test_high_correlation_is_no_equality():
@@ -246,7 +246,7 @@ def test_samples_that_differ_are_listed_with_both_answers():
 
     assert first["sample"] == 0
     assert first["reference"] == {"label": "cat", "value": pytest.approx(0.7)}
-    assert first["own"] == {"label": "dog", "value": pytest.approx(0.7)}
+    assert first["answer"] == {"label": "dog", "value": pytest.approx(0.7)}
 
 
 def test_values_beyond_tolerance_are_listed_worst_first():
@@ -257,7 +257,7 @@ def test_values_beyond_tolerance_are_listed_worst_first():
     listed = compare({"x": array}, {"x": expected}, 0.1)["differing"]
 
     assert [one["sample"] for one in listed] == [3, 1]
-    assert listed[0]["own"] == {"label": "x[1, 0]", "value": -2}
+    assert listed[0]["answer"] == {"label": "x[1, 0]", "value": -2}
 
 
 @pytest.mark.parametrize(
