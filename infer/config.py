@@ -209,9 +209,9 @@ class GateConfig:
         """
         if baseline is None:
             raise UsageError("baseline=None: a gate needs a baseline file")
-        own = {name: given.pop(name) for name in options_of(cls) if name in given}
+        gate_options = {name: given.pop(name) for name in options_of(cls) if name in given}
         run = RunConfig.from_keywords(**given)
-        return cls(run=run, **_read(cls, {"baseline": baseline, **own}))
+        return cls(run=run, **_read(cls, {"baseline": baseline, **gate_options}))
 
 
 def options_of(config: type[Any]) -> dict[str, Option]:

@@ -83,7 +83,7 @@ class LoadedModel:
             samples = worker.ask(request)["samples"]
             worker.ask(messages.Predict(batch=samples, outputs=str(outputs)))
             saved = read_saved(outputs)
-            if any(len(one.parts) > 1 for one in saved.values()):
+            if any(len(output.parts) > 1 for output in saved.values()):
                 saved = self._with_axes(worker, saved, samples)
         except Failure as failure:
             self._worker = None  # it has been ended
@@ -93,8 +93,10 @@ class LoadedModel:
                 ) from None
             raise
         return {
-            name: np.moveaxis(one.array, 0, one.axis or 0) if len(one.parts) > 1 else one.parts[0]
-            for name, one in saved.items()
+            name: np.moveaxis(output.array, 0, output.axis or 0)
+            if len(output.parts) > 1
+            else output.parts[0]
+            for name, output in saved.items()
         }
 
     def _with_axes(self, worker: WorkerProcess, saved: SavedOutputs, samples: int) -> SavedOutputs:
@@ -102,10 +104,12 @@ class LoadedModel:
         if self._axes is None:
             worker.ask(messages.FirstCall(batch=samples))
             probe = worker.ask(messages.BatchProbe(batch=samples))
-            followed = {name: one["axes"] for name, one in probe["outputs"].items()}
+            followed = {name: output["axes"] for name, output in probe["outputs"].items()}
             self._axes = sample_axes(saved, [self.signature], followed, other_size=False)
-        saved = {name: replace(one, sample_axis=self._axes[name]) for name, one in saved.items()}
-        lost = [name for name, one in saved.items() if not one.has_samples]
+        saved = {
+            name: replace(output, sample_axis=self._axes[name]) for name, output in saved.items()
+        }
+        lost = [name for name, output in saved.items() if not output.has_samples]
         if lost:
             raise Failure(
                 Outcome.UNSUPPORTED,

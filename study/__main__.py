@@ -125,8 +125,8 @@ def _write(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     pages.write(
         options.out,
-        {size: found for size, found in predictions.items() if found},
-        {name: found for name, found in runs.items() if found},
+        {size: record for size, record in predictions.items() if record},
+        {name: record for name, record in runs.items() if record},
         results.read(options.out / "profiles.json"),
     )
     _tell(f"written: {options.out / pages.TABLES}")

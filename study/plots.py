@@ -160,15 +160,15 @@ def sizes(run: dict[str, Any], point: str) -> Figure:
 def operators(profiles: dict[str, Any]) -> Figure:
     """The shares of kinds of operators, of each artifact and batch."""
     bars = [
-        (f"{artifact}, batch {batch}", own["operators"])
+        (f"{artifact}, batch {batch}", profile["operators"])
         for artifact, batches in profiles["artifacts"].items()
-        for batch, own in batches.items()
+        for batch, profile in batches.items()
     ]
     figure, axes = plt.subplots(figsize=(7.5, 4))
-    shares_by_bar = [shares(own) for _, own in bars]
+    shares_by_bar = [shares(by_kind) for _, by_kind in bars]
     left = np.zeros(len(bars))
     for index, kind in enumerate(KINDS):
-        widths = np.array([own[kind] for own in shares_by_bar])
+        widths = np.array([bar_shares[kind] for bar_shares in shares_by_bar])
         axes.barh(
             range(len(bars)),
             widths,

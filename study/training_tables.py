@@ -24,14 +24,14 @@ def _of(records: list[Record], framework: str) -> list[Record]:
 def table_1(records: list[Record]) -> str:
     """The classes and their training images, beside those of the newest records."""
     counts = [r["dataset"].get("train_images_by_class") for r in records]
-    own = next((found for found in counts if found), None)
+    our_counts = next((by_class for by_class in counts if by_class), None)
     total = sum(TABLE_1)
     lines = [
         [
             f"{label} {name}",
             f"{TABLE_1[label]:,}",
             f"{TABLE_1[label] / total:.2%}",
-            f"{own[label]:,}" if own else "-",
+            f"{our_counts[label]:,}" if our_counts else "-",
         ]
         for label, name in enumerate(records[0]["dataset"]["classes"])
     ]

@@ -33,7 +33,11 @@ class LockError(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Check the lock files, or renew one; return the exit status."""
-    by_lock = {one.lock: one for several in ENVIRONMENTS.values() for one in several}
+    by_lock = {
+        environment.lock: environment
+        for several in ENVIRONMENTS.values()
+        for environment in several
+    }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("locks", nargs="*", metavar="NAME", help="lock files (default: all)")
     parser.add_argument("--renew", action="store_true", help="write them anew")

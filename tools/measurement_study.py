@@ -168,10 +168,10 @@ def ratios(options: argparse.Namespace) -> None:
     for record in records:
         if record["kind"] == "burst" and record["turn"] < options.turns:
             full = record["samples"] // record["workload"]["batch"] or len(record["seconds"])
-            own = bursts.setdefault(Workload(**record["workload"]).name, {}).setdefault(
+            by_artifact = bursts.setdefault(Workload(**record["workload"]).name, {}).setdefault(
                 record["artifact"], {}
             )
-            turns = own.setdefault(record["generation"], {})
+            turns = by_artifact.setdefault(record["generation"], {})
             turns[record["turn"]] = record | {"seconds": record["seconds"][:full]}
     lines = []
     for point, artifacts in bursts.items():

@@ -223,8 +223,8 @@ def show(results: list[Verdicts], console: Console) -> None:
             f"{verdict.covered / verdict.intervals:.1%}" if verdict.intervals else "-",
             f"{verdict.half_width:.2%}" if verdict.intervals else "-",
             *(
-                f"{found[0] / found[1]:.0%} of {found[1]}" if found else "-"
-                for found in (verdict.power.get(f"{added:.0%}") for added in known_artifacts.ADDED)
+                f"{power[0] / power[1]:.0%} of {power[1]}" if power else "-"
+                for power in (verdict.power.get(f"{added:.0%}") for added in known_artifacts.ADDED)
             ),
         )
     console.print(table)

@@ -45,7 +45,11 @@ class Description:
         if self.graph_precision is not None:
             return self.graph_precision
         signatures = self.signatures.values()
-        border = [spec.dtype for one in signatures for spec in (*one.inputs, *one.outputs)]
+        border = [
+            spec.dtype
+            for signature in signatures
+            for spec in (*signature.inputs, *signature.outputs)
+        ]
         # What has few bits may be whole numbers as well, such as pixels.
         weights = [name for name in self.weights if bits_of(name) is None]
         return Precision(coarsest([*border, *weights]))

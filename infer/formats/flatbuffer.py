@@ -69,13 +69,13 @@ class Table:
 
     def strings(self, slot: int) -> list[str]:
         """A vector of strings."""
-        found = []
+        texts = []
         for position in self._targets(slot):
             size = int(_unpack(self._data, "I", position))
             if size > len(self._data) - position - 4:
                 raise DamagedError(f"truncated: a string at byte {position}")
-            found.append(str(self._data[position + 4 : position + 4 + size], "utf-8", "replace"))
-        return found
+            texts.append(str(self._data[position + 4 : position + 4 + size], "utf-8", "replace"))
+        return texts
 
     def _targets(self, slot: int) -> list[int]:
         start, count = self._vector(slot, 4)

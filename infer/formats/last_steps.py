@@ -40,7 +40,7 @@ def last_steps(output: str, producers: Mapping[str, Producer]) -> OutputSteps | 
     Returns:
         The steps; None if the output is calculated from them in another way.
     """
-    own: Producer | None = None
+    nearest: Producer | None = None
     through, value = "", output
     for _ in range(_LONGEST):
         producer = producers.get(value)
@@ -49,13 +49,15 @@ def last_steps(output: str, producers: Mapping[str, Producer]) -> OutputSteps | 
         value = producer.source
         if producer.kind == QUANTISED:
             if through:
-                limits = (own.low, own.high) if own else (None, None)
-                return OutputSteps(own.step if own else 0.0, producer.step, through, *limits)
-            own = own or producer
+                limits = (nearest.low, nearest.high) if nearest else (None, None)
+                return OutputSteps(
+                    nearest.step if nearest else 0.0, producer.step, through, *limits
+                )
+            nearest = nearest or producer
         elif producer.kind in (SOFTMAX, SIGMOID):
             if through:
                 return None
             through = producer.kind
-    if own is None or through:
+    if nearest is None or through:
         return None
-    return OutputSteps(own.step, own.step, "", own.low, own.high)
+    return OutputSteps(nearest.step, nearest.step, "", nearest.low, nearest.high)

@@ -42,10 +42,10 @@ class Message:
 
     def raw(self, number: int) -> list[memoryview]:
         """The bytes of each value of a field of bytes, strings or messages."""
-        found = [value for value in self._fields.get(number, ()) if isinstance(value, memoryview)]
-        if len(found) != len(self._fields.get(number, ())):
+        chunks = [value for value in self._fields.get(number, ()) if isinstance(value, memoryview)]
+        if len(chunks) != len(self._fields.get(number, ())):
             raise DamagedError(f"field {number} is a number, not bytes")
-        return found
+        return chunks
 
     def messages(self, number: int) -> list[Message]:
         """The values of a field of messages."""
@@ -56,8 +56,8 @@ class Message:
 
         Several parts are merged into one message, as every parser does.
         """
-        found = self.raw(number)
-        return Message(found[0] if len(found) == 1 else memoryview(b"".join(found)))
+        chunks = self.raw(number)
+        return Message(chunks[0] if len(chunks) == 1 else memoryview(b"".join(chunks)))
 
     def strings(self, number: int) -> list[str]:
         """The values of a field of strings; what is not UTF-8 is replaced."""
@@ -65,36 +65,36 @@ class Message:
 
     def string(self, number: int) -> str:
         """The last value of a field of strings; empty if there is none."""
-        found = self.strings(number)
-        return found[-1] if found else ""
+        strings = self.strings(number)
+        return strings[-1] if strings else ""
 
     def integers(self, number: int) -> list[int]:
         """The values of a field of int32, int64 or an enumeration, packed or not."""
-        found: list[int] = []
+        integers: list[int] = []
         for value in self._fields.get(number, ()):
             if isinstance(value, int):
-                found.append(_signed(value))
+                integers.append(_signed(value))
             else:
                 position = 0
                 while position < len(value):
                     item, position = _varint(value, position)
-                    found.append(_signed(item))
-        return found
+                    integers.append(_signed(item))
+        return integers
 
     def integer(self, number: int) -> int:
         """The last value of a field of integers; 0 if there is none."""
-        found = self.integers(number)
-        return found[-1] if found else 0
+        integers = self.integers(number)
+        return integers[-1] if integers else 0
 
     def floats(self, number: int) -> list[float]:
         """The values of a field of 32-bit floating-point numbers, packed or not."""
-        found: list[float] = []
+        floats: list[float] = []
         for value in self._fields.get(number, ()):
             data = value.to_bytes(4, "little") if isinstance(value, int) else bytes(value)
             if len(data) % 4:
                 raise DamagedError(f"field {number} holds no whole 32-bit numbers")
-            found += (item for (item,) in struct.iter_unpack("<f", data))
-        return found
+            floats += (item for (item,) in struct.iter_unpack("<f", data))
+        return floats
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, Value]]:

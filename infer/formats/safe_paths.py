@@ -39,10 +39,10 @@ def check_link(path: Path, folder: Path, payload: Path) -> None:
     """
     try:
         refuse_circle(path)
-        real, own, store = path.resolve(), folder.resolve(), payload.resolve().parent
+        real, root, store = path.resolve(), folder.resolve(), payload.resolve().parent
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name with a zero
         raise ArtifactError(f"{payload}: {path.name!r} cannot be resolved ({error})") from None
-    if not (real.is_relative_to(own) or real.parent == store):
+    if not (real.is_relative_to(root) or real.parent == store):
         raise ArtifactError(f"{payload}: {path} is a link that leads out of its folder")
 
 

@@ -36,7 +36,7 @@ def _keys(spec: dict[str, Any]) -> list[str] | None:
     if not spec["type"].lower().endswith("dict"):
         return None
     context = spec["context"]
-    found = json.loads(context) if isinstance(context, str) else context
-    if isinstance(found, dict):  # a defaultdict has its factory beside them
-        found = found["dict_context"]
-    return [str(key) for key in found]
+    keys = json.loads(context) if isinstance(context, str) else context
+    if isinstance(keys, dict):  # a defaultdict has its factory beside them
+        keys = keys["dict_context"]
+    return [str(key) for key in keys]

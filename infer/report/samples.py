@@ -169,7 +169,7 @@ def _by_class(
         except (OSError, ValueError, KeyError, TypeError):
             missing.append(f"{row.artifact}: its outputs are not at hand for figures by class.")
             continue
-        outputs = {name: one.array for name, one in saved.items() if one.has_samples}
+        outputs = {name: output.array for name, output in saved.items() if output.has_samples}
         scores = scores_of(outputs, len(names) or None)
         if scores is None or len(outputs[scores]) != len(labels):
             continue

@@ -30,7 +30,9 @@ from .torch_model import devices as devices
 from .torch_model import has_cuda as has_cuda
 
 # The layout of the weights is compiled, and the code has a lock that CUDA graphs do not take.
-SETTINGS = tuple(one for one in torch_model.SETTINGS if one.name not in ("layout", "cuda-graphs"))
+SETTINGS = tuple(
+    setting for setting in torch_model.SETTINGS if setting.name not in ("layout", "cuda-graphs")
+)
 # All that Python is told of an error in compiled code: which call it was in.
 _NO_MORE = "API call failed"
 _STDERR = 2  # of a worker, its log
@@ -106,10 +108,10 @@ def _unpack(archive: zipfile.ZipFile, package: Package, scratch: Path) -> Path:
 
 def _runner(package: Package, folder: Path, device: str) -> Any:
     library = str(folder / package.library)
-    found: Any = torch._C._aoti
+    aoti: Any = torch._C._aoti
     if device == "cpu":
-        return found.AOTIModelContainerRunnerCpu(library, 1)
-    return found.AOTIModelContainerRunnerCuda(library, 1, device, str(folder))
+        return aoti.AOTIModelContainerRunnerCpu(library, 1)
+    return aoti.AOTIModelContainerRunnerCuda(library, 1, device, str(folder))
 
 
 def _called(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -123,21 +125,21 @@ def _called(call: Callable[..., Any], *arguments: Any) -> Any:
     except RuntimeError as error:
         if _NO_MORE in str(error) and stat.S_ISREG(os.fstat(_STDERR).st_mode):
             with contextlib.suppress(OSError):
-                if said := last_words(Path(f"/proc/self/fd/{_STDERR}")):
-                    raise torch.OutOfMemoryError(said) from error
+                if last_line := last_words(Path(f"/proc/self/fd/{_STDERR}")):
+                    raise torch.OutOfMemoryError(last_line) from error
         raise
 
 
 def _signature(package: Package, stated: Any) -> Signature:
     """As the package has it, or as the manifest calls it."""
-    own = Signature(package.inputs, package.outputs)
+    packaged = Signature(package.inputs, package.outputs)
     if not stated:
-        return own
+        return packaged
     named = Signature.from_dict(stated)
-    if len(named.inputs) != len(own.inputs) or len(named.outputs) != len(own.outputs):
+    if len(named.inputs) != len(packaged.inputs) or len(named.outputs) != len(packaged.outputs):
         raise ValueError(
             f"the manifest states {len(named.inputs)} inputs and {len(named.outputs)} outputs, "
-            f"the package has {len(own.inputs)} and {len(own.outputs)}"
+            f"the package has {len(packaged.inputs)} and {len(packaged.outputs)}"
         )
     return named
 

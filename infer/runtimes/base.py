@@ -82,8 +82,11 @@ def chosen(settings: Sequence[Setting], options: Options) -> dict[str, str]:
     Raises:
         ValueError: a setting or value does not exist on this device.
     """
-    elsewhere = {one.name: one.device for one in settings}
-    settings = (ALLOCATOR, *(one for one in settings if one.device in (None, options.device)))
+    elsewhere = {setting.name: setting.device for setting in settings}
+    settings = (
+        ALLOCATOR,
+        *(setting for setting in settings if setting.device in (None, options.device)),
+    )
     unknown = options.settings.keys() - {setting.name for setting in settings}
     if unknown:
         name = min(unknown)

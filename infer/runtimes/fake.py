@@ -178,10 +178,10 @@ class Fake(Model):
 
     def placement(self) -> dict[str, Any]:
         """What it was told to say."""
-        found: dict[str, Any] = {"device": self._device, "threads": self._threads}
+        report: dict[str, Any] = {"device": self._device, "threads": self._threads}
         if "tf32" in self._settings:
-            found["tf32"] = self._settings["tf32"]
-        return found
+            report["tf32"] = self._settings["tf32"]
+        return report
 
     def _fault(self, at: str, samples: int | None = None) -> str | None:
         fault = self._settings.get("fault") or {}

@@ -105,35 +105,36 @@ class JaxExport(Model):
         """
         if self._options.device == "cpu":
             return
-        found = self._products = products_of(self._exported.mlir_module_serialized)
-        allowed = found.dots + found.convolutions
+        products = self._products = products_of(self._exported.mlir_module_serialized)
+        allowed = products.dots + products.convolutions
         if allowed:
-            self.notes.append(_precision_note(found, self._tf32()))
-        if found.exact and self._options.tf32:
+            self.notes.append(_precision_note(products, self._tf32()))
+        if products.exact and self._options.tf32:
             what = "its products" if not allowed else "some of its products"
             self.notes.append(f"--tf32 does not reach it: {what} ask for float32 themselves")
 
     def _tf32(self) -> bool | None:
         """Whether it may calculate in TF32: the program may ask for it, the libraries refuse."""
-        found = self._products
-        if found is None or self._options.device == "cpu":
+        products = self._products
+        if products is None or self._options.device == "cpu":
             return tf32_used(None, self._options)
         if os.environ.get(TF32_OVERRIDE) == "0":
             # Matrix products that XLA compiles itself are not NVIDIA's libraries'.
-            return None if found.dots and self._settings["triton"] == "on" else False
-        return bool(found.dots or found.convolutions)
+            return None if products.dots and self._settings["triton"] == "on" else False
+        return bool(products.dots or products.convolutions)
 
     def _find_places(self) -> list[Any]:
         """Where each input goes: a device, or how it is spread over several."""
-        exported, found = self._exported, jax.devices()
+        exported, available = self._exported, jax.devices()
         count = exported.nr_devices
-        if count > len(found):
+        if count > len(available):
             raise NotImplementedError(
-                f"made for {count} devices, here {'is' if len(found) == 1 else 'are'} {len(found)}"
+                f"made for {count} devices, here {'is' if len(available) == 1 else 'are'} "
+                f"{len(available)}"
             )
         if count == 1:
-            return [found[0]] * len(exported.in_avals)
-        mesh = _mesh(exported, found[:count])
+            return [available[0]] * len(exported.in_avals)
+        mesh = _mesh(exported, available[:count])
         whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
         return [place or whole for place in exported.in_shardings_jax(mesh)]
 
@@ -240,7 +241,7 @@ def _symbol_limits(module: bytes) -> dict[str, SizeLimits]:
     The constraints are not among what is serialized of a function. They are left in the messages
     of the assertions that `jax.export` puts into its program.
     """
-    found: dict[str, SizeLimits] = {}
+    limits_by_symbol: dict[str, SizeLimits] = {}
     for text in re.findall(rb"symbolic shape constraint ([^.\n]{1,100})\.", module):
         constraint = text.decode("ascii", "replace")
         if match := re.fullmatch(r"(\w+) (<=|>=|==) (\d{1,9})", constraint, re.ASCII):
@@ -254,8 +255,8 @@ def _symbol_limits(module: bytes) -> dict[str, SizeLimits]:
             limits = SizeLimits(multiple=int(match[2]))
         else:
             continue
-        found[match[1]] = found.get(match[1], ANY_SIZE).within(limits)
-    return found
+        limits_by_symbol[match[1]] = limits_by_symbol.get(match[1], ANY_SIZE).within(limits)
+    return limits_by_symbol
 
 
 def _specs(tree: Any, values: Any, kind: str) -> tuple[TensorSpec, ...]:
@@ -270,8 +271,8 @@ def _specs(tree: Any, values: Any, kind: str) -> tuple[TensorSpec, ...]:
 def _key(entry: Any) -> str | int:
     for attribute in ("key", "idx", "name"):
         if hasattr(entry, attribute):
-            found: str | int = getattr(entry, attribute)
-            return found
+            key: str | int = getattr(entry, attribute)
+            return key
     return str(entry)
 
 
@@ -282,9 +283,9 @@ def _spec(name: str, value: Any) -> TensorSpec:
     return TensorSpec(name, shape, str(value.dtype))
 
 
-def _precision_note(found: Products, tf32: bool | None) -> str:
+def _precision_note(products: Products, tf32: bool | None) -> str:
     """What is to be known of a program that does not ask for float32 throughout."""
-    what = "some of its products" if found.exact else "its products"
+    what = "some of its products" if products.exact else "its products"
     text = f"the program leaves the precision of {what} to XLA, which takes TF32 on a GPU"
     if tf32 is False:
         return f"{text}; {TF32_OVERRIDE}=0 keeps NVIDIA's libraries from it here"

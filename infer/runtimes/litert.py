@@ -147,13 +147,13 @@ class LiteRT(Model):
         try:
             expected = [self._called(part) for part in parts]
             both = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            found = self._called(both)
+            together = self._called(both)
         except (RuntimeError, ValueError):
-            found, expected = {}, []
+            together, expected = {}, []
         fits = bool(expected) and all(
             array.shape == (2 * batch, *expected[0][name].shape[1:])
             and _alike(array, np.concatenate([part[name] for part in expected]))
-            for name, array in found.items()
+            for name, array in together.items()
         )
         if fits:
             for tensor in (*self._inputs.values(), *self._outputs.values()):
@@ -296,11 +296,11 @@ class _Tensor:
         return shifted
 
 
-def _alike(found: np.ndarray, expected: np.ndarray) -> bool:
-    if found.dtype.kind in "fc":
-        return np.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
+def _alike(output: np.ndarray, expected: np.ndarray) -> bool:
+    if output.dtype.kind in "fc":
+        return np.allclose(output, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
     # A quantised value may be rounded the other way.
-    return bool(np.abs(found.astype(np.int64) - expected.astype(np.int64)).max(initial=0) <= 1)
+    return bool(np.abs(output.astype(np.int64) - expected.astype(np.int64)).max(initial=0) <= 1)
 
 
 def devices() -> list[str]:

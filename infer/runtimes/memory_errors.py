@@ -43,9 +43,9 @@ _OTHERWISE = re.compile(r"shared memory|indicates that this is not a failure", r
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error, or what it was raised from, is for want of memory."""
     return any(
-        not _TYPES.isdisjoint(kind.__name__ for kind in type(one).__mro__)
-        or says_out_of_memory(str(one))
-        for one in _causes(error)
+        not _TYPES.isdisjoint(kind.__name__ for kind in type(cause).__mro__)
+        or says_out_of_memory(str(cause))
+        for cause in _causes(error)
     )
 
 
@@ -68,8 +68,8 @@ def last_words(log: Path) -> str | None:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
-    one: BaseException | None = error
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        yield one
-        one = one.__cause__
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__

@@ -217,7 +217,7 @@ class Onnx(Model):
     def state_reset(self) -> Callable[[], object] | None:
         """Graphs keep no state, but for generators of random numbers."""
         taken = _taken(self._session) or {}
-        kinds = {kind for own in taken.values() for kind in own}
+        kinds = {kind for counts in taken.values() for kind in counts}
         return None if any(kind.startswith(_RANDOM) for kind in kinds) else STATELESS
 
     def placement(self) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class Onnx(Model):
         providers = self._session.get_providers()
         cuda = _PROVIDERS["cuda"]
         taken = _taken(self._session)
-        found: dict[str, Any] = {
+        report: dict[str, Any] = {
             "device": "cuda" if cuda in (taken or providers) else "cpu",
             "devices": providers,
             "threads": self._threads,
@@ -234,10 +234,10 @@ class Onnx(Model):
         }
         if taken is not None:
             names = {provider: device for device, provider in _PROVIDERS.items()}
-            found["nodes"] = {names.get(name, name): sum(taken[name].values()) for name in taken}
+            report["nodes"] = {names.get(name, name): sum(taken[name].values()) for name in taken}
             if self._device == "cuda":
-                found["on_cpu"] = dict(taken.get(_PROVIDERS["cpu"], {}))
-        return found
+                report["on_cpu"] = dict(taken.get(_PROVIDERS["cpu"], {}))
+        return report
 
 
 def _cuda_options(settings: dict[str, str]) -> dict[str, str]:

@@ -206,7 +206,7 @@ class SavedModel(Model):
         # Text is always in the host's memory.
         numbers = {value.device for value in self._last.values() if value.dtype != tf.string}
         on_gpu = bool(numbers) and all("GPU" in name for name in numbers)
-        found: dict[str, Any] = {
+        report: dict[str, Any] = {
             "device": "cuda" if on_gpu else "cpu",
             "devices": sorted(ran_on),
             "threads": self._threads,
@@ -215,10 +215,10 @@ class SavedModel(Model):
         }
         if self._options.device == "cuda" and self._staged and not self._keeps_state():
             self._nodes = self._nodes or self._where()
-            found |= tf_placement.described(self._nodes)
+            report |= tf_placement.described(self._nodes)
             if not self._nodes.get("cuda"):
-                found["device"] = "cpu"
-        return found
+                report["device"] = "cpu"
+        return report
 
     def _keeps_state(self) -> bool:
         return any(kind.startswith(_KEPT) for kind in _operators(self._function))

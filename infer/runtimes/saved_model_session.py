@@ -103,7 +103,7 @@ class SessionModel(Model):
         A graph that changes its variables is not called again: where it ran cannot be told then,
         but by the devices that the session has.
         """
-        found: dict[str, Any] = {
+        report: dict[str, Any] = {
             "device": "cpu",
             "devices": [device.name for device in self._session.list_devices()],
             "threads": self._threads,
@@ -113,21 +113,23 @@ class SessionModel(Model):
             "settings": self._settings,
         }
         if self._options.device == "cpu":
-            return found
+            return report
         if self._last and not self._keeps_state():
             self._nodes = self._nodes or self._where()
-            found |= tf_placement.described(self._nodes)
-            found["device"] = "cuda" if self._nodes.get("cuda") else "cpu"
-        elif any("GPU" in name for name in found["devices"]):
-            found["device"] = "cuda"
-        return found
+            report |= tf_placement.described(self._nodes)
+            report["device"] = "cuda" if self._nodes.get("cuda") else "cpu"
+        elif any("GPU" in name for name in report["devices"]):
+            report["device"] = "cuda"
+        return report
 
     def _keeps_state(self) -> bool:
         """Whether a call may change what the next one finds."""
         reached = tf.compat.v1.graph_util.extract_sub_graph(
             self._session.graph.as_graph_def(), [tensor.op.name for tensor in self._fetches]
         )
-        functions = {one.signature.name: one.node_def for one in reached.library.function}
+        functions = {
+            function.signature.name: function.node_def for function in reached.library.function
+        }
         waiting, nodes = list(reached.node), []
         while waiting:
             nodes.append(waiting.pop())

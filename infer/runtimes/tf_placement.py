@@ -45,17 +45,17 @@ def nodes_of_graphs(graphs: Iterable[Any]) -> Iterable[Any]:
 
 def by_device(nodes: Iterable[Any]) -> dict[str, Counter[str]]:
     """How many operators of each kind ran on "cuda" and on "cpu"."""
-    found: dict[str, Counter[str]] = {}
+    operators: dict[str, Counter[str]] = {}
     for node in nodes:
         if node.op not in _CARRIERS and node.device:
             device = "cuda" if "GPU" in node.device.upper() else "cpu"
-            found.setdefault(device, Counter())[node.op] += 1
-    return found
+            operators.setdefault(device, Counter())[node.op] += 1
+    return operators
 
 
-def described(found: dict[str, Counter[str]]) -> dict[str, Any]:
+def described(operators: dict[str, Counter[str]]) -> dict[str, Any]:
     """As `placement` has it, of a run on a GPU."""
     return {
-        "nodes": {device: sum(kinds.values()) for device, kinds in found.items()},
-        "on_cpu": dict(found.get("cpu", {})),
+        "nodes": {device: sum(kinds.values()) for device, kinds in operators.items()},
+        "on_cpu": dict(operators.get("cpu", {})),
     }

@@ -76,12 +76,14 @@ class TorchExport(TorchModel):
                 raise NotImplementedError(
                     f"the input '{argument.name}' is a number that may change"
                 )
-        found = [
-            one.arg.value if isinstance(one.arg, ConstantArgument) else values[one.arg.name]
-            for one in program.graph_signature.output_specs
-            if one.kind == OutputKind.USER_OUTPUT
+        returned = [
+            output.arg.value
+            if isinstance(output.arg, ConstantArgument)
+            else values[output.arg.name]
+            for output in program.graph_signature.output_specs
+            if output.kind == OutputKind.USER_OUTPUT
         ]
-        result = _pytree.tree_unflatten(found, program.call_spec.out_spec)
+        result = _pytree.tree_unflatten(returned, program.call_spec.out_spec)
         outputs = [_spec(name, value) for name, value in leaves(result)]
         self._changes_state = bool(program.graph_signature.buffers_to_mutate or _changes(program))
         if self._changes_state:
@@ -93,11 +95,11 @@ class TorchExport(TorchModel):
                 f"the program has {len(inputs)} and {len(outputs)}"
             )
         names = iter(spec.name for spec in named.inputs)
-        self._arguments = [(own and next(names), value) for own, value in self._arguments]
+        self._arguments = [(is_input and next(names), value) for is_input, value in self._arguments]
         self.size_limits = {
             (spec.name, axis): limit
-            for spec, own in zip(named.inputs, limits, strict=True)
-            for axis, limit in own.items()
+            for spec, by_axis in zip(named.inputs, limits, strict=True)
+            for axis, limit in by_axis.items()
         }
         return named
 
@@ -189,7 +191,7 @@ def _spec(name: str, value: Any) -> TensorSpec:
 
 def _size_limits(value: Any, ranges: Mapping[Any, Any]) -> dict[int, SizeLimits]:
     """The least and largest size of each free axis, as the program's constraints state them."""
-    found = {}
+    limits = {}
     for axis, size in enumerate(getattr(value, "shape", ())):
         stated = None if isinstance(size, int) else ranges.get(size.node.expr)
         if stated is None:
@@ -197,22 +199,22 @@ def _size_limits(value: Any, ranges: Mapping[Any, Any]) -> dict[int, SizeLimits]
         # An unbounded size has an infinity that is no integer. PyTorch starts ranges at 2 where
         # nothing is stated, and its programs take 1 all the same.
         least, most = (int(end) if end.is_Integer else None for end in (stated.lower, stated.upper))
-        found[axis] = SizeLimits(1, least if least and least > 2 else 1, most)
-    return found
+        limits[axis] = SizeLimits(1, least if least and least > 2 else 1, most)
+    return limits
 
 
 def _changes(program: torch.export.ExportedProgram) -> bool:
     """Whether a call changes a buffer, or a view of one, in place."""
-    own = set(program.graph_signature.inputs_to_buffers)
+    buffers = set(program.graph_signature.inputs_to_buffers)
     for node in program.graph.nodes:
         schema = getattr(node.target, "_schema", None)
         first = getattr(node.args[0], "name", None) if node.args else None
-        if node.op != "call_function" or schema is None or first not in own:
+        if node.op != "call_function" or schema is None or first not in buffers:
             continue
         if schema.is_mutable:
             return True
         if any(value.alias_info for value in schema.returns):
-            own.add(node.name)
+            buffers.add(node.name)
     return False
 
 

@@ -28,10 +28,10 @@ class Graphed:
         """Call with these arguments, recording first if they are the first of their kind."""
         given, structure = _pytree.tree_flatten((args, kwargs))
         key = (str(structure), *map(_kind, given))
-        found = self._recorded.get(key)
-        if found is None:
-            found = self._recorded[key] = _Recorded(self._call, given, structure)
-        return found(given)
+        recorded = self._recorded.get(key)
+        if recorded is None:
+            recorded = self._recorded[key] = _Recorded(self._call, given, structure)
+        return recorded(given)
 
 
 class _Recorded:

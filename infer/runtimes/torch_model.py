@@ -196,7 +196,7 @@ def has_cuda() -> str | None:
             f"CUDA {torch.version.cuda}"
         )
     capability, built = torch.cuda.get_device_capability(), torch.cuda.get_arch_list()
-    if built and not any(_runs_on(capability, one) for one in built):
+    if built and not any(_runs_on(capability, architecture) for architecture in built):
         return (
             f"PyTorch {torch.__version__} has no kernels for a card of compute capability "
             f"{'.'.join(map(str, capability))}, only {', '.join(built)}: install a build for "

@@ -109,7 +109,9 @@ class TorchScript(TorchModel):
 
     def _put(self, inputs: Arrays) -> Staged:
         arrays = iter([inputs[name] for name in self._inputs])
-        return (), {one.name: one.value(arrays, self._device) for one in self._arguments}
+        return (), {
+            argument.name: argument.value(arrays, self._device) for argument in self._arguments
+        }
 
 
 class _Argument:
@@ -130,10 +132,14 @@ def _split(schema: Any, stated: Signature | None) -> tuple[list[_Argument], list
     """The arguments to call with, and those that have a default and are not stated."""
     names = {spec.name for spec in stated.inputs} if stated else set()
     arguments = [_Argument(argument) for argument in schema.arguments[1:]]
-    left = [one.name for one in arguments if one.has_default and one.name not in names]
+    left = [
+        argument.name
+        for argument in arguments
+        if argument.has_default and argument.name not in names
+    ]
     return (
-        [one for one in arguments if one.name not in left],
-        [one for one in arguments if one.name in left],
+        [argument for argument in arguments if argument.name not in left],
+        [argument for argument in arguments if argument.name in left],
     )
 
 
@@ -198,7 +204,7 @@ def _returned(schema: Any) -> list[_Returned]:
     declared = [value.type for value in schema.returns]
     if len(declared) == 1 and (elements := _elements(declared[0])) is not None:
         declared = elements
-    return [_Returned(one) for one in declared]
+    return [_Returned(kind) for kind in declared]
 
 
 def _keys(graph: Any) -> list[str]:
@@ -230,12 +236,12 @@ def _schema(module: torch.jit.ScriptModule, method: str) -> Any:
 
 def _changes(graph: Any) -> bool:
     """Whether a call changes what the module holds: sets an attribute, or a tensor in place."""
-    own = {node.output().debugName() for node in graph.findAllNodes("prim::GetAttr")}
+    attributes = {node.output().debugName() for node in graph.findAllNodes("prim::GetAttr")}
     return any(
         node.kind() == "prim::SetAttr"
         or (
             re.fullmatch(r"aten::\w*[a-z0-9]_", node.kind())
-            and next(iter(node.inputs())).debugName() in own
+            and next(iter(node.inputs())).debugName() in attributes
         )
         for node in nodes_of(graph)
     )

@@ -54,7 +54,7 @@ def check_options(plan: Plan) -> None:
 
 def _signatures(plan: Plan) -> list[Signature] | None:
     """What all artifacts state; None if one of them does not tell, or cannot be opened."""
-    found: list[Signature] = []
+    signatures: list[Signature] = []
     for path in {path for _, path in plan.artifacts}:
         try:
             stated = stated_signatures(plan.opened.open(path))
@@ -62,8 +62,8 @@ def _signatures(plan: Plan) -> list[Signature] | None:
             return None
         if stated is None:
             return None
-        found += stated
-    return found
+        signatures += stated
+    return signatures
 
 
 def _listed(names: Iterable[str]) -> str:

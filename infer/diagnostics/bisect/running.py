@@ -157,7 +157,7 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
         )
         raise Failure(failure.outcome, reason) from None
     saved = read_saved(outputs)
-    followed = {name: one["axes"] for name, one in probe["outputs"].items()} if probe else {}
+    followed = {name: output["axes"] for name, output in probe["outputs"].items()} if probe else {}
     other_size = bool(probe and not probe["permuted"])
     write_axes(outputs, sample_axes(saved, [signature], followed, other_size=other_size))
     return ArtifactRun(signature, read_saved(outputs), samples, answer["samples"])

@@ -102,8 +102,8 @@ def bisect(a: Artifact, b: Artifact, options: BisectOptions) -> Bisection:
 def _values(run: ArtifactRun) -> Outputs:
     """The values of all tensors: as they are in a single call, else by their samples."""
     return {
-        name: one.array if one.has_samples or len(one.parts) > 1 else one.parts[0]
-        for name, one in run.outputs.items()
+        name: output.array if output.has_samples or len(output.parts) > 1 else output.parts[0]
+        for name, output in run.outputs.items()
     }
 
 

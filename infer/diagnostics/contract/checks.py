@@ -96,10 +96,12 @@ class ContractChecks:
             return
         description = reader_process.describe(self._artifact.format, self._artifact.payload)
         specs = [spec for s in description.signatures.values() for spec in s.inputs]
-        told = {spec.name for spec in specs}
+        described = {spec.name for spec in specs}
         # Of an argument that holds several tensors a reader may know no more than its name.
-        lacking = {name for name in self._sample.inputs if not {name, name.split(".")[0]} & told}
-        _expect(not told or not lacking, f"it does not tell of {', '.join(sorted(lacking))}")
+        lacking = {
+            name for name in self._sample.inputs if not {name, name.split(".")[0]} & described
+        }
+        _expect(not described or not lacking, f"it does not tell of {', '.join(sorted(lacking))}")
 
     def model(self, process: WorkerProcess) -> None:
         """All that is done with a loaded model; memory last, since it ends the process."""

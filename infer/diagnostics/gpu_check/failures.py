@@ -73,12 +73,12 @@ def _provoked(setting: Setting, path: Path, number: signal.Signals, expected: st
     def later(worker: WorkerProcess) -> None:
         threading.Timer(0.5, lambda: os.killpg(worker.pid, number)).start()
 
-    found = {"expected": expected, **_outcome(setting, path, later, timeout_s=_SOON_S)}
+    result = {"expected": expected, **_outcome(setting, path, later, timeout_s=_SOON_S)}
     again = _outcome(setting, path, lambda worker: None)
     after = _free_bytes(setting)
     if before is not None and after is not None:
-        found["memory_came_back"] = after >= before - _SLACK_BYTES
-    return found | {"next_process": again["outcome"]}
+        result["memory_came_back"] = after >= before - _SLACK_BYTES
+    return result | {"next_process": again["outcome"]}
 
 
 def _free_bytes(setting: Setting) -> int | None:

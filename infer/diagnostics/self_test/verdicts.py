@@ -86,5 +86,5 @@ def verdicts(title: str, compared: Iterable[MeasuredRatio]) -> Verdicts:
         covered=covered,
         intervals=len(logs),
         half_width=float(np.median(widths)) if widths else 0.0,
-        power={name: (found, count) for name, (found, count) in power.items() if count},
+        power={name: (detected, count) for name, (detected, count) in power.items() if count},
     )

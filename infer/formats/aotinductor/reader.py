@@ -185,8 +185,8 @@ def unfit(package: Package, device: str, machine: str) -> str | None:
 
 def _files(archive: Archive) -> tuple[str, dict[str, zipfile.ZipInfo]]:
     """Find the folder of the only model, and its files by name."""
-    found = {name: info for name, info in archive.entries.items() if name.startswith(FOLDER)}
-    models = {name[len(FOLDER) :].partition("/")[0] for name in found}
+    members = {name: info for name, info in archive.entries.items() if name.startswith(FOLDER)}
+    models = {name[len(FOLDER) :].partition("/")[0] for name in members}
     if len(models) != 1:
         raise ArtifactError(
             f"holds several compiled models ({', '.join(sorted(models)[:5])}); package each in a "
@@ -194,7 +194,7 @@ def _files(archive: Archive) -> tuple[str, dict[str, zipfile.ZipInfo]]:
         )
     folder = f"{FOLDER}{models.pop()}/"
     files = {}
-    for entry, info in found.items():
+    for entry, info in members.items():
         name = entry[len(folder) :]
         if not _FILE.fullmatch(name):
             raise DamagedError(f"an archive with the entry '{info.filename[:200]}'")

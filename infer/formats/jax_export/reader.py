@@ -114,12 +114,12 @@ def leaf_names(paths: list[tuple[str | int, ...]], kind: str) -> list[str]:
     """
     names = []
     for path in paths:
-        own = path
+        keys = path
         if kind == "input":
-            own = path[1:]
-        if not own or isinstance(own[0], int):
-            own = (f"{kind}_{own[0] if own else 0}", *own[1:])
-        names.append(".".join(map(str, own)))
+            keys = path[1:]
+        if not keys or isinstance(keys[0], int):
+            keys = (f"{kind}_{keys[0] if keys else 0}", *keys[1:])
+        names.append(".".join(map(str, keys)))
     return names
 
 

@@ -112,9 +112,9 @@ class _Node:
 
     def attribute(self, name: str) -> int | None:
         """An attribute that is a whole number; None if it is missing."""
-        for one in self.message.messages(_ATTRIBUTES):
-            if one.string(_A_NAME) == name:
-                return one.integer(_A_INTEGER)
+        for attribute in self.message.messages(_ATTRIBUTES):
+            if attribute.string(_A_NAME) == name:
+                return attribute.integer(_A_INTEGER)
         return None
 
     def input(self, index: int) -> str:
@@ -155,9 +155,9 @@ def _read(
         nodes += map(_node, body)
     for node in nodes:
         if node.kind == "Constant":
-            for one in node.message.messages(_ATTRIBUTES):
-                if _A_TENSOR in one and node.outputs:
-                    constants[node.outputs[0]] = one.message(_A_TENSOR)
+            for attribute in node.message.messages(_ATTRIBUTES):
+                if _A_TENSOR in attribute and node.outputs:
+                    constants[node.outputs[0]] = attribute.message(_A_TENSOR)
     types = {
         name: dtypes.get(tensor.integer(_DTYPE), ("", 0))[0] for name, tensor in constants.items()
     }
@@ -177,7 +177,9 @@ def _nodes(graph: Message, constants: dict[str, Message], depth: int) -> Iterato
             for part in (*attribute.messages(_A_SUBGRAPH), *attribute.messages(_A_SUBGRAPHS)):
                 inner += _nodes(part, constants, depth - 1)
         yield from inner
-        taken = tuple(name for one in inner for name in (*one.inputs, *one.outputs))
+        taken = tuple(
+            name for inner_node in inner for name in (*inner_node.inputs, *inner_node.outputs)
+        )
         yield _Node(node.kind, (*node.inputs, *taken), node.outputs, message)
 
 
@@ -282,7 +284,7 @@ def _outputs(graph: _Graph) -> dict[str, OutputSteps]:
         for output in node.outputs[:1] if node.kind != "Split" else node.outputs:
             producers.update(_producers(node, output, graph))
     steps = {name: last_steps(name, producers) for name in graph.outputs}
-    return {name: found for name, found in steps.items() if found}
+    return {name: output_steps for name, output_steps in steps.items() if output_steps}
 
 
 def _producers(node: _Node, output: str, graph: _Graph) -> dict[str, Producer]:

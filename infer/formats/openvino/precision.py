@@ -62,8 +62,8 @@ def precision_of(
             if layer.kind == "Const":
                 kind = dtype(layer.data.get("element_type", ""))
                 used = consumers.get(number, [])
-                converted = bool(used) and all(one.kind == "Convert" for one in used)
-                to = [dtype(one.data.get("destination_type", "")) for one in used]
+                converted = bool(used) and all(consumer.kind == "Convert" for consumer in used)
+                to = [dtype(consumer.data.get("destination_type", "")) for consumer in used]
                 has_rank = layer.data.get("shape", "").count(",") > 0
                 if converted and bits_of(kind) and coarsest(to) and has_rank:
                     small.append(bits_of(kind) or 8)
@@ -144,9 +144,9 @@ def _outputs(
     steps = {}
     for number, layer in layers.items():
         if layer.kind == "Result" and layer.sources:
-            found = last_steps(number, producers)
-            if found:
-                steps[names.get(layer.sources[0], "")] = found
+            output_steps = last_steps(number, producers)
+            if output_steps:
+                steps[names.get(layer.sources[0], "")] = output_steps
     return steps
 
 

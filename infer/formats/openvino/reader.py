@@ -156,9 +156,9 @@ def _describe(net: ET.Element, path: Path) -> Description:
 
 def _producer(net: ET.Element) -> str:
     for name in ("Runtime_version", "MO_version"):
-        found = net.find(f".//{name}")
-        if found is not None:
-            return f"openvino {found.get('value', '')}".strip()
+        element = net.find(f".//{name}")
+        if element is not None:
+            return f"openvino {element.get('value', '')}".strip()
     return ""
 
 

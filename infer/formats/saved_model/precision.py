@@ -61,7 +61,7 @@ def precision_of(
         elif kind not in _HOLD:
             arithmetic.add(dtype(attribute(node, "T").integer(_TYPE)))
     if values or products:
-        small = [one for name in weights if (one := bits_of(name)) is not None]
+        small = [width for name in weights if (width := bits_of(name)) is not None]
         quantisation = Quantisation(
             products, min(small, default=8), values, min(bits, default=8), dynamic=True
         )

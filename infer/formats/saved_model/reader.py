@@ -140,7 +140,11 @@ def _describe(graphs: list[Message], path: Path) -> Description:
     if second:
         weights += _variables(graph.message(_OBJECTS))
     notes += _leftovers(path, weights)
-    specs = [spec for one in signatures.values() for spec in (*one.inputs, *one.outputs)]
+    specs = [
+        spec
+        for signature in signatures.values()
+        for spec in (*signature.inputs, *signature.outputs)
+    ]
     return Description(
         "saved-model",
         f"TensorFlow {2 if second else 1}, tags {', '.join(tags[chosen]) or 'none'}",
@@ -177,7 +181,7 @@ def _signature(value: Message) -> Signature:
 
 
 def _specs(value: Message, number: int) -> tuple[TensorSpec, ...]:
-    found = []
+    specs = []
     for entry in value.messages(number):
         info = entry.message(2)
         shape = info.message(3)
@@ -186,8 +190,8 @@ def _specs(value: Message, number: int) -> tuple[TensorSpec, ...]:
             sizes = tuple(
                 None if size.integer(1) < 0 else size.integer(1) for size in shape.messages(2)
             )
-        found.append(TensorSpec(entry.string(1), sizes, _dtype(info.integer(2))[0]))
-    return tuple(sorted(found, key=lambda spec: spec.name))
+        specs.append(TensorSpec(entry.string(1), sizes, _dtype(info.integer(2))[0]))
+    return tuple(sorted(specs, key=lambda spec: spec.name))
 
 
 def _graph(graph: Message, *, variables: bool) -> tuple[Counter[str], Counter[str]]:

@@ -72,12 +72,12 @@ def precision_of(
     if small or steps:
         outputs_steps: dict[str, OutputSteps] = {}
         for output, value in outputs.items():
-            found = last_steps(value, producers)
-            if found and not dynamic:
-                outputs_steps[output] = found
+            output_steps = last_steps(value, producers)
+            if output_steps and not dynamic:
+                outputs_steps[output] = output_steps
         quantisation = Quantisation(
             len(small),
-            min((bits_of(types[one]) or 8 for one in small), default=8),
+            min((bits_of(types[name]) or 8 for name in small), default=8),
             len(steps),
             min(steps, default=8),
             dynamic,
@@ -91,9 +91,9 @@ def _tensors(argument: Mapping[str, Any]) -> list[str]:
     if "as_tensor" in argument:
         return [argument["as_tensor"]["name"]]
     if "as_tensors" in argument:
-        return [one["name"] for one in argument["as_tensors"]]
+        return [tensor["name"] for tensor in argument["as_tensors"]]
     if "as_optional_tensors" in argument:
-        return [name for one in argument["as_optional_tensors"] for name in _tensors(one)]
+        return [name for tensor in argument["as_optional_tensors"] for name in _tensors(tensor)]
     return []
 
 

@@ -76,8 +76,8 @@ def describe(path: Path) -> Description:
 def _check_contents(names: Set[str]) -> None:
     programs = {name for name in names if re.fullmatch(r"models/.+\.json", name)}
     if programs != {MODEL}:
-        found = ", ".join(sorted(programs)) or "none"
-        raise ArtifactError(f"holds other programs than {MODEL} ({found}); save that one")
+        listed = ", ".join(sorted(programs)) or "none"
+        raise ArtifactError(f"holds other programs than {MODEL} ({listed}); save that one")
 
 
 def _describe(archive: Archive) -> Description:
@@ -186,15 +186,17 @@ def _changes(nodes: list[dict[str, Any]], signature: dict[str, Any]) -> bool:
     """Whether a call changes a buffer, or a view of one, in place."""
     if any("buffer_mutation" in spec for spec in signature["output_specs"]):
         return True
-    own = {spec["buffer"]["arg"]["name"] for spec in signature["input_specs"] if "buffer" in spec}
+    buffers = {
+        spec["buffer"]["arg"]["name"] for spec in signature["input_specs"] if "buffer" in spec
+    }
     for node in nodes:
         first = node["inputs"][0]["arg"].get("as_tensor", {}) if node["inputs"] else {}
-        if first.get("name") not in own:
+        if first.get("name") not in buffers:
             continue
         if _IN_PLACE.search(node["target"]):
             return True
         if _VIEWS.search(node["target"]):
-            own.add(node["outputs"][0]["as_tensor"]["name"])
+            buffers.add(node["outputs"][0]["as_tensor"]["name"])
     return False
 
 

@@ -51,7 +51,9 @@ def _casts(function: ast.FunctionDef, calculated: set[str], of_weights: set[str]
             while isinstance(root, ast.Attribute):
                 root = root.value
             if isinstance(root, ast.Name) and root.id in attributes:
-                attributes.update(one.id for one in node.targets if isinstance(one, ast.Name))
+                attributes.update(
+                    target.id for target in node.targets if isinstance(target, ast.Name)
+                )
     for node in ast.walk(function):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
             continue
@@ -64,7 +66,7 @@ def _casts(function: ast.FunctionDef, calculated: set[str], of_weights: set[str]
 def _targets(call: ast.Call) -> set[str]:
     """The floating-point types that a call converts its first argument to."""
     assert isinstance(call.func, ast.Attribute)
-    constants = [one.value for one in call.args[1:] if isinstance(one, ast.Constant)]
+    constants = [argument.value for argument in call.args[1:] if isinstance(argument, ast.Constant)]
     numbers = [value for value in constants if isinstance(value, int)]
     if call.func.attr == _AUTOCAST:
         return {_TYPES[value] for value in numbers if value in (5, 15)}
@@ -85,7 +87,7 @@ def _quantisation(operators: Mapping[str, int], weights: Mapping[str, int]) -> Q
     bits = [bits_of(name) for name in weights if name.startswith(("q", "int", "uint"))]
     return Quantisation(
         products,
-        min((one for one in bits if one), default=8),
+        min((width for width in bits if width), default=8),
         products + counts["value"],
         dynamic=bool(counts["dynamic"]),
     )

@@ -129,7 +129,11 @@ def _quantised(signatures: Mapping[str, Signature], weights: Mapping[str, int]) 
     bits = [bits for name in weights if (bits := bits_of(name)) is not None]
     if not bits:
         return None
-    border = [spec.dtype for one in signatures.values() for spec in (*one.inputs, *one.outputs)]
+    border = [
+        spec.dtype
+        for signature in signatures.values()
+        for spec in (*signature.inputs, *signature.outputs)
+    ]
     return precision_from(border, (), uncounted(min(bits)))
 
 
@@ -162,11 +166,11 @@ def _segments(data: memoryview, program: Table) -> list[tuple[int, int]]:
     if bytes(data[8:12]) != _EXTENDED or len(data) < 32:
         raise DamagedError("has data of its own, but no header that says where")
     (base,) = struct.unpack_from("<Q", data, 24)
-    found = [(base + one.number(0, "Q"), one.number(1, "Q")) for one in tables]
-    for start, size in found:
+    segments = [(base + table.number(0, "Q"), table.number(1, "Q")) for table in tables]
+    for start, size in segments:
         if start + size > len(data):
             raise DamagedError(f"truncated: byte {start + size:,} of {len(data):,} is asked for")
-    return found
+    return segments
 
 
 def _place(delegate: Table) -> tuple[int, int]:
@@ -194,9 +198,10 @@ def _blob(
 def _calls(method: Table) -> Counter[str]:
     """How often each operator and each delegate is called, by name."""
     operators = [
-        ".".join(filter(None, (one.string(0), one.string(1)))) for one in method.tables(_OPERATORS)
+        ".".join(filter(None, (operator.string(0), operator.string(1))))
+        for operator in method.tables(_OPERATORS)
     ]
-    delegates = [one.string(0) for one in method.tables(_DELEGATES)]
+    delegates = [delegate.string(0) for delegate in method.tables(_DELEGATES)]
     counts: Counter[str] = Counter()
     for chain in method.tables(_CHAINS):
         for instruction in chain.tables(_INSTRUCTIONS):

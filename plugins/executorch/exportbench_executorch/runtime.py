@@ -297,10 +297,10 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...], bounds: tuple[int, ..
             )
 
 
-def _close(found: np.ndarray, parts: list[np.ndarray]) -> bool:
+def _close(output: np.ndarray, parts: list[np.ndarray]) -> bool:
     expected = np.concatenate(parts) if all(part.ndim for part in parts) else np.stack(parts)
-    return found.shape == expected.shape and np.allclose(
-        found, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
+    return output.shape == expected.shape and np.allclose(
+        output, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
     )
 
 

@@ -65,7 +65,7 @@ def read(blob: memoryview) -> Part:
 
 
 def _weights(graph: Table) -> Counter[str]:
-    sizes = [one.number(1, "Q") for one in graph.tables(_CONSTANTS)]
+    sizes = [constant.number(1, "Q") for constant in graph.tables(_CONSTANTS)]
     counts: Counter[str] = Counter()
     seen = {0}  # the number that tensors have which are no constants
     for value in graph.tables(_VALUES):

@@ -34,8 +34,8 @@ def test_predicts_what_pytorch_predicts(
     model = runtime.load(path, Options(threads=2))
     model.settle()
     images = draw(count, 28, 1)[0].astype(np.float32) / np.float32(255)
-    found = model.run({"input_0": images})["output_0"]
-    assert np.abs(found - predict(images)).max() < TOLERANCE
+    outputs = model.run({"input_0": images})["output_0"]
+    assert np.abs(outputs - predict(images)).max() < TOLERANCE
 
 
 def test_takes_the_batch_that_it_promises(exported: tuple[Path, exporter.Predict]) -> None:
@@ -44,7 +44,7 @@ def test_takes_the_batch_that_it_promises(exported: tuple[Path, exporter.Predict
 
 
 def test_all_but_the_pooling_is_xnnpacks(exported: tuple[Path, exporter.Predict]) -> None:
-    found = reader.describe(exported[0])
-    own = {name for name in found.operators if name.startswith("aten::")}
-    assert own == {"aten::amax.out"}
-    assert found.operators["xnnpack::conv2d"] == 15
+    description = reader.describe(exported[0])
+    portable = {name for name in description.operators if name.startswith("aten::")}
+    assert portable == {"aten::amax.out"}
+    assert description.operators["xnnpack::conv2d"] == 15

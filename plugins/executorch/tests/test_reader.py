@@ -21,23 +21,23 @@ def test_a_program_of_another_version_is_refused(made: Made, tmp_path: Path) -> 
 
 
 def test_what_a_program_says(made: Made) -> None:
-    found = reader.describe(made("two"))
-    signature = found.signatures["forward"]
+    description = reader.describe(made("two"))
+    signature = description.signatures["forward"]
     assert [(spec.name, spec.shape) for spec in signature.inputs] == [
         ("input_0", (LARGEST, 4)),
         ("input_1", (LARGEST, 3)),
     ]
-    assert found.weights == {"float32": 60}
-    assert found.operators["xnnpack::fully_connected"] == 1
-    assert found.operators["aten::amax.out"] == 1
-    assert "up to those given, of input_0, input_1" in found.notes[0]
-    assert found.precision.name == "float32"
+    assert description.weights == {"float32": 60}
+    assert description.operators["xnnpack::fully_connected"] == 1
+    assert description.operators["aten::amax.out"] == 1
+    assert "up to those given, of input_0, input_1" in description.notes[0]
+    assert description.precision.name == "float32"
 
 
 def test_of_several_methods(made: Made) -> None:
-    found = reader.describe(made("methods"))
-    assert sorted(found.signatures) == ["decode", "encode"]
-    assert found.operators["XnnpackBackend"] == 2
+    description = reader.describe(made("methods"))
+    assert sorted(description.signatures) == ["decode", "encode"]
+    assert description.operators["XnnpackBackend"] == 2
 
 
 def test_weights_inside_of_xnnpack_are_told(made: Made) -> None:

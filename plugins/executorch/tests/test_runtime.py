@@ -35,9 +35,9 @@ def test_gives_what_the_module_gives(made: Made, count: int) -> None:
     arrays = inputs(count)
     with torch.no_grad():
         expected = Two().eval()(*(torch.from_numpy(array) for array in arrays.values()))
-    found = model.run(arrays)
-    np.testing.assert_allclose(found["output_0"], expected["sum"].numpy(), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(found["output_1"], expected["max"].numpy())
+    outputs = model.run(arrays)
+    np.testing.assert_allclose(outputs["output_0"], expected["sum"].numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(outputs["output_1"], expected["max"].numpy())
 
 
 def test_both_boundaries_give_the_same_again_and_again(made: Made) -> None:
@@ -49,9 +49,9 @@ def test_both_boundaries_give_the_same_again_and_again(made: Made) -> None:
         model.run_staged(other)
         result = model.run_staged(staged)
         model.sync(result)
-        found = model.fetch(result)
+        outputs = model.fetch(result)
         for name, array in expected.items():
-            np.testing.assert_array_equal(found[name], array)
+            np.testing.assert_array_equal(outputs[name], array)
 
 
 def test_outputs_stay_what_they_were(made: Made) -> None:
@@ -115,8 +115,8 @@ def test_names_come_from_the_manifest(made: Made) -> None:
         ],
     }
     model = load(made("two"), manifest={"signature": signature})
-    found = model.run(dict(zip(("a", "b"), inputs(3).values(), strict=True)))
-    assert list(found) == ["sum", "max"]
+    outputs = model.run(dict(zip(("a", "b"), inputs(3).values(), strict=True)))
+    assert list(outputs) == ["sum", "max"]
     with pytest.raises(ValueError, match="takes 8 samples only"):
         load(made("fixed"), manifest={"signature": signature})
     signature["inputs"][0]["shape"] = ["batch", 5]

@@ -18,12 +18,12 @@ Make = Callable[..., Path]
 
 
 def inputs_for(model: runtime.Tract, count: int) -> dict[str, np.ndarray]:
-    found = {}
+    arrays = {}
     for number, spec in enumerate(model.signature.inputs):
         shape = [size if isinstance(size, int) else count for size in spec.shape]
         size = int(np.prod(shape))
-        found[spec.name] = (np.arange(size) + number).reshape(shape).astype(spec.dtype)
-    return found
+        arrays[spec.name] = (np.arange(size) + number).reshape(shape).astype(spec.dtype)
+    return arrays
 
 
 @pytest.mark.parametrize("sizes", ["known", "free"])
@@ -42,15 +42,15 @@ def test_gives_what_onnx_runtime_gives(make: Make, name: str, sizes: str) -> Non
         expected = dict(zip(GRAPHS_OUTPUTS[name], other.run(None, arrays), strict=True))
         staged = model.stage(arrays)
         model.sync(result := model.run_staged(staged))
-        for found in (model.run(arrays), model.fetch(result), model.fetch(result)):
-            assert list(found) == list(expected)
+        for outputs in (model.run(arrays), model.fetch(result), model.fetch(result)):
+            assert list(outputs) == list(expected)
             for key, array in expected.items():
-                np.testing.assert_allclose(found[key], array, rtol=1e-6)
-                assert found[key].dtype == array.dtype
+                np.testing.assert_allclose(outputs[key], array, rtol=1e-6)
+                assert outputs[key].dtype == array.dtype
         model.raw_call(arrays)()
 
 
-GRAPHS_OUTPUTS = {name: [one.name for one in graph[2]] for name, graph in GRAPHS.items()}
+GRAPHS_OUTPUTS = {name: [output.name for output in graph[2]] for name, graph in GRAPHS.items()}
 
 
 def test_names_and_sizes_are_the_files(make: Make) -> None:
