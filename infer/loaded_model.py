@@ -16,7 +16,8 @@ import numpy as np
 from .artifacts.artifact import Artifact
 from .errors import InputError, UsageError
 from .outcome import Failure, Outcome
-from .tensors.outputs import SampleAxis, SavedOutputs, read_saved
+from .tensors.output_files import read_saved
+from .tensors.outputs import SampleAxis, SavedOutputs
 from .tensors.sample_axis import sample_axes
 from .tensors.signature import Signature
 from .tensors.text import pack_all

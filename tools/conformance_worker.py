@@ -9,7 +9,7 @@ import numpy as np
 
 from infer.artifacts.artifact import Artifact
 from infer.outcome import Failure, Outcome
-from infer.tensors.outputs import read_call
+from infer.tensors.output_files import read_call
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 

@@ -13,7 +13,7 @@ from ..parity.checks import check_classes
 from ..parity.comparing import scores_of
 from ..records.processes import BatchProbe
 from ..system.nvml import Card
-from ..tensors.outputs import write_axes
+from ..tensors.output_files import write_axes
 from ..tensors.sample_axis import sample_axes
 from ..tensors.signature import Signature
 from ..worker import messages

@@ -12,7 +12,8 @@ from pathlib import Path
 from ..outcome import Failure
 from ..parity.comparing import largest_difference
 from ..records.parity_events import RandomnessMeasured
-from ..tensors.outputs import Outputs, read_call
+from ..tensors.output_files import read_call
+from ..tensors.outputs import Outputs
 from ..worker import messages
 from .run_context import RunContext
 from .run_tolerances import tolerances_by_precision, unrepeatable_outputs

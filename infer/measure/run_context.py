@@ -24,7 +24,8 @@ from ..records.paths import file_name
 from ..records.process_events import GenerationDone, PreflightDone, ProcessStarted
 from ..records.protocol import Protocol
 from ..records.store import Store
-from ..tensors.outputs import Outputs, SavedOutputs, read_saved
+from ..tensors.output_files import read_saved
+from ..tensors.outputs import Outputs, SavedOutputs
 from ..variant import TUNED
 from ..worker import messages
 from ..worker.client import WorkerProcess

@@ -10,7 +10,8 @@ from ..outcome import Failure, Outcome
 from ..parity.checks import check_finite
 from ..parity.comparing import compare, largest_difference
 from ..records.parity_events import ParityJudged
-from ..tensors.outputs import Outputs, read_saved
+from ..tensors.output_files import read_saved
+from ..tensors.outputs import Outputs
 from .run_context import RunContext
 from .run_tolerances import tolerances_between, tolerances_by_precision, unrepeatable_outputs
 

@@ -22,7 +22,7 @@ from ..records.artifact_events import ArtifactOpened
 from ..records.paths import file_name
 from ..results.recorded_run import RecordedRun
 from ..results.summary import ArtifactResult
-from ..tensors.outputs import read_saved
+from ..tensors.output_files import read_saved
 
 _LARGEST_PICTURE = 512
 

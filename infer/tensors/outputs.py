@@ -1,4 +1,4 @@
-"""Outputs of calls in a folder of `.npy` files, which a worker writes and the controller reads.
+"""Outputs of calls, and how they are written to a folder of `.npy` files (read: output_files.py).
 
 The folder holds the outputs of every call as the artifact gave them. Its index says which samples
 each call had, and which axis of an output is that of the samples, once this is known
@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import TEXT, kind_of, restored, storable
-from .text import as_text, pack, unpack
+from .dtypes import TEXT, kind_of, storable
+from .text import pack
 
 Outputs = dict[str, np.ndarray]
 Shape = tuple[int, ...]
-_INDEX = "outputs.json"
+INDEX = "outputs.json"
 
 
 @dataclass(frozen=True)
@@ -175,16 +175,16 @@ def write_calls(folder: Path, outputs: Sequence[Outputs], calls: Sequence[CallSa
             raise ValueError(f"the output '{name}' is missing in some of the calls")
         parts = [np.asarray(call[name]) for call in outputs]
         values = in_a_row(parts)
-        dtype = parts[0].dtype.name
-        if kind_of(parts[0].dtype) == "text":
+        dtype = values.dtype.name
+        if kind_of(values.dtype) == "text":
             dtype = TEXT
             data, values = pack(values)
-            np.save(folder / _data_file(index), data, allow_pickle=False)
-        np.save(folder / f"output_{index}.npy", storable(values), allow_pickle=False)
+            np.save(folder / data_file(index), data, allow_pickle=False)
+        np.save(folder / values_file(index), storable(values), allow_pickle=False)
         shapes = [list(part.shape) for part in parts]
         described.append({"name": name, "dtype": dtype, "shapes": shapes})
     index_of_calls = [{"rows": _ranges(call.rows), "samples": call.samples} for call in calls]
-    _write_index(folder, {"calls": index_of_calls, "outputs": described})
+    write_index(folder, {"calls": index_of_calls, "outputs": described})
 
 
 def write_arrays(folder: Path, arrays: Outputs) -> None:
@@ -196,61 +196,17 @@ def write_arrays(folder: Path, arrays: Outputs) -> None:
     write_calls(folder, [arrays], [CallSamples((), 0)])
 
 
-def write_axes(folder: Path, axes: Mapping[str, SampleAxis]) -> None:
-    """Add to the index of a folder which axis of each output is that of the samples."""
-    index = _read_index(folder)
-    for output in index["outputs"]:
-        sample_axis = axes[output["name"]]
-        output |= {"axis": sample_axis.axis, "settled": sample_axis.settled}
-    _write_index(folder, index)
-
-
-def read_saved(folder: Path, axes: Path | None = None) -> SavedOutputs:
-    """Read the outputs in a folder, by name.
-
-    Args:
-        folder: folder of the outputs.
-        axes: folder of other outputs of the same artifact, whose index tells the axes.
-    """
-    index = _read_index(folder)
-    calls = tuple(
-        CallSamples(tuple(row for a, b in call["rows"] for row in range(a, b)), call["samples"])
-        for call in index["calls"]
-    )
-    stated = {
-        output["name"]: output for output in (_read_index(axes) if axes else index)["outputs"]
-    }
-    saved: SavedOutputs = {}
-    for number, output in enumerate(index["outputs"]):
-        values = np.load(folder / f"output_{number}.npy", allow_pickle=False)
-        if output["dtype"] == TEXT:
-            values = as_text(
-                unpack(np.load(folder / _data_file(number), allow_pickle=False), values)
-            )
-        values = restored(values, output["dtype"])
-        shapes = [tuple(shape) for shape in output["shapes"]]
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes], dtype=int)
-        parts = tuple(
-            part.reshape(shape)
-            for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True)
-        )
-        known = stated.get(output["name"], {})
-        axis = SampleAxis(known.get("axis"), known.get("settled", False))
-        saved[output["name"]] = SavedOutput(calls, parts, axis)
-    return saved
-
-
-def read_call(folder: Path) -> Outputs:
-    """Read the outputs of the only call in a folder, as the artifact gave them."""
-    return {name: output.parts[0] for name, output in read_saved(folder).items()}
-
-
 def has_outputs(folder: Path) -> bool:
     """Whether outputs were written to a folder to the end."""
-    return (folder / _INDEX).exists()
+    return (folder / INDEX).exists()
 
 
-def _data_file(index: int) -> str:
+def values_file(index: int) -> str:
+    """The file of the values of an output; of a text, the number of bytes of each."""
+    return f"output_{index}.npy"
+
+
+def data_file(index: int) -> str:
     """The file of the bytes of a text; the lengths are in the file of the output."""
     return f"output_{index}.bytes.npy"
 
@@ -266,10 +222,6 @@ def _ranges(rows: Sequence[int]) -> list[list[int]]:
     return ranges
 
 
-def _read_index(folder: Path) -> dict[str, Any]:
-    index: dict[str, Any] = json.loads((folder / _INDEX).read_text())
-    return index
-
-
-def _write_index(folder: Path, index: Mapping[str, Any]) -> None:
-    (folder / _INDEX).write_text(json.dumps(index) + "\n")
+def write_index(folder: Path, index: Mapping[str, Any]) -> None:
+    """Write the index of a folder, which makes it complete."""
+    (folder / INDEX).write_text(json.dumps(index) + "\n")

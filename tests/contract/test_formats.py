@@ -14,7 +14,7 @@ import pytest
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
-from infer.tensors.outputs import read_call
+from infer.tensors.output_files import read_call
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 

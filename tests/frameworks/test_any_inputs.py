@@ -10,7 +10,7 @@ import pytest
 from infer.cli import main
 from infer.measure.flop_count import flops_per_sample
 from infer.measure.session import Run
-from infer.tensors.outputs import read_saved
+from infer.tensors.output_files import read_saved
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

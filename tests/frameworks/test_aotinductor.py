@@ -22,7 +22,7 @@ from infer.cli.inspect import inspect
 from infer.errors import ArtifactError
 from infer.formats.aotinductor import reader as aotinductor
 from infer.sandbox import reader_process
-from infer.tensors.outputs import read_call
+from infer.tensors.output_files import read_call
 from infer.testing import Sample, problems
 from infer.variant import Variant
 from infer.worker import messages

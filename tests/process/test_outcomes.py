@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from infer.artifacts.manifest import MANIFEST, EvaluationInputs
 from infer.cli import main
 from infer.outcome import Outcome
-from infer.tensors.outputs import read_saved
+from infer.tensors.output_files import read_saved
 
 # Enough for a Python to start on a busy machine, and what each hanging artifact costs.
 TIMEOUT_S = 6

@@ -12,7 +12,8 @@ from ...inputs.options import InputOptions
 from ...inputs.random import Random
 from ...measure.placement import check_device
 from ...outcome import Failure
-from ...tensors.outputs import SavedOutputs, read_saved, write_axes
+from ...tensors.output_files import read_saved, write_axes
+from ...tensors.outputs import SavedOutputs
 from ...tensors.sample_axis import sample_axes
 from ...tensors.signature import Signature
 from ...worker import messages

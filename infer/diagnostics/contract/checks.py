@@ -20,7 +20,7 @@ from ...outcome import Failure, Outcome
 from ...sandbox import reader_process
 from ...system.interpreters import parse_interpreters
 from ...tensors.dtypes import ANY
-from ...tensors.outputs import read_call
+from ...tensors.output_files import read_call
 from ...tensors.signature import Signature
 from ...tensors.text import pack_all
 from ...variant import Variant
