@@ -18,6 +18,21 @@ from .setup import Setup
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """Whether outputs agree by the tolerances of the run, as `run` decides it.
+
+    Attributes:
+        passed: whether they do.
+        tolerance: the largest difference of a value that passes by numbers.
+        reason: what decided about a quantised model, in words; "" for others.
+    """
+
+    passed: bool
+    tolerance: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class FormerComparison:
     """Comparison of an artifact with its former version, measured in the same run.
 
@@ -26,6 +41,7 @@ class FormerComparison:
         reason: why it could not be measured.
         ratios: ratios of the times of a call, by workload.
         difference: the largest difference of the outputs; None if they cannot be compared.
+        agreement: whether the outputs agree; None if they cannot be compared.
         incomparable: why they cannot be compared.
         path: path of the former artifact.
     """
@@ -34,6 +50,7 @@ class FormerComparison:
     reason: str = ""
     ratios: Mapping[str, Ratio] = field(default_factory=dict)
     difference: float | None = None
+    agreement: Agreement | None = None
     incomparable: str = ""
     path: str = ""
 
@@ -47,6 +64,7 @@ class GateInput:
             ones.
         former: comparisons of artifacts with their former versions, by label.
         setup: the setup of the run.
+        agreements: whether outputs agree with those of the run's reference, by label.
         random: random outputs that keep an artifact from being judged, its own or the reference's,
             in words, by label.
         commands: commands that measure an artifact alone, by label.
@@ -60,6 +78,7 @@ class GateInput:
     entries: Mapping[str, BaselineEntry]
     former: Mapping[str, FormerComparison] = field(default_factory=dict)
     setup: Setup = field(default_factory=Setup)
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
     random: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -98,12 +117,26 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
             processor=run.environment.processor,
             card=summary.card.name if summary.card else None,
         ),
+        agreements={
+            label: agreement
+            for label, parity in parities.items()
+            if (agreement := _agreement(parity)) is not None
+        },
         random={label: text for label, parity in parities.items() if (text := _random(parity))},
         commands={label: row.command for label, row in rows.items()},
         paths={label: row.path for label, row in rows.items()},
         seconds=elapsed_s(events),
         interrupted=summary.interrupted,
     )
+
+
+def _agreement(compared: ParityJudged | PairCompared | None) -> Agreement | None:
+    if compared is None or compared.tolerance is None:
+        return None
+    decided = compared.reason
+    if compared.passed and decided:
+        decided = f"decided by {compared.decided_by}: {decided}"
+    return Agreement(compared.passed, compared.tolerance, decided)
 
 
 def _random(parity: ParityJudged) -> str:
@@ -171,6 +204,7 @@ def _former_comparison(
         former=former,
         ratios={p: t.ratio for p, t in rows[label].timings.items() if t.ratio},
         difference=compared.largest_difference if compared else None,
-        incomparable=compared.reason if compared else "",
+        agreement=_agreement(compared),
+        incomparable=compared.incomparable if compared else "",
         path=rows[other].path,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ from ..errors import ArtifactError
 from ..inputs.loading import LABELS, read_inputs
 from ..parity import predictions
 from ..parity.checks import check_as_finite, check_finite
-from ..parity.comparing import compare, scores_of
-from ..parity.deciding import decide
+from ..parity.comparing import scores_of
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
 from ..parity.rounding import beyond_bounds
@@ -23,9 +21,9 @@ from ..parity.uninformative_outputs import uninformative_outputs
 from ..parity.whole_calls import WholeCall
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..sandbox import metric_process
-from ..stats.accuracy import Difference, paired_difference
 from ..tensors.outputs import Outputs
 from .aligned_outputs import aligned_outputs
+from .judged_outputs import accuracy_difference, judged_outputs
 from .neighbours import changes_by_neighbours
 from .parity_notes import allowed_notes, anchor_note, named_changes, state_note
 from .randomness import random_changes
@@ -94,15 +92,17 @@ class ParityStage:
                 continue
             try:
                 aligned, _ = aligned_outputs(context, label, former)
-                limits = tolerances_between(context, label, former, aligned.expected)
-                result = compare(
-                    *(aligned.outputs, aligned.expected, limits),
-                    absolute=context.plan.absolute,
-                    allowed=context.plan.allowed,
-                    calls=aligned.calls,
+                classes = context.classes(label) or context.classes(former)
+                result = judged_outputs(
+                    context,
+                    *(aligned.outputs, aligned.expected),
+                    tolerances_between(context, label, former, aligned.expected),
+                    classes,
+                    aligned.calls,
+                    accuracy_difference(context, label, aligned.outputs, aligned.expected, classes),
                 )
             except Exception as error:
-                result = {"passed": False, "reason": context.as_failure(error).reason}
+                result = {"passed": False, "incomparable": context.as_failure(error).reason}
             context.store.add("pair", artifact=label, former=former, **result)
 
     def _choose_reference(self, members: list[str]) -> str:
@@ -154,28 +154,16 @@ class ParityStage:
             reference.rounding,
             on_cpu=reference.anchor is not None,
         )
-        absolute = context.plan.absolute
-        result = compare(
-            *(outputs, expected, limits),
-            absolute=absolute,
-            classes=classes,
-            allowed=context.plan.allowed,
-            calls=calls,
+        result = judged_outputs(
+            context,
+            *(outputs, expected, limits, classes, calls),
+            accuracy_difference(context, label, outputs, expected, classes),
+            is_compared=label != source or reference.anchor is not None,
         )
         notes += allowed_notes(outputs, expected, result["by_output"], calls)
         task = self._task(label, outputs, expected, classes, result["differing"], notes)
-        is_compared = label != source or reference.anchor is not None
-        if is_compared and any(limit.expected for limit in limits.values()):
-            scores = scores_of(expected, len(classes) or None)
-            accuracy = task["accuracy_difference"]
-            decision = decide(
-                result, outputs, expected, limits, scores, accuracy and Difference(**accuracy)
-            )
-            result |= {"passed": decision.passed, "decided_by": decision.decided_by}
-            if decision.passed:
-                notes.append(f"decided by {decision.decided_by}: {decision.text}")
-            else:
-                result["reason"] = decision.text
+        if result["passed"] and result["reason"]:
+            notes.append(f"decided by {result['decided_by']}: {result['reason']}")
         changed, random = unrepeatable_outputs(context, label), random_changes(context, label)
         if random:
             notes.append(f"draws random numbers: {named_changes(random)} between equal calls")
@@ -191,8 +179,7 @@ class ParityStage:
             artifact=label,
             reference=reference.reference,
             anchor=reference.anchor,
-            **result,
-            **task,
+            **(result | task),
             probe=predictions.probe(self._with_samples(label, outputs, calls)),
             notes=notes,
             repeats=not changed,
@@ -271,8 +258,8 @@ class ParityStage:
                 return evaluate_answers(labels, outputs, expected, differing, notes)
         scores = scores_of(expected, len(classes) or None)
         if labels is None or not scores or len(labels) != len(expected[scores]):
-            return {"metrics": None, "correct": None, "accuracy_difference": None}
-        right, wanted = (a[scores].argmax(axis=1) == labels for a in (outputs, expected))
+            return {"metrics": None, "correct": None}
+        right = outputs[scores].argmax(axis=1) == labels
         for sample in differing:
             true = int(labels[sample["sample"]])
             sample["true"] = classes[true] if true < len(classes) else str(true)
@@ -280,7 +267,6 @@ class ParityStage:
             "metrics": classification_metrics(outputs[scores], labels)
             | _plugin_metrics(outputs[scores], labels, notes),
             "correct": predictions.pack(right),
-            "accuracy_difference": asdict(paired_difference(right, wanted)),
         }
 
 

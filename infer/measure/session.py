@@ -128,10 +128,9 @@ def _outcome(parity: ParityJudged) -> tuple[Outcome, str]:
             f"its reference, {against}, draws random numbers, so that it judges nothing: name "
             "another with --reference"
         )
-    if parity.reason:
-        return Outcome.PARITY_FAIL, f"differs from {against}: {parity.reason}"
     if not parity.passed:
-        return Outcome.PARITY_FAIL, parity_reason(parity, against)
+        why = f"differs from {against}: {parity.reason}" if parity.reason else ""
+        return Outcome.PARITY_FAIL, why or parity_reason(parity, against)
     if parity.random:
         name, by = next(iter(parity.random.items()))
         size = "" if by is None else f" by {by:.2g}"

@@ -80,7 +80,7 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
         largest_difference, largest_relative_difference, tolerance, how: of the output that fails
             most, or is nearest to failing.
         decided_by: what decided whether it passes, "numbers", "labels" or "accuracy".
-        reason: why it does not pass, in words, of a quantised model.
+        reason: what decided about a quantised model, in words.
         equal_labels: share of the samples; None where there are no classes.
         unequal_samples, differing: some of the samples that are answered differently.
         metrics: with the labels of the inputs.
@@ -126,12 +126,15 @@ class PairCompared(Event, frozen=True, tag="pair", kw_only=True):
     """The outputs of an artifact beside those of the former one.
 
     Attributes:
-        reason: why they cannot be compared; the differences are None then.
+        incomparable: why they cannot be compared; the differences are None then.
+        decided_by, reason: as of `ParityJudged`.
     """
 
     artifact: str
     former: str
     passed: bool
+    incomparable: str = ""
+    decided_by: Literal["numbers", "labels", "accuracy"] = "numbers"
     reason: str = ""
     largest_difference: float | None = None
     largest_relative_difference: float | None = None
@@ -141,3 +144,4 @@ class PairCompared(Event, frozen=True, tag="pair", kw_only=True):
     differing: tuple[DifferingSample, ...] = ()
     equal_labels: float | None = None
     unequal_samples: tuple[int, ...] | None = None
+    accuracy_difference: AccuracyDifference | None = None

@@ -14,7 +14,7 @@ from case_models_precision import (
     write_half_network,
     write_network,
 )
-from case_runs import run_case
+from case_runs import gate_case, run_case
 
 from infer.artifacts.manifest import Manifest, write_manifest
 from infer.cli.inspect import inspect
@@ -180,3 +180,17 @@ def test_a_manifest_that_names_a_coarser_precision_widens_nothing(folder, tmp_pa
     assert inspect(stranger).precision.name == "float32"
     notes = inspect(stranger).description.notes
     assert "its manifest says int8, its content is float32: that counts" in notes
+
+
+def test_a_gate_judges_a_quantised_model_beside_the_former_one_as_run_does(folder, wrong):
+    """Its largest difference is within what single values may differ by; its whole is not."""
+    gates = {}
+    for name in ("static", "scale"):
+        tested = folder / "gate" / name / "model.onnx"
+        tested.parent.mkdir(parents=True)
+        tested.write_bytes((folder / f"{name}.onnx").read_bytes())
+        gates[name] = gate_case(folder, tested, "--against", "float.onnx", "--inputs", "inputs.npz")
+
+    assert gates["static"].verdict("parity") == "passed"
+    assert gates["scale"].verdict("parity") == "failed"
+    assert "quantisation may cause" in gates["scale"].detail("parity")

@@ -80,3 +80,48 @@ def advised(text: str, option: str) -> list[str]:
     values = re.search(rf"{option} (.+?)(?=, (?:and|or) |; |$)", text)
     assert values, text
     return [option, *shlex.split(values[1])]
+
+
+@dataclass(frozen=True)
+class CaseGate:
+    """A finished gate.
+
+    Attributes:
+        status: exit status.
+        text: what the command printed.
+        checks: the checks, as `--json` writes them.
+    """
+
+    status: int
+    text: str
+    checks: list[dict[str, Any]]
+
+    def verdict(self, kind: str) -> str:
+        """The verdict of the check of this kind."""
+        return str(self.check(kind)["verdict"])
+
+    def detail(self, kind: str) -> str:
+        """What the check of this kind found."""
+        return str(self.check(kind)["detail"])
+
+    def check(self, kind: str) -> dict[str, Any]:
+        """The check of this kind."""
+        return next(check for check in self.checks if check["kind"] == kind)
+
+
+def gate_case(folder: Path, *arguments: object, update: bool = True) -> CaseGate:
+    """Run `exportbench gate` in a folder with the shortest protocol.
+
+    Args:
+        folder: folder of the models and inputs; paths are relative to it.
+        arguments: artifacts and options.
+        update: whether the baseline `baseline.json` is written.
+    """
+    printed = io.StringIO()
+    without_rates = mock.patch.object(Run, "_measure_roofline")
+    with contextlib.chdir(folder), contextlib.redirect_stdout(printed), without_rates:
+        options = ["--device", "cpu", "--threads", "1", "--trust", "--json", "gate.json"]
+        options += ["--baseline", "baseline.json", *(["--update"] if update else [])]
+        status = main.main(["gate", *map(str, arguments), *SHORT, *options])
+    result = json.loads((folder / "gate.json").read_text())
+    return CaseGate(status, printed.getvalue(), result["checks"])

@@ -5,18 +5,28 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ...outcome import Outcome
 from ...parity import predictions
 from ..artifact_gate import ArtifactGate
+from ..gate_input import Agreement, FormerComparison
 from ..result import Check, CheckKind, ParityFigures, Verdict
 
 
 @dataclass(frozen=True)
 class _Difference:
-    """A difference, the allowed difference, and what was compared."""
+    """A difference, the allowed difference, and what was compared.
+
+    Attributes:
+        value, allowed: of the output that differs most against what is allowed.
+        source: what it was compared with, in words.
+        agreement: whether the outputs agree as `run` decides it; None where only the difference
+            counts.
+    """
 
     value: float
     allowed: float
     source: str
+    agreement: Agreement | None = None
 
     @property
     def used(self) -> float:
@@ -26,7 +36,14 @@ class _Difference:
     @property
     def passes(self) -> bool:
         """Whether the difference is allowed; NaN is not."""
-        return self.value <= self.allowed
+        return self.agreement.passed if self.agreement else self.value <= self.allowed
+
+    @property
+    def text(self) -> str:
+        """The difference in words."""
+        text = f"differs by {self.value:.2g} {self.source} ({self.allowed:.2g} allowed"
+        reason = self.agreement.reason if self.agreement else ""
+        return f"{text}; {reason})" if reason else f"{text})"
 
 
 def check(gate: ArtifactGate) -> list[Check]:
@@ -52,11 +69,7 @@ def _check(gate: ArtifactGate) -> Check:
         return gate.not_judged(CheckKind.PARITY, new.reason or "the outputs were not compared")
     differences = []
     if new.reference not in (None, gate.label) and new.difference is not None:
-        # An output that differed from the reference before may differ by as much again.
-        before = old.difference if old and old.reference == new.reference else None
-        differences.append(
-            _Difference(new.difference, allowed + (before or 0.0), f"from {new.reference}")
-        )
+        differences.append(_from_reference(gate, new.difference, allowed))
     same_weights = old is None or old.weights == new.weights
     note = "" if same_weights else "; its weights are not the baseline's"
     if same_weights and comparison and comparison.incomparable:
@@ -64,7 +77,7 @@ def _check(gate: ArtifactGate) -> Check:
             gate, f"cannot be compared with the former artifact: {comparison.incomparable}"
         )
     if same_weights and comparison and comparison.difference is not None:
-        differences.append(_Difference(comparison.difference, allowed, "from the former artifact"))
+        differences.append(_from_former(gate, comparison, comparison.difference, allowed))
     elif same_weights and old and old.probe and new.probe and gate.same_inputs:
         difference = predictions.probe_difference(new.probe, old.probe)
         if math.isinf(difference):
@@ -76,14 +89,38 @@ def _check(gate: ArtifactGate) -> Check:
         return gate.not_judged(CheckKind.PARITY, _why_not_judged(gate, same_weights))
     worst = max(differences, key=lambda difference: difference.used)
     beyond = [difference for difference in differences if not difference.passes]
-    detail = "; ".join(
-        f"differs by {difference.value:.2g} {difference.source} ({difference.allowed:.2g} allowed)"
-        for difference in beyond or differences
-    )
+    detail = "; ".join(difference.text for difference in beyond or differences)
     figures = ParityFigures(worst.value, worst.allowed)
     if beyond:
         return _failed(gate, detail + note, figures)
     return gate.check(CheckKind.PARITY, Verdict.PASSED, detail + note, "", figures)
+
+
+def _from_reference(gate: ArtifactGate, value: float, allowed: float) -> _Difference:
+    """The difference from the run's reference.
+
+    An output that failed before, beside the same reference, may differ by as much again.
+    """
+    source, old = f"from {gate.new.reference}", gate.old
+    agreement = _agreement(gate, gate.run.agreements.get(gate.label))
+    before = old.difference if old and old.reference == gate.new.reference else None
+    if agreement and (agreement.passed or not (old and old.outcome == Outcome.PARITY_FAIL)):
+        return _Difference(value, allowed, source, agreement)
+    return _Difference(value, allowed + (before or 0.0), source)
+
+
+def _from_former(
+    gate: ArtifactGate, comparison: FormerComparison, value: float, allowed: float
+) -> _Difference:
+    """The difference from the former artifact, by the tolerance between the two."""
+    agreement = _agreement(gate, comparison.agreement)
+    allowed = agreement.tolerance if agreement else allowed
+    return _Difference(value, allowed, "from the former artifact", agreement)
+
+
+def _agreement(gate: ArtifactGate, agreement: Agreement | None) -> Agreement | None:
+    """What counts beside the difference: nothing, if a margin says what is allowed."""
+    return agreement if gate.margins.parity is None else None
 
 
 def _why_not_judged(gate: ArtifactGate, same_weights: bool) -> str:

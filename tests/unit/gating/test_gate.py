@@ -17,7 +17,7 @@ from infer.gating import report
 from infer.gating.baseline import Baseline, BaselineEntry
 from infer.gating.baseline_file import baseline_schema, read_baseline, render_baseline
 from infer.gating.evaluation import evaluate, new_baseline
-from infer.gating.gate_input import FormerComparison, GateInput
+from infer.gating.gate_input import Agreement, FormerComparison, GateInput
 from infer.gating.margins import DEFAULTS, Margins, check_margin
 from infer.gating.result import CheckKind, Verdict
 from infer.gating.setup import Setup
@@ -264,6 +264,34 @@ def test_parity_with_the_former_artifact_takes_all_samples():
     assert verdicts(GOOD, pair=pair)["parity"].verdict == "failed"
     reshaped = replace(beside(0.9, 1.0, 1.05), incomparable="'y' has another shape")
     assert "another shape" in verdicts(GOOD, pair=reshaped)["parity"].detail
+
+
+def test_outputs_agree_with_the_former_artifact_as_run_decides_it():
+    """Labels or accuracy may decide for a quantised model; a share of values may differ."""
+    pair = replace(
+        beside(0.9, 1.0, 1.05),
+        difference=0.5,
+        agreement=Agreement(True, 0.3, "decided by accuracy: it differs by +0.0010"),
+    )
+    check = verdicts(GOOD, pair=pair)["parity"]
+    assert check.verdict == "passed"
+    assert "differs by 0.5 from the former artifact (0.3 allowed; decided by accuracy" in (
+        check.detail
+    )
+    assert verdicts(GOOD, pair=pair, margins={"parity": "0.1"})["parity"].verdict == "failed"
+    # Within the largest difference that passes, but not in the root mean square.
+    lost = replace(pair, difference=0.2, agreement=Agreement(False, 0.3, "a scale is wrong"))
+    check = verdicts(GOOD, pair=lost)["parity"]
+    assert (check.verdict, "a scale is wrong" in check.detail) == ("failed", True)
+
+
+def test_outputs_agree_with_the_reference_as_run_decides_it():
+    far = replace(GOOD, difference=0.5)
+    passed = {"m": Agreement(True, 0.3, "decided by labels: 99 % are the same")}
+    assert verdicts(far, agreements=passed)["parity"].verdict == "passed"
+    near = replace(GOOD, difference=1e-5)
+    failed = {"m": Agreement(False, 0.3, "a channel is broken")}
+    assert verdicts(near, agreements=failed)["parity"].verdict == "failed"
 
 
 def test_a_new_failure_fails_and_an_old_one_does_not():

@@ -1,0 +1,89 @@
+"""Judge the outputs of an artifact beside those of another: its reference, or a former version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ..parity.comparing import compare, scores_of
+from ..parity.deciding import decide
+from ..parity.tolerance import Tolerance
+from ..parity.whole_calls import WholeCall
+from ..stats.accuracy import Difference, paired_difference
+from ..tensors.outputs import Outputs
+from .run_context import RunContext
+from .text_labels import numbers_of_classes
+
+
+def judged_outputs(
+    context: RunContext,
+    outputs: Outputs,
+    expected: Outputs,
+    limits: Mapping[str, Tolerance],
+    classes: Sequence[str],
+    calls: Mapping[str, Sequence[WholeCall]],
+    accuracy: Difference | None,
+    *,
+    is_compared: bool = True,
+) -> dict[str, Any]:
+    """Judge outputs by their numbers, or by labels or accuracy where numbers cannot decide.
+
+    Args:
+        context: context of the run.
+        outputs: outputs of the artifact, by the other's names.
+        expected: outputs of the other artifact.
+        limits: tolerance by output.
+        classes: names of the classes, if known.
+        calls: calls of outputs whose samples cannot be told apart.
+        accuracy: the accuracy less the other's, on true labels; None where there are none.
+        is_compared: whether these are outputs of two artifacts.
+
+    Returns:
+        What `compare` returns, `decided_by`, `reason`, which is what decided about a quantised
+        model, in words, and `accuracy_difference`.
+
+    Raises:
+        Failure: names or shapes differ.
+    """
+    result = compare(
+        *(outputs, expected, limits),
+        absolute=context.plan.absolute,
+        classes=classes,
+        allowed=context.plan.allowed,
+        calls=calls,
+    )
+    result |= {"reason": "", "accuracy_difference": accuracy and asdict(accuracy)}
+    if is_compared and any(limit.expected for limit in limits.values()):
+        scores = scores_of(expected, len(classes) or None)
+        decision = decide(result, outputs, expected, limits, scores, accuracy)
+        result |= {
+            "passed": decision.passed,
+            "decided_by": decision.decided_by,
+            "reason": decision.text,
+        }
+    return result
+
+
+def accuracy_difference(
+    context: RunContext, label: str, outputs: Outputs, expected: Outputs, classes: Sequence[str]
+) -> Difference | None:
+    """The accuracy of a classifier less that of another; None without numbered labels.
+
+    Args:
+        context: context of the run.
+        label: label of the artifact.
+        outputs: its outputs, by the other's names.
+        expected: outputs of the other artifact.
+        classes: names of the classes, if known.
+    """
+    labels = context.labels(label)
+    scores = scores_of(expected, len(classes) or None)
+    if labels is None or not scores or len(labels) != len(expected[scores]):
+        return None
+    numbers = numbers_of_classes(labels, tuple(classes))
+    if numbers.dtype.kind == "U":
+        return None
+    return paired_difference(
+        *(side[scores].argmax(axis=1) == numbers for side in (outputs, expected))
+    )
