@@ -10,6 +10,10 @@ from typing import Any
 
 from ..errors import DamagedError
 
+# Tables and items of vectors that are read of one file. Since several offsets may lead to the same
+# table, a small file can describe a tree that is larger than any memory.
+_MOST_ITEMS = 5_000_000
+
 
 class Table:
     """A table, whose fields are read by the number of their slot.
@@ -17,13 +21,16 @@ class Table:
     Args:
         data: the whole file.
         position: where the table begins.
+        left: how many tables and items may still be read, which the tables of a file share.
 
     Raises:
         DamagedError: no table begins there.
     """
 
-    def __init__(self, data: memoryview, position: int) -> None:
+    def __init__(self, data: memoryview, position: int, left: list[int] | None = None) -> None:
         self._data = data
+        self._left = [_MOST_ITEMS] if left is None else left
+        self._take(1)
         self._position = position
         self._slots = position - int(_unpack(data, "i", position))
         self._size = int(_unpack(data, "H", self._slots))
@@ -61,11 +68,11 @@ class Table:
     def table(self, slot: int) -> Table | None:
         """A table; None if the field is missing."""
         place = self._place(slot)
-        return None if place is None else Table(self._data, self._follow(place))
+        return None if place is None else Table(self._data, self._follow(place), self._left)
 
     def tables(self, slot: int) -> list[Table]:
         """A vector of tables."""
-        return [Table(self._data, position) for position in self._targets(slot)]
+        return [Table(self._data, position, self._left) for position in self._targets(slot)]
 
     def strings(self, slot: int) -> list[str]:
         """A vector of strings."""
@@ -79,6 +86,7 @@ class Table:
 
     def _targets(self, slot: int) -> list[int]:
         start, count = self._vector(slot, 4)
+        self._take(count)
         return [self._follow(start + 4 * index) for index in range(count)]
 
     def _place(self, slot: int) -> int | None:
@@ -97,6 +105,11 @@ class Table:
         if count * item > len(self._data) - start - 4:
             raise DamagedError(f"truncated: {count:,} items at byte {start}")
         return start + 4, count
+
+    def _take(self, count: int) -> None:
+        self._left[0] -= count
+        if self._left[0] < 0:
+            raise DamagedError(f"more than {_MOST_ITEMS:,} parts, or parts that repeat each other")
 
     def _follow(self, place: int) -> int:
         return place + int(_unpack(self._data, "I", place))

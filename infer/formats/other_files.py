@@ -38,7 +38,7 @@ def what_is(content: Content) -> str | None:
             return what
     if head[4:8] == b"ET12":
         return "a program of ExecuTorch; install the plug-in exportbench-executorch, which takes it"
-    if head[8:9] == b"{" and struct.unpack_from("<Q", head)[0] <= len(content.data):
+    if head[8:9] == b"{" and struct.unpack_from("<Q", head)[0] <= content.path.stat().st_size:
         return "weights alone (safetensors), without a graph to run"
     beside = content.path.with_suffix(".xml")
     if content.path.suffix == ".bin" and beside.is_file():

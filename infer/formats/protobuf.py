@@ -14,8 +14,8 @@ from ..errors import DamagedError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
-
-Value = int | memoryview
+_LARGEST_TAG = (1 << 32) - 1  # a number of a field and its kind; parsers drop higher bits
+_MOST_FIELDS = 1_000_000  # of one message; parsing so many takes a second
 
 
 class Message:
@@ -29,23 +29,33 @@ class Message:
     """
 
     def __init__(self, data: memoryview) -> None:
-        self._fields: dict[int, list[Value]] = {}
-        for number, value in _fields(data):
-            self._fields.setdefault(number, []).append(value)
+        # By number: whole numbers, bytes, and the bytes of numbers of a fixed size. A reader of the
+        # schema ignores values of another kind than the field's; here they are refused.
+        self._integers: dict[int, list[int]] = {}
+        self._bytes: dict[int, list[memoryview]] = {}
+        self._fixed: dict[int, list[memoryview]] = {}
+        for count, (number, kind, value) in enumerate(_fields(data)):
+            if count >= _MOST_FIELDS:
+                raise DamagedError(f"more than {_MOST_FIELDS:,} fields in one message")
+            if isinstance(value, int):
+                self._integers.setdefault(number, []).append(value)
+            elif kind == _BYTES:
+                self._bytes.setdefault(number, []).append(value)
+            else:
+                self._fixed.setdefault(number, []).append(value)
 
     def __contains__(self, number: int) -> bool:
-        return number in self._fields
+        return number in self._integers or number in self._bytes or number in self._fixed
 
     def numbers(self) -> set[int]:
         """The numbers of the fields that are present."""
-        return set(self._fields)
+        return {*self._integers, *self._bytes, *self._fixed}
 
     def raw(self, number: int) -> list[memoryview]:
         """The bytes of each value of a field of bytes, strings or messages."""
-        chunks = [value for value in self._fields.get(number, ()) if isinstance(value, memoryview)]
-        if len(chunks) != len(self._fields.get(number, ())):
+        if number in self._integers or number in self._fixed:
             raise DamagedError(f"field {number} is a number, not bytes")
-        return chunks
+        return self._bytes.get(number, [])
 
     def messages(self, number: int) -> list[Message]:
         """The values of a field of messages."""
@@ -69,44 +79,51 @@ class Message:
         return strings[-1] if strings else ""
 
     def integers(self, number: int) -> list[int]:
-        """The values of a field of int32, int64 or an enumeration, packed or not."""
-        integers: list[int] = []
-        for value in self._fields.get(number, ()):
-            if isinstance(value, int):
-                integers.append(_signed(value))
-            else:
-                position = 0
-                while position < len(value):
-                    item, position = _varint(value, position)
-                    integers.append(_signed(item))
-        return integers
+        """The values of a repeated field of int32 or int64, packed or not."""
+        if number in self._fixed:
+            raise DamagedError(f"field {number} has another kind of numbers")
+        values = [_signed(value) for value in self._integers.get(number, ())]
+        for part in self._bytes.get(number, ()):
+            position = 0
+            while position < len(part):
+                item, position = _varint(part, position)
+                values.append(_signed(item))
+        return values
 
     def integer(self, number: int) -> int:
-        """The last value of a field of integers; 0 if there is none."""
-        integers = self.integers(number)
-        return integers[-1] if integers else 0
+        """The last value of a field of int64; 0 if there is none."""
+        if number in self._bytes or number in self._fixed:
+            raise DamagedError(f"field {number} is not a whole number")
+        values = self._integers.get(number)
+        return _signed(values[-1]) if values else 0
+
+    def enumeration(self, number: int) -> int:
+        """The last value of a field of int32 or an enumeration, of which 32 bits count."""
+        return _signed(self.integer(number), 32)
 
     def floats(self, number: int) -> list[float]:
         """The values of a field of 32-bit floating-point numbers, packed or not."""
-        floats: list[float] = []
-        for value in self._fields.get(number, ()):
-            data = value.to_bytes(4, "little") if isinstance(value, int) else bytes(value)
-            if len(data) % 4:
+        if number in self._integers:
+            raise DamagedError(f"field {number} holds no 32-bit numbers")
+        values: list[float] = []
+        for part in (*self._fixed.get(number, ()), *self._bytes.get(number, ())):
+            if len(part) % 4:
                 raise DamagedError(f"field {number} holds no whole 32-bit numbers")
-            floats += (item for (item,) in struct.iter_unpack("<f", data))
-        return floats
+            values += (item for (item,) in struct.iter_unpack("<f", part))
+        return values
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, Value]]:
+def _fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
+    """Yield number, kind and value of each field."""
     position, end = 0, len(data)
     while position < end:
         key, position = _varint(data, position)
         number, kind = key >> 3, key & 7
-        if number == 0:
-            raise DamagedError(f"a field without a number at byte {position}")
+        if number == 0 or key > _LARGEST_TAG:
+            raise DamagedError(f"a field without a valid number at byte {position}")
         if kind == _VARINT:
             value, position = _varint(data, position)
-            yield number, value
+            yield number, kind, value
             continue
         if kind == _BYTES:
             size, position = _varint(data, position)
@@ -118,9 +135,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, Value]]:
             raise DamagedError(
                 f"truncated: a field of {size:,} bytes begins {end - position:,} before the end"
             )
-        part = data[position : position + size]
+        yield number, kind, data[position : position + size]
         position += size
-        yield number, part if kind == _BYTES else int.from_bytes(part, "little")
 
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
@@ -134,7 +150,7 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
     raise DamagedError(f"no whole number at byte {position}")
 
 
-def _signed(value: int) -> int:
-    """Decode an int32 or int64; negative ones are written as their 64-bit complement."""
-    value &= (1 << 64) - 1
-    return value - (1 << 64) if value >= 1 << 63 else value
+def _signed(value: int, bits: int = 64) -> int:
+    """Decode an int32 or int64; negative ones are written as their complement."""
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value

@@ -9,6 +9,7 @@ import json
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from ...tensors.dtypes import ANY
@@ -20,7 +21,7 @@ BINARIES = (".cubin", ".fatbin", ".hsaco", ".spv")  # compiled kernels of a GPU
 _MOST_DIMENSIONS = 64  # as in PyTorch
 _OPERATOR = re.compile(r"\baoti_torch_(?:cpu|cuda|xpu|mps)_(\w+)\(|^ +((?:cpp|triton)_\w+)\(", re.M)
 _CONSTANT = re.compile(r"constants_info_\[\d+\]\.(name|dtype|data_size) = \"?(\w+)\"?;")
-_CHECK = re.compile(r"static void check_input_(\d+)\(.*?^}", re.M | re.S)
+_CHECK = re.compile(r"(\d+)\(")
 _DTYPE = re.compile(r"_expected_dtype = aoti_torch_dtype_(\w+)\(\)")
 _PLACE = re.compile(r"(?:(\d+) != )?\w+_(size|stride)\[(\d+)\]")
 _WRITTEN = re.compile(r"\((?!const )[\w:]+\*\)\((\w+)\.data_ptr\(\)\)")
@@ -41,7 +42,7 @@ def find_inputs(
     The checks name each size and stride that is fixed; a dimension that no check names is free.
     """
     specs, strides, notes = [], [], []
-    checks = {int(check[1]): check[0] for check in _CHECK.finditer(wrapper)}
+    checks = dict(_checks(wrapper))
     names = _argument_names(wrapper)
     if len(names) != len(checks):
         if names:
@@ -65,10 +66,20 @@ def find_inputs(
     return tuple(specs), tuple(strides), notes
 
 
+def _checks(wrapper: str) -> Iterator[tuple[int, str]]:
+    """Yield number and body of each function that checks an input."""
+    for part in wrapper.split("static void check_input_")[1:]:
+        number = _CHECK.match(part)
+        body, end, _ = part.partition("\n}")
+        if number and end:
+            yield int(number[1]), body
+
+
 def _spec(wrapper: str, name: str) -> Any:
     """Find a tree that the code states as JSON; None if there is none."""
-    stated = re.search(rf'\b{name}_ = R"\((.*?)\)";', wrapper)
-    return json.loads(stated[1])[1] if stated else None
+    _, begin, rest = wrapper.partition(f'{name}_ = R"(')
+    stated, end, _ = rest.partition(')";')
+    return json.loads(stated)[1] if begin and end else None
 
 
 def _argument_names(wrapper: str) -> list[str]:

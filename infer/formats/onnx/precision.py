@@ -159,7 +159,8 @@ def _read(
                 if _A_TENSOR in attribute and node.outputs:
                     constants[node.outputs[0]] = attribute.message(_A_TENSOR)
     types = {
-        name: dtypes.get(tensor.integer(_DTYPE), ("", 0))[0] for name, tensor in constants.items()
+        name: dtypes.get(tensor.enumeration(_DTYPE), ("", 0))[0]
+        for name, tensor in constants.items()
     }
     return _Graph(nodes, constants, {**inputs, **types}, outputs)
 

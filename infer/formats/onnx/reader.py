@@ -18,10 +18,13 @@ from ..weights_file import check_weights_file
 from .precision import precision_of
 
 # Numbers of fields, as in onnx.proto.
-_IR_VERSION, _PRODUCER, _PRODUCER_VERSION, _GRAPH, _OPSETS, _FUNCTIONS = 1, 2, 3, 7, 8, 25
+_IR_VERSION, _PRODUCER, _PRODUCER_VERSION, _GRAPH, _OPSETS = 1, 2, 3, 7, 8
+_TRAINING, _FUNCTIONS = 20, 25  # of a model; the two graphs of a training are fields 1 and 2
+_FUNCTION_NODES, _FUNCTION_DEFAULTS = 7, 11
 _NODES, _INITIALIZERS, _INPUTS, _OUTPUTS, _SPARSE = 1, 5, 11, 12, 15
 _OP_TYPE, _ATTRIBUTES, _DOMAIN = 4, 5, 7
 _TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS = 5, 6, 10, 11
+_SPARSE_VALUE, _SPARSE_VALUES = 22, 23  # of an attribute
 _DIMS, _DTYPE, _NAME, _EXTERNAL, _LOCATION = 1, 2, 8, 13, 14
 _DEEPEST = 64  # graphs in graphs
 
@@ -72,7 +75,7 @@ def describe(path: Path) -> Description:
 
 
 def external_files(path: Path) -> list[Path]:
-    """List the files beside an ONNX file that hold its weights.
+    """List the files beside an ONNX file that its tensors name, even if they hold values too.
 
     Raises:
         ArtifactError: the file is damaged, or names one outside of its folder.
@@ -80,8 +83,8 @@ def external_files(path: Path) -> list[Path]:
     data = map_file(path)
     if bytes(data[4:8]) == b"ORTM":
         return []
-    names = {_external(tensor) for tensor in _tensors(Message(data))} - {None}
-    return sorted(_beside(path, name) for name in names if name is not None)
+    names = {name for tensor in _tensors(Message(data)) for name in _locations(tensor)}
+    return sorted(_beside(path, name) for name in names)
 
 
 def check_weights(path: Path) -> None:
@@ -105,7 +108,7 @@ def check_weights(path: Path) -> None:
 def _end(tensor: Message) -> int:
     """Where a tensor ends in its file, in bytes."""
     entries = {entry.string(1): entry.string(2) for entry in tensor.messages(_EXTERNAL)}
-    bits = max(0, math.prod(tensor.integers(_DIMS))) * _dtype(tensor.integer(_DTYPE))[1]
+    bits = max(0, math.prod(tensor.integers(_DIMS))) * _dtype(tensor.enumeration(_DTYPE))[1]
     numbers = [entries.get("offset", "0"), entries.get("length", str(bits // 8))]
     if not all(re.fullmatch(r"\d{1,19}", number) for number in numbers):
         raise DamagedError(f"a tensor whose place in a file is {' and '.join(numbers)}")
@@ -117,7 +120,7 @@ def _describe(model: Message, path: Path) -> Description:
     weights: Counter[str] = Counter()
     missing = set()
     for tensor in _tensors(model):
-        name, bits = _dtype(tensor.integer(_DTYPE))
+        name, bits = _dtype(tensor.enumeration(_DTYPE))
         count = math.prod(tensor.integers(_DIMS))
         weights[name] += max(0, count) * bits // 8
         external = _external(tensor)
@@ -161,7 +164,7 @@ def _describe(model: Message, path: Path) -> Description:
         notes=tuple(notes),
         graph_precision=precision_of(
             graph,
-            [function.messages(7) for function in model.messages(_FUNCTIONS)],
+            [function.messages(_FUNCTION_NODES) for function in model.messages(_FUNCTIONS)],
             {spec.name: spec.dtype for spec in signature.inputs},
             [spec.name for spec in signature.outputs],
             _DTYPES,
@@ -173,45 +176,100 @@ def _graphs(model: Message) -> Iterator[Message]:
     """Yield the graph, and the graphs in attributes of nodes, such as branches and loop bodies."""
     graph = model.message(_GRAPH)
     yield graph
-    yield from _inner(graph.messages(_NODES), _DEEPEST)
+    yield from _inner(_attributes(graph.messages(_NODES)), _DEEPEST)
     for function in model.messages(_FUNCTIONS):
-        yield from _inner(function.messages(7), _DEEPEST)
+        yield from _inner(_function_attributes(function), _DEEPEST)
 
 
-def _inner(nodes: list[Message], depth: int) -> Iterator[Message]:
+def _inner(attributes: Iterator[Message], depth: int) -> Iterator[Message]:
     if depth == 0:
         raise DamagedError(f"graphs in graphs, more than {_DEEPEST} deep")
+    for attribute in attributes:
+        for graph in (*_single(attribute, _SUBGRAPH), *attribute.messages(_SUBGRAPHS)):
+            yield graph
+            yield from _inner(_attributes(graph.messages(_NODES)), depth - 1)
+
+
+def _attributes(nodes: list[Message]) -> Iterator[Message]:
     for node in nodes:
-        for attribute in node.messages(_ATTRIBUTES):
-            for graph in (*attribute.messages(_SUBGRAPH), *attribute.messages(_SUBGRAPHS)):
-                yield graph
-                yield from _inner(graph.messages(_NODES), depth - 1)
+        yield from node.messages(_ATTRIBUTES)
+
+
+def _function_attributes(function: Message) -> Iterator[Message]:
+    """The attributes of a function's nodes, and the defaults of its own."""
+    yield from _attributes(function.messages(_FUNCTION_NODES))
+    yield from function.messages(_FUNCTION_DEFAULTS)
+
+
+def _single(message: Message, number: int) -> list[Message]:
+    """The value of a field that holds one message, as a list; empty if it is missing."""
+    return [message.message(number)] if number in message else []
 
 
 def _node_lists(model: Message) -> Iterator[list[Message]]:
     for graph in _graphs(model):
         yield graph.messages(_NODES)
     for function in model.messages(_FUNCTIONS):
-        yield function.messages(7)
+        yield function.messages(_FUNCTION_NODES)
 
 
 def _tensors(model: Message) -> Iterator[Message]:
-    """All weights: initializers and constants in attributes."""
-    for graph in _graphs(model):
-        yield from graph.messages(_INITIALIZERS)
-        for sparse in graph.messages(_SPARSE):
-            yield from (*sparse.messages(1), *sparse.messages(2))
-    for nodes in _node_lists(model):
-        for node in nodes:
-            for attribute in node.messages(_ATTRIBUTES):
-                yield from (*attribute.messages(_TENSOR), *attribute.messages(_TENSORS))
+    """All tensors with values, in whatever place: graphs, training, functions, and inner graphs."""
+    trainings = model.messages(_TRAINING)
+    top = [
+        *(
+            graph
+            for training in trainings
+            for number in (1, 2)
+            for graph in _single(training, number)
+        ),
+        model.message(_GRAPH),
+    ]
+    attributes = [_attributes(graph.messages(_NODES)) for graph in top]
+    attributes += [_function_attributes(function) for function in model.messages(_FUNCTIONS)]
+    for graph in top:
+        yield from _initializers(graph)
+    for listed in attributes:
+        yield from _tensors_of(listed, _DEEPEST)
+
+
+def _tensors_of(attributes: Iterator[Message], depth: int) -> Iterator[Message]:
+    if depth == 0:
+        raise DamagedError(f"graphs in graphs, more than {_DEEPEST} deep")
+    for attribute in attributes:
+        yield from (*_single(attribute, _TENSOR), *attribute.messages(_TENSORS))
+        for sparse in (*_single(attribute, _SPARSE_VALUE), *attribute.messages(_SPARSE_VALUES)):
+            yield from (*_single(sparse, 1), *_single(sparse, 2))
+        for graph in (*_single(attribute, _SUBGRAPH), *attribute.messages(_SUBGRAPHS)):
+            yield from _initializers(graph)
+            yield from _tensors_of(_attributes(graph.messages(_NODES)), depth - 1)
+
+
+def _initializers(graph: Message) -> Iterator[Message]:
+    yield from graph.messages(_INITIALIZERS)
+    for sparse in graph.messages(_SPARSE):
+        yield from (*_single(sparse, 1), *_single(sparse, 2))
 
 
 def _external(tensor: Message) -> str | None:
-    if tensor.integer(_LOCATION) != 1:
+    """The file that holds the values of a tensor; None if the tensor itself does."""
+    if tensor.enumeration(_LOCATION) != 1:
         return None
-    entries = {entry.string(1): entry.string(2) for entry in tensor.messages(_EXTERNAL)}
-    return entries.get("location")
+    locations = _locations(tensor)
+    return locations[-1] if locations else None
+
+
+def _locations(tensor: Message) -> list[str]:
+    """All files that a tensor names.
+
+    Raises:
+        DamagedError: a name is not UTF-8, so that runtimes may not open the file that we find.
+    """
+    names = [entry.raw(2) for entry in tensor.messages(_EXTERNAL) if entry.string(1) == "location"]
+    try:
+        return [str(parts[-1], "utf-8") if parts else "" for parts in names]
+    except UnicodeDecodeError:
+        raise DamagedError("a file of weights whose name is not UTF-8") from None
 
 
 def _beside(path: Path, name: str) -> Path:

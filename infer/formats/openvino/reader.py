@@ -50,6 +50,7 @@ _PRECISIONS = {
 _INPUT, _OUTPUT, _CONSTANT = "Parameter", "Result", "Const"
 _HEAD = 4096
 _OLDEST = 10
+_NUMBER = re.compile(r"\d{1,19}", re.ASCII)
 
 
 def weights_of(path: Path) -> Path:
@@ -62,13 +63,19 @@ def weights_of(path: Path) -> Path:
 
 
 def version_of(head: bytes) -> int | None:
-    """Read the version of the IR from the beginning of a file; None if it is no IR."""
+    """Read the version of the IR from the beginning of a file; None if it is no IR.
+
+    What may stand before the first element, a declaration and comments, is skipped part by part: an
+    expression for all of it could be tried in exponentially many ways.
+    """
     text = head[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
-    match = re.match(
-        rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<net\b[^>]*?\bversion=[\"'](\d{1,6})[\"']",
-        text,
-        re.S,
-    )
+    while text.startswith((b"<?", b"<!--")):
+        _, end, text = text.partition(b"?>" if text.startswith(b"<?") else b"-->")
+        text = text.lstrip() if end else b""
+    element = text[: text.find(b">")]
+    if not re.match(rb"<net\b", element):
+        return None
+    match = re.search(rb"\sversion=[\"'](\d{1,6})[\"']", element)
     return int(match[1]) if match else None
 
 
@@ -76,14 +83,13 @@ def check_weights(path: Path) -> None:
     """Check that the .bin file has all constants of a graph.
 
     Raises:
-        ArtifactError: it is missing or cut short.
+        ArtifactError: it is missing or cut short, or the graph is damaged.
     """
-    ends = [
-        int(data[1]) + int(data[2])
-        for data in re.finditer(
-            rb'\boffset="(\d{1,19})"[^<>]*\bsize="(\d{1,19})"', path.read_bytes()
-        )
-    ]
+    ends = []
+    for data in _read(path).iter("data"):
+        numbers = [data.get("offset", ""), data.get("size", "")]
+        if all(_NUMBER.fullmatch(number) for number in numbers):
+            ends.append(sum(map(int, numbers)))
     if ends:
         check_weights_file(path, weights_of(path), max(ends))
 
@@ -94,17 +100,27 @@ def describe(path: Path) -> Description:
     Raises:
         ArtifactError: it is damaged, or its weights are missing.
     """
-    text = path.read_bytes()
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise ArtifactError(f"{path}: declares entities, which no IR does")
-    try:
-        net = ET.fromstring(text)  # noqa: S314 - entities were refused, and expat limits the rest
-    except ET.ParseError as error:
-        raise DamagedError(f"not whole XML ({error})") from None
+    net = _read(path)
     try:
         return _describe(net, path)
     except (ValueError, KeyError, AttributeError) as error:
         raise DamagedError(f"a layer that cannot be read ({error})") from None
+
+
+def _read(path: Path) -> ET.Element:
+    """Read the XML of an IR.
+
+    Raises:
+        ArtifactError: it is not whole, or declares entities.
+    """
+    text = path.read_bytes()
+    # In UTF-16, where every other byte is zero, the words that are looked for would not be found.
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text or b"\0" in text:
+        raise ArtifactError(f"{path}: declares entities or is not UTF-8, unlike every IR")
+    try:
+        return ET.fromstring(text)  # noqa: S314 - entities were refused, and expat limits the rest
+    except (ET.ParseError, ValueError, LookupError) as error:  # an encoding that is not known
+        raise DamagedError(f"not whole XML ({error})") from None
 
 
 def _describe(net: ET.Element, path: Path) -> Description:
