@@ -74,8 +74,8 @@ def test_nothing_of_such_a_run_is_chosen(as_reference, models, capsys):
     status = main.main(["choose", str(folder), "--for", "memory"])
 
     assert status == 1
-    said = capsys.readouterr().out
-    assert "none fits" in said and "draws random numbers" in said
+    printed = capsys.readouterr().out
+    assert "none fits" in printed and "draws random numbers" in printed
 
 
 def test_nor_does_a_gate_pass_it(as_reference, models, capsys):

@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--dim", "h=8"), "--dim h: no artifact has such a free dimension (there are: 2*s"),
         (("--dim", "x.1=3"), "--dim x.1: no artifact has such a free dimension"),
@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
     ],
 )
 def test_what_no_artifact_has_is_an_error_before_anything_is_started(
-    folder, monkeypatch, capsys, options, said
+    folder, monkeypatch, capsys, options, message
 ):
     monkeypatch.chdir(folder)
     files = ("a.onnx", "b.pt2", "--inputs", "inputs.npz", "--trust", "--device", "cpu")
@@ -48,7 +48,7 @@ def test_what_no_artifact_has_is_an_error_before_anything_is_started(
 
     assert status == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
     assert not (folder / "artifacts").exists()
 
 

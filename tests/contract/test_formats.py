@@ -80,12 +80,12 @@ def worker(processes, tmp_path, tmp_path_factory):
     return call
 
 
-def close(found, expected):
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+def close(outputs, expected):
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
 def spec_of(loaded, kind="inputs"):
-    return {one["name"]: (one["dtype"], one["shape"]) for one in loaded["signature"][kind]}
+    return {spec["name"]: (spec["dtype"], spec["shape"]) for spec in loaded["signature"][kind]}
 
 
 class TestSavedModel:

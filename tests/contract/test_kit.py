@@ -93,9 +93,9 @@ def test_what_breaks_it_is_named(fake_artifact, tmp_path, settings, problem):
     images = RANDOM.random((3, 4, 4, 3), dtype=np.float32)
     path = fake_artifact(tmp_path, "fake", **settings)
 
-    found = problems(Sample(path, {"image": images}), tmp_path / "kit")
+    broken = problems(Sample(path, {"image": images}), tmp_path / "kit")
 
-    assert any(problem in line for line in found), found
+    assert any(problem in line for line in broken), broken
 
 
 TRY = """

@@ -41,8 +41,8 @@ class TestChosen:
             Setting("graph", "optimized", "loaded", (), "cpu"),
             Setting("graph", "frozen", "loaded", (), "cuda"),
         )
-        found = [chosen(both, Options(device))["graph"] for device in ("cpu", "cuda")]
-        assert found == ["optimized", "frozen"]
+        graphs = [chosen(both, Options(device))["graph"] for device in ("cpu", "cuda")]
+        assert graphs == ["optimized", "frozen"]
 
 
 class TestTf32Used:
@@ -82,10 +82,10 @@ class TestEnvironment:
 
     def test_what_the_user_has_set_stands(self, monkeypatch):
         monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
-        found = self.of()
-        assert found["NVIDIA_TF32_OVERRIDE"] == "1"
+        environment = self.of()
+        assert environment["NVIDIA_TF32_OVERRIDE"] == "1"
         notes = recorded_variables.precision_notes(
-            recorded_variables.recorded_variables(found), False, TUNED
+            recorded_variables.recorded_variables(environment), False, TUNED
         )
         assert notes == ["set in the environment, may change the precision: NVIDIA_TF32_OVERRIDE=1"]
 
@@ -373,10 +373,10 @@ class TestOnnx:
             "CPUExecutionProvider": onnx.Counter({"NonZero": 1}),
         }
         monkeypatch.setattr(onnx, "_taken", lambda session: taken)
-        found = model.placement()
-        assert found["device"] == "cuda"
-        assert found["nodes"] == {"cuda": 20, "cpu": 1}
-        assert found["on_cpu"] == {"NonZero": 1}
+        placement = model.placement()
+        assert placement["device"] == "cuda"
+        assert placement["nodes"] == {"cuda": 20, "cpu": 1}
+        assert placement["on_cpu"] == {"NonZero": 1}
         del taken["CUDAExecutionProvider"]
         assert model.placement()["device"] == "cpu"
 
@@ -401,12 +401,12 @@ class TestOnnx:
         captured = Captured(session, ["y"], "cpu")
         weights = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
         inputs = [{"x": np.full((n, 2), v, np.float32)} for n, v in ((2, 1), (3, 2), (2, 5))]
-        staged = [captured.stage(one) for one in inputs]
-        assert len({one.bound for one in staged}) == 2
-        for one, given in zip(staged, inputs, strict=True):  # the first's memory has the third
-            found = captured.fetch(captured.run(one))
-            assert (found["y"] == given["x"] @ weights).all()
-        numbers = {one.bound.options.get_run_config_entry("gpu_graph_id") for one in staged}
+        staged = [captured.stage(arrays) for arrays in inputs]
+        assert len({binding.bound for binding in staged}) == 2
+        for binding, given in zip(staged, inputs, strict=True):  # the first's memory has the third
+            outputs = captured.fetch(captured.run(binding))
+            assert (outputs["y"] == given["x"] @ weights).all()
+        numbers = {binding.bound.options.get_run_config_entry("gpu_graph_id") for binding in staged}
         assert numbers == {"0", "1"}
 
 
@@ -415,7 +415,7 @@ class TestEvents:
         torch = pytest.importorskip("torch")
         from infer.runtimes.torch_model import TorchModel
 
-        said: list[str] = []
+        steps: list[str] = []
 
         class Event:
             """Stands for one in the queue of a card."""
@@ -424,10 +424,10 @@ class TestEvents:
                 assert enable_timing
 
             def record(self) -> None:
-                said.append("event")
+                steps.append("event")
 
             def synchronize(self) -> None:
-                said.append("waited")
+                steps.append("waited")
 
             def elapsed_time(self, end: Event) -> float:
                 return 2.5  # milliseconds
@@ -435,7 +435,7 @@ class TestEvents:
         monkeypatch.setattr(torch.cuda, "Event", Event)
         model = TorchModel(Options(), {"threads": "own", "autograd": "off"})
         assert model.event_seconds(((), {})) is None  # there is none on a CPU
-        model._call = lambda: said.append("call")
+        model._call = lambda: steps.append("call")
         model._device = torch.device("cuda")
         assert model.event_seconds(((), {})) == pytest.approx(2.5e-3)
-        assert said == ["event", "call", "event", "waited"]
+        assert steps == ["event", "call", "event", "waited"]

@@ -41,8 +41,8 @@ def test_the_page_leads_to_a_gate_that_passes_and_then_fails(shell):
     ]
 
     def verdicts() -> dict[str, str]:
-        found = json.loads((shell.folder / "gate.json").read_text())
-        return {check["name"]: check["verdict"] for check in found["checks"]}
+        result = json.loads((shell.folder / "gate.json").read_text())
+        return {check["name"]: check["verdict"] for check in result["checks"]}
 
     expected = [0, 0, 0, 0, 1, 0]
     for number, (command, status) in enumerate(zip(commands, expected, strict=True)):

@@ -238,7 +238,9 @@ def test_every_format_takes_its_turns_in_a_random_order(measured: Measured) -> N
         assert len(set(labels)) == len(labels)
     for point in POINTS:
         # Another one in each turn.
-        orders = {tuple(labels) for (_, _, own), labels in turns.items() if own.name == point}
+        orders = {
+            tuple(labels) for (_, _, workload), labels in turns.items() if workload.name == point
+        }
         assert len(orders) > 1, point
 
 
@@ -428,9 +430,9 @@ def test_inputs_that_do_not_fit_end_the_measurement_and_name_the_file(
     for word in (str(path), *words):
         assert word in row["reason"]
     assert "\n" not in row["reason"]
-    told = capsys.readouterr()
-    assert "bad_input" in told.out
-    assert "Traceback" not in told.out + told.err
+    printed = capsys.readouterr()
+    assert "bad_input" in printed.out
+    assert "Traceback" not in printed.out + printed.err
 
 
 def _no_samples(path: Path) -> None:
@@ -467,9 +469,9 @@ def test_inputs_that_cannot_be_read_are_wrong_usage(
     status, row = _run(exported, tmp_path, path)
     assert status == 2
     assert not row
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
     assert line.startswith("error: ")
     assert str(path) in line
     assert not (tmp_path / "runs").exists()

@@ -56,7 +56,7 @@ def classifier(path, *, name="image", output="scores", shape=("N", 4, 5, 3), mor
         path,
         nodes,
         [(name, FLOAT, shape)],
-        [(own, FLOAT, ("N", 3)) for own in (output, *(other for other, _ in more))],
+        [(name, FLOAT, ("N", 3)) for name in (output, *(other for other, _ in more))],
         [("w", WEIGHTS * np.float32(scale))],
     )
 
@@ -76,11 +76,11 @@ def measure(tmp_path, monkeypatch, capsys):
             ended = main.main([*map(str, ("run", *arguments, *FAST))])
         except SystemExit as error:
             ended = error.code
-        said = capsys.readouterr()
-        assert ended == status, said.out + said.err
+        printed = capsys.readouterr()
+        assert ended == status, printed.out + printed.err
         if status == 2:
-            assert said.err.count("\n") == 1
-            return said.err
+            assert printed.err.count("\n") == 1
+            return printed.err
         summary = json.loads((tmp_path / "out.json").read_text())
         folder = max((tmp_path / "runs").iterdir())
         return SimpleNamespace(
@@ -89,7 +89,7 @@ def measure(tmp_path, monkeypatch, capsys):
             records=[json.loads(line) for line in (folder / "results.jsonl").open()],
             report=(folder / "report.md").read_text(),
             folder=folder,
-            text=said.out,
+            text=printed.out,
         )
 
     return run
@@ -127,8 +127,8 @@ def test_two_outputs_of_one_shape_are_a_question_that_a_map_settles(tmp_path, me
     assert row["differing"][0].keys() >= {"sample", "own", "reference"}
     assert "Samples that differ" in wrong.report and "Samples that differ" in wrong.text
 
-    told = measure("a.onnx", "b.onnx", "--map", command[1], inputs={"image": IMAGES})
-    assert told.rows["b.onnx"]["outcome"] == "ok"
+    run = measure("a.onnx", "b.onnx", "--map", command[1], inputs={"image": IMAGES})
+    assert run.rows["b.onnx"]["outcome"] == "ok"
 
 
 def test_random_inputs_are_the_same_for_all_and_said_to_be_random(tmp_path, measure):
@@ -295,10 +295,10 @@ def test_a_looped_artifact_beside_one_that_has_no_such_state(tmp_path, measure):
     given = {"x": np.ones((6, 2), np.float32)}
 
     everywhere = measure(*options, "h_out=h", inputs=given, status=1)
-    one = measure(*options, "step.onnx:h_out=h", inputs=given, status=1)
+    named = measure(*options, "step.onnx:h_out=h", inputs=given, status=1)
     typing_error = measure("none.onnx", "--loop", "hout=h", inputs=given, status=2)
 
-    for run in (everywhere, one):
+    for run in (everywhere, named):
         assert run.rows["none.onnx"]["outcome"] == "ok"
         assert run.rows["step.onnx"]["outcome"] == "parity_fail"
         assert run.rows["step.onnx"]["largest_difference"] == 5
@@ -318,8 +318,8 @@ def test_a_state_is_detected_and_said(tmp_path, fake_artifact, inputs_file, meas
 
     assert run.rows["remembers"]["outcome"] == "ok"
     assert run.rows["remembers"]["largest_difference"] == 0
-    said = [note for note in run.rows["remembers"]["notes"] if "keeps a state" in note]
-    assert said and said[0] in run.report
+    notes = [note for note in run.rows["remembers"]["notes"] if "keeps a state" in note]
+    assert notes and notes[0] in run.report
     assert run.rows["steady"]["outcome"] == "parity_fail"
     assert not any("keeps a state" in note for note in run.rows["steady"]["notes"])
     (rounding,) = [record for record in run.records if record["kind"] == "rounding"]
@@ -374,13 +374,13 @@ def test_the_difference_of_accuracies_has_an_interval(tmp_path, measure):
         "a.onnx", "b.onnx", "--tolerance", 1e3, inputs={"image": IMAGES, "labels": labels}
     )
 
-    found = run.rows["b.onnx"]["accuracy_difference"]
-    assert found["value"] == 0 and found["low"] < 0 < found["high"]
+    difference = run.rows["b.onnx"]["accuracy_difference"]
+    assert difference["value"] == 0 and difference["low"] < 0 < difference["high"]
     assert "surely keeps" in run.report and "neither" in run.report
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--random", "0", "--inputs", "in.npz"), "exclude each other"),
         (("--samples", "3"), "--samples 3: goes with random inputs: give a seed"),
@@ -392,11 +392,11 @@ def test_the_difference_of_accuracies_has_an_interval(tmp_path, measure):
         (("--random", "0", "--loop", "h"), "OUTPUT=INPUT"),
     ],
 )
-def test_wrong_options(tmp_path, measure, options, said):
+def test_wrong_options(tmp_path, measure, options, message):
     classifier(tmp_path / "m.onnx")
     np.savez(tmp_path / "in.npz", image=IMAGES)
 
-    assert said in measure("m.onnx", *options, status=2)
+    assert message in measure("m.onnx", *options, status=2)
 
 
 def test_options_that_nothing_has_are_told(tmp_path, measure):

@@ -108,18 +108,18 @@ def call(process: WorkerProcess, folder: Path, inputs: dict[str, np.ndarray]) ->
 
 
 def test_it_says_what_it_is_without_being_loaded(package: Path) -> None:
-    found = inspect(package).describe()
-    signature = found["signatures"][""]
-    assert (found["format"], found["platforms"]) == ("aotinductor", ("cpu",))
-    assert [(one["name"], one["dtype"], one["shape"]) for one in signature["inputs"]] == [
+    description = inspect(package).describe()
+    signature = description["signatures"][""]
+    assert (description["format"], description["platforms"]) == ("aotinductor", ("cpu",))
+    assert [(spec["name"], spec["dtype"], spec["shape"]) for spec in signature["inputs"]] == [
         ("input_0", "float32", (None, 4)),
         ("input_1", "float32", (None, 2, 3, 3)),
     ]
-    assert [one["name"] for one in signature["outputs"]] == ["y", "rest.0", "rest.1"]
-    assert found["weights"]["float32"] >= 4 * (12 + 1)
-    assert found["operators"]["addmm_out"] == 1
-    assert "shared library" in found["executes_code"]
-    processor, *notes = found["notes"]
+    assert [spec["name"] for spec in signature["outputs"]] == ["y", "rest.0", "rest.1"]
+    assert description["weights"]["float32"] >= 4 * (12 + 1)
+    assert description["operators"]["addmm_out"] == 1
+    assert "shared library" in description["executes_code"]
+    processor, *notes = description["notes"]
     assert processor.startswith("compiled for processors of one kind: ")
     assert notes == ["1 of its arguments were fixed at the export", "keeps state from call to call"]
 
@@ -127,10 +127,10 @@ def test_it_says_what_it_is_without_being_loaded(package: Path) -> None:
 def test_a_package_for_a_card_says_which(altered: Callable[..., Path]) -> None:
     stated = metadata(AOTI_DEVICE_KEY="cuda", AOTI_COMPUTE_CAPABILITY="90")
     path = altered(**stated, **{f"{FOLDER}one.cubin": b"kernel"})
-    found = inspect(path).describe()
-    assert found["platforms"] == ("cuda",)
-    assert found["operators"]["kernels (.cubin)"] == 1
-    assert "compiled for cards of compute capability 90" in found["notes"]
+    description = inspect(path).describe()
+    assert description["platforms"] == ("cuda",)
+    assert description["operators"]["kernels (.cubin)"] == 1
+    assert "compiled for cards of compute capability 90" in description["notes"]
 
 
 def test_it_is_run_in_the_sandbox_beside_the_program_that_it_was_compiled_from(
@@ -188,11 +188,11 @@ def test_it_keeps_its_state_and_takes_any_batch_and_threads(
     assert "keeps state from call to call" in loaded["notes"]
     pixels = INPUTS["input_1"] * np.arange(18, dtype=np.float32).reshape(2, 3, 3)
     for number, batch in enumerate((6, 1), 1):
-        found = call(process, tmp_path, {name: a[:batch] for name, a in INPUTS.items()})
-        assert found["y"].shape == (batch, 3)
+        outputs = call(process, tmp_path, {name: a[:batch] for name, a in INPUTS.items()})
+        assert outputs["y"].shape == (batch, 3)
         # Given in C's order, where the code was compiled for channels last.
-        np.testing.assert_array_equal(found["rest.0"], pixels[:batch])
-        np.testing.assert_array_equal(found["rest.1"], np.full(batch, number, np.float32))
+        np.testing.assert_array_equal(outputs["rest.0"], pixels[:batch])
+        np.testing.assert_array_equal(outputs["rest.1"], np.full(batch, number, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,9 @@ def test_a_program_is_compiled_in_the_sandbox_whatever_caches_the_user_has(
     process = worker(package.with_name("program.pt2"), settings={"compile": "on"})
     process.ask(messages.Load())
     inputs = dict(zip(("x", "image"), INPUTS.values(), strict=True))
-    found = call(process, tmp_path, inputs)
+    outputs = call(process, tmp_path, inputs)
     pixels = inputs["image"] * np.arange(18, dtype=np.float32).reshape(2, 3, 3)
-    np.testing.assert_allclose(found["rest.0"], pixels, rtol=1e-6)
+    np.testing.assert_allclose(outputs["rest.0"], pixels, rtol=1e-6)
     assert not (tmp_path / "caches").exists()
 
 

@@ -69,11 +69,11 @@ def bisect(tmp_path, monkeypatch, capsys):
         if not (tmp_path / "in.npz").exists():
             np.savez(tmp_path / "in.npz", x=X)
         status = main.main([*map(str, ("bisect", *arguments, "--json", "out.json"))])
-        said = capsys.readouterr()
+        printed = capsys.readouterr()
         if status > 1:
-            assert said.err.count("\n") == 1, said.err
-            return status, {}, said.err
-        return status, json.loads((tmp_path / "out.json").read_text()), said.out
+            assert printed.err.count("\n") == 1, printed.err
+            return status, {}, printed.err
+        return status, json.loads((tmp_path / "out.json").read_text()), printed.out
 
     return run
 
@@ -82,10 +82,10 @@ def test_equal_graphs_agree(tmp_path, bisect):
     model(tmp_path / "a.onnx")
     shutil.copy(tmp_path / "a.onnx", tmp_path / "b.onnx")
 
-    status, found, text = bisect("a.onnx", "b.onnx", *OPTIONS)
+    status, result, text = bisect("a.onnx", "b.onnx", *OPTIONS)
 
-    assert status == 0 and found["agree"] and found["first"] is None
-    assert found["paired"] == {"name": 5} and found["tensors"] == 5
+    assert status == 0 and result["agree"] and result["first"] is None
+    assert result["paired"] == {"name": 5} and result["tensors"] == 5
     assert "agree" in text
 
 
@@ -93,13 +93,13 @@ def test_the_altered_operation_is_found(tmp_path, bisect):
     model(tmp_path / "a.onnx")
     model(tmp_path / "b.onnx", w2=ALTERED)
 
-    status, found, text = bisect("a.onnx", "b.onnx", *OPTIONS)
+    status, result, text = bisect("a.onnx", "b.onnx", *OPTIONS)
 
     assert status == 1
-    assert found["first"]["name"] == found["first"]["other"] == "biased"
-    assert found["first"]["node"] == "node-second" and found["first"]["inputs_agree"]
-    assert found["before"]["name"] == "active"
-    assert [one["name"] for one in found["after"]] == ["tanh", "y"]
+    assert result["first"]["name"] == result["first"]["other"] == "biased"
+    assert result["first"]["node"] == "node-second" and result["first"]["inputs_agree"]
+    assert result["before"]["name"] == "active"
+    assert [difference["name"] for difference in result["after"]] == ["tanh", "y"]
     assert "MatMul 'node-second' gives 'biased'" in text
 
 
@@ -107,30 +107,30 @@ def test_it_is_found_where_no_name_is_the_same(tmp_path, bisect):
     model(tmp_path / "a.onnx")
     model(tmp_path / "b.onnx", w2=ALTERED, prefix="other/")
 
-    _, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
+    _, result, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
 
-    assert (found["first"]["name"], found["first"]["other"]) == ("biased", "other/biased")
-    assert found["first"]["paired"] == "order"
-    assert found["paired"] == {"name": 1, "order": 2, "value": 2}
+    assert (result["first"]["name"], result["first"]["other"]) == ("biased", "other/biased")
+    assert result["first"]["paired"] == "order"
+    assert result["paired"] == {"name": 1, "order": 2, "value": 2}
 
 
 def test_an_operation_that_is_folded_into_another_is_no_difference(tmp_path, bisect):
     model(tmp_path / "a.onnx", fold=False)
     model(tmp_path / "b.onnx", prefix="other/")
 
-    status, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
+    status, result, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
 
-    assert status == 0, found
-    assert found["first"] is None
+    assert status == 0, result
+    assert result["first"] is None
 
 
 def test_another_operator_is_found(tmp_path, bisect):
     model(tmp_path / "a.onnx")
     model(tmp_path / "b.onnx", activation="Elu")
 
-    _, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
+    _, result, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
 
-    assert found["first"]["name"] == "active"
+    assert result["first"]["name"] == "active"
 
 
 def test_samples_that_differ_may_be_further_on(tmp_path, bisect):
@@ -141,8 +141,8 @@ def test_samples_that_differ_may_be_further_on(tmp_path, bisect):
     status, _, text = bisect("a.onnx", "b.onnx", *OPTIONS)
     assert status == 0 and "compared on 4 of 11 samples" in text
 
-    status, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS, "--skip", 5)
-    assert status == 1 and found["first"]["name"] == "biased"
+    status, result, _ = bisect("a.onnx", "b.onnx", *OPTIONS, "--skip", 5)
+    assert status == 1 and result["first"]["name"] == "biased"
 
     status, _, text = bisect("a.onnx", "b.onnx", *OPTIONS, "--skip", 11)
     assert status == 2 and "has 11 samples" in text
@@ -152,9 +152,9 @@ def test_random_inputs(tmp_path, bisect):
     model(tmp_path / "a.onnx")
     model(tmp_path / "b.onnx", w2=ALTERED)
 
-    _, found, text = bisect("a.onnx", "b.onnx", "--random", 0, "--samples", 2, "--threads", 1)
+    _, result, text = bisect("a.onnx", "b.onnx", "--random", 0, "--samples", 2, "--threads", 1)
 
-    assert found["first"]["name"] == "biased" and found["first"]["shape"] == [2, 8]
+    assert result["first"]["name"] == "biased" and result["first"]["shape"] == [2, 8]
     assert "random inputs, seed 0" in text
 
 
@@ -163,9 +163,9 @@ def test_weights_beside_the_file(tmp_path, bisect):
     model(tmp_path / "b.onnx", w2=ALTERED, external=True)
     assert (tmp_path / "a.onnx.data").is_file()
 
-    _, found, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
+    _, result, _ = bisect("a.onnx", "b.onnx", *OPTIONS)
 
-    assert found["first"]["name"] == "biased"
+    assert result["first"]["name"] == "biased"
 
 
 def test_weights_outside_of_the_folder_are_refused(tmp_path, bisect):
@@ -187,11 +187,11 @@ def test_a_tensor_that_is_not_finite(tmp_path, bisect):
     model(tmp_path / "a.onnx")
     model(tmp_path / "b.onnx", activation="Log")
 
-    status, found, text = bisect("a.onnx", "b.onnx", *OPTIONS)
+    status, result, text = bisect("a.onnx", "b.onnx", *OPTIONS)
 
     assert status == 1
-    assert found["first"]["name"] == "active"
-    assert found["first"]["largest_difference"] is None
+    assert result["first"]["name"] == "active"
+    assert result["first"]["largest_difference"] is None
     assert "not finite" in text
 
 
@@ -209,15 +209,15 @@ def test_another_format_is_compared_by_its_outputs(tmp_path, bisect):
     torch.jit.trace(Same(), torch.from_numpy(X)).save(str(tmp_path / "b.pt"))
     model(tmp_path / "a.onnx", w2=ALTERED)
 
-    status, found, text = bisect("a.onnx", "b.pt", *OPTIONS, "--trust")
+    status, result, text = bisect("a.onnx", "b.pt", *OPTIONS, "--trust")
 
-    assert status == 1 and not found["graphs"]
-    assert found["outputs"][0]["largest_difference"] > 0.01
+    assert status == 1 and not result["graphs"]
+    assert result["outputs"][0]["largest_difference"] > 0.01
     assert "only outputs are compared" in text
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("a.onnx", "a.onnx", *OPTIONS), "both artifacts are this one"),
         (("a.onnx", "b.onnx"), "--random 0"),
@@ -227,11 +227,11 @@ def test_another_format_is_compared_by_its_outputs(tmp_path, bisect):
         (("a.onnx", "b.onnx", "--inputs", "missing.npz"), "missing.npz"),
     ],
 )
-def test_wrong_usage(tmp_path, bisect, arguments, said):
+def test_wrong_usage(tmp_path, bisect, arguments, message):
     model(tmp_path / "a.onnx")
     model(tmp_path / "b.onnx")
     (tmp_path / "broken.onnx").write_bytes((tmp_path / "a.onnx").read_bytes()[:100])
 
     status, _, text = bisect(*arguments)
 
-    assert status in (2, 3) and said in text
+    assert status in (2, 3) and message in text

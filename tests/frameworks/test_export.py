@@ -103,9 +103,9 @@ def test_formats_that_cannot_be_made_here_are_left_out_by_name(
 
     monkeypatch.setattr(build_module, "python_with", only_torch)
     assert command_line._available_formats(asked, "cpu") == chosen
-    said = capsys.readouterr().err
-    assert ("aotinductor is left out" in said) == (asked[-1] in ("installed", "all"))
-    assert ("saved-model is left out: tensorflow" in said) == ("installed" in asked)
+    printed = capsys.readouterr().err
+    assert ("aotinductor is left out" in printed) == (asked[-1] in ("installed", "all"))
+    assert ("saved-model is left out: tensorflow" in printed) == ("installed" in asked)
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
@@ -142,10 +142,10 @@ def _trained_source(
 
 
 def test_the_best_weights_are_those_of_the_highest_validation_accuracy_that_was_kept() -> None:
-    one = _trained_source("one", "torch", [0.2, 0.8, 0.7], 2)
-    two = _trained_source("two", "flax", [0.9, 0.1], 2)
-    assert one.val_accuracy == 0.8
-    assert best([two, one]) is one
+    higher = _trained_source("one", "torch", [0.2, 0.8, 0.7], 2)
+    lower = _trained_source("two", "flax", [0.9, 0.1], 2)
+    assert higher.val_accuracy == 0.8
+    assert best([lower, higher]) is higher
 
 
 def test_weights_of_real_data_come_before_those_of_synthetic_images() -> None:
@@ -287,11 +287,11 @@ def test_one_comparison_can_be_asked_for(jobs: _Jobs, comparison: str, count: in
 
 
 def test_named_weights_go_to_the_formats_asked_for(jobs: _Jobs) -> None:
-    one = jobs.weights("weights", "one", "torch", 0.7, 1)
-    two = jobs.weights("weights", "two", "torch", 0.7, 2)
-    arguments = [str(one), str(two), "--format", "onnx-jax", "--format", "torchscript"]
+    first = jobs.weights("weights", "one", "torch", 0.7, 1)
+    second = jobs.weights("weights", "two", "torch", 0.7, 2)
+    arguments = [str(first), str(second), "--format", "onnx-jax", "--format", "torchscript"]
     assert command_line.main(arguments) == 0
-    assert set(jobs.done) == {(w, f) for w in (one, two) for f in ("onnx-jax", "torchscript")}
+    assert set(jobs.done) == {(w, f) for w in (first, second) for f in ("onnx-jax", "torchscript")}
 
 
 def test_weights_that_are_named_twice_are_exported_once(jobs: _Jobs) -> None:
@@ -437,16 +437,16 @@ def right(
     """A payload, images and what the payload predicts for them."""
     payload = exported.folder / "onnx-torch" / "model.onnx"
     images = evaluation.images(128)
-    found = tmp_path_factory.mktemp("right") / "found.npy"
-    np.save(found.with_name("images.npy"), images)
+    logits = tmp_path_factory.mktemp("right") / "found.npy"
+    np.save(logits.with_name("images.npy"), images)
     script = (
         "import sys, numpy as np, onnxruntime as ort\n"
         "session = ort.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])\n"
         "np.save(sys.argv[3], session.run(None, {'image': np.load(sys.argv[2])})[0])\n"
     )
-    arguments = [sys.executable, "-c", script, payload, found.with_name("images.npy"), found]
+    arguments = [sys.executable, "-c", script, payload, logits.with_name("images.npy"), logits]
     subprocess.run(list(map(str, arguments)), check=True, timeout=300)
-    return payload, np.load(found), images
+    return payload, np.load(logits), images
 
 
 @pytest.fixture

@@ -120,10 +120,10 @@ def test_the_seed_fixes_the_initial_weights(answers: dict[str, Path], framework:
         np.testing.assert_array_equal(first[name], again[name], name)
         assert not np.array_equal(first[name], other[name]), name
     # No two layers share what they were given.
-    for one, two in itertools.combinations(kernels, 2):
-        if first[one].shape == first[two].shape:
-            correlation = np.corrcoef(first[one].ravel(), first[two].ravel())[0, 1]
-            assert abs(correlation) < 0.1, (one, two)
+    for kernel, another in itertools.combinations(kernels, 2):
+        if first[kernel].shape == first[another].shape:
+            correlation = np.corrcoef(first[kernel].ravel(), first[another].ravel())[0, 1]
+            assert abs(correlation) < 0.1, (kernel, another)
 
 
 @pytest.mark.parametrize(("name", "parts"), [("1", 1), ("2", 2), ("best", 1)])
@@ -132,17 +132,29 @@ def test_training_from_the_same_weights_is_the_same(
 ) -> None:
     """Batches, loss, optimizer and its schedule, as far as rounding lets them be compared."""
     start, _ = load_weights(settled)
-    trained = {own: _read(folder / f"trained-{name}.npz") for own, folder in answers.items()}
-    losses = {own: arrays.pop("losses") for own, arrays in trained.items()}
-    moved = {own: _moved(trained[own], start) for own in FRAMEWORKS}
-    for one, two in PAIRS:
+    trained = {
+        framework: _read(folder / f"trained-{name}.npz") for framework, folder in answers.items()
+    }
+    losses = {framework: arrays.pop("losses") for framework, arrays in trained.items()}
+    moved = {framework: _moved(trained[framework], start) for framework in FRAMEWORKS}
+    for first, second in PAIRS:
         # The first losses come before the first update, the others as rounding grows.
-        assert losses[one][:parts] == pytest.approx(losses[two][:parts], rel=1e-4), (one, two)
-        assert losses[one] == pytest.approx(losses[two], rel=0.02), (one, two)
+        assert losses[first][:parts] == pytest.approx(losses[second][:parts], rel=1e-4), (
+            first,
+            second,
+        )
+        assert losses[first] == pytest.approx(losses[second], rel=0.02), (first, second)
         # Adam moves each weight by about the learning rate, so this is the sum of the schedule.
-        assert moved[one]["kernel"] == pytest.approx(moved[two]["kernel"], rel=0.01), (one, two)
+        assert moved[first]["kernel"] == pytest.approx(moved[second]["kernel"], rel=0.01), (
+            first,
+            second,
+        )
         for kind in ("scale", "bias", "mean", "var"):
-            assert moved[one][kind] == pytest.approx(moved[two][kind], rel=0.03), (one, two, kind)
+            assert moved[first][kind] == pytest.approx(moved[second][kind], rel=0.03), (
+                first,
+                second,
+                kind,
+            )
 
 
 def _moved(weights: Weights, start: Weights) -> dict[str, float]:

@@ -25,15 +25,15 @@ def test_the_page_can_be_followed_to_its_end(tmp_path):
     first, *others = commands()
     assert first.startswith("python -m pip install"), "the tests' environment has it all"
     assert len(others) == 8
-    said = {}
+    printed = {}
     for command in others:
         for longer, shorter in SHORTER.items():
             command = command.replace(longer, shorter)
         done = run(command)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
-        said[command] = done.stdout
+        printed[command] = done.stdout
     inspected, measured, chosen = (
-        next(text for command, text in said.items() if command.startswith(f"exportbench {name}"))
+        next(text for command, text in printed.items() if command.startswith(f"exportbench {name}"))
         for name in ("inspect", "run", "choose")
     )
     assert "image" in inspected

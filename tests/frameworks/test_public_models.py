@@ -62,14 +62,14 @@ def shell(tmp_path_factory):
 
 
 def test_outputs_without_names_are_asked_for_and_then_are_those_of_the_page(shell):
-    asked, told = lines("exportbench run pitch/nmp")
+    asked, answered = lines("exportbench run pitch/nmp")
     done, _ = shell(asked)
     assert done.returncode == 3, done.stderr
     question = " ".join(
         re.search(r"^ {4}(nmp\.onnx: bad_input.*?)\n\n", PAGE, re.S | re.M)[1].split()
     )
     assert question in " ".join(done.stdout.split())
-    is_as_the_page_says(*shell(told), "Basic Pitch", status=0)
+    is_as_the_page_says(*shell(answered), "Basic Pitch", status=0)
 
 
 def test_another_training_of_a_network_is_found_out(shell):
@@ -77,9 +77,9 @@ def test_another_training_of_a_network_is_found_out(shell):
     is_as_the_page_says(*shell(line), "Silero VAD", status=1)
 
 
-def is_as_the_page_says(done, found, model, status):
+def is_as_the_page_says(done, result, model, status):
     assert done.returncode == status, (done.stdout, done.stderr)
-    measured = {row["artifact"]: row for row in found["rows"]}
+    measured = {row["artifact"]: row for row in result["rows"]}
     expected = list(rows(model))
     assert list(measured) == [artifact for artifact, _, _ in expected]
     for artifact, outcome, difference in expected:

@@ -31,16 +31,16 @@ def cells(table, row):
 
 
 def test_table_3_has_the_paper_and_all_seeds_and_marks_what_matches():
-    found = training_tables.table_3([record("torch", 0, 0.94), record("torch", 1, 0.94859)])
+    page = training_tables.table_3([record("torch", 0, 0.94), record("torch", 1, 0.94859)])
 
-    assert cells(found, "metric")[1:] == [
+    assert cells(page, "metric")[1:] == [
         "TensorFlow Keras: paper",
         "PyTorch: paper",
         "seed 0",
         "seed 1",
         "JAX: paper",
     ]
-    assert cells(found, "accuracy")[1:] == ["0.9442", "0.9486", "0.9400", "**0.9486**", "0.9570"]
+    assert cells(page, "accuracy")[1:] == ["0.9442", "0.9486", "0.9400", "**0.9486**", "0.9570"]
 
 
 def test_frameworks_are_told_from_seeds_only_where_they_differ_by_more():
@@ -66,12 +66,12 @@ def test_frameworks_are_told_from_seeds_only_where_they_differ_by_more():
 
 
 def test_a_confusion_gives_each_class_its_figures():
-    found = training_tables.confusion(
+    page = training_tables.confusion(
         {"test_confusion": [[8, 2], [1, 9]], "dataset": {"classes": ["cat", "dog"]}}
     )
 
-    assert cells(found, "0 cat")[1:] == ["8", "2", "0.8889", "0.8000", "0.8421"]
-    assert cells(found, "1 dog")[1:] == ["1", "9", "0.8182", "0.9000", "0.8571"]
+    assert cells(page, "0 cat")[1:] == ["8", "2", "0.8889", "0.8000", "0.8421"]
+    assert cells(page, "1 dog")[1:] == ["1", "9", "0.8182", "0.9000", "0.8571"]
 
 
 def test_what_the_first_pass_adds_to_a_mean_of_ten():
@@ -102,8 +102,8 @@ def results():
     predictions = {size: read(STUDY / f"predict-{size}.json") for size in PREDICTED}
     runs = {name: read(STUDY / f"{name}.json") for name in COMPARISONS}
     return (
-        {size: found for size, found in predictions.items() if found},
-        {name: found for name, found in runs.items() if found},
+        {size: record for size, record in predictions.items() if record},
+        {name: record for name, record in runs.items() if record},
         read(STUDY / "profiles.json"),
     )
 
@@ -128,11 +128,11 @@ def test_the_plots_are_there(tmp_path):
 
 
 def test_every_training_has_a_record_or_is_said_to_be_missing():
-    found = {path.stem for path in (STUDY / "records").glob("*.json")}
-    assert found <= {training.name for training in TRAININGS}
+    trained = {path.stem for path in (STUDY / "records").glob("*.json")}
+    assert trained <= {training.name for training in TRAININGS}
     page = (STUDY / "README.md").read_text()
     for training in TRAININGS:
-        assert training.name in found or training.name in page
+        assert training.name in trained or training.name in page
 
 
 def test_a_damaged_result_and_an_unknown_step_are_said_in_a_line(tmp_path, capsys):
@@ -169,7 +169,7 @@ def test_a_process_times_its_passes_and_calls(tmp_path, artifact):
         timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert len(found["pass_s"]) == 2
-    assert len(found["first_pass_calls_s"]) == 2, "128 images, and 2 that are left"
-    assert sum(found["first_pass_calls_s"]) == pytest.approx(found["pass_s"][0])
+    profile = json.loads(done.stdout)
+    assert len(profile["pass_s"]) == 2
+    assert len(profile["first_pass_calls_s"]) == 2, "128 images, and 2 that are left"
+    assert sum(profile["first_pass_calls_s"]) == pytest.approx(profile["pass_s"][0])

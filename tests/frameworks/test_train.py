@@ -75,9 +75,9 @@ def test_the_weights_of_one_framework_are_evaluated_in_another(settled: Path) ->
     record = read_record(settled)
     assert record is not None
     words = done.stdout.splitlines()[1].split()
-    found = dict(zip(words[::2], map(float, words[1::2]), strict=True))
+    metrics = dict(zip(words[::2], map(float, words[1::2]), strict=True))
     # One image of 1,024 may stand on the edge between two classes.
-    assert found == pytest.approx(record["test_metrics"], abs=0.003)
+    assert metrics == pytest.approx(record["test_metrics"], abs=0.003)
     assert record["test_metrics"]["accuracy"] > 0.2, "a network of one class proves nothing"
 
 
@@ -117,13 +117,13 @@ def test_ctrl_c_at_the_terminal_keeps_what_was_trained(tmp_path: Path) -> None:
     guard.start()
     try:
         assert process.stderr
-        said = []
+        lines = []
         for line in process.stderr:
-            said.append(line)
+            lines.append(line)
             if line.startswith("epoch 1/500"):
                 break
         else:
-            pytest.fail(f"no epoch: {said}")
+            pytest.fail(f"no epoch: {lines}")
         time.sleep(0.2)  # into the next epoch
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate()

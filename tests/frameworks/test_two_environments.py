@@ -45,18 +45,18 @@ def two(tmp_path_factory):
     if find_spec("torch") is None:
         pytest.skip("PyTorch is not installed: it is what the other environment has")
     folder = tmp_path_factory.mktemp("two")
-    one = environment_without(folder / "all", "torch")
+    without_torch = environment_without(folder / "all", "torch")
     # Called as the package is: a folder of that name is none.
     other = environment_without(folder / "torch", "tensorflow", "jax", "onnxruntime")
-    known = environment() | {"EXPORTBENCH_PYTHONS": f"{one}:{other}"}
+    known = environment() | {"EXPORTBENCH_PYTHONS": f"{without_torch}:{other}"}
 
     def run(*arguments):
-        command = [one, "-m", *map(str, arguments)]
+        command = [without_torch, "-m", *map(str, arguments)]
         done = subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    run.folder, run.one, run.other = folder, one, other
+    run.folder, run.without_torch, run.other = folder, without_torch, other
     return run
 
 
@@ -64,13 +64,13 @@ def test_an_artifact_is_exported_checked_and_run_where_its_framework_is(two):
     two("export", WEIGHTS, "--format", "torchscript", "--dataset", "synthetic", "--out", "exported")
     (artifact,) = (two.folder / "exported").glob("*/torchscript")
     (two.folder / "predict.py").write_text(PREDICT)
-    said = json.loads(two("predict", artifact))
-    assert said == {"versions": ["torch"], "shape": [2, 8]}
+    prediction = json.loads(two("predict", artifact))
+    assert prediction == {"versions": ["torch"], "shape": [2, 8]}
 
 
 def test_what_no_environment_has_is_said(two):
     done = subprocess.run(
-        [two.one, "-m", "train", "torch", "--dataset", "synthetic"],
+        [two.without_torch, "-m", "train", "torch", "--dataset", "synthetic"],
         cwd=two.folder,
         env=environment() | {"EXPORTBENCH_PYTHONS": f"{sys.executable}-none"},
         capture_output=True,

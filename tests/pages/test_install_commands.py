@@ -101,9 +101,9 @@ def test_the_gate_runs_in_pytest(installed, models):
 def test_tox_reads_the_environments_as_these_tests_do(installed):
     shell, _ = installed
     line = "tox -e train,infer -- --seed 1"
-    said = succeeds(shell(line.replace("tox", "tox config -k commands", 1)))
+    config = succeeds(shell(line.replace("tox", "tox config -k commands", 1)))
     for command in of_tox(line):
-        assert f".tox/all/bin/{command}\n" in said
+        assert f".tox/all/bin/{command}\n" in config
 
 
 def test_two_versions_of_a_runtime_are_two_rows(installed, models):
@@ -113,8 +113,8 @@ def test_two_versions_of_a_runtime_are_two_rows(installed, models):
     options = f"{QUICK} --scenario single --json found.json"
     done = shell(f"exportbench run exported --inputs test.npz {options} --python old={old}", models)
     succeeds(done)
-    found = json.loads((shell.folder / models / "found.json").read_text())
-    rows = {row["artifact"]: row for row in found["rows"]}
+    result = json.loads((shell.folder / models / "found.json").read_text())
+    rows = {row["artifact"]: row for row in result["rows"]}
     assert rows["digits.onnx (old)"]["versions"] == {"onnxruntime": version}
     newer = rows["digits.onnx"]["versions"]["onnxruntime"]
     assert Version(newer) > Version(version)

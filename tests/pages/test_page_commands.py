@@ -150,8 +150,10 @@ def shell(tmp_path_factory):
 
 def _is_run(page, line):
     """Whether a line is more than the name of a command, and is of this test."""
-    own = words_of(line.removeprefix(PROGRAM.match(line)[0]))
-    return page.name not in ELSEWHERE and (len(own) > 1 or (own[:1] and own[0].startswith("-")))
+    words = words_of(line.removeprefix(PROGRAM.match(line)[0]))
+    return page.name not in ELSEWHERE and (
+        len(words) > 1 or (words[:1] and words[0].startswith("-"))
+    )
 
 
 RUN = {line: page for page, line in COMMANDS if _is_run(page, line)}

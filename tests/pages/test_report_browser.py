@@ -45,12 +45,12 @@ class Opened:
     """A page, what its console said and what it asked for."""
 
     def __init__(self, browser, file, **options):
-        self.said, self.asked = [], []
+        self.messages, self.asked = [], []
         self.context = browser.new_context(**options)
         self.page = self.context.new_page()
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
+        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.messages.append(dialog.message))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(file.as_uri())
 
@@ -64,8 +64,8 @@ def opened_page(browser):
         return pages[-1]
 
     yield open_page
-    for one in pages:
-        one.context.close()
+    for opened_one in pages:
+        opened_one.context.close()
 
 
 @pytest.fixture
@@ -76,12 +76,12 @@ def opened(opened_page, file):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_the_page_opens_without_a_word_and_without_the_network(opened, file, width, scheme):
-    one = opened(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    assert one.said == []
-    asked = [url for url in one.asked if not url.startswith("data:image/png")]
+    shown = opened(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert shown.messages == []
+    asked = [url for url in shown.asked if not url.startswith("data:image/png")]
     assert asked == [file.as_uri()]
     # Nothing is wider than the screen: tables scroll in their own frame.
-    assert one.page.evaluate("document.documentElement.scrollWidth") == width
+    assert shown.page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_light_and_dark_are_readable(opened):
@@ -176,9 +176,9 @@ def test_the_cost_by_size_fits_on_a_phone(
     assert texts.all_text_contents() == [f"{s} x {s} x 3" for s in (28, 64, 128, 224)]
     boxes = [text.bounding_box() for text in texts.all()]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
-    for one, other in itertools.combinations(boxes, 2):
-        apart = one["x"] + one["width"] < other["x"] or abs(one["y"] - other["y"]) >= 12
-        assert apart, (one, other)
+    for box, other in itertools.combinations(boxes, 2):
+        apart = box["x"] + box["width"] < other["x"] or abs(box["y"] - other["y"]) >= 12
+        assert apart, (box, other)
 
 
 def test_it_can_be_read_without_scripts_and_on_paper(opened):

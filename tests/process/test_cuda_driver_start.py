@@ -22,14 +22,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 
 
 
 def test_each_layer_is_tried_alone(with_driver):
-    found = cuda_by_layer()
+    cases = cuda_by_layer()
 
-    assert [case["layer"] for case in found] == [
+    assert [case["layer"] for case in cases] == [
         "none",
         *("landlock", "seccomp", "capabilities"),
         "all",
     ]
-    for case in found:
+    for case in cases:
         assert case | {"seconds": 0, "nvml": None, "open": []} == {
             "layer": case["layer"],
             "cuinit": 0,
@@ -83,10 +83,10 @@ def refusing_filter(with_driver, tmp_path):
 
 @pytest.mark.usefixtures("refusing_filter")
 def test_the_layer_that_keeps_cuda_from_starting_is_told():
-    found = {case["layer"]: case["name"] for case in cuda_by_layer()}
+    errors = {case["layer"]: case["name"] for case in cuda_by_layer()}
 
     refused, fine = "CUDA_ERROR_OPERATING_SYSTEM", "CUDA_SUCCESS"
-    assert found == {
+    assert errors == {
         "none": fine,
         "landlock": fine,
         "seccomp": refused,
@@ -171,17 +171,17 @@ def test_a_sandbox_that_keeps_cuda_from_starting_is_named_too(on_cuda):
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"),
+    ("message", "outcome"),
     [
         (Outcome.UNSUPPORTED, Outcome.OUT_OF_MEMORY),  # as JAX, which "sees no GPU" then
         (Outcome.LOAD_ERROR, Outcome.LOAD_ERROR),
     ],
 )
-def test_a_full_card_is_not_blamed_on_the_sandbox(with_driver, on_cuda, said, outcome):
+def test_a_full_card_is_not_blamed_on_the_sandbox(with_driver, on_cuda, message, outcome):
     with on_cuda() as process:
         process.start()
         with_driver.setitem(process._environment, "CUDA_STAND_IN", "has no memory")
-        with_driver.setattr(process, "_ask", Mock(side_effect=Failure(said, "it sees no GPU")))
+        with_driver.setattr(process, "_ask", Mock(side_effect=Failure(message, "it sees no GPU")))
         with pytest.raises(Failure, match=r"CUDA_ERROR_OUT_OF_MEMORY.*it sees no GPU") as caught:
             process.ask(messages.Load())
         assert caught.value.outcome == outcome

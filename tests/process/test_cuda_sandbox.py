@@ -84,7 +84,7 @@ def looked_around(stand_in, tmp_path_factory, fake_artifact):
     shared = Path("/dev/shm") / f"exportbench-{os.getpid()}-other"
     shared.write_text("precious")
     servers = dict(_listening(project))
-    found = {}
+    result = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LD_LIBRARY_PATH", str(stand_in))
         patch.setattr(cuda_driver_start, "_started", {})
@@ -116,10 +116,10 @@ def looked_around(stand_in, tmp_path_factory, fake_artifact):
                 with pytest.raises(Failure, match="looked around"):
                     process.ask(messages.Load())
             file = project / f"scratch-{device}" / "found.json"
-            found[device] = json.loads(file.read_text())
+            result[device] = json.loads(file.read_text())
     try:
-        found["reached"] = [name for name, server in servers.items() if _reached(server)]
-        found["shared"] = shared.read_text()
+        result["reached"] = [name for name, server in servers.items() if _reached(server)]
+        result["shared"] = shared.read_text()
         subprocess.run(  # not isolated, to see that these tries would reach what they can
             [sys.executable, "-c", REACH],
             input=json.dumps(job),
@@ -127,7 +127,7 @@ def looked_around(stand_in, tmp_path_factory, fake_artifact):
             text=True,
             check=True,
         )
-        found["not reached without it"] = [
+        result["not reached without it"] = [
             n for n, server in servers.items() if not _reached(server)
         ]
     finally:
@@ -135,7 +135,7 @@ def looked_around(stand_in, tmp_path_factory, fake_artifact):
             Path("/dev/shm", name).unlink(missing_ok=True)
         for server in servers.values():
             server.close()
-    return found
+    return result
 
 
 def _reached(server):
@@ -227,7 +227,7 @@ def test_which_devices_a_worker_may_write(tmp_path):
         (devices / name).write_text("")
     (devices / "nvidia9").symlink_to("gone")
 
-    found = _in_a_process(
+    result = _in_a_process(
         tmp_path,
         f"""
 import json
@@ -247,12 +247,12 @@ print(json.dumps(written))
 """,
     )
 
-    assert found == [*gpus, "dxg"]
+    assert result == [*gpus, "dxg"]
 
 
 def test_the_right_to_name_threads_is_not_forgotten_when_memory_is_short(tmp_path):
     """The kernel drops folders of /proc that nobody has open, and Landlock's rule with them."""
-    found = _in_a_process(
+    result = _in_a_process(
         tmp_path,
         """
 import json, os
@@ -268,7 +268,7 @@ print(json.dumps([str(os.getpid()), [at(number) for number in os.listdir("/proc/
 """,
     )
 
-    assert f"/proc/{found[0]}" in found[1]
+    assert f"/proc/{result[0]}" in result[1]
 
 
 @pytest.mark.parametrize("closed", ["seccomp", "landlock"])
@@ -276,7 +276,7 @@ def test_each_layer_keeps_an_abstract_name_of_others_out_of_reach(tmp_path, clos
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         server.bind(f"\0exportbench-{os.getpid()}-layer")
         server.listen()
-        found = _in_a_process(
+        result = _in_a_process(
             tmp_path,
             f"""
 import json, socket
@@ -295,10 +295,10 @@ except OSError as error:
 print(json.dumps([version, said]))
 """,
         )
-    version, said = found
+    version, error = result
     if closed == "landlock" and version < 6:
         pytest.skip("this kernel's Landlock has no scopes (Linux 6.12)")
-    assert said == (errno.EPERM if closed == "landlock" else errno.ENOENT)
+    assert error == (errno.EPERM if closed == "landlock" else errno.ENOENT)
 
 
 # The numbers of Linux's own tables (asm-generic and x86), apart from those of the filter.
@@ -335,9 +335,9 @@ def _verdict(program, architecture, number, *arguments):
 @pytest.mark.parametrize("cuda", [False, True])
 def test_the_filter_of_each_architecture(machine, cuda):
     program = seccomp.program(machine, cuda=cuda)
-    calls, own = CALLS[machine], AUDIT[machine]
+    calls, audited = CALLS[machine], AUDIT[machine]
 
-    def verdict(name, *arguments, architecture=own):
+    def verdict(name, *arguments, architecture=audited):
         return _verdict(program, architecture, calls[name], *arguments)
 
     flags = socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK

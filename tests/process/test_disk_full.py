@@ -59,12 +59,12 @@ def fill(folder):
     return file
 
 
-def ended_in_a_line(status, errors, *said):
+def ended_in_a_line(status, errors, *parts):
     """Check how a run ended that could not write."""
     assert status == 3, errors
     (line,) = errors.splitlines()
     assert line.startswith("error: ")
-    assert all(part in line for part in said), line
+    assert all(part in line for part in parts), line
 
 
 def goes_on(folder, run_cli, *options):

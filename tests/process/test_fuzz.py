@@ -23,7 +23,7 @@ def test_damaged_artifacts_come_to_an_answer(tmp_path):
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads((tmp_path / "found.json").read_text())
-    assert found["tries"] == 52 and found["findings"] == []
-    assert len(found["damages"]) > 10
-    assert {"described", "refused"} == set(found["inspected"]["onnx"])
+    result = json.loads((tmp_path / "found.json").read_text())
+    assert result["tries"] == 52 and result["findings"] == []
+    assert len(result["damages"]) > 10
+    assert {"described", "refused"} == set(result["inspected"]["onnx"])

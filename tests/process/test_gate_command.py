@@ -32,8 +32,8 @@ def gate(project, run_cli):
 
 
 def checks(project):
-    found = json.loads((project / "out.json").read_text())
-    return {(c["artifact"], c["name"]): c["verdict"] for c in found["checks"]}
+    result = json.loads((project / "out.json").read_text())
+    return {(c["artifact"], c["name"]): c["verdict"] for c in result["checks"]}
 
 
 def test_a_gate_from_the_first_baseline_to_a_regression(project, gate, run_cli, fake_artifact):
@@ -65,8 +65,8 @@ def test_a_gate_from_the_first_baseline_to_a_regression(project, gate, run_cli, 
         artifacts="worse",
     )
     assert worse.returncode == 1, worse.stdout + worse.stderr
-    found = checks(project)
-    assert found["m", "latency, batch 1"] == found["m", "parity"] == "failed"
+    verdicts = checks(project)
+    assert verdicts["m", "latency, batch 1"] == verdicts["m", "parity"] == "failed"
     assert "## ❌ Gate failed" in (project / "gate.md").read_text()
     junit = ElementTree.parse(project / "gate.xml").getroot()
     assert {c.get("name") for c in junit.iter("testcase") if c.find("failure") is not None} == {
@@ -89,8 +89,8 @@ def test_what_crashes_or_is_gone_fails_and_the_rest_is_judged(project, gate, fak
     fake_artifact(project / "other", "m", fault={"at": "run", "kind": "crash"})
     done = gate(artifacts="other")
     assert done.returncode == 1
-    found = checks(project)
-    assert found == {("m", "outcome"): "failed", ("n", "outcome"): "failed"}
+    verdicts = checks(project)
+    assert verdicts == {("m", "outcome"): "failed", ("n", "outcome"): "failed"}
     assert "run it alone" in done.stdout
 
 

@@ -41,7 +41,7 @@ def test_every_stage_has_its_function():
 def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     status = main(arguments(folder, "--budget", "8s", "--json", str(folder / "out.json")))
 
-    done = {one["name"]: one for one in json.loads((folder / "out.json").read_text())}
+    done = {stage["name"]: stage for stage in json.loads((folder / "out.json").read_text())}
     # On a busy machine so short a time may not do for byte copies, which is then said.
     short = done["self-test"]["status"] == "failed"
     assert status == (3 if short else 0), done
@@ -56,9 +56,9 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
         assert done[name]["file"] is None
     assert done["export"]["reason"] == "artifacts were given"
     results = {
-        name: json.loads((folder / "out" / one["file"]).read_text())["result"]
-        for name, one in done.items()
-        if one["file"]
+        name: json.loads((folder / "out" / stage["file"]).read_text())["result"]
+        for name, stage in done.items()
+        if stage["file"]
     }
     assert results["machine"]["memory"]["total_bytes"] > 0
     rows = results["measure made"]["summary"]["rows"]
@@ -68,7 +68,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     (verdicts,) = results["self-test"]["verdicts"]
     assert verdicts["title"] == "copies of one, 3 generations"
     provoked = results["failures"]["provoked"]
-    assert {name: one["outcome"] for name, one in provoked.items()} == {
+    assert {name: process["outcome"] for name, process in provoked.items()} == {
         "one killed": "crash",
         "one stopped": "hang",
         "a model that answers from a card": "wrong_device",
@@ -81,7 +81,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     again = main(arguments(folder, "--only", "machine", "--json", str(folder / "again.json")))
     assert again == status
     kept = json.loads((folder / "again.json").read_text())
-    assert [one for one in kept if one["name"] != "machine"] == [*done.values()][1:]
+    assert [stage for stage in kept if stage["name"] != "machine"] == [*done.values()][1:]
 
     page = (folder / "out" / "README.md").read_text()
     assert "| sandbox | left out | 0 s | it needs a card, and this machine has none |" in page
@@ -103,7 +103,7 @@ def test_stage_that_fails_or_has_no_end_stops_no_other(folder, monkeypatch):
     )
     check.run()
 
-    statuses = {one.name: one.status for one in check.done}
+    statuses = {stage.name: stage.status for stage in check.done}
     assert statuses["machine"] == "timed_out"
     assert statuses["ceiling"] == "timed_out"
     assert len(check.done) == len(STAGES)
@@ -138,12 +138,12 @@ def test_check_goes_on_from_one_before_that_was_cut_off(tmp_path):
         runner.Done("sandbox", "", "failed", file="sandbox.json"),
         runner.Done("export", "", "interrupted"),
     ]
-    (tmp_path / runner.INDEX).write_text(json.dumps([asdict(one) for one in before]))
+    (tmp_path / runner.INDEX).write_text(json.dumps([asdict(stage) for stage in before]))
     setting = Setting(tmp_path, "cpu", "cpu", None, 1, seconds=30.0)
     check = runner.Check(setting, [], lambda doing, share: None, ["ceiling"])
     check.run()
 
-    done = {one.name: one for one in check.done}
+    done = {stage.name: stage for stage in check.done}
     assert done["export"].status == "interrupted"
     assert done["ceiling"].status == "ok"
     assert done["ceiling"].reason == "with the sandbox switched off"
@@ -166,14 +166,14 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_out_the_rest(folder, start_cli):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--device", "cuda"], "error: "),
         (["--threads", "0"], "not a positive number"),
         (["--out", "inputs.npz/below"], "--out"),
     ],
 )
-def test_wrong_usage_is_said_in_a_line(folder, monkeypatch, capsys, options, said):
+def test_wrong_usage_is_said_in_a_line(folder, monkeypatch, capsys, options, message):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     with_real = ["gpu-check", *options]
@@ -184,7 +184,7 @@ def test_wrong_usage_is_said_in_a_line(folder, monkeypatch, capsys, options, sai
 
     assert status == 2
     errors = capsys.readouterr().err
-    assert said in errors
+    assert message in errors
     assert len(errors.splitlines()) == 1
 
 
@@ -217,7 +217,7 @@ def layer(name, *, starts):
 def test_sandbox_is_switched_off_only_if_it_alone_keeps_cuda_from_starting(
     tmp_path, starts, variables
 ):
-    layers = [layer(name, starts=own) for name, own in starts.items()]
+    layers = [layer(name, starts=start) for name, start in starts.items()]
     (tmp_path / "sandbox.json").write_text(json.dumps({"result": {"layers": layers}}))
     check = runner.Check(Setting(tmp_path, "cuda", "cuda", None, 1), [], lambda *_: None)
     check.done.append(runner.Done("sandbox", "", "ok", file="sandbox.json"))
@@ -291,11 +291,11 @@ def test_the_sandbox_is_tried_on_the_card_that_is_checked(tmp_path, monkeypatch,
 
     def tried(**options):
         asked.append(options["card"])
-        return [layer(name, starts=own) for name, own in starts.items()]
+        return [layer(name, starts=start) for name, start in starts.items()]
 
     monkeypatch.setattr("infer.sandbox.cuda_diagnosis.cuda_by_layer", tried)
-    found = checks.sandbox(Setting(tmp_path, "cuda:1", "cuda", "GPU-1234", 1))
+    result = checks.sandbox(Setting(tmp_path, "cuda:1", "cuda", "GPU-1234", 1))
 
     assert asked == ["GPU-1234"]
-    assert found["problem"].startswith(problem)
-    assert bool(found["problem"]) == bool(problem)
+    assert result["problem"].startswith(problem)
+    assert bool(result["problem"]) == bool(problem)

@@ -76,44 +76,44 @@ class TestInspect:
         assert open_artifact(target).format == expected
 
     def test_onnx(self, every):
-        found = inspected(every / "onnx" / "outside.onnx")
+        description = inspected(every / "onnx" / "outside.onnx")
 
-        assert found["format"] == "onnx" and found["version"] == "IR 8, opset 17"
-        assert found["operators"] == {"MatMul": 1}
-        assert found["weights"] == {"float32": 48} and found["precision"] == "float32"
-        assert found["files"] == 2  # the weights are beside it
-        assert found["bytes"] == sum(f.stat().st_size for f in (every / "onnx").iterdir())
-        assert found["executes_code"] is None
-        (signature,) = found["signatures"].values()
+        assert description["format"] == "onnx" and description["version"] == "IR 8, opset 17"
+        assert description["operators"] == {"MatMul": 1}
+        assert description["weights"] == {"float32": 48} and description["precision"] == "float32"
+        assert description["files"] == 2  # the weights are beside it
+        assert description["bytes"] == sum(f.stat().st_size for f in (every / "onnx").iterdir())
+        assert description["executes_code"] is None
+        (signature,) = description["signatures"].values()
         assert signature["inputs"][0]["shape"] == [None, 4]
-        assert [one["name"] for one in found["runtimes"]] == ["onnx", "openvino"]
-        assert "onnxruntime" in found["runtimes"][0]["versions"]
-        assert found["runtimes"][1]["install"] == "pip install '.[openvino]'"
+        assert [runtime["name"] for runtime in description["runtimes"]] == ["onnx", "openvino"]
+        assert "onnxruntime" in description["runtimes"][0]["versions"]
+        assert description["runtimes"][1]["install"] == "pip install '.[openvino]'"
 
     def test_saved_model(self, every):
-        found = inspected(every / "several")
+        description = inspected(every / "several")
 
-        assert found["version"] == "TensorFlow 2, tags serve"
-        assert found["producer"].startswith("tensorflow 2")
-        assert list(found["signatures"]) == ["both", "score"]
-        assert names(found["signatures"]["both"], "outputs") == ["difference", "sum"]
+        assert description["version"] == "TensorFlow 2, tags serve"
+        assert description["producer"].startswith("tensorflow 2")
+        assert list(description["signatures"]) == ["both", "score"]
+        assert names(description["signatures"]["both"], "outputs") == ["difference", "sum"]
         # The matrix of 4 x 3, and the square of 300 that only an optimizer would need.
-        assert found["weights"]["float32"] == 4 * (4 * 3 + 300 * 300)
-        assert "read and write files" in found["executes_code"]
+        assert description["weights"]["float32"] == 4 * (4 * 3 + 300 * 300)
+        assert "read and write files" in description["executes_code"]
 
     def test_saved_model_of_tensorflow_1(self, third_party_models):
-        found = inspected(third_party_models("tensorflow") / "tf1-unfed")
+        description = inspected(third_party_models("tensorflow") / "tf1-unfed")
 
-        assert found["version"] == "TensorFlow 1, tags serve"
-        assert list(found["signatures"]) == ["loss", "predict"]
-        assert found["weights"]["float32"] >= 48
+        assert description["version"] == "TensorFlow 1, tags serve"
+        assert list(description["signatures"]) == ["loss", "predict"]
+        assert description["weights"]["float32"] >= 48
 
     def test_litert(self, every):
-        found = inspected(every / "int8.tflite")
+        description = inspected(every / "int8.tflite")
 
-        assert found["precision"] == "int8"
-        assert found["operators"]["CONV_2D"] == found["operators"]["SOFTMAX"] == 1
-        assert found["signatures"]["serving_default"]["inputs"][0] | {"range": None} == {
+        assert description["precision"] == "int8"
+        assert description["operators"]["CONV_2D"] == description["operators"]["SOFTMAX"] == 1
+        assert description["signatures"]["serving_default"]["inputs"][0] | {"range": None} == {
             "name": "image",
             "shape": [1, 8, 8, 1],
             "dtype": "int8",
@@ -121,24 +121,24 @@ class TestInspect:
         }
 
     def test_torchscript(self, every, third_party_models):
-        found = inspected(every / "scalars.pt")
+        description = inspected(every / "scalars.pt")
 
-        assert [(s["name"], s["dtype"]) for s in found["signatures"][""]["inputs"]] == [
+        assert [(s["name"], s["dtype"]) for s in description["signatures"][""]["inputs"]] == [
             ("x", "any"),
             ("scale", "float64"),
             ("state", "Tuple[Tensor, Tensor]"),
             ("flip", "bool"),
         ]
-        assert found["operators"] == {"add": 2, "mul": 1, "sum": 1}
-        assert "program" in found["executes_code"]
-        found = inspected(third_party_models("torch") / "words.pt")
-        assert found["weights"]["float32"] == 4 * (10 * 4 + 4 * 4)
-        assert set(found["signatures"]) == {"", "size"}
+        assert description["operators"] == {"add": 2, "mul": 1, "sum": 1}
+        assert "program" in description["executes_code"]
+        description = inspected(third_party_models("torch") / "words.pt")
+        assert description["weights"]["float32"] == 4 * (10 * 4 + 4 * 4)
+        assert set(description["signatures"]) == {"", "size"}
 
     def test_torch_export(self, every, third_party_models):
-        found = inspected(every / "pairs.pt2")
+        description = inspected(every / "pairs.pt2")
 
-        signature = found["signatures"][""]
+        signature = description["signatures"][""]
         assert [(s["name"], s["dtype"]) for s in signature["inputs"]] == [
             ("x", "float32"),
             ("pair_0", "float32"),
@@ -146,33 +146,33 @@ class TestInspect:
         ]
         assert names(signature, "outputs") == ["y", "z.0", "z.1"]
         assert signature["outputs"][0]["shape"] == signature["inputs"][0]["shape"]
-        assert found["operators"] == {"aten.mul.Tensor": 1, "aten.add.Tensor": 1}
-        assert found["notes"] == ["scale: always 2.0"]
-        assert "PyTorch" in found["executes_code"]
+        assert description["operators"] == {"aten.mul.Tensor": 1, "aten.add.Tensor": 1}
+        assert description["notes"] == ["scale: always 2.0"]
+        assert "PyTorch" in description["executes_code"]
         counter = inspected(third_party_models("torch") / "counter.pt2")
         assert counter["weights"] == {"float32": 4}
         assert counter["notes"] == ["keeps state from call to call"]
 
     def test_jax_export(self, every):
-        found = inspected(every / "tree.jax")
+        description = inspected(every / "tree.jax")
 
-        assert found["platforms"] == ["cpu", "tpu"] and found["devices"] == 1
-        assert names(found["signatures"][""], "inputs") == [
+        assert description["platforms"] == ["cpu", "tpu"] and description["devices"] == 1
+        assert names(description["signatures"][""], "inputs") == [
             "input_0.x",
             "input_1.0",
             "input_1.1",
             "scale",
         ]
-        assert names(found["signatures"][""], "outputs") == ["rest.0", "rest.1", "y"]
-        assert found["producer"].startswith("StableHLO")
+        assert names(description["signatures"][""], "outputs") == ["rest.0", "rest.1", "y"]
+        assert description["producer"].startswith("StableHLO")
 
     def test_openvino(self, every):
-        found = inspected(every / "openvino" / "dense.xml")
+        description = inspected(every / "openvino" / "dense.xml")
 
-        assert found["version"] == "IR 11" and found["files"] == 2
-        assert found["weights"] == {"float32": 48}
-        assert names(found["signatures"][""], "inputs") == ["x"]
-        assert names(found["signatures"][""], "outputs") == ["y"]
+        assert description["version"] == "IR 11" and description["files"] == 2
+        assert description["weights"] == {"float32": 48}
+        assert names(description["signatures"][""], "inputs") == ["x"]
+        assert names(description["signatures"][""], "outputs") == ["y"]
 
     def test_json(self, every, run_cli):
         path = every / "several"
@@ -301,8 +301,8 @@ class TestDamaged:
         shutil.copy(every / "openvino" / "dense.xml", tmp_path)
 
         for name, missing in (("outside.onnx", "weights.bin"), ("dense.xml", "dense.bin")):
-            found = inspected(tmp_path / name)
-            assert f"{missing} is missing" in found["notes"][0]
+            description = inspected(tmp_path / name)
+            assert f"{missing} is missing" in description["notes"][0]
 
     def test_a_model_of_core_ml_is_named(self, tmp_path):
         package = tmp_path / "model.mlpackage"
@@ -370,15 +370,15 @@ class TestDoctor:
         done = run_cli("doctor", folder, "--trust", "--json", "-", cwd=tmp_path)
 
         assert done.returncode == 3, done.stderr
-        found = json.loads(done.stdout)
-        runtimes = {one["name"]: one for one in found["runtimes"]}
+        result = json.loads(done.stdout)
+        runtimes = {runtime["name"]: runtime for runtime in result["runtimes"]}
         assert set(runtimes) == {
             *("saved-model", "torchscript", "torch-export", "aotinductor", "jax-export"),
             *("onnx", "litert", "openvino"),
         }
         for runtime in runtimes.values():
             assert runtime["versions"] and runtime["devices"] and not runtime["problem"]
-        artifacts = {Path(one["path"]).name: one for one in found["artifacts"]}
+        artifacts = {Path(artifact["path"]).name: artifact for artifact in result["artifacts"]}
         assert set(artifacts) == {"late", "outside.onnx", "old.jax", "tpu.jax", "several"}
         assert artifacts["several"]["outcome"] == "ok"
         assert artifacts["old.jax"]["outcome"] == "ok" and artifacts["old.jax"]["expiry"] == "soon"

@@ -98,15 +98,15 @@ def attempts(tmp_path_factory, run_cli, fake_artifact, inputs_file):
             cwd=project,
             root=project,
         )
-    (found,) = project.glob("runs/*/outputs/artifact/found.json")
-    return json.loads(found.read_text()), project
+    (file,) = project.glob("runs/*/outputs/artifact/found.json")
+    return json.loads(file.read_text()), project
 
 
 @pytest.mark.skipif(not LINUX, reason="only Linux closes these doors")
 def test_an_artifact_can_do_what_it_needs_and_nothing_else(attempts):
-    found, project = attempts
+    results, project = attempts
 
-    assert {name for name, result in found.items() if result == "done"} == ALLOWED
+    assert {name for name, result in results.items() if result == "done"} == ALLOWED
     assert (project / "victim").read_text() == "precious"
     assert (project / "victim").stat().st_mode & 0o777 != 0o777
 

@@ -29,8 +29,8 @@ def limited(tmp_path_factory, fake_artifact, inputs_file, run_cli):
         "hang-load": {"fault": {"at": "load", "kind": "hang"}},
         "hang-run": {"fault": {"at": "run", "call": 1, "kind": "hang"}},
     }
-    for name, own in settings.items():
-        fake_artifact(folder / "artifacts", name, **own)
+    for name, options in settings.items():
+        fake_artifact(folder / "artifacts", name, **options)
     done = run_cli(
         *("run", "artifacts", *SMALL, "--reference", "well", "--timeout", "8"),
         *("--memory-limit", LIMIT, "--turns", "60"),

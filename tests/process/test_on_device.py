@@ -95,22 +95,22 @@ class Warmed:
 def test_warm_up_is_repeated_until_the_clock_is_steady(clocks, rounds, steady):
     worker, left = Warmed(True), list(clocks)
 
-    found = warmed_up(
+    warm_up = warmed_up(
         worker, {"batch": 4}, 10.0, least_s=0.5, clock=lambda: left.pop(0) if left else None
     )
 
     assert len(worker.asked) == rounds
-    assert found["clock_mhz"] == clocks
-    assert found["clock_steady"] is steady
-    assert (found["calls"], found["total_s"]) == (10 * rounds, 0.5 * rounds)
+    assert warm_up["clock_mhz"] == clocks
+    assert warm_up["clock_steady"] is steady
+    assert (warm_up["calls"], warm_up["total_s"]) == (10 * rounds, 0.5 * rounds)
 
 
 def test_a_clock_that_never_rests_ends_at_the_limit():
     clocks = itertools.cycle([600, 1200])
 
-    found = warmed_up(Warmed(True), {"batch": 4}, 0.05, clock=lambda: next(clocks))
+    warm_up = warmed_up(Warmed(True), {"batch": 4}, 0.05, clock=lambda: next(clocks))
 
-    assert found["clock_steady"] is False
+    assert warm_up["clock_steady"] is False
 
 
 def test_on_a_processor_there_is_one_round_and_no_clock():
@@ -145,12 +145,12 @@ def on_card(tmp_path, fake_artifact, inputs_file):
 def test_a_worker_warms_up_for_as_long_as_it_is_told(on_card):
     with on_card(call_s=1e-4) as process:
         begin = time.perf_counter()
-        found = process.ask(messages.WarmUp(batch=1, limit_s=10, least_s=0.3))
+        warm_up = process.ask(messages.WarmUp(batch=1, limit_s=10, least_s=0.3))
         took_s = time.perf_counter() - begin
 
     assert took_s >= 0.3
-    assert found["calls"] > 20
-    assert len(json.dumps(found)) < 200  # and not every call
+    assert warm_up["calls"] > 20
+    assert len(json.dumps(warm_up)) < 200  # and not every call
 
 
 class Compiling:
@@ -175,8 +175,8 @@ def swept(monkeypatch, device, model, **limits):
     prepared = PreparedModel(model, {"image": np.zeros((10, 4), np.float32)})
     monkeypatch.setattr(time, "perf_counter", lambda: model.now)
     monkeypatch.setattr(time, "perf_counter_ns", lambda: round(model.now * 1e9))
-    found = timing.sweep(prepared, device, messages.Sweep(**limits))
-    return found | {"samples_per_s": {int(n): r for n, r in found["samples_per_s"].items()}}
+    sweep = timing.sweep(prepared, device, messages.Sweep(**limits))
+    return sweep | {"samples_per_s": {int(n): r for n, r in sweep["samples_per_s"].items()}}
 
 
 @pytest.mark.parametrize(("device", "largest"), [("cpu", 1024), ("cuda", 16384)])
@@ -184,37 +184,37 @@ def test_a_sweep_goes_further_on_a_card_and_compiling_does_not_end_it(monkeypatc
     # Each batch takes longer to compile than all calls may take; throughput grows up to the end.
     model = Compiling(compile_s=20, call_s=1e-3)
 
-    found = swept(monkeypatch, device, model, limit_s=10, patience_s=1000)
+    sweep = swept(monkeypatch, device, model, limit_s=10, patience_s=1000)
 
-    assert max(found["samples_per_s"]) == largest
-    assert f"above {largest} are not tried" in found["ended"]
+    assert max(sweep["samples_per_s"]) == largest
+    assert f"above {largest} are not tried" in sweep["ended"]
 
 
 def test_a_sweep_ends_before_compiling_is_taken_for_a_hang(monkeypatch):
     model = Compiling(compile_s=20, call_s=1e-3)
 
-    found = swept(monkeypatch, "cuda", model, limit_s=10, patience_s=50)
+    sweep = swept(monkeypatch, "cuda", model, limit_s=10, patience_s=50)
 
-    assert list(found["samples_per_s"]) == [1, 2, 4]
-    assert "50 s were over, most of them before calls could be timed" in found["ended"]
+    assert list(sweep["samples_per_s"]) == [1, 2, 4]
+    assert "50 s were over, most of them before calls could be timed" in sweep["ended"]
 
 
 def test_a_sweep_ends_where_memory_or_its_time_does(monkeypatch):
     short = Compiling(compile_s=0, call_s=1e-3, most=256)
     slow = Compiling(compile_s=0, call_s=3)
 
-    found = swept(monkeypatch, "cuda", short, limit_s=10, patience_s=50)
-    assert (max(found["samples_per_s"]), found["no_memory"]) == (256, 512)
-    assert found["ended"] == "no memory for a batch of 512"
+    sweep = swept(monkeypatch, "cuda", short, limit_s=10, patience_s=50)
+    assert (max(sweep["samples_per_s"]), sweep["no_memory"]) == (256, 512)
+    assert sweep["ended"] == "no memory for a batch of 512"
     assert swept(monkeypatch, "cuda", slow, limit_s=10, patience_s=50)["ended"] == "10 s were over"
 
 
 def test_a_batch_that_is_too_large_for_a_library_ends_a_sweep_and_no_artifact(monkeypatch):
     error = RuntimeError("CUDNN_STATUS_NOT_SUPPORTED: 32-bit indices")
     model = Compiling(compile_s=0, call_s=1e-3, most=256, error=error)
-    found = swept(monkeypatch, "cuda", model, limit_s=10, patience_s=50)
-    assert (max(found["samples_per_s"]), found["no_memory"]) == (256, None)
-    assert found["ended"] == f"a batch of 512 failed: RuntimeError: {error}"
+    sweep = swept(monkeypatch, "cuda", model, limit_s=10, patience_s=50)
+    assert (max(sweep["samples_per_s"]), sweep["no_memory"]) == (256, None)
+    assert sweep["ended"] == f"a batch of 512 failed: RuntimeError: {error}"
 
     model = Compiling(compile_s=0, call_s=1e-3, most=0, error=error)
     with pytest.raises(RuntimeError):
@@ -364,15 +364,15 @@ def timed(monkeypatch, card, *batches):
     return device_time.device_times(card, batches, lambda n: {"image": np.ones((n, 4), np.float32)})
 
 
-def bounds(found):
-    return {batch: one["bound"] for batch, one in found["batches"].items()}
+def bounds(timings):
+    return {batch: device_times["bound"] for batch, device_times in timings["batches"].items()}
 
 
 def test_a_call_whose_launches_take_longer_than_the_device_is_bound_by_them(monkeypatch):
-    found = timed(monkeypatch, Card(launch_s=3e-4, sample_s=2e-5), 128, 1)
+    device_times = timed(monkeypatch, Card(launch_s=3e-4, sample_s=2e-5), 128, 1)
 
-    assert bounds(found) == {128: "device", 1: "launches"}
-    full, single = found["batches"][128], found["batches"][1]
+    assert bounds(device_times) == {128: "device", 1: "launches"}
+    full, single = device_times["batches"][128], device_times["batches"][1]
     assert full["queued_s"] == pytest.approx(128 * 2e-5, rel=0.01)
     assert single["queued_s"] == pytest.approx(3e-4, rel=0.01)
     assert full["enqueue_s"] == pytest.approx(3e-4)
@@ -380,48 +380,51 @@ def test_a_call_whose_launches_take_longer_than_the_device_is_bound_by_them(monk
 
 
 def test_a_runtime_that_may_wait_for_the_device_itself_is_not_called_bound(monkeypatch):
-    found = timed(monkeypatch, Card(launch_s=3e-4, sample_s=2e-5, blocks=True), 128, 1)
+    device_times = timed(monkeypatch, Card(launch_s=3e-4, sample_s=2e-5, blocks=True), 128, 1)
 
-    assert bounds(found) == {128: None, 1: None}
-    assert not found["returns_early"]
+    assert bounds(device_times) == {128: None, 1: None}
+    assert not device_times["returns_early"]
 
 
 @pytest.mark.parametrize(("waits", "bound"), [(True, "device"), (False, None)])
 def test_a_runtime_may_be_asked_not_to_wait(monkeypatch, waits, bound):
-    found = timed(monkeypatch, Enqueuing(launch_s=3e-4, sample_s=2e-5, waits=waits), 128)
+    device_times = timed(monkeypatch, Enqueuing(launch_s=3e-4, sample_s=2e-5, waits=waits), 128)
 
-    assert bounds(found) == {128: bound}
-    assert found["batches"][128]["call_s"] == pytest.approx(128 * 2e-5, rel=0.01)
+    assert bounds(device_times) == {128: bound}
+    assert device_times["batches"][128]["call_s"] == pytest.approx(128 * 2e-5, rel=0.01)
 
 
 def test_a_larger_batch_shows_that_a_runtime_does_not_wait(monkeypatch):
-    found = timed(monkeypatch, Card(launch_s=3e-4, sample_s=1e-4), 1)
+    device_times = timed(monkeypatch, Card(launch_s=3e-4, sample_s=1e-4), 1)
 
-    assert bounds(found) == {1: "launches"}
+    assert bounds(device_times) == {1: "launches"}
 
 
 def test_the_wait_itself_is_not_taken_for_work_that_was_left(monkeypatch):
-    found = timed(monkeypatch, Card(launch_s=1e-5, sample_s=1e-7, blocks=True), 8, 1)
+    device_times = timed(monkeypatch, Card(launch_s=1e-5, sample_s=1e-7, blocks=True), 8, 1)
 
-    assert not found["returns_early"]
+    assert not device_times["returns_early"]
 
 
 def test_what_fails_on_the_device_alone_ends_nothing(monkeypatch):
-    found = timed(monkeypatch, Card(launch_s=1e-4, sample_s=1e-5, refuses=(128,)), 128, 1)
+    device_times = timed(monkeypatch, Card(launch_s=1e-4, sample_s=1e-5, refuses=(128,)), 128, 1)
 
-    assert list(found["batches"]) == [1]
-    assert "out of memory" in found["failed"]
+    assert list(device_times["batches"]) == [1]
+    assert "out of memory" in device_times["failed"]
 
 
 def test_copies_and_events_have_their_own_times(monkeypatch):
     card = WithEvents(launch_s=1e-4, sample_s=1e-5, copy_s=2e-3)
 
-    (one,) = timed(monkeypatch, card, 64)["batches"].values()
+    (device_times,) = timed(monkeypatch, card, 64)["batches"].values()
 
-    assert one["copy_in_s"] == pytest.approx(2e-3)
-    assert one["copy_out_s"] == pytest.approx(2e-3)
-    assert (one["copy_in_bytes"], one["copy_out_bytes"]) == (64 * 4 * 4, 64 * 3 * 4)
-    assert one["event_s"] == pytest.approx(64e-5)
+    assert device_times["copy_in_s"] == pytest.approx(2e-3)
+    assert device_times["copy_out_s"] == pytest.approx(2e-3)
+    assert (device_times["copy_in_bytes"], device_times["copy_out_bytes"]) == (
+        64 * 4 * 4,
+        64 * 3 * 4,
+    )
+    assert device_times["event_s"] == pytest.approx(64e-5)
 
 
 def test_models_that_are_called_otherwise_have_the_events_of_theirs():
@@ -431,7 +434,7 @@ def test_models_that_are_called_otherwise_have_the_events_of_theirs():
     staged = split.stage({"image": np.ones((8, 4), np.float32)})
     assert split.event_seconds(staged) == pytest.approx(8e-3)
     for kind in (
-        lambda one: LimitedBatchModel(one, SizeLimits.fixed(2), frozenset()),
+        lambda model: LimitedBatchModel(model, SizeLimits.fixed(2), frozenset()),
         UnbatchedModel,
     ):
         staged = kind(model).stage({"image": np.ones((2, 4), np.float32)})
@@ -441,12 +444,12 @@ def test_models_that_are_called_otherwise_have_the_events_of_theirs():
 
 def test_a_worker_finds_it_of_the_fake_runtime(on_card):
     with on_card(call_s=1e-3, enqueue_s=1e-3, copy_s=1e-3, events=True) as process:
-        found = process.ask(messages.DeviceTime(batches=[4, 1]))
+        answer = process.ask(messages.DeviceTime(batches=[4, 1]))
 
-    assert found["failed"] is None
-    assert list(found["batches"]) == ["4", "1"]
-    assert all(one["event_s"] >= 1e-3 for one in found["batches"].values())
-    assert all(one["copy_in_s"] >= 1e-3 for one in found["batches"].values())
+    assert answer["failed"] is None
+    assert list(answer["batches"]) == ["4", "1"]
+    assert all(device_times["event_s"] >= 1e-3 for device_times in answer["batches"].values())
+    assert all(device_times["copy_in_s"] >= 1e-3 for device_times in answer["batches"].values())
 
 
 # Artifacts that are alive together

@@ -154,9 +154,9 @@ def broken(tmp_path_factory, fake_artifact, signature, measure, bare_python):
         "other-shape": {"signature": signature(shape=(None, 5, 5, 3))},
         "other-dtype": {"signature": signature(dtype="int64")},
     }
-    settings = WELL | {name: own for name, (_, _, own) in BROKEN.items()}
-    for name, own in settings.items():
-        fake_artifact(folder, name, **own, **special.get(name, {}))
+    settings = WELL | {name: options for name, (_, _, options) in BROKEN.items()}
+    for name, options in settings.items():
+        fake_artifact(folder, name, **options, **special.get(name, {}))
 
     payload = folder / "altered" / "model.json"
     payload.write_text(payload.read_text().replace("image", "IMAGE"))
@@ -183,11 +183,11 @@ def test_all_outcomes_are_tried():
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_outcome_and_reason(broken, name):
-    outcome, said, _ = BROKEN[name]
+    outcome, texts, _ = BROKEN[name]
     row = broken.rows[name]
 
     assert row["outcome"] == outcome, row["reason"]
-    for text in said:
+    for text in texts:
         assert text.replace("INPUTS", str(broken.inputs)) in row["reason"]
     assert "\n" not in row["reason"]
     assert name in row["command"]
@@ -381,8 +381,8 @@ def test_paper_protocol_predicts_all_samples_ten_times(tmp_path, fake_artifact, 
 
     passes = [record for record in of_kind(done, "burst") if record["workload"]["batch"] == 4]
     # Batches of 4, 4 and 2 samples.
-    assert [(one["samples"], len(one["seconds"])) for one in passes] == [(10, 3)] * 10
-    assert {one["generation"] for one in passes} == set(range(5))
+    assert [(record["samples"], len(record["seconds"])) for record in passes] == [(10, 3)] * 10
+    assert {record["generation"] for record in passes} == set(range(5))
     assert done.done.returncode == 0
 
 
@@ -467,7 +467,7 @@ def refused(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--inputs", "nothing.npz"], "nothing.npz: cannot be read"),
         (["--inputs", "text.npz"], "text.npz: not a whole .npz file"),
@@ -485,11 +485,11 @@ def refused(tmp_path, monkeypatch, capsys):
         (["--resume", "nothing"], "--resume goes on with the artifacts and options that the run"),
     ],
 )
-def test_wrong_usage_is_told_in_a_line(tmp_path, fake_artifact, refused, options, said):
+def test_wrong_usage_is_told_in_a_line(tmp_path, fake_artifact, refused, options, message):
     fake_artifact(tmp_path, "artifact")
     (tmp_path / "text.npz").write_text("some text")
 
-    assert said in refused("run", "artifact", *options)
+    assert message in refused("run", "artifact", *options)
 
 
 @pytest.mark.parametrize("content", [None, "", '{"schema_version": 99, "kind": "run"}\n', "[]\n"])

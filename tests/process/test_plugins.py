@@ -54,11 +54,11 @@ def test_inspect_reads_it_in_a_process_of_its_own(command, tally, tmp_path):
     done = command("inspect", tally, "--json", "-")
 
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["format"] == "tally" and found["weights"] == {"float32": 48}
-    assert found["executes_code"] is None and found["files"] == 2
-    assert [runtime["name"] for runtime in found["runtimes"]] == ["tally"]
-    assert "numpy" in found["runtimes"][0]["versions"]
+    result = json.loads(done.stdout)
+    assert result["format"] == "tally" and result["weights"] == {"float32": 48}
+    assert result["executes_code"] is None and result["files"] == 2
+    assert [runtime["name"] for runtime in result["runtimes"]] == ["tally"]
+    assert "numpy" in result["runtimes"][0]["versions"]
 
 
 def test_without_the_plugin_the_file_is_not_known(command, tally):
@@ -144,17 +144,17 @@ def test_doctor_lists_it(command, tally, tmp_path):
     done = command("doctor", "some", "--json", "-")
 
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    runtime = found["runtimes"][-1]
+    result = json.loads(done.stdout)
+    runtime = result["runtimes"][-1]
     assert (runtime["name"], runtime["devices"]) == ("tally", ["an abacus"])
-    (artifact,) = found["artifacts"]
+    (artifact,) = result["artifacts"]
     assert (artifact["format"], artifact["outcome"]) == ("tally", "ok")
-    assert [(p["kind"], p["distribution"], p["version"]) for p in found["plugins"]] == [
+    assert [(p["kind"], p["distribution"], p["version"]) for p in result["plugins"]] == [
         ("format", "exportbench-tally", "0.3"),
         ("runtime", "exportbench-tally", "0.3"),
     ]
     file = tmp_path / "packages" / "exportbench_tally" / "exportbench.toml"
-    assert {plugin["file"] for plugin in found["plugins"]} == {str(file)}
+    assert {plugin["file"] for plugin in result["plugins"]} == {str(file)}
 
 
 def test_what_may_execute_code_needs_trust(command, tally, tmp_path):

@@ -34,8 +34,8 @@ def wait_until(condition, seconds=SOON_S):
     """Wait for a condition to be true; return what it returned."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if found := condition():
-            return found
+        if result := condition():
+            return result
         time.sleep(0.05)
     raise AssertionError(f"not so within {seconds} s: {condition.__name__}")
 
@@ -78,14 +78,14 @@ def test_worker_answers_and_is_gone_after_its_context(worker):
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "message"),
     [
         (signal.SIGKILL, "killed by SIGKILL; Linux does that when memory runs out"),
         (signal.SIGTERM, "killed by SIGTERM"),
         (signal.SIGRTMIN + 1, "killed by "),  # it has no name of its own
     ],
 )
-def test_worker_that_is_killed_while_it_works_has_crashed(worker, tmp_path, number, said):
+def test_worker_that_is_killed_while_it_works_has_crashed(worker, tmp_path, number, message):
     with worker(load_s=FOREVER_S) as process:
         process.start()
         killer = threading.Timer(0.3, os.kill, [process.pid, number])
@@ -95,7 +95,7 @@ def test_worker_that_is_killed_while_it_works_has_crashed(worker, tmp_path, numb
         killer.join()
 
     assert caught.value.outcome == Outcome.CRASH
-    assert said in caught.value.reason
+    assert message in caught.value.reason
     assert "'load'" in caught.value.reason
     assert str(tmp_path / "worker.log") in caught.value.reason
 
@@ -206,14 +206,14 @@ def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file
     pids, taken = {}, []
 
     with Generation(0, protocol, seed=0) as generation:
-        for label, own in workloads.items():
+        for label, listed in workloads.items():
             process = generation.enter(worker(name=label))
             pids[label] = process.pid
             process.start()
             process.ask(messages.Load())
             process.ask(messages.Inputs(path=str(inputs)))
             call_s = {
-                w: warmed_up(process, w.call, protocol.warm_up_limit_s)["call_s"] for w in own
+                w: warmed_up(process, w.call, protocol.warm_up_limit_s)["call_s"] for w in listed
             }
             process.stop()
             generation.add(label, process, call_s)
@@ -230,8 +230,8 @@ def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file
 
     assert set(taken) == {
         (label, workload, number)
-        for label, own in workloads.items()
-        for workload in own
+        for label, listed in workloads.items()
+        for workload in listed
         for number in range(2)
     }
     assert len(taken) == 8
@@ -277,14 +277,14 @@ def test_worker_does_not_outlive_a_killed_controller(
 
 def workers(controller):
     """The controller's workers; it has other processes, too."""
-    found = []
+    result = []
     for child in psutil.Process(controller.pid).children():
         try:
             if any(part.endswith("bootstrap.py") for part in child.cmdline()):
-                found.append(child.pid)
+                result.append(child.pid)
         except psutil.NoSuchProcess:
             continue
-    return found
+    return result
 
 
 def two_in_turns(folder, fake_artifact, inputs_file, start_cli):
@@ -307,8 +307,8 @@ def test_workers_that_wait_for_their_turn_do_not_outlive_a_killed_controller(
     controller = two_in_turns(tmp_path, fake_artifact, inputs_file, start_cli)
 
     def one_waits():
-        found = workers(controller)
-        return found if len(found) == 2 and any(map(stopped, found)) else None
+        running = workers(controller)
+        return running if len(running) == 2 and any(map(stopped, running)) else None
 
     pids = wait_until(one_waits)
 
@@ -493,5 +493,5 @@ def test_time_grows_with_the_batch_though_single_calls_are_disturbed(monkeypatch
     )
     monkeypatch.setattr(checks, "unfinished", lambda model, inputs, call_s: None)
 
-    found = checks.check(prepared, messages.Check(batch=32))
-    assert found["seconds"] == {"1": 0.001, "32": 0.02}
+    answer = checks.check(prepared, messages.Check(batch=32))
+    assert answer["seconds"] == {"1": 0.001, "32": 0.02}

@@ -105,9 +105,9 @@ def test_figures_by_class_are_left_out_for_outputs_of_another_run(small_runs, tm
     output = next((copy / "outputs" / "fast").glob("*.npy"))
     scores = np.load(output).reshape(-1, len(classes.lines))
     np.save(output, np.roll(scores, 1, axis=1).reshape(-1))
-    found = read_samples(run, rows, [0])
-    assert found.classes is None
-    assert "not those of the records" in " ".join(found.missing)
+    samples = read_samples(run, rows, [0])
+    assert samples.classes is None
+    assert "not those of the records" in " ".join(samples.missing)
 
 
 def test_pictures_are_left_out_where_the_inputs_have_changed(small_runs, tmp_path):
@@ -117,9 +117,9 @@ def test_pictures_are_left_out_where_the_inputs_have_changed(small_runs, tmp_pat
     sha256 = json.loads(text.splitlines()[0])["inputs_sha256"]
     (copy / "results.jsonl").write_text(text.replace(sha256, "0" * 64))
     run = read_run(copy)
-    found = read_samples(run, run.summary.rows, [0])
-    assert not found.pictures
-    assert "have changed" in found.missing[0]
+    samples = read_samples(run, run.summary.rows, [0])
+    assert not samples.pictures
+    assert "have changed" in samples.missing[0]
 
 
 def test_csv_has_numbers_a_line_for_every_kind_of_calls(small_runs, run_cli, tmp_path):
@@ -168,8 +168,8 @@ def test_records_that_are_not_whole_are_said_in_a_line(run_cli, tmp_path):
 def choose(run_cli, run, *options, status):
     done = run_cli("choose", run, *options, "--json", "-", cwd=run)
     assert done.returncode == status, done.stdout + done.stderr
-    found = json.loads(done.stdout)
-    return found["answer"], {one["artifact"]: one for one in found["verdicts"]}
+    result = json.loads(done.stdout)
+    return result["answer"], {verdict["artifact"]: verdict for verdict in result["verdicts"]}
 
 
 def test_choose_names_the_one_that_fits(small_runs, run_cli):
@@ -213,7 +213,7 @@ def test_choose_says_that_the_run_cannot_tell(small_runs, run_cli):
 def test_choose_finds_none_that_fits(limit, small_runs, run_cli):
     answer, verdicts = choose(run_cli, small_runs.first, *limit, status=1)
     assert answer is None
-    assert {one["standing"] for one in verdicts.values()} == {"falls out"}
+    assert {verdict["standing"] for verdict in verdicts.values()} == {"falls out"}
 
 
 def test_choose_reads_sizes_and_times_as_people_write_them(small_runs, run_cli):
@@ -225,21 +225,21 @@ def test_choose_reads_sizes_and_times_as_people_write_them(small_runs, run_cli):
 def test_a_run_agrees_with_itself(small_runs, run_cli):
     run = small_runs.first
     done = run_cli("compare", run, run, "--json", "-", cwd=run)
-    found = json.loads(done.stdout)
-    assert found["speeds"]
-    assert {one["verdict"] for one in found["speeds"]} == {"agree"}
-    assert all(one["change"]["value"] == pytest.approx(1) for one in found["speeds"])
-    assert found["environment"] == found["artifacts"] == []
+    result = json.loads(done.stdout)
+    assert result["speeds"]
+    assert {speed["verdict"] for speed in result["speeds"]} == {"agree"}
+    assert all(speed["change"]["value"] == pytest.approx(1) for speed in result["speeds"])
+    assert result["environment"] == result["artifacts"] == []
 
 
 def test_compare_finds_what_changed(small_runs, run_cli):
     runs = small_runs.first, small_runs.second
     done = run_cli("compare", *runs, "--json", "-", cwd=small_runs.first)
-    found = json.loads(done.stdout)
-    changed = {(one["of"], one["what"]) for one in found["artifacts"]}
+    result = json.loads(done.stdout)
+    changed = {(change["of"], change["what"]) for change in result["artifacts"]}
     assert ("slow", "sha256") in changed
     assert ("fast", "sha256") not in changed
-    slow = {one["point"]: one for one in found["speeds"] if one["artifact"] == "slow"}
+    slow = {speed["point"]: speed for speed in result["speeds"] if speed["artifact"] == "slow"}
     assert slow["batch 1"]["change"]["value"] > 1.7
     assert slow["batch 1"]["verdict"] == "differ"
     shown = run_cli("compare", *runs, cwd=small_runs.first)

@@ -190,11 +190,11 @@ def test_artifact_that_was_altered_in_between_ends_and_the_others_go_on(
 
     assert done.returncode == 3
     check_records(records)
-    one, two = summary["rows"]
-    assert two["outcome"] == "load_error"
-    assert two["reason"] == f"{altered}: altered since the run began; start a new one"
-    assert one["outcome"] == "ok"
-    assert all(timing["generations"] >= 3 for timing in one["timings"].values())
+    first, second = summary["rows"]
+    assert second["outcome"] == "load_error"
+    assert second["reason"] == f"{altered}: altered since the run began; start a new one"
+    assert first["outcome"] == "ok"
+    assert all(timing["generations"] >= 3 for timing in first["timings"].values())
 
 
 def test_artifact_that_failed_is_not_measured_again(
@@ -246,7 +246,7 @@ def test_run_does_not_go_on_with_other_inputs(folder, start, resume, inputs_file
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "said"),
+    ("content", "options", "message"),
     [
         (None, [], "results.jsonl: cannot be read"),
         ("", [], "holds no run"),
@@ -261,7 +261,7 @@ def test_run_does_not_go_on_with_other_inputs(folder, start, resume, inputs_file
         ("", ["artifact"], "goes on with the artifacts and options that the run has"),
     ],
 )
-def test_what_cannot_be_resumed_is_told_in_one_line(tmp_path, capsys, content, options, said):
+def test_what_cannot_be_resumed_is_told_in_one_line(tmp_path, capsys, content, options, message):
     if content is not None:
         (tmp_path / RESULTS).write_text(content)
 
@@ -270,7 +270,7 @@ def test_what_cannot_be_resumed_is_told_in_one_line(tmp_path, capsys, content, o
     assert status == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: --resume ")
-    assert said in line
+    assert message in line
 
 
 def test_run_that_another_program_writes_is_not_resumed(tmp_path, fake_artifact, inputs_file,
@@ -378,11 +378,11 @@ def test_controller_that_is_killed_again_and_again_loses_nothing(folder, start, 
     assert outcomes_of(records) == dict.fromkeys(NAMES, "ok")
     for row in summary["rows"]:
         for point, timing in row["timings"].items():
-            own = [
+            bursts = [
                 record["seconds"]
                 for record in records
                 if record["kind"] == "burst"
                 and record["artifact"] == row["artifact"]
                 and Workload(**record["workload"]).name == point
             ]
-            assert timing["calls"] == sum(map(len, own))
+            assert timing["calls"] == sum(map(len, bursts))

@@ -134,15 +134,15 @@ def test_what_is_no_size(text):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "message"),
     [(45, "45 s"), (119.6, "120 s"), (600, "10 min"), (3600, "1 h"), (3900, "1 h 5 min")],
 )
-def test_durations_as_they_are_said(seconds, said):
-    assert duration(seconds) == said
+def test_durations_as_they_are_said(seconds, message):
+    assert duration(seconds) == message
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--budget", "soon"], "--budget: 'soon' is no duration"),
         (["--timeout", "0"], "--timeout: '0' is no duration"),
@@ -154,7 +154,7 @@ def test_durations_as_they_are_said(seconds, said):
         (["--scenario", "quick"], "--scenario: invalid choice"),
     ],
 )
-def test_wrong_amount_is_told_in_one_line(capsys, options, said):
+def test_wrong_amount_is_told_in_one_line(capsys, options, message):
     with pytest.raises(SystemExit) as caught:
         main(["run", "artifact", *options])
 
@@ -163,7 +163,7 @@ def test_wrong_amount_is_told_in_one_line(capsys, options, said):
     assert printed.out == ""
     (line,) = printed.err.splitlines()
     assert line.startswith("error: ")
-    assert said in line
+    assert message in line
 
 
 @pytest.fixture

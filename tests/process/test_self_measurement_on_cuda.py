@@ -23,19 +23,19 @@ def on_cuda(tmp_path, monkeypatch, capsys, fake_artifact, inputs_file):
             fake_artifact(tmp_path, "model", call_s=0.001, **settings)
         command = [*map(str, arguments), "--inputs", "inputs.npz", "--threads", "1"]
         status = main.main([*command, "--json", "out.json"])
-        said = capsys.readouterr()
+        printed = capsys.readouterr()
         file = tmp_path / "out.json"
         text = file.read_text() if file.exists() else ""
-        return status, json.loads(text) if text else None, said.out, said.err
+        return status, json.loads(text) if text else None, printed.out, printed.err
 
     return run
 
 
 def test_bisect_compares_an_artifact_on_the_cpu_and_on_the_card(on_cuda):
-    status, found, out, err = on_cuda("bisect", "model", "--device", "cuda")
+    status, result, out, err = on_cuda("bisect", "model", "--device", "cuda")
 
     assert (status, err) == (0, "")
-    assert (found["a"], found["b"]) == ("model (cpu)", "model (cuda)")
+    assert (result["a"], result["b"]) == ("model (cpu)", "model (cuda)")
     assert "model (cpu) and model (cuda): all outputs agree" in out
 
 
@@ -54,12 +54,12 @@ def test_bisect_names_the_one_that_ran_elsewhere(on_cuda):
 
 
 def test_overhead_on_cuda(on_cuda):
-    status, found, out, err = on_cuda(
+    status, result, out, err = on_cuda(
         *("overhead", "model", "--device", "cuda", "--batch", 1, "--rounds", 3)
     )
 
     assert status in (0, 1), err  # a busy machine may add more than is allowed
-    assert found[0]["bare_s"] >= 0.001
+    assert result[0]["bare_s"] >= 0.001
     assert "on cuda" in out
 
 
@@ -108,11 +108,11 @@ def made_up(device):
 
 @pytest.mark.parametrize(("device", "ratio"), [("cuda", 1.0), ("cpu", 1 / 0.8)])
 def test_copies_are_judged_by_the_rule_of_their_device(device, ratio):
-    found = recorded_verdicts("copies", made_up(device), "batch 1", 6)
+    verdict = recorded_verdicts("copies", made_up(device), "batch 1", 6)
 
-    assert found.comparisons == 1
+    assert verdict.comparisons == 1
     # Here copy 0 is compared with copy 1.
-    assert found.bias == pytest.approx(-np.log(ratio), abs=2e-3)
+    assert verdict.bias == pytest.approx(-np.log(ratio), abs=2e-3)
 
 
 def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch):
@@ -130,7 +130,7 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
     monkeypatch.setattr("infer.diagnostics.self_test.measured.Run", Run)
     original = write_fake(tmp_path / "fake")[0][1]
     copies = copy_artifact(original, tmp_path / "copies", copies=2)
-    (found,) = measured_verdicts(
+    (verdict,) = measured_verdicts(
         *("copies", copies, tmp_path / "inputs.npz", tmp_path / "run"),
         budget_s=6,
         batch=1,
@@ -144,4 +144,4 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
 
     assert [name for name, _ in copies] == ["copy-0", "copy-1"]
     assert (plans[0].device, plans[0].card) == ("cuda", "GPU-1")
-    assert (found.title, found.comparisons) == ("copies, 3 generations", 0)
+    assert (verdict.title, verdict.comparisons) == ("copies, 3 generations", 0)

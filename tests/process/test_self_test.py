@@ -11,11 +11,11 @@ def test_short_form_on_this_machine(tmp_path, run_cli):
     )
 
     assert done.returncode == 0, done.stderr
-    found = {row["title"]: row for row in json.loads(done.stdout)}
-    assert any(name.startswith("simulated") for name in found)
+    verdicts = {row["title"]: row for row in json.loads(done.stdout)}
+    assert any(name.startswith("simulated") for name in verdicts)
     for name in ("fake runtime, batch 1, 6 generations", "ONNX Runtime, batch 1, 6 generations"):
-        assert found[name]["comparisons"] >= 4
-        assert -0.2 < found[name]["bias"] < 0.2
+        assert verdicts[name]["comparisons"] >= 4
+        assert -0.2 < verdicts[name]["bias"] < 0.2
 
 
 def test_artifact_of_ones_own_needs_inputs(tmp_path, run_cli):

@@ -77,7 +77,7 @@ class TestAdmit:
         for given in ("*", "a.pt", sha256, sha256[:12], sha256[:12].upper()):
             assert trust.require_trusted(artifact, (given,)) == sha256
         assert trust.require_trusted(variant, ("a.pt",))
-        for given, one in (
+        for given, candidate in (
             (sha256[1:], artifact),
             ("a", artifact),
             ("", artifact),
@@ -86,7 +86,7 @@ class TestAdmit:
             ("a.pt", former),
         ):
             with pytest.raises(Failure):
-                trust.require_trusted(one, (given,))
+                trust.require_trusted(candidate, (given,))
 
     def test_one_changed_byte_is_another_artifact(self, models, tmp_path):
         sha256 = sha256_of(models / "a.pt")
@@ -172,8 +172,8 @@ class TestCommands:
         )
 
         assert done.returncode == 3, done.stderr
-        found = json.loads((tmp_path / "out.json").read_text())["rows"]
-        rows = {row["artifact"]: row for row in found}
+        listed = json.loads((tmp_path / "out.json").read_text())["rows"]
+        rows = {row["artifact"]: row for row in listed}
         assert rows["a.pt"]["outcome"] == Outcome.LOAD_ERROR
         assert refused(rows["a.pt"]["reason"], models / "a.pt")
         assert rows["b.onnx"]["outcome"] == Outcome.OK
@@ -199,10 +199,10 @@ class TestCommands:
             (("self-test", models / "a.pt", *inputs, "--simulated", "1", "--budget", "1s"), 2),
         ):
             done = run_cli(*arguments, cwd=tmp_path)
-            said = re.sub(r"\s+", " ", done.stdout + done.stderr)
-            assert done.returncode == status, (arguments, said)
-            assert "Traceback" not in said
-            assert refused(said, models / "a.pt"), (arguments, said)
+            printed = re.sub(r"\s+", " ", done.stdout + done.stderr)
+            assert done.returncode == status, (arguments, printed)
+            assert "Traceback" not in printed
+            assert refused(printed, models / "a.pt"), (arguments, printed)
 
     def test_functions(self, models):
         with pytest.raises(Failure, match="--trust"):

@@ -64,12 +64,12 @@ def test_exports_and_workers_on_the_cpu_are_started_so(tmp_path, monkeypatch):
     monkeypatch.setattr(build.subprocess, "run", run)
     source = SimpleNamespace(path=tmp_path, size=28)
     evaluation = SimpleNamespace(images=lambda count: [0.0])
-    found = build._export(source, "jax-export", tmp_path, evaluation, sys.executable, "cpu")
-    assert found.items() >= WITHOUT_CUDA.items()
+    result = build._export(source, "jax-export", tmp_path, evaluation, sys.executable, "cpu")
+    assert result.items() >= WITHOUT_CUDA.items()
 
     # A package for a card is compiled for the one that a run takes, not CUDA's fastest.
     cards = [SimpleNamespace(unusable="prohibited"), SimpleNamespace(unusable=None)]
     cards[1].visible_as = "GPU-1"
     monkeypatch.setattr(exporting, "visible", lambda *_: cards)
-    found = build._export(source, "aotinductor", tmp_path, evaluation, sys.executable, "cuda")
-    assert found["CUDA_VISIBLE_DEVICES"] == "GPU-1"
+    result = build._export(source, "aotinductor", tmp_path, evaluation, sys.executable, "cuda")
+    assert result["CUDA_VISIBLE_DEVICES"] == "GPU-1"

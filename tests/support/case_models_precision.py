@@ -119,7 +119,9 @@ def altered(source: Path, path: Path, **changes: Callable[[np.ndarray], np.ndarr
 def with_other_zero_point(source: Path, path: Path, name: str, shift: int) -> None:
     """Copy an ONNX file in which a value is made into numbers with another zero point."""
     model = onnx.load(source)
-    tensor = next(one for one in model.graph.initializer if one.name == name)
+    tensor = next(
+        initializer for initializer in model.graph.initializer if initializer.name == name
+    )
     array = numpy_helper.to_array(tensor)
     model.graph.initializer.append(
         numpy_helper.from_array(np.array(array.astype(int) + shift, array.dtype), "other")

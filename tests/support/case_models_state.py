@@ -206,9 +206,9 @@ def openvino_counter(path: Path) -> None:
     from openvino import opset13 as op
 
     x = op.parameter([-1, 2], np.float32, name="x")
-    start, one = (op.constant(np.full((1, 2), value, np.float32)) for value in (0, 1))
+    start, step = (op.constant(np.full((1, 2), value, np.float32)) for value in (0, 1))
     before = op.read_value(start, "calls", ov.Type.f32, ov.PartialShape([1, 2]))
-    now = op.add(before, one)
+    now = op.add(before, step)
     assign = op.assign(now, "calls")
     ov.save_model(ov.Model([op.result(op.add(x, now))], [assign], [x], "m"), str(path))
 

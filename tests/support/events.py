@@ -146,7 +146,7 @@ def _event_of(record: dict[str, Any], signatures: dict[str, Any]) -> AnyEvent:
 
 def as_json(events: Iterable[AnyEvent]) -> list[dict[str, Any]]:
     """Events as they are in the file."""
-    return [json.loads(encode(one)) for one in events]
+    return [json.loads(encode(event)) for event in events]
 
 
 def _tags(kind: str) -> dict[str, Any]:

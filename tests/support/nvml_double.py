@@ -108,17 +108,17 @@ class Nvml:
         return len(handle.instances)
 
     def _nvmlDeviceGetMigDeviceHandleByIndex(self, handle: Device, index: int) -> Device:
-        found = handle.instances[index]
-        if found is None:
+        instance = handle.instances[index]
+        if instance is None:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
-        return found
+        return instance
 
     def _nvmlDeviceGetGpuInstanceId(self, handle: Device) -> int:
         return next(
             number
             for card in self.devices
-            for number, own in enumerate(card.instances)
-            if own is handle
+            for number, instance in enumerate(card.instances)
+            if instance is handle
         )
 
     def _nvmlDeviceGetComputeInstanceId(self, handle: Device) -> int:

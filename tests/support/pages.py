@@ -50,7 +50,7 @@ def _lines(page: Path) -> list[str]:
 
 LINES = [(page, re.sub(r"\s+#.*", "", line)) for page in PAGES for line in _lines(page)]
 COMMANDS = [(page, line) for page, line in LINES if _is_command(line)]
-TOX = [(page, found[1]) for page, line in LINES if (found := _TOX.match(line))]
+TOX = [(page, match[1]) for page, line in LINES if (match := _TOX.match(line))]
 PYTEST = [(page, line) for page, line in LINES if line.startswith("pytest ")]
 GIT = [(page, line) for page, line in LINES if re.match("git |pre-commit ", line)]
 PIP = [(page, line) for page, line in LINES if re.search(r"\bpip ", line)]

@@ -157,7 +157,7 @@ def complete_run(*times):
         *(artifact(name) for name in names),
         *(preflight(name) for name in names),
         *(parity(name, names[0]) for name in names),
-        *(record for name, own in times for record in measured(name, *own)),
+        *(record for name, seconds in times for record in measured(name, *seconds)),
         *(outcome(name) for name in names),
         END,
     ]
@@ -205,12 +205,12 @@ def shown(summary):
 
 def cells(report, name):
     """What the tables of a report say of an artifact, by title; the first of equal ones."""
-    found = {}
+    by_title = {}
     titles = []
     for line in report.splitlines():
-        own = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if own[0] == "artifact":
-            titles = own
+        row = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if row[0] == "artifact":
+            titles = row
         elif line.startswith(f"| {name} |"):
-            found = dict(zip(titles, own, strict=True)) | found
-    return found
+            by_title = dict(zip(titles, row, strict=True)) | by_title
+    return by_title

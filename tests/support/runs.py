@@ -29,8 +29,8 @@ def wait_until(condition, seconds=SOON_S):
     """Wait for a condition to be true; return what it returned."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if found := condition():
-            return found
+        if value := condition():
+            return value
         time.sleep(0.02)
     raise AssertionError(f"not so within {seconds} s")
 
@@ -64,13 +64,13 @@ def check_records(records: list[dict]) -> None:
     assert [key for key, times in keys.items() if times > 1] == []
     started, elapsed, generation = set(), 0.0, 0
     for record in records:
-        own = record.get("artifact"), record.get("generation")
+        process = record.get("artifact"), record.get("generation")
         if record["kind"] == "start":
-            started.add(own)
+            started.add(process)
             assert record["generation"] >= generation
             generation = record["generation"]
         if record["kind"] == "burst":
-            assert own in started
+            assert process in started
             assert record["generation"] == generation
         assert record.get("elapsed_s", elapsed) >= elapsed
         elapsed = record.get("elapsed_s", elapsed)
@@ -91,11 +91,11 @@ def alive(pid: int) -> bool:
 
 def left_behind(folder: Path) -> list[psutil.Process]:
     """Processes that work in a folder or below, as the workers of its runs do."""
-    found = []
+    left = []
     for process in psutil.process_iter():
         try:
             if Path(process.cwd()).is_relative_to(folder) and alive(process.pid):
-                found.append(process)
+                left.append(process)
         except (psutil.Error, OSError):
             continue
-    return found
+    return left

@@ -95,7 +95,7 @@ def test_a_config_is_frozen():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"batch": 0}, r"batch=0: 0 is not a positive number"),
         ({"scenario": "sing"}, r"scenario='sing': choose from "),
@@ -106,8 +106,8 @@ def test_a_config_is_frozen():
     ],
     ids=str,
 )
-def test_from_python_an_error_names_the_keyword(given, said):
-    with pytest.raises(UsageError, match=said):
+def test_from_python_an_error_names_the_keyword(given, message):
+    with pytest.raises(UsageError, match=message):
         GateConfig.from_keywords(**{"baseline": "b.json"} | given)
 
 

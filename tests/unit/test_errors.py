@@ -37,8 +37,8 @@ def test_the_command_line_shows_every_error_as_one_line(monkeypatch, capsys, kin
     status = main.main(["show", "somewhere"])
 
     assert status == (NOT_MEASURED if kind in (Failure, errors.MeasurementError) else WRONG_USAGE)
-    said = "--batch 0: it broke" if kind is OptionError else "it broke"
-    assert capsys.readouterr().err == f"error: {said}\n"
+    message = "--batch 0: it broke" if kind is OptionError else "it broke"
+    assert capsys.readouterr().err == f"error: {message}\n"
 
 
 def test_an_artifact_was_measured_if_it_has_outputs_and_times():

@@ -24,15 +24,15 @@ def registered(tmp_path, monkeypatch):
 
     def register():
         plugins._read.cache_clear()
-        found = [plugin for plugin in plugins.register.__wrapped__() if "tally" in plugin.file]
+        tallies = [plugin for plugin in plugins.register.__wrapped__() if "tally" in plugin.file]
         assert not {name for name in set(sys.modules) - before if "tally" in name}
-        return found
+        return tallies
 
     return register
 
 
-def problems(found):
-    return [plugin.problem for plugin in found]
+def problems(declared):
+    return [plugin.problem for plugin in declared]
 
 
 def test_all_that_is_known_of_a_format(registered, tmp_path):
@@ -190,15 +190,15 @@ def test_of_two_with_one_name_the_first_is_used(registered, tmp_path):
     write_distribution(tmp_path)
     write_distribution(tmp_path, name="exportbench-tally-again")
 
-    found = registered()
+    declared = registered()
 
-    assert [(p.distribution, p.kind, bool(p.problem)) for p in found] == [
+    assert [(p.distribution, p.kind, bool(p.problem)) for p in declared] == [
         ("exportbench-tally", "format", False),
         ("exportbench-tally-again", "format", True),
         ("exportbench-tally", "runtime", False),
         ("exportbench-tally-again", "runtime", True),
     ]
-    assert "another has that name" in found[1].problem
+    assert "another has that name" in declared[1].problem
 
 
 def test_the_names_of_ours_are_taken(registered, tmp_path):
@@ -243,8 +243,8 @@ def test_a_file_of_the_cwd_does_not_stand_before_what_is_installed(
     monkeypatch.chdir(shadow)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
 
-    found = registered()
+    declared = registered()
 
-    assert {plugin.file for plugin in found} == {
+    assert {plugin.file for plugin in declared} == {
         str(tmp_path / "exportbench_tally" / "exportbench.toml")
     }

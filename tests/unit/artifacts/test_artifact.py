@@ -375,10 +375,10 @@ def test_artifacts_are_found_at_any_depth(tmp_path, fake_artifact):
 def test_labels_are_short_and_no_two_are_equal(tmp_path, paths, labels):
     paths = [tmp_path / path for path in paths]
 
-    found = list(label_paths(paths))
+    labelled = list(label_paths(paths))
 
-    assert [path for path, _ in found] == paths
-    own = [label for _, label in found]
-    assert len(set(own)) == len(own)
+    assert [path for path, _ in labelled] == paths
+    given = [label for _, label in labelled]
+    assert len(set(given)) == len(given)
     if labels:
-        assert own == labels
+        assert given == labels

@@ -31,11 +31,11 @@ def at_most(count: int, of: int, share: float) -> bool:
 def test_simulated_runs_are_wrong_no_more_often_than_they_say(resolve, noise):
     # Those that end by --resolve are judged after every generation, which takes long.
     runs = RUNS if resolve is None else RUNS // 2
-    found = simulated_verdicts(runs, 1, noise=noise, resolve=resolve)
+    verdict = simulated_verdicts(runs, 1, noise=noise, resolve=resolve)
 
-    assert at_most(found.false_alarms, found.comparisons, 0.05)
-    assert at_most(found.intervals - found.covered, found.intervals, 0.05)
-    assert abs(found.bias) < 0.01
+    assert at_most(verdict.false_alarms, verdict.comparisons, 0.05)
+    assert at_most(verdict.intervals - verdict.covered, verdict.intervals, 0.05)
+    assert abs(verdict.bias) < 0.01
 
 
 def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_little():
@@ -49,17 +49,17 @@ def test_a_machine_with_two_states_is_no_reason_for_false_alarms_and_costs_littl
 
 
 def test_a_card_whose_clock_moves_is_no_reason_for_false_alarms():
-    found = simulated_verdicts(RUNS // 4, 1, card=Card(), generations=12)
+    verdict = simulated_verdicts(RUNS // 4, 1, card=Card(), generations=12)
     as_on_a_processor = simulated_verdicts(RUNS // 40, 1, card=Card(), generations=12, device="cpu")
 
-    assert at_most(found.false_alarms, found.comparisons, 0.05)
-    assert at_most(found.intervals - found.covered, found.intervals, 0.05)
-    assert abs(found.bias) < 0.005
+    assert at_most(verdict.false_alarms, verdict.comparisons, 0.05)
+    assert at_most(verdict.intervals - verdict.covered, verdict.intervals, 0.05)
+    assert abs(verdict.bias) < 0.005
     assert not at_most(as_on_a_processor.false_alarms, as_on_a_processor.comparisons, 0.5)
 
 
 def test_large_differences_are_found_more_often_than_small_ones():
-    power = [found / of for found, of in simulated_verdicts(RUNS, 2).power.values()]
+    power = [detected / of for detected, of in simulated_verdicts(RUNS, 2).power.values()]
 
     assert power == sorted(power)
     assert power[-1] > power[0]
@@ -70,11 +70,11 @@ def test_calls_taken_for_independent_would_be_wrong_far_more_often():
     random = np.random.default_rng(3)
     alarms = 0
     for _ in range(RUNS):
-        one, other = simulate(
+        first, second = simulate(
             [1.0, 1.0], generations=TRIALS[0], turns=8, calls=10, noise=Noise(), random=random
         )
         bursts = [
-            log_call_time([one[g][t]], "cpu") - log_call_time([other[g][t]], "cpu")
+            log_call_time([first[g][t]], "cpu") - log_call_time([second[g][t]], "cpu")
             for g in range(6)
             for t in range(8)
         ]
@@ -89,13 +89,13 @@ def test_drift_and_disturbed_bursts_hardly_widen_the_interval():
     random = np.random.default_rng(4)
     widths = []
     for noise in (Noise(drift=0.0, disturbed=0.0), Noise(drift=0.2, disturbed=0.1)):
-        found = []
+        resolutions = []
         for _ in range(50):
-            one, other = simulate(
+            first, second = simulate(
                 [1.0, 1.0], generations=8, turns=8, calls=10, noise=noise, random=random
             )
-            found.append(ratio_of(paired_differences(one, other, "cpu")).resolution)
-        widths.append(np.median(found))
+            resolutions.append(ratio_of(paired_differences(first, second, "cpu")).resolution)
+        widths.append(np.median(resolutions))
 
     assert widths[1] < 1.3 * widths[0]
 
@@ -108,11 +108,11 @@ def test_verdicts_are_counted():
         MeasuredRatio(Ratio(1.02, 0.99, 1.04, 6), 1.05),  # not found, not covered
     ]
 
-    found = verdicts("made up", made)
+    verdict = verdicts("made up", made)
 
-    assert (found.comparisons, found.false_alarms) == (2, 1)
-    assert (found.intervals, found.covered) == (4, 2)
-    assert found.power == {"5%": (1, 2)}
+    assert (verdict.comparisons, verdict.false_alarms) == (2, 1)
+    assert (verdict.intervals, verdict.covered) == (4, 2)
+    assert verdict.power == {"5%": (1, 2)}
 
 
 def test_no_copy_is_in_two_equal_pairs():

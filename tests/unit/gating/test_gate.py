@@ -55,9 +55,9 @@ def wrong(count, *, right=RIGHT):
     return changed
 
 
-def verdicts(now, *, baseline=BASELINE, pair=None, margins=None, label="m", **found):
+def verdicts(now, *, baseline=BASELINE, pair=None, margins=None, label="m", **more):
     result = evaluate(
-        GateInput({label: now}, {label: pair} if pair else {}, found.pop("setup", SETUP), **found),
+        GateInput({label: now}, {label: pair} if pair else {}, more.pop("setup", SETUP), **more),
         baseline,
         margins or {},
     )
@@ -69,7 +69,7 @@ CARD_GOOD = replace(GOOD, gpu_memory=500 * MIB, gpu_memory_by="process")
 
 
 @pytest.mark.parametrize(
-    ("changes", "setup", "verdict", "said"),
+    ("changes", "setup", "verdict", "message"),
     [
         ({}, {}, "passed", ""),
         ({"gpu_memory": 900 * MIB}, {}, "failed", "900.0 MiB, 500.0 MiB in the baseline"),
@@ -79,19 +79,19 @@ CARD_GOOD = replace(GOOD, gpu_memory=500 * MIB, gpu_memory_by="process")
     ],
 )
 def test_memory_of_a_card_is_compared_with_what_was_told_alike(
-    tmp_path, changes, setup, verdict, said
+    tmp_path, changes, setup, verdict, message
 ):
     path = tmp_path / "baseline.json"
     path.write_text(render_baseline(Baseline({"m": CARD_GOOD}, ON_CARD)))
 
-    found = verdicts(
+    check = verdicts(
         replace(CARD_GOOD, **changes),
         baseline=read_baseline(path),
         setup=structs.replace(ON_CARD, **setup),
     )["GPU memory"]
 
-    assert found.verdict == verdict
-    assert said in found.detail
+    assert check.verdict == verdict
+    assert message in check.detail
 
 
 def beside(low, value, high, **entries):
@@ -102,8 +102,8 @@ def beside(low, value, high, **entries):
 
 
 def test_the_same_again_passes_and_time_is_not_judged_without_the_former_artifact():
-    found = verdicts(GOOD)
-    assert {name: check.verdict for name, check in found.items()} == {
+    checks = verdicts(GOOD)
+    assert {name: check.verdict for name, check in checks.items()} == {
         "outcome": "passed",
         "parity": "passed",
         "accuracy": "passed",
@@ -111,15 +111,15 @@ def test_the_same_again_passes_and_time_is_not_judged_without_the_former_artifac
         "memory": "passed",
         "size": "passed",
     }
-    assert "cannot judge time" in found["latency, batch 8"].detail
-    assert "--against" in found["latency, batch 8"].remedy
+    assert "cannot judge time" in checks["latency, batch 8"].detail
+    assert "--against" in checks["latency, batch 8"].remedy
 
 
 def test_other_inputs_than_the_baselines_are_a_failure_unless_they_do_not_matter():
     now = replace(GOOD, inputs="j" * 64, correct=wrong(500))
-    found = verdicts(now)
-    assert found["inputs"].verdict == "failed"
-    assert "--update" in found["inputs"].remedy
+    checks = verdicts(now)
+    assert checks["inputs"].verdict == "failed"
+    assert "--update" in checks["inputs"].remedy
     assert "inputs" not in verdicts(now, margins={"parity": "off", "accuracy": "off"})
     assert "inputs" in verdicts(now, margins={"parity": "off"})
     # Nothing is known of what a baseline was written with, or the artifact is new.
@@ -136,15 +136,15 @@ def test_a_strict_gate_does_not_pass_where_something_cannot_be_judged():
     assert report.headline(strict).startswith("Gate not judged")
     assert report.as_markdown(strict).startswith("## ❔")
     assert report.as_json(strict)["verdict"] == "not judged"
-    for one, failures, skipped in ((result, "0", "1"), (strict, "1", "0")):
-        root = ElementTree.fromstring(report.as_junit(one))
+    for gate_result, failures, skipped in ((result, "0", "1"), (strict, "1", "0")):
+        root = ElementTree.fromstring(report.as_junit(gate_result))
         assert (root.get("failures"), root.get("skipped")) == (failures, skipped)
         assert len(list(root.iter("failure"))) == int(failures)
 
 
 def test_what_is_no_artifact_is_not_missing():
-    found = GateInput({}, setup=SETUP, unreadable={"m": "m: it is empty"})
-    (check,) = evaluate(found, BASELINE).checks
+    gate_input = GateInput({}, setup=SETUP, unreadable={"m": "m: it is empty"})
+    (check,) = evaluate(gate_input, BASELINE).checks
     assert (check.verdict, check.detail) == ("failed", "m: it is empty")
 
 
@@ -179,15 +179,15 @@ def test_not_sure_says_how_long_to_measure():
     assert f"--budget {minutes}m" in check.remedy
     near = verdicts(GOOD, pair=beside(1.05, 1.099, 1.15), seconds=300.0)["latency, batch 8"]
     assert "too close" in near.remedy
-    one = verdicts(GOOD, pair=beside(None, 1.0, None))["latency, batch 8"]
-    assert one.verdict == "not sure"
-    assert "measure longer" in one.remedy
+    latency = verdicts(GOOD, pair=beside(None, 1.0, None))["latency, batch 8"]
+    assert latency.verdict == "not sure"
+    assert "measure longer" in latency.remedy
 
 
 def test_a_former_artifact_that_fails_leaves_time_unjudged():
-    found = verdicts(GOOD, pair=FormerComparison(reason="old: crash: killed"))
-    assert found["latency, batch 8"].verdict == "not judged"
-    assert "killed" in found["latency, batch 8"].detail
+    checks = verdicts(GOOD, pair=FormerComparison(reason="old: crash: killed"))
+    assert checks["latency, batch 8"].verdict == "not judged"
+    assert "killed" in checks["latency, batch 8"].detail
 
 
 @pytest.mark.parametrize(
@@ -296,10 +296,10 @@ def test_outputs_agree_with_the_reference_as_run_decides_it():
 
 def test_a_new_failure_fails_and_an_old_one_does_not():
     crashed = BaselineEntry(Outcome.CRASH, "the process was killed")
-    found = verdicts(crashed, commands={"m": "exportbench run m"})
-    assert list(found) == ["outcome"]
-    assert found["outcome"].verdict == "failed"
-    assert "exportbench run m" in found["outcome"].remedy
+    checks = verdicts(crashed, commands={"m": "exportbench run m"})
+    assert list(checks) == ["outcome"]
+    assert checks["outcome"].verdict == "failed"
+    assert "exportbench run m" in checks["outcome"].remedy
     again = verdicts(crashed, baseline=Baseline({"m": crashed}, SETUP))
     assert again["outcome"].verdict == "passed"
     assert verdicts(GOOD, baseline=Baseline({"m": crashed}, SETUP))["outcome"].verdict == "passed"
@@ -307,10 +307,10 @@ def test_a_new_failure_fails_and_an_old_one_does_not():
 
 def test_an_artifact_that_is_gone_fails_and_a_new_one_is_only_run():
     result = evaluate(GateInput({"new": GOOD}, setup=SETUP), BASELINE)
-    found = {(check.artifact, check.name): check.verdict for check in result.checks}
-    assert found["m", "outcome"] == "failed"
-    assert found["new", "outcome"] == "passed"
-    assert found["new", "size"] == found["new", "memory"] == "not judged"
+    verdict_of = {(check.artifact, check.name): check.verdict for check in result.checks}
+    assert verdict_of["m", "outcome"] == "failed"
+    assert verdict_of["new", "outcome"] == "passed"
+    assert verdict_of["new", "size"] == verdict_of["new", "memory"] == "not judged"
     assert result.verdict == "failed"
 
 
@@ -336,11 +336,11 @@ def test_memory_and_size():
 def test_margins_come_from_the_command_then_the_artifact_then_the_file():
     now = replace(GOOD, bytes=1400)
     file = Baseline({"m": GOOD}, SETUP, {"size": "50%"})
-    own = Baseline({"m": GOOD}, SETUP, {"size": "50%"}, {"m": {"size": "10%"}})
+    own_margins = Baseline({"m": GOOD}, SETUP, {"size": "50%"}, {"m": {"size": "10%"}})
     assert verdicts(now, baseline=file)["size"].verdict == "passed"
-    assert verdicts(now, baseline=own)["size"].verdict == "failed"
-    assert verdicts(now, baseline=own, margins={"size": "45%"})["size"].verdict == "passed"
-    assert "size" not in verdicts(now, baseline=own, margins={"size": "off"})
+    assert verdicts(now, baseline=own_margins)["size"].verdict == "failed"
+    assert verdicts(now, baseline=own_margins, margins={"size": "45%"})["size"].verdict == "passed"
+    assert "size" not in verdicts(now, baseline=own_margins, margins={"size": "off"})
 
 
 @pytest.mark.parametrize(
@@ -386,10 +386,10 @@ def test_the_ends_of_the_interval_are_where_the_score_test_rejects(gained, lost,
     theirs, mine = np.zeros(samples, bool), np.zeros(samples, bool)
     mine[:gained] = True
     theirs[gained : gained + lost] = True
-    found = paired_difference(mine, theirs)
-    assert (found.gained, found.lost, found.samples) == (gained, lost, samples)
-    assert found.low < found.value < found.high
-    for end, sign in ((found.low, 1), (found.high, -1)):
+    difference = paired_difference(mine, theirs)
+    assert (difference.gained, difference.lost, difference.samples) == (gained, lost, samples)
+    assert difference.low < difference.value < difference.high
+    for end, sign in ((difference.low, 1), (difference.high, -1)):
         # The likelihood of the three kinds of pairs, at its largest by search, not by formula.
         least, most = max(0.0, -end), (1 - end) / 2
 
@@ -414,17 +414,17 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(lost, count):
         theirs = random.random(count) < 0.9
         # Of the right ones some are lost, of the wrong ones a fifth is gained.
         mine = np.where(theirs, random.random(count) >= share, random.random(count) < 0.2)
-        found = paired_difference(mine, theirs)
-        held += found.low <= 0.02 - 0.9 * share <= found.high
+        difference = paired_difference(mine, theirs)
+        held += difference.low <= 0.02 - 0.9 * share <= difference.high
     assert held / trials >= 0.92
 
 
 def test_no_difference_at_all_still_has_an_interval():
     same = np.ones(1000, bool)
-    found = paired_difference(same, same)
-    assert found.value == 0
-    assert found.low == pytest.approx(-found.high)
-    assert 0.003 < found.high < 0.005
+    difference = paired_difference(same, same)
+    assert difference.value == 0
+    assert difference.low == pytest.approx(-difference.high)
+    assert 0.003 < difference.high < 0.005
     none = paired_difference(np.ones(3, bool), np.zeros(3, bool))
     assert none.high == 1
     assert none.low < 1
@@ -561,7 +561,7 @@ def test_a_probe_is_small_and_tells_other_outputs():
 
 
 def bad_result():
-    found = GateInput(
+    gate_input = GateInput(
         {
             "a|b": replace(GOOD, bytes=2000),
             "m": GOOD,
@@ -571,7 +571,7 @@ def bad_result():
         SETUP,
         seconds=60.0,
     )
-    return evaluate(found, Baseline({"a|b": GOOD, "m": GOOD, "x": GOOD}, SETUP))
+    return evaluate(gate_input, Baseline({"a|b": GOOD, "m": GOOD, "x": GOOD}, SETUP))
 
 
 def test_the_markdown_names_what_failed_and_what_to_do():

@@ -41,8 +41,8 @@ def refused(call, file) -> str:
 
 def fit(*arguments, **how):
     """The arrays and the notes."""
-    found = fit_inputs(*arguments, **how)
-    return found.arrays, found.notes
+    fitted = fit_inputs(*arguments, **how)
+    return fitted.arrays, fitted.notes
 
 
 def test_arrays_come_back_as_they_were(file, inputs_file):
@@ -335,9 +335,9 @@ def test_precisions_that_a_file_cannot_hold(file, inputs_file):
 
     for given in (np.array([1.5, -2], np.float32), expected):
         inputs_file(file, x=given)
-        found = fit(file, half, None)[0]["x"]
-        assert found.dtype == ml_dtypes.bfloat16
-        np.testing.assert_array_equal(found, expected)
+        read = fit(file, half, None)[0]["x"]
+        assert read.dtype == ml_dtypes.bfloat16
+        np.testing.assert_array_equal(read, expected)
 
 
 def test_text(file, inputs_file):
@@ -396,10 +396,10 @@ def test_arrays_too_many_are_never_paired_by_shape(file, inputs_file):
 def test_fixed_batch_is_told(file, inputs_file, signature):
     inputs_file(file, image=IMAGES)
 
-    found = fit_inputs(file, signature(shape=(2, 4, 4, 3)), None)
+    fitted = fit_inputs(file, signature(shape=(2, 4, 4, 3)), None)
 
-    assert found.batch_limits.only == 2 and found.samples == 5
-    assert "takes 2 samples a call" in found.notes[0]
+    assert fitted.batch_limits.only == 2 and fitted.samples == 5
+    assert "takes 2 samples a call" in fitted.notes[0]
 
 
 def test_a_size_that_the_user_sets_is_fixed(file, inputs_file):
@@ -438,10 +438,10 @@ def test_what_has_no_samples_is_the_same_in_every_call(file, inputs_file):
         anchors=np.ones((4, 2), np.float32),
     )
 
-    found = fit_inputs(file, spec, None)
+    fitted = fit_inputs(file, spec, None)
 
-    assert found.broadcast == {"threshold", "anchors"} and found.samples == 5
-    batch = Batcher(found.arrays, 2, found.broadcast).full(2)
+    assert fitted.broadcast == {"threshold", "anchors"} and fitted.samples == 5
+    batch = Batcher(fitted.arrays, 2, fitted.broadcast).full(2)
     assert batch["x"].shape == (2, 3)
     assert batch["threshold"].shape == () and batch["anchors"].shape == (4, 2)
 
@@ -450,18 +450,20 @@ def test_inputs_without_samples_are_one_call(file, inputs_file):
     spec = Signature((TensorSpec("a", (4,), "float32"), TensorSpec("b", (2,), "float32")), ())
     inputs_file(file, a=np.zeros(4, np.float32), b=np.zeros(2, np.float32))
 
-    found = fit_inputs(file, spec, None)
+    fitted = fit_inputs(file, spec, None)
 
-    assert found.samples == 1 and found.broadcast == {"a", "b"} and found.batch_limits == ANY_SIZE
-    assert len(Batcher(found.arrays, 128, found.broadcast)) == 1
+    assert (
+        fitted.samples == 1 and fitted.broadcast == {"a", "b"} and fitted.batch_limits == ANY_SIZE
+    )
+    assert len(Batcher(fitted.arrays, 128, fitted.broadcast)) == 1
 
 
 def test_models_without_inputs(file):
     write(file, {})
 
-    found = fit_inputs(file, Signature((), ()), None)
+    fitted = fit_inputs(file, Signature((), ()), None)
 
-    assert found.arrays == {} and found.samples == 1
+    assert fitted.arrays == {} and fitted.samples == 1
 
 
 def test_sizes_of_zero(file, inputs_file):
@@ -482,9 +484,9 @@ def test_a_state_starts_as_zeros_or_from_the_file(file, inputs_file):
     loops = InputOptions(loops=(StateBinding("h_out", "h"),))
     inputs_file(file, x=np.ones((5, 3), np.float32))
 
-    found = fit_inputs(file, spec, None, loops)
-    assert found.broadcast == {"h"} and found.arrays["h"].tolist() == [[0, 0]]
-    assert "h: starts as zeros" in found.notes
+    fitted = fit_inputs(file, spec, None, loops)
+    assert fitted.broadcast == {"h"} and fitted.arrays["h"].tolist() == [[0, 0]]
+    assert "h: starts as zeros" in fitted.notes
 
     inputs_file(file, x=np.ones((5, 3), np.float32), h=np.full((1, 2), 7, np.float32))
     assert fit_inputs(file, spec, None, loops).arrays["h"].tolist() == [[7, 7]]
@@ -563,7 +565,7 @@ def test_rules_in_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[", "not TOML"),
         ("[other.inputs]\nx = 'y'", "no artifact 'other' (there are: m)"),
@@ -572,21 +574,21 @@ def test_rules_in_a_file(tmp_path):
         ("m = 3", "tables inputs and outputs"),
     ],
 )
-def test_files_of_rules_that_are_none(tmp_path, content, said):
+def test_files_of_rules_that_are_none(tmp_path, content, message):
     file = tmp_path / "map.toml"
     file.write_text(content)
 
     with pytest.raises(OptionError) as caught:
         parse_rules([str(file)], ["m"])
-    assert said in str(caught.value) and str(file) in str(caught.value)
+    assert message in str(caught.value) and str(file) in str(caught.value)
 
 
 def test_rules_that_name_what_is_not_there(file, inputs_file, signature):
     inputs_file(file, image=IMAGES)
 
-    own = InputOptions(parse_rules(["m:imgae=image"], ["m"]))
+    misspelt = InputOptions(parse_rules(["m:imgae=image"], ["m"]))
     assert "no tensor 'imgae' (inputs: image" in refused(
-        lambda: fit(file, signature(), None, own, "m"), file
+        lambda: fit(file, signature(), None, misspelt, "m"), file
     )
     other = InputOptions(parse_rules(["image=pictures"], ["m"]))
     assert "no array 'pictures'" in refused(lambda: fit(file, signature(), None, other, "m"), file)
@@ -614,37 +616,37 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
     again, _ = generate(Random(5, 300), spec, None, input_options, "m")
     other, _ = generate(Random(6, 300), spec, None, input_options, "m")
     write(file, arrays)
-    found = fit_inputs(file, spec, None, input_options, "m")
+    fitted = fit_inputs(file, spec, None, input_options, "m")
 
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, again[name])
         assert not np.array_equal(array, other[name])
-    image = found.arrays["image"]
+    image = fitted.arrays["image"]
     assert image.shape == (300, 4, 6, 3) and 0 <= image.min() < 0.01 and 0.99 < image.max() <= 1
-    assert abs(found.arrays["f"].std() - 1) < 0.2
-    assert set(found.arrays["ids"].ravel()) == set(range(10))
-    assert found.arrays["pixels"].max() > 200
-    assert set(found.arrays["table"].ravel()) <= set(range(-3, 4))
-    assert found.broadcast == {"scale", "table"} and found.arrays["table"].shape == (7, 2)
-    assert {name: a.dtype.name for name, a in found.arrays.items()} == {
+    assert abs(fitted.arrays["f"].std() - 1) < 0.2
+    assert set(fitted.arrays["ids"].ravel()) == set(range(10))
+    assert fitted.arrays["pixels"].max() > 200
+    assert set(fitted.arrays["table"].ravel()) <= set(range(-3, 4))
+    assert fitted.broadcast == {"scale", "table"} and fitted.arrays["table"].shape == (7, 2)
+    assert {name: a.dtype.name for name, a in fitted.arrays.items()} == {
         s.name: "object" if s.dtype == "str" else s.dtype for s in spec.inputs
     }
     assert "image in 0..1" in notes and "f normal" in notes
 
 
 @pytest.mark.parametrize(
-    ("spec", "input_options", "said"),
+    ("spec", "input_options", "message"),
     [
         (TensorSpec("x", (None, "w"), "float32"), InputOptions(), "--dim w=SIZE"),
         (TensorSpec("x", (None, 3, None), "float32"), InputOptions(), "--dim x.2=SIZE"),
         (TensorSpec("x", (None,), "uint8"), InputOptions(ranges={"x": (-1, 1)}), "from -1 to 1"),
     ],
 )
-def test_random_inputs_that_cannot_be(spec, input_options, said):
+def test_random_inputs_that_cannot_be(spec, input_options, message):
     with pytest.raises(InputError) as caught:
         generate(Random(0), Signature((spec,), ()), None, input_options, "m")
-    assert said in str(caught.value)
-    assert isinstance(caught.value, UnderspecifiedSignatureError) is (said != "from -1 to 1")
+    assert message in str(caught.value)
+    assert isinstance(caught.value, UnderspecifiedSignatureError) is (message != "from -1 to 1")
 
 
 @pytest.mark.parametrize(

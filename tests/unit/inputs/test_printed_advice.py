@@ -47,10 +47,10 @@ def parsed(words):
 
 def followed(message, *, size="8"):
     """The options that a message names, as a shell reads them; a SIZE is one that fits."""
-    found = re.findall(r"--([a-z]+) (.+?)(?=,? and (?:leave|--)|, or |; |$)", message)
+    options = re.findall(r"--([a-z]+) (.+?)(?=,? and (?:leave|--)|, or |; |$)", message)
     words = [
         word
-        for name, values in found
+        for name, values in options
         for word in (f"--{name}", *shlex.split(values.replace("SIZE", size)))
     ]
     return read_input_output_options(SimpleNamespace(**parsed(words)), [LABEL])
@@ -100,8 +100,8 @@ def compared(outputs, reference, options=None):
         for side in (outputs, reference)
     )
     rules = options.input_options.rules if options else ()
-    _, own = rules_for(rules, LABEL, ["x"], list(outputs), ["x"], reference)
-    return match_outputs(outputs, reference, own, LABEL, "reference.pt")[0]
+    _, of_outputs = rules_for(rules, LABEL, ["x"], list(outputs), ["x"], reference)
+    return match_outputs(outputs, reference, of_outputs, LABEL, "reference.pt")[0]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def fitted(tmp_path, spec, options=None, **lengths):
     file = tmp_path / "inputs.npz"
     arrays = {
         name: np.ones((lengths[name], *(s if isinstance(s, int) else 4 for s in shape[1:])), "f4")
-        for name, shape in ((one.name, one.shape) for one in spec.inputs)
+        for name, shape in ((tensor.name, tensor.shape) for tensor in spec.inputs)
     }
     np.savez(file, **arrays)
     return fit_inputs(file, spec, None, options)
@@ -28,11 +28,11 @@ PAIR = {"image": (None, 3), "text": (None, 2)}
 
 
 def test_an_input_that_the_user_names_is_given_whole(tmp_path):
-    found = fitted(tmp_path, signature(**PAIR), InputOptions(whole=("text",)), image=5, text=2)
+    inputs = fitted(tmp_path, signature(**PAIR), InputOptions(whole=("text",)), image=5, text=2)
 
-    assert found.broadcast == {"text"}
-    assert found.samples == 5
-    assert "text: given whole to every call" in found.notes
+    assert inputs.broadcast == {"text"}
+    assert inputs.samples == 5
+    assert "text: given whole to every call" in inputs.notes
 
 
 def test_other_lengths_name_the_option(tmp_path):
@@ -49,10 +49,10 @@ def test_other_symbols_of_other_lengths_count_other_things(tmp_path, texts, whol
 
 @pytest.mark.parametrize("shapes", [{"a": ("n", "n")}, {"a": ("n", 3), "edges": ("n", "n")}])
 def test_a_symbol_of_two_axes_counts_no_samples(tmp_path, shapes):
-    found = fitted(tmp_path, signature(**shapes), **dict.fromkeys(shapes, 4))
+    inputs = fitted(tmp_path, signature(**shapes), **dict.fromkeys(shapes, 4))
 
-    assert found.broadcast == shapes.keys()
-    assert found.samples == 1
+    assert inputs.broadcast == shapes.keys()
+    assert inputs.samples == 1
 
 
 def test_a_matrix_is_made_up_in_the_size_that_is_set():

@@ -40,8 +40,8 @@ def driver(monkeypatch):
     """Puts a double in the place of the driver's library."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
-    def put(*cards, **told):
-        double = Nvml(*cards, **told)
+    def put(*cards, **options):
+        double = Nvml(*cards, **options)
         monkeypatch.setattr(nvml_library, "pynvml", double)
         return double
 
@@ -91,8 +91,8 @@ def command(tmp_path, monkeypatch, capsys, fake_artifact, inputs_file):
             status = main.main([str(argument) for argument in arguments])
         except SystemExit as error:
             status = error.code
-        said = capsys.readouterr()
-        return SimpleNamespace(status=status, out=said.out, err=said.err)
+        printed = capsys.readouterr()
+        return SimpleNamespace(status=status, out=printed.out, err=printed.err)
 
     return call
 
@@ -147,9 +147,9 @@ def test_cuda_visible_devices_is_read_as_cuda_reads_it(driver, variable, seen):
     driver(Device(uuid=ONE), Device(uuid=TWO), divided)
     names = {"GPU-1": "one", "GPU-2": "two", "MIG-a": "a", "MIG-b": "b"}
 
-    found = visible(nvml.cards(), variable)
+    cards = visible(nvml.cards(), variable)
 
-    assert [names[card.uuid[:5]] for card in found] == seen
+    assert [names[card.uuid[:5]] for card in cards] == seen
 
 
 def test_numbers_count_the_cards_that_can_be_reached(driver):
@@ -203,10 +203,10 @@ def test_auto_takes_a_card_that_a_runtime_can_use(driver, runtimes):
         "k": RuntimeEnvironment("jax-export", "/other/python"),
     }
 
-    found = choose("auto", uses)
+    choice = choose("auto", uses)
 
-    assert (found.device, found.card, found.notices) == ("cuda", ONE, ())
-    assert found.unsupported == {"j": "no CUDA: install it", "k": "no CUDA: install it"}
+    assert (choice.device, choice.card, choice.notices) == ("cuda", ONE, ())
+    assert choice.unsupported == {"j": "no CUDA: install it", "k": "no CUDA: install it"}
     # Formats that share a package share the answer; each interpreter has its own.
     assert len(asked) == 3
 
@@ -215,10 +215,10 @@ def test_auto_takes_the_cpu_where_no_runtime_can_use_the_card(driver, runtimes):
     driver(Device())
     runtimes(onnx="ONNX Runtime is a build without CUDA", litert="LiteRT runs on the CPU")
 
-    found = choose("auto", {"o": RuntimeEnvironment("onnx"), "l": RuntimeEnvironment("litert")})
+    choice = choose("auto", {"o": RuntimeEnvironment("onnx"), "l": RuntimeEnvironment("litert")})
 
-    assert (found.device, found.card, found.unsupported) == ("cpu", None, {})
-    (notice,) = found.notices
+    assert (choice.device, choice.card, choice.unsupported) == ("cpu", None, {})
+    (notice,) = choice.notices
     assert "NVIDIA H100 80GB HBM3" in notice
     assert "is a build without CUDA; LiteRT runs on the CPU" in notice
 
@@ -226,11 +226,11 @@ def test_auto_takes_the_cpu_where_no_runtime_can_use_the_card(driver, runtimes):
 def test_a_driver_that_does_not_start_is_said(driver):
     driver(Device(), starts=pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
 
-    found = choose("auto", FAKE)
+    choice = choose("auto", FAKE)
 
-    assert (found.device, found.card) == ("cpu", None)
-    assert "NO CARD IS USED" in found.notices[0]
-    assert "version mismatch" in found.notices[0]
+    assert (choice.device, choice.card) == ("cpu", None)
+    assert "NO CARD IS USED" in choice.notices[0]
+    assert "version mismatch" in choice.notices[0]
     with pytest.raises(UsageError, match="version mismatch"):
         choose("cuda", {"a": RuntimeEnvironment("onnx")})
 
@@ -243,18 +243,18 @@ def test_a_runtime_that_does_not_answer_cannot_use_the_card(driver, monkeypatch)
 
     monkeypatch.setattr(devices, "WorkerProcess", crash)
 
-    found = choose("cuda", {"a": RuntimeEnvironment("torchscript", "/a/python/of/its/own")})
-    assert found.unsupported == {"a": "the process killed by SIGSEGV, asked to 'start'"}
+    choice = choose("cuda", {"a": RuntimeEnvironment("torchscript", "/a/python/of/its/own")})
+    assert choice.unsupported == {"a": "the process killed by SIGSEGV, asked to 'start'"}
 
 
 def test_cuda_is_taken_where_no_runtime_can_use_it_and_each_says_so(driver, runtimes):
     driver(Device(uuid=ONE))
     runtimes(onnx="no CUDA here")
 
-    found = choose("cuda", {"o": RuntimeEnvironment("onnx")})
+    choice = choose("cuda", {"o": RuntimeEnvironment("onnx")})
 
-    assert (found.device, found.card) == ("cuda", ONE)
-    assert found.unsupported == {"o": "no CUDA here"}
+    assert (choice.device, choice.card) == ("cuda", ONE)
+    assert choice.unsupported == {"o": "no CUDA here"}
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_card_is_chosen_among_the_visible_ones(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "variable", "said"),
+    ("wanted", "variable", "message"),
     [
         (
             "cuda:2",
@@ -294,7 +294,7 @@ def test_a_card_is_chosen_among_the_visible_ones(
         ("cuda:0", "", "CUDA_VISIBLE_DEVICES='' hides it"),
     ],
 )
-def test_a_card_that_is_not_there_is_said(driver, monkeypatch, wanted, variable, said):
+def test_a_card_that_is_not_there_is_said(driver, monkeypatch, wanted, variable, message):
     driver(Device(uuid=ONE), Device(uuid=TWO))
     if variable is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
@@ -302,7 +302,7 @@ def test_a_card_that_is_not_there_is_said(driver, monkeypatch, wanted, variable,
     with pytest.raises(UsageError, match=r"--device cuda") as error:
         choose(wanted, {"a": RuntimeEnvironment("onnx")})
 
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_auto_without_a_visible_card_takes_the_cpu(driver, monkeypatch):
@@ -324,20 +324,20 @@ PROHIBITED = {"mode": pynvml.NVML_COMPUTEMODE_PROHIBITED}
 
 
 @pytest.mark.parametrize(
-    ("card", "said"),
+    ("card", "message"),
     [(PROHIBITED, "-c DEFAULT, as root"), ({"mig": True}, "has no instance")],
 )
-def test_a_card_that_no_process_can_use_is_said(driver, runtimes, card, said):
+def test_a_card_that_no_process_can_use_is_said(driver, runtimes, card, message):
     driver(Device(**card))
     runtimes()
 
     with pytest.raises(UsageError, match=r"--device cuda: NVIDIA") as error:
         choose("cuda", FAKE)
-    found = choose("auto", FAKE)
+    choice = choose("auto", FAKE)
 
-    assert said in str(error.value)
-    assert found.device == "cpu"
-    assert said in found.notices[0]
+    assert message in str(error.value)
+    assert choice.device == "cpu"
+    assert message in choice.notices[0]
 
 
 def test_auto_takes_another_card_than_one_that_cannot_be_used(driver, runtimes):
@@ -376,9 +376,9 @@ def test_a_run_on_a_card(driver, command, tmp_path):
     # Between the bursts of two processes the card is brought to its clock again.
     assert {tuple(record["spin_up"]["clock_mhz"]) for record in bursts} == {(1980, 1980)}
     starts = [record for record in records if record["kind"] == "start"]
-    warm_ups = [one for record in starts for one in record["warm_up"]]
-    assert all(one["clock_steady"] for one in warm_ups)
-    assert all(one["calls"] * one["call_s"] > 0.2 for one in warm_ups)
+    warm_ups = [warm_up for record in starts for warm_up in record["warm_up"]]
+    assert all(warm_up["clock_steady"] for warm_up in warm_ups)
+    assert all(warm_up["calls"] * warm_up["call_s"] > 0.2 for warm_up in warm_ups)
     preflights = [record for record in records if record["kind"] == "preflight"]
     assert {record["gpu_device_bytes"] for record in preflights} == {0}
     assert {record["gpu_runtime_peak_bytes"] for record in preflights} == {3}
@@ -455,9 +455,9 @@ def test_a_card_that_no_runtime_can_use_is_said_at_once_and_in_the_report(
 
     done = command("run", "a", *SMALL, "--out", "runs", "--json", "-")
 
-    said = json.loads(done.out)
-    notice = said["notices"][0]
-    assert said["run"]["device"] == "cpu"
+    result = json.loads(done.out)
+    notice = result["notices"][0]
+    assert result["run"]["device"] == "cpu"
     assert notice.startswith("THE CARD IS NOT USED: NVIDIA H100")
     assert "is built for the CPU: install another" in notice
     assert done.err.startswith(notice)

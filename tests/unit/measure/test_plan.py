@@ -53,14 +53,14 @@ def record(plan):
 
 
 def test_a_plan_is_read_back_from_the_record_of_its_run(plan, tmp_path):
-    found = Plan.from_run(from_json(AnyEvent, record(plan)))
+    again = Plan.from_run(from_json(AnyEvent, record(plan)))
 
-    assert found.variants == VARIANTS
-    assert found.inputs == tmp_path / "inputs.npz"
-    assert [path for _, path in found.artifacts] == [tmp_path / "m.onnx"] * len(VARIANTS)
-    assert found.describe() == plan.describe() | {
-        "artifacts": [[label, str(path)] for label, path in found.artifacts],
-        "inputs": str(found.inputs),
+    assert again.variants == VARIANTS
+    assert again.inputs == tmp_path / "inputs.npz"
+    assert [path for _, path in again.artifacts] == [tmp_path / "m.onnx"] * len(VARIANTS)
+    assert again.describe() == plan.describe() | {
+        "artifacts": [[label, str(path)] for label, path in again.artifacts],
+        "inputs": str(again.inputs),
     }
 
 

@@ -59,16 +59,16 @@ def about(value, known):
 
 
 def test_rates_of_a_card(rates):
-    found = rates()
+    measured = rates()
 
-    assert found["failed"] == {}
-    assert found["library"].endswith("nvidia/cublas/lib/libcublas.so.12")
-    assert about(found["flops_per_s"], 2 * SIDE**3 / 20e-3)
-    assert about(found["tf32_flops_per_s"], 2 * SIDE**3 / 5e-3)
-    assert about(found["bytes_per_s"], 2 * COPIED / 4e-3)
+    assert measured["failed"] == {}
+    assert measured["library"].endswith("nvidia/cublas/lib/libcublas.so.12")
+    assert about(measured["flops_per_s"], 2 * SIDE**3 / 20e-3)
+    assert about(measured["tf32_flops_per_s"], 2 * SIDE**3 / 5e-3)
+    assert about(measured["bytes_per_s"], 2 * COPIED / 4e-3)
     for way in COPIES:
-        assert about(found[f"{way}_bytes_per_s"], COPIED / 10e-3)
-        assert about(found[f"{way}_pinned_bytes_per_s"], COPIED / 2e-3)
+        assert about(measured[f"{way}_bytes_per_s"], COPIED / 10e-3)
+        assert about(measured[f"{way}_pinned_bytes_per_s"], COPIED / 2e-3)
 
 
 @pytest.mark.parametrize(
@@ -85,39 +85,39 @@ def test_rates_of_a_card(rates):
     ],
 )
 def test_what_cannot_be_measured_says_why_and_the_rest_is(rates, card, names, reason):
-    found = rates(card)
+    card_rates = rates(card)
 
-    assert found["failed"].keys() == names
-    assert all(reason in said for said in found["failed"].values())
-    measured = {name for name, value in found.items() if name.endswith("_per_s") and value}
-    assert measured == {name for name in found if name.endswith("_per_s")} - names
+    assert card_rates["failed"].keys() == names
+    assert all(reason in text for text in card_rates["failed"].values())
+    measured = {name for name, value in card_rates.items() if name.endswith("_per_s") and value}
+    assert measured == {name for name in measured if name.endswith("_per_s")} - names
 
 
 def test_without_cublas_the_copies_are_measured(rates):
-    found = rates(pythons=False)
+    measured = rates(pythons=False)
 
-    if not found["failed"]:
+    if not measured["failed"]:
         pytest.skip("this machine has a cuBLAS of its own")
-    assert found["failed"].keys() == {"flops_per_s", "tf32_flops_per_s"}
-    assert "no cuBLAS that works here" in found["failed"]["flops_per_s"]
-    assert found["bytes_per_s"] and found["to_device_pinned_bytes_per_s"]
+    assert measured["failed"].keys() == {"flops_per_s", "tf32_flops_per_s"}
+    assert "no cuBLAS that works here" in measured["failed"]["flops_per_s"]
+    assert measured["bytes_per_s"] and measured["to_device_pinned_bytes_per_s"]
 
 
 def test_a_machine_without_a_driver_says_so(monkeypatch):
     monkeypatch.setattr("infer.system.cuda_driver.LIBRARY", "libnothing.so")
     from infer.system.card_roofline import rates
 
-    found = rates([])
+    measured = rates([])
 
-    assert found["flops_per_s"] is None
-    assert len(found["failed"]) == 7
-    assert all("libnothing.so cannot be loaded" in said for said in found["failed"].values())
+    assert measured["flops_per_s"] is None
+    assert len(measured["failed"]) == 7
+    assert all("libnothing.so cannot be loaded" in text for text in measured["failed"].values())
 
 
 def test_a_process_that_fails_is_told_of(monkeypatch):
     monkeypatch.setattr("infer.sandbox.launcher._BOOTSTRAP", "missing.py")
-    found = roofline.measure("cpu", threads=1)
-    assert "missing.py" in found["failed"]["flops_per_s"]
+    measured = roofline.measure("cpu", threads=1)
+    assert "missing.py" in measured["failed"]["flops_per_s"]
 
-    found = roofline.measure("cpu", threads=1, timeout_s=1e-3)
-    assert "it took over 0.001 s" in found["failed"]["bytes_per_s"]
+    measured = roofline.measure("cpu", threads=1, timeout_s=1e-3)
+    assert "it took over 0.001 s" in measured["failed"]["bytes_per_s"]

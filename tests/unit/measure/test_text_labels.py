@@ -26,13 +26,13 @@ def test_an_output_of_text_has_an_accuracy():
     differing = [{"sample": 2}]
     notes = []
 
-    found = evaluate_answers(
+    answers = evaluate_answers(
         *(LABELS, {"scores": SCORES, "label": wrong}),
         *({"scores": SCORES, "label": LABELS[:, None]}, differing, notes),
     )
 
-    assert found["metrics"]["accuracy"] == 0.75
-    assert found["accuracy_difference"]["value"] == -0.25
+    assert answers["metrics"]["accuracy"] == 0.75
+    assert answers["accuracy_difference"]["value"] == -0.25
     assert differing == [{"sample": 2, "true": "cat"}]
     assert notes == []
 
@@ -40,7 +40,7 @@ def test_an_output_of_text_has_an_accuracy():
 def test_without_an_output_of_text_a_note_says_what_is_missing():
     notes = []
 
-    found = evaluate_answers(LABELS, {"scores": SCORES}, {"scores": SCORES}, [], notes)
+    answers = evaluate_answers(LABELS, {"scores": SCORES}, {"scores": SCORES}, [], notes)
 
-    assert found["metrics"] is None
+    assert answers["metrics"] is None
     assert len(notes) == 1 and "numbers of classes" in notes[0]

@@ -256,12 +256,12 @@ def test_values_beyond_tolerance_are_listed_worst_first():
 
     listed = compare({"x": array}, {"x": expected}, 0.1)["differing"]
 
-    assert [one["sample"] for one in listed] == [3, 1]
+    assert [sample["sample"] for sample in listed] == [3, 1]
     assert listed[0]["answer"] == {"label": "x[1, 0]", "value": -2}
 
 
 @pytest.mark.parametrize(
-    ("array", "said"),
+    ("array", "message"),
     [
         (np.zeros((3, 2)), "0 everywhere"),
         (np.full((3, 2), 0.5), "0.5 everywhere"),
@@ -273,11 +273,11 @@ def test_values_beyond_tolerance_are_listed_worst_first():
         (np.array(["a", "a"]), "the same text"),
     ],
 )
-def test_a_probe_that_says_little_is_doubted(array, said):
-    found = uninformative_outputs({"p": array})
+def test_a_probe_that_says_little_is_doubted(array, message):
+    doubts = uninformative_outputs({"p": array})
 
-    if said:
-        assert len(found) == 1 and said in found[0] and "'p'" in found[0]
+    if message:
+        assert len(doubts) == 1 and message in doubts[0] and "'p'" in doubts[0]
 
 
 def test_a_probe_that_says_something_is_not_doubted():
@@ -298,11 +298,11 @@ def paired(outputs, reference, *rules):
 def test_outputs_are_paired_by_shape_where_that_leaves_one_way():
     a, b = np.zeros((3, 2)), np.ones((3, 5))
 
-    found, pairs = paired({"x": b, "y": a}, {"a": a, "b": b})
+    matched, pairs = paired({"x": b, "y": a}, {"a": a, "b": b})
 
-    assert list(found) == ["a", "b"] and found["b"] is not a
-    np.testing.assert_array_equal(found["b"], b)
-    assert all("only one" in one.note for one in pairs)
+    assert list(matched) == ["a", "b"] and matched["b"] is not a
+    np.testing.assert_array_equal(matched["b"], b)
+    assert all("only one" in match.note for match in pairs)
 
 
 def test_two_outputs_of_one_shape_are_a_question():
@@ -318,10 +318,10 @@ def test_two_outputs_of_one_shape_are_a_question():
 def test_a_rule_settles_the_question():
     a = np.zeros((3, 2))
 
-    found, _ = paired({"x": a, "y": a + 1}, {"a": a + 1, "b": a}, Rule("x", "b"))
+    matched, _ = paired({"x": a, "y": a + 1}, {"a": a + 1, "b": a}, Rule("x", "b"))
 
-    np.testing.assert_array_equal(found["b"], a)
-    np.testing.assert_array_equal(found["a"], a + 1)
+    np.testing.assert_array_equal(matched["b"], a)
+    np.testing.assert_array_equal(matched["a"], a + 1)
 
 
 @pytest.mark.parametrize("name", ["P", "p:0", "P:1"])
@@ -330,15 +330,15 @@ def test_names_that_differ_by_case_or_suffix_are_the_same(name):
 
     _, pairs = paired({name: a, "q": a}, {"p": a, "q": a})
 
-    assert [(one.name, one.other) for one in pairs] == [(name, "p"), ("q", "q")]
+    assert [(match.name, match.other) for match in pairs] == [(name, "p"), ("q", "q")]
 
 
 def test_channels_are_moved_where_only_that_fits():
     last = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
 
-    found, pairs = paired({"x": last}, {"x": np.moveaxis(last, -1, 1)})
+    matched, pairs = paired({"x": last}, {"x": np.moveaxis(last, -1, 1)})
 
-    np.testing.assert_array_equal(found["x"], np.moveaxis(last, -1, 1))
+    np.testing.assert_array_equal(matched["x"], np.moveaxis(last, -1, 1))
     assert "the only layout that fits" in pairs[0].note
 
 
@@ -346,9 +346,9 @@ def test_a_layout_that_is_stated():
     last = np.arange(2 * 3 * 3 * 3).reshape(2, 3, 3, 3)
     rule = Rule("x", "y", "NHWC", "NCHW")
 
-    found, _ = paired({"x": last}, {"y": np.moveaxis(last, -1, 1)}, rule)
+    matched, _ = paired({"x": last}, {"y": np.moveaxis(last, -1, 1)}, rule)
 
-    np.testing.assert_array_equal(found["y"], np.moveaxis(last, -1, 1))
+    np.testing.assert_array_equal(matched["y"], np.moveaxis(last, -1, 1))
 
 
 def test_an_output_too_many_is_told_with_what_to_do():

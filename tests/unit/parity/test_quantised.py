@@ -129,10 +129,10 @@ def test_accuracy_decides_where_there_are_true_labels():
 
 
 def test_errors_of_two_quantised_models_add():
-    one = quantised_tolerances({"y": VALUES}, [(EIGHT_BITS, {"y": STEPS})])["y"].expected
+    alone = quantised_tolerances({"y": VALUES}, [(EIGHT_BITS, {"y": STEPS})])["y"].expected
     two = quantised_tolerances({"y": VALUES}, [(EIGHT_BITS, {"y": STEPS})] * 2)["y"].expected
 
-    assert two.limit == pytest.approx(np.sqrt(2) * one.limit)
+    assert two.limit == pytest.approx(np.sqrt(2) * alone.limit)
 
 
 def test_fewer_bits_are_allowed_more_and_none_more_than_a_third_of_the_spread():
@@ -148,8 +148,8 @@ def test_names_of_classes_are_decided_by_their_agreement_beyond_chance():
     limits = quantised_tolerances({"y": VALUES, "class": names}, [(EIGHT_BITS, {"y": STEPS})])
     limits["class"] = type(limits["y"])(0.0, "equal")
 
-    def decision(own):
-        outputs, reference = {"y": VALUES, "class": own}, {"y": VALUES, "class": names}
+    def decision(classes):
+        outputs, reference = {"y": VALUES, "class": classes}, {"y": VALUES, "class": names}
         compared = compare(outputs, reference, limits)
         return decide(compared, outputs, reference, limits, "y", None)
 

@@ -40,7 +40,7 @@ def test_numbers_without_end_come_back():
 
 
 @pytest.mark.parametrize(
-    ("alter", "said"),
+    ("alter", "message"),
     [
         ({"kind": "brust"}, "'kind': invalid value 'brust'"),
         ({"turn": "first"}, "'turn': expected `int`, got `str`"),
@@ -52,12 +52,12 @@ def test_numbers_without_end_come_back():
         ({"schema_version": 2}, "'schema_version': invalid enum value 2"),
     ],
 )
-def test_what_is_no_event_is_refused_with_the_field(alter, said):
+def test_what_is_no_event_is_refused_with_the_field(alter, message):
     value = to_json(event("burst", **BURST)) | alter
 
     with pytest.raises(DecodeError) as caught:
         from_json(AnyEvent, value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -58,7 +58,7 @@ def test_terminal_shows_what_the_report_says():
 
     text = shown(summary)
 
-    for said in (
+    for part in (
         formatting.conditions(summary),
         "2.00 [1.88, 2.13]",
         "slower (could have seen 6.4%)",
@@ -67,7 +67,7 @@ def test_terminal_shows_what_the_report_says():
         "500 ms (3)",
         "reference",
     ):
-        assert said in " ".join(text.split())
+        assert part in " ".join(text.split())
 
 
 def test_narrow_intervals_have_one_more_place():
@@ -104,8 +104,8 @@ def test_sets_of_samples_of_different_sizes_are_not_given_one_title():
 
 
 def swept(name, rates, **ended):
-    found = preflight(name, sweep={"samples_per_s": rates, **ended})
-    return [found, *(burst(name, 0, [0.001], batch=int(batch)) for batch in rates)]
+    record = preflight(name, sweep={"samples_per_s": rates, **ended})
+    return [record, *(burst(name, 0, [0.001], batch=int(batch)) for batch in rates)]
 
 
 def test_sweep_has_a_table_of_its_own():
@@ -155,8 +155,8 @@ def test_every_scenario_has_its_table():
 
     assert summary.points == list(points)
     assert [summary.workloads[point].batch for point in points] == [32, 1, 32, 1, 1, 1]
-    found = cells(markdown.render(summary), "one")
-    assert [found[point] for point in points] == ["2 ms"] * 6
+    by_title = cells(markdown.render(summary), "one")
+    assert [by_title[point] for point in points] == ["2 ms"] * 6
 
 
 def test_growth_with_the_shape_has_a_table_of_its_own():

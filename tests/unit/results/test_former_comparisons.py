@@ -19,10 +19,10 @@ PAIRS = {"a": "a (former)", "b": "b (former)"}
 
 
 def records(pairs=PAIRS, **pair):
-    found = complete_run(*TIMES)
-    found[0] = RUN | {"pairs": pairs, "inputs_sha256": "i"}
+    run = complete_run(*TIMES)
+    run[0] = RUN | {"pairs": pairs, "inputs_sha256": "i"}
     compared = {"kind": "pair", "largest_difference": 0.25, "passed": True} | pair
-    return [*found, *(compared | {"artifact": a, "former": f} for a, f in pairs.items())]
+    return [*run, *(compared | {"artifact": a, "former": f} for a, f in pairs.items())]
 
 
 def test_each_artifact_is_compared_with_its_own_former_one():
@@ -50,14 +50,14 @@ def test_intervals_are_corrected_for_all_pairs():
 
 
 def test_what_a_gate_knows_of_a_run():
-    found = gate_input(events(records()))
-    assert list(found.entries) == ["a", "b", "c"]
-    assert list(found.entries["a"].call_s) == ["batch 32", "batch 1"]
-    assert found.entries["a"].inputs == "i"
-    assert found.former["a"].former.call_s["batch 32"] == pytest.approx(2.1)
-    assert found.former["a"].ratios["batch 32"].value == pytest.approx(0.5, rel=0.01)
-    assert found.former["a"].difference == 0.25
-    assert found.setup == Setup(device="cpu", threads=2, batch=32, processor="Made up 3000")
+    gate = gate_input(events(records()))
+    assert list(gate.entries) == ["a", "b", "c"]
+    assert list(gate.entries["a"].call_s) == ["batch 32", "batch 1"]
+    assert gate.entries["a"].inputs == "i"
+    assert gate.former["a"].former.call_s["batch 32"] == pytest.approx(2.1)
+    assert gate.former["a"].ratios["batch 32"].value == pytest.approx(0.5, rel=0.01)
+    assert gate.former["a"].difference == 0.25
+    assert gate.setup == Setup(device="cpu", threads=2, batch=32, processor="Made up 3000")
 
 
 def test_a_former_artifact_that_failed_is_no_reference():

@@ -24,20 +24,20 @@ def test_command_measures_one_artifact_alone_as_it_was_measured():
 
 
 @pytest.mark.parametrize(
-    ("variant", "said"),
+    ("variant", "options"),
     [
         ({"untuned": True}, ["--defaults"]),
         ({"settings": {"graph": "none", "arena": "off"}}, ["fake:graph=none", "fake:arena=off"]),
     ],
 )
-def test_command_names_what_a_variant_is_run_with(variant, said):
+def test_command_names_what_a_variant_is_run_with(variant, options):
     records = complete_run(("base", [1.0]), ("variant", [1.0]))
     records[0] = run() | {"variants": {"variant": variant}}
 
     summary = summarize(records)
 
     words = row_of(summary, "variant").command.split()
-    assert [word for word in words if word in said] == said
+    assert [word for word in words if word in options] == options
     assert words.count("--set") == len(variant.get("settings", {}))
     assert not {"--defaults", "--set"} & set(row_of(summary, "base").command.split())
 

@@ -26,7 +26,7 @@ def below_roofline(*rooflines, surveys, weights=None):
     return [
         RUN,
         *(artifact(name, weights=weights.get(name, "a")) for name in surveys),
-        *(preflight(name, **found) for name, found in surveys.items()),
+        *(preflight(name, **fields) for name, fields in surveys.items()),
         *(burst(name, 0, [1.0]) for name in surveys),
         *(burst(name, 0, [0.01], batch=1) for name in surveys),
         *rooflines,
@@ -59,13 +59,13 @@ COPIED = {
 
 def on_a_card(tf32=False, placed=None, rates=CARD, **manifest):
     """Records of an artifact on a card; calls of one kind find their inputs there already."""
-    found = preflight("one", flops_per_sample=1e6, **COPIED)
-    found["predict"]["placement"] = {"device": "cuda", "tf32": placed}
+    preflighted = preflight("one", flops_per_sample=1e6, **COPIED)
+    preflighted["predict"]["placement"] = {"device": "cuda", "tf32": placed}
     resident = burst("one", 0, [1.0]) | {"workload": {"batch": 32, "boundary": "device_resident"}}
-    own = artifact("one", **manifest)
+    opened = artifact("one", **manifest)
     end = {"kind": "roofline", "device": "cuda", "failed": {"x_per_s": "no driver"}, **rates}
     device = run() | {"device": "cuda", "tf32": tf32}
-    return [device, own, found, burst("one", 0, [1.0]), resident, end, END]
+    return [device, opened, preflighted, burst("one", 0, [1.0]), resident, end, END]
 
 
 def test_roofline_of_a_card_has_the_copies_that_a_call_from_host_to_host_waits_for():
@@ -146,10 +146,10 @@ def test_operations_are_those_of_a_file_of_the_same_weights_where_it_has_none_of
 
 
 @pytest.mark.parametrize(
-    ("rooflines", "found"), [([], {"flops_per_sample": 1e6}), ([roofline()], {})]
+    ("rooflines", "fields"), [([], {"flops_per_sample": 1e6}), ([roofline()], {})]
 )
-def test_nothing_is_said_of_a_roofline_that_is_not_known(rooflines, found):
-    records = below_roofline(*rooflines, surveys={"one": found})
+def test_nothing_is_said_of_a_roofline_that_is_not_known(rooflines, fields):
+    records = below_roofline(*rooflines, surveys={"one": fields})
 
     assert share(records, "one", "batch 32") is None
     assert "of ceiling" not in cells(markdown.render(summarize(records)), "one")

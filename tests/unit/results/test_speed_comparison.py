@@ -128,7 +128,7 @@ def of_two_sizes(*noise):
     """Records of artifacts of two sizes; times of those that are no reference have the noise."""
     seconds = {"a/28": 1.0, "b/28": 2.0, "c/28": 4.0, "a/64": 10.0, "b/64": 30.0}
     references = {name: f"a/{name[2:]}" for name in seconds}
-    own = {
+    noisy = {
         name: [s * by if name != references[name] else s for by in noise]
         for name, s in seconds.items()
     }
@@ -137,7 +137,7 @@ def of_two_sizes(*noise):
         *(sized(name, int(name[2:])) for name in seconds),
         *(preflight(name) for name in seconds),
         *(parity(name, reference) for name, reference in references.items()),
-        *(record for name in seconds for record in measured(name, *own[name])),
+        *(record for name in seconds for record in measured(name, *noisy[name])),
         END,
     ]
 
@@ -158,9 +158,9 @@ def test_only_artifacts_that_take_inputs_of_the_same_shapes_are_compared_in_spee
 def test_only_artifacts_of_the_same_reference_count_in_the_intervals():
     summary = summarize(of_two_sizes(1.0, 1.1, 1.2))
 
-    two, one = (row_of(summary, name).timings["batch 32"].ratio for name in ("b/28", "b/64"))
+    two, single = (row_of(summary, name).timings["batch 32"].ratio for name in ("b/28", "b/64"))
     # Student's t of two degrees of freedom, for two comparisons and for one.
-    widening = math.log(two.high / two.low) / math.log(one.high / one.low)
+    widening = math.log(two.high / two.low) / math.log(single.high / single.low)
     assert widening == pytest.approx(6.205 / 4.303, rel=1e-3)
 
 
@@ -179,10 +179,10 @@ def test_resolution_is_that_of_the_worst_kind_of_calls():
     records.insert(-1, burst("other", 1, [0.002], batch=1, turn=1))
     records.insert(-1, burst("base", 1, [0.001], batch=1, turn=1))
 
-    found = timing_of(records, "other", "batch 1").ratio.resolution
+    widest = timing_of(records, "other", "batch 1").ratio.resolution
 
-    assert found > 0.1
-    assert resolution(records) == found
+    assert widest > 0.1
+    assert resolution(records) == widest
 
 
 def test_resolution_leaves_out_what_was_not_measured_to_the_end():

@@ -78,14 +78,14 @@ def test_what_is_paid_once_is_the_median_over_all_processes():
 
 
 def test_what_preflight_found():
-    found = preflight(
+    record = preflight(
         "one",
         samples=77,
         gpu_bytes=5 * MIB,
         sweep={"samples_per_s": {"1": 10.0, "2": 30.0, "16": 29.0}, "ended": "no memory left"},
     )
 
-    row = row_of(summarize([RUN, artifact("one"), found, parity("one", "one"), END]), "one")
+    row = row_of(summarize([RUN, artifact("one"), record, parity("one", "one"), END]), "one")
 
     assert row.samples == 77
     assert row.versions == {"fake": "1.0"}
@@ -143,9 +143,9 @@ def test_one_unsteady_process_makes_it_unsteady():
     ],
 )
 def test_batch_that_takes_no_longer_than_a_sample_is_doubted(batch, seconds, grows):
-    found = preflight("one", check={"seconds": seconds})
+    record = preflight("one", check={"seconds": seconds})
 
-    summary = summarize([run(batch=batch), artifact("one"), found, END])
+    summary = summarize([run(batch=batch), artifact("one"), record, END])
 
     row = row_of(summary, "one")
     assert row.grows_with_batch is grows
@@ -236,8 +236,8 @@ def test_a_machine_that_was_busy_at_times_is_told_of():
 
     assert not any("BUSY" in notice for notice in summarize(quiet).notices)
     assert not any("BUSY" in notice for notice in summarize(odd_one).notices)
-    (told,) = (notice for notice in summarize(busy).notices if "BUSY" in notice)
-    assert "30%" in told
+    (notice,) = (notice for notice in summarize(busy).notices if "BUSY" in notice)
+    assert "30%" in notice
 
 
 def test_summary_does_not_change_the_records():

@@ -71,7 +71,7 @@ print("\\n" + json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def placements(tmp_path_factory):
     """What the program found."""
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("TensorFlow is not installed")
@@ -85,30 +85,30 @@ def found(tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_every_operator_of_a_function_has_its_device(found):
-    assert list(found["function"]) == ["cpu"]
-    assert any("MatMul" in kind for kind in found["function"]["cpu"])
-    assert "Const" not in found["function"]["cpu"]
+def test_every_operator_of_a_function_has_its_device(placements):
+    assert list(placements["function"]) == ["cpu"]
+    assert any("MatMul" in kind for kind in placements["function"]["cpu"])
+    assert "Const" not in placements["function"]["cpu"]
 
 
-def test_every_operator_of_a_session_has_its_device(found):
-    kinds, keeps_state = found["session_serving_default"]
+def test_every_operator_of_a_session_has_its_device(placements):
+    kinds, keeps_state = placements["session_serving_default"]
     assert list(kinds) == ["cpu"] and any("MatMul" in kind for kind in kinds["cpu"])
     assert not keeps_state
 
 
-def test_what_changes_its_state_is_not_called_again_for_it(found):
-    assert not found["state"]
-    assert found["function_with_state"]
-    assert found["session_counting"][1]
+def test_what_changes_its_state_is_not_called_again_for_it(placements):
+    assert not placements["state"]
+    assert placements["function_with_state"]
+    assert placements["session_counting"][1]
 
 
-def test_tf32_is_read_back(found):
-    assert found["tf32_True"] is True and found["tf32_False"] is False
-    assert found["cpu_tf32"] is False
+def test_tf32_is_read_back(placements):
+    assert placements["tf32_True"] is True and placements["tf32_False"] is False
+    assert placements["cpu_tf32"] is False
 
 
-def test_without_a_card_it_says_what_to_install(found):
-    if "without_card" not in found:
+def test_without_a_card_it_says_what_to_install(placements):
+    if "without_card" not in placements:
         pytest.skip("there is a card")
-    assert "tensorflow[and-cuda]" in found["without_card"]
+    assert "tensorflow[and-cuda]" in placements["without_card"]

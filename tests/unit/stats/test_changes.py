@@ -29,6 +29,6 @@ def test_equal_differences_have_an_interval_of_no_width():
 
 
 def test_more_comparisons_make_a_change_less_sure():
-    one, ten = (change_of([0.0, 0.1, 0.2], [0.3, 0.4, 0.5], n) for n in (1, 10))
-    assert ten.low < one.low < one.high < ten.high
-    assert one.value == pytest.approx(ratio_of([0.3]).value)
+    single, ten = (change_of([0.0, 0.1, 0.2], [0.3, 0.4, 0.5], n) for n in (1, 10))
+    assert ten.low < single.low < single.high < ten.high
+    assert single.value == pytest.approx(ratio_of([0.3]).value)

@@ -24,15 +24,15 @@ def told(**unlike):
     return {name: dict.fromkeys(TURNS, COOL) | unlike.get(name, {}) for name in ("a", "b")}
 
 
-def left_out(found):
-    return set(TURNS) - turns_of({"a": found["a"]}), set(TURNS) - turns_of({"b": found["b"]})
+def left_out(kept):
+    return set(TURNS) - turns_of({"a": kept["a"]}), set(TURNS) - turns_of({"b": kept["b"]})
 
 
 @pytest.mark.parametrize("reason", ["hw_slowdown", "hw_thermal", "hw_power_brake", "sw_thermal"])
 def test_a_turn_in_which_the_card_throttled_counts_for_no_artifact(reason):
-    found = steady(bursts("a", "b"), told(b={(1, 2): Clock(1700.0, ("sw_power_cap", reason))}))
+    kept = steady(bursts("a", "b"), told(b={(1, 2): Clock(1700.0, ("sw_power_cap", reason))}))
 
-    assert left_out(found) == ({(1, 2)}, {(1, 2)})
+    assert left_out(kept) == ({(1, 2)}, {(1, 2)})
 
 
 def test_the_power_limit_is_how_a_loaded_card_runs():
@@ -43,16 +43,16 @@ def test_the_power_limit_is_how_a_loaded_card_runs():
 
 @pytest.mark.parametrize(("mhz", "counts"), [(1800.0, False), (1610.0, False), (1630.0, True)])
 def test_a_turn_with_another_clock_counts_for_no_artifact(mhz, counts):
-    found = steady(bursts("a", "b"), told(a={(2, 0): Clock(mhz, ())}))
+    kept = steady(bursts("a", "b"), told(a={(2, 0): Clock(mhz, ())}))
 
-    assert left_out(found) == ((set(), set()) if counts else ({(2, 0)}, {(2, 0)}))
+    assert left_out(kept) == ((set(), set()) if counts else ({(2, 0)}, {(2, 0)}))
 
 
 def test_a_generation_that_loses_most_of_its_turns_is_left_out():
     hot = Clock(1700.0, ("hw_thermal",))
-    found = steady(bursts("a", "b"), told(a={(3, t): hot for t in range(3)}))
+    kept = steady(bursts("a", "b"), told(a={(3, t): hot for t in range(3)}))
 
-    assert left_out(found)[1] == {(3, t) for t in range(4)}
+    assert left_out(kept)[1] == {(3, t) for t in range(4)}
 
 
 def test_where_too_many_turns_are_unlike_all_count():
@@ -62,8 +62,8 @@ def test_where_too_many_turns_are_unlike_all_count():
     assert steady(bursts("a", "b"), told(a=most)) == bursts("a", "b")
     # A clock that moves all the time hides no throttling.
     moving = {turn: Clock(1700.0 + 200 * (turn[1] % 2), ()) for turn in TURNS}
-    found = steady(bursts("a", "b"), {"a": moving | {(0, 0): hot}, "b": moving})
-    assert left_out(found) == ({(0, 0)}, {(0, 0)})
+    kept = steady(bursts("a", "b"), {"a": moving | {(0, 0): hot}, "b": moving})
+    assert left_out(kept) == ({(0, 0)}, {(0, 0)})
 
 
 def test_what_is_not_told_is_no_reason():
@@ -101,7 +101,9 @@ def test_clock_of_a_record(gpu, expected):
 # What a report says
 
 
-def measured_on_a_card(slow_at=(), reasons=("hw_thermal",), mhz=1980, unlike_mhz=1980, told=True):
+def measured_on_a_card(
+    slow_at=(), reasons=("hw_thermal",), mhz=1980, unlike_mhz=1980, reported=True
+):
     """Records of two artifacts, of which one takes twice as long where the card throttles."""
     records = [run() | {"device": "cuda"}, artifact("base"), artifact("other")]
     for name in ("base", "other"):
@@ -115,7 +117,7 @@ def measured_on_a_card(slow_at=(), reasons=("hw_thermal",), mhz=1980, unlike_mhz
                 record = burst(name, generation, [seconds] * 4, turn=turn)
                 gpu = {"sm_mhz": [345, unlike_mhz if slow else mhz]}
                 gpu["throttle"] = list(reasons) if slow else []
-                records.append(record | ({"gpu": gpu} if told else {}))
+                records.append(record | ({"gpu": gpu} if reported else {}))
     return [*records, END]
 
 
@@ -147,10 +149,12 @@ def test_a_card_that_throttles_most_of_the_time_is_told_of():
 
 
 def test_where_nothing_is_told_the_run_says_that_it_cannot_tell():
-    (notice,) = said(measured_on_a_card(told=False), "CLOCK NOT TOLD")
+    (notice,) = said(measured_on_a_card(reported=False), "CLOCK NOT TOLD")
     assert "its clock or whether it throttled" in notice
 
-    assert not said([RUN, *measured_on_a_card(told=False)[1:]], "CLOCK NOT TOLD")  # on a processor
+    assert not said(
+        [RUN, *measured_on_a_card(reported=False)[1:]], "CLOCK NOT TOLD"
+    )  # on a processor
 
 
 def test_the_clock_stands_in_the_report():

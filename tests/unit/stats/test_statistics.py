@@ -28,7 +28,7 @@ def compared(mine: Bursts, theirs: Bursts, comparisons: int = 1) -> Ratio:
 
 def by_generation(*seconds: float) -> Bursts:
     """Generations of a single turn."""
-    return bursts(*([one] for one in seconds))
+    return bursts(*([call_s] for call_s in seconds))
 
 
 def test_level_is_that_of_the_tenth_percentile():
@@ -121,11 +121,11 @@ def test_interval_is_students_on_the_logs():
 def test_interval_that_was_sought_is_wider():
     """The factor makes up for ending where the interval happens to be narrow."""
     differences = [0.1, 0.2, 0.15, 0.05]
-    found, adaptive = ratio_of(differences), ratio_of(differences, is_adaptive=True)
+    plain, adaptive = ratio_of(differences), ratio_of(differences, is_adaptive=True)
 
-    assert adaptive.value == found.value
+    assert adaptive.value == plain.value
     assert math.log(adaptive.high / adaptive.low) == pytest.approx(
-        1.1 * math.log(found.high / found.low)
+        1.1 * math.log(plain.high / plain.low)
     )
 
 
@@ -164,11 +164,11 @@ def test_drift_that_a_turn_shares_cancels(drift):
 
 def test_more_comparisons_widen_the_interval_as_bonferroni_says():
     differences = [0.0, math.log(1.2)]
-    one, ten = (ratio_of(differences, n) for n in (1, 10))
+    single, ten = (ratio_of(differences, n) for n in (1, 10))
 
-    assert ten.low < one.low < one.value == ten.value < one.high < ten.high
+    assert ten.low < single.low < single.value == ten.value < single.high < ten.high
     # At 99.5 % and one degree of freedom, t is 127.32.
-    widening = math.log(ten.high / ten.low) / math.log(one.high / one.low)
+    widening = math.log(ten.high / ten.low) / math.log(single.high / single.low)
     assert widening == pytest.approx(127.32 / T_TABLE[1], rel=1e-3)
 
 
@@ -234,7 +234,7 @@ def test_false_alarms_of_equal_artifacts_stay_at_five_percent_of_the_runs(genera
     alarms = 0
     for _ in range(RUNS):
         measured, reference = simulate(random, [1.0] * artifacts, generations)
-        verdicts = [compared(own, reference, artifacts).verdict for own in measured]
+        verdicts = [compared(times, reference, artifacts).verdict for times in measured]
         alarms += any(verdict.startswith(("faster", "slower")) for verdict in verdicts)
 
     assert alarms / RUNS <= 0.05 + MONTE_CARLO
@@ -286,15 +286,15 @@ def spells(
 
 
 def test_turns_in_which_the_machine_was_slower_are_left_out():
-    found = drop_disturbed_turns(
+    kept = drop_disturbed_turns(
         spells({(2, 1), (3, 0), (3, 1), (3, 2)}, a=1.0, b=2.0, c=3.0), "cpu"
     )
-    for call_s, own in zip((1.0, 2.0, 3.0), found.values(), strict=True):
-        assert sorted(own) == [0, 1, 2, *range(4, 12)]  # one turn alone says too little
-        assert sorted(own[2]) == [0, 2, 3]
-        assert {s for turns in own.values() for seconds in turns.values() for s in seconds} == {
-            call_s
-        }
+    for call_s, generations in zip((1.0, 2.0, 3.0), kept.values(), strict=True):
+        assert sorted(generations) == [0, 1, 2, *range(4, 12)]  # one turn alone says too little
+        assert sorted(generations[2]) == [0, 2, 3]
+        assert {
+            s for turns in generations.values() for seconds in turns.values() for s in seconds
+        } == {call_s}
 
 
 def test_what_is_slower_alone_is_not_the_machine():
@@ -327,9 +327,9 @@ def test_one_slow_process_does_not_move_the_ratio_of_many_generations():
     random = np.random.default_rng(0)
     logs = random.normal(0.1, 0.01, 12)
     logs[5] = 0.4
-    found = ratio_of(logs.tolist())
-    assert found.value == pytest.approx(math.exp(0.1), abs=0.01)
-    assert found.resolution < 0.015
+    ratio = ratio_of(logs.tolist())
+    assert ratio.value == pytest.approx(math.exp(0.1), abs=0.01)
+    assert ratio.resolution < 0.015
     # Of few generations none is left out.
     assert ratio_of(logs[:9].tolist()).value == pytest.approx(math.exp(logs[:9].mean()))
 
@@ -341,6 +341,6 @@ def test_intervals_hold_the_truth_as_often_as_they_say(count, outliers):
     runs = 2000
     logs = random.normal(size=(runs, count))
     logs += 8 * (random.random(logs.shape) < outliers) * random.choice([-1, 1], logs.shape)
-    found = [ratio_of((own / 100).tolist()) for own in logs]
-    missed = sum(not one.low <= 1 <= one.high for one in found)
+    ratios = [ratio_of((run_logs / 100).tolist()) for run_logs in logs]
+    missed = sum(not ratio.low <= 1 <= ratio.high for ratio in ratios)
     assert 0.02 < missed / runs < 0.065

@@ -17,10 +17,10 @@ CUDNN = "#include <stddef.h>\nsize_t cudnnGetVersion(void) { return %d; }"
 
 
 def test_needs_are_counted_with_what_they_need():
-    found = installed_bytes(["scikit-learn"])
+    sizes = installed_bytes(["scikit-learn"])
 
-    assert {"scikit-learn", "scipy", "numpy", "joblib"} <= found.keys()
-    assert found["numpy"] > 1e6
+    assert {"scikit-learn", "scipy", "numpy", "joblib"} <= sizes.keys()
+    assert sizes["numpy"] > 1e6
 
 
 def test_a_distribution_is_counted_once_under_one_name():
@@ -93,11 +93,11 @@ def test_libraries_that_are_loaded_bring_their_distribution_or_are_counted_thems
     before = installed_bytes(["numpy"], mapped())
     loaded = [ctypes.CDLL(str(path)) for path in (cudnn, linked, driver)]
     libraries = mapped()
-    found = installed_bytes(["numpy"], libraries)
+    sizes = installed_bytes(["numpy"], libraries)
 
     assert loaded
     assert of_cuda(libraries) == sorted([cudart, cudnn])
-    assert {name: found[name] for name in found.keys() - before.keys()} == {
+    assert {name: sizes[name] for name in sizes.keys() - before.keys()} == {
         "nvidia-cudnn-cu13": cudnn.stat().st_size,
         "libcudart.so.13.0.96": cudart.stat().st_size,
     }

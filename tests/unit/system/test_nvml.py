@@ -26,8 +26,8 @@ NOT_THROTTLING = 0x1 | 0x100  # idle, the clock of a display
 def driver(monkeypatch):
     """Puts a double in the place of the driver's library."""
 
-    def put(*devices, **told):
-        double = Nvml(*devices, **told)
+    def put(*devices, **options):
+        double = Nvml(*devices, **options)
         monkeypatch.setattr(nvml_library, "pynvml", double)
         return double
 
@@ -86,23 +86,23 @@ def test_each_function_may_fail_alone(driver, function):
     whole, *_ = map(_told, nvml.cards())
     for error in ERRORS:
         driver(Device(held={7: GIB}), divided_card(), errors={function: error})
-        found = list(map(_told, nvml.cards()))  # and of the instances
+        described = list(map(_told, nvml.cards()))  # and of the instances
 
         if function in ("nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex"):
-            assert found == []
+            assert described == []
             continue
-        lost = {name for name in whole if whole[name] is not None and found[0][name] is None}
+        lost = {name for name in whole if whole[name] is not None and described[0][name] is None}
         assert len(lost) <= 2
 
 
 def _told(card):
     """Every field of a card, by name."""
-    told = card.describe() | vars(card.sample())
-    return told | {"held": card.held_by(7), "memory": card.memory()}
+    fields = card.describe() | vars(card.sample())
+    return fields | {"held": card.held_by(7), "memory": card.memory()}
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, None),
         (pynvml.NVML_ERROR_DRIVER_NOT_LOADED, None),
@@ -110,13 +110,13 @@ def _told(card):
         (pynvml.NVML_ERROR_NO_PERMISSION, "Insufficient Permissions"),
     ],
 )
-def test_without_a_driver_there_are_no_cards(driver, error, said):
+def test_without_a_driver_there_are_no_cards(driver, error, message):
     driver(Device(), starts=error)
 
     assert nvml.cards() == []
     assert machine.describe()["gpus"] == []
     # Where there is one that does not start, that is said.
-    assert nvml_library.problem() == (said and f"NVIDIA's driver says: {said}")
+    assert nvml_library.problem() == (message and f"NVIDIA's driver says: {message}")
 
 
 def test_the_library_is_begun_once(driver):
@@ -180,7 +180,7 @@ def test_the_compute_mode_is_seen(driver, mode, called, unusable):
 
 
 @pytest.mark.parametrize(
-    ("card", "told"),
+    ("card", "user_clocks"),
     [
         ({}, False),
         ({"clocks": (1980, 1200)}, True),
@@ -190,10 +190,10 @@ def test_the_compute_mode_is_seen(driver, mode, called, unusable):
         ({"clocks": (1380, 1530), "reasons": 0x2}, True),
     ],
 )
-def test_clocks_of_the_user_are_seen(driver, card, told):
+def test_clocks_of_the_user_are_seen(driver, card, user_clocks):
     driver(Device(**card))
 
-    assert nvml.cards()[0].describe()["user_clocks"] is told
+    assert nvml.cards()[0].describe()["user_clocks"] is user_clocks
 
 
 def test_clocks_of_the_user_may_not_be_told(driver):
@@ -207,17 +207,17 @@ def test_clocks_of_the_user_may_not_be_told(driver):
 
 
 @pytest.mark.parametrize(
-    ("gone", "field", "told"),
+    ("gone", "field", "value"),
     [
         ("CurrentClocksEventReasons", "reasons", 0x40),  # before driver 535
         ("Temperature", "temperature_c", 41),
     ],
 )
-def test_functions_have_other_names_in_other_drivers(driver, gone, field, told):
+def test_functions_have_other_names_in_other_drivers(driver, gone, field, value):
     missing = pynvml.NVML_ERROR_FUNCTION_NOT_FOUND
     driver(Device(reasons=0x40), errors={f"nvmlDeviceGet{gone}": missing})
 
-    assert vars(nvml.cards()[0].sample())[field] == told
+    assert vars(nvml.cards()[0].sample())[field] == value
 
 
 def _burst(device, seconds, **changes):
@@ -234,10 +234,10 @@ def test_a_burst_is_recorded(driver):
     device = Device(sm_mhz=345)
     driver(device)
 
-    found = _burst(device, 2.0, sm_mhz=1755, energy_mj=1_500_500)
+    burst = _burst(device, 2.0, sm_mhz=1755, energy_mj=1_500_500)
 
-    assert 0 < found.pop("read_s") < 1
-    assert found == {
+    assert 0 < burst.pop("read_s") < 1
+    assert burst == {
         "sm_mhz": [345, 1755],
         "memory_mhz": 2619,
         "power_w": 123.4,
@@ -286,9 +286,9 @@ def test_throttling_may_not_be_told(driver):
         errors={f"nvmlDeviceGet{name}": pynvml.NVML_ERROR_NO_PERMISSION for name in functions},
     )
 
-    found = _burst(device, 1.0)
-    assert (found["throttle"], found["user_clocks"]) == (None, None)
-    assert found["sm_mhz"] == [1980, 1980]
+    burst = _burst(device, 1.0)
+    assert (burst["throttle"], burst["user_clocks"]) == (None, None)
+    assert burst["sm_mhz"] == [1980, 1980]
 
 
 class Worker:

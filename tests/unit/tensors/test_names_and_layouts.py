@@ -38,8 +38,8 @@ def matched(choices, others, *texts):
     """The others by name, where each name fits those that are listed for it."""
     rules = {rule.name: rule for rule in parse_rules(texts, ["m"])}
     fits = lambda name, other: [None] if other in choices[name] else []  # noqa: E731
-    found = match_tensors(list(choices), others, rules, fits, outputs=True, label="m")
-    return {match.name: match.other for match in found}
+    matches = match_tensors(list(choices), others, rules, fits, outputs=True, label="m")
+    return {match.name: match.other for match in matches}
 
 
 def test_names_that_only_fit_exchanged_are_a_question_that_its_options_answer():
@@ -78,9 +78,9 @@ def test_a_rule_for_an_input_that_is_an_output_is_about_the_side_that_has_the_ot
 ):
     rules = parse_rules(["m:x=other"], ["m"])
 
-    found = rules_for(rules, "m", ["x"], ["y", "x"], arrays, reference)
+    by_side = rules_for(rules, "m", ["x"], ["y", "x"], arrays, reference)
 
-    assert [list(side) for side in found] == [inputs, outputs]
+    assert [list(side) for side in by_side] == [inputs, outputs]
 
 
 def test_an_other_that_is_on_neither_side_is_named():

@@ -41,7 +41,7 @@ def test_outputs_of_a_worker_are_read_by_name_and_call(tmp_path):
     np.testing.assert_array_equal(outputs["p"].array, VALUES)
     assert outputs["n"].array.tolist() == [0, 1, 0]
     assert outputs["loss"].array.tolist() == [1, 2]
-    assert [one.has_samples for one in outputs.values()] == [True, True, False]
+    assert [output.has_samples for output in outputs.values()] == [True, True, False]
     assert outputs["p"].calls == TWO_AND_ONE
 
 

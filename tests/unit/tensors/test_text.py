@@ -44,10 +44,10 @@ def test_text_is_str_if_all_of_it_is_utf_8():
 
 
 def test_text_differs_where_its_bytes_do():
-    one = objects(["a", b"b", "é", b"\xff", b"z"])
+    texts = objects(["a", b"b", "é", b"\xff", b"z"])
     other = objects([b"a", "b", "é".encode(), "\\xff", b"z\0"])
 
-    assert differences(one, other).tolist() == [0, 0, 0, 1, 1]
+    assert differences(texts, other).tolist() == [0, 0, 0, 1, 1]
 
 
 def test_escapes_are_for_reading():

@@ -20,7 +20,11 @@ import environments  # noqa: E402
 import install_once  # noqa: E402
 import lock  # noqa: E402
 
-ALL = {one.lock: one for several in environments.ENVIRONMENTS.values() for one in several}
+ALL = {
+    environment.lock: environment
+    for several in environments.ENVIRONMENTS.values()
+    for environment in several
+}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # As the driver's library, of a machine that the environment describes. It finds no card where
 # CUDA_VISIBLE_DEVICES hides them, as the real one does.
@@ -104,10 +108,10 @@ def test_each_environment_is_installed_once_with_its_lock(tmp_path, monkeypatch)
     assert install_once.main([str(tmp_path)]) == 0
     assert install_once.main([str(tmp_path)]) == 0
     assert len(installed) == 2
-    for command, one in zip(installed, environments.ENVIRONMENTS["cuda13"], strict=True):
-        assert command[0] == str(tmp_path / one.name / "bin" / "python")
-        assert str(one.lock_file) in command
-        assert command[-1].endswith(f"[{one.extras}]")
+    for command, environment in zip(installed, environments.ENVIRONMENTS["cuda13"], strict=True):
+        assert command[0] == str(tmp_path / environment.name / "bin" / "python")
+        assert str(environment.lock_file) in command
+        assert command[-1].endswith(f"[{environment.extras}]")
     (tmp_path / "tensorflow" / "installed").write_text("other")
     shutil.rmtree(tmp_path / "tensorflow")
     assert install_once.main([str(tmp_path)]) == 0
@@ -128,11 +132,11 @@ def required(extras):
             yield requirement
 
 
-@pytest.mark.parametrize("one", ALL.values(), ids=ALL)
-def test_each_lock_has_what_its_environment_asks_for(one):
-    pins = dict(re.split("={2,3}", line) for line in one.lock_file.read_text().split())
+@pytest.mark.parametrize("environment", ALL.values(), ids=ALL)
+def test_each_lock_has_what_its_environment_asks_for(environment):
+    pins = dict(re.split("={2,3}", line) for line in environment.lock_file.read_text().split())
     locked = {canonicalize_name(name): version for name, version in pins.items()}
-    for requirement in required(one.extras):
+    for requirement in required(environment.extras):
         name = canonicalize_name(requirement.name)
         assert requirement.specifier.contains(locked[name]), (name, locked[name])
     assert not [builds for builds in lock._BUILDS if builds <= locked.keys()]
@@ -142,8 +146,8 @@ def test_no_lock_mixes_versions_of_cuda():
     """The libraries of two versions have the same files, and the later one installed wins."""
     major = {"constraints-cuda13.txt": {"13"}, "constraints-cuda12.txt": {"12"}}
     major["constraints-tensorflow.txt"] = {"12"}
-    for name, one in ALL.items():
-        pins = dict(re.split("={2,3}", line) for line in one.lock_file.read_text().split())
+    for name, environment in ALL.items():
+        pins = dict(re.split("={2,3}", line) for line in environment.lock_file.read_text().split())
         suffixes = {n.rpartition("-cu")[2] for n in pins if re.fullmatch(r"nvidia-.*-cu\d+", n)}
         runtimes = {v.partition(".")[0] for n, v in pins.items() if "cuda-runtime" in n}
         assert suffixes == runtimes == major.get(name, set())
@@ -152,9 +156,9 @@ def test_no_lock_mixes_versions_of_cuda():
 def test_a_lock_that_does_not_hold_is_said(tmp_path, monkeypatch, capsys):
     """With a pip that resolves to what the test says, in place of the one that asks an index."""
     (tmp_path / "lock.txt").write_text("numpy==2.0\ntorch===2.13.0\n")
-    one = environments.Environment("x", "torch", "lock.txt", "")
+    environment = environments.Environment("x", "torch", "lock.txt", "")
     monkeypatch.setattr(environments, "ROOT", tmp_path)
-    monkeypatch.setattr(lock, "ENVIRONMENTS", {"cpu": (), "x": (one,)})
+    monkeypatch.setattr(lock, "ENVIRONMENTS", {"cpu": (), "x": (environment,)})
     pip = tmp_path / "pip"
     monkeypatch.setattr(lock, "_pip_in", lambda folder: pip)
 
@@ -167,12 +171,12 @@ def test_a_lock_that_does_not_hold_is_said(tmp_path, monkeypatch, capsys):
 
     cuda = {"numpy": "2.0", "nvidia_cuda_runtime": "13.0"}
     assert resolves_to(numpy="2.0", exportbench="0") == (0, "lock.txt: 1 packages, no CUDA\n")
-    status, said = resolves_to(**cuda, torch="2.13.0+cpu")
+    status, printed = resolves_to(**cuda, torch="2.13.0+cpu")
     assert status == 1
-    assert "does not have nvidia-cuda-runtime==13.0: renew it" in said
-    status, said = resolves_to(numpy="2.0", onnxruntime="1", onnxruntime_gpu="1")
+    assert "does not have nvidia-cuda-runtime==13.0: renew it" in printed
+    status, printed = resolves_to(numpy="2.0", onnxruntime="1", onnxruntime_gpu="1")
     assert status == 1
-    assert "onnxruntime and onnxruntime-gpu, which overwrite each other" in said
+    assert "onnxruntime and onnxruntime-gpu, which overwrite each other" in printed
     pip.write_text("#!/bin/sh\necho 'ERROR: no such version' >&2; exit 1\n")
     assert lock.main(["lock.txt"]) == 1
     assert "does not resolve:\nERROR: no such version" in capsys.readouterr().err

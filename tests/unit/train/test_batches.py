@@ -39,8 +39,8 @@ def test_an_epoch_shows_each_image_once() -> None:
 def test_a_last_batch_that_is_not_full_is_left_out() -> None:
     batches = [training_batches(numbered_split(600), Recipe(), epoch) for epoch in range(2)]
     numbers = [_numbers(each) for each in batches]
-    for own in numbers:
-        assert len(own) == len(set(own)) == 512
+    for listed in numbers:
+        assert len(listed) == len(set(listed)) == 512
     assert set(numbers[0]) != set(numbers[1]), "always the same images are left out"
 
 
@@ -80,8 +80,8 @@ def test_images_are_turned_anew_in_every_epoch() -> None:
     )
     recipe = Recipe(symmetries=True)
     plain, first, second = (
-        training_batches(split, own, epoch)[0][0]
-        for own, epoch in ((Recipe(), 0), (recipe, 0), (recipe, 1))
+        training_batches(split, profile, epoch)[0][0]
+        for profile, epoch in ((Recipe(), 0), (recipe, 0), (recipe, 1))
     )
     as_they_are = np.all(plain == first, axis=(1, 2, 3))
     assert 4 < as_they_are.sum() < 40  # an eighth
@@ -92,8 +92,8 @@ def test_images_are_turned_anew_in_every_epoch() -> None:
         for which in range(SYMMETRIES)
     }
     for images in (first, second):
-        found = [known[np.rint(one * 255).astype(np.uint8)[None].tobytes()] for one in images]
-        assert set(found) == set(range(SYMMETRIES))
+        turns = [known[np.rint(image * 255).astype(np.uint8)[None].tobytes()] for image in images]
+        assert set(turns) == set(range(SYMMETRIES))
     np.testing.assert_array_equal(first, training_batches(split, recipe, 0)[0][0])
 
 

@@ -177,9 +177,9 @@ def test_without_file_and_network_the_synthetic_images_stand_in(
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     data = load_dataset("auto")
     assert data.notice == SYNTHETIC_NOTICE
-    told = capsys.readouterr().err
-    assert str(tmp_path / "bloodmnist.npz") in told
-    assert "no network" in told
+    printed = capsys.readouterr().err
+    assert str(tmp_path / "bloodmnist.npz") in printed
+    assert "no network" in printed
     with pytest.raises(DataError, match=ROOT_VARIABLE) as error:
         load_dataset("bloodmnist")
     assert str(tmp_path / "bloodmnist.npz") in str(error.value)

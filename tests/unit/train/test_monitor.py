@@ -54,13 +54,13 @@ def test_the_monitor_keeps_the_best_epoch(
         == _kept(path)
         == monitor.checkpoint.load()["head.bias"][0]
     )
-    told = json.loads(json.dumps(monitor.describe()))
-    assert told["best_epoch"] == best
-    assert told["interrupted"] is False
-    assert [epoch["epoch"] for epoch in told["history"]] == list(range(1, len(epochs) + 1))
-    assert told["history"][0]["loss"] == 1.5
-    assert told["history"][0]["val_accuracy"] == epochs[0][0] / 4
-    assert told["history"][0]["val_loss"] == pytest.approx(
+    description = json.loads(json.dumps(monitor.describe()))
+    assert description["best_epoch"] == best
+    assert description["interrupted"] is False
+    assert [epoch["epoch"] for epoch in description["history"]] == list(range(1, len(epochs) + 1))
+    assert description["history"][0]["loss"] == 1.5
+    assert description["history"][0]["val_accuracy"] == epochs[0][0] / 4
+    assert description["history"][0]["val_loss"] == pytest.approx(
         cross_entropy(_val_logits(*epochs[0]), VAL_LABELS)
     )
 

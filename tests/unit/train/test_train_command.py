@@ -99,10 +99,10 @@ def test_the_record_says_how_the_weights_came_to_be(
     assert record["environment"]["versions"]["torch"]
     # The test images are predicted with the weights that were kept, not with the last ones.
     assert made_up.predicted["head.bias"][0] == 2
-    told = capsys.readouterr()
-    assert f"*** {SYNTHETIC_NOTICE}" in told.err
-    assert SYNTHETIC_NOTICE in told.out
-    assert str(path) in told.out
+    printed = capsys.readouterr()
+    assert f"*** {SYNTHETIC_NOTICE}" in printed.err
+    assert SYNTHETIC_NOTICE in printed.out
+    assert str(path) in printed.out
 
 
 @pytest.mark.parametrize("profile", ["quick", "paper"])
@@ -116,9 +116,9 @@ def test_a_profile_names_the_file_and_a_quick_one_says_so(
     assert _main("torch", *options) == 0
     record = read_record(tmp_path / f"torch-{profile}-28-seed0.safetensors")
     assert record is not None
-    told = capsys.readouterr()
-    assert ("QUICK TRAINING" in told.err) == (profile == "quick")
-    assert ("QUICK TRAINING" in told.out) == (profile == "quick")
+    printed = capsys.readouterr()
+    assert ("QUICK TRAINING" in printed.err) == (profile == "quick")
+    assert ("QUICK TRAINING" in printed.out) == (profile == "quick")
     assert len(record["notices"]) == (profile == "quick")
 
 
@@ -194,16 +194,16 @@ def test_evaluating_prints_metrics_and_writes_nothing(
     out = tmp_path / "out"
     options = ("--dataset", "synthetic", "--evaluate", weights, "--out", out)
     assert _main("torch", *options) == 0
-    told = capsys.readouterr()
-    assert "accuracy 1.0000" in told.out
-    assert SYNTHETIC_NOTICE in told.out
+    printed = capsys.readouterr()
+    assert "accuracy 1.0000" in printed.out
+    assert SYNTHETIC_NOTICE in printed.out
     assert not out.exists()
 
 
 def _errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    told = capsys.readouterr()
-    assert "Traceback" not in told.err
-    return [line for line in told.err.splitlines() if "error:" in line]
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return [line for line in printed.err.splitlines() if "error:" in line]
 
 
 @pytest.mark.parametrize(
