@@ -201,4 +201,6 @@ def _signature(name: str, signature: Signature, console: Console) -> Table:
 
 def shape_text(spec: TensorSpec) -> str:
     """Format a shape for people; a free size without a name is a question mark."""
-    return " x ".join("?" if size is None else str(size) for size in spec.shape)
+    if not spec.sizes:
+        return "unknown" if spec.shape is None else "single value"
+    return " x ".join("?" if size is None else str(size) for size in spec.sizes)

@@ -25,7 +25,7 @@ def possible_layouts(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...
     wanted = have if spec.dtype == ANY else kind_of(dtype_of(spec.dtype))
     if wanted != have and not (array.dtype == np.uint8 and wanted == "float") and have != "other":
         return []
-    if not spec.shape and array.ndim:  # the format does not tell
+    if spec.shape is None or _is_single_value(spec, array):
         return [None]
     return layouts(array.shape, spec.shape)
 
@@ -97,6 +97,19 @@ def _is_scaled(spec: TensorSpec, array: np.ndarray, limits: Any) -> bool:
     )
 
 
+def _is_single_value(spec: TensorSpec, array: np.ndarray) -> bool:
+    """Whether an input takes one value and the array holds one, however many axes they have."""
+    return array.size == 1 and (spec.shape == () or (not array.ndim and set(spec.sizes) == {1}))
+
+
+def with_axes_of_single_value(spec: TensorSpec, array: np.ndarray) -> tuple[np.ndarray, str]:
+    """Give a single value the axes of its input, all of length 1, and note it."""
+    shape = tuple(1 for _ in spec.sizes)
+    if array.shape == shape or not _is_single_value(spec, array):
+        return array, ""
+    return array.reshape(shape), f"one value, of shape {list(array.shape)} in the file"
+
+
 def check_shape(spec: TensorSpec, array: np.ndarray, other: str, label: str) -> None:
     """Check that an array has the shape of an input, whatever its number of samples.
 
@@ -109,7 +122,7 @@ def check_shape(spec: TensorSpec, array: np.ndarray, other: str, label: str) -> 
     Raises:
         InputError: the shape differs.
     """
-    if not spec.shape and array.ndim:  # the format does not tell
+    if spec.shape is None:
         return
     fits = len(spec.shape) == array.ndim and all(
         not isinstance(size, int) or size == have

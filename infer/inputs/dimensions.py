@@ -10,13 +10,17 @@ from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import ANY_SIZE, SizeLimits, limits_of_symbol, size_of_symbol
 from .batching import FIRST_AXES
 
+# NumPy takes arrays of so many dimensions at most.
+_MOST_AXES = 64
+
 
 def with_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:
     """Return the signature with the sizes of free dimensions that the user has set.
 
     Args:
         signature: signature of an artifact.
-        sizes: sizes by the name of the dimension, or by INPUT.AXIS.
+        sizes: sizes by the name of the dimension, or by INPUT.AXIS. Of an input of unknown rank
+            the highest axis is the last.
     """
 
     def set_size(spec: TensorSpec, axis: int, size: int | str | None) -> int | str | None:
@@ -28,12 +32,23 @@ def with_sizes(signature: Signature, sizes: Mapping[str, int]) -> Signature:
         return size if known is None else known
 
     def with_own(spec: TensorSpec) -> TensorSpec:
-        shape = tuple(set_size(spec, axis, size) for axis, size in enumerate(spec.shape))
+        if spec.shape is None:
+            return replace(spec, shape=_stated_shape(spec, sizes))
+        shape = tuple(set_size(spec, axis, size) for axis, size in enumerate(spec.sizes))
         return replace(spec, shape=shape)
 
     return Signature(
         tuple(map(with_own, signature.inputs)), tuple(map(with_own, signature.outputs))
     )
+
+
+def _stated_shape(
+    spec: TensorSpec, sizes: Mapping[str, int]
+) -> tuple[int | str | None, ...] | None:
+    """The shape of a tensor of unknown rank, from the sizes of its axes; None if there are none."""
+    stated = [sizes.get(f"{spec.name}.{axis}") for axis in range(_MOST_AXES)]
+    last = max((axis for axis, size in enumerate(stated) if size is not None), default=None)
+    return None if last is None else tuple(stated[: last + 1])
 
 
 def check_limits(
@@ -101,14 +116,14 @@ def _limits_of(
     spec: TensorSpec, axis: int, limits: Mapping[tuple[str, int], SizeLimits]
 ) -> SizeLimits:
     """The limits of a dimension: those that the file states, and those of its symbol."""
-    symbol = spec.shape[axis] if axis < len(spec.shape) else None
+    symbol = spec.sizes[axis] if axis < len(spec.sizes) else None
     written = limits_of_symbol(symbol) if isinstance(symbol, str) else ANY_SIZE
     return limits.get((spec.name, axis), ANY_SIZE).within(written)
 
 
 def dim_name(spec: TensorSpec, axis: int) -> str:
     """Name of a free dimension in `--dim`."""
-    size = spec.shape[axis] if spec.shape else None
+    size = spec.sizes[axis] if spec.sizes else None
     return size if isinstance(size, str) else f"{spec.name}.{axis}"
 
 
@@ -120,13 +135,14 @@ def has_dim(signature: Signature, name: str) -> bool:
         name: a symbol, or INPUT.AXIS.
     """
     for spec in (*signature.inputs, *signature.outputs):
-        symbols = [size for size in spec.shape if isinstance(size, str)]
+        symbols = [size for size in spec.sizes if isinstance(size, str)]
         if any(size_of_symbol(symbol, {name: 1}) is not None for symbol in symbols):
             return True
         source, _, axis = name.rpartition(".")
         if source == spec.name and axis.isdecimal():
-            size = spec.shape[int(axis)] if int(axis) < len(spec.shape) else 0
-            if not spec.shape or not isinstance(size, int):
+            if spec.shape is None and int(axis) < _MOST_AXES:
+                return True
+            if int(axis) < len(spec.sizes) and not isinstance(spec.sizes[int(axis)], int):
                 return True
     return False
 
@@ -151,7 +167,7 @@ def free_dims(signatures: Iterable[Signature]) -> set[str]:
         dim_name(spec, axis)
         for signature in signatures
         for spec in signature.inputs
-        for axis, size in enumerate(spec.shape)
+        for axis, size in enumerate(spec.sizes)
         if not isinstance(size, int)
     }
 
@@ -177,7 +193,7 @@ def check_names(
     """
     known: dict[str, tuple[int, str]] = {name: (size, "--dim") for name, size in sizes.items()}
     for spec in signature.inputs:
-        for axis, name in enumerate(spec.shape):
+        for axis, name in enumerate(spec.sizes):
             counts = axis == axes.get(spec.name, 0) and spec.name not in broadcast
             if counts or not isinstance(name, str):
                 continue

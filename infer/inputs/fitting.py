@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import AmbiguousMatchError, InputError, MapError
-from ..tensors.dtypes import ANY, dtype_of
+from ..tensors.dtypes import dtype_of
 from ..tensors.layouts import rearranged
 from ..tensors.matching import TensorMatch, match_tensors, quoted
 from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
-from .conversion import check_shape, converted, possible_layouts, stated_ranges
+from .conversion import (
+    check_shape,
+    converted,
+    possible_layouts,
+    stated_ranges,
+    with_axes_of_single_value,
+)
 from .dimensions import check_dims, check_limits, check_names, dim_name, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
@@ -218,7 +224,7 @@ def _whole(
         for spec in signature.inputs
         if spec.name not in whole | bindings.keys()
         and arrays[spec.name].ndim
-        and not (spec.shape and isinstance(spec.shape[0], int))
+        and not (spec.sizes and isinstance(spec.sizes[0], int))
     ]
     lengths = {spec.name: len(arrays[spec.name]) for spec in counted}
     if len(set(lengths.values())) > 1 and are_unrelated(signature, lengths):
@@ -235,17 +241,17 @@ def _later_axes(
         InputError: an array has another first axis than its input.
     """
     firsts = {
-        spec.shape[0] for spec in signature.inputs if spec.shape and spec.name not in excluded
+        spec.sizes[0] for spec in signature.inputs if spec.sizes and spec.name not in excluded
     }
     axes = {
         spec.name: later[spec.name]
         for spec in signature.inputs
-        if spec.name in later and spec.name not in excluded and spec.shape[1] in firsts
+        if spec.name in later and spec.name not in excluded and spec.sizes[1] in firsts
     }
     rows = {
         spec.name: size
         for spec in signature.inputs
-        if spec.name in axes and isinstance(size := spec.shape[0], int)
+        if spec.name in axes and isinstance(size := spec.sizes[0], int)
     }
     _check_rows(arrays, rows, " along its first axis")
     return axes
@@ -292,21 +298,23 @@ def _as_input(
 ) -> tuple[np.ndarray, list[str]]:
     """Convert an array of the file for an input, and note how."""
     array = rearranged(array, match.axes, match.other, match.layout)
+    array, reshaped = with_axes_of_single_value(spec, array)
     array, conversion = converted(spec, array, limits)
     check_shape(spec, array, match.other, label)
     taken = f"taken from '{match.other}' ({match.note})" if match.note else ""
-    return array, [note for note in (taken, conversion) if note]
+    return array, [note for note in (taken, reshaped, conversion) if note]
 
 
 def _zeros(spec: TensorSpec, samples_axis: int) -> np.ndarray:
     """Make a first state; the size of the samples' axis may be free."""
-    if spec.dtype == ANY:
+    if not spec.is_described:
         raise InputError(
-            f"has no '{spec.name}', and what its first state is like is not in the artifact"
+            f"has no '{spec.name}', and what its first state is like is not in the artifact; put "
+            "the first state into the file"
         )
     free = [
         axis
-        for axis, size in enumerate(spec.shape)
+        for axis, size in enumerate(spec.sizes)
         if not isinstance(size, int) and axis not in (0, samples_axis)
     ]
     if free:
@@ -315,7 +323,7 @@ def _zeros(spec: TensorSpec, samples_axis: int) -> np.ndarray:
             f"{dim_name(spec, free[0])}=SIZE, or put the first state into the file"
         )
     # A free dimension left counts samples, of which a step takes one.
-    shape = [size if isinstance(size, int) else 1 for size in spec.shape]
+    shape = [size if isinstance(size, int) else 1 for size in spec.sizes]
     return np.zeros(shape, dtype_of(spec.dtype))
 
 
@@ -325,7 +333,7 @@ def _calls(
     """Find the inputs that every call gets unchanged, and the number of samples if it is fixed."""
     ranked = [s for s in signature.inputs if s.name not in states and arrays[s.name].ndim]
     fixed = {
-        spec.name: spec.shape[0] for spec in ranked if spec.shape and isinstance(spec.shape[0], int)
+        spec.name: spec.sizes[0] for spec in ranked if spec.sizes and isinstance(spec.sizes[0], int)
     }
     broadcast = frozenset(arrays) - {spec.name for spec in ranked}
     if len(fixed) < len(ranked):  # some have samples; what has a fixed first dimension has none

@@ -97,7 +97,7 @@ def generate(
         is_whole = spec.name in whole
         is_single = is_whole or _is_broadcast(spec, signature.inputs)
         if not is_whole and spec.name in later:  # its second axis counts the samples
-            spec = replace(spec, shape=(spec.shape[0], random.samples, *spec.shape[2:]))
+            spec = replace(spec, shape=(spec.sizes[0], random.samples, *spec.sizes[2:]))
         shape = _shape(spec, random.samples, label, single=is_single, whole=is_whole)
         limits = (
             options.ranges.get(name)
@@ -137,21 +137,25 @@ def _is_broadcast(spec: TensorSpec, specs: Sequence[TensorSpec]) -> bool:
     """Whether every call gets this input unchanged: others have a free number of samples."""
     free = any(s.shape and not isinstance(s.shape[0], int) for s in specs)
     fixed = {s.shape[0] for s in specs if s.shape and isinstance(s.shape[0], int)}
-    return bool(spec.shape) and isinstance(spec.shape[0], int) and (free or len(fixed) > 1)
+    return bool(spec.sizes) and isinstance(spec.sizes[0], int) and (free or len(fixed) > 1)
 
 
 def _shape(
     spec: TensorSpec, samples: int, label: str, *, single: bool, whole: bool
 ) -> tuple[int, ...]:
-    if spec.dtype == ANY:
+    if not spec.is_described:
+        unknown, remedy = "shape and type", ""
+        if spec.dtype != ANY:
+            unknown = "the shape"
+            remedy = f"say its sizes after the samples, as --dim {spec.name}.1=SIZE, or "
         raise UnderspecifiedSignatureError(
-            f"{label} does not tell shape and type of '{spec.name}', so none can be made up; "
+            f"{label} does not tell {unknown} of '{spec.name}', so none can be made up; {remedy}"
             "give an artifact whose signature is known beside it, a manifest, or --inputs FILE.npz"
         )
-    if not spec.shape:
+    if not spec.sizes:
         return ()
     sizes: list[int] = []
-    for axis, size in enumerate(spec.shape):
+    for axis, size in enumerate(spec.sizes):
         if axis == 0 and not whole and not (single and isinstance(size, int)):
             sizes.append(samples)
         elif isinstance(size, int):

@@ -26,7 +26,7 @@ def whole_inputs(
     tied = {
         size
         for spec in signature.inputs
-        for axis, size in enumerate(spec.shape)
+        for axis, size in enumerate(spec.sizes)
         if axis and isinstance(size, str) and later.get(spec.name) != axis
     }
     return frozenset(
@@ -34,7 +34,7 @@ def whole_inputs(
         for spec in signature.inputs
         if spec.name in named
         or taken.get(spec.name) in named
-        or (spec.shape and spec.shape[0] in tied)
+        or (spec.sizes and spec.sizes[0] in tied)
     )
 
 
@@ -50,14 +50,14 @@ def later_sample_axes(signature: Signature) -> dict[str, int]:
     Returns:
         The axis by the name of the input.
     """
-    firsts = {spec.shape[0] for spec in signature.inputs if spec.shape}
+    firsts = {spec.sizes[0] for spec in signature.inputs if spec.sizes}
     return {
         spec.name: 1
         for spec in signature.inputs
-        if len(spec.shape) > 2
-        and isinstance(spec.shape[0], int)
-        and isinstance(spec.shape[1], str)
-        and spec.shape[1] in firsts
+        if len(spec.sizes) > 2
+        and isinstance(spec.sizes[0], int)
+        and isinstance(spec.sizes[1], str)
+        and spec.sizes[1] in firsts
     }
 
 
@@ -69,7 +69,7 @@ def are_unrelated(signature: Signature, lengths: Mapping[str, int]) -> bool:
         lengths: lengths of the first axes, by input.
     """
     symbols = {
-        spec.name: spec.shape[0] if spec.shape else None
+        spec.name: spec.sizes[0] if spec.sizes else None
         for spec in signature.inputs
         if spec.name in lengths
     }

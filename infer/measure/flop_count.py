@@ -38,9 +38,11 @@ def flops_per_sample(
 
     Returns:
         The number, or None if `onnx_tool` is not installed or cannot tell, as for a graph with
-        branches or loops, whose bodies it does not count.
+        branches or loops, whose bodies it does not count, or with an input of unknown rank.
     """
     if importlib.util.find_spec("onnx_tool") is None:
+        return None
+    if any(spec["shape"] is None for spec in inputs):
         return None
     command = command_of(sys.executable, "measure.flop_count", str(path), json.dumps([*inputs]))
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..artifacts.files import sha256_of
@@ -12,7 +12,6 @@ from ..inputs import random
 from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import InputsDrawn
-from ..tensors.dtypes import ANY
 from ..tensors.matching import plain
 from ..tensors.rules import rules_for
 from ..tensors.signature import Signature, TensorSpec
@@ -92,10 +91,25 @@ class RandomInputs:
         manifest = self._context.artifacts[label].manifest
         stated = asdict(manifest.signature) if manifest else None
         return random.generate(
-            *(plan.random, signature, stated, plan.input_options, label),
+            *(plan.random, self._described(label, signature), stated, plan.input_options, label),
             names=names,
             pixels=self._floating_elsewhere(label, signature),
         )
+
+    def _described(self, label: str, signature: Signature) -> Signature:
+        """The signature, with what another artifact tells of inputs of the same name."""
+        by_name = {
+            plain(spec.name): spec
+            for other in reversed(self._context.active())
+            if other != label
+            for spec in self._complete(other)
+        }
+
+        def described(spec: TensorSpec) -> TensorSpec:
+            other = None if spec.is_described else by_name.get(plain(spec.name))
+            return spec if other is None else replace(other, name=spec.name, range=spec.range)
+
+        return Signature(tuple(map(described, signature.inputs)), signature.outputs)
 
     def _floating_elsewhere(self, label: str, signature: Signature) -> set[str]:
         """Names of an artifact's inputs that another artifact takes as floating point."""
@@ -130,7 +144,7 @@ class RandomInputs:
 
     def _complete(self, label: str) -> list[TensorSpec]:
         signature = self._signature(label)
-        return [spec for spec in signature.inputs if spec.dtype != ANY] if signature else []
+        return [spec for spec in signature.inputs if spec.is_described] if signature else []
 
     def _signature(self, label: str) -> Signature | None:
         """What the file of an artifact states, read once."""

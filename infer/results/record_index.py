@@ -220,9 +220,9 @@ class RecordIndex:
         if signature is None and label in self.preflights:
             signature = self.preflights[label].load.signature
         inputs = signature.inputs if signature else ()
-        if not all(spec.shape for spec in inputs):
+        if any(spec.shape is None for spec in inputs):
             return ""
-        return " and ".join(" x ".join(map(str, spec.shape[1:])) or "scalar" for spec in inputs)
+        return " and ".join(" x ".join(map(str, spec.sizes[1:])) or "scalar" for spec in inputs)
 
     def ratio(self, label: str, point: str) -> Ratio | None:
         """The ratio to the reference; None for the reference, and if nothing can be paired."""

@@ -88,8 +88,8 @@ def _sample_bytes(specs: Iterable[TensorSpec]) -> int:
     """Bytes of a sample, over the tensors with known shapes and types."""
     total = 0
     for spec in specs:
-        sizes = [size for size in spec.shape[1:] if isinstance(size, int)]
-        if len(sizes) == len(spec.shape[1:]):
+        sizes = [size for size in spec.sizes[1:] if isinstance(size, int)]
+        if spec.shape is not None and len(sizes) == len(spec.sizes[1:]):
             try:
                 total += math.prod(sizes) * np.dtype(spec.dtype).itemsize
             except TypeError:  # text, or a type that NumPy lacks

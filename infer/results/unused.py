@@ -31,8 +31,8 @@ def unused_options(index: RecordIndex) -> list[str]:
     names = {spec.name for spec in specs} | {
         name for parity in index.parities.values() for name in parity.by_output
     }
-    sizes = {size for spec in specs for size in spec.shape if isinstance(size, str)}
-    sizes |= {f"{spec.name}.{axis}" for spec in specs for axis in range(len(spec.shape))}
+    sizes = {size for spec in specs for size in spec.sizes if isinstance(size, str)}
+    sizes |= {f"{spec.name}.{axis}" for spec in specs for axis in range(len(spec.sizes))}
     options: InputOptions = index.run.input_options
     given = {
         "map": [rule.name for rule in options.rules if rule.artifact == EVERY],

@@ -78,7 +78,7 @@ class Fake(Model):
             return self._run(inputs)
         outputs = {
             spec.name: np.zeros(
-                (len(next(iter(inputs.values()))), int(spec.shape[-1] or 1)), np.float32
+                (len(next(iter(inputs.values()))), int(spec.sizes[-1] or 1)), np.float32
             )
             for spec in self.signature.outputs
         }
@@ -108,7 +108,7 @@ class Fake(Model):
         means = np.mean([a.reshape(batch, -1).mean(axis=1) for a in inputs.values()], axis=0)
         outputs = {}
         for spec in self.signature.outputs:
-            classes = int(spec.shape[-1] or 1) if spec.shape else 1
+            classes = int(spec.sizes[-1] or 1) if spec.sizes else 1
             phase = np.arange(classes) * 0.7
             logits = np.cos(means[:, None] * 50 + phase) * 3
             odds = np.exp(logits)

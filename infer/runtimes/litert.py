@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from ..formats.litert.reader import unranked_tensors
 from ..tensors.signature import Signature, TensorSpec, unique_names
 from .base import Arrays, Model, Options, Setting, choose, chosen
 
@@ -43,13 +44,13 @@ class LiteRT(Model):
         self._tensors = self._signature_tensors(options.signature)
         numbers = self._settings["tensors"] == "numbers"
         self._inputs, self._outputs = (
-            {name: _Tensor(detail, numbers=numbers) for name, detail in tensors.items()}
+            {name: self._tensor(detail, numbers=numbers) for name, detail in tensors.items()}
             for tensors in self._tensors
         )
         # Of the tensors that are allocated. A free size stands as 1 in the file, which the graph
         # may not take: then nothing is allocated before the inputs of the first call are known.
         self._shapes: dict[str, tuple[int, ...]] = {}
-        if all(None not in tensor.shape for tensor in self._inputs.values()):
+        if all(tensor.is_fixed for tensor in self._inputs.values()):
             self._interpreter.allocate_tensors()
             self._shapes = {
                 name: tuple(map(int, tensor.detail["shape"]))
@@ -92,6 +93,11 @@ class LiteRT(Model):
             tuple(tensor.spec(name) for name, tensor in self._inputs.items()),
             tuple(tensor.spec(name) for name, tensor in self._outputs.items()),
         )
+
+    def _tensor(self, detail: dict[str, Any], *, numbers: bool) -> _Tensor:
+        # The interpreter gives no sizes for a single value and for an unknown rank alike.
+        is_unranked = not len(detail["shape"]) and detail["index"] in unranked_tensors(self._path)
+        return _Tensor(detail, numbers=numbers, is_unranked=is_unranked)
 
     def settle(self) -> None:
         """Find out whether a fixed batch can be another."""
@@ -157,7 +163,7 @@ class LiteRT(Model):
         )
         if fits:
             for tensor in (*self._inputs.values(), *self._outputs.values()):
-                tensor.shape = (None, *tensor.shape[1:])
+                tensor.free_batch()
         else:
             self._resize(parts[0])
         return fits
@@ -250,7 +256,7 @@ class LiteRT(Model):
 class _Tensor:
     """An input or output, and how its numbers are kept."""
 
-    def __init__(self, detail: dict[str, Any], *, numbers: bool) -> None:
+    def __init__(self, detail: dict[str, Any], *, numbers: bool, is_unranked: bool) -> None:
         self.detail = detail
         self.index = int(detail["index"])
         self.raw = np.dtype(detail["dtype"])
@@ -260,14 +266,24 @@ class _Tensor:
         self.scale, self.zero = (float(scale), int(zero)) if quantised else (0.0, 0)
         self.dtype = self.raw.name
         sizes = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
-        self.shape: tuple[int | None, ...] = tuple(
-            None if size < 0 else int(size) for size in sizes
-        )
+        self.shape: tuple[int | None, ...] | None = None
+        if not is_unranked:
+            self.shape = tuple(None if size < 0 else int(size) for size in sizes)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether all sizes are known."""
+        return self.shape is not None and None not in self.shape
 
     @property
     def batch(self) -> int | None:
         """Size of the first dimension, where it is fixed."""
         return self.shape[0] if self.shape else None
+
+    def free_batch(self) -> None:
+        """Take any size of the first dimension."""
+        assert self.shape
+        self.shape = (None, *self.shape[1:])
 
     def spec(self, name: str) -> TensorSpec:
         """As callers see it."""

@@ -13,6 +13,8 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from ..errors import ArtifactError
+from ..formats.onnx.reader import unranked_tensors
 from ..tensors.signature import Signature, TensorSpec, unique_names
 from .base import STATELESS, TF32, Arrays, Model, Options, Setting, chosen, tf32_used
 from .onnx_graphs import Captured
@@ -85,13 +87,14 @@ class Onnx(Model):
             raise NotImplementedError(str(error)) from None
         if _PROVIDERS[options.device] not in self._session.get_providers():
             raise NotImplementedError(has_cuda() or "ONNX Runtime did not take its CUDA provider")
+        ports = self._session.get_inputs(), self._session.get_outputs()
+        unranked = _unranked(path, ports)
         self.signature = Signature(
-            tuple(_spec(value) for value in self._session.get_inputs()),
-            tuple(_spec(value) for value in self._session.get_outputs()),
+            *(tuple(_spec(value, value.name in unranked) for value in values) for values in ports)
         )
         # Inputs of the graph whose initializer is their default. Old files list weights too.
         self.defaults = [
-            _spec(value)
+            _spec(value, is_unranked=False)
             for value in self._session.get_overridable_initializers()
             if re.fullmatch(r"tensor\((?!string|bfloat16|float8|u?int4).*\)", value.type)
         ]
@@ -99,7 +102,7 @@ class Onnx(Model):
         # The graph's own names, of which one may be several outputs.
         self._sources = [value.name for value in self._session.get_outputs()]
         self._fetched = list(dict.fromkeys(self._sources))
-        values = (*self._session.get_inputs(), *self._session.get_outputs())
+        values = itertools.chain(*ports)
         # Numbers stay on the device between calls; text and sequences are the host's.
         self._stays = all(re.fullmatch(r"tensor\((?!string).*\)", v.type) for v in values)
         self._captured: Captured | None = None
@@ -306,7 +309,22 @@ def _text(array: np.ndarray) -> np.ndarray:
     return array.astype(np.bytes_)
 
 
-def _spec(value: Any) -> TensorSpec:
+def _unranked(path: Path, ports: tuple[list[Any], list[Any]]) -> frozenset[str]:
+    """Names of the inputs and outputs of unknown rank.
+
+    ONNX Runtime gives no sizes for a single value and for an unknown rank alike, so the file tells
+    which it is.
+    """
+    without_sizes = frozenset(value.name for value in itertools.chain(*ports) if not value.shape)
+    if not without_sizes:
+        return without_sizes
+    try:
+        return without_sizes & unranked_tensors(path)
+    except ArtifactError:
+        return without_sizes
+
+
+def _spec(value: Any, is_unranked: bool) -> TensorSpec:
     kind = re.sub(r"^optional\((.*)\)$", r"\1", value.type)
     plain = re.fullmatch(r"tensor\((.*)\)", kind)
     inner = re.findall(r"tensor\((\w+)\)", kind)
@@ -315,8 +333,8 @@ def _spec(value: Any) -> TensorSpec:
     dtype = _DTYPES.get(inner[-1], inner[-1])
     if dtype != "string" and dtype not in np.sctypeDict:
         raise NotImplementedError(f"{value.name} is of type {value.type}")
-    shape: tuple[int | str | None, ...] = ()
-    if plain:
+    shape: tuple[int | str | None, ...] | None = None
+    if plain and not is_unranked:
         shape = tuple(size if isinstance(size, int | str) else None for size in value.shape)
     return TensorSpec(value.name, shape, dtype)
 

@@ -48,6 +48,13 @@ class OpenVino(Model):
         self._threads = options.threads
         core = ov.Core()
         model = core.read_model(str(path))
+        for index, port in enumerate(model.inputs):
+            if port.get_partial_shape().rank.is_dynamic:
+                raise NotImplementedError(
+                    f"OpenVINO takes no input of unknown rank on a CPU, as "
+                    f"'{_spec(port, f'input_{index}').name}' is; save the model with its rank, by "
+                    "`model.reshape`"
+                )
         self._compiled = core.compile_model(model, _CPU, self._properties(options.threads))
         self._request = self._compiled.create_infer_request()
         self._requests = WeakSet([self._request])
@@ -169,7 +176,7 @@ def _array(tensor: ov.Tensor) -> np.ndarray:
 
 def _spec(port: Any, nameless: str) -> TensorSpec:
     shape = port.get_partial_shape()
-    sizes: tuple[int | None, ...] = ()
+    sizes: tuple[int | None, ...] | None = None
     if shape.rank.is_static:
         sizes = tuple(size.get_length() if size.is_static else None for size in shape)
     names = sorted(port.get_names())

@@ -255,8 +255,8 @@ def _operators(function: Any) -> set[str]:
 
 
 def _spec(name: str, value: Any) -> TensorSpec:
-    shape = value.shape.as_list() if value.shape.rank is not None else []
-    return TensorSpec(name, tuple(shape), dtype_name(name, value.dtype))
+    shape = tuple(value.shape.as_list()) if value.shape.rank is not None else None
+    return TensorSpec(name, shape, dtype_name(name, value.dtype))
 
 
 def devices() -> list[str]:

@@ -170,5 +170,5 @@ def dtype_name(name: str, dtype: Any) -> str:
 
 def _spec(name: str, info: Any) -> TensorSpec:
     shape = tf.TensorShape(info.tensor_shape)
-    sizes = tuple(shape.as_list()) if shape.rank is not None else ()
+    sizes = tuple(shape.as_list()) if shape.rank is not None else None
     return TensorSpec(name, sizes, dtype_name(name, tf.as_dtype(info.dtype)))

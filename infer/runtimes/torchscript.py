@@ -162,7 +162,7 @@ def _specs(name: str, declared: Any) -> Iterator[TensorSpec]:
         for index, element in enumerate(elements):
             yield from _specs(f"{name}.{index}", element)
     elif kind == "Tensor" or kind == "List[Tensor]":
-        yield TensorSpec(name, (), ANY)
+        yield TensorSpec(name, None, ANY)
     elif kind in _SCALARS:
         yield TensorSpec(name, (), _SCALARS[kind][0])
     else:
@@ -224,7 +224,7 @@ def _signature(inputs: list[TensorSpec], schema: Any, graph: Any) -> Signature:
         for index, value in enumerate(_returned(schema))
         for name in value.names(f"output_{index}")
     ]
-    return Signature(tuple(inputs), tuple(TensorSpec(name, (), ANY) for name in names))
+    return Signature(tuple(inputs), tuple(TensorSpec(name, None, ANY) for name in names))
 
 
 def _schema(module: torch.jit.ScriptModule, method: str) -> Any:

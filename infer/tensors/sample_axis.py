@@ -86,15 +86,15 @@ def stated_axes(signature: Signature) -> dict[str, int]:
 
     These have the name that the first dimensions of its inputs have, if that is one name.
     """
-    names = {spec.shape[0] for spec in signature.inputs if spec.shape}
+    names = {spec.sizes[0] for spec in signature.inputs if spec.sizes}
     names = {name for name in names if isinstance(name, str)}
     if len(names) != 1:
         return {}
     return {
-        spec.name: spec.shape.index(name)
+        spec.name: spec.sizes.index(name)
         for name in names
         for spec in signature.outputs
-        if spec.shape.count(name) == 1
+        if spec.sizes.count(name) == 1
     }
 
 

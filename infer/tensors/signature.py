@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ArtifactError as ArtifactError
+from .dtypes import ANY
 
 # The name of the function for serving, in files that name their functions.
 SERVING = "serving_default"
@@ -18,24 +19,35 @@ class TensorSpec:
 
     Attributes:
         name: as in the payload.
-        shape: sizes; a name stands for a size that is free, None for one that has no name.
+        shape: sizes; a name stands for a size that is free, None for one that has no name. None
+            instead of sizes if the rank is unknown: an array of any number of dimensions is taken.
         dtype: NumPy's name, as "float32"; "any" where the file does not tell it.
         range: smallest and largest value that the model was made for, where known.
     """
 
     name: str
-    shape: tuple[int | str | None, ...]
+    shape: tuple[int | str | None, ...] | None
     dtype: str
     range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Take texts without a letter for no name: a `?` stands for another size each time."""
-        if any(isinstance(size, str) and not _is_name(size) for size in self.shape):
+        if any(isinstance(size, str) and not _is_name(size) for size in self.sizes):
             shape = tuple(
                 None if isinstance(size, str) and not _is_name(size) else size
-                for size in self.shape
+                for size in self.sizes
             )
             object.__setattr__(self, "shape", shape)
+
+    @property
+    def sizes(self) -> tuple[int | str | None, ...]:
+        """The shape, or no sizes if the rank is unknown."""
+        return self.shape or ()
+
+    @property
+    def is_described(self) -> bool:
+        """Whether type and rank are known, so that values can be made up."""
+        return self.dtype != ANY and self.shape is not None
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> TensorSpec:
@@ -43,7 +55,7 @@ class TensorSpec:
         limits = value.get("range")
         return cls(
             value["name"],
-            tuple(value["shape"]),
+            None if value["shape"] is None else tuple(value["shape"]),
             value["dtype"],
             (float(limits[0]), float(limits[1])) if limits else None,
         )

@@ -23,7 +23,7 @@ class Tensor(TypedDict):
     """A `TensorSpec`."""
 
     name: str
-    shape: list[int | str | None]
+    shape: list[int | str | None] | None
     dtype: str
     range: list[float] | None
 

@@ -15,15 +15,16 @@ def fits(inputs: Path, paths: Sequence[Path]) -> bool:
     shapes = {name: array.shape for name, array in read_inputs(inputs).items()}
     manifests = [open_artifact(path).manifest for path in paths]
     return all(
-        len(shapes.get(spec.name, ())) == len(spec.shape)
+        len(shapes.get(spec.name, ())) == len(spec.sizes)
         and all(
             size == wanted
-            for size, wanted in zip(shapes[spec.name], spec.shape, strict=True)
+            for size, wanted in zip(shapes[spec.name], spec.sizes, strict=True)
             if isinstance(wanted, int)
         )
         for manifest in manifests
         if manifest is not None
         for spec in manifest.signature.inputs
+        if spec.shape is not None
     )
 
 

@@ -164,7 +164,7 @@ class Check:
 
         def size(artifact: Artifact) -> int:
             signature = artifact.manifest and artifact.manifest.signature
-            sizes = [n for spec in signature.inputs for n in spec.shape] if signature else []
+            sizes = [n for spec in signature.inputs for n in spec.sizes] if signature else []
             return max((n for n in sizes if isinstance(n, int)), default=0)
 
         return sorted(opened, key=size)

@@ -98,7 +98,7 @@ def find_outputs(wrapper: str) -> tuple[TensorSpec, ...]:
     count = len(set(re.findall(r"outputs_info_\[(\d+)\]\.name", wrapper)))
     if len(names) != count:
         names = [f"output_{index}" for index in range(count)]
-    return tuple(TensorSpec(name, (), ANY) for name in names)
+    return tuple(TensorSpec(name, None, ANY) for name in names)
 
 
 def find_constants(wrapper: str) -> tuple[Counter[str], set[str]]:

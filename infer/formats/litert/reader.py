@@ -17,7 +17,7 @@ from .precision import Graph, Operator, Tensor, precision_of
 _VERSION, _CODES, _SUBGRAPHS, _DESCRIPTION, _BUFFERS, _METADATA, _SIGNATURES = 0, 1, 2, 3, 4, 6, 7
 _OUTSIDE = 8  # names of files that hold weights
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3
-_SHAPE, _TYPE, _BUFFER, _NAME, _QUANTIZATION, _SHAPE_SIGNATURE = 0, 1, 2, 3, 4, 7
+_SHAPE, _TYPE, _BUFFER, _NAME, _QUANTIZATION, _SHAPE_SIGNATURE, _HAS_RANK = 0, 1, 2, 3, 4, 7, 8
 
 IDENTIFIER = b"TFL3"
 _CUSTOM = 32
@@ -88,6 +88,19 @@ def describe(path: Path) -> Description:
         notes=tuple(notes),
         graph_precision=precision_of(_graphs(model, graphs, tensors)),
     )
+
+
+def unranked_tensors(path: Path) -> frozenset[int]:
+    """Indices of the tensors of the main graph whose number of dimensions is not known.
+
+    Raises:
+        ArtifactError: the file is damaged.
+    """
+    graphs = Table.root(map_file(path)).tables(_SUBGRAPHS)
+    if not graphs:
+        raise DamagedError("holds no graph")
+    tensors = graphs[0].tables(_TENSORS)
+    return frozenset(index for index, tensor in enumerate(tensors) if not _has_rank(tensor))
 
 
 def _graphs(model: Table, graphs: list[Table], tensors: list[list[Table]]) -> list[Graph]:
@@ -199,6 +212,11 @@ def _dtype(tensor: Table) -> tuple[str, int]:
     return _DTYPES[number] if 0 <= number < len(_DTYPES) else (f"type {number}", 0)
 
 
+def _has_rank(tensor: Table) -> bool:
+    """Whether the number of dimensions is known; files that do not say it have sizes."""
+    return bool(tensor.length(_SHAPE) or tensor.number(_HAS_RANK, "B"))
+
+
 def _is_quantised(tensor: Table) -> bool:
     quantization = tensor.table(_QUANTIZATION)
     return quantization is not None and quantization.length(2) > 0
@@ -206,5 +224,5 @@ def _is_quantised(tensor: Table) -> bool:
 
 def _spec(tensor: Table, name: str | None = None) -> TensorSpec:
     sizes = tensor.numbers(_SHAPE_SIGNATURE, "i") or tensor.numbers(_SHAPE, "i")
-    shape = tuple(None if size < 0 else size for size in sizes)
+    shape = tuple(None if size < 0 else size for size in sizes) if _has_rank(tensor) else None
     return TensorSpec(name or tensor.string(_NAME), shape, _dtype(tensor)[0])

@@ -87,6 +87,20 @@ def external_files(path: Path) -> list[Path]:
     return sorted(_beside(path, name) for name in names)
 
 
+def unranked_tensors(path: Path) -> frozenset[str]:
+    """Names of the inputs and outputs whose number of dimensions the file does not tell.
+
+    Raises:
+        ArtifactError: the file is damaged.
+    """
+    data = map_file(path)
+    if bytes(data[4:8]) == b"ORTM":
+        return frozenset()
+    graph = Message(data).message(_GRAPH)
+    specs = map(_spec, (*graph.messages(_INPUTS), *graph.messages(_OUTPUTS)))
+    return frozenset(spec.name for spec in specs if spec.shape is None)
+
+
 def check_weights(path: Path) -> None:
     """Check that the files beside an ONNX file have all of its weights.
 
@@ -286,20 +300,20 @@ def _spec(value: Message) -> TensorSpec:
     return TensorSpec(value.string(1), *_type(value.message(2), _DEEPEST))
 
 
-def _type(kind: Message, depth: int) -> tuple[tuple[int | str | None, ...], str]:
+def _type(kind: Message, depth: int) -> tuple[tuple[int | str | None, ...] | None, str]:
     """Shape and type of a value; for a value that is not a tensor, its kind in words."""
     if depth == 0:
         raise DamagedError("types in types without end")
     if 4 in kind:
-        return (), f"sequence of {_type(kind.message(4).message(1), depth - 1)[1]}"
+        return None, f"sequence of {_type(kind.message(4).message(1), depth - 1)[1]}"
     if 5 in kind:
         entry = kind.message(5)
         value = _type(entry.message(2), depth - 1)[1]
-        return (), f"map of {_dtype(entry.integer(1))[0]} to {value}"
+        return None, f"map of {_dtype(entry.integer(1))[0]} to {value}"
     if 9 in kind:
-        return (), f"optional {_type(kind.message(9).message(1), depth - 1)[1]}"
+        return None, f"optional {_type(kind.message(9).message(1), depth - 1)[1]}"
     tensor = kind.message(8 if 8 in kind else 1)
-    shape = tuple(map(_size, tensor.message(2).messages(1)))
+    shape = tuple(map(_size, tensor.message(2).messages(1))) if 2 in tensor else None
     return shape, _dtype(tensor.integer(1))[0]
 
 

@@ -94,6 +94,10 @@ def check_weights(path: Path) -> None:
         check_weights_file(path, weights_of(path), max(ends))
 
 
+# How a file writes the shape of an unknown rank.
+_ANY_RANK = "..."
+
+
 def describe(path: Path) -> Description:
     """Read the graph of an IR.
 
@@ -179,7 +183,10 @@ def _producer(net: ET.Element) -> str:
 
 
 def _input(layer: ET.Element, data: dict[str, str]) -> TensorSpec:
-    shape = tuple(_size(part) for part in data.get("shape", "").split(",") if part.strip())
+    stated = data.get("shape", "").strip()
+    shape = None
+    if stated != _ANY_RANK:
+        shape = tuple(_size(part) for part in stated.split(",") if part.strip())
     port = layer.find("output/port")
     return TensorSpec(_port_name(port, layer), shape, _dtype(data.get("element_type", "")))
 
@@ -198,7 +205,8 @@ def _output(
     source = layers[from_layer]
     for port in source.findall("output/port"):
         if port.get("id") == from_port:
-            shape = tuple(_size(part.text or "") for part in port.findall("dim"))
+            # A port without sizes may be a single value or of any rank.
+            shape = tuple(_size(part.text or "") for part in port.findall("dim")) or None
             precision = port.get("precision", "")
             name = _port_name(port, layer)
             return TensorSpec(name, shape, _port_dtype(precision))

@@ -185,7 +185,7 @@ def _specs(value: Message, number: int) -> tuple[TensorSpec, ...]:
     for entry in value.messages(number):
         info = entry.message(2)
         shape = info.message(3)
-        sizes: tuple[int | None, ...] = ()
+        sizes: tuple[int | None, ...] | None = None
         if not shape.integer(3):
             sizes = tuple(
                 None if size.integer(1) < 0 else size.integer(1) for size in shape.messages(2)

@@ -40,13 +40,8 @@ _STORAGES = {
     "QUInt8Storage": ("quint8", 1),
     "QInt32Storage": ("qint32", 4),
 }
-_KINDS = {
-    "Tensor": ANY,
-    "int": "int64",
-    "float": "float64",
-    "bool": "bool",
-    "complex": "complex128",
-}
+_NUMBERS = {"int": "int64", "float": "float64", "bool": "bool", "complex": "complex128"}
+_KINDS = {"Tensor": ANY, **_NUMBERS}
 _FORWARD = "forward"
 
 
@@ -163,20 +158,21 @@ def _methods(tree: ast.Module, name: str) -> dict[str, ast.FunctionDef]:
 
 
 def _signature(method: ast.FunctionDef) -> Signature:
-    inputs = tuple(
-        TensorSpec(argument.arg, (), _kind(argument.annotation))
-        for argument in method.args.args[1:]
-    )
+    inputs = tuple(_spec(argument.arg, argument.annotation) for argument in method.args.args[1:])
     returns = method.returns
     kinds = [returns]
     if isinstance(returns, ast.Subscript) and ast.unparse(returns.value) == "Tuple":
         kinds = (
             list(returns.slice.elts) if isinstance(returns.slice, ast.Tuple) else [returns.slice]
         )
-    outputs = tuple(
-        TensorSpec(f"output_{index}", (), _kind(kind)) for index, kind in enumerate(kinds)
-    )
+    outputs = tuple(_spec(f"output_{index}", kind) for index, kind in enumerate(kinds))
     return Signature(inputs, outputs)
+
+
+def _spec(name: str, annotation: ast.expr | None) -> TensorSpec:
+    """A number is a single value; of a tensor the program tells neither shape nor type."""
+    kind = _kind(annotation)
+    return TensorSpec(name, () if kind in _NUMBERS.values() else None, kind)
 
 
 def _kind(annotation: ast.expr | None) -> str:

@@ -255,7 +255,7 @@ def test_free_sizes_take_any_number(file, inputs_file, signature, free):
 def test_unknown_shape_is_left_to_the_runtime(file, inputs_file, signature):
     inputs_file(file, image=IMAGES)
 
-    fitted, _ = fit(file, signature(shape=()), None)
+    fitted, _ = fit(file, signature(shape=None), None)
 
     assert fitted["image"].shape == IMAGES.shape
 
