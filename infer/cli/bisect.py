@@ -195,6 +195,8 @@ def _largest(tensor: TensorComparison) -> str:
 def _difference(tensor: TensorComparison) -> str:
     if tensor.largest_difference is None:
         return "one is not finite, or of another shape, where the other is not"
+    if tensor.reason:
+        return f"{tensor.reason} ({tensor.how})"
     return (
         f"they differ by {tensor.largest_difference:.3g}; up to {tensor.tolerance:.2g} would pass "
         f"({tensor.how})"

@@ -8,7 +8,7 @@ from ..parity.neighbours import dependent_outputs
 from ..parity.tolerance import Tolerance, tolerances
 from ..records.processes import BatchProbe
 from .run_context import RunContext
-from .run_tolerances import content_precisions, tolerances_by_precision, unrepeatable_outputs
+from .run_tolerances import precision, tolerances_by_precision, unrepeatable_outputs
 
 
 def changes_by_neighbours(context: RunContext, label: str) -> dict[str, float | None]:
@@ -39,7 +39,7 @@ def may_repeat_samples(context: RunContext, label: str, probe: BatchProbe) -> bo
         label: label of an artifact, whose preflight has saved its outputs.
         probe: probe of that preflight, which may not be finished.
     """
-    limits = tolerances(context.outputs(label), content_precisions(context, label))
+    limits = tolerances(context.outputs(label), precision(context, label).floating_point)
     return probe.samples is not None and not _changes(probe, limits)
 
 

@@ -69,7 +69,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
         return
     if not known:
         manifest = asdict(artifact.manifest) if artifact.manifest else None
-        precision = precision_of(_content_precision(artifact), artifact.manifest)
+        precision = read_precision(artifact)
         store.add(
             "artifact",
             artifact=label,
@@ -88,6 +88,11 @@ def _open(context: RunContext, label: str, path: Path) -> None:
         context.artifacts[label] = artifact
     except InputError as error:
         context.end(label, Outcome.BAD_INPUT, str(error))
+
+
+def read_precision(artifact: Artifact) -> Precision:
+    """Read the precision that an artifact is judged by."""
+    return precision_of(_content_precision(artifact), artifact.manifest)
 
 
 def _content_precision(artifact: Artifact) -> Precision | None:

@@ -107,27 +107,14 @@ def _steps(
 ) -> tuple[Quantisation, Mapping[str, OutputSteps]] | None:
     """How an artifact is quantised, and the last steps of its outputs by the reference's names."""
     quantisation = precision(context, label).quantisation
-    if quantisation is None:
-        return None
-    outputs = quantisation.outputs
-    distinct = set(outputs.values())
-    if len(expected) == len(distinct) == 1:  # the names of the only outputs may differ
-        outputs = dict.fromkeys(expected, distinct.pop())
-    return quantisation, outputs
-
-
-def content_precisions(context: RunContext, label: str) -> list[str]:
-    """The floating-point types that the content of an artifact states."""
-    known = precision(context, label)
-    names = [known.arithmetic] if known.arithmetic else []
-    return [*names, f"weights of {known.weights}"] if known.weights else names
+    return (quantisation, quantisation.steps_by(list(expected))) if quantisation else None
 
 
 def _precisions(context: RunContext, label: str) -> list[str]:
     """The floating-point types of an artifact, and those that its runtime may calculate in."""
     preflight = context.preflight(label)
     placement = preflight.predict.placement
-    names = content_precisions(context, label)
+    names = precision(context, label).floating_point
     if not names:
         signature = preflight.load.signature
         names = [spec.dtype for spec in (*signature.inputs, *signature.outputs)]

@@ -71,7 +71,7 @@ def decide(
             decision = _scores(result, outputs[name], reference[name], error, accuracy)
         else:
             decision = None
-        beyond = _beyond(name, result, error)
+        beyond = why_beyond(name, result, error)
         texts.append(f"{beyond}; {decision.text}" if decision else beyond)
         if decision is None or not decision.passed:
             return Decision(False, decision.decided_by if decision else "numbers", texts[-1])
@@ -95,7 +95,7 @@ def _numbers(compared: Mapping[str, Any], limits: Mapping[str, Tolerance]) -> st
     )
 
 
-def _beyond(name: str, result: Mapping[str, Any], error: ExpectedError | None) -> str:
+def why_beyond(name: str, result: Mapping[str, Any], error: ExpectedError | None) -> str:
     """What of an output does not pass by its numbers."""
     if error is None:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .dtypes import UnknownTypeError, dtype_of, epsilon_of, kind_of
@@ -63,6 +63,17 @@ class Quantisation:
             self.activation_bits if self.activations else 64,
         )
 
+    def steps_by(self, names: Sequence[str]) -> Mapping[str, OutputSteps]:
+        """The last steps of outputs, by the names that they have elsewhere.
+
+        Args:
+            names: names of the outputs that they are compared with.
+        """
+        distinct = set(self.outputs.values())
+        if len(names) == len(distinct) == 1:  # the names of the only outputs may differ
+            return {names[0]: distinct.pop()}
+        return self.outputs
+
     @property
     def text(self) -> str:
         """How it is quantised, in words."""
@@ -100,6 +111,12 @@ class Precision:
         if self.quantisation:
             return f"int{self.quantisation.bits}"
         return self.weights or self.arithmetic
+
+    @property
+    def floating_point(self) -> list[str]:
+        """The floating-point types, as tolerances name them."""
+        names = [self.arithmetic] if self.arithmetic else []
+        return [*names, f"weights of {self.weights}"] if self.weights else names
 
     @property
     def text(self) -> str:

@@ -18,6 +18,7 @@ from case_runs import gate_case, run_case
 
 from infer.artifacts.manifest import Manifest, write_manifest
 from infer.cli.inspect import inspect
+from infer.cli.main import main
 from infer.tensors.signature import Signature, TensorSpec
 
 
@@ -194,3 +195,21 @@ def test_a_gate_judges_a_quantised_model_beside_the_former_one_as_run_does(folde
     assert gates["static"].verdict("parity") == "passed"
     assert gates["scale"].verdict("parity") == "failed"
     assert "quantisation may cause" in gates["scale"].detail("parity")
+
+
+@pytest.mark.parametrize("name", ["static", "dynamic"])
+def test_bisect_finds_the_layer_of_a_scale_that_is_off_by_a_tenth(
+    folder, name, monkeypatch, capsys
+):
+    monkeypatch.chdir(folder)
+    wrong = f"{name}-tenth.onnx"
+    altered(folder / f"{name}.onnx", folder / wrong, w1_scale=lambda scale: scale * np.float32(1.1))
+    options = ("--inputs", "inputs.npz", "--samples", "200", "--threads", "1")
+
+    assert main(["bisect", "float.onnx", f"{name}.onnx", *options]) == 0, capsys.readouterr().out
+    assert main(["bisect", "float.onnx", wrong, *options]) == 1
+
+    text = " ".join(capsys.readouterr().out.split())
+    assert "first part where MatMul 'mm1' gives" in text
+    assert "all that it takes agrees, so it is this operation or its weights" in text
+    assert "more than the" in text and "that its quantisation may cause" in text

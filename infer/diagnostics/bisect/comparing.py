@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...artifacts.artifact import Artifact
 from ...errors import InputError, MapError
-from ...inputs.loading import array_names
+from ...inputs.loading import LABELS, array_names, read_inputs
 from ...outcome import Failure, Outcome
-from ...parity.alignment import OtherCallsError, align
-from ...parity.comparing import largest_difference
-from ...parity.tolerance import tolerances
+from ...parity.alignment import Aligned, OtherCallsError, align
+from ...parity.comparing import compare, largest_difference, scores_of
+from ...parity.deciding import Decision, decide, why_beyond
+from ...parity.quantised_outputs import judge
+from ...parity.tolerance import Tolerance
+from ...stats.accuracy import paired_difference
+from ...tensors.differences import differences
 from ...tensors.rules import rules_for
 from .onnx_tensors import Tensor
 from .running import ArtifactRun, BisectOptions
+from .tolerance import Counts, Limits
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class TensorComparison:
         largest_difference: None if only one of two values is finite, or if shapes differ.
         tolerance, how: largest difference that passes, and how it was derived.
         passed: whether the difference passes.
+        reason: what decided about a quantised model, in words; "" for others.
         inputs_agree: whether all tensors that the node takes, as far as they were compared, agree;
             None if none was.
     """
@@ -45,6 +51,7 @@ class TensorComparison:
     tolerance: float
     how: str
     passed: bool
+    reason: str = ""
     inputs_agree: bool | None = None
 
 
@@ -80,17 +87,45 @@ def compare_outputs(
             "samples, and one takes only some numbers of samples a call: give --samples 1",
         ) from None
     names = {match.other: match.name for match in aligned.matches}
-    return [
-        compare_tensor(
+    limits = Limits(tuple(run.precision for run in runs), options.tolerance).for_outputs(
+        aligned.expected
+    )
+    compared = [
+        _compare(
             Tensor(name, "output", "", ()),
             names[name],
             "name",
             aligned.expected[name],
             array,
-            options.tolerance,
+            limits[name],
         )
         for name, array in aligned.outputs.items()
     ]
+    if not any(limit.expected for limit in limits.values()):
+        return compared
+    decision = _decision(aligned, limits, options)
+    return [
+        replace(output, passed=output.passed or decision.passed, reason=decision.text)
+        if limits[output.name].expected
+        else output
+        for output in compared
+    ]
+
+
+def _decision(
+    aligned: Aligned, limits: Mapping[str, Tolerance], options: BisectOptions
+) -> Decision:
+    """Decide about a quantised model as `run` does, by labels or accuracy too."""
+    result = compare(aligned.outputs, aligned.expected, limits, calls=aligned.calls)
+    scores = scores_of(aligned.expected)
+    labels = read_inputs(options.inputs, none_is_well=True).get(LABELS) if options.inputs else None
+    accuracy = None
+    if labels is not None and labels.dtype.kind in "iu" and scores:
+        labels = labels[options.skip : options.skip + len(aligned.expected[scores])]
+        accuracy = paired_difference(
+            *(side[scores].argmax(axis=1) == labels for side in (aligned.outputs, aligned.expected))
+        )
+    return decide(result, aligned.outputs, aligned.expected, limits, scores, accuracy)
 
 
 def compare_tensor(
@@ -99,7 +134,8 @@ def compare_tensor(
     paired: str,
     array: np.ndarray,
     theirs: np.ndarray,
-    tolerance: float | None,
+    limits: Limits,
+    counts: Sequence[Counts] = (),
 ) -> TensorComparison:
     """Compare a tensor with its partner.
 
@@ -109,10 +145,30 @@ def compare_tensor(
         paired: how the partner was found.
         array: the value of the tensor.
         theirs: the value of its partner, in the tensor's layout.
-        tolerance: given by the user; None goes by precision.
+        limits: tolerances between the two artifacts.
+        counts: the quantised values that it is calculated from, in both artifacts.
     """
-    limit = tolerances({tensor.name: array}, [theirs.dtype.name], given=tolerance)[tensor.name]
+    limit = limits.for_tensor(tensor.name, array, theirs, counts)
+    return _compare(tensor, other, paired, array, theirs, limit)
+
+
+def _compare(
+    tensor: Tensor,
+    other: str,
+    paired: str,
+    array: np.ndarray,
+    theirs: np.ndarray,
+    limit: Tolerance,
+) -> TensorComparison:
     largest = largest_difference(theirs, array)
+    passed, reason = largest is not None and largest <= limit.value, ""
+    if largest is not None and limit.expected is not None:
+        difference = differences(theirs, array)
+        judged = judge(theirs, array, difference, limit.expected)
+        passed = bool(judged["passed"])
+        if not passed:
+            judged |= {"largest_difference": largest, "tolerance": limit.value}
+            reason = why_beyond(tensor.name, judged, limit.expected)
     return TensorComparison(
         tensor.name,
         tensor.node,
@@ -123,5 +179,6 @@ def compare_tensor(
         largest,
         limit.value,
         limit.how,
-        largest is not None and largest <= limit.value,
+        passed,
+        reason,
     )

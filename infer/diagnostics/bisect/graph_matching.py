@@ -13,6 +13,7 @@ from ...tensors.layouts import layouts
 from ...tensors.outputs import Outputs
 from .comparing import compare_tensor
 from .onnx_tensors import Graph, Tensor
+from .tolerance import Limits
 
 Partner = tuple[str, str, tuple[int, ...] | None]
 
@@ -114,7 +115,7 @@ def _same_values(
         moved = other if axes is None else other.transpose(axes)
         if (
             moved.shape == array.shape
-            and compare_tensor(tensor, "", "value", array, moved, tolerance).passed
+            and compare_tensor(tensor, "", "value", array, moved, Limits((), tolerance)).passed
         ):
             return axes or ()
     return None

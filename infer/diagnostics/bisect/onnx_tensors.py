@@ -103,6 +103,24 @@ def with_all_outputs(path: Path, folder: Path) -> tuple[Graph, Path]:
     return graph, copy
 
 
+def rounded_values(graph: Graph) -> dict[str, str]:
+    """The values that a quantised graph goes on with, by what they were before the rounding.
+
+    Quantizers leave a Relu out, since the range of the rounded values cuts off the same.
+    """
+    users: dict[str, list[Tensor]] = {}
+    for tensor in graph.tensors:
+        for name in tensor.inputs[:1] if tensor.operator.endswith("Linear") else tensor.inputs:
+            users.setdefault(name, []).append(tensor)
+    rounded = {}
+    for name, (first, *more) in users.items():
+        after = [*users.get(first.name, []), *more]
+        kinds = [first.operator, *(tensor.operator for tensor in after)]
+        if kinds == ["QuantizeLinear", "DequantizeLinear"]:
+            rounded[name] = after[0].name
+    return rounded
+
+
 def _types(model: Any) -> dict[str, bool]:
     """Of each value whose type is known, whether it is a tensor."""
     import onnx

@@ -10,10 +10,12 @@ from ...errors import InputError
 from ...inputs import random as random_inputs
 from ...inputs.options import InputOptions
 from ...inputs.random import Random
+from ...measure.opening import read_precision
 from ...measure.placement import check_device
 from ...outcome import Failure
 from ...tensors.output_files import read_saved, write_axes
 from ...tensors.outputs import SavedOutputs
+from ...tensors.precision import Precision
 from ...tensors.sample_axis import sample_axes
 from ...tensors.signature import Signature
 from ...worker import messages
@@ -67,12 +69,14 @@ class ArtifactRun:
         outputs: by name, with their axes of samples.
         samples: number of samples that it was given.
         available: number of samples in the inputs.
+        precision: the precision that the artifact is judged by.
     """
 
     signature: Signature
     outputs: SavedOutputs
     samples: int
     available: int
+    precision: Precision
 
 
 def with_inputs(
@@ -161,4 +165,6 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
     followed = {name: output["axes"] for name, output in probe["outputs"].items()} if probe else {}
     other_size = bool(probe and not probe["permuted"])
     write_axes(outputs, sample_axes(saved, [signature], followed, other_size=other_size))
-    return ArtifactRun(signature, read_saved(outputs), samples, answer["samples"])
+    return ArtifactRun(
+        signature, read_saved(outputs), samples, answer["samples"], read_precision(artifact)
+    )

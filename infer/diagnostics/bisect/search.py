@@ -16,8 +16,9 @@ from ...errors import InputError
 from ...tensors.outputs import Outputs
 from .comparing import TensorComparison, compare_outputs, compare_tensor
 from .graph_matching import match_graphs
-from .onnx_tensors import Graph, with_all_outputs
+from .onnx_tensors import Graph, rounded_values, with_all_outputs
 from .running import ArtifactRun, BisectOptions, run, with_inputs
+from .tolerance import Limits, count_quantised
 
 # Number of differing tensors that are listed after the first.
 _LISTED = 5
@@ -96,7 +97,8 @@ def bisect(a: Artifact, b: Artifact, options: BisectOptions) -> Bisection:
             graphs.append(graph)
             everything = replace(artifact, payload=copy)
             tensors.append(_values(run(everything, options, folder / f"{side}-tensors", side)))
-        return _look_inside(bisection, graphs, tensors, options.tolerance)
+        limits = Limits(tuple(run.precision for run in runs), options.tolerance)
+        return _look_inside(bisection, graphs, tensors, limits)
 
 
 def _values(run: ArtifactRun) -> Outputs:
@@ -120,11 +122,11 @@ def _look_inside(
     bisection: Bisection,
     graphs: Sequence[Graph],
     values: Sequence[Outputs],
-    tolerance: float | None,
+    limits: Limits,
 ) -> Bisection:
     """The bisection with what the tensors inside the two graphs say."""
     a, b = graphs
-    compared = _compare_tensors(a, b, values, tolerance)
+    compared = _compare_tensors(a, b, values, limits)
     before, differing = _differing(a, compared, values[0])
     notes = list(bisection.notes)
     outputs_agree = all(output.passed for output in bisection.outputs)
@@ -150,19 +152,23 @@ def _look_inside(
 
 
 def _compare_tensors(
-    a: Graph, b: Graph, values: Sequence[Outputs], tolerance: float | None
+    a: Graph, b: Graph, values: Sequence[Outputs], limits: Limits
 ) -> dict[str, TensorComparison]:
     """The tensors of `a` that have a partner in `b`, by name, in their order."""
-    partners = match_graphs(a, b, values[0], values[1], tolerance)
+    partners = match_graphs(a, b, values[0], values[1], limits.given)
+    counts = [count_quantised(graph) for graph in (a, b)]
+    rounded = rounded_values(b)
     compared = {}
     for tensor in a.tensors:
         if tensor.name in partners:
             other, how, axes = partners[tensor.name]
+            other = rounded.get(other, other)
             theirs = values[1][other]
             if axes is not None:
                 theirs = theirs.transpose(axes)
             compared[tensor.name] = compare_tensor(
-                tensor, other, how, values[0][tensor.name], theirs, tolerance
+                *(tensor, other, how, values[0][tensor.name], theirs, limits),
+                (counts[0][tensor.name], counts[1][other]),
             )
     return compared
 
