@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 from ..errors import ArtifactError, DamagedError
 from ..formats.detection import detect
@@ -68,6 +69,6 @@ def fingerprint(artifact: Artifact) -> str:
     """Compute the SHA-256 over the payload's files and their paths, which identifies it."""
     digest = hashlib.sha256()
     for path in files_of(artifact.payload):
-        digest.update(path.relative_to(artifact.payload.parent).as_posix().encode())
+        digest.update(os.fsencode(path.relative_to(artifact.payload.parent)))
         digest.update(artifact.sha256_of(path).encode())
     return digest.hexdigest()

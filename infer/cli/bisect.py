@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ..arguments import common_options, input_options
 from ..arguments.types import whole
 from ..artifacts.artifact import OpenedArtifacts
 from ..artifacts.discovery import label_paths
+from ..console import one_line
 from ..diagnostics.bisect.comparing import TensorComparison
 from ..diagnostics.bisect.running import BisectOptions
 from ..diagnostics.bisect.search import Bisection, bisect
@@ -25,6 +24,7 @@ from ..inputs.loading import read_inputs
 from ..measure import devices
 from ..outcome import Failure, Outcome
 from ..sandbox import trust
+from ..stderr import print_line
 from ..steps.planning import runtime_environments
 from ..system import machine
 from .console import emit
@@ -128,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
         )
         bisection = bisect(a, b, bisect_options)
     except Failure as failure:
-        print(f"error: {failure.outcome}: {failure.reason}", file=sys.stderr)
+        print_line(f"error: {failure.outcome}: {failure.reason}")
         return WRONG_USAGE if failure.outcome == Outcome.BAD_INPUT else NOT_MEASURED
     emit(bisection.describe(), lambda console: show(bisection, console), options.json)
     return OK if bisection.agree else FAILED
@@ -140,21 +140,21 @@ def show(bisection: Bisection, console: Console) -> None:
     if bisection.first:
         first = bisection.first
         where = f"{first.operator} '{first.node}' gives '{first.name}'"
-        console.print(Text(f"{a} and {b} first part where {where}", style="bold red"))
-        console.print(Text(f"  {_difference(first)}"))
+        console.print(one_line(f"{a} and {b} first part where {where}", style="bold red"))
+        console.print(one_line(f"  {_difference(first)}"))
         if first.inputs_agree is not None:
             explanation = {
                 True: "all that it takes agrees, so it is this operation or its weights",
                 False: "some of what it takes differs already",
             }
-            console.print(Text(f"  {explanation[first.inputs_agree]}"))
+            console.print(one_line(f"  {explanation[first.inputs_agree]}"))
         if bisection.before:
-            console.print(Text(f"  the last that agrees before it: '{bisection.before.name}'"))
+            console.print(one_line(f"  the last that agrees before it: '{bisection.before.name}'"))
     elif bisection.agree:
         what = "tensors that were compared" if bisection.graphs else "outputs"
-        console.print(Text(f"{a} and {b}: all {what} agree", style="bold green"))
+        console.print(one_line(f"{a} and {b}: all {what} agree", style="bold green"))
     else:
-        console.print(Text(f"{a} and {b}: outputs differ", style="bold red"))
+        console.print(one_line(f"{a} and {b}: outputs differ", style="bold red"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     titles = (a, b, "paired by", "shape", "largest difference", "tolerance")
     for title in titles:
@@ -172,16 +172,18 @@ def show(bisection: Bisection, console: Console) -> None:
             _largest(tensor),
             f"{tensor.tolerance:.2g}",
         ]
-        table.add_row(*(Text(cell, style=style) for cell in cells))
+        table.add_row(*(one_line(cell, style=style) for cell in cells))
     console.print(table)
     if bisection.graphs:
         how = ", ".join(f"{count} by {name}" for name, count in sorted(bisection.paired.items()))
         count = sum(bisection.paired.values())
         console.print(
-            Text(f"{count} of {bisection.tensors} tensors compared ({how or 'none'})", style="dim")
+            one_line(
+                f"{count} of {bisection.tensors} tensors compared ({how or 'none'})", style="dim"
+            )
         )
     for note in bisection.notes:
-        console.print(Text(note, style="dim"))
+        console.print(one_line(note, style="dim"))
 
 
 def _largest(tensor: TensorComparison) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ..arguments import common_options
 from ..arguments.types import given
+from ..console import one_line
 from ..exit_status import FAILED, NOT_SURE, OK
 from ..quantities import parse_bytes, parse_duration, parse_share
 from ..results import formatting, recommendation
@@ -138,31 +138,33 @@ def _behind(answer: Answer) -> str:
 def show(choice: Choice, console: Console) -> None:
     """Print a choice."""
     for notice in choice.notices:
-        console.print(Text(f"*** {notice}", style="bold yellow"))
+        console.print(one_line(f"*** {notice}", style="bold yellow"))
     answer = choice.answer
     if answer and answer.best:
-        console.print(Text(f"{answer.best}: {answer.need}, {answer.value}", style="bold green"))
-        console.print(Text(f"  {answer.how_sure}"))
+        console.print(one_line(f"{answer.best}: {answer.need}, {answer.value}", style="bold green"))
+        console.print(one_line(f"  {answer.how_sure}"))
         if answer.next_best and answer.cost:
-            console.print(Text(f"  next best: {_behind(answer)}"))
+            console.print(one_line(f"  next best: {_behind(answer)}"))
         if choice.given_up and choice.given_up.cost:
             console.print(
-                Text(f"  without the limits: {choice.given_up.best}; {_behind(choice.given_up)}")
+                one_line(
+                    f"  without the limits: {choice.given_up.best}; {_behind(choice.given_up)}"
+                )
             )
     elif answer:
         fitting = [v.artifact for v in choice.verdicts if v.standing == recommendation.FITS]
-        console.print(Text(f"these fit: {', '.join(fitting)}", style="bold green"))
-        console.print(Text(f"  which of them is best is not known: {answer.how_sure}"))
+        console.print(one_line(f"these fit: {', '.join(fitting)}", style="bold green"))
+        console.print(one_line(f"  which of them is best is not known: {answer.how_sure}"))
     else:
-        console.print(Text("none fits", style="bold red"))
+        console.print(one_line("none fits", style="bold red"))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for verdict in choice.verdicts:
         table.add_row(
-            Text(verdict.artifact),
-            Text(verdict.standing, style=_STYLES[verdict.standing]),
-            Text("; ".join((*verdict.reasons, *verdict.doubts))),
+            one_line(verdict.artifact),
+            one_line(verdict.standing, style=_STYLES[verdict.standing]),
+            one_line("; ".join((*verdict.reasons, *verdict.doubts))),
         )
     console.print(table)

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ..arguments import common_options
+from ..console import one_line
 from ..exit_status import OK
 from ..results import comparison, formatting
 from ..results.comparison import Comparison, Difference, compare_runs
@@ -53,14 +53,14 @@ def run(options: argparse.Namespace) -> int:
 def show(result: Comparison, console: Console) -> None:
     """Print a comparison."""
     for notice in result.notices:
-        console.print(Text(f"*** {notice}", style="bold yellow"))
+        console.print(one_line(f"*** {notice}", style="bold yellow"))
     for name, folder, conditions in zip("AB", (result.a, result.b), result.conditions, strict=True):
-        console.print(Text(f"{name}: {folder}: {conditions}", style="dim"))
+        console.print(one_line(f"{name}: {folder}: {conditions}", style="dim"))
     for point, reference in dict.fromkeys(
         (speed.point, speed.reference) for speed in result.speeds
     ):
         console.print()
-        console.print(Text(f"{point}: times over that of {reference}", style="bold"))
+        console.print(one_line(f"{point}: times over that of {reference}", style="bold"))
         table = Table(box=None, pad_edge=False, header_style="dim")
         for title in ("artifact", "A", "B", "B over A", ""):
             table.add_column(title)
@@ -69,11 +69,11 @@ def show(result: Comparison, console: Console) -> None:
         for speed in result.speeds:
             if (speed.point, speed.reference) == (point, reference):
                 table.add_row(
-                    Text(speed.artifact),
+                    one_line(speed.artifact),
                     formatting.interval(speed.a).replace("[", r"\["),
                     formatting.interval(speed.b).replace("[", r"\["),
                     formatting.interval(speed.change).replace("[", r"\["),
-                    Text(speed.verdict, style=_STYLES.get(speed.verdict, "")),
+                    one_line(speed.verdict, style=_STYLES.get(speed.verdict, "")),
                     formatting.seconds(speed.a_call_s),
                     formatting.seconds(speed.b_call_s),
                 )
@@ -85,18 +85,21 @@ def show(result: Comparison, console: Console) -> None:
             f"in brackets {CONFIDENCE:.0%} intervals, corrected for the number of artifacts. "
             "agree: that of B over A holds 1."
         )
-        console.print(Text(text, style="dim"))
+        console.print(one_line(text, style="dim"))
 
 
 def _differences(title: str, differences: tuple[Difference, ...], console: Console) -> None:
     console.print()
-    console.print(Text(title if differences else f"{title}: nothing", style="bold"))
+    console.print(one_line(title if differences else f"{title}: nothing", style="bold"))
     if differences:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("of", "what", "A", "B"):
             table.add_column(name, overflow="fold")
         for difference in differences:
             table.add_row(
-                Text(difference.of), Text(difference.what), Text(difference.a), Text(difference.b)
+                one_line(difference.of),
+                one_line(difference.what),
+                one_line(difference.a),
+                one_line(difference.b),
             )
         console.print(table)

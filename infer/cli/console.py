@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ..console import Terminal
 from ..errors import UsageError
 
 # Width of tables that are written to a file, in characters.
@@ -23,7 +24,7 @@ def emit(value: Any, show: Callable[[Console], None], json_file: str | None) -> 
         return
     if json_file:
         _write_json(Path(json_file), text)
-    console = Console()
+    console = Terminal()
     if not console.is_terminal:
         console.width = max(console.width, _WIDE)
     show(console)

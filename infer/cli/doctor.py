@@ -16,6 +16,7 @@ from rich.text import Text
 from .. import plugins
 from ..arguments import common_options
 from ..artifacts.discovery import find
+from ..console import one_line
 from ..diagnostics.doctor import ArtifactState, RuntimeState, artifact_state, runtime_state
 from ..errors import ArtifactError
 from ..exit_status import NOT_MEASURED, OK
@@ -113,8 +114,10 @@ def _card_text(gpu: dict[str, Any]) -> str:
 
 def _cuda_cell(runtime: RuntimeState) -> Text:
     if not runtime.versions or runtime.problem:
-        return Text("-")
-    return Text("no", style="yellow") if runtime.without_cuda else Text("yes", style="green")
+        return one_line("-")
+    return (
+        one_line("no", style="yellow") if runtime.without_cuda else one_line("yes", style="green")
+    )
 
 
 def _show_plugins(console: Console) -> None:
@@ -131,12 +134,12 @@ def _show_plugins(console: Console) -> None:
             plugin.name,
             plugin.kind,
             f"{plugin.distribution} {plugin.version}",
-            Text(plugin.file, style="yellow" if plugin.problem else ""),
+            one_line(plugin.file, style="yellow" if plugin.problem else ""),
         )
     console.print(table)
     for plugin in installed:
         if plugin.problem:
-            console.print(Text(plugin.refusal, style="yellow"), soft_wrap=True)
+            console.print(one_line(plugin.refusal, style="yellow"), soft_wrap=True)
 
 
 def _show(
@@ -146,14 +149,14 @@ def _show(
     console: Console,
 ) -> None:
     console.print(
-        Text(
+        one_line(
             f"Python {machine['python']}, {machine['processor']}, {machine['cores']} cores, "
             f"{machine['memory_bytes'] / 2**30:.0f} GiB{'' if machine['gpus'] else ', no GPU'}",
             style="dim",
         )
     )
     for gpu in machine["gpus"]:
-        console.print(Text(_card_text(gpu), style="dim"), soft_wrap=True)
+        console.print(one_line(_card_text(gpu), style="dim"), soft_wrap=True)
     console.print()
     table = Table(box=None, pad_edge=False, header_style="dim")
     cuda = ("CUDA",) if machine["gpus"] else ()
@@ -164,15 +167,15 @@ def _show(
         table.add_row(
             runtime.name,
             ", ".join(runtime.formats),
-            Text(version or "not installed", style="" if version else "yellow"),
+            one_line(version or "not installed", style="" if version else "yellow"),
             *((_cuda_cell(runtime),) if cuda else ()),
-            Text(runtime.problem or ", ".join(runtime.devices) or runtime.install),
+            one_line(runtime.problem or ", ".join(runtime.devices) or runtime.install),
         )
     console.print(table)
     _show_plugins(console)
     for reason in dict.fromkeys(runtime.without_cuda for runtime in runtimes):
         if reason:
-            console.print(Text(reason, style="yellow"), soft_wrap=True)
+            console.print(one_line(reason, style="yellow"), soft_wrap=True)
     console.print()
     if not artifacts:
         console.print("no artifacts found")
@@ -182,17 +185,19 @@ def _show(
         table.add_column(title, overflow="fold")
     for artifact in artifacts:
         style = "green" if artifact.outcome == Outcome.OK else "red"
-        until = Text(
+        until = one_line(
             f"{artifact.expires} {artifact.expiry}".strip(),
             style="yellow" if artifact.expiry else "",
         )
         table.add_row(
-            Text(artifact.path), artifact.format, Text(artifact.outcome, style=style), until
+            one_line(artifact.path), artifact.format, one_line(artifact.outcome, style=style), until
         )
     console.print(table)
     for artifact in artifacts:
         if artifact.reason or artifact.remedy:
             text = ": ".join(part for part in (artifact.path, artifact.reason) if part)
-            console.print(Text(text, style="red" if artifact.reason else "yellow"), soft_wrap=True)
+            console.print(
+                one_line(text, style="red" if artifact.reason else "yellow"), soft_wrap=True
+            )
             if artifact.remedy:
-                console.print(Text(f"  {artifact.remedy}", style="dim"), soft_wrap=True)
+                console.print(one_line(f"  {artifact.remedy}", style="dim"), soft_wrap=True)

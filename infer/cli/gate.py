@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ..arguments.run_options import add_gate_options, add_run_options, gate_config
+from ..console import Terminal
 from ..errors import UsageError
 from ..exit_status import FAILED, OK
 from ..gating import report
 from ..gating.result import GateResult
+from ..stderr import print_line
 from ..steps.gate import current_baseline, evaluate_gate, plan_gate, read_run
 from ..steps.measuring import measure, new_run
 
@@ -54,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         plan = plan_gate(config, baseline)
         store = new_run(config.run.out)
         measure(plan, store, options.command_line)
-        print(f"results: {store.folder}", file=sys.stderr)
+        print_line(f"results: {store.folder}")
         events = store.events
     result = evaluate_gate(config, baseline, events)
     text = json.dumps(report.as_json(result), indent=2) + "\n"
@@ -67,12 +66,12 @@ def run(options: argparse.Namespace) -> int:
     if options.json == "-":
         print(text, end="")
     else:
-        console = Console()
+        console = Terminal()
         if not console.is_terminal:
             console.width = max(console.width, 160)
         report.show(result, console, remedies=not config.update)
     if config.update:
-        print(f"taken into the baseline: {config.baseline}", file=sys.stderr)
+        print_line(f"taken into the baseline: {config.baseline}")
         return _accepted(result, first=baseline is None)
     return result.exit_status
 
@@ -81,10 +80,9 @@ def _accepted(result: GateResult, *, first: bool) -> int:
     """The exit status of an update, which fails if an artifact no longer runs."""
     failed = result.failed_to_run(also_as_before=first)
     for check in failed:
-        print(
+        print_line(
             f"*** {check.artifact} did not run to its end, which the baseline takes as it is: "
-            f"{check.detail}; if it is not meant, mend it and --update again",
-            file=sys.stderr,
+            f"{check.detail}; if it is not meant, mend it and --update again"
         )
     return FAILED if failed else OK
 

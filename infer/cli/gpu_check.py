@@ -13,12 +13,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ..arguments import common_options
 from ..arguments.types import given
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.integrity import check_files
+from ..console import one_line
 from ..diagnostics.gpu_check.clocks import ClockLog
 from ..diagnostics.gpu_check.runner import INTERRUPTED, Check, Done
 from ..diagnostics.gpu_check.setting import Setting
@@ -33,6 +33,7 @@ from ..outcome import Failure
 from ..quantities import parse_bytes
 from ..runtimes.registry import runtime_names, runtimes_for
 from ..sandbox import trust
+from ..stderr import print_line
 from ..steps.planning import find_artifacts, thread_count
 from ..steps.progress_bar import progress
 from ..system import nvml
@@ -106,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         read_inputs(options.inputs)
     choice = devices.choose(options.device, _uses(opened))
     for notice in choice.notices:
-        print(notice, file=sys.stderr)
+        print_line(notice)
     setting = Setting(
         out=_folder(options.out),
         wanted=options.device if options.device.startswith("cuda") else choice.device,
@@ -130,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
         lambda console: show(check.done, console),
         options.json,
     )
-    print(f"results: {setting.out}", file=sys.stderr)
+    print_line(f"results: {setting.out}")
     statuses = {stage.status for stage in check.done}
     if INTERRUPTED in statuses:
         return STATUS_INTERRUPTED
@@ -188,8 +189,8 @@ def show(done: list[Done], console: Console) -> None:
         words = stage.status.replace("_", " ")
         table.add_row(
             stage.name,
-            Text(words, style=_COLOURS.get(stage.status, "red")),
+            one_line(words, style=_COLOURS.get(stage.status, "red")),
             f"{stage.seconds:.0f} s" if stage.status != "left_out" else "",
-            Text("\n".join(filter(None, (stage.what, stage.reason)))),
+            one_line("\n".join(filter(None, (stage.what, stage.reason)))),
         )
     console.print(table)

@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ..arguments import common_options
 from ..artifacts.artifact import open_artifact
 from ..artifacts.files import files_of
 from ..artifacts.integrity import check_files, fingerprint
 from ..artifacts.precision import contradiction, precision_of
+from ..console import one_line
 from ..exit_status import OK
 from ..formats.description import Description
 from ..runtimes.registry import RUNTIMES, runtimes_for
@@ -151,13 +151,13 @@ def show(inspection: Inspection, console: Console) -> None:
     ]
     facts += [("runs here in", _runtime(runtime)) for runtime in inspection.runtimes]
     facts += [("note", note) for note in description.notes]
-    console.print(Text(inspection.path, style="bold"))
+    console.print(one_line(inspection.path, style="bold"))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for title, value in facts:
         if value:
-            table.add_row(title, Text(value))
+            table.add_row(title, one_line(value))
     console.print(table)
     for name, signature in description.signatures.items():
         console.print()
@@ -195,7 +195,9 @@ def _signature(name: str, signature: Signature, console: Console) -> Table:
         table.add_column(title, style="dim" if not title else None)
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
         for spec in specs:
-            table.add_row(kind, Text(spec.name), Text(spec.dtype), Text(shape_text(spec)))
+            table.add_row(
+                kind, one_line(spec.name), one_line(spec.dtype), one_line(shape_text(spec))
+            )
     return table
 
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 from .. import __version__, plugins
 from ..errors import ExportbenchError
 from ..exit_status import INTERRUPTED, NOT_MEASURED, WRONG_USAGE
+from ..stderr import print_line
 from . import (
     bisect,
     choose,
@@ -48,18 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
     options.command_line = arguments
     for plugin in plugins.register():
         if plugin.problem:
-            print(f"warning: {plugin.refusal}", file=sys.stderr)
+            print_line(f"warning: {plugin.refusal}")
     try:
         status: int = options.command(options)
         return status
     except ExportbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_line(f"error: {error}")
         return error.status
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_line(f"error: {error}")
         return NOT_MEASURED
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
+        print_line("error: interrupted")
         return INTERRUPTED
 
 
@@ -68,7 +69,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and end the program."""
-        self.exit(WRONG_USAGE, f"error: {message} (see {self.prog} --help)\n")
+        print_line(f"error: {message} (see {self.prog} --help)")
+        self.exit(WRONG_USAGE)
 
 
 def _parser() -> argparse.ArgumentParser:

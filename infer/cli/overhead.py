@@ -121,6 +121,6 @@ def show(
     console.print(table)
     console.print(f"on {choice.device}", style="dim")
     for notice in choice.notices:
-        console.print(notice, markup=False)
+        console.print(notice)
     for label, failure in failures.items():
-        console.print(f"{label}: {failure.outcome}: {failure.reason}", markup=False)
+        console.print(f"{label}: {failure.outcome}: {failure.reason}")

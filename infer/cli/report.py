@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..exit_status import OK
 from ..report import csv, latex, markdown
 from ..results.recorded_run import RecordedRun, read_run
+from ..stderr import print_line
 
 HTML, MARKDOWN, CSV, LATEX = "html", "markdown", "csv", "latex"
 FORMATS = (HTML, MARKDOWN, CSV, LATEX)
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         Path(out).write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror}") from None
-    print(f"report: {out}", file=sys.stderr)
+    print_line(f"report: {out}")
     return OK
 
 

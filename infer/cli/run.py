@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from ..records.run_events import RunResumed
 from ..records.store import Store
 from ..report import terminal
 from ..results.summary import Summary, run_of
+from ..stderr import print_line
 from ..steps.measuring import measure, new_run
 from ..steps.planning import plan_run, with_end
 from .console import emit, try_json
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         store = new_run(config.out)
     summary = measure(plan, store, options.command_line)
     emit(to_json(summary), partial(_show, summary), options.json)
-    print(f"results: {store.folder}", file=sys.stderr)
+    print_line(f"results: {store.folder}")
     return status(summary)
 
 
@@ -66,7 +66,7 @@ def _show(summary: Summary, console: Console) -> None:
     """Print the tables; the results are kept, and the status holds, without them too."""
 
     def failed(error: Exception) -> None:
-        print(f"the tables cannot be shown ({type(error).__name__}: {error})", file=sys.stderr)
+        print_line(f"the tables cannot be shown ({type(error).__name__}: {error})")
 
     best_effort(lambda: terminal.show(summary, console), None, failed)
 

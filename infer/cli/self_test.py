@@ -15,6 +15,7 @@ from rich.table import Table
 from ..arguments import common_options
 from ..arguments.types import positive
 from ..artifacts.artifact import OpenedArtifacts
+from ..console import Terminal
 from ..diagnostics.self_test import known_artifacts
 from ..diagnostics.self_test.measured import measured_verdicts
 from ..diagnostics.self_test.simulated import simulated_verdicts
@@ -197,7 +198,7 @@ def _known_artifacts(
     try:
         written["ONNX Runtime"] = known_artifacts.write_onnx(folder / "onnx")
     except ImportError:
-        Console(stderr=True).print(
+        Terminal(stderr=True).print(
             "ONNX Runtime is left out: the package onnx is not installed, pip install '.[onnx]'"
         )
     return [

@@ -86,7 +86,7 @@ def render_baseline(baseline: Baseline) -> str:
             entries[label].margins = dict(margins)
     file = BaselineFile(BASELINE_VERSION, entries, dict(baseline.margins), baseline.setup)
     return (
-        json.dumps(msgspec.to_builtins(file), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        json.dumps(msgspec.to_builtins(file), indent=2, sort_keys=True) + "\n"
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from ..console import one_line
+from ..escaping import markdown, xml
 from .result import (
     AccuracyFigures,
     ArtifactState,
@@ -61,22 +62,22 @@ def show(result: GateResult, console: Console, *, remedies: bool = True) -> None
         table.add_column(title)
     for artifact, checks in rows:
         cells = [
-            Text(_cell(check), style=_STYLES[check.verdict]) if check else Text("")
+            one_line(_cell(check), style=_STYLES[check.verdict]) if check else one_line("")
             for check in checks
         ]
-        table.add_row(Text(artifact), *cells)
-    console.print(Text(headline(result), style=_STYLES[result.verdict]))
+        table.add_row(one_line(artifact), *cells)
+    console.print(one_line(headline(result), style=_STYLES[result.verdict]))
     console.print(table)
     for check in _told(result):
         line = f"{check.artifact}, {check.name}: {check.verdict}: {check.detail}"
-        console.print(Text(line, style=_STYLES[check.verdict]))
+        console.print(one_line(line, style=_STYLES[check.verdict]))
     for notice in result.notices:
-        console.print(Text(f"*** {notice}", style="bold yellow"))
+        console.print(one_line(f"*** {notice}", style="bold yellow"))
     if not remedies or not result.remedies:
         return
-    console.print(Text("What to do:", style="bold"))
+    console.print(one_line("What to do:", style="bold"))
     for remedy in result.remedies:
-        console.print(Text(f"  {remedy}"), soft_wrap=True)
+        console.print(one_line(f"  {remedy}"), soft_wrap=True)
 
 
 def as_json(result: GateResult) -> dict[str, Any]:
@@ -108,27 +109,31 @@ def as_markdown(result: GateResult) -> str:
     names, rows = _grid(result)
     mark = {Verdict.PASSED: "✅", Verdict.FAILED: "❌"}.get(result.verdict, "❔")
     lines = [f"## {mark} {headline(result)}", ""]
-    lines += [f"> **{_escaped(notice)}**\n" for notice in result.notices]
-    lines += [_line(["artifact", *names]), _line([":---"] * (len(names) + 1))]
+    lines += [f"> **{markdown(notice)}**\n" for notice in result.notices]
+    lines += [_line(["artifact", *map(markdown, names)]), _line([":---"] * (len(names) + 1))]
     for artifact, checks in rows:
         cells = [
-            f"**{_cell(check)}**" if check and check.verdict == Verdict.FAILED else _cell(check)
+            f"**{markdown(_cell(check))}**"
+            if check and check.verdict == Verdict.FAILED
+            else markdown(_cell(check))
             for check in checks
         ]
-        lines.append(_line([artifact, *cells]))
+        lines.append(_line([markdown(artifact), *cells]))
     lines.append("")
     lines += [
-        f"- **{_escaped(check.artifact)}, {check.name}: {check.verdict}**: {_escaped(check.detail)}"
+        f"- **{markdown(check.artifact)}, {markdown(check.name)}: {check.verdict}**: "
+        f"{markdown(check.detail)}"
         for check in _told(result)
     ]
     if result.remedies:
         lines += ["", "What to do:", ""]
-        lines += [f"- {_escaped(remedy)}" for remedy in result.remedies]
+        lines += [f"- {markdown(remedy)}" for remedy in result.remedies]
     setup = result.setup
     if setup.processor:
         lines += [
             "",
-            f"Measured on {setup.processor}, {setup.card or setup.device} with "
+            f"Measured on {markdown(setup.processor)}, "
+            f"{markdown(str(setup.card or setup.device))} with "
             f"{setup.threads} threads. "
             "x: time over the former artifact's, measured in turn, with its 95 % interval.",
         ]
@@ -148,16 +153,16 @@ def as_junit(result: GateResult) -> str:
     suite = ElementTree.SubElement(root, "testsuite", {"name": "exportbench gate"} | totals)
     for check in result.checks:
         case = ElementTree.SubElement(
-            suite, "testcase", classname=_clean(check.artifact), name=check.name
+            suite, "testcase", classname=xml(check.artifact), name=xml(check.name)
         )
-        text = _clean(check.detail + (f"\nWhat to do: {check.remedy}" if check.remedy else ""))
+        text = xml(check.detail + (f"\nWhat to do: {check.remedy}" if check.remedy else ""))
         if check.verdict == Verdict.NOT_JUDGED and not result.strict:
-            ElementTree.SubElement(case, "skipped", message=_clean(check.detail))
+            ElementTree.SubElement(case, "skipped", message=xml(check.detail))
         elif check.verdict == Verdict.PASSED:
             ElementTree.SubElement(case, "system-out").text = text
         else:
             failure = ElementTree.SubElement(
-                case, "failure", type=check.verdict, message=_clean(check.detail)
+                case, "failure", type=check.verdict, message=xml(check.detail)
             )
             failure.text = text
     ElementTree.indent(root)
@@ -218,13 +223,4 @@ def _told(result: GateResult) -> list[Check]:
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(map(_escaped, cells)) + " |"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-
-
-def _clean(text: str) -> str:
-    """Remove the control characters that XML cannot hold."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "| " + " | ".join(cells) + " |"

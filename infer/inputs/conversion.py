@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..escaping import shell_word
 from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of, restored
 from ..tensors.layouts import layouts, layouts_apart
-from ..tensors.matching import quoted
 from ..tensors.signature import TensorSpec
 from ..tensors.text import as_text
 
@@ -134,6 +134,6 @@ def check_shape(spec: TensorSpec, array: np.ndarray, other: str, label: str) -> 
     have = " x ".join(map(str, array.shape)) or "a single value"
     apart, remedy = layouts_apart(spec.shape, array.shape), ""
     if apart is not None:
-        option = quoted(f"{label}:{spec.name}@{apart[0]}={other}@{apart[1]}")
+        option = shell_word(f"{label}:{spec.name}@{apart[0]}={other}@{apart[1]}")
         remedy = f"; if only the layout differs, say how, as --map {option}"
     raise InputError(f"'{spec.name}' has the shape {have}, the artifact takes {wanted}{remedy}")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import AmbiguousMatchError, InputError, MapError
+from ..escaping import shell_word
 from ..tensors.dtypes import dtype_of
 from ..tensors.layouts import rearranged
-from ..tensors.matching import TensorMatch, match_tensors, quoted
+from ..tensors.matching import TensorMatch, match_tensors
 from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
@@ -285,7 +286,7 @@ def _match(
         fitting = [name for name in free if possible_layouts(by_name[missing], arrays[name])]
         remedy = ""
         if free:
-            option = quoted(f"{label}:{missing}={(fitting or free)[0]}")
+            option = shell_word(f"{label}:{missing}={(fitting or free)[0]}")
             remedy = f"; say which it is, as --map {option}"
         raise InputError(
             f"has no '{missing}', only {', '.join(sorted(arrays)) or 'no array at all'}{remedy}"

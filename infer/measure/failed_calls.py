@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..escaping import shell_word
 from ..inputs.index_ranges import index_ranges
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import BatchLimitsFound
-from ..tensors.matching import quoted
 from ..worker import messages
 from .run_context import RunContext
 
@@ -90,7 +90,7 @@ def _check_indices(
     raise Failure(
         Outcome.BAD_INPUT,
         f"made-up whole numbers are beyond a table of it; give the ranges that its tables have, "
-        f"as --range {' '.join(map(quoted, values))}; {cause}",
+        f"as --range {' '.join(map(shell_word, values))}; {cause}",
     )
 
 

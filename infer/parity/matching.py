@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import AmbiguousMatchError, MapError
+from ..escaping import shell_word
 from ..outcome import Failure, Outcome
 from ..tensors.dtypes import kind_of
 from ..tensors.layouts import layouts, layouts_apart, rearranged
-from ..tensors.matching import TensorMatch, assignment, match_tensors, quoted
+from ..tensors.matching import TensorMatch, assignment, match_tensors
 from ..tensors.outputs import Outputs
 from ..tensors.rules import Rule
 
@@ -61,10 +62,10 @@ def match_outputs(
         unpaired = {*extra, *missing} - pairs.keys() - set(pairs.values())
         remedies = []
         if pairs:
-            options = (quoted(f"{label}:{name}={other}") for name, other in pairs.items())
+            options = (shell_word(f"{label}:{name}={other}") for name, other in pairs.items())
             remedies.append(f"pair outputs, as --map {' '.join(options)}")
         if unpaired and (matches or pairs):
-            names = (quoted(name) for name in (*extra, *missing) if name in unpaired)
+            names = (shell_word(name) for name in (*extra, *missing) if name in unpaired)
             remedies.append(f"leave out what only one has, by --ignore {' '.join(names)}")
         raise Failure(
             Outcome.PARITY_FAIL,
@@ -91,7 +92,7 @@ def _check_shape(match: TensorMatch, array: np.ndarray, expected: np.ndarray, la
     """
     apart = None if match.axes else layouts_apart(array.shape, expected.shape)
     if apart is not None:
-        option = quoted(f"{label}:{match.name}@{apart[0]}={match.other}@{apart[1]}")
+        option = shell_word(f"{label}:{match.name}@{apart[0]}={match.other}@{apart[1]}")
         raise Failure(
             Outcome.PARITY_FAIL,
             f"'{match.name}' has the shape {array.shape}, the reference's '{match.other}' "

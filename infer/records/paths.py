@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 
 
@@ -12,4 +13,4 @@ def file_name(label: str) -> str:
     if name == label:
         return name
     # The labels "a/m" and "a m" must differ.
-    return f"{name}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+    return f"{name}-{hashlib.sha256(os.fsencode(label)).hexdigest()[:8]}"

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+from ..escaping import csv_cell
 from ..results.percentiles import PERCENTILE_FLOORS
 from ..results.summary import ArtifactResult, Summary, Timing
 from . import agreement_tables, cost_table, speed_tables
@@ -49,15 +50,14 @@ def render(summaries: dict[str, Summary]) -> str:
     if lines:
         writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: _harmless(value) for name, value in line.items()} for line in lines)
+        writer.writerows(
+            {
+                key: csv_cell(value) if isinstance(value, str) else value
+                for key, value in line.items()
+            }
+            for line in lines
+        )
     return text.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    """Escape text that a spreadsheet would take for a formula: names are untrusted."""
-    if isinstance(value, str) and value[:1] in tuple("=+-@\t\r"):
-        return f"'{value}"
-    return value
 
 
 def _artifact_values(row: ArtifactResult, summary: Summary) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Render one or several runs as a self-contained HTML file.
 
-Names of artifacts and messages of runtimes are untrusted text: the template escapes all of it, and
-the page's policy forbids requests and all scripts but its own.
+Names of artifacts and messages of runtimes are untrusted text: the template escapes all of it,
+control characters too, and the page's policy forbids requests and all scripts but its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import __version__
+from ..escaping import printable
 from ..results.recorded_run import RecordedRun
 from .page import page_of
 from .page_plots import sizes_of_runs
@@ -28,6 +29,7 @@ def render(runs: Sequence[RecordedRun]) -> str:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_without_control_characters,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -43,6 +45,10 @@ def render(runs: Sequence[RecordedRun]) -> str:
         script_hash=_source(script),
     )
     return text
+
+
+def _without_control_characters(value: object) -> object:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _source(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
+from ..escaping import printable
 from ..outcome import Outcome
 from ..results import formatting
 from ..results.summary import Summary
@@ -30,8 +31,8 @@ def render(summary: Summary) -> str:
 
 def _tabular(table: Table) -> str:
     text: str = tabulate(
-        table.texts,
-        table.titles,
+        [list(map(printable, cells)) for cells in table.texts],
+        list(map(printable, table.titles)),
         tablefmt="latex_booktabs",
         disable_numparse=True,
         colalign=["left" if column.is_text else "right" for column in table.columns],
@@ -40,4 +41,4 @@ def _tabular(table: Table) -> str:
 
 
 def _comment(text: str) -> str:
-    return "% " + " ".join(text.split())
+    return f"% {printable(text)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import escaping
 from ..outcome import Outcome
 from ..results import formatting
 from ..results.summary import Summary
@@ -17,31 +18,34 @@ def render(summary: Summary) -> str:
     """Render the tables of a run, for a page or a pull request."""
     lines = ["# Comparison of exported models", ""]
     for notice in summary.notices:
-        lines += [f"> **{notice}**", ""]
-    lines += [formatting.conditions(summary) + ".", ""]
+        lines += [f"> **{escaping.markdown(notice)}**", ""]
+    lines += [escaping.markdown(formatting.conditions(summary)) + ".", ""]
     for title, rows in sections(summary):
-        lines += [f"## {title}", ""]
+        lines += [f"## {escaping.markdown(title)}", ""]
         for table in tables_of(rows, summary):
             lines += _table(table)
         if differing := differing_table(rows):
-            lines += [f"### {differing.caption}", "", *_table(differing)]
+            lines += [f"### {escaping.markdown(differing.caption)}", "", *_table(differing)]
         for row in rows:
             if row.outcome != Outcome.OK:
-                lines += [f"- **{row.artifact}: {row.outcome}**: {row.reason} (`{row.command}`)"]
-        lines += [f"- {line}" for line in warnings(rows, summary)]
-        lines += [f"- {line}" for line in notes(rows)]
+                name, reason = map(escaping.markdown, (row.artifact, row.reason))
+                command = escaping.markdown_code(row.command)
+                lines += [f"- **{name}: {row.outcome}**: {reason} ({command})"]
+        for line in (*warnings(rows, summary), *notes(rows)):
+            lines += [f"- {escaping.markdown(line)}"]
         lines += [""]
     if growth := growth_table(summary):
-        lines += [f"## {growth.caption}", "", *_table(growth)]
-    lines += [f"{line}  " for line in legend(summary)]
+        lines += [f"## {escaping.markdown(growth.caption)}", "", *_table(growth)]
+    lines += [f"{escaping.markdown(line)}  " for line in legend(summary)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _table(table: Table) -> list[str]:
     """The lines of a table, followed by an empty line."""
     alignment = [":---" if column.is_text else "---:" for column in table.columns]
-    return [*map(_line, (table.titles, alignment, *table.texts)), ""]
+    cells = [list(map(escaping.markdown, cells)) for cells in (table.titles, *table.texts)]
+    return [*map(_line, (cells[0], alignment, *cells[1:])), ""]
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cells) + " |"

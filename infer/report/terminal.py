@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rich import table as rich_table
 from rich.console import Console
-from rich.text import Text
 
+from ..console import one_line
 from ..outcome import Outcome
 from ..results import formatting
 from ..results.summary import ArtifactResult, Summary
@@ -24,40 +24,40 @@ _COLOURS = {Style.PLAIN: "", Style.GOOD: "green", Style.CAUTION: "yellow", Style
 def show(summary: Summary, console: Console) -> None:
     """Print the tables of a run."""
     for notice in summary.notices:
-        console.print(Text(f"*** {notice}", style="bold yellow"))
-    console.print(Text(formatting.conditions(summary), style="dim"))
+        console.print(one_line(f"*** {notice}", style="bold yellow"))
+    console.print(one_line(formatting.conditions(summary), style="dim"))
     for title, rows in sections(summary):
         console.print()
-        console.print(Text(title, style="bold"))
+        console.print(one_line(title, style="bold"))
         for table in tables_of(rows, summary):
             console.print(_drawn(table))
         if differing := differing_table(rows):
-            console.print(Text(differing.caption, style="bold"))
+            console.print(one_line(differing.caption, style="bold"))
             console.print(_drawn(differing))
         _failures(rows, console)
         for line in warnings(rows, summary):
-            console.print(Text(line, style="yellow"))
+            console.print(one_line(line, style="yellow"))
         for line in notes(rows):
-            console.print(Text(line, style="dim"))
+            console.print(one_line(line, style="dim"))
     if growth := growth_table(summary):
         console.print()
-        console.print(Text(growth.caption, style="bold"))
+        console.print(one_line(growth.caption, style="bold"))
         console.print(_drawn(growth))
     for line in legend(summary):
-        console.print(Text(line, style="dim"))
+        console.print(one_line(line, style="dim"))
 
 
 def _drawn(table: Table) -> rich_table.Table:
     drawn = rich_table.Table(box=None, pad_edge=False, header_style="dim")
     for column in table.columns:
-        drawn.add_column(Text(column.title), justify="left" if column.is_text else "right")
+        drawn.add_column(one_line(column.title), justify="left" if column.is_text else "right")
     for row in table.rows:
-        drawn.add_row(*(Text(cell.text, style=_COLOURS[cell.style]) for cell in row))
+        drawn.add_row(*(one_line(cell.text, style=_COLOURS[cell.style]) for cell in row))
     return drawn
 
 
 def _failures(rows: Sequence[ArtifactResult], console: Console) -> None:
     for row in rows:
         if row.outcome != Outcome.OK:
-            console.print(Text(f"{row.artifact}: {row.outcome}: {row.reason}", style="red"))
-            console.print(Text(f"  alone: {row.command}", style="dim"), soft_wrap=True)
+            console.print(one_line(f"{row.artifact}: {row.outcome}: {row.reason}", style="red"))
+            console.print(one_line(f"  alone: {row.command}", style="dim"), soft_wrap=True)

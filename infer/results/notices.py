@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import partial
 
 from ..best_effort import best_effort
+from ..escaping import shell_word
 from ..records.protocol import NOTICES
 from ..stats import clocks
 from ..stats.disturbance import DISTURBED, NOTICEABLE_DRIFT, machine_drift, turns_of
@@ -58,7 +58,7 @@ def state_notices(index: RecordIndex) -> list[str]:
     for label, preflight in index.preflights.items():
         if loops := preflight.repeat.possible_loops:
             pairs = ", ".join("'{}' like the next '{}'".format(*loop.split("=")) for loop in loops)
-            options = " ".join(shlex.quote(f"{label}:{loop}") for loop in loops)
+            options = " ".join(shell_word(f"{label}:{loop}") for loop in loops)
             texts.append(
                 f"A STATE? Of {label}, {pairs} in form and name, which every call got the same. If "
                 f"it is a state, samples are steps: --loop {options}, and the first state alone, "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ..artifacts.discovery import label_paths
+from ..escaping import shell_word
 from ..records.artifact_events import ArtifactOpened
 from ..records.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S
 from ..records.run_events import RunStarted
@@ -65,7 +65,7 @@ def command_of(
         command += ["--trust", *dict.fromkeys(hashes)]
     if protocol.scenarios != DEFAULT_SCENARIOS:
         command += ["--scenario", *protocol.scenarios]
-    return shlex.join(command)
+    return " ".join(map(shell_word, command))
 
 
 def _device_option(run: RunStarted) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from ..records.store import Store
 from ..report import markdown
 from ..results.summarizing import summarize
 from ..results.summary import Summary
+from ..stderr import print_line
 from .progress_bar import progress
 
 
@@ -44,7 +44,7 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
         MeasurementError: the results cannot be written, or it was interrupted twice.
     """
     for notice in plan.notices:
-        print(notice, file=sys.stderr)
+        print_line(notice)
     try:
         with progress() as tell:
             Run(plan, store, tell).run(list(command))
@@ -61,7 +61,7 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
 
 
 def _no_report(error: Exception) -> None:
-    print(f"report.md is missing ({type(error).__name__}: {error})", file=sys.stderr)
+    print_line(f"report.md is missing ({type(error).__name__}: {error})")
 
 
 def _remedy(store: Store) -> str:

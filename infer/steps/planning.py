@@ -24,6 +24,7 @@ from ..measure.plan import Plan
 from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
 from ..runtimes.registry import runtimes_for
 from ..sandbox import trust
+from ..stderr import print_line
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
 from ..variant import TUNED, Variant
@@ -118,7 +119,7 @@ def _export_pretrained() -> None:
     """Let the project's exporters, if they are installed, export the pretrained weights."""
     if importlib.util.find_spec("export") is None:
         raise UsageError("no artifact named, and none below artifacts/")
-    print("No artifacts below artifacts/: exporting the pretrained weights", file=sys.stderr)
+    print_line("No artifacts below artifacts/: exporting the pretrained weights")
     done = subprocess.run([sys.executable, "-m", "export"])
     if not _artifacts_below(ARTIFACTS):
         raise UsageError(f"no artifact could be exported (status {done.returncode})")

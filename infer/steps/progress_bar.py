@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..console import Terminal
+from ..escaping import terminal
 from ..measure.progress import Progress as Standing
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[Standing], None]]:
     """Show the progress of a run on a terminal."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     columns = (
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         TextColumn("elapsed,"),
         TimeRemainingColumn(),
-        TextColumn("left  {task.description}"),
+        TextColumn("left  {task.description}", markup=False),
     )
     with Progress(
         *columns,
@@ -33,8 +34,8 @@ def progress() -> Iterator[Callable[[Standing], None]]:
 
         def tell(standing: Standing) -> None:
             if standing.notice:
-                console.print(standing.notice, markup=False, highlight=False, soft_wrap=True)
+                console.print(standing.notice, soft_wrap=True)
                 return
-            progress.update(task, description=standing.doing, completed=standing.share)
+            progress.update(task, description=terminal(standing.doing), completed=standing.share)
 
         yield tell

@@ -9,11 +9,11 @@ the only one that fits, and said; where two fit, the user is asked.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import AmbiguousMatchError, MapError
+from ..escaping import shell_word
 from .layouts import Axes, letters_of
 from .rules import Rule
 
@@ -228,7 +228,7 @@ def question(
     shown = list(choices.items())[:_SHOWN]
     text = "; ".join(f"'{name}' could be {_either(candidates)}" for name, candidates in shown)
     chosen = chosen or {name: candidates[0] for name, candidates in shown} | assignment(choices)
-    options = " ".join(quoted(f"{label}:{name}={chosen[name]}") for name, _ in shown)
+    options = " ".join(shell_word(f"{label}:{name}={chosen[name]}") for name, _ in shown)
     more = len(choices) - len(shown)
     others = f" (and {more} more like these)" if more else ""
     return f"{text}{others}; say which, for instance by --map {options}"
@@ -237,11 +237,6 @@ def question(
 def _either(names: Sequence[str]) -> str:
     shown = [f"'{name}'" for name in names[: _SHOWN + 1]]
     return " or ".join(shown) + (" or others" if len(names) > len(shown) else "")
-
-
-def quoted(text: str) -> str:
-    """Quote an argument for the shell, where it needs that."""
-    return shlex.quote(text)
 
 
 def _laid_out(
@@ -261,7 +256,7 @@ def _laid_out(
     if len(ways) > 1:
         before, after = letters_of(ways[0])
         layout, other = (before, after) if outputs else (after, before)
-        option = quoted(f"{label}:{match.name}@{layout}={match.other}@{other}")
+        option = shell_word(f"{label}:{match.name}@{layout}={match.other}@{other}")
         raise AmbiguousMatchError(
             f"'{match.name}' could be '{match.other}' in {len(ways)} layouts; say which, "
             f"for instance by --map {option}"

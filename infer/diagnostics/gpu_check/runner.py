@@ -18,6 +18,7 @@ from ...artifacts.artifact import Artifact, open_artifact
 from ...artifacts.discovery import discover
 from ...errors import ArtifactError
 from ...sandbox import isolation
+from ...stderr import print_line
 from .setting import EXPORTED, PROBLEM, Setting
 from .stages import STAGES
 
@@ -160,7 +161,7 @@ class Check:
             try:
                 opened.append(open_artifact(path))
             except ArtifactError as error:
-                print(f"left out: {error}", file=sys.stderr)
+                print_line(f"left out: {error}")
 
         def size(artifact: Artifact) -> int:
             signature = artifact.manifest and artifact.manifest.signature

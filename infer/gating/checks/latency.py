@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import shlex
 
+from ...escaping import shell_word
 from ...quantities import duration
 from ...stats.ratios import Ratio
 from ..artifact_gate import ArtifactGate
@@ -68,9 +68,8 @@ def _check(gate: ArtifactGate, workload: str) -> Check:
 
 
 def _slower(gate: ArtifactGate, comparison: FormerComparison, limit: float) -> str:
-    compare = shlex.join(
-        ["exportbench", "run", gate.run.paths.get(gate.label, ""), comparison.path]
-    )
+    paths = map(shell_word, (gate.run.paths.get(gate.label, ""), comparison.path))
+    compare = " ".join(("exportbench", "run", *paths))
     return (
         f"see what differs: {compare}; if it is meant, make this artifact the former one, or "
         f"allow more than {limit - 1:.0%} with --margin latency=SHARE"
