@@ -77,12 +77,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     gate = config.stash.get(_GATE, None)
     if gate is None or gate.result is None:
         return
+    from .escaping import terminal
     from .gating import report as gate_report
 
     terminalreporter.section("exported models")
-    terminalreporter.line(gate_report.headline(gate.result))
-    for line in (*gate.result.notices, *gate.result.remedies):
-        terminalreporter.line(line)
+    for line in (gate_report.headline(gate.result), *gate.result.notices, *gate.result.remedies):
+        terminalreporter.line(terminal(line))
 
 
 @pytest.fixture
@@ -186,9 +186,13 @@ class _Artifacts(pytest.Collector):
 
     def collect(self) -> list[pytest.Item]:
         """Make a test for each artifact and each kind of check."""
+        from .escaping import printable
         from .gating.result import CheckKind
 
-        artifacts = [_Artifact.from_parent(self, name=name) for name in self._gate.names]
+        artifacts = [
+            _Artifact.from_parent(self, name=printable(label), label=label)
+            for label in self._gate.names
+        ]
         return [
             _CheckItem.from_parent(artifact, name=kind, gate=self._gate)
             for artifact in artifacts
@@ -198,6 +202,10 @@ class _Artifacts(pytest.Collector):
 
 class _Artifact(pytest.Collector):
     """The parent node of the tests of one artifact."""
+
+    def __init__(self, *, label: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.label = label
 
     def collect(self) -> list[pytest.Item]:
         """Nothing: its tests are collected for all artifacts together."""
@@ -213,16 +221,18 @@ class _CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail or skip according to the gate's verdicts."""
+        from .escaping import printable
         from .gating.result import Verdict
 
-        assert self.parent
-        checks = self._gate.checks(self.parent.name, self.name)
+        assert isinstance(self.parent, _Artifact)
+        checks = self._gate.checks(self.parent.label, self.name)
         bad = [c for c in checks if c.verdict in self._gate.failures]
         if bad:
             raise _Failed("\n".join(map(_told, bad)))
         unknown = [c for c in checks if c.verdict == Verdict.NOT_JUDGED]
         if unknown or not checks:
-            pytest.skip("; ".join(c.detail for c in unknown) or "there is nothing to judge")
+            reason = "; ".join(c.detail for c in unknown) or "there is nothing to judge"
+            pytest.skip(printable(reason))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The gate's message, without a traceback."""
@@ -237,5 +247,9 @@ class _CheckItem(pytest.Item):
 
 
 def _told(check: Check) -> str:
+    from .escaping import terminal
+
     lines = [f"{check.artifact}, {check.name}: {check.verdict}", f"  {check.detail}"]
-    return "\n".join(lines + ([f"  what to do: {check.remedy}"] if check.remedy else []))
+    if check.remedy:
+        lines.append(f"  what to do: {check.remedy}")
+    return "\n".join(map(terminal, lines))

@@ -85,9 +85,7 @@ def render_baseline(baseline: Baseline) -> str:
         if label in entries:
             entries[label].margins = dict(margins)
     file = BaselineFile(BASELINE_VERSION, entries, dict(baseline.margins), baseline.setup)
-    return (
-        json.dumps(msgspec.to_builtins(file), indent=2, sort_keys=True) + "\n"
-    )
+    return json.dumps(msgspec.to_builtins(file), indent=2, sort_keys=True) + "\n"
 
 
 def read_baseline(path: Path) -> Baseline:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from conftest import environment
+from untrusted_texts import controls
 
 pytest_plugins = ("pytester",)
 
@@ -146,3 +147,15 @@ def test_the_plugin_is_the_installed_one_by_its_entry_point(project, installed):
     done = run(project, "-s")
     done.assert_outcomes(passed=1)
     assert f"from {installed / 'exportbench'}" in done.stdout.str()
+
+
+def test_names_of_strangers_are_text_in_ids_and_failures(project, fake_artifact):
+    name = "m\x1b[2J\n::error::x"
+    fake_artifact(project.path / "exported", name, call_s=0.001)
+
+    done = run(project, *GATE, "-v")
+
+    shown = done.stdout.str() + done.stderr.str()
+    assert "m\\x1b[2J\\n::error::x" in shown
+    assert not controls(shown)
+    assert not any(line.lstrip().startswith("::") for line in shown.splitlines())

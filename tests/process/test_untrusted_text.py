@@ -7,6 +7,7 @@ import os
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from conftest import make_signature
@@ -142,7 +143,7 @@ def assert_harmless(form, text):
         assert not kinds & {"html_block", "html_inline", "image", "link_open", "em_open", "s_open"}
         shown = [c.content for t in tokens for c in t.children or () if c.type != "code_inline"]
         assert not any(mark in one for one in shown for mark in ("@octocat", "://", ":smile:"))
-        headings = [b.content for a, b in zip(tokens, tokens[1:]) if a.type == "heading_open"]
+        headings = [b.content for a, b in pairwise(tokens) if a.type == "heading_open"]
         assert "A heading" not in headings
     elif form == "csv":
         for cell in next(csv.reader(io.StringIO(text.replace("\n", ",")))):
