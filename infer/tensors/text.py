@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from ..escaping import printable
+
 BYTES, LENGTHS = ".bytes", ".lengths"
 # Number of characters that are shown of a text.
 _SHOWN = 60
@@ -43,10 +45,7 @@ def escaped(value: str | bytes) -> str:
     """Show a text or bytes in one line: what cannot be printed as escapes, what is long cut."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
     cut = text[:_SHOWN] + "..." if len(text) > _SHOWN else text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in cut
-    )
+    return printable(cut)
 
 
 def pack(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
