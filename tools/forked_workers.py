@@ -23,6 +23,7 @@ from infer.worker.client import WorkerProcess
 SERVER = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
+import infer.sandbox.parent_death
 import infer.worker.server
 from infer.runtimes.registry import RUNTIMES, runtimes_for
 RUNTIMES[runtimes_for(sys.argv[2])[0]].load()
@@ -37,6 +38,7 @@ for line in sys.stdin:
         for number, path, flags in ((0, job["in"], os.O_RDONLY), (1, job["out"], os.O_WRONLY)):
             os.dup2(os.open(path, flags), number)
         sys.stdin = os.fdopen(0, "r")
+        infer.sandbox.parent_death.die_with_parent()
         infer.worker.server.main(time.perf_counter_ns(), {})
         os._exit(0)
     print(pid, flush=True)

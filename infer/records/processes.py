@@ -24,8 +24,8 @@ class Start(Record, frozen=True):
         seconds: of these, from the interpreter's first line of our code.
         versions: of the runtime's packages.
         python, executable: version and path of the interpreter.
-        isolation: why the network or the file system is open to it, by "network" and "writes";
-            None where it is closed.
+        isolation: for each restriction (`infer.sandbox.isolation.RESTRICTIONS`) why it is not in
+            force; None where it is.
         variables: of the environment, that runtimes heed.
         cuda: how CUDA was started in it, before its isolation.
     """

@@ -198,7 +198,15 @@ def anchor_notices(index: RecordIndex) -> list[str]:
 
 def isolation_notices(index: RecordIndex) -> list[str]:
     """Notices about restrictions of the sandbox that are not in force."""
-    kept = {"network": "use the network", "writes": "write wherever you may"}
+    kept = {
+        "network": "use the network",
+        "writes": "write wherever you may",
+        "truncation": "cut files short that you may write",
+        "signals": "end and stop your other processes",
+        "processes": "change limits and priorities of your other processes, and start "
+        "processes that outlive the run",
+        "capabilities": "use the rights of root",
+    }
     open_doors = {
         (name, reason)
         for preflight in index.preflights.values()

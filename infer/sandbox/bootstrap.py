@@ -3,9 +3,9 @@
 Run as a script, in Python's isolated mode, so that neither the folder of the project nor the
 user's settings are on the import path: an artifact must load without the code that made it.
 
-Before anything is imported the process gives up what an artifact must not do
-(sandbox/isolation.py): without the name of a module it is a worker, which may write in its
-working directory, and behind `--cuda` one that the CUDA driver can start in; other modules may
+It ends with the process that started it. Before anything is imported it gives up what an artifact
+must not do (sandbox/isolation.py): without the name of a module it is a worker, which may write in
+its working directory, and behind `--cuda` one that the CUDA driver can start in; other modules may
 write nowhere. Modules that open no artifact stay as they are.
 """
 
@@ -40,6 +40,8 @@ def _package(folder: str) -> None:
 
 if __name__ == "__main__":
     _package(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    # Before it is isolated: afterwards an artifact could take it back.
+    importlib.import_module(f"{_PACKAGE}.sandbox.parent_death").die_with_parent()
     isolate = importlib.import_module(f"{_PACKAGE}.sandbox.isolation").isolate
     cuda = sys.argv[1:2] == [_CUDA]
     arguments = sys.argv[2:] if cuda else sys.argv[1:]

@@ -3,9 +3,11 @@
 Artifacts may hold programs. Three doors of the Linux kernel are closed, each for good, for the
 process and all that it starts, and without rights or programs of ours:
 
-- seccomp (infer.sandbox.seccomp): no new sockets, no other permissions and owners of files.
+- seccomp (infer.sandbox.seccomp): no new sockets, no other permissions and owners of files, no
+  calls on other processes. All that it starts stays in its process group.
 - Landlock (infer.sandbox.landlock): files are written, made and removed below one folder only,
-  and in the devices that GPUs are used through. Processes outside cannot be traced or signalled.
+  and in the devices that GPUs are used through. Processes outside cannot be traced, nor signalled
+  from Linux 6.12 on; before, the filter refuses signals.
 - capabilities: root keeps nothing but the right to read and write files.
 
 A network namespace would do less: it leaves the sockets of this machine open, and where most
@@ -14,8 +16,8 @@ people run this (containers, Ubuntu) nobody but root may make one.
 What is open all the same, for GPUs, is in infer.sandbox.cuda_exceptions.
 
 Only the standard library is used, no thread is running yet when this is called, and nothing costs
-anything in a call of a model: the filter looks at the number of a system call, which the kernel
-remembers, and Landlock at the opening of files.
+anything in a call of a model: the kernel remembers which system calls the filter allows whatever
+their arguments are, and Landlock looks at the opening of files.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ from .system_calls import NotPossible, checked, libc, no_new_privileges
 VARIABLE = "EXPORTBENCH_ISOLATION"
 HOME = ".home"  # in the folder of a worker: what stands for the user's home and for /tmp
 LAYERS = ("landlock", "seccomp", "capabilities")
+# The network; writing outside of the folder, and cutting files short by name; signals to others,
+# their limits and priorities and leaving the process group; the rights of root.
+RESTRICTIONS = ("network", "writes", "truncation", "signals", "processes", "capabilities")
 _HOMES = ("HOME", "TMPDIR", "XDG_CACHE_HOME")
 # Where the user has set one of these it leads elsewhere; unset, each follows one of the above.
 _ELSEWHERE = (
@@ -59,30 +64,38 @@ def isolate(
             with.
 
     Returns:
-        For "network" and "writes": None if it is blocked, otherwise why it is not.
+        For each of RESTRICTIONS: None if it is in force, otherwise why it is not.
     """
     if os.environ.get(VARIABLE) == "off":
-        return dict.fromkeys(("network", "writes"), f"{VARIABLE} is off")
+        return dict.fromkeys(RESTRICTIONS, f"{VARIABLE} is off")
+    if sys.platform != "linux":
+        return dict.fromkeys(RESTRICTIONS, "only Linux can")
     if folder is not None:
         _move_home(folder / HOME)
-    result: dict[str, str | None] = {}
-    for name, layer, close in (
-        ("writes", "landlock", lambda: landlock.close(folder)),
-        ("network", "seccomp", lambda: seccomp.close(cuda=cuda)),
-    ):
+    version = 0
+    missing: dict[str, str] = {}  # why a layer is not in force
+    for layer in LAYERS:
         try:
-            if sys.platform != "linux":
-                raise NotPossible("only Linux can")
             if layer not in layers:
                 raise NotPossible("not asked for")
-            close()
-            result[name] = None
+            if layer == "landlock":
+                version = landlock.close(folder)
+            elif layer == "seccomp":
+                seccomp.close(cuda=cuda, signals=version < landlock.SIGNALS_SINCE)
+            else:
+                _drop_capabilities()
         except NotPossible as reason:
-            result[name] = str(reason)
-    if sys.platform == "linux" and "capabilities" in layers:
-        with contextlib.suppress(NotPossible):
-            _drop_capabilities()
-    return result
+            missing[layer] = str(reason)
+    writes, filtered = missing.get("landlock"), missing.get("seccomp")
+    signals = filtered and (writes or landlock.lacks(version, landlock.SIGNALS_SINCE))
+    return {
+        "network": filtered,
+        "writes": writes,
+        "truncation": writes or landlock.lacks(version, landlock.TRUNCATION_SINCE),
+        "signals": signals and f"{signals}; {filtered}",
+        "processes": filtered,
+        "capabilities": missing.get("capabilities"),
+    }
 
 
 def _move_home(home: Path) -> None:

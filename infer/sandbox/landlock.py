@@ -19,14 +19,27 @@ _WRITE_FILE, _TRUNCATE = 1 << 1, 1 << 14
 _CHANGE_TREE = sum(1 << bit for bit in range(4, 13))  # remove and make files of any kind
 _REFER = 1 << 13
 _SCOPES = 0b11  # abstract sockets, signals
+# Versions of Landlock, and the kernels that have them.
+TRUNCATION_SINCE, SIGNALS_SINCE = 3, 6
+_LINUX = {TRUNCATION_SINCE: "6.2", SIGNALS_SINCE: "6.12"}
 _O_PATH = 0o10000000
 
 
-def close(folder: Path | None) -> None:
+def lacks(version: int, since: int) -> str | None:
+    """Why a version of Landlock cannot do what a later one can; None if it can."""
+    if version >= since:
+        return None
+    return f"Landlock's version {version} cannot; Linux {_LINUX[since]} can"
+
+
+def close(folder: Path | None) -> int:
     """Let this process, and all that it starts, write below one folder only.
 
     Args:
         folder: the folder; None for nowhere.
+
+    Returns:
+        The version of the kernel's Landlock.
 
     Raises:
         NotPossible: the kernel has no Landlock.
@@ -36,10 +49,10 @@ def close(folder: Path | None) -> None:
         raise NotPossible("the kernel has no Landlock")
     rights = _WRITE_FILE | _CHANGE_TREE
     rights |= _REFER if version >= 2 else 0
-    rights |= _TRUNCATE if version >= 3 else 0
+    rights |= _TRUNCATE if version >= TRUNCATION_SINCE else 0
     # No right to the network is handled here: that is what no socket is for.
-    handled = struct.pack("QQQ", rights, 0, _SCOPES if version >= 6 else 0)
-    size = 24 if version >= 6 else 8
+    handled = struct.pack("QQQ", rights, 0, _SCOPES if version >= SIGNALS_SINCE else 0)
+    size = 24 if version >= SIGNALS_SINCE else 8
     rules = checked(system_call(_CREATE_RULESET, handled, size, 0), "Landlock")
     try:
         if folder is not None:
@@ -52,6 +65,7 @@ def close(folder: Path | None) -> None:
                 _allow(rules, str(device), rights & (_WRITE_FILE | _TRUNCATE))
         no_new_privileges()
         checked(system_call(_RESTRICT_SELF, rules, 0), "Landlock")
+        return version
     finally:
         os.close(rules)
 

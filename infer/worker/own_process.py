@@ -1,29 +1,15 @@
-"""Functions on the worker's own process: cores, end with the controller, memory."""
+"""Functions on the worker's own process: cores, memory."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import sys
 from pathlib import Path
-
-_PR_SET_PDEATHSIG = 1
 
 
 def use_cores(count: int) -> None:
     """Bind this process to `count` cores, since XLA starts a thread for each visible core."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
-
-
-def die_with_parent() -> None:
-    """Let Linux end this process when the controller ends for any reason."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the controller ended before the call
-            os._exit(1)
 
 
 def resident_bytes() -> int | None:

@@ -37,7 +37,7 @@ from .message_codec import (
     encode_response,
     encode_storage_error,
 )
-from .own_process import die_with_parent, peak_resident_bytes, resident_bytes, use_cores
+from .own_process import peak_resident_bytes, resident_bytes, use_cores
 from .prepared_model import LoadedModel, PreparedModel, load_model, prepare_model
 from .range_search import find_ranges
 from .repeating import repeat
@@ -230,7 +230,6 @@ def main(started_ns: int, isolation: Mapping[str, str | None]) -> None:
         started_ns: time at which the interpreter began to run our code.
         isolation: the result of `infer.sandbox.isolation.isolate`.
     """
-    die_with_parent()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     worker: Worker | None = None

@@ -16,6 +16,7 @@ from conftest import ROOT
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
+from infer.sandbox import isolation
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -134,7 +135,7 @@ def worker(tmp_path, fake_artifact):
 def test_an_isolated_worker_is_stopped_looked_at_and_ended_from_outside(worker):
     with worker() as process:
         answer = process.start()
-        assert answer["isolation"] == {"network": None, "writes": None}
+        assert answer["isolation"] == dict.fromkeys(isolation.RESTRICTIONS)
         process.ask(messages.Load())
         process.stop()
         assert psutil.Process(process.pid).memory_info().rss > 1 << 20
@@ -189,35 +190,67 @@ def test_where_it_is_not_isolated_the_run_says_so_once(
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("NOT ISOLATED") == 2  # the network, and writing
+    assert done.stdout.count("NOT ISOLATED") == len(isolation.RESTRICTIONS)
     assert "EXPORTBENCH_ISOLATION is off" in done.stdout
 
 
+# What an older kernel lacks, by the version of its Landlock, and what closes signals there.
+KERNELS = {
+    0: {"writes": "the kernel has no Landlock", "truncation": "the kernel has no Landlock"},
+    1: {"truncation": "Landlock's version 1 cannot; Linux 6.2 can"},
+    3: {},
+    7: {},
+}
+
+
 @pytest.mark.skipif(not LINUX, reason="only Linux closes these doors")
-def test_a_kernel_without_landlock_still_has_no_network(tmp_path):
-    """As on a kernel before 5.13, whose system call does not exist."""
+@pytest.mark.parametrize("filtered", [True, False], ids=["seccomp", "no seccomp"])
+@pytest.mark.parametrize("version", KERNELS)
+def test_what_is_open_is_said_for_each_kernel(tmp_path, version, filtered):
+    """The version that this kernel tells is replaced: its scopes are then not asked for."""
     code = f"""
-import json, socket, sys
+import json, os, socket, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
 from infer.sandbox import isolation, landlock
-landlock._CREATE_RULESET = 999
-found = isolation.isolate(Path.cwd())
-try:
-    socket.socket()
-except PermissionError:
-    found["socket"] = "refused"
-print(json.dumps(found))
+real = landlock.system_call
+def call(number, *arguments):
+    asks = number == landlock._CREATE_RULESET and arguments[0] is None
+    return min(real(number, *arguments), {version}) if asks else real(number, *arguments)
+landlock.system_call = call
+layers = isolation.LAYERS if {filtered} else ("landlock", "capabilities")
+answers = isolation.isolate(Path.cwd(), layers=layers)
+def refused(attempt):
+    try:
+        attempt()
+    except PermissionError:
+        return True
+    return False
+found = {{
+    "network": refused(socket.socket),
+    "signals": refused(lambda: os.kill(os.getppid(), 0)),
+    "processes": refused(os.setsid),
+}}
+os.kill(os.getpid(), 0)
+print(json.dumps([real(landlock._CREATE_RULESET, None, 0, 1), answers, found]))
+sys.stdout.flush()
+os._exit(0)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
+    real, answers, refused = json.loads(done.stdout)
+    if real < version:
+        pytest.skip(f"this kernel's Landlock has version {real}")
+    expected = KERNELS[version]
+    if not filtered:
+        expected = expected | dict.fromkeys(("network", "processes"), "not asked for")
+        if version < 6:
+            lacks = f"Landlock's version {version} cannot; Linux 6.12 can"
+            expected["signals"] = f"{expected.get('writes', lacks)}; not asked for"
 
-    assert json.loads(done.stdout) == {
-        "network": None,
-        "socket": "refused",
-        "writes": "the kernel has no Landlock",
-    }
+    assert answers == dict.fromkeys(isolation.RESTRICTIONS) | expected
+    assert refused == {name: answers[name] is None for name in refused}
 
 
 @pytest.mark.skipif(not LINUX, reason="only Linux closes these doors")
