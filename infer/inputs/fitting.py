@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,10 @@ from .loading import LABELS, read_inputs
 from .options import InputOptions
 from .state import find_state_bindings
 from .stored_types import StoredTypes, check_real_numbers
-from .whole import are_unrelated, later_sample_axes, whole_inputs
+from .whole import are_unrelated, later_sample_axes, whole_inputs, with_stated_ranks
 
 Arrays = dict[str, np.ndarray]
+NOTHING_STATED: Mapping[str, Sequence[int | str | None]] = MappingProxyType({})
 # Number of inputs that a note names; the weights of old files may be hundreds.
 _NAMED = 4
 
@@ -75,6 +77,7 @@ def fit_inputs(
     batch_limits: SizeLimits = ANY_SIZE,
     defaults: Sequence[TensorSpec] = (),
     stored: StoredTypes | None = None,
+    stated_elsewhere: Mapping[str, Sequence[int | str | None]] = NOTHING_STATED,
     names_file: bool = True,
 ) -> Fitted:
     """Read the inputs that a signature asks for, and note how they were converted.
@@ -93,6 +96,8 @@ def fit_inputs(
         batch_limits: numbers of samples of a call, as trying has shown them.
         defaults: inputs with a default value, which are taken where the file or a rule names them.
         stored: how quantised inputs are stored.
+        stated_elsewhere: shapes with symbols that other artifacts state, by name as `plain` gives
+            it. They tell the axis of samples of inputs of unknown rank.
         names_file: whether an error begins with the path; false if the file is not the user's.
 
     Raises:
@@ -108,7 +113,8 @@ def fit_inputs(
         for spec in signature.inputs:
             value_range = options.ranges.get(spec.name) or ranges.get(spec.name)
             check_real_numbers(spec, arrays.get(spec.name, only), stored, value_range)
-        fitted = _fit(arrays, signature, ranges, options, label, limits or {}, batch_limits)
+        known = with_stated_ranks(signature, stated_elsewhere)
+        fitted = _fit(arrays, signature, known, ranges, options, label, limits or {}, batch_limits)
         fitted.notes.extend(notes)
         return fitted
     except (AmbiguousMatchError, MapError, InputError) as error:
@@ -140,6 +146,7 @@ def _with_given_defaults(
 def _fit(
     arrays: Arrays,
     signature: Signature,
+    known: Signature,
     ranges: Mapping[str, Any],
     options: InputOptions,
     label: str,
@@ -147,7 +154,7 @@ def _fit(
     tried: SizeLimits,
 ) -> Fitted:
     free = signature
-    later = later_sample_axes(free)
+    later = later_sample_axes(known)
     sizes = options.sizes_for(label)
     check_dims(free, options.artifact_dims.get(label, {}), label)
     signature = with_sizes(free, sizes)
@@ -178,9 +185,9 @@ def _fit(
             array, done = _as_input(specs[spec.name], taken, match, value_range, label)
         fitted[spec.name] = np.asarray(array, order="C")
         notes += [f"{spec.name}: {note}" for note in done]
-    whole = _whole(free, options, matches, fitted, arrays, bindings)
+    whole = _whole(known, options, matches, fitted, arrays, bindings)
     notes += [f"{name}: given whole to every call" for name in fitted if name in whole]
-    axes = _later_axes(free, later, fitted, whole | bindings.keys())
+    axes = _later_axes(known, later, fitted, whole | bindings.keys())
     broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings) | whole | axes.keys())
     broadcast -= axes.keys()
     samples = _samples(fitted, broadcast, axes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
-from ..tensors.signature import Signature
+from ..tensors.matching import plain
+from ..tensors.signature import Signature, TensorSpec
 
 
 def whole_inputs(
@@ -59,6 +61,23 @@ def later_sample_axes(signature: Signature) -> dict[str, int]:
         and isinstance(spec.sizes[1], str)
         and spec.sizes[1] in firsts
     }
+
+
+def with_stated_ranks(
+    signature: Signature, stated: Mapping[str, Sequence[int | str | None]]
+) -> Signature:
+    """Complete inputs of unknown rank by what other artifacts state of inputs of the same name.
+
+    Args:
+        signature: signature of an artifact.
+        stated: shapes with symbols, by name as `plain` gives it.
+    """
+
+    def completed(spec: TensorSpec) -> TensorSpec:
+        shape = stated.get(plain(spec.name)) if spec.shape is None else None
+        return spec if shape is None else replace(spec, shape=tuple(shape))
+
+    return Signature(tuple(map(completed, signature.inputs)), signature.outputs)
 
 
 def are_unrelated(signature: Signature, lengths: Mapping[str, int]) -> bool:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from ..artifacts.artifact import Artifact
 from ..errors import ArtifactError
+from ..inputs.whole import later_sample_axes
 from ..sandbox import reader_process
+from ..tensors.matching import plain
 from ..tensors.signature import SERVING, Signature
+from ..variant import TUNED, Variant
 
 
 def file_signature(artifact: Artifact, name: str | None = None) -> Signature | None:
@@ -25,6 +28,32 @@ def file_signature(artifact: Artifact, name: str | None = None) -> Signature | N
     if name is None and len(known) == 1:
         return next(iter(known.values()))
     return known.get(name or SERVING)
+
+
+def symbolic_shapes(
+    artifacts: Mapping[str, Artifact], variants: Mapping[str, Variant], *, but: str
+) -> dict[str, list[int | str | None]]:
+    """The shapes of inputs whose axis of samples has a symbol, as artifacts state them.
+
+    Args:
+        artifacts: artifacts by label.
+        variants: how they are run, by label.
+        but: label of the artifact that is left out.
+
+    Returns:
+        Shapes by name, as `plain` gives it; those of the first artifact that states one.
+    """
+    shapes: dict[str, list[int | str | None]] = {}
+    for label, artifact in artifacts.items():
+        name = variants.get(label, TUNED).signature
+        signature = None if label == but else file_signature(artifact, name)
+        if signature is None:
+            continue
+        later = later_sample_axes(signature)
+        for spec in signature.inputs:
+            if spec.sizes and (isinstance(spec.sizes[0], str) or spec.name in later):
+                shapes.setdefault(plain(spec.name), list(spec.sizes))
+    return shapes
 
 
 def stated_signatures(artifact: Artifact) -> list[Signature] | None:

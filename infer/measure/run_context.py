@@ -30,6 +30,7 @@ from ..variant import TUNED
 from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..worker.error_text import one_line
+from .file_signatures import symbolic_shapes
 from .plan import Plan
 
 Value = TypeVar("Value")
@@ -228,6 +229,7 @@ class RunContext:
             options=asdict(self.plan.input_options),
             label=label,
             batch_limits=asdict(recorded.limits) if recorded else None,
+            stated_elsewhere=symbolic_shapes(self.artifacts, self.plan.variants, but=label),
         )
 
     def saved_outputs(self, label: str, run: str = "") -> SavedOutputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..escaping import shell_word
 from ..outcome import Failure, Outcome
 from ..tensors.dtypes import kind_of
 from ..tensors.layouts import layouts, layouts_apart, rearranged
-from ..tensors.matching import TensorMatch, assignment, match_tensors
+from ..tensors.matching import LayoutsThatFit, TensorMatch, assignment, match_tensors
 from ..tensors.outputs import Outputs
 from ..tensors.rules import Rule
 
@@ -22,6 +22,7 @@ def match_outputs(
     rules: Mapping[str, Rule],
     label: str,
     reference_label: str,
+    alike: Callable[[str, str], bool] = lambda name, other: True,
 ) -> tuple[Outputs, list[TensorMatch]]:
     """Convert an artifact's outputs to the reference's names and layouts.
 
@@ -30,6 +31,8 @@ def match_outputs(
         reference: outputs of the reference.
         rules: the user's rules, by the artifact's names.
         label, reference_label: labels of both, for messages to the user.
+        alike: whether an output and one of the reference are alike in a call, which decides where
+            several pairs fit.
 
     Returns:
         The outputs in the reference's order, and the matches.
@@ -44,10 +47,19 @@ def match_outputs(
             return []
         return layouts(outputs[name].shape, reference[other].shape)
 
+    def ways_if_alike(name: str, other: str) -> list[tuple[int, ...] | None]:
+        return ways(name, other) if alike(name, other) else []
+
+    def matched_by(fits: LayoutsThatFit) -> list[TensorMatch]:
+        return match_tensors(list(outputs), list(reference), rules, fits, outputs=True, label=label)
+
     try:
-        matches = match_tensors(
-            list(outputs), list(reference), rules, ways, outputs=True, label=label
-        )
+        try:
+            matches = matched_by(ways)
+        except AmbiguousMatchError:
+            matches = matched_by(ways_if_alike)
+            if len(matches) < len(outputs):
+                raise
     except MapError as error:
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
     except AmbiguousMatchError as error:

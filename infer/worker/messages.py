@@ -151,6 +151,7 @@ class Inputs(Request[InputsResponse]):
         batch_limits: fields of the `SizeLimits` that trying has shown a call's number of samples to
             have; None if it has not been tried.
         names_file: whether a reason begins with the path; false if the file is not the user's.
+        stated_elsewhere: shapes with symbols that other artifacts state, by the name of the input.
     """
 
     action = "inputs"
@@ -160,6 +161,7 @@ class Inputs(Request[InputsResponse]):
     label: str = ""
     batch_limits: dict[str, Any] | None = None
     names_file: bool = True
+    stated_elsewhere: dict[str, list[int | str | None]] = field(default_factory=dict)
 
 
 @_message

@@ -221,6 +221,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
             batch_limits=SizeLimits(**request.batch_limits) if request.batch_limits else ANY_SIZE,
             defaults=loaded.model.defaults,
             stored=StoredTypes(loaded.model.stored_types, loaded.model.raw_setting),
+            stated_elsewhere=request.stated_elsewhere,
             names_file=request.names_file,
         )
     except InputError as error:

@@ -83,14 +83,19 @@ def test_a_file_for_one_image_is_a_reference_of_detections(detectors):
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     class Both(torch.nn.Module):
+        def __init__(self, gain=1.0):
+            super().__init__()
+            self.gain = gain
+
         def forward(self, image, text):
-            per_image = image @ text.T
+            per_image = self.gain * image @ text.T
             return per_image, per_image.T
 
     folder = tmp_path_factory.mktemp("pairs")
     models.images_and_texts(folder / "both.onnx")
     example = torch.randn(5, 4), torch.randn(3, 4)
     torch.jit.trace(Both(), example).save(folder / "both.pt")
+    torch.jit.trace(Both(1.1), example).save(folder / "other.pt")
     text = np.random.default_rng(9).standard_normal((10, 4)).astype("f4")
     np.savez(folder / "equal.npz", image=models.ROWS, text=text)
     np.savez(folder / "unequal.npz", image=models.ROWS, text=text[:7])
@@ -113,6 +118,18 @@ def test_images_and_texts_agree_with_themselves_and_their_twin(pairs, inputs, op
 
     assert [done.outcome(name) for name in names] == ["ok", "ok"], done.text
     assert "DEPENDS ON THE BATCH" not in done.text
+
+
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [(("both.pt", "both.onnx", "other.pt"), ()), (("both.onnx", "both.pt"), ("--whole", "text"))],
+)
+def test_unequal_counts_need_no_pairing(pairs, names, options):
+    """A file with symbols says what its twin does not, and the shapes of a call tell outputs."""
+    done = run_case(pairs, *names, "--inputs", "unequal.npz", *options)
+
+    expected = dict.fromkeys(names, "ok") | {"other.pt": "parity_fail"}
+    assert {name: done.outcome(name) for name in names} == {n: expected[n] for n in names}
 
 
 @pytest.fixture(scope="module")

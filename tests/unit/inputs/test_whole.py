@@ -68,3 +68,25 @@ def test_a_matrix_is_made_up_in_the_size_that_is_set():
 def test_a_name_that_nothing_has_is_refused(tmp_path):
     with pytest.raises(InputError, match="--whole txt: is neither"):
         fitted(tmp_path, signature(**PAIR), InputOptions(whole=("txt",)), image=5, text=5)
+
+
+def test_another_artifact_tells_what_inputs_of_unknown_rank_count(tmp_path):
+    spec = Signature((TensorSpec("image", None, "any"), TensorSpec("text", None, "any")), ())
+    file = tmp_path / "inputs.npz"
+    np.savez(file, image=np.zeros((6, 2), "f4"), text=np.zeros((3, 2), "f4"))
+
+    with pytest.raises(InputError, match="--whole text"):
+        fit_inputs(file, spec, None)
+
+    stated = {"image": ["images", 2], "text": ["texts", 2]}
+    assert fit_inputs(file, spec, None, stated_elsewhere=stated).broadcast == {"image", "text"}
+
+
+def test_another_artifact_tells_that_a_state_has_its_samples_on_the_second_axis(tmp_path):
+    spec = Signature((TensorSpec("x", None, "any"), TensorSpec("h", None, "any")), ())
+    file = tmp_path / "inputs.npz"
+    np.savez(file, x=np.zeros((6, 5, 2), "f4"), h=np.zeros((2, 6, 4), "f4"))
+
+    fitted = fit_inputs(file, spec, None, stated_elsewhere={"x": ["n", 5, 2], "h": [2, "n", 4]})
+
+    assert (fitted.samples, fitted.axes) == (6, {"h": 1})
