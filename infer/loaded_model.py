@@ -15,6 +15,7 @@ import numpy as np
 
 from .artifacts.artifact import Artifact
 from .errors import InputError, UsageError
+from .inputs.loading import LABELS
 from .outcome import Failure, Outcome
 from .tensors.output_files import read_saved
 from .tensors.outputs import SampleAxis, SavedOutputs
@@ -75,7 +76,8 @@ class LoadedModel:
         if not self._finalizer.alive:
             raise UsageError(f"{self._artifact.path}: closed; load it again")
         path = self._folder / "inputs.npz"
-        _write_inputs(path, self._named(inputs))
+        given = self._named(inputs)
+        _write_inputs(path, {name: given[name] for name in given if name != LABELS})
         worker = self._started()
         outputs = self._folder / "outputs"
         outputs.mkdir(exist_ok=True)

@@ -36,6 +36,7 @@ class Artifact:
     format: str
     payload: Path
     manifest: Manifest | None = None
+    _files: dict[Path, list[Path]] = field(default_factory=dict, repr=False, compare=False)
     _hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
     descriptions: dict[Path, Description | ArtifactError] = field(
         default_factory=dict, repr=False, compare=False
@@ -44,6 +45,16 @@ class Artifact:
     def labelled(self, label: str) -> Artifact:
         """The same artifact under another label; what was read of its files is kept."""
         return replace(self, label=label)
+
+    def files(self) -> list[Path]:
+        """The files of the payload, as `files_of` lists them; they are listed once.
+
+        Raises:
+            ArtifactError: as `files_of`.
+        """
+        if self.payload not in self._files:
+            self._files[self.payload] = files_of(self.payload)
+        return self._files[self.payload]
 
     def sha256_of(self, file: Path) -> str:
         """The SHA-256 of a file of the payload, which is read once.
@@ -58,7 +69,7 @@ class Artifact:
     @property
     def bytes(self) -> int:
         """Size of the payload's files."""
-        return sum(file.stat().st_size for file in files_of(self.payload))
+        return sum(file.stat().st_size for file in self.files())
 
     @property
     def weights(self) -> tuple[str | None, str | None]:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy
 
 from ..artifacts.artifact import Artifact
+from ..inputs.worker_inputs import WorkerInputs
 from ..measure.placement import check_device
 from ..measure.warm_up import WARM_UP_S
 from ..worker import messages
@@ -73,6 +74,7 @@ def measure(
     """
     with (
         tempfile.TemporaryDirectory(prefix="exportbench-") as folder,
+        tempfile.TemporaryDirectory(prefix="exportbench-") as inputs_folder,
         WorkerProcess(
             artifact,
             device=device,
@@ -81,11 +83,12 @@ def measure(
             scratch=Path(folder),
             log=Path(folder) / "log",
             timeout_s=600.0,
+            inputs=(worker_inputs := WorkerInputs(inputs, Path(inputs_folder))),
         ) as worker,
     ):
         worker.start()
         worker.ask(messages.Load())
-        worker.ask(messages.Inputs(path=str(inputs.resolve())))
+        worker.ask(messages.Inputs(path=str(worker_inputs.path()), file=str(inputs)))
         check_device(worker.ask(messages.FirstCall(batch=batch))["placement"], device)
         least_s = WARM_UP_S if device == "cuda" else 0.0
         worker.ask(messages.WarmUp(batch=batch, limit_s=10.0, least_s=least_s))

@@ -78,6 +78,7 @@ def fit_inputs(
     defaults: Sequence[TensorSpec] = (),
     stored: StoredTypes | None = None,
     stated_elsewhere: Mapping[str, Sequence[int | str | None]] = NOTHING_STATED,
+    file: str | None = None,
     names_file: bool = True,
 ) -> Fitted:
     """Read the inputs that a signature asks for, and note how they were converted.
@@ -98,12 +99,13 @@ def fit_inputs(
         stored: how quantised inputs are stored.
         stated_elsewhere: shapes with symbols that other artifacts state, by name as `plain` gives
             it. They tell the axis of samples of inputs of unknown rank.
-        names_file: whether an error begins with the path; false if the file is not the user's.
+        file: the user's file, which errors name; None if it is the one at the path.
+        names_file: whether an error begins with the file; false if it is not the user's.
 
     Raises:
         InputError: an input is missing, does not fit, or has several possible matches.
     """
-    arrays = read_inputs(path, none_is_well=not signature.inputs)
+    arrays = read_inputs(path, none_is_well=not signature.inputs, file=file)
     arrays.pop(LABELS, None)
     options = options or InputOptions()
     try:
@@ -118,7 +120,7 @@ def fit_inputs(
         fitted.notes.extend(notes)
         return fitted
     except (AmbiguousMatchError, MapError, InputError) as error:
-        raise InputError(f"{path}: {error}" if names_file else str(error)) from None
+        raise InputError(f"{file or path}: {error}" if names_file else str(error)) from None
 
 
 def _with_given_defaults(

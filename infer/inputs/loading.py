@@ -12,16 +12,20 @@ from ..tensors.text import BYTES, LENGTHS, packed_names, unpack_all
 LABELS = "labels"
 
 
-def read_inputs(path: Path, *, none_is_well: bool = False) -> dict[str, np.ndarray]:
+def read_inputs(
+    path: Path, *, none_is_well: bool = False, file: str | None = None
+) -> dict[str, np.ndarray]:
     """Read the arrays of an `.npz` file, or the array of an `.npy` file, named after the file.
 
     Args:
         path: path of the file.
         none_is_well: whether a file without inputs is accepted, for models without inputs.
+        file: the user's file, which errors name; None if it is the one at the path.
 
     Raises:
         InputError: the file is missing, damaged or empty, or the number of labels does not match.
     """
+    named = file or path
     kind = ".npz"
     try:
         with path.open("rb") as opened:
@@ -30,22 +34,22 @@ def read_inputs(path: Path, *, none_is_well: bool = False) -> dict[str, np.ndarr
             kind = ".npy"
             arrays = {path.stem: np.load(path, allow_pickle=False)}
         else:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = unpack_all({name: file[name] for name in file.files})
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = unpack_all({name: archive[name] for name in archive.files})
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{named}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
-        raise InputError(f"{path}: says that it holds more than fits into memory") from None
+        raise InputError(f"{named}: says that it holds more than fits into memory") from None
     except Exception as error:  # NumPy and zipfile raise many types for a damaged file
-        raise InputError(f"{path}: not a whole {kind} file ({error})") from None
+        raise InputError(f"{named}: not a whole {kind} file ({error})") from None
     names = [name for name in arrays if name != LABELS]
     if not names and not none_is_well:
-        raise InputError(f"{path}: holds no inputs beside '{LABELS}'")
+        raise InputError(f"{named}: holds no inputs beside '{LABELS}'")
     if any(array.ndim and not len(array) for array in arrays.values()):
-        raise InputError(f"{path}: holds no samples")
+        raise InputError(f"{named}: holds no samples")
     lengths = {name: len(array) for name, array in arrays.items() if array.ndim}
     if LABELS in lengths and names and lengths[LABELS] not in [lengths.get(n) for n in names]:
-        raise InputError(f"{path}: arrays of different lengths, {lengths}")
+        raise InputError(f"{named}: arrays of different lengths, {lengths}")
     return arrays
 
 

@@ -11,7 +11,6 @@ import importlib.util
 import io
 import json
 import subprocess
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..sandbox.launcher import command_of
-from ..sandbox.reader_limits import TIME_S, limited_process
+from ..sandbox.reader_limits import TIME_S, limited_process, run_limited, with_folder
 from ..tensors.dtypes import dtype_of
 
 _CONTROL_FLOW = ("If", "Loop", "Scan")
@@ -44,9 +42,11 @@ def flops_per_sample(
         return None
     if any(spec["shape"] is None for spec in inputs):
         return None
-    command = command_of(sys.executable, "measure.flop_count", str(path), json.dumps([*inputs]))
+    arguments = (str(path), json.dumps([*inputs]))
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s)
+        done = run_limited(
+            "measure.flop_count", *arguments, reads=with_folder(path), timeout_s=timeout_s
+        )
         count: float | None = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, ValueError):
         return None

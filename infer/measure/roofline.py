@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from ..sandbox.launcher import command_of
+from ..system.passed_variables import passed_variables
 from ..system.visible_cards import variables_for_card
 
 
@@ -40,7 +40,7 @@ def measure(
         command = command_of(sys.executable, "system.card_roofline", *pythons)
     else:
         command = command_of(sys.executable, "system.cpu_roofline", str(threads))
-    environment = os.environ | variables_for_card(card)
+    environment = passed_variables() | variables_for_card(card)
     rates: dict[str, Any] = {"device": device, "flops_per_s": None, "bytes_per_s": None}
     try:
         done = subprocess.run(

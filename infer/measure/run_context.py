@@ -17,6 +17,7 @@ from ..artifacts.artifact import Artifact
 from ..best_effort import best_effort
 from ..errors import InputError
 from ..inputs.loading import read_labels
+from ..inputs.worker_inputs import WorkerInputs
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import BatchLimitsFound, OutcomeReached
 from ..records.events import elapsed_s
@@ -34,6 +35,8 @@ from .file_signatures import symbolic_shapes
 from .plan import Plan
 
 Value = TypeVar("Value")
+# The folder of the inputs that workers may read, in the folder of the run.
+WORKER_INPUTS = "inputs"
 # The log of the controller, in the folder of the logs.
 LOG = "controller.log"
 
@@ -186,6 +189,7 @@ class RunContext:
             memory_limit=self.plan.memory_limit,
             tf32=self.plan.tf32,
             variant=self.plan.variants.get(label, TUNED),
+            inputs=self._worker_inputs(label),
         )
 
     @contextmanager
@@ -221,11 +225,28 @@ class RunContext:
         folder.mkdir(parents=True)
         return folder
 
+    def _worker_inputs(self, label: str) -> WorkerInputs:
+        return WorkerInputs(self.inputs[label], self.store.folder / WORKER_INPUTS)
+
+    def remove_copied_inputs(self) -> None:
+        """Remove the inputs that were copied for workers; made-up ones stay."""
+        for label in self.inputs:
+            self._worker_inputs(label).remove_copy()
+
     def inputs_of(self, label: str) -> messages.Inputs:
-        """The request for a worker to read its inputs."""
+        """The request for a worker to read its inputs.
+
+        Raises:
+            Failure: the inputs are damaged.
+        """
         recorded = self.store.latest(BatchLimitsFound).get(label)
+        try:
+            path = self._worker_inputs(label).path()
+        except InputError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
         return messages.Inputs(
-            path=str(self.inputs[label].resolve()),
+            path=str(path),
+            file=str(self.inputs[label]),
             options=asdict(self.plan.input_options),
             label=label,
             batch_limits=asdict(recorded.limits) if recorded else None,

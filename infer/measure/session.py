@@ -68,6 +68,8 @@ class Run:
         except KeyboardInterrupt:
             if all(map(context.has_preflight, context.active())):
                 self._parity.run()
+        finally:
+            context.remove_copied_inputs()
         self._conclude()
         store.add("end", interrupted=interrupted, reason=reason, seconds=context.elapsed_s())
 

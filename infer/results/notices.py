@@ -200,6 +200,7 @@ def isolation_notices(index: RecordIndex) -> list[str]:
     """Notices about restrictions of the sandbox that are not in force."""
     kept = {
         "network": "use the network",
+        "reads": "read whatever you may, true labels too",
         "writes": "write wherever you may",
         "truncation": "cut files short that you may write",
         "signals": "end and stop your other processes",

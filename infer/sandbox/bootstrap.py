@@ -6,7 +6,8 @@ user's settings are on the import path: an artifact must load without the code t
 It ends with the process that started it. Before anything is imported it gives up what an artifact
 must not do (sandbox/isolation.py): without the name of a module it is a worker, which may write in
 its working directory, and behind `--cuda` one that the CUDA driver can start in; other modules may
-write nowhere. Modules that open no artifact stay as they are.
+write nowhere. What it may read beside its runtime stands behind `--read`, what it may not in any
+case behind `--withhold`. Modules that open no artifact stay as they are.
 """
 
 import importlib.util
@@ -18,7 +19,7 @@ from pathlib import Path
 # The installed name of this package, by which plug-ins import it.
 _PACKAGE = "exportbench"
 _started = time.perf_counter_ns()
-_CUDA = "--cuda"
+CUDA, READ, WITHHOLD = "--cuda", "--read", "--withhold"
 _OPEN_NO_ARTIFACT = (
     "worker.bytecode",
     "system.card_roofline",
@@ -38,18 +39,31 @@ def _package(folder: str) -> None:
     spec.loader.exec_module(module)
 
 
+def _options(arguments: list[str]) -> tuple[bool, list[Path], list[Path], list[str]]:
+    """Take the leading options: --cuda, --read PATH and --withhold PATH; and what follows."""
+    cuda = False
+    paths: dict[str, list[Path]] = {READ: [], WITHHOLD: []}
+    while arguments and arguments[0] in (CUDA, *paths):
+        option, *arguments = arguments
+        if option == CUDA:
+            cuda = True
+        else:
+            path, *arguments = arguments
+            paths[option].append(Path(path))
+    return cuda, paths[READ], paths[WITHHOLD], arguments
+
+
 if __name__ == "__main__":
     _package(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     # Before it is isolated: afterwards an artifact could take it back.
     importlib.import_module(f"{_PACKAGE}.sandbox.parent_death").die_with_parent()
     isolate = importlib.import_module(f"{_PACKAGE}.sandbox.isolation").isolate
-    cuda = sys.argv[1:2] == [_CUDA]
-    arguments = sys.argv[2:] if cuda else sys.argv[1:]
+    cuda, reads, withheld, arguments = _options(sys.argv[1:])
     if arguments:  # another module than the worker's, and its arguments
         if arguments[0] not in _OPEN_NO_ARTIFACT:
-            isolate(None, cuda=cuda)
+            isolate(None, cuda=cuda, reads=reads, withheld=withheld)
         importlib.import_module(f"{_PACKAGE}.{arguments[0]}").main(arguments[1:])
     else:
-        isolation = isolate(Path.cwd(), cuda=cuda)
+        isolation = isolate(Path.cwd(), cuda=cuda, reads=reads, withheld=withheld)
         server = importlib.import_module(f"{_PACKAGE}.worker.server")
         server.main(started_ns=_started, isolation=isolation)

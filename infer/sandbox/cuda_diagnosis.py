@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..system.cuda_driver import CudaError, start
+from ..system.passed_variables import passed_variables
 from ..system.visible_cards import variables_for_card
 from .cuda_driver_start import last_line
 from .isolation import LAYERS, VARIABLE, isolate
@@ -52,7 +52,7 @@ def cuda_by_layer(
         layer that was asked for could not be closed here; "seconds" that the process took; "error"
         in words, or None.
     """
-    environment = os.environ | variables_for_card(card)
+    environment = passed_variables() | variables_for_card(card)
     return [_try(name, layers, timeout_s, python, environment) for name, layers in _CASES.items()]
 
 

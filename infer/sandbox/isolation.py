@@ -1,4 +1,4 @@
-"""Isolate a process that opens artifacts: no network, no writing outside its folder.
+"""Isolate a process that opens artifacts: no network, no reading and writing but what it needs.
 
 Artifacts may hold programs. Three doors of the Linux kernel are closed, each for good, for the
 process and all that it starts, and without rights or programs of ours:
@@ -6,8 +6,9 @@ process and all that it starts, and without rights or programs of ours:
 - seccomp (infer.sandbox.seccomp): no new sockets, no other permissions and owners of files, no
   calls on other processes. All that it starts stays in its process group.
 - Landlock (infer.sandbox.landlock): files are written, made and removed below one folder only,
-  and in the devices that GPUs are used through. Processes outside cannot be traced, nor signalled
-  from Linux 6.12 on; before, the filter refuses signals.
+  and in the devices that GPUs are used through; read is what infer.sandbox.readable lists.
+  Processes outside cannot be traced, nor signalled from Linux 6.12 on; before, the filter refuses
+  signals.
 - capabilities: root keeps nothing but the right to read and write files.
 
 A network namespace would do less: it leaves the sockets of this machine open, and where most
@@ -27,19 +28,20 @@ import ctypes
 import os
 import struct
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from . import landlock, seccomp
+from .readable import readable
 from .system_calls import NotPossible, checked, libc, no_new_privileges
 
 # Where it is "off" a worker may do as the user may: for accelerators that are reached by a socket.
 VARIABLE = "EXPORTBENCH_ISOLATION"
 HOME = ".home"  # in the folder of a worker: what stands for the user's home and for /tmp
 LAYERS = ("landlock", "seccomp", "capabilities")
-# The network; writing outside of the folder, and cutting files short by name; signals to others,
+# The network; reading what it does not need; writing outside of the folder, and cutting files short by name; signals to others,
 # their limits and priorities and leaving the process group; the rights of root.
-RESTRICTIONS = ("network", "writes", "truncation", "signals", "processes", "capabilities")
+RESTRICTIONS = ("network", "reads", "writes", "truncation", "signals", "processes", "capabilities")
 _HOMES = ("HOME", "TMPDIR", "XDG_CACHE_HOME")
 # Where the user has set one of these it leads elsewhere; unset, each follows one of the above.
 _ELSEWHERE = (
@@ -53,7 +55,12 @@ _CAPABILITY_VERSION = 0x20080522
 
 
 def isolate(
-    folder: Path | None, *, cuda: bool = False, layers: Collection[str] = LAYERS
+    folder: Path | None,
+    *,
+    cuda: bool = False,
+    layers: Collection[str] = LAYERS,
+    reads: Sequence[Path] = (),
+    withheld: Sequence[Path] = (),
 ) -> dict[str, str | None]:
     """Apply the restrictions; those that the system does not support are skipped.
 
@@ -62,6 +69,8 @@ def isolate(
         cuda: whether the CUDA driver must be able to start in this process.
         layers: layers of LAYERS to apply; fewer than all to find the one that a program cannot run
             with.
+        reads: files and folders that may be read beside what the interpreter and runtimes need.
+        withheld: files and folders that may not, though they lie in one that may.
 
     Returns:
         For each of RESTRICTIONS: None if it is in force, otherwise why it is not.
@@ -70,6 +79,7 @@ def isolate(
         return dict.fromkeys(RESTRICTIONS, f"{VARIABLE} is off")
     if sys.platform != "linux":
         return dict.fromkeys(RESTRICTIONS, "only Linux can")
+    may_read = readable(reads, withheld)  # before the home is another
     if folder is not None:
         _move_home(folder / HOME)
     version = 0
@@ -79,7 +89,7 @@ def isolate(
             if layer not in layers:
                 raise NotPossible("not asked for")
             if layer == "landlock":
-                version = landlock.close(folder)
+                version = landlock.close(folder, may_read)
             elif layer == "seccomp":
                 seccomp.close(cuda=cuda, signals=version < landlock.SIGNALS_SINCE)
             else:
@@ -90,6 +100,7 @@ def isolate(
     signals = filtered and (writes or landlock.lacks(version, landlock.SIGNALS_SINCE))
     return {
         "network": filtered,
+        "reads": writes,
         "writes": writes,
         "truncation": writes or landlock.lacks(version, landlock.TRUNCATION_SINCE),
         "signals": signals and f"{signals}; {filtered}",

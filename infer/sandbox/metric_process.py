@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import subprocess
-import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +14,7 @@ import numpy as np
 from ..errors import ArtifactError
 from ..external_module import ExternalModule
 from ..parity.metric_registry import Metric
-from .launcher import command_of
-from .reader_limits import TIME_S, limited_process
+from .reader_limits import TIME_S, limited_process, run_limited
 
 
 def evaluate(
@@ -38,9 +36,11 @@ def evaluate(
         np.save(folder / "scores.npy", scores, allow_pickle=False)
         np.save(folder / "labels.npy", labels, allow_pickle=False)
         arguments = (metric.function, json.dumps(asdict(metric.external)), name)
-        command = command_of(sys.executable, "sandbox.metric_process", *arguments)
+        reads = [folder, *([Path(metric.external.folder)] if metric.external else [])]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=timeout_s)
+            done = run_limited(
+                "sandbox.metric_process", *arguments, reads=reads, timeout_s=timeout_s
+            )
         except subprocess.TimeoutExpired:
             raise ArtifactError(f"metric {metric.name}: no end within {timeout_s:g} s") from None
     try:

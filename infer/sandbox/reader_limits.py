@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
+
+from ..system.passed_variables import passed_variables
+from .launcher import command_of
 
 TIME_S = 60.0
 MEMORY_BYTES = 4 << 30
@@ -18,6 +24,35 @@ def limit_memory(memory: int = MEMORY_BYTES) -> None:
     except ImportError:  # not on Windows
         return
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def run_limited(
+    module: str, *arguments: str, reads: Iterable[Path], timeout_s: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the `main` of a module below this package in a process that opens files of strangers.
+
+    Args:
+        module: the module, as "sandbox.reader_process"; its `main` is a `limited_process`.
+        arguments: its arguments.
+        reads: files and folders that it may read.
+        timeout_s: seconds after which the process is ended.
+
+    Raises:
+        subprocess.TimeoutExpired: it was ended.
+    """
+    return subprocess.run(
+        command_of(sys.executable, module, *arguments, reads=reads),
+        capture_output=True,
+        timeout=timeout_s,
+        env=passed_variables(),
+    )
+
+
+def with_folder(file: Path) -> list[Path]:
+    """A payload with what may belong to it: its folder, and the files that links there lead to."""
+    folder = file if file.is_dir() else file.parent
+    links = folder.rglob("*") if file.is_dir() else folder.iterdir()
+    return [file, folder, *(path for path in links if path.is_symlink() and path.is_file())]
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,7 @@ from ..formats.description import Description
 from ..formats.registry import FORMATS
 from ..tensors.precision import Precision
 from ..tensors.signature import Signature
-from .launcher import command_of
-from .reader_limits import TIME_S, limited_process
+from .reader_limits import TIME_S, limited_process, run_limited, with_folder
 
 if TYPE_CHECKING:  # the process that reads starts without it
     from ..artifacts.artifact import Artifact
@@ -38,11 +36,11 @@ def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Desc
     Raises:
         ArtifactError: it is damaged, or the reader exceeds a limit of time or memory.
     """
-    command = command_of(sys.executable, "sandbox.reader_process", format_name, str(payload))
     external = FORMATS[format_name].external if format_name in FORMATS else None
-    command += [json.dumps(asdict(external))] if external else []
+    arguments = [format_name, str(payload), *([json.dumps(asdict(external))] if external else [])]
+    reads = [*with_folder(payload), *([Path(external.folder)] if external else [])]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s)
+        done = run_limited("sandbox.reader_process", *arguments, reads=reads, timeout_s=timeout_s)
     except subprocess.TimeoutExpired:
         raise ArtifactError(
             f"{payload}: not read within {timeout_s:g} s; it seems damaged"

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 
 from ..runtimes.base import TF32, TF32_OVERRIDE
 from ..variant import Variant
+from .passed_variables import ALLOW_READ, PASS_ENV, heeded_by_runtimes
 
-_PREFIXES = (
-    *("CUDA_", "CUBLAS", "CUDNN_", "NVIDIA_", "TORCH", "PYTORCH_", "TRITON_", "XLA_", "JAX_"),
-    *("TF_", "ORT_", "ONEDNN_", "DNNL_", "OMP_", "MKL_", "KMP_", "OPENBLAS_", "GLIBC_TUNABLES"),
-)
-# Terraform's variables have the same prefix as TensorFlow's, and may be secret.
-_OTHERS = ("TF_VAR_", "TF_TOKEN_", "TF_CLI_", "TF_HTTP_")
+# What the user has opened to processes that open artifacts.
+_OPENED = (ALLOW_READ, PASS_ENV)
 # Variables that may change the precision of the arithmetic.
 _PRECISION = (
     TF32_OVERRIDE,
@@ -28,12 +25,9 @@ _PRECISION = (
 
 
 def recorded_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Select the variables to record, by an allow-list, since others may be secret."""
-    return {
-        name: environment[name]
-        for name in sorted(environment)
-        if name.startswith(_PREFIXES) and not name.startswith(_OTHERS)
-    }
+    """Select the variables to record: those that runtimes heed, and what the user has opened."""
+    heeded = heeded_by_runtimes(environment)
+    return {name: environment[name] for name in sorted(environment) if name in (*heeded, *_OPENED)}
 
 
 def forbids_tf32(tf32: bool, variant: Variant) -> bool:

@@ -6,6 +6,7 @@ from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import is_out_of_memory
 from .error_causes import cause_of
 from .error_text import cut, with_type, without_locations
+from .refused_reading import advice
 
 
 def failure_of(error: Exception, otherwise: Outcome) -> Failure:
@@ -30,7 +31,7 @@ def failure_of(error: Exception, otherwise: Outcome) -> Failure:
             reason = with_type(error, reason)
     return Failure(
         outcome,
-        reason,
+        reason + advice(whole),
         is_shortened=text not in reason,
         index_limit=cause.index_limit if cause else None,
     )

@@ -18,6 +18,8 @@ from typing import Any
 
 from ..artifacts.artifact import Artifact
 from ..artifacts.manifest import Manifest
+from ..errors import ArtifactError
+from ..inputs.worker_inputs import WorkerInputs
 from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
@@ -42,9 +44,9 @@ _compiled: set[tuple[str, str]] = set()
 class WorkerProcess:
     """A worker, as a context manager, which ends the worker's process group on exit.
 
-    It may write only below `scratch`, if the system can enforce that (sandbox/isolation.py). On
-    cuda it sees only the card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the
-    variable unchanged.
+    It may write only below `scratch`, and read only there, its artifact, its inputs and what its
+    runtime needs, if the system can enforce that (sandbox/isolation.py). On cuda it sees only the
+    card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the variable unchanged.
 
     Attributes:
         timeout_s: seconds allowed for each answer; may be changed between requests.
@@ -64,6 +66,7 @@ class WorkerProcess:
         tf32: bool = False,
         variant: Variant = TUNED,
         card: str | None = None,
+        inputs: WorkerInputs | None = None,
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +79,18 @@ class WorkerProcess:
         runtime = variant.runtime or runtimes_for(artifact.format)[0]
         # Where none has the runtime, this one says what is missing.
         self._python = variant.python or python_of(runtime, device) or sys.executable
-        # Said by an argument, since the worker must know it before it reads any setting.
-        self._command = command_of(self._python)
-        self._command += ["--cuda"] if device == "cuda" else []
+        self._runtime = RUNTIMES[runtime]
+        # Said by arguments, since the worker must know it before it reads any setting.
+        self._command = command_of(
+            self._python,
+            cuda=device == "cuda",
+            reads=[
+                *_files_of(artifact),
+                *([Path(self._runtime.external.folder)] if self._runtime.external else []),
+                *(inputs.readable if inputs else ()),
+            ],
+            withheld=inputs.withheld if inputs else (),
+        )
         self._environment = environment_of(device, threads, variant, card, tf32=tf32)
         self._cuda: dict[str, Any] | None = None
         if device == "cuda":  # before the worker loses its rights to devices that do not exist yet
@@ -87,7 +99,6 @@ class WorkerProcess:
                     self._python, self._environment, timeout_s, errors
                 )
         self._spawn()
-        self._runtime = RUNTIMES[runtime]
         self._start = Start(
             format=artifact.format,
             payload=str(artifact.payload.resolve()),
@@ -294,6 +305,17 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def _files_of(artifact: Artifact) -> list[Path]:
+    """What a worker may read of an artifact; a folder as a whole, and what links in it lead to."""
+    try:
+        files = artifact.files()
+    except ArtifactError:  # its runtime will say what is wrong with it
+        return [artifact.payload]
+    if artifact.payload.is_dir():
+        return [artifact.payload, *(file for file in files if file.is_symlink())]
+    return files
 
 
 def worker_manifest(manifest: Manifest) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from ..runtimes.base import ALLOCATOR, TF32_OVERRIDE
+from ..system.passed_variables import passed_variables
 from ..system.recorded_variables import forbids_tf32
 from ..system.visible_cards import WITHOUT_CUDA, variables_for_card
 from ..variant import Variant
@@ -34,7 +33,7 @@ def environment_of(
         card: that it sees on cuda, as CUDA_VISIBLE_DEVICES takes it; None leaves the variable.
         tf32: whether products of float32 may be calculated in TF32.
     """
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment = passed_variables()
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     if device == "cpu":

@@ -150,8 +150,9 @@ class Inputs(Request[InputsResponse]):
         label: label of the artifact, as the options name it.
         batch_limits: fields of the `SizeLimits` that trying has shown a call's number of samples to
             have; None if it has not been tried.
-        names_file: whether a reason begins with the path; false if the file is not the user's.
         stated_elsewhere: shapes with symbols that other artifacts state, by the name of the input.
+        file: the user's file, which reasons name; None if it is the one at the path.
+        names_file: whether a reason begins with the file; false if it is not the user's.
     """
 
     action = "inputs"
@@ -160,6 +161,7 @@ class Inputs(Request[InputsResponse]):
     options: dict[str, Any] = field(default_factory=dict)
     label: str = ""
     batch_limits: dict[str, Any] | None = None
+    file: str | None = None
     names_file: bool = True
     stated_elsewhere: dict[str, list[int | str | None]] = field(default_factory=dict)
 

@@ -222,6 +222,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
             defaults=loaded.model.defaults,
             stored=StoredTypes(loaded.model.stored_types, loaded.model.raw_setting),
             stated_elsewhere=request.stated_elsewhere,
+            file=request.file,
             names_file=request.names_file,
         )
     except InputError as error:

@@ -10,7 +10,10 @@ import psutil
 
 from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import last_words
+from .refused_reading import advice
 
+# Of the end of a log, what is searched for the cause of a crash.
+_LOG_BYTES = 2000
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 
 
@@ -56,7 +59,17 @@ def crash(status: int, action: str, log: Path) -> Failure:
         how += _ENDED_BY_KERNEL if -status == signal.SIGKILL else ""
     else:
         how = f"exited with status {status}"
-    return Failure(Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {log})")
+    return Failure(
+        Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {log}){advice(_end_of(log))}"
+    )
+
+
+def _end_of(log: Path) -> str:
+    """The last part of a log; empty if it cannot be read."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - _LOG_BYTES))
+        return file.read().decode("utf-8", "replace")
+    return ""
 
 
 def _out_of_memory_line(log: Path) -> str | None:

@@ -41,7 +41,29 @@ def load(path, options):
         "temporary": lambda: __import__("tempfile").mkdtemp(),
         "home": lambda: (Path.home() / "cache").write_text("x"),
         "null": lambda: Path("/dev/null").write_text("x"),
-        "reads": lambda: Path(job["victim"]).read_text(),
+        "reads the user's": lambda: Path(job["victim"]).read_text(),
+        "reads the labels": lambda: Path(job["inputs"]).read_bytes(),
+        "reads the results": lambda: Path("../../results.jsonl").read_text(),
+        "lists the run": lambda: os.listdir("../.."),
+        "reads others' outputs": lambda: os.listdir("../other"),
+        "reads another artifact": lambda: Path(job["other"]).read_text(),
+        "reads through itself": lambda: Path(f"/proc/self/root{job['victim']}").read_text(),
+        "a child reads": lambda: subprocess.run(
+            ["cat", job["victim"]], check=True, capture_output=True),
+        "reads command lines": lambda: Path(f"/proc/{os.getppid()}/cmdline").read_bytes(),
+        "reads environments": lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
+        "reads all environments": lambda: Path("/proc/1/environ").read_bytes(),
+        "lists processes": lambda: os.listdir("/proc"),
+        "lists shared memory": lambda: os.listdir("/dev/shm"),
+        "reads accounts": lambda: Path("/etc/passwd").read_text(),
+        "lists the user's home": lambda: os.listdir(job["home"]),
+        "token": lambda: os.environ["CI_JOB_TOKEN"],
+        "token with a fitting name": lambda: os.environ["TORCH_TOKEN"],
+        "own environment": lambda: Path("/proc/self/environ").read_bytes().index(b"TOKEN="),
+        "processor": lambda: Path("/proc/cpuinfo").read_text(),
+        "own memory": lambda: Path("/proc/self/status").read_text(),
+        "runs a program": lambda: subprocess.run(["true"], check=True),
+        "imports": lambda: __import__("xml.dom.minidom"),
         "pair": lambda: socket.socketpair(),
         "overwrites": lambda: Path(job["victim"]).write_text("x"),
         "appends": lambda: open(job["victim"], "a").write("x"),
@@ -72,7 +94,10 @@ def load(path, options):
     Path("found.json").write_text(json.dumps(found))
     raise NotImplementedError("looked around")
 """
-ALLOWED = {"own folder", "below it", "temporary", "home", "null", "reads", "pair"}
+ALLOWED = {
+    *("own folder", "below it", "temporary", "home", "null", "pair"),
+    *("processor", "own memory", "runs a program", "imports"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +109,28 @@ def attempts(tmp_path_factory, run_cli, fake_artifact, inputs_file):
     inputs_file(project / "inputs.npz")
     victim = project / "victim"
     victim.write_text("precious")
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as unix:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.socket(socket.AF_UNIX) as unix,
+    ):
         unix.bind(str(project / "unix"))
         unix.listen()
         job = {
             "victim": str(victim),
             "port": server.getsockname()[1],
             "unix": str(project / "unix"),
+            "inputs": str(project / "inputs.npz"),
+            "other": str(project / "other" / "model.json"),
+            "home": str(Path.home()),
         }
+        patch.setenv("CI_JOB_TOKEN", "secret")
+        patch.setenv("TORCH_TOKEN", "secret")
+        fake_artifact(project, "other", **job)
         fake_artifact(project, "artifact", **job)
         run_cli(
-            *("run", "artifact", "--inputs", "inputs.npz", "--device", "cpu", "--threads", "1"),
-            *("--out", "runs", "--json", "out.json"),
+            *("run", "artifact", "other", "--inputs", "inputs.npz", "--device", "cpu"),
+            *("--threads", "1", "--out", "runs", "--json", "out.json"),
             cwd=project,
             root=project,
         )
@@ -196,7 +231,7 @@ def test_where_it_is_not_isolated_the_run_says_so_once(
 
 # What an older kernel lacks, by the version of its Landlock, and what closes signals there.
 KERNELS = {
-    0: {"writes": "the kernel has no Landlock", "truncation": "the kernel has no Landlock"},
+    0: dict.fromkeys(("reads", "writes", "truncation"), "the kernel has no Landlock"),
     1: {"truncation": "Landlock's version 1 cannot; Linux 6.2 can"},
     3: {},
     7: {},
@@ -228,6 +263,7 @@ def refused(attempt):
     return False
 found = {{
     "network": refused(socket.socket),
+    "reads": refused(lambda: Path("/etc/passwd").read_text()),
     "signals": refused(lambda: os.kill(os.getppid(), 0)),
     "processes": refused(os.setsid),
 }}

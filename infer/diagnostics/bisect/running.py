@@ -10,6 +10,7 @@ from ...errors import InputError
 from ...inputs import random as random_inputs
 from ...inputs.options import InputOptions
 from ...inputs.random import Random
+from ...inputs.worker_inputs import WorkerInputs
 from ...measure.opening import read_precision
 from ...measure.placement import check_device
 from ...outcome import Failure
@@ -98,7 +99,13 @@ def with_inputs(
     return replace(options, inputs=path), notes
 
 
-def _worker(artifact: Artifact, options: BisectOptions, folder: Path, device: str) -> WorkerProcess:
+def _worker(
+    artifact: Artifact,
+    options: BisectOptions,
+    folder: Path,
+    device: str,
+    inputs: WorkerInputs | None = None,
+) -> WorkerProcess:
     return WorkerProcess(
         artifact,
         device=device,
@@ -107,6 +114,7 @@ def _worker(artifact: Artifact, options: BisectOptions, folder: Path, device: st
         scratch=folder,
         log=folder / "log",
         timeout_s=options.timeout_s,
+        inputs=inputs,
     )
 
 
@@ -127,12 +135,14 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
     try:
-        with _worker(artifact, options, folder, options.devices[side]) as worker:
+        inputs = WorkerInputs(options.inputs, folder / "inputs")
+        with _worker(artifact, options, folder, options.devices[side], inputs) as worker:
             worker.start()
             signature = Signature.from_dict(worker.ask(messages.Load())["signature"])
             answer = worker.ask(
                 messages.Inputs(
-                    path=str(options.inputs.resolve()),
+                    path=str(inputs.path()),
+                    file=str(options.inputs),
                     options=asdict(options.input_options),
                     label=artifact.label,
                 )

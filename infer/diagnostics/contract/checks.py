@@ -246,7 +246,7 @@ class ContractChecks:
             raise _Broken("a call may hold more memory than its limit")
 
     def _written(self, inputs: Arrays) -> str:
-        path = self._folder / "inputs.npz"
+        path = self._folder / "whole" / "inputs.npz"
         np.savez(path, **pack_all(inputs))  # type: ignore[arg-type]  # names are the user's
         return str(path)
 

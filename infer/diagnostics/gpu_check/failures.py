@@ -18,6 +18,7 @@ from typing import Any
 from ...artifacts.artifact import open_artifact
 from ...artifacts.integrity import check_files
 from ...cli import main
+from ...inputs.worker_inputs import WorkerInputs
 from ...outcome import Failure, Outcome
 from ...sandbox import trust
 from ...system import nvml
@@ -99,6 +100,7 @@ def _outcome(
     check_files(artifact)
     trust.require_trusted(artifact, (trust.EVERYTHING,))
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
+        inputs = WorkerInputs(inputs_of(path, setting), Path(folder) / "inputs")
         try:
             with WorkerProcess(
                 artifact,
@@ -108,10 +110,11 @@ def _outcome(
                 scratch=Path(folder) / "scratch",
                 log=Path(folder) / "log",
                 timeout_s=120.0,
+                inputs=inputs,
             ) as worker:
                 worker.start()
                 worker.ask(messages.Load())
-                worker.ask(messages.Inputs(path=str(inputs_of(path, setting).resolve())))
+                worker.ask(messages.Inputs(path=str(inputs.path())))
                 worker.ask(messages.FirstCall(batch=32))
                 worker.timeout_s = timeout_s
                 disturb(worker)

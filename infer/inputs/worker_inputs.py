@@ -1,0 +1,93 @@
+"""The inputs of a worker: a file without the true labels, which no artifact may know."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..tensors.text import BYTES, LENGTHS
+from .loading import LABELS
+
+# NumPy reads a member under its name with and without the suffix.
+_LABELS = {f"{LABELS}{part}{suffix}" for part in ("", BYTES, LENGTHS) for suffix in ("", ".npy")}
+_COPIED_AT_ONCE = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class WorkerInputs:
+    """What a worker gets of a file of inputs.
+
+    Attributes:
+        file: the user's file, which reasons name.
+        folder: folder for what workers get in its place; made where it is needed.
+    """
+
+    file: Path
+    folder: Path
+
+    @property
+    def readable(self) -> list[Path]:
+        """What the worker may read: the folder, and the file where it holds no labels."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return [self.folder] if self.withheld else [self.folder, self.file]
+
+    @property
+    def withheld(self) -> list[Path]:
+        """What the worker may not read, wherever it lies."""
+        return [self.file] if _holds_labels(self.file) else []
+
+    def path(self) -> Path:
+        """The file that the worker reads: the user's, or a copy without labels, made once.
+
+        Raises:
+            InputError: it is damaged.
+            OSError: the copy cannot be written.
+        """
+        if not _holds_labels(self.file):
+            return self.file.resolve()
+        copy = self._copy
+        if not copy.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _copy_without_labels(self.file, copy)
+        return copy.resolve()
+
+    def remove_copy(self) -> None:
+        """Remove the copy, if there is one."""
+        self._copy.unlink(missing_ok=True)
+
+    @property
+    def _copy(self) -> Path:
+        # Artifacts may name several files of one name.
+        place = hashlib.sha256(str(self.file.resolve()).encode()).hexdigest()[:8]
+        return self.folder / f"{place}-{self.file.name}"
+
+
+def _holds_labels(file: Path) -> bool:
+    if not zipfile.is_zipfile(file):  # an array alone, or it is missing or damaged
+        return False
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return not _LABELS.isdisjoint(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _copy_without_labels(file: Path, copy: Path) -> None:
+    part = copy.with_suffix(".part")
+    try:
+        with zipfile.ZipFile(file) as given, zipfile.ZipFile(part, "w") as inputs:
+            for member in given.infolist():
+                if member.filename not in _LABELS:
+                    with (
+                        given.open(member) as source,
+                        inputs.open(member.filename, "w", force_zip64=True) as target,
+                    ):
+                        shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise InputError(f"{file}: not a whole .npz file ({error})") from None
+    part.replace(copy)

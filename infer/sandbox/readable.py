@@ -1,0 +1,151 @@
+"""What an isolated process may read: what its interpreter and runtime need, and what it is given.
+
+Everything else is closed, in particular the user's home, the project, true labels, other artifacts
+and their outputs, and what the kernel tells of other processes. An environment in the home or in a
+project is open without what lies beside it.
+
+The process looks for itself, before it imports anything: it knows where its interpreter, which may
+be another one than the controller's, finds modules.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# Programs and libraries of the system.
+_PROGRAMS = (
+    *("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store", "/gnu/store"),
+    *("/opt/cuda", "/opt/rocm", "/opt/intel", "/opt/rh", "/run/opengl-driver"),
+)
+# How the system finds libraries and shows time, and what OpenSSL reads when it is imported.
+_SETTINGS = (
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload"),
+    *("/etc/localtime", "/etc/timezone", "/etc/os-release", "/etc/OpenCL", "/etc/vulkan"),
+    *("/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf", "/etc/crypto-policies"),
+)
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+# The machine, without other processes: /proc itself would show their command lines.
+_MACHINE = (
+    *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems"),
+    *("/proc/devices", "/proc/modules", "/proc/uptime", "/proc/loadavg", "/proc/vmstat"),
+    *("/proc/cgroups", "/proc/driver", "/proc/sys", "/sys/devices", "/sys/class", "/sys/bus"),
+    *("/sys/dev", "/sys/module", "/sys/fs/cgroup", "/sys/kernel/mm"),
+)
+# Parts of an environment, which may lie in a project's own folder.
+_PARTS = (
+    *("bin", "lib", "lib32", "lib64", "libexec", "include", "share", "targets", "nvvm"),
+    *("pyvenv.cfg", "x86_64-conda-linux-gnu", "aarch64-conda-linux-gnu"),
+)
+# Variables that name a folder of programs and libraries.
+_TOOLKITS = ("CUDA_HOME", "CUDA_PATH", "ROCM_PATH")
+
+
+@dataclass(frozen=True)
+class Readable:
+    """A file or folder that may be read, with everything below it.
+
+    Attributes:
+        path: where it is.
+        programs: whether programs in it may be started.
+        only_names: whether only the names in it are open, not the content of files.
+    """
+
+    path: Path
+    programs: bool = False
+    only_names: bool = False
+
+
+def readable(given: Iterable[Path], withheld: Iterable[Path]) -> list[Readable]:
+    """List what this process may read.
+
+    Args:
+        given: files and folders that it is given, such as its artifact.
+        withheld: files and folders that stay closed wherever they lie, but for what is given in
+            them.
+    """
+    home = os.environ.get("HOME")
+    closed = {Path(os.path.realpath(path)) for path in withheld}
+    closed |= {Path(os.path.realpath(home))} if home else set()
+    interpreter = [*_interpreter()]
+    roots = [Readable(Path(path), programs=True) for path in (*_PROGRAMS, *_toolkits())]
+    roots += [Readable(path, programs=True) for path in interpreter]
+    known = [Path(os.path.realpath(root.path)) for root in roots]
+    roots += _modules_elsewhere(known)
+    roots += [Readable(path) for path in _libraries(known)]
+    roots += [Readable(Path(path)) for path in (*_SETTINGS, *_MACHINE, *_DEVICES)]
+    roots += [Readable(path) for path in Path("/etc").glob("python3*")]
+    roots += [Readable(path) for path in given]
+    return [part for root in roots for part in _without(root, closed)]
+
+
+def _interpreter() -> Iterator[Path]:
+    """The parts of the environment that this interpreter is of, and of the one it is made from."""
+    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
+    prefixes |= {os.path.dirname(os.path.dirname(os.path.realpath(sys.executable)))}
+    for prefix in sorted(prefixes):
+        yield from (path for part in _PARTS if (path := Path(prefix, part)).exists())
+
+
+def _toolkits() -> list[str]:
+    return [path for name in _TOOLKITS if (path := os.environ.get(name, "")).startswith("/")]
+
+
+def _modules_elsewhere(known: Sequence[Path]) -> Iterator[Readable]:
+    """Modules that lie outside of an environment: links, and editable installations.
+
+    Their folder may be a whole project: only what can be imported is opened.
+    """
+    own = Path(__file__).parents[1]
+    yield Readable(own)
+    for name in sys.path:
+        folder = Path(os.path.realpath(name))
+        if not name or not folder.exists():
+            continue
+        if _is_below(folder, known):  # packages in it may be links
+            yield from (Readable(Path(one)) for one in os.scandir(folder) if one.is_symlink())
+        elif folder.is_file():  # an archive
+            yield Readable(folder)
+        else:
+            yield Readable(folder, only_names=True)  # or Python finds no module in it
+            yield from (Readable(path) for path in sorted(folder.iterdir()) if _is_module(path))
+    for module in [*sys.modules.values()]:  # setuptools' finders of editable installations
+        if getattr(module, "__name__", "").startswith("__editable__"):
+            for mapped in getattr(module, "MAPPING", {}).values():
+                yield from (
+                    Readable(path) for path in (Path(mapped), Path(f"{mapped}.py")) if path.exists()
+                )
+
+
+def _is_module(path: Path) -> bool:
+    return (
+        path.suffix in (".py", ".so", ".dist-info", ".egg-info") or (path / "__init__.py").is_file()
+    )
+
+
+def _libraries(known: Sequence[Path]) -> Iterator[Path]:
+    """The libraries in the folders of $LD_LIBRARY_PATH, which may hold other files."""
+    for name in os.environ.get("LD_LIBRARY_PATH", "").split(":"):
+        folder = Path(os.path.realpath(name))
+        if name.startswith("/") and folder.is_dir() and not _is_below(folder, known):
+            yield from (path for path in sorted(folder.iterdir()) if ".so" in path.suffixes)
+
+
+def _is_below(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _without(root: Readable, closed: Iterable[Path]) -> Iterator[Readable]:
+    """A root, or, where something closed lies in it, its parts without that."""
+    path = Path(os.path.realpath(root.path))
+    inside = [one for one in closed if one.is_relative_to(path)]
+    if not inside or root.only_names:
+        yield root
+    elif path not in inside and path.is_dir():
+        yield Readable(path, only_names=True)
+        for part in sorted(path.iterdir()):
+            if not part.is_symlink():
+                yield from _without(Readable(part, root.programs), inside)
