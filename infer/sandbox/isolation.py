@@ -39,8 +39,9 @@ from .system_calls import NotPossible, checked, libc, no_new_privileges
 VARIABLE = "EXPORTBENCH_ISOLATION"
 HOME = ".home"  # in the folder of a worker: what stands for the user's home and for /tmp
 LAYERS = ("landlock", "seccomp", "capabilities")
-# The network; reading what it does not need; writing outside of the folder, and cutting files short by name; signals to others,
-# their limits and priorities and leaving the process group; the rights of root.
+# The network; reading what it does not need; writing outside of the folder, and cutting files short
+# by name; signals to others, their limits and priorities and leaving the process group; the rights
+# of root.
 RESTRICTIONS = ("network", "reads", "writes", "truncation", "signals", "processes", "capabilities")
 _HOMES = ("HOME", "TMPDIR", "XDG_CACHE_HOME")
 # Where the user has set one of these it leads elsewhere; unset, each follows one of the above.
