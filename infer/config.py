@@ -184,6 +184,8 @@ class GateConfig:
         run: config of the run.
         baseline: the baseline file.
         update: whether to write the results to the baseline.
+        accept: why to take what is much worse into the baseline; None to refuse it.
+        drop: labels of artifacts to take out of the baseline.
         against: former artifacts, or folders of them.
         margins: how much worse an artifact may be, as texts by name.
         judged: the folder of a run to judge; None to measure.
@@ -193,6 +195,8 @@ class GateConfig:
     run: RunConfig
     baseline: Path = field(metadata={"option": Option(Path)})
     update: bool = _switch()
+    accept: str | None = _option()
+    drop: tuple[str, ...] = _several()
     against: tuple[Path, ...] = _several(Path)
     margins: Mapping[str, str] = field(
         default_factory=dict, metadata={"option": Option(from_python=_margins)}

@@ -14,11 +14,37 @@ class ExportbenchError(Exception):
 
 
 class ArtifactError(ExportbenchError):
-    """An artifact is missing, incomplete, altered or of no known format."""
+    """An artifact is missing, incomplete, altered or of no known format.
+
+    Attributes:
+        cause: the kind of the error, by which a program knows it again.
+    """
+
+    cause = "unreadable"
 
 
 class DamagedError(ArtifactError):
     """The bytes of a file violate its format, or are incomplete."""
+
+    cause = "damaged"
+
+
+class AlteredError(ArtifactError):
+    """The files of an artifact are not those of its manifest, or of the run's beginning."""
+
+    cause = "altered"
+
+
+class MissingFileError(ArtifactError):
+    """A file of an artifact is missing."""
+
+    cause = "missing"
+
+
+class NoRuntimeError(ArtifactError):
+    """No runtime takes the format."""
+
+    cause = "no runtime"
 
 
 class InputError(ExportbenchError):

@@ -44,6 +44,8 @@ class Failure(ExportbenchError):  # noqa: N818 - the public name
     Attributes:
         outcome: the outcome.
         reason: why, in one line.
+        cause: the kind of the failure, in a few letters that stay the same from run to run, by
+            which a program knows it again; "" where the outcome says all.
         is_shortened: whether the reason leaves out a part of the runtime's text, which the log of
             the worker has.
         index_limit: the largest index that a table of the artifact has, if an input was beyond it;
@@ -59,9 +61,11 @@ class Failure(ExportbenchError):  # noqa: N818 - the public name
         *,
         is_shortened: bool = False,
         index_limit: int | None = None,
+        cause: str = "",
     ) -> None:
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
         self.is_shortened = is_shortened
         self.index_limit = index_limit
+        self.cause = cause

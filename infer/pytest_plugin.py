@@ -229,7 +229,7 @@ class _CheckItem(pytest.Item):
         bad = [c for c in checks if c.verdict in self._gate.failures]
         if bad:
             raise _Failed("\n".join(map(_told, bad)))
-        unknown = [c for c in checks if c.verdict == Verdict.NOT_JUDGED]
+        unknown = [c for c in checks if c.verdict in (Verdict.NOT_JUDGED, Verdict.OFF)]
         if unknown or not checks:
             reason = "; ".join(c.detail for c in unknown) or "there is nothing to judge"
             pytest.skip(printable(reason))

@@ -144,7 +144,24 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the gate")
     add = partial(_add, group, GateConfig)
     add("baseline", "--baseline", required=True, metavar="FILE", help="JSON that is committed")
-    add("update", "--update", help="take what this run finds into the baseline")
+    add(
+        "update",
+        "--update",
+        help="take what this run finds into the baseline, unless it is much worse; artifacts that "
+        "are not in this run are kept",
+    )
+    add(
+        "accept",
+        "--accept",
+        metavar="REASON",
+        help="with --update: take what is much worse too; the reason is kept in the baseline",
+    )
+    add(
+        "drop",
+        "--drop",
+        metavar="LABEL",
+        help="with --update: take artifacts out of the baseline",
+    )
     add(
         "against",
         "--against",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import ArtifactError
+from ..errors import ArtifactError, MissingFileError
 from ..formats.description import Description
 from ..formats.detection import detect
 from ..formats.safe_paths import refuse_circle
@@ -88,7 +88,7 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
         ArtifactError: the path does not exist, or its format is not known here.
     """
     if not path.exists():
-        raise ArtifactError(f"{path}: no such file or folder")
+        raise MissingFileError(f"{path}: no such file or folder")
     if path.name == MANIFEST:
         path = path.parent
     if (path / MANIFEST).is_file():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from ..errors import ArtifactError, DamagedError
+from ..errors import AlteredError, ArtifactError, DamagedError, MissingFileError
 from ..formats.detection import detect
 from ..formats.registry import FORMATS
 from ..formats.safe_paths import beside
@@ -32,18 +32,18 @@ def check_files(artifact: Artifact, *, is_loaded: bool = True) -> None:
     for name, expected in artifact.manifest.files.items():
         path = beside(artifact.path / MANIFEST, name)
         if not path.is_file():
-            raise ArtifactError(f"{path}: missing; {remedy}")
+            raise MissingFileError(f"{path}: missing; {remedy}")
         if path.stat().st_size != expected.bytes:
-            raise ArtifactError(
+            raise AlteredError(
                 f"{path}: has {path.stat().st_size} bytes, the manifest says "
                 f"{expected.bytes}; {remedy}"
             )
         if artifact.sha256_of(path) != expected.sha256:
-            raise ArtifactError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
+            raise AlteredError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
     present = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
     extra = sorted(present - artifact.manifest.files.keys())
     if extra:
-        raise ArtifactError(f"{artifact.path / extra[0]}: not in the manifest; {remedy}")
+        raise AlteredError(f"{artifact.path / extra[0]}: not in the manifest; {remedy}")
     _check_format(artifact)
 
 
@@ -59,7 +59,7 @@ def _check_format(artifact: Artifact) -> None:
         if known and not known.is_told_by_content:
             return
     if detected != artifact.format:
-        raise ArtifactError(
+        raise AlteredError(
             f"{artifact.path / MANIFEST}: says {artifact.format}, but {artifact.payload.name} is "
             f"{detected or 'something else'}; export it again"
         )

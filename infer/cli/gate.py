@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments.run_options import add_gate_options, add_run_options, gate_config
+from ..config import GateConfig
 from ..console import Terminal
 from ..errors import UsageError
 from ..exit_status import FAILED, OK
 from ..gating import report
-from ..gating.result import GateResult
+from ..gating.baseline import Baseline
+from ..gating.result import ArtifactState, Check, GateResult, OutcomeFigures
 from ..stderr import print_line
 from ..steps.gate import current_baseline, evaluate_gate, plan_gate, read_run
 from ..steps.measuring import measure, new_run
@@ -71,9 +73,37 @@ def run(options: argparse.Namespace) -> int:
             console.width = max(console.width, 160)
         report.show(result, console, remedies=not config.update)
     if config.update:
-        print_line(f"taken into the baseline: {config.baseline}")
-        return _accepted(result, first=baseline is None)
+        return _updated(result, config, baseline)
     return result.exit_status
+
+
+def _updated(result: GateResult, config: GateConfig, before: Baseline | None) -> int:
+    """Say what was taken into the baseline; return the exit status.
+
+    It fails if the update was refused, or an artifact does not run that ran before.
+    """
+    if result.refused:
+        for line in result.refused:
+            print_line(f"*** much worse than the baseline: {line}")
+        print_line(
+            f"nothing was taken into the baseline: {config.baseline}; if it is meant, say why, "
+            "with --update --accept 'REASON'"
+        )
+        return result.exit_status
+    print_line(f"taken into the baseline: {config.baseline}")
+    run = {check.artifact for check in result.checks if not _is_missing(check)}
+    kept = [label for label in (before.artifacts if before else ()) if label not in run]
+    if kept := [label for label in kept if label not in config.drop]:
+        print_line(
+            f"kept in the baseline as they were, since they are not in this run: "
+            f"{', '.join(kept)} (to take them out: --update --drop LABEL)"
+        )
+    return _accepted(result, first=before is None)
+
+
+def _is_missing(check: Check) -> bool:
+    figures = check.figures
+    return isinstance(figures, OutcomeFigures) and figures.state == ArtifactState.MISSING
 
 
 def _accepted(result: GateResult, *, first: bool) -> int:

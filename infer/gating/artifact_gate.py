@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from .baseline import Baseline, BaselineEntry
 from .gate_input import FormerComparison, GateInput
-from .margins import Margins
+from .margins import OFF, Margins
 from .result import Check, CheckKind, Figures, Verdict
 
 
@@ -48,11 +47,10 @@ class ArtifactGate:
         ]
         return f" ({', '.join(changed)})" if changed else ""
 
-    def allowed_difference(self, entry: BaselineEntry) -> float:
-        """The largest difference of an output that passes; infinite if none was set."""
-        if self.margins.parity is not None:
-            return self.margins.parity
-        return math.inf if entry.tolerance is None else entry.tolerance
+    @property
+    def same_weights(self) -> bool:
+        """Whether the manifest names the weights that it named in the baseline, if it names any."""
+        return self.old is None or self.old.weights == self.new.weights
 
     def check(
         self,
@@ -71,6 +69,10 @@ class ArtifactGate:
     ) -> Check:
         """Make a check that cannot be judged for lack of data."""
         return self.check(kind, Verdict.NOT_JUDGED, why, remedy, workload=workload)
+
+    def switched_off(self, kind: CheckKind) -> Check:
+        """Make a check that the margins switch off."""
+        return self.check(kind, Verdict.OFF, f"switched off by the margin {kind.group}={OFF}")
 
     def not_in_baseline(self, kind: CheckKind) -> Check:
         """Make a check for which the baseline has no figure."""

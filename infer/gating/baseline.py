@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..outcome import Outcome
-from ..parity import predictions
+from ..parity.kept_sketch import KeptSketch, SketchedOutput
 from .margins import Margins
 from .setup import Setup
+
+
+@dataclass(frozen=True)
+class OutputParity:
+    """An output beside that of the run's reference.
+
+    Attributes:
+        difference: the largest difference.
+        tolerance: what it may be, by the precisions and the reference's output.
+        may_differ: whether so many of its values may differ, as the user allows.
+    """
+
+    difference: float
+    tolerance: float
+    may_differ: bool = False
 
 
 @dataclass(frozen=True)
@@ -20,6 +35,7 @@ class BaselineEntry:
     Attributes:
         outcome: outcome of measuring it.
         reason: reason of an outcome that is not ok; not kept in the baseline file.
+        cause: the kind of the failure, by which it is known again.
         format: the format's name.
         sha256: SHA-256 of the payload's files and their names.
         weights: SHA-256 of the weights inside, if the manifest states it.
@@ -30,16 +46,19 @@ class BaselineEntry:
         gpu_memory_by: the source of `gpu_memory`: "process", "card" or "runtime".
         call_s: seconds of a call, by workload.
         reference: label of the artifact that outputs were compared with in the run.
-        difference: the largest difference from the reference.
-        tolerance: the largest difference that passed in the run.
+        parity: each output beside the reference's, by the reference's names.
         equal_labels: share of the samples with the reference's label.
         correct: which samples were classified correctly, bool N.
-        probe: a few values of the outputs.
+        outputs: what a baseline keeps of the outputs, by the artifact's names.
+        sketches: sketches of the outputs in this run; empty in a baseline that was read.
         versions: versions of the runtime.
+        setup: the setup that it was measured with.
+        accepted: why it was taken into the baseline though it was much worse; "" if it was not.
     """
 
     outcome: Outcome
     reason: str = ""
+    cause: str = ""
     format: str | None = None
     sha256: str | None = None
     weights: str | None = None
@@ -50,12 +69,19 @@ class BaselineEntry:
     gpu_memory_by: str | None = None
     call_s: Mapping[str, float] = field(default_factory=dict)
     reference: str | None = None
-    difference: float | None = None
-    tolerance: float | None = None
+    parity: Mapping[str, OutputParity] = field(default_factory=dict)
     equal_labels: float | None = None
     correct: np.ndarray | None = None
-    probe: predictions.Probe = field(default_factory=dict)
+    outputs: Mapping[str, KeptSketch] = field(default_factory=dict)
+    sketches: Mapping[str, SketchedOutput] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    setup: Setup = field(default_factory=Setup)
+    accepted: str = ""
+
+    def to_keep(self) -> BaselineEntry:
+        """The entry as a baseline keeps it: with its outputs' sketches in steps."""
+        outputs = {name: output.kept() for name, output in self.sketches.items()}
+        return replace(self, outputs=outputs, sketches={})
 
 
 @dataclass(frozen=True)
@@ -64,13 +90,11 @@ class Baseline:
 
     Attributes:
         artifacts: entries by label.
-        setup: the setup that it was measured with.
         margins: margins for all artifacts, as texts.
         artifact_margins: margins for single artifacts, by label.
     """
 
     artifacts: Mapping[str, BaselineEntry]
-    setup: Setup = field(default_factory=Setup)
     margins: Mapping[str, str] = field(default_factory=dict)
     artifact_margins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ differs only where something has changed.
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,22 +18,30 @@ import msgspec
 from ..errors import BaselineError
 from ..outcome import Outcome
 from ..parity import predictions
+from ..parity.kept_sketch import KeptSketch
 from ..records.schema import render, schema_of
-from .baseline import Baseline, BaselineEntry
+from .baseline import Baseline, BaselineEntry, OutputParity
 from .margins import check_margin
+from .output_fields import OutputFields, from_fields, to_fields
 from .setup import Setup
 
-BASELINE_VERSION = 1
+BASELINE_VERSION = 2
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class DifferenceFields(msgspec.Struct, forbid_unknown_fields=True):
+    """The largest difference of an output from the reference's, and what it may be."""
+
+    difference: float
+    tolerance: float
 
 
 class ParityFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """How far the outputs were from those of the run's reference."""
 
     reference: str | None = None
-    largest_difference: float | None = None
-    tolerance: float | None = None
+    outputs: dict[str, DifferenceFields] = {}
     equal_labels: float | None = None
 
 
@@ -48,17 +57,20 @@ class EntryFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     """An artifact; what was not measured is left out."""
 
     outcome: Outcome
+    accepted: str = ""
     accuracy: AccuracyFields | None = None
     bytes: Count | None = None
     call_s: dict[str, float] = {}
+    cause: str = ""
     format: str | None = None
     gpu_memory_by: str | None = None
     gpu_memory_bytes: Count | None = None
     inputs_sha256: str | None = None
     margins: dict[str, str] = {}
     memory_bytes: int | None = None
-    outputs: dict[str, list[str]] = {}
+    outputs: dict[str, OutputFields] = {}
     parity: ParityFields = msgspec.field(default_factory=ParityFields)
+    setup: Setup = Setup()
     sha256: str | None = None
     versions: dict[str, str] = {}
     weights_sha256: str | None = None
@@ -70,7 +82,6 @@ class BaselineFile(msgspec.Struct, forbid_unknown_fields=True):
     baseline_version: int
     artifacts: dict[str, EntryFields]
     margins: dict[str, str] = {}
-    setup: Setup = Setup()
 
 
 def baseline_schema() -> dict[str, Any]:
@@ -84,7 +95,7 @@ def render_baseline(baseline: Baseline) -> str:
     for label, margins in baseline.artifact_margins.items():
         if label in entries:
             entries[label].margins = dict(margins)
-    file = BaselineFile(BASELINE_VERSION, entries, dict(baseline.margins), baseline.setup)
+    file = BaselineFile(BASELINE_VERSION, entries, dict(baseline.margins))
     return json.dumps(msgspec.to_builtins(file), indent=2, sort_keys=True) + "\n"
 
 
@@ -119,7 +130,6 @@ def read_baseline(path: Path) -> Baseline:
                 raise BaselineError(f"{path}: margins{of}: {error}") from None
     return Baseline(
         {label: _from_fields(path, label, fields) for label, fields in entries.items()},
-        file.setup,
         file.margins,
         {label: fields.margins for label, fields in entries.items() if fields.margins},
     )
@@ -173,6 +183,8 @@ def _to_fields(entry: BaselineEntry) -> EntryFields:
         )
     return EntryFields(
         outcome=entry.outcome,
+        cause=entry.cause,
+        accepted=entry.accepted,
         format=entry.format,
         sha256=entry.sha256,
         weights_sha256=entry.weights,
@@ -184,13 +196,16 @@ def _to_fields(entry: BaselineEntry) -> EntryFields:
         call_s={workload: _rounded(seconds) for workload, seconds in entry.call_s.items()},
         parity=ParityFields(
             reference=entry.reference,
-            largest_difference=None if entry.difference is None else _rounded(entry.difference),
-            tolerance=entry.tolerance,
+            outputs={
+                name: DifferenceFields(_rounded(one.difference), one.tolerance)
+                for name, one in entry.parity.items()
+            },
             equal_labels=entry.equal_labels,
         ),
         accuracy=accuracy,
-        outputs={name: list(lines) for name, lines in entry.probe.items()},
+        outputs={name: to_fields(kept) for name, kept in entry.outputs.items()},
         versions=dict(entry.versions),
+        setup=entry.setup,
     )
 
 
@@ -201,12 +216,19 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
             correct = predictions.unpack(fields.accuracy.correct, fields.accuracy.samples)
     except ValueError as error:
         raise _damaged(path, label, f"accuracy: {error}") from None
-    try:
-        predictions.probe_difference(fields.outputs, fields.outputs)  # checks that it is numeric
-    except ValueError as error:
-        raise _damaged(path, label, f"outputs: {error}") from None
+    outputs: dict[str, KeptSketch] = {}
+    for name, output in fields.outputs.items():
+        try:
+            outputs[name] = from_fields(output)
+        except ValueError as error:
+            raise _damaged(path, label, f"outputs.{name}: {error}") from None
+    for name, one in fields.parity.outputs.items():
+        if not 0 <= one.tolerance < math.inf or one.difference == math.inf:
+            raise _damaged(path, label, f"parity.outputs.{name}: not a finite tolerance")
     return BaselineEntry(
         outcome=fields.outcome,
+        cause=fields.cause,
+        accepted=fields.accepted,
         format=fields.format,
         sha256=fields.sha256,
         weights=fields.weights_sha256,
@@ -217,11 +239,14 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
         gpu_memory_by=fields.gpu_memory_by,
         call_s=fields.call_s,
         reference=fields.parity.reference,
-        difference=fields.parity.largest_difference,
-        tolerance=fields.parity.tolerance,
+        parity={
+            name: OutputParity(one.difference, one.tolerance)
+            for name, one in fields.parity.outputs.items()
+        },
         equal_labels=fields.parity.equal_labels,
         correct=correct,
-        probe=fields.outputs,
+        outputs=outputs,
+        setup=fields.setup,
         versions=fields.versions,
     )
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ..parity import predictions
 from .artifact_gate import ArtifactGate
 from .baseline import Baseline
-from .checks import accuracy, inputs, latency, memory, outcome, parity, size
+from .checks import accuracy, former, inputs, latency, memory, outcome, parity, size
 from .gate_input import GateInput
-from .result import Check, GateResult
+from .result import NOTHING_HELD, Check, CheckKind, GateResult, Verdict
 
 # In the order of reports. The checks after the outcome need an artifact that was measured.
-_CHECKS = (inputs.check, parity.check, accuracy.check, latency.check, memory.check, size.check)
+_CHECKS = (
+    *(inputs.check, former.check, parity.check, accuracy.check),
+    *(latency.check, memory.check, size.check),
+)
 
 
 def evaluate(
@@ -40,45 +43,38 @@ def evaluate(
             run,
             baseline,
         )
-        checks += _checks_of(gate)
-        notices += _notices_of(gate)
+        own = checks_of(gate)
+        checks += own
+        notices += _unjudged(label, own)
     for label in baseline.artifacts:
         if label not in run.entries:
             checks.append(outcome.missing(label, run.unreadable.get(label)))
-    return GateResult(tuple(checks), tuple(dict.fromkeys(notices)), run.setup)
+    result = GateResult(tuple(checks), tuple(dict.fromkeys(notices)), run.setup)
+    if not result.held_against_baseline:
+        return replace(result, notices=(NOTHING_HELD, *result.notices))
+    return result
 
 
-def new_baseline(run: GateInput, before: Baseline | None) -> Baseline:
-    """Make a baseline from a run; it keeps the margins that were written by hand before."""
-    if before is None:
-        return Baseline(run.entries, run.setup)
-    kept = {
-        label: texts for label, texts in before.artifact_margins.items() if label in run.entries
-    }
-    return Baseline(run.entries, run.setup, before.margins, kept)
-
-
-def _checks_of(gate: ArtifactGate) -> list[Check]:
+def checks_of(gate: ArtifactGate) -> list[Check]:
+    """Make all checks of an artifact."""
     checks = outcome.check(gate)
-    if gate.new.outcome.was_measured or gate.new.difference is not None:
+    if gate.new.outcome.was_measured or gate.new.parity:
         for check in _CHECKS:
             checks += check(gate)
+    elif gate.new.sketches and gate.old and gate.old.outputs:
+        # It failed by its outputs, as by NaN, which may be others than those of the baseline.
+        checks += inputs.check(gate) + parity.check(gate)
     return checks
 
 
-def _notices_of(gate: ArtifactGate) -> list[str]:
-    """Notices if the former artifact is not the one that the baseline was written for."""
-    comparison, old = gate.comparison, gate.old
-    if not (comparison and comparison.former and old):
+def _unjudged(label: str, checks: list[Check]) -> list[str]:
+    """A notice if of an artifact nothing was judged but whether it runs."""
+    others = [check for check in checks if check.kind != CheckKind.OUTCOME]
+    if not others or any(c.verdict not in (Verdict.NOT_JUDGED, Verdict.OFF) for c in others):
         return []
-    former = comparison.former
-    # After a new export it has other bytes and the same outputs.
-    known = former.inputs == old.inputs and former.probe and old.probe
-    difference = predictions.probe_difference(former.probe, old.probe) if known else 0.0
-    if former.sha256 == old.sha256 or difference <= gate.allowed_difference(former):
-        return []
-    return [
-        f"{gate.label}: the former artifact ({comparison.path}) has other outputs than the one "
-        "that the baseline was written for; times and outputs are compared with the former "
-        "artifact, everything else with the baseline"
+    parts = [
+        f"{', '.join(dict.fromkeys(names))} {verdict}"
+        for verdict in (Verdict.OFF, Verdict.NOT_JUDGED)
+        if (names := [check.name for check in others if check.verdict == verdict])
     ]
+    return [f"{label}: nothing was judged but whether it runs ({'; '.join(parts)})"]

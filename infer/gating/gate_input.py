@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..outcome import Outcome
 from ..parity import predictions
-from ..records.artifact_events import ArtifactOpened, InputsDrawn
+from ..parity.kept_sketch import SketchedOutput
+from ..records.artifact_events import ArtifactOpened, InputsDrawn, OutcomeReached
 from ..records.events import AnyEvent, elapsed_s, latest
 from ..records.parity_events import PairCompared, ParityJudged
+from ..records.sketch_events import OutputsSketched
 from ..results.summarizing import summarize
 from ..results.summary import ArtifactResult, Summary
 from ..stats.ratios import Ratio
-from .baseline import BaselineEntry
+from .baseline import BaselineEntry, OutputParity
 from .setup import Setup
 
 
@@ -40,19 +42,21 @@ class FormerComparison:
         former: the former artifact; None where it could not be measured.
         reason: why it could not be measured.
         ratios: ratios of the times of a call, by workload.
-        difference: the largest difference of the outputs; None if they cannot be compared.
+        parity: each output beside the former one's; empty if they cannot be compared.
         agreement: whether the outputs agree; None if they cannot be compared.
         incomparable: why they cannot be compared.
         path: path of the former artifact.
+        sha256: SHA-256 of its payload's files and their names; None if it could not be read.
     """
 
     former: BaselineEntry | None = None
     reason: str = ""
     ratios: Mapping[str, Ratio] = field(default_factory=dict)
-    difference: float | None = None
+    parity: Mapping[str, OutputParity] = field(default_factory=dict)
     agreement: Agreement | None = None
     incomparable: str = ""
     path: str = ""
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,17 +92,34 @@ class GateInput:
 
 
 def gate_input(events: Sequence[AnyEvent]) -> GateInput:
-    """Collect the input of a gate from the events of a run."""
+    """Collect the input of a gate from the events of a run.
+
+    Raises:
+        DecodeError: a sketch of an output is damaged.
+    """
     summary = summarize(events)
     run = summary.run
     former_labels = run.pairs
     artifacts = latest(ArtifactOpened, events)
     parities, pairs = latest(ParityJudged, events), latest(PairCompared, events)
+    sketches, outcomes = latest(OutputsSketched, events), latest(OutcomeReached, events)
+    setup = Setup(
+        device=run.device,
+        threads=run.threads,
+        batch=run.protocol.batch,
+        processor=run.environment.processor,
+        card=summary.card.name if summary.card else None,
+    )
     # Without artifacts that an interrupted run did not reach.
     rows = {row.artifact: row for row in summary.rows if row.outcome in set(Outcome)}
     drawn = next((event.sha256 for event in events if isinstance(event, InputsDrawn)), None)
     entries = {
-        label: _entry(row, summary, artifacts[label], parities.get(label), drawn)
+        label: replace(
+            _entry(row, summary, artifacts[label], parities.get(label), drawn),
+            cause=outcomes[label].cause,
+            sketches=_outputs(sketches.get(label)),
+            setup=setup,
+        )
         for label, row in rows.items()
     }
     return GateInput(
@@ -110,13 +131,7 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
             for label, other in former_labels.items()
             if label in rows
         },
-        setup=Setup(
-            device=run.device,
-            threads=run.threads,
-            batch=run.protocol.batch,
-            processor=run.environment.processor,
-            card=summary.card.name if summary.card else None,
-        ),
+        setup=setup,
         agreements={
             label: agreement
             for label, parity in parities.items()
@@ -177,11 +192,9 @@ def _entry(
             if point in row.timings
         },
         reference=f"{row.anchor} on the CPU" if row.anchor else row.reference,
-        difference=row.largest_difference,
-        tolerance=parity.tolerance if parity else None,
+        parity=_by_output(parity),
         equal_labels=row.equal_labels,
         correct=predictions.unpack(correct, row.samples) if correct and row.samples else None,
-        probe=parity.probe if parity else {},
         versions=row.versions or {},
     )
 
@@ -198,13 +211,33 @@ def _former_comparison(
     former = entries[other]
     if not former.outcome.was_measured:
         return FormerComparison(
-            reason=f"{other}: {former.outcome}: {former.reason}", path=rows[other].path
+            reason=f"{other}: {former.outcome}: {former.reason}",
+            path=rows[other].path,
+            sha256=former.sha256,
         )
     return FormerComparison(
         former=former,
         ratios={p: t.ratio for p, t in rows[label].timings.items() if t.ratio},
-        difference=compared.largest_difference if compared else None,
+        parity=_by_output(compared),
         agreement=_agreement(compared),
         incomparable=compared.incomparable if compared else "",
         path=rows[other].path,
+        sha256=former.sha256,
     )
+
+
+def _by_output(compared: ParityJudged | PairCompared | None) -> dict[str, OutputParity]:
+    if compared is None:
+        return {}
+    return {
+        name: OutputParity(
+            one.largest_difference,
+            one.tolerance,
+            one.passed and one.allowed_share is not None,
+        )
+        for name, one in compared.by_output.items()
+    }
+
+
+def _outputs(sketched: OutputsSketched | None) -> dict[str, SketchedOutput]:
+    return {name: one.output() for name, one in sketched.outputs.items()} if sketched else {}

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 _SHARE = r"(\d{1,9}(?:\.\d{1,6})?)\s*(%?)"
 OFF = "off"
 BY_PRECISION = "by precision"
+# By what the former artifact must be the baseline's.
+HASH, OUTPUTS = "hash", "outputs"
 # The names of margins in a baseline file and on the command line.
 DEFAULTS = {
+    "former": HASH,
     "parity": BY_PRECISION,
     "accuracy": "1%",
     "latency": "10%",
@@ -18,6 +21,8 @@ DEFAULTS = {
     "size": "5%",
 }
 MEANING = {
+    "former": "by what the former artifact must be the baseline's: hash, or outputs for one that "
+    "was exported again",
     "parity": "largest difference of an output value, as 1e-4",
     "accuracy": "share of the baseline's accuracy that may be lost; 1% and 0.1% are MLPerf's",
     "latency": "share that a call may take longer than the former artifact's",
@@ -31,11 +36,13 @@ class Margins:
     """The margins for one artifact.
 
     Attributes:
+        former: `HASH` or `OUTPUTS`.
         parity: largest difference of a value; None to derive it from the artifact's precision.
         accuracy, latency, memory, size: margins as shares.
         off: kinds that are not judged.
     """
 
+    former: str
     parity: float | None
     accuracy: float
     latency: float
@@ -57,9 +64,10 @@ class Margins:
                 texts[name] = text
         off = frozenset(name for name, text in texts.items() if text == OFF)
         texts |= {name: DEFAULTS[name] for name in off}
-        shares = {name: _share(text) for name, text in texts.items() if name != "parity"}
-        by_precision = texts["parity"] == BY_PRECISION
-        return cls(None if by_precision else float(texts["parity"]), **shares, off=off)
+        former, parity = texts.pop("former"), texts.pop("parity")
+        shares = {name: _share(text) for name, text in texts.items()}
+        value = None if parity == BY_PRECISION else float(parity)
+        return cls(former, value, **shares, off=off)
 
 
 def check_margin(name: str, text: object) -> None:
@@ -75,6 +83,10 @@ def check_margin(name: str, text: object) -> None:
             f"the margin '{name}' is {text!r}, not a text such as \"{DEFAULTS[name]}\""
         )
     if text == OFF or (name == "parity" and text == BY_PRECISION):
+        return
+    if name == "former":
+        if text not in (HASH, OUTPUTS):
+            raise ValueError(f"the margin 'former' is {text!r}, not {HASH} or {OUTPUTS} (or off)")
         return
     if name == "parity":
         if not re.fullmatch(r"\d+(\.\d+)?(e-?\d{1,2})?", text, re.ASCII):

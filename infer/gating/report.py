@@ -12,6 +12,7 @@ from rich.table import Table
 from ..console import one_line
 from ..escaping import markdown, xml
 from .result import (
+    NOTHING_HELD,
     AccuracyFigures,
     ArtifactState,
     Check,
@@ -31,21 +32,24 @@ _STYLES = {
     Verdict.FAILED: "bold red",
     Verdict.NOT_SURE: "yellow",
     Verdict.NOT_JUDGED: "dim",
+    Verdict.OFF: "dim",
 }
 _MARKS = {
     Verdict.PASSED: "✓",
     Verdict.FAILED: "✗",
     Verdict.NOT_SURE: "?",
     Verdict.NOT_JUDGED: "",
+    Verdict.OFF: "",
 }
 # The text in a table for a check that was judged without figures.
 _WITHOUT_FIGURES = {
     CheckKind.INPUTS: "others",
+    CheckKind.FORMER: "the baseline's",
     CheckKind.ACCURACY: "unknown",
     CheckKind.LATENCY: "?",
 }
 # Verdicts that are explained in sentences, failures first.
-_TOLD = (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED)
+_TOLD = (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED, Verdict.OFF)
 
 
 def headline(result: GateResult) -> str:
@@ -100,6 +104,7 @@ def as_json(result: GateResult) -> dict[str, Any]:
         ],
         "what_to_do": result.remedies,
         "notices": list(result.notices),
+        "refused": list(result.refused),
         "setup": msgspec.to_builtins(result.setup),
     }
 
@@ -141,22 +146,33 @@ def as_markdown(result: GateResult) -> str:
 
 
 def as_junit(result: GateResult) -> str:
-    """Format a result as JUnit's XML: each check is a test case; checks not judged are skipped."""
+    """Format a result as JUnit's XML: each check is a test case, and so is the gate's baseline.
+
+    Checks that are not judged, or off, are skipped.
+    """
     verdicts = [check.verdict for check in result.checks]
+    problems = _problems(result)
+    failures = sum(verdict in result.failures for verdict in verdicts) + bool(problems)
     totals = {
-        "tests": str(len(verdicts)),
-        "failures": str(sum(verdict in result.failures for verdict in verdicts)),
+        "tests": str(len(verdicts) + 1),
+        "failures": str(failures),
         "errors": "0",
-        "skipped": str(0 if result.strict else verdicts.count(Verdict.NOT_JUDGED)),
+        "skipped": str(sum(_is_skipped(verdict, result) for verdict in verdicts)),
     }
     root = ElementTree.Element("testsuites", {"name": "exportbench"} | totals)
     suite = ElementTree.SubElement(root, "testsuite", {"name": "exportbench gate"} | totals)
+    case = ElementTree.SubElement(suite, "testcase", classname="gate", name="baseline")
+    if problems:
+        text = xml("\n".join(problems))
+        ElementTree.SubElement(case, "failure", type=result.verdict, message=text).text = text
+    if result.notices:
+        ElementTree.SubElement(case, "system-out").text = xml("\n".join(result.notices))
     for check in result.checks:
         case = ElementTree.SubElement(
             suite, "testcase", classname=xml(check.artifact), name=xml(check.name)
         )
         text = xml(check.detail + (f"\nWhat to do: {check.remedy}" if check.remedy else ""))
-        if check.verdict == Verdict.NOT_JUDGED and not result.strict:
+        if _is_skipped(check.verdict, result):
             ElementTree.SubElement(case, "skipped", message=xml(check.detail))
         elif check.verdict == Verdict.PASSED:
             ElementTree.SubElement(case, "system-out").text = text
@@ -167,6 +183,16 @@ def as_junit(result: GateResult) -> str:
             failure.text = text
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _problems(result: GateResult) -> list[str]:
+    """What keeps the whole gate from passing, whatever its checks say."""
+    nothing = [] if result.held_against_baseline else [NOTHING_HELD]
+    return [*nothing, *(f"not taken into the baseline: {line}" for line in result.refused)]
+
+
+def _is_skipped(verdict: Verdict, result: GateResult) -> bool:
+    return verdict == Verdict.OFF or (verdict == Verdict.NOT_JUDGED and not result.strict)
 
 
 def _grid(result: GateResult) -> tuple[list[str], list[tuple[str, list[Check | None]]]]:
@@ -189,6 +215,10 @@ def figure(check: Check) -> str:
     """Format the finding in a few characters, for a table."""
     if check.verdict == Verdict.NOT_JUDGED:
         return "-"
+    if check.verdict == Verdict.OFF:
+        return "off"
+    if check.kind == CheckKind.FORMER and check.verdict == Verdict.FAILED:
+        return "another"
     if check.figures is None:
         return _WITHOUT_FIGURES[check.kind]
     return _figure(check.figures)

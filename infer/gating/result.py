@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     NOT_SURE = "not sure"  # the measurements allow both verdicts
     NOT_JUDGED = "not judged"  # data for the check is missing
+    OFF = "off"  # the margins switch the check off
 
 
 class CheckKind(StrEnum):
@@ -26,6 +27,7 @@ class CheckKind(StrEnum):
 
     OUTCOME = "outcome"
     INPUTS = "inputs"
+    FORMER = "former"
     PARITY = "parity"
     ACCURACY = "accuracy"
     LATENCY = "latency"  # one check for each workload
@@ -59,19 +61,28 @@ class OutcomeFigures:
         state: whether it was measured.
         outcome: outcome of measuring it; None if it is missing or unreadable.
         as_before: whether it failed in the same way when the baseline was written.
+        in_baseline: whether the baseline has an entry for it.
     """
 
     state: ArtifactState
     outcome: Outcome | None = None
     as_before: bool = False
+    in_baseline: bool = True
 
 
 @dataclass(frozen=True)
 class ParityFigures:
-    """The largest difference, and the allowed one; None if the outputs do not match."""
+    """The largest difference, and the allowed one; None if the outputs do not match.
+
+    Attributes:
+        difference: of the output that fails most, or is nearest to failing, in its own unit.
+        allowed: what it may be.
+        output: name of the output.
+    """
 
     difference: float | None = None
     allowed: float | None = None
+    output: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,8 @@ class GrowthFigures:
 
 
 Figures = OutcomeFigures | ParityFigures | AccuracyFigures | LatencyFigures | GrowthFigures
+
+NOTHING_HELD = "no artifact of this run is in the baseline: nothing was held against it"
 
 _NAMES = {CheckKind.GPU_MEMORY: "GPU memory"}
 
@@ -160,12 +173,15 @@ class GateResult:
         notices: important notices for the reader.
         setup: the setup of the run.
         strict: whether a check that could not be judged keeps the gate from passing.
+        refused: why the run was not taken into the baseline, a line for each artifact that is much
+            worse; empty if it was, or was not to be.
     """
 
     checks: tuple[Check, ...]
     notices: tuple[str, ...]
     setup: Setup
     strict: bool = False
+    refused: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Verdict, ...]:
@@ -177,11 +193,22 @@ class GateResult:
     def verdict(self) -> Verdict:
         """The worst verdict of a check."""
         verdicts = {check.verdict for check in self.checks}
-        return next((verdict for verdict in self.failures if verdict in verdicts), Verdict.PASSED)
+        worst = next((verdict for verdict in self.failures if verdict in verdicts), None)
+        if worst is None and not self.held_against_baseline:
+            return Verdict.NOT_JUDGED
+        return worst or Verdict.PASSED
+
+    @property
+    def held_against_baseline(self) -> bool:
+        """Whether an artifact of the run is in the baseline."""
+        outcomes = [c.figures for c in self.checks if isinstance(c.figures, OutcomeFigures)]
+        return any(figures.in_baseline for figures in outcomes)
 
     @property
     def exit_status(self) -> int:
         """The exit status of `exportbench gate`."""
+        if self.refused:
+            return FAILED
         return {Verdict.PASSED: OK, Verdict.FAILED: FAILED}.get(self.verdict, NOT_SURE)
 
     @property

@@ -9,7 +9,7 @@ from ..artifacts.artifact import Artifact
 from ..artifacts.files import sha256_of
 from ..artifacts.integrity import check_files
 from ..artifacts.precision import precision_of
-from ..errors import ArtifactError, InputError
+from ..errors import AlteredError, ArtifactError, InputError, NoRuntimeError
 from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import ArtifactOpened, InputsDrawn
@@ -53,19 +53,19 @@ def _open(context: RunContext, label: str, path: Path) -> None:
     try:
         artifact = plan.opened.open(path, label)
         if not runtimes_for(artifact.format):
-            raise ArtifactError(
+            raise NoRuntimeError(
                 f"{path}: no runtime for the format '{artifact.format}' "
                 f"(there are {', '.join(FORMATS)})"
             )
         check_files(artifact)
         sha256 = require_trusted(artifact, plan.trusted)
         if known and known.sha256 != sha256:
-            raise ArtifactError(f"{path}: altered since the run began; start a new one")
+            raise AlteredError(f"{path}: altered since the run began; start a new one")
     except (ArtifactError, Failure) as error:
         if not known:
             recognized = {"format": artifact.format} if artifact else {}
             store.add("artifact", artifact=label, path=str(path), sha256=None, **recognized)
-        context.end(label, Outcome.LOAD_ERROR, str(error))
+        context.end(label, Outcome.LOAD_ERROR, str(error), error.cause)
         return
     if not known:
         manifest = asdict(artifact.manifest) if artifact.manifest else None

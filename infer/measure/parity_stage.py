@@ -25,6 +25,7 @@ from ..tensors.outputs import Outputs
 from .aligned_outputs import aligned_outputs
 from .judged_outputs import accuracy_difference, judged_outputs
 from .neighbours import changes_by_neighbours
+from .output_sketches import record_sketches
 from .parity_notes import allowed_notes, anchor_note, named_changes, state_note
 from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
@@ -65,10 +66,12 @@ class ParityStage:
             except Exception as error:
                 failure = context.as_failure(error)
                 for label in waiting:
+                    record_sketches(context, label, {})
                     context.fail(label, failure)
                 continue
             # The reference last: its non-finite values are excused if others share them.
             for label in sorted(waiting, key=lambda label: label == reference):
+                record_sketches(context, label, expected.rounding)
                 with context.outcome_of(label):
                     self._compare(label, expected)
         self._compare_with_former()
@@ -180,7 +183,6 @@ class ParityStage:
             reference=reference.reference,
             anchor=reference.anchor,
             **(result | task),
-            probe=predictions.probe(self._with_samples(label, outputs, calls)),
             notes=notes,
             repeats=not changed,
             random=random,
@@ -211,14 +213,6 @@ class ParityStage:
         arrays.pop(LABELS, None)
         states = {loop.input for loop in self._context.plan.input_options.loops}
         return uninformative_inputs(arrays, states)
-
-    def _with_samples(
-        self, label: str, outputs: Outputs, calls: Mapping[str, Sequence[WholeCall]]
-    ) -> Outputs:
-        """The outputs whose samples can be told apart, whatever their number in a call."""
-        saved = self._context.compared_outputs(label)
-        whole = calls.keys() or {name for name, output in saved.items() if not output.has_samples}
-        return {name: array for name, array in outputs.items() if name not in whole}
 
     def _check_finite(
         self, label: str, outputs: Outputs, expected: Outputs, reference: ReferenceOutputs

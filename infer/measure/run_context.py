@@ -102,13 +102,14 @@ class RunContext:
 
     # Outcomes
 
-    def end(self, label: str, outcome: Outcome, reason: str = "") -> None:
+    def end(self, label: str, outcome: Outcome, reason: str = "", cause: str = "") -> None:
         """Record an artifact's outcome before it is measured to the end."""
-        self.store.add("outcome", artifact=label, outcome=outcome, reason=reason, early=True)
+        values = {"outcome": outcome, "reason": reason, "cause": cause}
+        self.store.add("outcome", artifact=label, early=True, **values)
 
     def fail(self, label: str, failure: Failure) -> None:
         """Record the outcome of an artifact that failed."""
-        self.end(label, failure.outcome, failure.reason)
+        self.end(label, failure.outcome, failure.reason, failure.cause)
 
     @contextmanager
     def outcome_of(self, label: str) -> Iterator[None]:
@@ -136,6 +137,7 @@ class RunContext:
         return Failure(
             Outcome.UNSUPPORTED,
             f"exportbench cannot measure it: {one_line(error)} (log: logs/{LOG})",
+            cause=type(error).__name__,
         )
 
     def informative(

@@ -185,6 +185,7 @@ class TimingStage:
             failure = Failure(
                 failure.outcome,
                 f"{failure.reason} (beside {alive - 1} other; alone it had enough, in preflight)",
+                cause=failure.cause,
             )
         context.fail(label, failure)
 

@@ -34,12 +34,14 @@ class OutcomeReached(Event, frozen=True, tag="outcome", kw_only=True):
 
     Attributes:
         early: whether it ended before it was measured to the end.
+        cause: the kind of the failure, as `Failure.cause`.
     """
 
     artifact: str
     outcome: Outcome
     reason: str
     early: bool
+    cause: str = ""
 
 
 class InputsDrawn(Event, frozen=True, tag="random", kw_only=True):

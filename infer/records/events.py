@@ -28,6 +28,7 @@ from .parity_events import (
 )
 from .process_events import BurstTimed, GenerationDone, PreflightDone, ProcessStarted
 from .run_events import RooflineMeasured, RunEnded, RunResumed, RunStarted
+from .sketch_events import OutputsSketched
 
 AnyEvent = (
     RunStarted
@@ -43,6 +44,7 @@ AnyEvent = (
     | AnchorMeasured
     | ParityJudged
     | PairCompared
+    | OutputsSketched
     | ProcessStarted
     | BurstTimed
     | GenerationDone

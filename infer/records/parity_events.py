@@ -85,7 +85,6 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
         unequal_samples, differing: some of the samples that are answered differently.
         metrics: with the labels of the inputs.
         correct: which samples were right, packed (`infer.parity.predictions`).
-        probe: some values of the outputs.
         repeats: whether a second call on the same inputs gave the same.
         random: outputs that hold random numbers, and by how much they change between equal calls.
         random_reference: the same of the reference; then its outputs judge nothing.
@@ -111,7 +110,6 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
     anchor: str | None = None
     metrics: dict[str, float] | None = None
     correct: tuple[str, ...] | None = None
-    probe: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     accuracy_difference: AccuracyDifference | None = None
     notes: tuple[str, ...] = ()
     repeats: bool = True

@@ -7,14 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..artifacts.artifact import open_artifact
+from ..codec import DecodeError
 from ..config import GateConfig, RunConfig
-from ..errors import ArtifactError, MeasurementError, OptionError
+from ..errors import ArtifactError, BaselineError, MeasurementError, OptionError
 from ..exit_status import INTERRUPTED
 from ..gating.baseline import Baseline
 from ..gating.baseline_file import read_baseline, render_baseline
-from ..gating.evaluation import evaluate, new_baseline
+from ..gating.evaluation import evaluate
 from ..gating.gate_input import GateInput, gate_input
 from ..gating.result import GateResult
+from ..gating.update import much_worse, new_baseline
 from ..measure.plan import Plan
 from ..records.events import AnyEvent
 from ..records.run_events import RunStarted
@@ -55,16 +57,30 @@ def current_baseline(config: GateConfig) -> Baseline | None:
 
     Raises:
         UsageError: the options exclude each other, or the baseline cannot be written.
-        BaselineError: it is missing or damaged.
+        BaselineError: it is missing, damaged or empty.
     """
     path = config.baseline
+    if config.accept is not None and not (config.update and config.accept.strip()):
+        raise OptionError("accept", config.accept, "give the reason, with --update")
+    if config.drop and not config.update:
+        raise OptionError("drop", " ".join(config.drop), "give it with --update")
     if config.update and not path.absolute().parent.is_dir():
         raise OptionError("baseline", path, "there is no such folder")
     if config.judged and (config.run.artifacts or config.against):
         raise OptionError(
             "judged", config.judged, "judged as it was measured: name no artifacts", flag="run"
         )
-    return None if config.update and not path.exists() else read_baseline(path)
+    baseline = None if config.update and not path.exists() else read_baseline(path)
+    known = baseline.artifacts if baseline else {}
+    for label in config.drop:
+        if label not in known:
+            raise OptionError("drop", label, f"not in the baseline ({', '.join(known) or 'empty'})")
+    if not known and not config.update:
+        raise BaselineError(
+            f"{path}: holds no artifact, so that nothing can be held against it; write it with "
+            "--update"
+        )
+    return baseline
 
 
 def plan_gate(config: GateConfig, baseline: Baseline | None) -> Plan:
@@ -105,33 +121,46 @@ def evaluate_gate(
 
     Raises:
         UsageError: the baseline cannot be written.
-        MeasurementError: the run was interrupted, or has no results for a baseline.
+        MeasurementError: the run was interrupted, has no results for a baseline, or is damaged.
     """
-    run = gate_input(events)
+    try:
+        run = gate_input(events)
+    except DecodeError as error:
+        raise MeasurementError(f"the records of the run are damaged: {error}") from None
     if run.interrupted:
         raise MeasurementError(
             "the run was cut off: nothing is judged; go on with 'exportbench run --resume RUN', "
             "and judge it with --run RUN",
             INTERRUPTED,
         )
+    worse: Mapping[str, str] = {}
     if config.update:
-        _update(config.baseline, run, baseline)
+        worse = _update(config, run, baseline)
     run = replace(run, unreadable=_unreadable(config.run.artifacts, baseline, run))
     result = evaluate(run, baseline or new_baseline(run, None), config.margins)
-    return replace(result, strict=config.strict)
+    refused = tuple(f"{label}: {reason}" for label, reason in worse.items())
+    return replace(result, strict=config.strict, refused=refused)
 
 
-def _update(path: Path, run: GateInput, before: Baseline | None) -> None:
+def _update(config: GateConfig, run: GateInput, before: Baseline | None) -> Mapping[str, str]:
+    """Write the baseline, unless artifacts are much worse; return why, by label."""
+    path = config.baseline
     if not any(entry.outcome.was_measured for entry in run.entries.values()):
         label, entry = next(iter(run.entries.items()))
         raise MeasurementError(
             f"nothing ran to its end, so that the baseline is left as it is; {label}: "
             f"{entry.outcome}, {entry.reason}"
         )
+    worse = much_worse(run, before, config.margins) if before else {}
+    if worse and config.accept is None:
+        return worse
+    accepted = dict.fromkeys(worse, str(config.accept))
     try:
-        path.write_text(render_baseline(new_baseline(run, before)), encoding="utf-8")
+        new = new_baseline(run, before, accepted, config.drop)
+        path.write_text(render_baseline(new), encoding="utf-8")
     except OSError as error:
         raise OptionError("baseline", path, str(error.strerror)) from None
+    return {}
 
 
 def _unreadable(

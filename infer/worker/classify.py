@@ -34,4 +34,5 @@ def failure_of(error: Exception, otherwise: Outcome) -> Failure:
         reason + advice(whole),
         is_shortened=text not in reason,
         index_limit=cause.index_limit if cause else None,
+        cause=type(error).__name__,
     )

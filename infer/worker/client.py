@@ -225,7 +225,7 @@ class WorkerProcess:
                 # JAX only reports that it finds no device.
                 if outcome == Outcome.UNSUPPORTED and says_out_of_memory(why):
                     outcome = Outcome.OUT_OF_MEMORY
-                raise Failure(outcome, reason) from None
+                raise Failure(outcome, reason, cause="no CUDA") from None
             raise
 
     def has_cuda(self) -> str | None:
@@ -263,12 +263,15 @@ class WorkerProcess:
         except Failure as failed:
             log = f" (log: {self._log})" if failed.is_shortened else ""
             raise Failure(
-                failed.outcome, failed.reason + log, index_limit=failed.index_limit
+                failed.outcome,
+                failed.reason + log,
+                index_limit=failed.index_limit,
+                cause=f"{action}: {failed.cause}" if failed.cause else action,
             ) from None
         except MessageError as error:
             # The artifact's own program may have written to the pipe.
             raise Failure(
-                Outcome.CRASH, f"its answer to '{action}' is not valid ({error})"
+                Outcome.CRASH, f"its answer to '{action}' is not valid ({error})", cause="answer"
             ) from None
 
     def _read_line(self, action: str) -> bytes:
@@ -282,6 +285,7 @@ class WorkerProcess:
                 raise Failure(
                     Outcome.HANG,
                     f"no answer to '{action}' within {self.timeout_s:g} s (see --timeout)",
+                    cause=action,
                 )
             assert self._process.stdout
             data = os.read(self._process.stdout.fileno(), 1 << 16)
@@ -289,7 +293,7 @@ class WorkerProcess:
                 raise self._crashed(action)
             self._buffer += data
             if len(self._buffer) > _LONGEST_ANSWER:
-                raise Failure(Outcome.CRASH, f"its answer to '{action}' has no end")
+                raise Failure(Outcome.CRASH, f"its answer to '{action}' has no end", cause="answer")
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 

@@ -66,6 +66,7 @@ def encode_failure(failed: Failure) -> str:
         "reason": failed.reason,
         "is_shortened": failed.is_shortened,
         "index_limit": failed.index_limit,
+        "cause": failed.cause,
     }
     return json.dumps({_FAILURE: failure}) + "\n"
 
@@ -99,6 +100,7 @@ def decode_response(request: Request[Response], line: bytes) -> Response:
                 failure["reason"],
                 is_shortened=failure["is_shortened"],
                 index_limit=failure["index_limit"],
+                cause=failure["cause"],
             )
         raise MessageError(f"no outcome '{failure['outcome']}'")
     raise MessageError("neither a response nor a failure")

@@ -40,6 +40,7 @@ def check_memory(pid: int, limit: int, action: str) -> None:
             Outcome.OUT_OF_MEMORY,
             f"held {held / 2**20:,.0f} MiB, asked to '{action}', more than "
             f"{limit / 2**20:,.0f} MiB (see --memory-limit)",
+            cause=action,
         )
 
 
@@ -51,16 +52,20 @@ def crash(status: int, action: str, log: Path) -> Failure:
         action: what it was asked to do.
         log: what it printed.
     """
+    ended = f"status {status}"
     if status < 0:
         names = {int(known): known.name for known in signal.Signals}
         if -status == signal.SIGABRT and (line := _out_of_memory_line(log)):
-            return Failure(Outcome.OUT_OF_MEMORY, f"asked to '{action}': {line}")
-        how = f"killed by {names.get(-status, f'signal {-status}')}"
+            return Failure(Outcome.OUT_OF_MEMORY, f"asked to '{action}': {line}", cause=action)
+        ended = names.get(-status, f"signal {-status}")
+        how = f"killed by {ended}"
         how += _ENDED_BY_KERNEL if -status == signal.SIGKILL else ""
     else:
         how = f"exited with status {status}"
     return Failure(
-        Outcome.CRASH, f"the process {how}, asked to '{action}' (log: {log}){advice(_end_of(log))}"
+        Outcome.CRASH,
+        f"the process {how}, asked to '{action}' (log: {log}){advice(_end_of(log))}",
+        cause=f"{action}: {ended}",
     )
 
 

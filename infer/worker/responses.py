@@ -17,6 +17,7 @@ class FailureResponse(TypedDict):
     reason: str
     is_shortened: bool
     index_limit: int | None
+    cause: str
 
 
 class Tensor(TypedDict):

@@ -140,11 +140,19 @@ def test_nothing_that_ran_is_no_baseline(project, gate, fake_artifact):
         (("--against", "empty"), "holds none of m"),
         (("--resume", "runs/1"), "--run RUN"),
         (("--run", "runs/1"), "name no artifacts"),
+        (("--accept", "it is meant"), "with --update"),
+        (("--accept", " ", "--update"), "give the reason"),
+        (("--drop", "m"), "with --update"),
+        (("--drop", "x", "--update"), "not in the baseline (m)"),
+        (("--baseline", "empty.json"), "holds no artifact"),
         (("--junit", "no/such/folder.xml"), "--junit"),
     ],
 )
 def test_wrong_usage_is_one_line(project, monkeypatch, capsys, arguments, what):
-    (project / "baseline.json").write_text('{"baseline_version": 1, "artifacts": {}}')
+    (project / "baseline.json").write_text(
+        '{"baseline_version": 2, "artifacts": {"m": {"outcome": "ok"}}}'
+    )
+    (project / "empty.json").write_text('{"baseline_version": 2, "artifacts": {}}')
     (project / "empty").mkdir()
     monkeypatch.chdir(project)
     assert main(["gate", "new", *SMALL, "--baseline", "baseline.json", *arguments]) == 2

@@ -50,6 +50,8 @@ GIVEN = {
     "out": "runs",
     "baseline": "b.json",
     "update": True,
+    "accept": "trained anew",
+    "drop": ["old.onnx"],
     "against": ["former"],
     "margins": {"size": "9%"},
     "judged": "runs/1",

@@ -12,11 +12,20 @@ _NAMED_SAMPLES = 10
 
 
 def check(gate: ArtifactGate) -> list[Check]:
-    """Check the accuracy; empty if neither this run nor the baseline has labels."""
+    """Check the accuracy."""
     new, old = gate.new, gate.old
-    known = new.correct is not None or (old is not None and old.correct is not None)
-    if CheckKind.ACCURACY in gate.margins.off or not known:
-        return []
+    if CheckKind.ACCURACY in gate.margins.off:
+        return [gate.switched_off(CheckKind.ACCURACY)]
+    if new.correct is None and (old is None or old.correct is None):
+        return [
+            gate.not_judged(
+                CheckKind.ACCURACY,
+                "neither this run nor the baseline has an accuracy: the inputs hold no labels for "
+                "an output with a value for every class",
+                "give inputs that hold 'labels', or say that it has none with --margin "
+                "accuracy=off",
+            )
+        ]
     if old is None or old.correct is None:
         return [gate.not_in_baseline(CheckKind.ACCURACY)]
     if new.correct is None:
@@ -28,7 +37,7 @@ def check(gate: ArtifactGate) -> list[Check]:
                 "give inputs that hold 'labels', or write the baseline without them with --update",
             )
         ]
-    if not gate.same_inputs or len(new.correct) != len(old.correct):
+    if not is_judged(gate):
         return [
             gate.not_judged(
                 CheckKind.ACCURACY,
@@ -37,6 +46,19 @@ def check(gate: ArtifactGate) -> list[Check]:
             )
         ]
     return [_paired(gate, new.correct, old.correct)]
+
+
+def is_judged(gate: ArtifactGate) -> bool:
+    """Whether the accuracies of this run and of the baseline can be compared, and are."""
+    new, old = gate.new, gate.old
+    return (
+        CheckKind.ACCURACY not in gate.margins.off
+        and new.correct is not None
+        and old is not None
+        and old.correct is not None
+        and gate.same_inputs
+        and len(new.correct) == len(old.correct)
+    )
 
 
 def _paired(gate: ArtifactGate, now: np.ndarray, before: np.ndarray) -> Check:

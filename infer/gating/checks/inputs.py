@@ -9,8 +9,12 @@ from ..result import Check, CheckKind, Verdict
 def check(gate: ArtifactGate) -> list[Check]:
     """Make a check that fails if the inputs differ and another check depends on them."""
     needed = {CheckKind.PARITY, CheckKind.ACCURACY} - gate.margins.off
-    if not needed or gate.old is None or gate.old.inputs is None or gate.same_inputs:
+    if not needed or gate.old is None or gate.same_inputs:
         return []
+    if gate.old.inputs is None:
+        if not gate.old.outputs and gate.old.correct is None:
+            return []
+        return [gate.not_in_baseline(CheckKind.INPUTS)]
     return [
         gate.check(
             CheckKind.INPUTS,

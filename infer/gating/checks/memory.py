@@ -14,7 +14,7 @@ LEAST_MEMORY = 16 * 2**20
 def check(gate: ArtifactGate) -> list[Check]:
     """Make a check for each kind of memory that is known in this run or in the baseline."""
     if CheckKind.MEMORY in gate.margins.off:
-        return []
+        return [gate.switched_off(CheckKind.MEMORY)]
     return [
         _check(gate, kind)
         for kind in (CheckKind.MEMORY, CheckKind.GPU_MEMORY)
@@ -54,7 +54,7 @@ def _check(gate: ArtifactGate, kind: CheckKind) -> Check:
 
 def _other_setup(gate: ArtifactGate, kind: CheckKind) -> Check | None:
     """Make a check that is not judged, if the baseline's memory cannot be compared."""
-    then, now = gate.baseline.setup, gate.run.setup
+    then, now = (gate.old or gate.new).setup, gate.run.setup
     changed = [
         f"{name} {value}"
         for name, value, other in (

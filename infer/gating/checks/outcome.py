@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...escaping import shell_word
 from ..artifact_gate import ArtifactGate
 from ..result import ArtifactState, Check, CheckKind, OutcomeFigures, Verdict
 
@@ -12,23 +13,30 @@ def check(gate: ArtifactGate) -> list[Check]:
     if new.outcome.was_measured:
         recovered = old is not None and not old.outcome.was_measured
         was = f"; it was {old.outcome} in the baseline" if old and recovered else ""
-        figures = OutcomeFigures(ArtifactState.MEASURED, new.outcome)
+        if old is None:
+            was = "; it is not in the baseline, which it was not held against"
+        figures = OutcomeFigures(ArtifactState.MEASURED, new.outcome, in_baseline=old is not None)
         return [gate.check(CheckKind.OUTCOME, Verdict.PASSED, f"ran to the end{was}", "", figures)]
     detail = f"{new.outcome}: {new.reason}"
     if old and old.outcome == new.outcome:
-        figures = OutcomeFigures(ArtifactState.FAILED, new.outcome, as_before=True)
-        return [
-            gate.check(
-                CheckKind.OUTCOME, Verdict.PASSED, f"{detail}; as in the baseline", "", figures
-            )
-        ]
+        if old.cause == new.cause:
+            figures = OutcomeFigures(ArtifactState.FAILED, new.outcome, as_before=True)
+            return [
+                gate.check(
+                    CheckKind.OUTCOME, Verdict.PASSED, f"{detail}; as in the baseline", "", figures
+                )
+            ]
+        detail += (
+            f"; it was {old.outcome} in the baseline too, for another reason "
+            f"({old.cause or 'not named'}, now {new.cause or 'not named'})"
+        )
     return [
         gate.check(
             CheckKind.OUTCOME,
             Verdict.FAILED,
             detail,
             f"run it alone: {gate.run.commands.get(gate.label, '')}",
-            OutcomeFigures(ArtifactState.FAILED, new.outcome),
+            OutcomeFigures(ArtifactState.FAILED, new.outcome, in_baseline=old is not None),
         )
     ]
 
@@ -54,6 +62,7 @@ def missing(label: str, unreadable: str | None) -> Check:
         CheckKind.OUTCOME,
         Verdict.FAILED,
         "it is in the baseline, but not among the artifacts of this run",
-        "export it again, or take it out of the baseline with --update",
+        "name it, or export it again; if it is meant to be gone, take it out of the baseline with "
+        f"--update --drop {shell_word(label)}",
         OutcomeFigures(ArtifactState.MISSING),
     )

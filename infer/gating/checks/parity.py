@@ -1,55 +1,65 @@
-"""Check that the outputs are still the same, within the margin."""
+"""Check that the outputs are still the same, within the margin.
+
+Each output is judged by itself, in its own unit: by the tolerance that the baseline keeps for it.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...outcome import Outcome
-from ...parity import predictions
+from ...parity.deviation import Deviation, deviation
 from ..artifact_gate import ArtifactGate
+from ..baseline import OutputParity
 from ..gate_input import Agreement, FormerComparison
 from ..result import Check, CheckKind, ParityFigures, Verdict
+from . import accuracy
 
 
 @dataclass(frozen=True)
 class _Difference:
-    """A difference, the allowed difference, and what was compared.
+    """How far an output is from what it is compared with, and from what.
 
     Attributes:
-        value, allowed: of the output that differs most against what is allowed.
-        source: what it was compared with, in words.
-        agreement: whether the outputs agree as `run` decides it; None where only the difference
-            counts.
+        output: its name.
+        source: what it is compared with.
+        deviation: how far it is.
+        note: what decided about a quantised model, in words.
     """
 
-    value: float
-    allowed: float
+    output: str
     source: str
-    agreement: Agreement | None = None
+    deviation: Deviation
+    note: str = ""
 
     @property
     def used(self) -> float:
-        """The difference as a share of the allowed difference."""
-        return self.value / self.allowed if self.allowed else math.inf
-
-    @property
-    def passes(self) -> bool:
-        """Whether the difference is allowed; NaN is not."""
-        return self.agreement.passed if self.agreement else self.value <= self.allowed
+        """The difference as a share of the allowed one."""
+        if self.deviation.difference is None:
+            return 0.0 if self.deviation.passes else math.inf
+        if not self.deviation.allowed:
+            return math.inf if self.deviation.difference else 0.0
+        return self.deviation.difference / self.deviation.allowed
 
     @property
     def text(self) -> str:
         """The difference in words."""
-        text = f"differs by {self.value:.2g} {self.source} ({self.allowed:.2g} allowed"
-        reason = self.agreement.reason if self.agreement else ""
-        return f"{text}; {reason})" if reason else f"{text})"
+        if self.deviation.findings:
+            return f"'{self.output}', beside {self.source}: {', '.join(self.deviation.findings)}"
+        if self.deviation.difference is None:
+            return f"'{self.output}' equals that of {self.source}"
+        return (
+            f"'{self.output}' differs by {self.deviation.difference:.2g} from {self.source} "
+            f"({self.deviation.allowed:.2g} allowed{f'; {self.note}' if self.note else ''})"
+        )
 
 
 def check(gate: ArtifactGate) -> list[Check]:
-    """Compare with the run's reference, and with the former artifact or the baseline's values."""
+    """Compare with the run's reference, the former artifact, and what the baseline keeps."""
     if CheckKind.PARITY in gate.margins.off:
-        return []
+        return [gate.switched_off(CheckKind.PARITY)]
     return [_check(gate)]
 
 
@@ -64,69 +74,130 @@ def _check(gate: ArtifactGate) -> Check:
             "every call",
             ParityFigures(),
         )
-    allowed = gate.allowed_difference(new)
-    if math.isinf(allowed):
-        return gate.not_judged(CheckKind.PARITY, new.reason or "the outputs were not compared")
-    differences = []
-    if new.reference not in (None, gate.label) and new.difference is not None:
-        differences.append(_from_reference(gate, new.difference, allowed))
-    same_weights = old is None or old.weights == new.weights
-    note = "" if same_weights else "; its weights are not the baseline's"
-    if same_weights and comparison and comparison.incomparable:
-        return _failed(
-            gate, f"cannot be compared with the former artifact: {comparison.incomparable}"
-        )
-    if same_weights and comparison and comparison.difference is not None:
-        differences.append(_from_former(gate, comparison, comparison.difference, allowed))
-    elif same_weights and old and old.probe and new.probe and gate.same_inputs:
-        difference = predictions.probe_difference(new.probe, old.probe)
-        if math.isinf(difference):
-            return _failed(gate, "its outputs have other names or shapes")
-        differences.append(
-            _Difference(difference, allowed, "from the baseline's outputs, in a few values")
-        )
+    differences = _from_reference(gate)
+    if old is not None and not gate.same_weights:
+        if not accuracy.is_judged(gate):
+            return _failed(
+                gate,
+                "its weights are not the baseline's, and no accuracy tells whether they are as "
+                "good",
+            )
+    else:
+        if comparison and comparison.incomparable:
+            return _failed(
+                gate, f"cannot be compared with the former artifact: {comparison.incomparable}"
+            )
+        if comparison:
+            differences += _from_former(gate, comparison)
+        if old and old.outputs and gate.same_inputs:
+            names = old.outputs.keys() ^ new.sketches.keys()
+            if names:
+                return _failed(gate, _other_names(gate))
+            differences += from_baseline(gate)
     if not differences:
-        return gate.not_judged(CheckKind.PARITY, _why_not_judged(gate, same_weights))
+        return gate.not_judged(CheckKind.PARITY, _why_not_judged(gate))
+    note = "" if gate.same_weights else "; its weights are not the baseline's"
     worst = max(differences, key=lambda difference: difference.used)
-    beyond = [difference for difference in differences if not difference.passes]
-    detail = "; ".join(difference.text for difference in beyond or differences)
-    figures = ParityFigures(worst.value, worst.allowed)
+    beyond = [difference for difference in differences if not difference.deviation.passes]
+    detail = "; ".join(difference.text for difference in beyond or [worst])
+    figures = ParityFigures(worst.deviation.difference, worst.deviation.allowed, worst.output)
     if beyond:
         return _failed(gate, detail + note, figures)
     return gate.check(CheckKind.PARITY, Verdict.PASSED, detail + note, "", figures)
 
 
-def _from_reference(gate: ArtifactGate, value: float, allowed: float) -> _Difference:
-    """The difference from the run's reference.
+def from_baseline(gate: ArtifactGate) -> list[_Difference]:
+    """Each output beside what the baseline keeps of it, of outputs that both have."""
+    kept = gate.old.outputs if gate.old else {}
+    return [
+        _Difference(
+            name,
+            "the baseline's outputs",
+            deviation(gate.new.sketches[name], kept[name], gate.margins.parity),
+        )
+        for name in kept
+        if name in gate.new.sketches
+    ]
 
-    An output that failed before, beside the same reference, may differ by as much again.
+
+def _from_reference(gate: ArtifactGate) -> list[_Difference]:
+    """Each output beside that of the run's reference."""
+    new, old = gate.new, gate.old
+    if new.reference in (None, gate.label) or not new.parity:
+        return []
+    agreement = gate.run.agreements.get(gate.label)
+    if old is None or old.reference != new.reference:
+        # Nothing else is known of what is allowed beside this reference.
+        own = {name: one.tolerance for name, one in new.parity.items()}
+        return _within(gate, new.parity, own, str(new.reference), agreement)
+    allowed = {}
+    for name, one in new.parity.items():
+        before = old.parity.get(name, OutputParity(0.0, one.tolerance))
+        # An output that was too far from the reference before may be as far again.
+        is_beyond = not before.difference <= before.tolerance
+        allowed[name] = before.tolerance + (before.difference if is_beyond else 0.0)
+    failed_before = old.outcome == Outcome.PARITY_FAIL
+    if failed_before and agreement and not agreement.passed:
+        agreement = None
+    return _within(gate, new.parity, allowed, str(new.reference), agreement)
+
+
+def _from_former(gate: ArtifactGate, comparison: FormerComparison) -> list[_Difference]:
+    """Each output beside that of the former artifact, by what the baseline allows."""
+    kept = gate.old.outputs if gate.old else {}
+    allowed = {
+        name: kept[name].tolerance if name in kept else one.tolerance
+        for name, one in comparison.parity.items()
+    }
+    agreement = comparison.agreement
+    return _within(gate, comparison.parity, allowed, "the former artifact", agreement)
+
+
+def _within(
+    gate: ArtifactGate,
+    parity: Mapping[str, OutputParity],
+    allowed: Mapping[str, float],
+    source: str,
+    agreement: Agreement | None,
+) -> list[_Difference]:
+    """Hold the differences of outputs against what is allowed, by name.
+
+    Labels or accuracy may decide for a quantised model, and a share of whole numbers may differ,
+    as `run` decides it; but no margin may be given then.
     """
-    source, old = f"from {gate.new.reference}", gate.old
-    agreement = _agreement(gate, gate.run.agreements.get(gate.label))
-    before = old.difference if old and old.reference == gate.new.reference else None
-    if agreement and (agreement.passed or not (old and old.outcome == Outcome.PARITY_FAIL)):
-        return _Difference(value, allowed, source, agreement)
-    return _Difference(value, allowed + (before or 0.0), source)
+    margin = gate.margins.parity
+    by_numbers = agreement is None or margin is not None
+    note = agreement.reason if agreement and not by_numbers else ""
+    differences = []
+    for name, one in parity.items():
+        limit = allowed[name] if margin is None else margin
+        passes = one.difference <= limit  # NaN does not
+        reason = f"differs by {one.difference:.2g} ({limit:.2g} allowed)"
+        if not by_numbers:
+            passes = (
+                (passes or one.may_differ) if not note else bool(agreement and agreement.passed)
+            )
+            reason += f"; {note}" if note else ""
+        findings = () if passes else (reason,)
+        differences.append(
+            _Difference(name, source, Deviation(one.difference, limit, findings), note)
+        )
+    return differences
 
 
-def _from_former(
-    gate: ArtifactGate, comparison: FormerComparison, value: float, allowed: float
-) -> _Difference:
-    """The difference from the former artifact, by the tolerance between the two."""
-    agreement = _agreement(gate, comparison.agreement)
-    allowed = agreement.tolerance if agreement else allowed
-    return _Difference(value, allowed, "from the former artifact", agreement)
+def _other_names(gate: ArtifactGate) -> str:
+    kept = gate.old.outputs if gate.old else {}
+    if not gate.new.sketches:
+        return "the baseline holds its outputs, and this run has none to compare"
+    return (
+        f"its outputs are {', '.join(gate.new.sketches)}, those of the baseline {', '.join(kept)}"
+    )
 
 
-def _agreement(gate: ArtifactGate, agreement: Agreement | None) -> Agreement | None:
-    """What counts beside the difference: nothing, if a margin says what is allowed."""
-    return agreement if gate.margins.parity is None else None
-
-
-def _why_not_judged(gate: ArtifactGate, same_weights: bool) -> str:
+def _why_not_judged(gate: ArtifactGate) -> str:
     if gate.old is None:
         return "it is not in the baseline, and is its own reference in this run"
-    if not same_weights:
+    if not gate.same_weights:
         return "it is its own reference, and its weights are not the baseline's"
     if not gate.same_inputs:
         return "it is its own reference, and the inputs are not the baseline's"

@@ -10,7 +10,7 @@ from .growth import growth_check
 def check(gate: ArtifactGate) -> list[Check]:
     """Compare the bytes of the payload's files with the baseline's."""
     if CheckKind.SIZE in gate.margins.off:
-        return []
+        return [gate.switched_off(CheckKind.SIZE)]
     now, before = gate.new.bytes, gate.old.bytes if gate.old else None
     if now is None or before is None:
         return [gate.not_in_baseline(CheckKind.SIZE)]

@@ -4,6 +4,7 @@ import pytest
 from events import events
 from run_records import RUN, complete_run, outcome, summarize
 
+from infer.gating.baseline import OutputParity
 from infer.gating.gate_input import gate_input
 from infer.gating.setup import Setup
 
@@ -21,7 +22,9 @@ PAIRS = {"a": "a (former)", "b": "b (former)"}
 def records(pairs=PAIRS, **pair):
     run = complete_run(*TIMES)
     run[0] = RUN | {"pairs": pairs, "inputs_sha256": "i"}
-    compared = {"kind": "pair", "largest_difference": 0.25, "passed": True} | pair
+    output = {"largest_difference": 0.25, "largest_relative_difference": 0.5, "tolerance": 1e-4}
+    by_output = {"y": output | {"how": "made up", "passed": False}}
+    compared = {"kind": "pair", "by_output": by_output, "passed": True} | pair
     return [*run, *(compared | {"artifact": a, "former": f} for a, f in pairs.items())]
 
 
@@ -56,7 +59,7 @@ def test_what_a_gate_knows_of_a_run():
     assert gate.entries["a"].inputs == "i"
     assert gate.former["a"].former.call_s["batch 32"] == pytest.approx(2.1)
     assert gate.former["a"].ratios["batch 32"].value == pytest.approx(0.5, rel=0.01)
-    assert gate.former["a"].difference == 0.25
+    assert gate.former["a"].parity == {"y": OutputParity(0.25, 1e-4)}
     assert gate.setup == Setup(device="cpu", threads=2, batch=32, processor="Made up 3000")
 
 
