@@ -28,7 +28,7 @@ from .conversion import (
 from .dimensions import check_dims, check_limits, check_names, dim_name, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
-from .state import find_state_bindings
+from .state import check_first_states, find_state_bindings
 from .stored_types import StoredTypes, check_real_numbers
 from .whole import are_unrelated, later_sample_axes, whole_inputs, with_stated_ranks
 
@@ -203,6 +203,9 @@ def _fit(
         raise InputError(
             f"no number of samples a call suits all inputs of the artifact ({batch_limits.text})"
         )
+    if samples is not None:
+        given = {name: fitted[name] for name in bindings if name not in started}
+        check_first_states(known, given, later, samples, batch_limits.smallest)
     if batch_limits != ANY_SIZE:
         notes.append(_limits_note(batch_limits))
     elif samples is None and not bindings and not whole:

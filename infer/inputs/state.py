@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..errors import MapError
+import numpy as np
+
+from ..errors import InputError, MapError
 from ..tensors.rules import EVERY, Rule
+from ..tensors.signature import Signature
 from .options import InputOptions
 
 
@@ -46,3 +49,40 @@ def find_state_bindings(
                 f"--loop: {label} has no {what} '{name}' (there are: {', '.join(names) or 'none'})"
             )
     return bindings
+
+
+def check_first_states(
+    signature: Signature,
+    states: Mapping[str, np.ndarray],
+    axes: Mapping[str, int],
+    samples: int,
+    step: int,
+) -> None:
+    """Check that the first state of a loop is not given once for each sample.
+
+    Args:
+        signature: signature of the artifact, with its symbols.
+        states: the first states that the user has given, by input.
+        axes: axis of the samples of a state, where it is not the first.
+        samples: number of samples, which are the steps.
+        step: samples of a call.
+
+    Raises:
+        InputError: a state has as many rows as there are samples, though a call takes fewer.
+    """
+    symbols = {
+        spec.sizes[0]
+        for spec in signature.inputs
+        if spec.sizes and isinstance(spec.sizes[0], str) and spec.name not in states
+    }
+    for spec in signature.inputs:
+        array, axis = states.get(spec.name), axes.get(spec.name, 0)
+        if array is None or array.ndim <= axis or array.shape[axis] == step:
+            continue
+        size = spec.sizes[axis] if spec.sizes else None
+        counts = size in symbols or (size is None and array.shape[axis] == samples)
+        if counts or size == step:
+            raise InputError(
+                f"the first state '{spec.name}' has {array.shape[axis]} rows, and a step takes "
+                f"{step}: give the state before the first sample alone, or none for zeros"
+            )

@@ -22,7 +22,7 @@ def aligned_outputs(
 
     Outputs whose samples cannot be told apart are compared call by call. If the calls differ,
     since an artifact takes a certain number of samples only, the other is run once more with the
-    same calls.
+    same calls. So is one that keeps its state inside beside one that is looped a step at a time.
 
     Args:
         context: context of the run.
@@ -48,6 +48,18 @@ def aligned_outputs(
     except (InputError, MapError) as error:
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
     notes: list[str] = []
+    if again := _keeps_steps_inside(context, label, source):
+        calls = next(iter((reference if again == label else compared).values())).calls
+        try:
+            outputs = _with_calls(context, again, calls, device if again == source else None)
+        except Failure:
+            pass  # it takes no single steps: its own calls are compared
+        else:
+            compared, reference = (outputs, reference) if again == label else (compared, outputs)
+            notes.append(
+                f"{again} was called once more, with the calls of "
+                f"{source if again == label else label}: a step at a time"
+            )
     try:
         aligned = align(compared, reference, rules, label, source)
     except OtherCallsError as other:
@@ -83,6 +95,20 @@ def aligned_outputs(
         names = ", ".join(f"'{name}'" for name in aligned.calls)
         notes.append(f"no axis of {names} is known to count samples: compared call by call")
     return aligned, notes
+
+
+def _keeps_steps_inside(context: RunContext, label: str, source: str) -> str | None:
+    """Which of two artifacts keeps its state inside and had several steps of the other's a call."""
+    for looped, other in ((label, source), (source, label)):
+        preflight = context.preflight(other)
+        if (
+            context.preflight(looped).inputs.has_state_bindings
+            and not preflight.inputs.has_state_bindings
+            and preflight.repeat.changed_samples
+            and context.batch_of(other) > context.batch_of(looped)
+        ):
+            return other
+    return None
 
 
 def _with_calls(

@@ -159,3 +159,16 @@ def test_steps_at_once_beside_steps_one_by_one_are_asked_about(steps):
     rows, notices = measured(*both, **how, batch=1)
     assert {str(row.outcome) for row in rows.values()} == {"ok"}
     assert not any(notice.startswith("STEPS AT ONCE?") for notice in notices)
+
+
+def test_steps_at_once_are_compared_one_by_one(steps):
+    """A state that takes any number of samples does not hide which axis counts them."""
+    models.torchscript_step("mean.pt", mean=True)
+    models.torchscript_step("other.pt", mean=True, gain=1.05)
+    how = {"inputs": "x.npz", "loop": ["outside.onnx:h_out=h"], "ignore": ["h_out"]}
+
+    rows, notices = measured("mean.pt", "outside.onnx", "other.pt", **how, batch=4)
+    outcomes = {label: str(row.outcome) for label, row in rows.items()}
+    assert outcomes == {"mean.pt": "ok", "outside.onnx": "ok", "other.pt": "parity_fail"}
+    assert any("a step at a time" in note for note in rows["outside.onnx"].notes)
+    assert any(notice.startswith("STEPS AT ONCE?") for notice in notices)

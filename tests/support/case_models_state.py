@@ -118,18 +118,25 @@ def onnx_step(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
 
 
-def torchscript_step(path: Path) -> None:
-    """The same step with its state inside."""
+def torchscript_step(path: Path, *, mean: bool = False, gain: float = 1.0) -> None:
+    """The same step with its state inside.
+
+    Args:
+        path: path of the file.
+        mean: whether the state is the mean over the samples of a call.
+        gain: of the input; another network if it is not 1.
+    """
     import torch
 
     class Step(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("h", torch.zeros(1, UNITS))
+            self.mean, self.gain = mean, gain
 
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-            h = torch.tanh(x + self.h)
-            self.h = h
+            h = torch.tanh(self.gain * x + self.h)
+            self.h = h.mean(dim=0, keepdim=True) if self.mean else h
             return {"y": -h}
 
     torch.jit.script(Step().eval()).save(str(path))
