@@ -212,7 +212,14 @@ def test_every_option_that_a_message_names_exists():
 
     known = set(options_of(main._parser()))
     # Options of other programs, and of our own processes.
-    others = {"--cuda", "--artifact-dir", "--artifact-options", "--artifact-baseline"}
+    others = {
+        "--cuda",
+        "--read",
+        "--withhold",
+        "--artifact-dir",
+        "--artifact-options",
+        "--artifact-baseline",
+    }
     others |= {"--data-root", "--size", "--format", "--dataset", "--p"}
     named = {
         (str(file), option)
