@@ -23,48 +23,47 @@ class WorkerInputs:
     """What a worker gets of a file of inputs.
 
     Attributes:
-        file: the user's file, which reasons name.
-        folder: folder for what workers get in its place; made where it is needed.
+        file: the file, which reasons name.
+        folder: folder for what workers get in its place, which nobody else writes to; made where
+            it is needed.
+        is_there: whether the file is there before the worker starts, or is written later.
     """
 
     file: Path
     folder: Path
+    is_there: bool = True
 
     @property
     def readable(self) -> list[Path]:
-        """What the worker may read: the folder, and the file where it holds no labels."""
+        """What the worker may read: the folder, and the file if it is not copied."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return [self.folder] if self.withheld else [self.folder, self.file]
+        return [self.folder] if self._is_copied else [self.folder, self.file]
 
     @property
     def withheld(self) -> list[Path]:
         """What the worker may not read, wherever it lies."""
-        return [self.file] if _holds_labels(self.file) else []
+        return [self.file] if self._is_copied else []
 
     def path(self) -> Path:
-        """The file that the worker reads: the user's, or a copy without labels, made once.
+        """The file that the worker reads: the given one, or a copy without labels, made once.
 
         Raises:
             InputError: it is damaged.
             OSError: the copy cannot be written.
         """
-        if not _holds_labels(self.file):
+        if not self._is_copied:
             return self.file.resolve()
-        copy = self._copy
+        # Artifacts may name several files of one name.
+        place = hashlib.sha256(str(self.file.resolve()).encode()).hexdigest()[:8]
+        copy = self.folder / f"{place}-{self.file.name}"
         if not copy.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             _copy_without_labels(self.file, copy)
         return copy.resolve()
 
-    def remove_copy(self) -> None:
-        """Remove the copy, if there is one."""
-        self._copy.unlink(missing_ok=True)
-
     @property
-    def _copy(self) -> Path:
-        # Artifacts may name several files of one name.
-        place = hashlib.sha256(str(self.file.resolve()).encode()).hexdigest()[:8]
-        return self.folder / f"{place}-{self.file.name}"
+    def _is_copied(self) -> bool:
+        return not self.is_there or _holds_labels(self.file)
 
 
 def _holds_labels(file: Path) -> bool:

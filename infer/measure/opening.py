@@ -18,10 +18,7 @@ from ..runtimes.registry import runtimes_for
 from ..sandbox import reader_process
 from ..sandbox.trust import require_trusted
 from ..tensors.precision import Precision
-from .run_context import WORKER_INPUTS, RunContext
-
-# The file of random inputs in the folder of the run, in the part of it that workers may read.
-RANDOM_INPUTS = f"{WORKER_INPUTS}/random.npz"
+from .run_context import RANDOM_INPUTS, RunContext
 
 
 def check_unaltered(context: RunContext) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,8 +37,8 @@ from .file_signatures import symbolic_shapes
 from .plan import Plan
 
 Value = TypeVar("Value")
-# The folder of the inputs that workers may read, in the folder of the run.
-WORKER_INPUTS = "inputs"
+# The file of random inputs in the folder of the run.
+RANDOM_INPUTS = "inputs.npz"
 # The log of the controller, in the folder of the logs.
 LOG = "controller.log"
 
@@ -228,12 +230,19 @@ class RunContext:
         return folder
 
     def _worker_inputs(self, label: str) -> WorkerInputs:
-        return WorkerInputs(self.inputs[label], self.store.folder / WORKER_INPUTS)
+        file = self.inputs[label]
+        is_there = file != self.store.folder / RANDOM_INPUTS
+        return WorkerInputs(file, self._inputs_folder, is_there)
+
+    @cached_property
+    def _inputs_folder(self) -> Path:
+        """A new folder, since what is in the folder of a resumed run may be anybody's."""
+        return Path(tempfile.mkdtemp(prefix=".inputs-", dir=self.store.folder))
 
     def remove_copied_inputs(self) -> None:
-        """Remove the inputs that were copied for workers; made-up ones stay."""
-        for label in self.inputs:
-            self._worker_inputs(label).remove_copy()
+        """Remove the inputs that were copied for workers."""
+        shutil.rmtree(self._inputs_folder, ignore_errors=True)
+        del self._inputs_folder
 
     def inputs_of(self, label: str) -> messages.Inputs:
         """The request for a worker to read its inputs.

@@ -115,6 +115,8 @@ def _move_home(home: Path) -> None:
     with contextlib.suppress(OSError):  # a full disk shows when outputs are written
         home.mkdir(parents=True, exist_ok=True)
     os.environ.update(dict.fromkeys(_HOMES, str(home)))
+    # Or else who wants to know reads the list of accounts, which is closed.
+    os.environ.setdefault("LOGNAME", "worker")
     os.environ["CUDA_CACHE_PATH"] = str(home / "cuda")  # kernels compiled for the card
     for name in _ELSEWHERE:
         os.environ.pop(name, None)

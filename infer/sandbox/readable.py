@@ -10,6 +10,7 @@ be another one than the controller's, finds modules.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,14 @@ _PROGRAMS = (
 # How the system finds libraries and shows time, and what OpenSSL reads when it is imported.
 _SETTINGS = (
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload"),
-    *("/etc/localtime", "/etc/timezone", "/etc/os-release", "/etc/OpenCL", "/etc/vulkan"),
+    *(
+        "/etc/localtime",
+        "/etc/timezone",
+        "/etc/os-release",
+        "/etc/nv_tegra_release",
+        "/etc/OpenCL",
+        "/etc/vulkan",
+    ),
     *("/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf", "/etc/crypto-policies"),
 )
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -64,22 +72,22 @@ def readable(given: Iterable[Path], withheld: Iterable[Path]) -> list[Readable]:
 
     Args:
         given: files and folders that it is given, such as its artifact.
-        withheld: files and folders that stay closed wherever they lie, but for what is given in
-            them.
+        withheld: files and folders that stay closed wherever they lie.
     """
+    closed = [Path(os.path.realpath(path)) for path in withheld]
     home = os.environ.get("HOME")
-    closed = {Path(os.path.realpath(path)) for path in withheld}
-    closed |= {Path(os.path.realpath(home))} if home else set()
-    interpreter = [*_interpreter()]
+    homes = [Path(os.path.realpath(home))] if home else []
     roots = [Readable(Path(path), programs=True) for path in (*_PROGRAMS, *_toolkits())]
-    roots += [Readable(path, programs=True) for path in interpreter]
+    roots += [Readable(path, programs=True) for path in _interpreter()]
     known = [Path(os.path.realpath(root.path)) for root in roots]
     roots += _modules_elsewhere(known)
     roots += [Readable(path) for path in _libraries(known)]
     roots += [Readable(Path(path)) for path in (*_SETTINGS, *_MACHINE, *_DEVICES)]
     roots += [Readable(path) for path in Path("/etc").glob("python3*")]
-    roots += [Readable(path) for path in given]
-    return [part for root in roots for part in _without(root, closed)]
+    parts = [part for root in roots for part in _without(root, closed + homes)]
+    return parts + [
+        part for path in given for part in _without(Readable(path, programs=True), closed)
+    ]
 
 
 def _interpreter() -> Iterator[Path]:
@@ -106,18 +114,31 @@ def _modules_elsewhere(known: Sequence[Path]) -> Iterator[Readable]:
         if not name or not folder.exists():
             continue
         if _is_below(folder, known):  # packages in it may be links
-            yield from (Readable(Path(one)) for one in os.scandir(folder) if one.is_symlink())
+            yield from (Readable(path) for path in _links(folder))
         elif folder.is_file():  # an archive
             yield Readable(folder)
         else:
             yield Readable(folder, only_names=True)  # or Python finds no module in it
-            yield from (Readable(path) for path in sorted(folder.iterdir()) if _is_module(path))
+            yield from (Readable(path) for path in _entries(folder) if _is_module(path))
     for module in [*sys.modules.values()]:  # setuptools' finders of editable installations
         if getattr(module, "__name__", "").startswith("__editable__"):
             for mapped in getattr(module, "MAPPING", {}).values():
                 yield from (
                     Readable(path) for path in (Path(mapped), Path(f"{mapped}.py")) if path.exists()
                 )
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:  # what cannot be listed cannot be read
+        return []
+
+
+def _links(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if entry.is_symlink()]
+    return []
 
 
 def _is_module(path: Path) -> bool:
@@ -131,7 +152,7 @@ def _libraries(known: Sequence[Path]) -> Iterator[Path]:
     for name in os.environ.get("LD_LIBRARY_PATH", "").split(":"):
         folder = Path(os.path.realpath(name))
         if name.startswith("/") and folder.is_dir() and not _is_below(folder, known):
-            yield from (path for path in sorted(folder.iterdir()) if ".so" in path.suffixes)
+            yield from (path for path in _entries(folder) if ".so" in path.suffixes)
 
 
 def _is_below(path: Path, folders: Iterable[Path]) -> bool:
@@ -146,6 +167,6 @@ def _without(root: Readable, closed: Iterable[Path]) -> Iterator[Readable]:
         yield root
     elif path not in inside and path.is_dir():
         yield Readable(path, only_names=True)
-        for part in sorted(path.iterdir()):
+        for part in _entries(path):
             if not part.is_symlink():
                 yield from _without(Readable(part, root.programs), inside)

@@ -51,8 +51,11 @@ def run_limited(
 def with_folder(file: Path) -> list[Path]:
     """A payload with what may belong to it: its folder, and the files that links there lead to."""
     folder = file if file.is_dir() else file.parent
-    links = folder.rglob("*") if file.is_dir() else folder.iterdir()
-    return [file, folder, *(path for path in links if path.is_symlink() and path.is_file())]
+    try:
+        entries = [*(folder.rglob("*") if file.is_dir() else folder.iterdir())]
+    except OSError:  # whoever reads the file will say what is wrong
+        return [file]
+    return [file, folder, *(path for path in entries if path.is_symlink() and path.is_file())]
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def test_a_run_leaves_no_copy_and_is_as_accurate_as_before(project, asked):
     main(["run", "a", "--inputs", "inputs.npz", *RUN, "--out", "runs", "--json", "out.json"])
 
     (run,) = (project / "runs").iterdir()
-    assert not list((run / "inputs").iterdir())
+    assert not list(run.glob(".inputs*"))
     (row,) = json.loads((project / "out.json").read_text())["rows"]
     assert row["outcome"] == "ok"
     assert "accuracy" in json.dumps(row)

@@ -135,7 +135,8 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
     try:
-        inputs = WorkerInputs(options.inputs, folder / "inputs")
+        # Beside the folder that the worker may write in.
+        inputs = WorkerInputs(options.inputs, folder.with_name(f"{folder.name}-inputs"))
         with _worker(artifact, options, folder, options.devices[side], inputs) as worker:
             worker.start()
             signature = Signature.from_dict(worker.ask(messages.Load())["signature"])

@@ -60,7 +60,7 @@ def test_a_file_without_labels_is_not_copied(tmp_path):
     assert not list((tmp_path / "inputs").iterdir())
 
 
-def test_a_copy_is_made_once_and_removed(tmp_path):
+def test_a_copy_is_made_once_for_each_file(tmp_path):
     (tmp_path / "other").mkdir()
     for folder in (tmp_path, tmp_path / "other"):
         np.savez(folder / "test.npz", image=IMAGES, labels=np.arange(4))
@@ -69,12 +69,18 @@ def test_a_copy_is_made_once_and_removed(tmp_path):
         for folder in (tmp_path, tmp_path / "other")
     )
     made = inputs.path().stat().st_mtime_ns
+
     assert inputs.path().stat().st_mtime_ns == made
     assert others.path() != inputs.path()
-    inputs.remove_copy()
-    inputs.remove_copy()
 
-    assert list((tmp_path / "inputs").iterdir()) == [others.path()]
+
+def test_a_file_that_is_written_after_the_start_is_read_in_the_folder(tmp_path):
+    inputs = WorkerInputs(tmp_path / "test.npz", tmp_path / "inputs", is_there=False)
+    assert inputs.readable == [tmp_path / "inputs"]
+    np.savez(tmp_path / "test.npz", image=IMAGES)
+
+    assert inputs.path().parent == tmp_path / "inputs"
+    assert np.array_equal(read_inputs(inputs.path())["image"], IMAGES)
 
 
 def test_a_damaged_file_is_named(tmp_path):

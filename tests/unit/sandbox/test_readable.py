@@ -105,6 +105,10 @@ def test_what_is_given_is_open_and_labels_in_it_are_not(project):
     assert not may_read(project / "data/labels.npz", model)
 
 
+def test_a_home_that_is_given_is_open(project):
+    assert may_read(project.parent / "anything", project.parent)
+
+
 def test_a_home_in_a_folder_of_programs_stays_closed(project, monkeypatch):
     monkeypatch.setattr(readable_module, "_PROGRAMS", (str(project.parents[1]),))
     (project.parents[1] / "program").write_text("")
