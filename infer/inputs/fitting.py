@@ -28,6 +28,7 @@ from .conversion import (
 from .dimensions import check_dims, check_limits, check_names, dim_name, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
+from .samples import axes_of_samples, broadcast_and_fixed, count_samples, limits_note
 from .state import check_first_states, find_state_bindings
 from .stored_types import StoredTypes, check_real_numbers
 from .whole import are_unrelated, later_sample_axes, whole_inputs, with_stated_ranks
@@ -189,10 +190,12 @@ def _fit(
         notes += [f"{spec.name}: {note}" for note in done]
     whole = _whole(known, options, matches, fitted, arrays, bindings)
     notes += [f"{name}: given whole to every call" for name in fitted if name in whole]
-    axes = _later_axes(known, later, fitted, whole | bindings.keys())
-    broadcast, fixed_batch = _calls(signature, fitted, frozenset(bindings) | whole | axes.keys())
+    axes = axes_of_samples(known, later, fitted, whole | bindings.keys())
+    broadcast, fixed_batch = broadcast_and_fixed(
+        signature, fitted, frozenset(bindings) | whole | axes.keys()
+    )
     broadcast -= axes.keys()
-    samples = _samples(fitted, broadcast, axes)
+    samples = count_samples(fitted, broadcast, axes)
     shapes = {name: array.shape for name, array in fitted.items()}
     check_names(signature, shapes, broadcast, sizes, axes)
     check_limits(free, shapes, broadcast, limits, axes)
@@ -207,7 +210,7 @@ def _fit(
         given = {name: fitted[name] for name in bindings if name not in started}
         check_first_states(known, given, later, samples, batch_limits.smallest)
     if batch_limits != ANY_SIZE:
-        notes.append(_limits_note(batch_limits))
+        notes.append(limits_note(batch_limits))
     elif samples is None and not bindings and not whole:
         notes.append("no input has samples: every call is one sample")
     unused = sorted(arrays.keys() - {match.other for match in matches.values()})
@@ -243,39 +246,6 @@ def _whole(
     if len(set(lengths.values())) > 1 and are_unrelated(signature, lengths):
         return whole | lengths.keys()
     return whole
-
-
-def _later_axes(
-    signature: Signature, later: Mapping[str, int], arrays: Arrays, excluded: Collection[str]
-) -> dict[str, int]:
-    """The axis of the samples of inputs where it is not the first, and others have samples.
-
-    Raises:
-        InputError: an array has another first axis than its input.
-    """
-    firsts = {
-        spec.sizes[0] for spec in signature.inputs if spec.sizes and spec.name not in excluded
-    }
-    axes = {
-        spec.name: later[spec.name]
-        for spec in signature.inputs
-        if spec.name in later and spec.name not in excluded and spec.sizes[1] in firsts
-    }
-    rows = {
-        spec.name: size
-        for spec in signature.inputs
-        if spec.name in axes and isinstance(size := spec.sizes[0], int)
-    }
-    _check_rows(arrays, rows, " along its first axis")
-    return axes
-
-
-def _limits_note(limits: SizeLimits) -> str:
-    takes = f"takes {limits.text} samples a call"
-    if limits.only:
-        samples = "1 sample" if limits.only == 1 else f"{limits.only} samples"
-        takes = f"takes {samples} a call, no other number"
-    return f"{takes}: larger batches are several calls, smaller ones are filled up"
 
 
 def _match(
@@ -338,47 +308,3 @@ def _zeros(spec: TensorSpec, samples_axis: int) -> np.ndarray:
     # A free dimension left counts samples, of which a step takes one.
     shape = [size if isinstance(size, int) else 1 for size in spec.sizes]
     return np.zeros(shape, dtype_of(spec.dtype))
-
-
-def _calls(
-    signature: Signature, arrays: Arrays, states: frozenset[str]
-) -> tuple[frozenset[str], int | None]:
-    """Find the inputs that every call gets unchanged, and the number of samples if it is fixed."""
-    ranked = [s for s in signature.inputs if s.name not in states and arrays[s.name].ndim]
-    fixed = {
-        spec.name: spec.sizes[0] for spec in ranked if spec.sizes and isinstance(spec.sizes[0], int)
-    }
-    broadcast = frozenset(arrays) - {spec.name for spec in ranked}
-    if len(fixed) < len(ranked):  # some have samples; what has a fixed first dimension has none
-        _check_rows(arrays, fixed, " in every call")
-        return broadcast | fixed.keys(), None
-    if len(set(fixed.values())) == 1:
-        batch = next(iter(fixed.values()))
-        if batch == 0:
-            raise InputError("the artifact takes 0 samples a call; there is nothing to do")
-        return broadcast, batch
-    _check_rows(arrays, fixed, "; its inputs have no common number of samples")
-    return broadcast | fixed.keys(), None
-
-
-def _check_rows(arrays: Arrays, sizes: Mapping[str, int], why: str) -> None:
-    for name, size in sizes.items():
-        if len(arrays[name]) != size:
-            raise InputError(
-                f"'{name}' has {len(arrays[name])} rows, the artifact takes {size}{why}"
-            )
-
-
-def _samples(arrays: Arrays, broadcast: frozenset[str], axes: Mapping[str, int]) -> int | None:
-    """Number of samples; None where every input is broadcast."""
-    lengths = {
-        name: array.shape[axes.get(name, 0)]
-        for name, array in arrays.items()
-        if name not in broadcast
-    }
-    if len(set(lengths.values())) > 1:
-        raise InputError(
-            f"arrays of different lengths, {lengths}; name those whose rows are no samples, as "
-            f"--whole {min(lengths, key=lambda name: lengths[name])}"
-        )
-    return next(iter(lengths.values()), None)

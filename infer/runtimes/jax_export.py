@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,14 @@ from typing import Any
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from ..formats.jax_export.reader import leaf_names
-from ..tensors.signature import Signature, TensorSpec
-from ..tensors.size_limits import ANY_SIZE, SizeLimits, limits_of_symbol
+from ..tensors.signature import Signature
+from ..tensors.size_limits import limits_of_symbol
 from .base import STATELESS, TF32_OVERRIDE, Arrays, Model, Options, Setting, chosen, tf32_used
 from .jax_precision import Products, products_of
+from .jax_signature import signature_of, symbol_limits
 
 SETTINGS = (
     # XLA's libraries for convolutions and matrix products on a CPU.
@@ -73,7 +71,7 @@ class JaxExport(Model):
         self._places = self._find_places()
         # The names of the outputs are not in the file unless the function gives a dict.
         stated = options.manifest.get("signature")
-        self.signature = Signature.from_dict(stated) if stated else _signature(exported)
+        self.signature = Signature.from_dict(stated) if stated else signature_of(exported)
         self._inputs = [spec.name for spec in self.signature.inputs]
         self._outputs = [spec.name for spec in self.signature.outputs]
         if len(self._inputs) != len(exported.in_avals):
@@ -82,7 +80,7 @@ class JaxExport(Model):
                 f"{len(exported.in_avals)}"
             )
 
-        symbols = _symbol_limits(exported.mlir_module_serialized)
+        symbols = symbol_limits(exported.mlir_module_serialized)
         self.size_limits = {
             (name, axis): limits_of_symbol(str(size), symbols)
             for name, value in zip(self._inputs, exported.in_avals, strict=True)
@@ -226,61 +224,6 @@ def _mesh(exported: export.Exported, devices: list[Any]) -> jax.sharding.Mesh:
             made = sharding.mesh
             return jax.sharding.Mesh(np.array(devices).reshape(made.axis_sizes), made.axis_names)
     return jax.sharding.Mesh(np.array(devices), ("devices",))
-
-
-def _signature(exported: export.Exported) -> Signature:
-    return Signature(
-        _specs(exported.in_tree, exported.in_avals, "input"),
-        _specs(exported.out_tree, exported.out_avals, "output"),
-    )
-
-
-def _symbol_limits(module: bytes) -> dict[str, SizeLimits]:
-    """The limits of symbols that a program checks in its calls.
-
-    The constraints are not among what is serialized of a function. They are left in the messages
-    of the assertions that `jax.export` puts into its program.
-    """
-    limits_by_symbol: dict[str, SizeLimits] = {}
-    for text in re.findall(rb"symbolic shape constraint ([^.\n]{1,100})\.", module):
-        constraint = text.decode("ascii", "replace")
-        if match := re.fullmatch(r"(\w+) (<=|>=|==) (\d{1,9})", constraint, re.ASCII):
-            size = int(match[3])
-            limits = {
-                "<=": SizeLimits(most=size),
-                ">=": SizeLimits(least=size),
-                "==": SizeLimits.fixed(size),
-            }[match[2]]
-        elif match := re.fullmatch(r"mod\((\w+), (\d{1,9})\) == 0", constraint, re.ASCII):
-            limits = SizeLimits(multiple=int(match[2]))
-        else:
-            continue
-        limits_by_symbol[match[1]] = limits_by_symbol.get(match[1], ANY_SIZE).within(limits)
-    return limits_by_symbol
-
-
-def _specs(tree: Any, values: Any, kind: str) -> tuple[TensorSpec, ...]:
-    structure = jax.tree.unflatten(tree, range(len(values)))
-    paths = [
-        tuple(map(_key, path)) for path, _ in jax.tree_util.tree_flatten_with_path(structure)[0]
-    ]
-    names = leaf_names(paths, kind)
-    return tuple(_spec(name, value) for name, value in zip(names, values, strict=True))
-
-
-def _key(entry: Any) -> str | int:
-    for attribute in ("key", "idx", "name"):
-        if hasattr(entry, attribute):
-            key: str | int = getattr(entry, attribute)
-            return key
-    return str(entry)
-
-
-def _spec(name: str, value: Any) -> TensorSpec:
-    if jnp.issubdtype(value.dtype, jax.dtypes.extended):
-        raise NotImplementedError(f"'{name}' is of type {value.dtype}, which holds no numbers")
-    shape = tuple(size if isinstance(size, int) else str(size) for size in value.shape)
-    return TensorSpec(name, shape, str(value.dtype))
 
 
 def _precision_note(products: Products, tf32: bool | None) -> str:

@@ -13,15 +13,12 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from ..errors import ArtifactError
-from ..formats.onnx.reader import unranked_tensors
-from ..tensors.signature import Signature, TensorSpec, unique_names
+from ..tensors.signature import Signature, unique_names
 from .base import STATELESS, TF32, Arrays, Model, Options, Setting, chosen, tf32_used
 from .onnx_graphs import Captured
+from .onnx_values import arrays_of, as_text, spec_of, unranked_names
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-# The others are called as in NumPy.
-_DTYPES = {"float": "float32", "double": "float64", "string": "string"}
 
 # A call that returns when all is enqueued. By itself it waits for the device at its end.
 _NOT_WAITING = ort.RunOptions()
@@ -88,13 +85,16 @@ class Onnx(Model):
         if _PROVIDERS[options.device] not in self._session.get_providers():
             raise NotImplementedError(has_cuda() or "ONNX Runtime did not take its CUDA provider")
         ports = self._session.get_inputs(), self._session.get_outputs()
-        unranked = _unranked(path, ports)
+        unranked = unranked_names(path, ports)
         self.signature = Signature(
-            *(tuple(_spec(value, value.name in unranked) for value in values) for values in ports)
+            *(
+                tuple(spec_of(value, is_unranked=value.name in unranked) for value in values)
+                for values in ports
+            )
         )
         # Inputs of the graph whose initializer is their default. Old files list weights too.
         self.defaults = [
-            _spec(value, is_unranked=False)
+            spec_of(value, is_unranked=False)
             for value in self._session.get_overridable_initializers()
             if re.fullmatch(r"tensor\((?!string|bfloat16|float8|u?int4).*\)", value.type)
         ]
@@ -149,7 +149,7 @@ class Onnx(Model):
 
     def _fed(self, inputs: Arrays) -> dict[str, Any]:
         fed: dict[str, Any] = dict.fromkeys(self.optional)
-        inputs = {name: _text(array) for name, array in inputs.items()}
+        inputs = {name: as_text(array) for name, array in inputs.items()}
         fed |= {name: array for name, array in inputs.items() if not name.endswith("]")}
         for name in self._sequences:
             if name in inputs:
@@ -163,7 +163,7 @@ class Onnx(Model):
 
     def _flat(self, values: list[Any]) -> Arrays:
         parts = [
-            part for name, value in self._named(values).items() for part in _parts(name, value)
+            part for name, value in self._named(values).items() for part in arrays_of(name, value)
         ]
         names = unique_names(name for name, _ in parts)
         return {name: array for name, (_, array) in zip(names, parts, strict=True)}
@@ -272,71 +272,6 @@ def _taken(session: Any) -> dict[str, Counter[str]] | None:
         kinds = taken.setdefault(part.ep_name, Counter())
         kinds.update(node.op_type for node in part.get_nodes())
     return taken
-
-
-def _parts(name: str, value: Any) -> list[tuple[str, np.ndarray]]:
-    """The arrays of a value: those of a sequence are called `name[0]`, `name[1]` and so on.
-
-    A sequence of maps, as classifiers of scikit-learn give it, is an array with a row for each
-    and a column for each key, in the order of the keys.
-    """
-    if isinstance(value, list):
-        if value and all(isinstance(item, dict) for item in value):
-            keys = sorted(value[0])
-            return [(name, np.array([[item[key] for key in keys] for item in value]))]
-        return [
-            part for index, item in enumerate(value) for part in _parts(f"{name}[{index}]", item)
-        ]
-    if isinstance(value, dict):
-        return [(name, np.array([value[key] for key in sorted(value)]))]
-    if value is None:  # an optional output that is empty
-        return []
-    return [(name, np.asarray(value))]
-
-
-def _text(array: np.ndarray) -> np.ndarray:
-    """What ONNX Runtime takes for text: objects are `str`, `bytes` are of fixed width.
-
-    Raises:
-        NotImplementedError: bytes end with zeros, which such an array loses.
-    """
-    if array.dtype.kind != "O" or not array.size or not isinstance(array.flat[0], bytes):
-        return array
-    if any(value.endswith(b"\0") for value in array.flat):
-        raise NotImplementedError(
-            "ONNX Runtime's Python takes no bytes that end with a zero, unless all is UTF-8"
-        )
-    return array.astype(np.bytes_)
-
-
-def _unranked(path: Path, ports: tuple[list[Any], list[Any]]) -> frozenset[str]:
-    """Names of the inputs and outputs of unknown rank.
-
-    ONNX Runtime gives no sizes for a single value and for an unknown rank alike, so the file tells
-    which it is.
-    """
-    without_sizes = frozenset(value.name for value in itertools.chain(*ports) if not value.shape)
-    if not without_sizes:
-        return without_sizes
-    try:
-        return without_sizes & unranked_tensors(path)
-    except ArtifactError:
-        return without_sizes
-
-
-def _spec(value: Any, is_unranked: bool) -> TensorSpec:
-    kind = re.sub(r"^optional\((.*)\)$", r"\1", value.type)
-    plain = re.fullmatch(r"tensor\((.*)\)", kind)
-    inner = re.findall(r"tensor\((\w+)\)", kind)
-    if not inner or kind.startswith("sparse"):
-        raise NotImplementedError(f"{value.name} is of type {value.type}")
-    dtype = _DTYPES.get(inner[-1], inner[-1])
-    if dtype != "string" and dtype not in np.sctypeDict:
-        raise NotImplementedError(f"{value.name} is of type {value.type}")
-    shape: tuple[int | str | None, ...] | None = None
-    if plain and not is_unranked:
-        shape = tuple(size if isinstance(size, int | str) else None for size in value.shape)
-    return TensorSpec(value.name, shape, dtype)
 
 
 def devices() -> list[str]:

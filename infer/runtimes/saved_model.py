@@ -13,7 +13,6 @@ from typing import Any
 # holds one runtime, with its time to import and its memory alone.
 sys.modules.setdefault("jax", None)  # type: ignore[arg-type]
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.python.framework.convert_to_constants import (
@@ -21,26 +20,11 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 
 from ..formats.saved_model.reader import defaults_of, tags_of
-from ..tensors.signature import (
-    Signature,
-    TensorSpec,
-)
+from ..tensors.signature import Signature
 from . import tf_placement
-from .base import (
-    STATELESS,
-    TF32,
-    Arrays,
-    Model,
-    Options,
-    Setting,
-    choose,
-    chosen,
-    tf32_used,
-)
-from .saved_model_session import (
-    SessionModel,
-    dtype_name,
-)
+from .base import STATELESS, TF32, Arrays, Model, Options, Setting, choose, chosen, tf32_used
+from .saved_model_session import SessionModel
+from .tf_values import array_of, spec_of, tensor_of
 
 SETTINGS = (
     # "frozen" turns the variables into constants, which the graph optimizer can then fold.
@@ -83,13 +67,13 @@ class SavedModel(Model):
             for name, default in defaults.get(name, {}).items()
             if name in inputs
         }
-        self.defaults = [_spec(name, inputs[name]) for name in sorted(self._default_values)]
+        self.defaults = [spec_of(name, inputs[name]) for name in sorted(self._default_values)]
         self.signature = Signature(
             tuple(
-                _spec(name, inputs[name]) for name in sorted(inputs.keys() - self._default_values)
+                spec_of(name, inputs[name]) for name in sorted(inputs.keys() - self._default_values)
             ),
             tuple(
-                _spec(name, value)
+                spec_of(name, value)
                 for name, value in sorted(self._function.structured_outputs.items())
             ),
         )
@@ -148,7 +132,7 @@ class SavedModel(Model):
     def _put(self, inputs: Arrays) -> dict[str, tf.Tensor]:
         with tf.device(self._device):
             arrays = self._default_values | inputs
-            return {name: _tensor(array) for name, array in arrays.items()}
+            return {name: tensor_of(array) for name, array in arrays.items()}
 
     def run_staged(self, staged: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Call the signature; on a GPU the result may be unfinished."""
@@ -163,7 +147,7 @@ class SavedModel(Model):
     def fetch(self, result: dict[str, tf.Tensor]) -> Arrays:
         """Copy the outputs to NumPy, which waits for them."""
         self._last = result
-        return {name: _host(value) for name, value in result.items()}
+        return {name: array_of(value) for name, value in result.items()}
 
     def raw_call(self, inputs: Arrays) -> Callable[[], object]:
         """A call of the signature on tensors of the arrays."""
@@ -171,7 +155,7 @@ class SavedModel(Model):
 
         def call_once() -> object:
             with tf.device(device):
-                tensors = {name: _tensor(array) for name, array in inputs.items()}
+                tensors = {name: tensor_of(array) for name, array in inputs.items()}
             return [value.numpy() for value in call(tensors).values()]
 
         return call_once
@@ -234,17 +218,6 @@ def tf32_allowed() -> bool:
     return bool(tf.config.experimental.tensor_float_32_execution_enabled())
 
 
-def _tensor(array: np.ndarray) -> tf.Tensor:
-    # The type of text that holds no value cannot be seen.
-    return tf.constant(array, tf.string if array.dtype.kind == "O" else None)
-
-
-def _host(value: tf.Tensor) -> Any:
-    array = value.numpy()
-    # A single text is given as bytes.
-    return array if hasattr(array, "dtype") else tf.make_ndarray(tf.make_tensor_proto(array))
-
-
 def _operators(function: Any) -> set[str]:
     graph = function.graph.as_graph_def()
     return {
@@ -252,11 +225,6 @@ def _operators(function: Any) -> set[str]:
         for nodes in (graph.node, *(inner.node_def for inner in graph.library.function))
         for node in nodes
     }
-
-
-def _spec(name: str, value: Any) -> TensorSpec:
-    shape = tuple(value.shape.as_list()) if value.shape.rank is not None else None
-    return TensorSpec(name, shape, dtype_name(name, value.dtype))
 
 
 def devices() -> list[str]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ..tensors.signature import Signature, TensorSpec
 from . import tf_placement
 from .base import STATELESS, Arrays, Model, Options, choose, tf32_used
+from .tf_values import dtype_name
 
 # Operators that a call changes something with.
 CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "Apply", "Scatter", "Queue", "Stack")
@@ -153,19 +154,6 @@ class SessionModel(Model):
         )
         nodes = tf_placement.nodes_of_graphs(metadata.partition_graphs)
         return tf_placement.by_device(nodes)
-
-
-def dtype_name(name: str, dtype: Any) -> str:
-    """NumPy's name of a tensor's type.
-
-    Raises:
-        NotImplementedError: it is a handle and no values.
-    """
-    if dtype == tf.string:
-        return "string"
-    if dtype in (tf.resource, tf.variant):
-        raise NotImplementedError(f"'{name}' is a {dtype.name}, which has no values")
-    return str(np.dtype(dtype.as_numpy_dtype).name)
 
 
 def _spec(name: str, info: Any) -> TensorSpec:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
-from ...errors import DamagedError
 from ...tensors.precision import (
     OutputSteps,
     Precision,
@@ -18,15 +16,12 @@ from ...tensors.precision import (
 )
 from ..last_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 from ..protobuf import Message
+from .graph import Graph, Node, read_graph
 
-# Numbers of fields, as in onnx.proto.
-_INPUTS, _OUTPUTS, _OP_TYPE, _ATTRIBUTES = 1, 2, 4, 5
-_A_NAME, _A_INTEGER, _A_TENSOR, _A_SUBGRAPH, _A_SUBGRAPHS = 1, 3, 5, 6, 11
-_DIMS, _DTYPE, _FLOATS, _INTEGERS, _RAW, _NAME = 1, 2, 4, 5, 9, 8
-_NODES, _INITIALIZERS = 1, 5
+# Numbers of a tensor's fields, as in onnx.proto.
+_DIMS, _FLOATS, _INTEGERS, _RAW = 1, 4, 5, 9
 _FLOAT = {"float16", "bfloat16", "float32", "float64"}
 _LARGEST = 1 << 20  # bytes of a scale that is read
-_DEEPEST = 64
 
 # The input that holds quantised weights, by operator; those of com.microsoft too.
 _WEIGHT_INPUTS = {
@@ -76,52 +71,6 @@ _STEP_OF_OUTPUT = {
 }
 
 
-@dataclass
-class _Graph:
-    """A graph, in lists that need no further parsing.
-
-    Attributes:
-        nodes: nodes that outputs depend on.
-        constants: tensors by name.
-        types: types of the inputs, by name.
-        outputs: names of the outputs.
-    """
-
-    nodes: list[_Node]
-    constants: Mapping[str, Message]
-    types: Mapping[str, str]
-    outputs: list[str]
-    consumers: dict[str, list[_Node]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for node in self.nodes:
-            for name in node.inputs:
-                self.consumers.setdefault(name, []).append(node)
-
-    def dtype(self, name: str) -> str:
-        """The type of a constant or an input; "" if it is neither."""
-        return self.types.get(name, "")
-
-
-@dataclass(frozen=True)
-class _Node:
-    kind: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    message: Message
-
-    def attribute(self, name: str) -> int | None:
-        """An attribute that is a whole number; None if it is missing."""
-        for attribute in self.message.messages(_ATTRIBUTES):
-            if attribute.string(_A_NAME) == name:
-                return attribute.integer(_A_INTEGER)
-        return None
-
-    def input(self, index: int) -> str:
-        """The name of an input; "" if it is left out."""
-        return self.inputs[index] if index < len(self.inputs) else ""
-
-
 def precision_of(
     graph: Message,
     functions: list[list[Message]],
@@ -138,72 +87,11 @@ def precision_of(
         outputs: names of its outputs.
         dtypes: name and bits of each type, by number.
     """
-    every = _read(graph, functions, inputs, outputs, dtypes)
+    every = read_graph(graph, functions, inputs, outputs, dtypes)
     return precision_from(*_floats(every, dtypes), _quantisation(every))
 
 
-def _read(
-    graph: Message,
-    functions: list[list[Message]],
-    inputs: Mapping[str, str],
-    outputs: list[str],
-    dtypes: Mapping[int, tuple[str, int]],
-) -> _Graph:
-    constants: dict[str, Message] = {}
-    nodes = _live(list(_nodes(graph, constants, _DEEPEST)), outputs)
-    for body in functions:
-        nodes += map(_node, body)
-    for node in nodes:
-        if node.kind == "Constant":
-            for attribute in node.message.messages(_ATTRIBUTES):
-                if _A_TENSOR in attribute and node.outputs:
-                    constants[node.outputs[0]] = attribute.message(_A_TENSOR)
-    types = {
-        name: dtypes.get(tensor.enumeration(_DTYPE), ("", 0))[0]
-        for name, tensor in constants.items()
-    }
-    return _Graph(nodes, constants, {**inputs, **types}, outputs)
-
-
-def _nodes(graph: Message, constants: dict[str, Message], depth: int) -> Iterator[_Node]:
-    """Nodes of a graph; a node that holds graphs also takes what these take."""
-    if depth == 0:
-        raise DamagedError(f"graphs in graphs, more than {_DEEPEST} deep")
-    for tensor in graph.messages(_INITIALIZERS):
-        constants[tensor.string(_NAME)] = tensor
-    for message in graph.messages(_NODES):
-        node = _node(message)
-        inner: list[_Node] = []
-        for attribute in message.messages(_ATTRIBUTES):
-            for part in (*attribute.messages(_A_SUBGRAPH), *attribute.messages(_A_SUBGRAPHS)):
-                inner += _nodes(part, constants, depth - 1)
-        yield from inner
-        taken = tuple(
-            name for inner_node in inner for name in (*inner_node.inputs, *inner_node.outputs)
-        )
-        yield _Node(node.kind, (*node.inputs, *taken), node.outputs, message)
-
-
-def _node(message: Message) -> _Node:
-    return _Node(
-        message.string(_OP_TYPE),
-        tuple(message.strings(_INPUTS)),
-        tuple(message.strings(_OUTPUTS)),
-        message,
-    )
-
-
-def _live(nodes: list[_Node], outputs: list[str]) -> list[_Node]:
-    """The nodes that the outputs depend on: what is calculated in vain has no precision."""
-    wanted, live = set(outputs), []
-    for node in reversed(nodes):
-        if wanted.intersection(node.outputs):
-            wanted.update(node.inputs)
-            live.append(node)
-    return live[::-1]
-
-
-def _floats(graph: _Graph, dtypes: Mapping[int, tuple[str, int]]) -> tuple[set[str], set[str]]:
+def _floats(graph: Graph, dtypes: Mapping[int, tuple[str, int]]) -> tuple[set[str], set[str]]:
     """The types of the arithmetic, and of weights that are only stored.
 
     A weight that every consumer converts to a finer type first is a matter of the weights alone.
@@ -227,7 +115,7 @@ def _floats(graph: _Graph, dtypes: Mapping[int, tuple[str, int]]) -> tuple[set[s
     return arithmetic, weights
 
 
-def _is_step(name: str, graph: _Graph) -> bool:
+def _is_step(name: str, graph: Graph) -> bool:
     """Whether a constant is the step of quantised values only."""
     kinds = ("DequantizeLinear", "QuantizeLinear")
     return all(
@@ -236,7 +124,7 @@ def _is_step(name: str, graph: _Graph) -> bool:
     )
 
 
-def _quantisation(graph: _Graph) -> Quantisation | None:
+def _quantisation(graph: Graph) -> Quantisation | None:
     weights: dict[str, int] = {}
     activations, bits, dynamic = 0, [], False
     for node in graph.nodes:
@@ -274,12 +162,12 @@ def _quantisation(graph: _Graph) -> Quantisation | None:
     )
 
 
-def _quantised_type(node: _Node, graph: _Graph) -> str:
+def _quantised_type(node: Node, graph: Graph) -> str:
     """The type that QuantizeLinear gives: that of its zero point, or uint8."""
     return graph.dtype(node.input(2)) or "uint8"
 
 
-def _outputs(graph: _Graph) -> dict[str, OutputSteps]:
+def _outputs(graph: Graph) -> dict[str, OutputSteps]:
     producers: dict[str, Producer] = {}
     for node in graph.nodes:
         for output in node.outputs[:1] if node.kind != "Split" else node.outputs:
@@ -288,7 +176,7 @@ def _outputs(graph: _Graph) -> dict[str, OutputSteps]:
     return {name: output_steps for name, output_steps in steps.items() if output_steps}
 
 
-def _producers(node: _Node, output: str, graph: _Graph) -> dict[str, Producer]:
+def _producers(node: Node, output: str, graph: Graph) -> dict[str, Producer]:
     if node.kind == "DequantizeLinear" and node.input(0) not in graph.constants:
         made = _quantised(node.input(0), node.input(1), node.input(2), graph)
         return {output: made} if made else {}
@@ -308,7 +196,7 @@ def _producers(node: _Node, output: str, graph: _Graph) -> dict[str, Producer]:
     return {output: Producer(function, between)} | ({between: inner} if inner else {})
 
 
-def _quantised(source: str, step: str, zero: str, graph: _Graph) -> Producer | None:
+def _quantised(source: str, step: str, zero: str, graph: Graph) -> Producer | None:
     """A value of these steps; None if they are no constants."""
     if step not in graph.constants:
         return None
