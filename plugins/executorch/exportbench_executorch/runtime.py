@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,46 +13,20 @@ import torch
 # running a program needs nothing of. PyTorch comes first, since its libraries are linked with.
 from executorch.extension.pybindings import _C as et  # noqa: N811
 from exportbench.runtimes.base import Arrays, Model, Options, Setting, chosen
-from exportbench.tensors.signature import Signature, TensorSpec
+from exportbench.tensors.signature import Signature
+
+from .ports import Port, check_shape, check_stated, program_signature
 
 SETTINGS = (
     # The threads of the pool that XNNPACK and the parallel kernels share.
     Setting("threads", "given", "own"),
 )
 FORWARD = "forward"
-# NumPy's names of ExecuTorch's element types, by number. The others NumPy has not.
-_DTYPES = {
-    **{0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64"},
-    **{5: "float16", 6: "float32", 7: "float64", 11: "bool"},
-    **{27: "uint16", 28: "uint32", 29: "uint64"},
-}
 _OPERATOR_MISSING = "error 0x14"
 # Rows that an axis is tried with, to see whether it is the samples'.
 _PROBED_ROWS = 2
 # Sums in another order differ by this much at most, for values of about one.
 _TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True)
-class _Port:
-    """An input or output: its element type, and the largest size of each dimension."""
-
-    dtype: str
-    bounds: tuple[int, ...]
-
-    @classmethod
-    def from_meta(cls, read: Callable[[int], Any], index: int, kind: str) -> _Port:
-        """The port of a method, as the method tells of it."""
-        try:
-            info = read(index)
-        except IndexError:
-            raise NotImplementedError(f"{kind} {index} is not a tensor") from None
-        dtype = _DTYPES.get(info.dtype())
-        if dtype is None:
-            raise NotImplementedError(
-                f"{kind} {index} is of ExecuTorch's type {info.dtype()}, which NumPy has not"
-            )
-        return cls(dtype, tuple(info.sizes()))
 
 
 class ExecuTorch(Model):
@@ -68,18 +41,19 @@ class ExecuTorch(Model):
         self._load()
         meta = self._method.method_meta()
         self._inputs = [
-            _Port.from_meta(meta.input_tensor_meta, index, "input")
+            Port.from_meta(meta.input_tensor_meta, index, "input")
             for index in range(meta.num_inputs())
         ]
         self._outputs = [
-            _Port.from_meta(meta.output_tensor_meta, index, "output")
+            Port.from_meta(meta.output_tensor_meta, index, "output")
             for index in range(meta.num_outputs())
         ]
         self.notes: list[str] = []
         stated = options.manifest.get("signature")
         self._stated = Signature.from_dict(stated) if stated else None
-        self.signature = self._stated or self._program_signature((), ())
-        self._check_stated()
+        self.signature = self._stated or program_signature(self._inputs, self._outputs)
+        if self._stated:
+            check_stated(self._stated, self._inputs, self._outputs)
         self._names = [spec.name for spec in self.signature.inputs]
         self._output_names = [spec.name for spec in self.signature.outputs]
 
@@ -98,54 +72,6 @@ class ExecuTorch(Model):
                 ) from None
             raise
 
-    def _program_signature(
-        self, free_inputs: tuple[int, ...], free_outputs: tuple[int, ...]
-    ) -> Signature:
-        """The signature in the program, which has no names and does not say what is free.
-
-        Args:
-            free_inputs: numbers of the inputs whose first dimension is free.
-            free_outputs: those of the outputs.
-        """
-        sides = (("input", self._inputs, free_inputs), ("output", self._outputs, free_outputs))
-        return Signature(
-            *(
-                tuple(
-                    TensorSpec(
-                        f"{kind}_{index}",
-                        (None, *port.bounds[1:]) if index in free else port.bounds,
-                        port.dtype,
-                    )
-                    for index, port in enumerate(ports)
-                )
-                for kind, ports, free in sides
-            )
-        )
-
-    def _check_stated(self) -> None:
-        """See that a manifest's signature is that of the program."""
-        if self._stated is None:
-            return
-        sides = (
-            ("input", self._stated.inputs, self._inputs),
-            ("output", self._stated.outputs, self._outputs),
-        )
-        for kind, specs, ports in sides:
-            if len(specs) != len(ports):
-                raise ValueError(
-                    f"the manifest states {len(specs)} {kind}s, the program has {len(ports)}"
-                )
-            for spec, port in zip(specs, ports, strict=True):
-                fits = len(spec.shape) == len(port.bounds) and all(
-                    not isinstance(size, int) or size == bound
-                    for size, bound in zip(spec.shape, port.bounds, strict=True)
-                )
-                if not fits or spec.dtype != port.dtype:
-                    raise ValueError(
-                        f"the manifest states '{spec.name}' as {spec.dtype} {list(spec.shape)}, "
-                        f"the program has {port.dtype} {list(port.bounds)}"
-                    )
-
     def settle(self) -> None:
         """Find out whether the first dimension is that of the samples and may be smaller.
 
@@ -161,7 +87,9 @@ class ExecuTorch(Model):
                         f"program takes {self._inputs[index].bounds[0]} samples only"
                     )
         elif bounded and self._rows_are_independent(bounded):
-            self.signature = self._program_signature(bounded, tuple(range(len(self._outputs))))
+            self.signature = program_signature(
+                self._inputs, self._outputs, bounded, range(len(self._outputs))
+            )
         for spec, port in zip(self.signature.inputs, self._inputs, strict=True):
             if spec.shape and not isinstance(spec.shape[0], int):
                 self.notes.append(f"{spec.name}: made for batches of up to {port.bounds[0]}")
@@ -225,7 +153,7 @@ class ExecuTorch(Model):
         for spec, port in zip(self.signature.inputs, self._inputs, strict=True):
             array = inputs[spec.name]
             if array.shape != port.bounds:
-                _check_shape(spec, array.shape, port.bounds)
+                check_shape(spec, array.shape, port.bounds)
             staged.append(torch.from_numpy(np.ascontiguousarray(array)))
         return staged
 
@@ -275,26 +203,6 @@ def _chosen_method(names: list[str], wanted: str | None) -> str:
     if wanted is None and FORWARD not in names and len(names) != 1:
         raise ValueError(f"no method '{FORWARD}', but {known}: choose one with --signature")
     return wanted or (FORWARD if FORWARD in names else names[0])
-
-
-def _check_shape(spec: TensorSpec, shape: tuple[int, ...], bounds: tuple[int, ...]) -> None:
-    """Raise what says that a shape does not fit, if it does not.
-
-    Raises:
-        NotImplementedError: a free dimension is larger than the program was exported for.
-        ValueError: another size is wrong.
-    """
-    free = [not isinstance(size, int) for size in spec.shape]
-    if len(shape) != len(bounds) or any(
-        size != bound and not may for size, bound, may in zip(shape, bounds, free, strict=True)
-    ):
-        raise ValueError(f"'{spec.name}' takes {list(spec.shape)}, given {list(shape)}")
-    for axis, (size, bound) in enumerate(zip(shape, bounds, strict=True)):
-        if size > bound:
-            raise NotImplementedError(
-                f"'{spec.name}' takes up to {bound} in dimension {axis}, given {size}: use a "
-                "smaller batch, or export it with a larger upper bound"
-            )
 
 
 def _close(output: np.ndarray, parts: list[np.ndarray]) -> bool:
