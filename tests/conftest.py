@@ -46,7 +46,7 @@ LONGEST = (
     "process/test_trust.py",
     "frameworks/test_any_inputs.py",
     "process/test_report.py",
-    "unit/measure/test_devices.py",
+    "unit/measure/test_runs_on_a_card.py",
     "contract/test_formats.py",
     "process/test_gpu_check.py",
     "frameworks/test_aotinductor.py",
