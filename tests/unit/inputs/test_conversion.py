@@ -9,6 +9,8 @@ from infer.inputs.options import InputOptions
 from infer.tensors.rules import parse_rules
 from infer.tensors.signature import Signature, TensorSpec
 
+pytest_plugins = ("input_fixtures",)
+
 STATED = {"inputs": [{"name": "image", "range": [0.0, 1.0]}]}
 
 

@@ -7,6 +7,8 @@ from infer.errors import OptionError
 from infer.inputs.options import InputOptions, parse_dims, parse_ranges, parse_state_bindings
 from infer.tensors.rules import Rule, parse_rules
 
+pytest_plugins = ("input_fixtures",)
+
 
 @pytest.mark.parametrize(
     ("text", "rule"),

@@ -6,6 +6,8 @@ from fitted_inputs import IMAGES, refused
 
 from infer.inputs.loading import read_inputs, read_labels
 
+pytest_plugins = ("input_fixtures",)
+
 
 def test_arrays_come_back_as_they_were(file, inputs_file):
     inputs_file(file, image=IMAGES, labels=np.arange(5))

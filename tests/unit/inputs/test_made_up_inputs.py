@@ -9,6 +9,8 @@ from infer.inputs.options import InputOptions
 from infer.inputs.random import Random, UnderspecifiedSignatureError, generate, write
 from infer.tensors.signature import Signature, TensorSpec
 
+pytest_plugins = ("input_fixtures",)
+
 
 def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
     spec = Signature(

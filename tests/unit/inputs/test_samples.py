@@ -11,6 +11,8 @@ from infer.inputs.random import write
 from infer.tensors.signature import Signature, TensorSpec
 from infer.tensors.size_limits import ANY_SIZE
 
+pytest_plugins = ("input_fixtures",)
+
 
 def test_fixed_batch_is_told(file, inputs_file, signature):
     inputs_file(file, image=IMAGES)

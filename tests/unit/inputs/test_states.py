@@ -10,6 +10,8 @@ from infer.inputs.options import InputOptions, StateBinding, parse_state_binding
 from infer.inputs.state import find_state_bindings
 from infer.tensors.signature import Signature, TensorSpec
 
+pytest_plugins = ("input_fixtures",)
+
 
 def test_a_state_starts_as_zeros_or_from_the_file(file, inputs_file):
     spec = Signature(

@@ -12,6 +12,8 @@ from infer.outcome import Failure, Outcome
 from infer.system import nvml
 from infer.system.visible_cards import parse_device, visible
 
+pytest_plugins = ("card_fixtures",)
+
 
 @pytest.mark.parametrize(
     ("variable", "seen"),

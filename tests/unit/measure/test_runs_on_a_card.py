@@ -27,6 +27,8 @@ from infer.results.comparison import compare_runs
 from infer.results.recorded_run import read_run
 from infer.results.summarizing import summarize
 
+pytest_plugins = ("card_fixtures",)
+
 
 class Watt(Device):
     """A card that draws 100 W."""

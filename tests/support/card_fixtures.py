@@ -1,4 +1,4 @@
-"""What tests of devices share."""
+"""A double of the driver, runtimes that answer, and the command line in a folder of artifacts."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What tests of inputs share."""
+"""The file of inputs that tests write."""
 
 import pytest
 
