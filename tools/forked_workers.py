@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import signal
 import subprocess
 import sys
@@ -101,8 +100,15 @@ class _Forked:
     def __init__(self, pid: int, stdin: Any, stdout: Any) -> None:
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
 
-    def wait(self) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         return -signal.SIGKILL
+
+    def poll(self) -> int | None:
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return -signal.SIGKILL
+        return None
 
 
 class ForkedWorker(WorkerProcess):
@@ -115,8 +121,8 @@ class ForkedWorker(WorkerProcess):
     def _spawn(self) -> None:
         self.started = time.perf_counter()
         self._process = _Forked(*self._server.fork(self._environment))  # type: ignore[assignment]
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
+        self._log_start = 0
+        self._connect()
 
     def _have_compiled(self) -> bool:
         return False  # the server has imported all of it

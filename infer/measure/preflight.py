@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from ..outcome import Failure, Outcome
 from ..parity.checks import check_classes
 from ..parity.comparing import scores_of
 from ..records.processes import BatchProbe
+from ..system.folder_removal import remove_folder
 from ..system.nvml import Card
 from ..tensors.output_files import write_axes
 from ..tensors.sample_axis import sample_axes
@@ -96,7 +96,7 @@ class Preflight:
             unprobed: why there is no probe of the batch; None if there is to be one.
         """
         context = self._context
-        shutil.rmtree(context.folder(label), ignore_errors=True)  # from an interrupted preflight
+        remove_folder(context.folder(label))  # from an interrupted preflight
         memory = GpuMemory(self._card)
         with context.worker(label, "preflight") as worker:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}

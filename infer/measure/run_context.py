@@ -27,7 +27,8 @@ from ..records.paths import file_name
 from ..records.process_events import GenerationDone, PreflightDone, ProcessStarted
 from ..records.protocol import Protocol
 from ..records.store import Store
-from ..tensors.output_files import read_saved
+from ..system.folder_removal import remove_folder
+from ..tensors.output_files import OutputError, read_saved
 from ..tensors.outputs import Outputs, SavedOutputs
 from ..variant import TUNED
 from ..worker import messages
@@ -187,7 +188,7 @@ class RunContext:
             device=device or self.plan.device,
             card=self.plan.card,
             threads=threads or self.plan.threads,
-            scratch=self.folder(label),
+            scratch=self.scratch / file_name(label),
             log=self.store.folder / "logs" / f"{file_name(label)}-{stage}.log",
             timeout_s=self.plan.timeout_s,
             memory_limit=self.plan.memory_limit,
@@ -218,6 +219,11 @@ class RunContext:
         """Samples in a call of preflight: the only number that the inputs allow, or the plan's."""
         return self.preflight(label).inputs.only_batch or self.protocol.batch
 
+    @property
+    def scratch(self) -> Path:
+        """The folder of the folders that workers may write in."""
+        return self.store.folder / "scratch"
+
     def folder(self, label: str) -> Path:
         """The folder of an artifact's outputs."""
         return self.store.folder / "outputs" / file_name(label)
@@ -225,7 +231,7 @@ class RunContext:
     def emptied_folder(self, label: str, run: str) -> Path:
         """Make an empty folder for the outputs of another run than preflight."""
         folder = self.folder(label) / run
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         folder.mkdir(parents=True)
         return folder
 
@@ -277,8 +283,7 @@ class RunContext:
         folder = self.folder(label)
         try:
             return read_saved(folder / run, folder)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            # The artifact's own program may have written to the folder.
+        except OutputError as error:
             raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
 
     def compared_outputs(self, label: str, run: str = "") -> SavedOutputs:

@@ -12,6 +12,7 @@ from ..records.store import Store
 from ..results.record_index import RecordIndex
 from ..results.unused import unused_arrays, unused_options
 from ..system import machine, nvml
+from ..system.folder_removal import remove_folder
 from . import roofline
 from .opening import check_unaltered, open_all
 from .parity_reason import parity_reason
@@ -53,6 +54,7 @@ class Run:
         """
         context, store = self.context, self.context.store
         self._begin(command)
+        remove_folder(context.scratch)  # from an interrupted run
         interrupted, reason = True, "interrupted"
         try:
             open_all(context)
@@ -70,6 +72,7 @@ class Run:
                 self._parity.run()
         finally:
             context.remove_copied_inputs()
+            remove_folder(context.scratch)
         self._conclude()
         store.add("end", interrupted=interrupted, reason=reason, seconds=context.elapsed_s())
 

@@ -37,7 +37,12 @@ def timed_differences(
     """
     if context.preflight(label).inputs.has_state_bindings or unrepeatable_outputs(context, label):
         return {"difference": None}
-    timed, expected, is_call_of_preflight = _comparable(context, label, rows, folder)
+    try:
+        timed, expected, is_call_of_preflight = _comparable(context, label, rows, folder)
+    except (ValueError, LookupError) as error:
+        raise Failure(
+            Outcome.CRASH, f"the outputs of a timed call are not like those of preflight ({error})"
+        ) from None
     if not timed:
         return {"difference": None}
     if is_call_of_preflight:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 
 from ..runtimes.base import Arrays, Model
 from ..tensors.size_limits import ANY_SIZE, SizeLimits
@@ -56,7 +55,11 @@ def find_batch(prepared: PreparedModel, request: FindBatch) -> FindBatchResponse
         failed, limits = None, None
     if failed is None or limits is None:
         return {"limits": None, "failed": failed, "reason": ""}
-    return {"limits": asdict(limits), "failed": failed, "reason": search.reasons[failed]}
+    return {
+        "limits": {"multiple": limits.multiple, "least": limits.least, "most": limits.most},
+        "failed": failed,
+        "reason": search.reasons[failed],
+    }
 
 
 class _Search:

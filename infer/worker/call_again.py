@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def cosine_of_changes(arrays: Sequence[np.ndarray]) -> float | None:
     """The cosine between the changes from one call to the next, of three successive calls.
 
     Independent draws have -1/2: the draw in the middle counts up in the first change, and down in
-    the second. None where an array holds no numbers, or did not change twice.
+    the second. None where an array holds no numbers, did not change twice, or changed by more than
+    a number can say.
     """
     if any(kind_of(array.dtype) in ("text", "other") for array in arrays):
         return None
@@ -62,7 +64,8 @@ def cosine_of_changes(arrays: Sequence[np.ndarray]) -> float | None:
     )
     changes = second - first, third - second
     length = float(np.linalg.norm(changes[0]) * np.linalg.norm(changes[1]))
-    return float(np.dot(*changes)) / length if length else None
+    cosine = float(np.dot(*changes)) / length if length else math.nan
+    return cosine if math.isfinite(cosine) else None
 
 
 def other_inputs(prepared: PreparedModel, batch: int) -> Arrays:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import selectors
-import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,19 +25,24 @@ from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_diagnosis, cuda_driver_start
-from ..sandbox.isolation import HOME
 from ..sandbox.launcher import command_of
+from ..system.folder_removal import remove_folder
 from ..system.interpreters import python_of
 from ..system.recorded_variables import recorded_variables
 from ..variant import TUNED, Variant
+from .answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
+from .answers import Known, decode_response, longest_answer
 from .environment_variables import environment_of
-from .message_codec import MessageError, StorageError, decode_response, encode_request
+from .message_codec import MessageError, StorageError, encode_request
 from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
-from .process_failures import check_memory, crash
+from .output_collection import collect, most_folder_bytes, with_outputs
+from .process_failures import check_disk, check_log, check_memory, crash
 
-# Interval between checks of the worker's memory, if there is a limit; a check takes 30 µs.
+# Interval between checks of the worker's memory, if there is a limit, and of its log; the checks
+# take 30 µs.
 _LOOK_S = 0.1
-_LONGEST_ANSWER = 256 << 20  # bytes
+# Seconds that a worker may take to end after it has closed its pipes; a dump of its memory is long.
+_END_S = 10.0
 # Interpreters and runtimes whose modules were checked for cached bytecode.
 _compiled: set[tuple[str, str]] = set()
 
@@ -44,9 +50,11 @@ _compiled: set[tuple[str, str]] = set()
 class WorkerProcess:
     """A worker, as a context manager, which ends the worker's process group on exit.
 
-    It may write only below `scratch`, and read only there, its artifact, its inputs and what its
-    runtime needs, if the system can enforce that (sandbox/isolation.py). On cuda it sees only the
-    card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the variable unchanged.
+    It may write only in a folder of its own, made in `scratch` and removed in the end, and read only
+    there, its artifact, its inputs and what its runtime needs, if the system can enforce that
+    (sandbox/isolation.py). Outputs that a request wants in a folder are written to its own, and
+    taken over from there after a check (output_collection.py). On cuda it sees only the card that
+    `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the variable unchanged.
 
     Attributes:
         timeout_s: seconds allowed for each answer; may be changed between requests.
@@ -71,11 +79,11 @@ class WorkerProcess:
         scratch.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
-        self._scratch = scratch
         self._folders = (scratch, log.parent)
+        self._folder = Path(tempfile.mkdtemp(prefix="worker-", dir=scratch.resolve()))
         self.timeout_s = timeout_s
         self.memory_limit = memory_limit
-        self._buffer = b""
+        self._known = Known()
         runtime = variant.runtime or runtimes_for(artifact.format)[0]
         # Where none has the runtime, this one says what is missing.
         self._python = variant.python or python_of(runtime, device) or sys.executable
@@ -117,18 +125,26 @@ class WorkerProcess:
     def _spawn(self) -> None:
         self.started = time.perf_counter()
         with self._log.open("ab") as errors:
+            self._log_start = errors.tell()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                cwd=self._scratch,
+                cwd=self._folder,
                 env=self._environment,
                 start_new_session=True,
+                bufsize=0,
             )
-        assert self._process.stdout
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._process.stdout, selectors.EVENT_READ)
+        self._connect()
+
+    def _connect(self) -> None:
+        assert self._process.stdin and self._process.stdout
+        self._pipe = AnswerPipe(
+            self._process.stdin,
+            self._process.stdout,
+            lambda: self._process.poll() is not None,
+        )
 
     def __enter__(self) -> WorkerProcess:
         return self
@@ -141,10 +157,9 @@ class WorkerProcess:
     ) -> None:
         self._end()
         self._close()
-        shutil.rmtree(self._scratch / HOME, ignore_errors=True)
+        remove_folder(self._folder)
 
     def _close(self) -> None:
-        self._selector.close()
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
                 with contextlib.suppress(BrokenPipeError):
@@ -209,16 +224,40 @@ class WorkerProcess:
         Raises:
             Failure: the worker failed, crashed, did not answer in time or holds too much memory. It
                 has been ended, so it does not disturb later measurements.
-            OSError: it could not write its outputs, or failed while the disk was full: runtimes
-                write logs and files, so the artifact is not to blame.
+            OSError: its outputs cannot be written, or it failed while the disk was full: runtimes
+                write logs and files, so the artifact is not to blame, unless it filled the disk.
         """
+        with self._ended_on_failure(request):
+            outputs: str | None = getattr(request, "outputs", None)
+            if outputs is None:
+                return self._ask(request)
+            # A name that the worker cannot know before, and take.
+            own = Path(tempfile.mkdtemp(prefix="outputs-", dir=self._folder))
+            response: Response = self._ask(with_outputs(request, own))
+            collect(own, Path(outputs), request, response, self._known)
+            remove_folder(own)
+            return response
+
+    @contextmanager
+    def _ended_on_failure(self, request: Request[Any]) -> Iterator[None]:
+        """End the worker if the block fails, and find out whether the artifact is to blame."""
         try:
-            return self._ask(request)
+            yield
+        except StorageError as error:
+            self._end()
+            check_disk(self._folders, self._folder, most_folder_bytes(request, self._known))
+            raise Failure(
+                Outcome.CRASH,
+                f"says that outputs cannot be written, which they can ({error})",
+                cause="answer",
+            ) from None
+        except OSError:
+            self._end()
+            raise
         except Failure as failed:
             self._end()
-            for folder in self._folders:
-                if shutil.disk_usage(folder).free == 0:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
+            most_bytes = most_folder_bytes(request, self._known)
+            check_disk(self._folders, self._folder, most_bytes, only_full=True)
             if isinstance(request, Start | Load) and (why := self._why_no_cuda()):
                 reason = f"{why}; the runtime said: {failed.reason}"
                 outcome = failed.outcome
@@ -247,19 +286,13 @@ class WorkerProcess:
         return why
 
     def _ask(self, request: Request[Response]) -> Response:
-        assert self._process.stdin
         action = request.action
+        sent = time.perf_counter()
+        line = self._exchange(action, encode_request(request), longest_answer(request, self._known))
+        self._look(action)  # a fast answer leaves no time for a check while waiting
+        since = self.started if isinstance(request, Start) else sent
         try:
-            self._process.stdin.write(encode_request(request))
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise self._crashed(action) from None
-        line = self._read_line(action)
-        self._check_memory(action)  # a fast answer leaves no time for a check while waiting
-        try:
-            return decode_response(request, line)
-        except StorageError as error:
-            raise OSError(str(error)) from None
+            return decode_response(request, line, self._known, time.perf_counter() - since)
         except Failure as failed:
             log = f" (log: {self._log})" if failed.is_shortened else ""
             raise Failure(
@@ -274,35 +307,44 @@ class WorkerProcess:
                 Outcome.CRASH, f"its answer to '{action}' is not valid ({error})", cause="answer"
             ) from None
 
-    def _read_line(self, action: str) -> bytes:
+    def _exchange(self, action: str, line: bytes, longest: int) -> bytes:
+        """Send a line, and receive one."""
         deadline = time.monotonic() + self.timeout_s
-        while b"\n" not in self._buffer:
-            left = max(0.0, deadline - time.monotonic())
-            if not self._selector.select(min(left, _LOOK_S) if self.memory_limit else left):
-                self._check_memory(action)
-                if time.monotonic() < deadline:
-                    continue
-                raise Failure(
-                    Outcome.HANG,
-                    f"no answer to '{action}' within {self.timeout_s:g} s (see --timeout)",
-                    cause=action,
-                )
-            assert self._process.stdout
-            data = os.read(self._process.stdout.fileno(), 1 << 16)
-            if not data:
-                raise self._crashed(action)
-            self._buffer += data
-            if len(self._buffer) > _LONGEST_ANSWER:
-                raise Failure(Outcome.CRASH, f"its answer to '{action}' has no end", cause="answer")
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
+        look = partial(self._look, action)
+        try:
+            self._pipe.send(line, deadline, look, _LOOK_S)
+            return self._pipe.receive(deadline, longest, look, _LOOK_S)
+        except PipeEnded:
+            raise self._crashed(action) from None
+        except UnaskedAnswer:
+            raise Failure(
+                Outcome.CRASH, f"it answered before it was asked to '{action}'", cause="answer"
+            ) from None
+        except EndlessAnswer:
+            raise Failure(
+                Outcome.CRASH, f"its answer to '{action}' has no end", cause="answer"
+            ) from None
+        except TimeoutError:
+            raise Failure(
+                Outcome.HANG,
+                f"no answer to '{action}' within {self.timeout_s:g} s (see --timeout)",
+                cause=action,
+            ) from None
 
-    def _check_memory(self, action: str) -> None:
+    def _look(self, action: str) -> None:
+        """Check what the worker holds and prints."""
         if self.memory_limit is not None:
             check_memory(self._process.pid, self.memory_limit, action)
+        check_log(self._log, self._log_start, action)
 
     def _crashed(self, action: str) -> Failure:
-        return crash(self._process.wait(), action, self._log)
+        try:
+            status = self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            return Failure(
+                Outcome.CRASH, f"it closed its answers, asked to '{action}'", cause="answer"
+            )
+        return crash(status, action, self._log)
 
     def _end(self) -> None:
         # The group outlives its leader if the runtime has started processes.

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import shutil
 import signal
+import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -14,6 +20,9 @@ from .refused_reading import advice
 
 # Of the end of a log, what is searched for the cause of a crash.
 _LOG_BYTES = 2000
+# The most that a worker may print, and what is written to see whether a disk takes anything: bytes.
+_LONGEST_LOG = 64 << 20
+_TRIED = 64 << 10
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 
 
@@ -85,3 +94,84 @@ def _out_of_memory_line(log: Path) -> str | None:
     with contextlib.suppress(OSError):
         return last_words(log)
     return None
+
+
+def check_log(log: Path, start: int, action: str) -> None:
+    """Check that a worker does not print without end, and cut off what is too much.
+
+    Args:
+        log: the file that it prints to.
+        start: bytes that the file had before.
+        action: what it was asked to do.
+
+    Raises:
+        Failure: it printed too much.
+    """
+    try:
+        size = log.stat().st_size
+        if size - start <= _LONGEST_LOG:
+            return
+        os.truncate(log, start + _LONGEST_LOG)
+    except OSError:
+        return
+    raise Failure(
+        Outcome.CRASH,
+        f"printed more than {_LONGEST_LOG >> 20} MiB, asked to '{action}'",
+        cause="log",
+    )
+
+
+def check_disk(
+    folders: Iterable[Path], own: Path, most_bytes: int, *, only_full: bool = False
+) -> None:
+    """Find out whether files cannot be written, and whether a worker that has ended is the cause.
+
+    Args:
+        folders: the folders that it and the controller write in.
+        own: the worker's own folder.
+        most_bytes: the most bytes that it may have there.
+        only_full: whether to look only for a disk without any room, and not to try.
+
+    Raises:
+        OSError: nothing can be written there.
+        Failure: nothing can be written, since the worker has filled the disk.
+    """
+    for folder in folders:
+        try:
+            if shutil.disk_usage(folder).free == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if not only_full:
+                _try_to_write(folder)
+        except OSError as error:
+            held = held_bytes(own)
+            if held > most_bytes:
+                raise Failure(
+                    Outcome.CRASH,
+                    f"filled the disk: it wrote {held / 2**20:,.0f} MiB into its own folder",
+                    cause="disk",
+                ) from None
+            what = error.strerror if only_full else f"outputs cannot be written ({error.strerror})"
+            raise OSError(error.errno, what, str(folder)) from None
+
+
+def _try_to_write(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        left = memoryview(bytes(_TRIED))
+        while left:
+            left = left[file.write(left) :]
+
+
+def held_bytes(folder: Path, limit_s: float = 1.0) -> int:
+    """The bytes on the disk of the files in a folder, as far as they can be counted in time."""
+    deadline = time.monotonic() + limit_s
+    held, waiting = 0, [str(folder)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if time.monotonic() > deadline:
+                    return held
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    held += 512 * entry.stat(follow_symlinks=False).st_blocks
+    return held

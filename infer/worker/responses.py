@@ -4,7 +4,20 @@ A response is a dictionary with typed keys, which the controller records unchang
 are evaluated at run time, since the checks use them.
 """
 
-from typing import Any, NotRequired, TypedDict
+from dataclasses import dataclass
+from typing import Annotated, NotRequired, TypedDict
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """The smallest value that a number may have."""
+
+    value: float
+
+
+Seconds = Annotated[float, AtLeast(0)]
+Count = Annotated[int, AtLeast(0)]
+Positive = Annotated[int, AtLeast(1)]
 
 
 class FailureResponse(TypedDict):
@@ -16,7 +29,7 @@ class FailureResponse(TypedDict):
     outcome: str
     reason: str
     is_shortened: bool
-    index_limit: int | None
+    index_limit: Count | None
     cause: str
 
 
@@ -41,11 +54,11 @@ class Placement(TypedDict):
 
     device: str
     devices: NotRequired[list[str]]
-    threads: NotRequired[int | None]
+    threads: NotRequired[Count | None]
     settings: NotRequired[dict[str, str]]
     tf32: NotRequired[bool | None]
-    nodes: NotRequired[dict[str, int]]
-    on_cpu: NotRequired[dict[str, int]]
+    nodes: NotRequired[dict[str, Count]]
+    on_cpu: NotRequired[dict[str, Count]]
 
 
 class StartResponse(TypedDict):
@@ -55,7 +68,7 @@ class StartResponse(TypedDict):
     is in force, otherwise why it is not.
     """
 
-    seconds: float
+    seconds: Seconds
     versions: dict[str, str]
     python: str
     executable: str
@@ -83,13 +96,13 @@ class HasCudaResponse(TypedDict):
 class GpuPeakResponse(TypedDict):
     """bytes: the most that the runtime has held on the card; None if it does not count them."""
 
-    bytes: int | None
+    bytes: Count | None
 
 
 class LoadResponse(TypedDict):
     """The artifact is loaded."""
 
-    seconds: float
+    seconds: Seconds
     signature: Tensors
     notes: list[str]
 
@@ -103,13 +116,21 @@ class InputsResponse(TypedDict):
     inputs: the artifact's inputs with known sizes. unused: arrays of the file not taken.
     """
 
-    samples: int
+    samples: Count
     notes: list[str]
-    fixed: int | None
-    only_batch: int | None
+    fixed: Positive | None
+    only_batch: Positive | None
     has_state_bindings: bool
     inputs: list[Tensor]
     unused: list[str]
+
+
+class Limits(TypedDict):
+    """Fields of `SizeLimits`."""
+
+    multiple: Positive
+    least: Positive
+    most: Positive | None
 
 
 class FindBatchResponse(TypedDict):
@@ -119,8 +140,8 @@ class FindBatchResponse(TypedDict):
     failed: a number that fails. reason: how it fails, in one line.
     """
 
-    limits: dict[str, int | None] | None
-    failed: int | None
+    limits: Limits | None
+    failed: Positive | None
     reason: str
 
 
@@ -139,7 +160,7 @@ class CallResponse(TypedDict):
 class FirstCallResponse(TypedDict):
     """The first call is done."""
 
-    seconds: float
+    seconds: Seconds
     placement: Placement
 
 
@@ -153,11 +174,11 @@ class RepeatResponse(TypedDict):
     of an input that every call got the same, as `--loop` takes them.
     """
 
-    differences: dict[str, float | None]
-    calls: int
-    samples: int
-    changed_samples: int
-    changed_labels: int | None
+    differences: dict[str, Annotated[float, AtLeast(0)] | None]
+    calls: Count
+    samples: Count
+    changed_samples: Count
+    changed_labels: Count | None
     possible_loops: list[str]
 
 
@@ -169,8 +190,8 @@ class ProbedOutput(TypedDict):
     finite.
     """
 
-    axes: list[int]
-    difference: float | None
+    axes: list[Count]
+    difference: Annotated[float, AtLeast(0)] | None
 
 
 class BatchProbeResponse(TypedDict):
@@ -180,7 +201,7 @@ class BatchProbeResponse(TypedDict):
     had the same samples in another order. failed: why there was no second call.
     """
 
-    samples: int | None
+    samples: Positive | None
     permuted: bool
     outputs: dict[str, ProbedOutput]
     failed: str | None
@@ -195,23 +216,38 @@ class CallAgainResponse(TypedDict):
 class CheckResponse(TypedDict):
     """seconds: of a call, by its samples. unfinished: description of unfinished work, or None."""
 
-    seconds: dict[str, float]
+    seconds: dict[str, Seconds]
     unfinished: str | None
 
 
 class WarmUpResponse(TypedDict):
     """calls: number of calls. total_s: of all. call_s: of the last. steady: whether they were."""
 
-    calls: int
-    total_s: float
-    call_s: float
+    calls: Positive
+    total_s: Seconds
+    call_s: Seconds
     steady: bool
+
+
+class DeviceTimeOfBatch(TypedDict):
+    """Times of calls with a number of samples: see `device_time.device_time` and `bound`."""
+
+    call_s: Seconds
+    enqueue_s: Seconds
+    queued_s: Seconds
+    queued_calls: Positive
+    event_s: Seconds | None
+    copy_in_s: Seconds
+    copy_in_bytes: Count
+    copy_out_s: Seconds
+    copy_out_bytes: Count
+    bound: str | None
 
 
 class DeviceTimeResponse(TypedDict):
     """Times of calls on the device itself: see `device_time.device_times`."""
 
-    batches: dict[str, dict[str, Any]]
+    batches: dict[str, DeviceTimeOfBatch]
     returns_early: bool
     failed: str | None
 
@@ -224,7 +260,7 @@ class ResetResponse(TypedDict):
     """
 
     how: str
-    seconds: float
+    seconds: Seconds
 
 
 class PredictResponse(TypedDict):
@@ -235,12 +271,12 @@ class PredictResponse(TypedDict):
     runtime was imported.
     """
 
-    seconds: float
-    samples: int
+    seconds: Seconds
+    samples: Count
     placement: Placement
     frameworks: list[str]
-    peak_rss_bytes: int | None
-    bare_rss_bytes: int | None
+    peak_rss_bytes: Count | None
+    bare_rss_bytes: Count | None
     reset: ResetResponse | None
 
 
@@ -250,9 +286,9 @@ class SweepResponse(TypedDict):
     ended: why no larger batch was tried. no_memory: the batch that did not fit into memory.
     """
 
-    samples_per_s: dict[str, float]
+    samples_per_s: dict[str, Annotated[float, AtLeast(0)]]
     ended: str
-    no_memory: int | None
+    no_memory: Positive | None
 
 
 class BurstResponse(TypedDict):
@@ -263,24 +299,28 @@ class BurstResponse(TypedDict):
     last call, whose outputs are kept.
     """
 
-    seconds: list[float]
-    cpu_s: float
-    samples: int
-    untimed_samples: int
-    rows: NotRequired[list[int]]
+    seconds: list[Seconds]
+    cpu_s: Seconds
+    samples: Count
+    untimed_samples: Count
+    rows: NotRequired[list[Count]]
 
 
 class OverheadResponse(TypedDict):
     """harness_s: seconds of a call through the harness, by round. raw_s: of a raw call."""
 
-    harness_s: list[float]
-    raw_s: list[float]
-    calls: int
+    harness_s: list[Seconds]
+    raw_s: list[Seconds]
+    calls: Positive
 
 
 class FootprintResponse(TypedDict):
     """bytes: installed size of the runtime. distributions: size of each. cuda: versions loaded."""
 
-    bytes: int | None
-    distributions: dict[str, int]
-    cuda: dict[str, Any]
+    bytes: Count | None
+    distributions: dict[str, Count]
+    cuda: dict[str, str]
+
+
+# Types whose values may have more keys than these.
+OPEN_TYPES = (Placement,)

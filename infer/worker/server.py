@@ -230,7 +230,7 @@ def main(started_ns: int, isolation: Mapping[str, str | None]) -> None:
         started_ns: time at which the interpreter began to run our code.
         isolation: the result of `infer.sandbox.isolation.isolate`.
     """
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    answers = os.dup(1)
     os.dup2(2, 1)
     worker: Worker | None = None
     for line in sys.stdin:
@@ -252,7 +252,8 @@ def main(started_ns: int, isolation: Mapping[str, str | None]) -> None:
         except Exception as error:
             traceback.print_exc()
             answer = encode_failure(failure_of(error, Outcome.CRASH))
-        answers.write(answer)
+        while answer:
+            answer = answer[os.write(answers, answer) :]
 
 
 def _version(distribution: str) -> str | None:

@@ -123,9 +123,9 @@ def _workers(controller: int) -> Iterator[tuple[psutil.Process, str]]:
         return
     for child in children:
         try:
-            # It works in outputs/<label>.
+            # It works in scratch/<label>/worker-<any>.
             if any(part.endswith("bootstrap.py") for part in child.cmdline()):
-                yield child, Path(child.cwd()).name
+                yield child, Path(child.cwd()).parent.name
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
 

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from runs import printed
 
 from infer.artifacts.artifact import open_artifact
 from infer.measure.generation import Generation
@@ -373,7 +374,7 @@ def probe(tmp_path_factory, root, run_cli, fake_artifact, inputs_file):
                                       "exportbench.worker.server")}
                 seen = {"found": found, "child": child.pid, "environment": dict(os.environ),
                         "imported": sorted(sys.modules), "cores": len(os.sched_getaffinity(0))}
-                open("seen.json", "w").write(json.dumps(seen))  # in the one folder it may
+                print("seen", json.dumps(seen), flush=True)  # to the log
                 raise NotImplementedError("looked around")
             """
         )
@@ -387,8 +388,8 @@ def probe(tmp_path_factory, root, run_cli, fake_artifact, inputs_file):
         root=project,
     )
     assert "looked around" in done.stdout, done.stderr
-    (seen,) = project.glob("runs/*/outputs/artifact/seen.json")
-    return json.loads(seen.read_text()) | {
+    (log,) = project.glob("runs/*/logs/artifact-preflight.log")
+    return printed(log, "seen") | {
         "row": json.loads((project / "out.json").read_text())["rows"][0],
         "project": project,
     }

@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -99,3 +100,9 @@ def left_behind(folder: Path) -> list[psutil.Process]:
         except (psutil.Error, OSError):
             continue
     return left
+
+
+def printed(log: Path, name: str) -> Any:
+    """What a worker printed as JSON behind a name, on a line of its own."""
+    (line,) = [line for line in log.read_text().splitlines() if line.startswith(f"{name} {{")]
+    return json.loads(line.removeprefix(name))

@@ -6,11 +6,11 @@ import pytest
 
 from infer.outcome import Failure, Outcome
 from infer.worker import messages
+from infer.worker.answers import Known, decode_response
 from infer.worker.message_codec import (
     MessageError,
     StorageError,
     decode_request,
-    decode_response,
     encode_failure,
     encode_request,
     encode_response,
@@ -28,9 +28,17 @@ LOADED = {
 BURST = {"seconds": [1, 0.5], "cpu_s": 0.5, "samples": 2, "untimed_samples": 1}
 
 
-def answer(request, response):
+KNOWN = Known([], samples=8)
+
+
+def decoded(request, line, known=KNOWN, waited_s=60.0):
+    """What the controller makes of a line."""
+    return decode_response(request, line, known, waited_s)
+
+
+def answer(request, response, **how):
     """What the controller makes of a response."""
-    return decode_response(request, json.dumps({"response": response}).encode())
+    return decoded(request, json.dumps({"response": response}).encode(), **how)
 
 
 def test_requests_come_back_as_they_were():
@@ -77,8 +85,8 @@ def test_a_request_is_checked_before_it_is_sent():
 
 def test_responses_come_back_as_they_were():
     assert answer(messages.Load(), LOADED) == LOADED
-    line = encode_response(messages.Burst(1, 2, 0), BURST | {"rows": [0]}).encode()
-    assert decode_response(messages.Burst(1, 2, 0), line) == BURST | {"rows": [0]}
+    line = encode_response(messages.Burst(1, 2, 0), BURST | {"rows": [0]})
+    assert decoded(messages.Burst(1, 2, 0, outputs="o"), line) == BURST | {"rows": [0]}
 
 
 @pytest.mark.parametrize(
@@ -118,13 +126,13 @@ def test_a_worker_does_not_send_what_is_not_of_the_type():
 
 def test_failures_are_raised_and_must_have_an_outcome():
     failed = Failure(Outcome.BAD_INPUT, "no 'x'", is_shortened=True, index_limit=3)
-    line = encode_failure(failed).encode()
+    line = encode_failure(failed)
     with pytest.raises(Failure) as caught:
-        decode_response(messages.Load(), line)
+        decoded(messages.Load(), line)
     assert vars(caught.value) == vars(failed)
 
     with pytest.raises(StorageError, match="disk full"):
-        decode_response(messages.Load(), encode_storage_error("disk full").encode())
+        decoded(messages.Load(), encode_storage_error("disk full"))
     for failure in ({"outcome": "splendid", "reason": ""}, {"outcome": "crash"}, None):
         with pytest.raises(MessageError):
-            decode_response(messages.Load(), json.dumps({"failure": failure}).encode())
+            decoded(messages.Load(), json.dumps({"failure": failure}).encode())

@@ -1,0 +1,136 @@
+"""Take over the outputs that a worker wrote: read as a stranger's, checked, and written anew.
+
+A worker, and what it started, may alter what lies in its folder at any time. What is compared lies
+elsewhere, where no worker writes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..outcome import Failure, Outcome
+from ..tensors.dtypes import ANY, is_text
+from ..tensors.output_files import MOST_INDEX_BYTES, OutputError, read_saved, write_saved
+from ..tensors.outputs import SavedOutputs
+from . import messages
+from .answers import Known
+from .messages import Request
+
+# By how much outputs may be larger than the signature says: it may be wrong of a runtime's part.
+_MORE, _MOST_ADDED_BYTES = 64, 64 << 20
+_LARGEST_ITEM = 16  # bytes of complex128
+_UNKNOWN_BYTES = 4 << 30  # of outputs whose size the signature does not tell
+# Bytes of an index: of a call, and of each output in it.
+_INDEX_BYTES, _CALL_BYTES, _OUTPUT_BYTES = 4 << 20, 256, 256
+
+
+def with_outputs(request: Request[Any], folder: Path) -> Any:
+    """The same request, with another folder for the outputs."""
+    return replace(request, outputs=str(folder))  # type: ignore[type-var]
+
+
+def collect(
+    folder: Path, destination: Path, request: Request[Any], response: Any, known: Known
+) -> None:
+    """Take over the outputs of a request.
+
+    Args:
+        folder: where the worker wrote them.
+        destination: folder where they are written to; it is made if it is missing.
+        request: the request.
+        response: the worker's response, which was checked.
+        known: what the worker has said before.
+
+    Raises:
+        Failure: they are not what was asked for.
+        OSError: they cannot be written.
+    """
+    try:
+        for part in ("first", "second") if isinstance(request, messages.CallAgain) else ("",):
+            saved = read_saved(
+                folder / part,
+                most_bytes=_most_bytes(request, known),
+                most_index_bytes=_most_index_bytes(known),
+            )
+            _check_samples(saved, request, response, known)
+            _write(destination / part, saved)
+    except OutputError as error:
+        raise Failure(
+            Outcome.CRASH, f"its outputs cannot be read ({error})", cause="outputs"
+        ) from None
+
+
+def _write(folder: Path, saved: SavedOutputs) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_saved(folder, saved)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"outputs cannot be written ({error.strerror})", str(folder)
+        ) from None
+
+
+def _check_samples(saved: SavedOutputs, request: Request[Any], response: Any, known: Known) -> None:
+    """Check that the calls had the samples that were asked for.
+
+    Raises:
+        OutputError: they had others.
+    """
+    calls = next(iter(saved.values())).calls if saved else ()
+    if isinstance(request, messages.Predict):
+        rows: list[int] = [row for call in calls for row in call.rows[: call.samples]]
+        asked = (
+            [row for part in request.rows for row in part]
+            if request.rows
+            else list(range(response["samples"]))
+        )
+        largest = max((row for call in calls for row in call.rows), default=0)
+        if saved and (rows != asked or largest >= max(known.samples, 1)):
+            raise OutputError("they are not of the samples that were asked for")
+        return
+    wanted = tuple(response["rows"]) if isinstance(request, messages.Burst) else ()
+    if saved and [call.rows for call in calls] != [wanted]:
+        raise OutputError("they are not of the call that was asked for")
+
+
+def most_folder_bytes(request: Request[Any], known: Known) -> int:
+    """The bytes that a worker may write for a request before the disk is its fault."""
+    values = _values(request, known)
+    outputs = _UNKNOWN_BYTES if values is None else 2 * _LARGEST_ITEM * values
+    return outputs + _MOST_ADDED_BYTES
+
+
+def _most_bytes(request: Request[Any], known: Known) -> int | None:
+    """The most bytes that all outputs may have by the signature; None if it does not tell."""
+    values = _values(request, known)
+    return None if values is None else _MORE * _LARGEST_ITEM * values + _MOST_ADDED_BYTES
+
+
+def _values(request: Request[Any], known: Known) -> int | None:
+    """The number of values of all outputs by the signature; None if it does not tell."""
+    if isinstance(request, messages.Call) or not known.outputs:
+        return None
+    rows = getattr(request, "batch", 1)
+    if isinstance(request, messages.Predict):
+        rows = sum(map(len, request.rows)) if request.rows else known.samples
+        rows += (known.fixed or 0) * max(len(request.rows or ()), 1)
+    sizes = [_values_of_a_sample(spec) for spec in known.outputs]
+    known_sizes = [size for size in sizes if size is not None]
+    return sum(known_sizes) * max(rows, 1) if len(known_sizes) == len(sizes) else None
+
+
+def _values_of_a_sample(spec: Mapping[str, Any]) -> int | None:
+    """The most values of an output of a sample; None if the signature does not tell."""
+    free = [size for size in spec["shape"] or () if not isinstance(size, int) or size < 0]
+    if not spec["shape"] or len(free) > 1 or spec["dtype"] == ANY or is_text(spec["dtype"]):
+        return None
+    return math.prod(size for size in spec["shape"] if isinstance(size, int) and size > 0)
+
+
+def _most_index_bytes(known: Known) -> int:
+    calls = _CALL_BYTES + _OUTPUT_BYTES * max(len(known.outputs), 1)
+    return min(_INDEX_BYTES + known.samples * calls, MOST_INDEX_BYTES)
