@@ -10,7 +10,7 @@ import contextlib
 import importlib.util
 import io
 import json
-import subprocess
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from ..codec import DecodeError
 from ..sandbox.reader_limits import TIME_S, limited_process, run_limited, with_folder
+from ..system.process_answer import AnswerTooLongError
 from ..tensors.dtypes import dtype_of
 
 _CONTROL_FLOW = ("If", "Loop", "Scan")
@@ -44,13 +46,13 @@ def flops_per_sample(
         return None
     arguments = (str(path), json.dumps([*inputs]))
     try:
-        done = run_limited(
+        answered = run_limited(
             "measure.flop_count", *arguments, reads=with_folder(path), timeout_s=timeout_s
         )
-        count: float | None = json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, ValueError):
+        count: float | None = answered.decoded(float | None, "operations")
+    except (TimeoutError, AnswerTooLongError, DecodeError):
         return None
-    return count
+    return count if count is not None and math.isfinite(count) and count > 0 else None
 
 
 def main(arguments: list[str]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..codec import DecodeError
 from ..sandbox.launcher import command_of
 from ..system.passed_variables import passed_variables
+from ..system.process_answer import AnswerTooLongError, answer_of
 from ..system.visible_cards import variables_for_card
+
+_Rates = dict[str, float | str | dict[str, str] | None]
 
 
 def measure(
@@ -43,15 +46,30 @@ def measure(
     environment = passed_variables() | variables_for_card(card)
     rates: dict[str, Any] = {"device": device, "flops_per_s": None, "bytes_per_s": None}
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, env=environment
-        )
-        if done.returncode == 0:
-            return rates | {"failed": {}} | dict(json.loads(done.stdout))
-        lines = done.stderr.strip().splitlines()
-        reason = lines[-1] if lines else f"its process ended with status {done.returncode}"
-    except subprocess.TimeoutExpired:
+        answered = answer_of(command, timeout_s, environment=environment)
+        if answered.status == 0:
+            return rates | _measured(answered.decoded(_Rates, "peak rates"))
+        lines = answered.printed.decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"its process ended with status {answered.status}"
+    except TimeoutError:
         reason = f"it took over {timeout_s:g} s"
-    except (OSError, ValueError) as error:
+    except AnswerTooLongError:
+        reason = "its process answers without end"
+    except (OSError, DecodeError) as error:
         reason = str(error)
     return rates | {"failed": {"flops_per_s": reason, "bytes_per_s": reason}}
+
+
+def _measured(rates: Mapping[str, Any]) -> dict[str, Any]:
+    """The rates of an answer; one that is no rate could not be measured."""
+    wrong = {
+        name: f"is {rate}"
+        for name, rate in rates.items()
+        if isinstance(rate, float) and not (math.isfinite(rate) and rate > 0)
+    }
+    failed = rates.get("failed")
+    return {
+        **rates,
+        **dict.fromkeys(wrong),
+        "failed": (failed if isinstance(failed, dict) else {}) | wrong,
+    }

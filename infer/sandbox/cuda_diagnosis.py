@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -95,7 +94,7 @@ def _try(
     environment = {key: value for key, value in environment.items() if key != VARIABLE}
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="exportbench-") as folder:
-        answer = last_line(command, environment, timeout_s, subprocess.DEVNULL, Path(folder))
+        answer = last_line(command, environment, timeout_s, None, Path(folder))
     answer.pop("ended", None)
     seconds = time.perf_counter() - begun
     return (

@@ -11,15 +11,17 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..codec import DecodeError, decode
 from ..system.cuda_driver import start
+from ..system.process_answer import AnswerTimeoutError, AnswerTooLongError, answer_of
 from .launcher import command_of
 
+_Line = dict[str, int | str | bool | list[str] | None]
 # The results, by the visible cards.
 _started: dict[str | None, dict[str, Any]] = {}
 _starting = threading.Lock()  # workers may be created in several threads
@@ -64,7 +66,7 @@ def last_line(
     command: list[str],
     environment: Mapping[str, str],
     timeout_s: float,
-    log: BinaryIO | int,
+    log: BinaryIO | None,
     folder: Path | None = None,
 ) -> dict[str, Any]:
     """Run a process that reports its progress in lines of JSON, and return the last line.
@@ -72,27 +74,24 @@ def last_line(
     If it did not finish, "error" says so and "ended" is True.
     """
     ended = None
+    printed = b""
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=dict(environment),
-            cwd=folder,
-            timeout=timeout_s,
-        )
-        printed = done.stdout
-        if done.returncode < 0:
-            ended = f"its process was ended by {signal.Signals(-done.returncode).name}"
-        elif done.returncode > 0:
-            ended = f"its process ended with status {done.returncode}"
-    except subprocess.TimeoutExpired as expired:
-        printed = expired.stdout or b""
+        answered = answer_of(command, timeout_s, environment=environment, folder=folder)
+        printed = answered.output
+        if log is not None:
+            log.write(answered.printed)
+        if answered.status < 0:
+            ended = f"its process was ended by {signal.Signals(-answered.status).name}"
+        elif answered.status > 0:
+            ended = f"its process ended with status {answered.status}"
+    except AnswerTimeoutError as expired:
+        printed = expired.output
         ended = f"it did not answer within {timeout_s:g} s"
+    except AnswerTooLongError:
+        ended = "its process answers without end"
     result: dict[str, Any] = dict.fromkeys(("cuinit", "name", "version", "devices", "error"))
-    with contextlib.suppress(IndexError, ValueError):  # it ended before it printed anything
-        result |= json.loads(printed.splitlines()[-1])
+    with contextlib.suppress(IndexError, DecodeError):  # it ended before it printed anything
+        result |= decode(_Line, printed.splitlines()[-1], "CUDA")
     if ended:
         result |= {"error": ended, "ended": True}
     return result

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from ..codec import DecodeError, Record
 from ..errors import ArtifactError
 from ..external_module import ExternalModule
 from ..parity.metric_registry import Metric
+from ..system.process_answer import AnswerTooLongError
 from .reader_limits import TIME_S, limited_process, run_limited
+
+
+class _Answer(Record, frozen=True):
+    value: float | None = None
+    error: str | None = None
 
 
 def evaluate(
@@ -38,20 +44,22 @@ def evaluate(
         arguments = (metric.function, json.dumps(asdict(metric.external)), name)
         reads = [folder, *([Path(metric.external.folder)] if metric.external else [])]
         try:
-            done = run_limited(
+            answered = run_limited(
                 "sandbox.metric_process", *arguments, reads=reads, timeout_s=timeout_s
             )
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             raise ArtifactError(f"metric {metric.name}: no end within {timeout_s:g} s") from None
+        except AnswerTooLongError:
+            raise ArtifactError(f"metric {metric.name}: an answer without end") from None
     try:
-        answer = json.loads(done.stdout)
-        if "error" in answer:
-            raise ArtifactError(f"metric {metric.name}: {answer['error']}")
-        return float(answer["value"])
-    except (ValueError, TypeError, KeyError):
+        answer: _Answer = answered.decoded(_Answer, f"metric {metric.name}")
+    except DecodeError:
         raise ArtifactError(
-            f"metric {metric.name}: its process ended with status {done.returncode}"
+            f"metric {metric.name}: its process ended with status {answered.status}"
         ) from None
+    if answer.value is None or not math.isfinite(answer.value):
+        raise ArtifactError(f"metric {metric.name}: {answer.error or f'gives {answer.value}'}")
+    return answer.value
 
 
 def main(arguments: list[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..system.passed_variables import passed_variables
+from ..system.process_answer import ProcessAnswer, answer_of
 from .launcher import command_of
 
 TIME_S = 60.0
@@ -28,7 +28,7 @@ def limit_memory(memory: int = MEMORY_BYTES) -> None:
 
 def run_limited(
     module: str, *arguments: str, reads: Iterable[Path], timeout_s: float
-) -> subprocess.CompletedProcess[bytes]:
+) -> ProcessAnswer:
     """Run the `main` of a module below this package in a process that opens files of strangers.
 
     Args:
@@ -38,14 +38,10 @@ def run_limited(
         timeout_s: seconds after which the process is ended.
 
     Raises:
-        subprocess.TimeoutExpired: it was ended.
+        AnswerTimeoutError, AnswerTooLongError: it was ended.
     """
-    return subprocess.run(
-        command_of(sys.executable, module, *arguments, reads=reads),
-        capture_output=True,
-        timeout=timeout_s,
-        env=passed_variables(),
-    )
+    command = command_of(sys.executable, module, *arguments, reads=reads)
+    return answer_of(command, timeout_s, environment=passed_variables())
 
 
 def with_folder(file: Path) -> list[Path]:

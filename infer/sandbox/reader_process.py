@@ -7,18 +7,16 @@ ends, and the user gets an error of one line.
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..codec import from_json
+from ..codec import DecodeError, from_json
 from ..errors import ArtifactError, DamagedError
 from ..external_module import ExternalModule
 from ..formats.description import Description
 from ..formats.registry import FORMATS
-from ..tensors.precision import Precision
-from ..tensors.signature import Signature
+from ..system.process_answer import AnswerTooLongError
 from .reader_limits import TIME_S, limited_process, run_limited, with_folder
 
 if TYPE_CHECKING:  # the process that reads starts without it
@@ -40,20 +38,25 @@ def describe(format_name: str, payload: Path, timeout_s: float = TIME_S) -> Desc
     arguments = [format_name, str(payload), *([json.dumps(asdict(external))] if external else [])]
     reads = [*with_folder(payload), *([Path(external.folder)] if external else [])]
     try:
-        done = run_limited("sandbox.reader_process", *arguments, reads=reads, timeout_s=timeout_s)
-    except subprocess.TimeoutExpired:
+        answered = run_limited(
+            "sandbox.reader_process", *arguments, reads=reads, timeout_s=timeout_s
+        )
+    except TimeoutError:
         raise ArtifactError(
             f"{payload}: not read within {timeout_s:g} s; it seems damaged"
         ) from None
+    except AnswerTooLongError:
+        raise ArtifactError(f"{payload}: its description has no end; it seems damaged") from None
     try:
-        answer = json.loads(done.stdout)
-    except ValueError:
+        answer: dict[str, Any] = answered.decoded(dict[str, Any], str(payload))
+        if isinstance(answer.get("error"), str):
+            raise ArtifactError(answer["error"])
+        description: Description = from_json(Description, answer)
+    except DecodeError:
         raise ArtifactError(
-            f"{payload}: could not be read (its reader ended with status {done.returncode})"
+            f"{payload}: could not be read (its reader ended with status {answered.status})"
         ) from None
-    if "error" in answer:
-        raise ArtifactError(answer["error"])
-    return _of(answer)
+    return description
 
 
 def describe_artifact(artifact: Artifact) -> Description:
@@ -110,16 +113,3 @@ def answer(
         return {"error": f"{payload}: takes more memory to read than it may; it seems damaged"}
     except Exception as error:  # a damaged file may raise anything
         return {"error": f"{payload}: cannot be read ({type(error).__name__}: {error})"}
-
-
-def _of(value: dict[str, Any]) -> Description:
-    signatures = {name: Signature.from_dict(part) for name, part in value["signatures"].items()}
-    return Description(
-        **value
-        | {
-            "signatures": signatures,
-            "platforms": tuple(value["platforms"]),
-            "notes": tuple(value["notes"]),
-            "graph_precision": from_json(Precision | None, value["graph_precision"]),
-        }
-    )

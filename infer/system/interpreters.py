@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,11 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..codec import DecodeError, Record, to_json
 from ..errors import OptionError, UsageError
 from ..formats.registry import FORMATS
 from ..runtimes.registry import RUNTIMES
 from ..variant import TUNED, Variant
 from . import interpreter_probe
+from .process_answer import AnswerTooLongError, answer_of
 
 # Interpreters that are searched for runtimes that this one lacks, separated as in $PATH.
 VARIABLE = "EXPORTBENCH_PYTHONS"
@@ -32,6 +33,15 @@ LEAST_VERSION = (3, 11)
 _LIMIT_S = 60
 _DOES_NOT_RUN = "does not run as a Python interpreter"
 _PROBE = Path(interpreter_probe.__file__)
+
+
+class _Installed(Record, frozen=True):
+    """What `interpreter_probe.look_up` returns."""
+
+    python: tuple[int, int]
+    missing: list[str]
+    versions: dict[str, str]
+    files: bool
 
 
 @dataclass(frozen=True)
@@ -192,15 +202,13 @@ def _installed(
     if path == sys.executable:
         return interpreter_probe.look_up(**what)  # type: ignore[arg-type]
     try:
-        return dict(_asked(path, json.dumps(what)))
-    except (OSError, ValueError, TypeError, subprocess.SubprocessError):
+        return to_json(_asked(path, json.dumps(what)))  # type: ignore[no-any-return]
+    except (OSError, DecodeError, AnswerTooLongError):
         return None
 
 
 @cache
-def _asked(path: str, what: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [path, "-I", str(_PROBE), what], capture_output=True, text=True, timeout=_LIMIT_S
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+def _asked(path: str, what: str) -> _Installed:
+    answered = answer_of([path, "-I", str(_PROBE), what], _LIMIT_S)
+    installed: _Installed = answered.decoded(_Installed, path)
+    return installed

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from ..outcome import Failure, Outcome
+from ..system.answer_pipe import LONGEST_ANSWER
 from . import messages
-from .answer_pipe import LONGEST_ANSWER
 from .error_text import cut
 from .message_codec import (
     FAILURE,

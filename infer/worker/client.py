@@ -26,11 +26,11 @@ from ..runtimes.memory_errors import says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_diagnosis, cuda_driver_start
 from ..sandbox.launcher import command_of
+from ..system.answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
 from ..system.folder_removal import remove_folder
 from ..system.interpreters import python_of
 from ..system.recorded_variables import recorded_variables
 from ..variant import TUNED, Variant
-from .answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
 from .answers import Known, decode_response, longest_answer
 from .environment_variables import environment_of
 from .message_codec import MessageError, StorageError, encode_request

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from infer.worker.answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
+from infer.system.answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
 
 
 class Ends:

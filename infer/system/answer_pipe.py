@@ -1,4 +1,4 @@
-"""The pipes to and from a worker, of which neither side may block the controller."""
+"""The pipes to and from a process that may be a stranger's: none may block the controller."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PART = 1 << 16
 
 
 class PipeEnded(Exception):  # noqa: N818 - what happened
-    """The worker has closed its end, or has ended."""
+    """The process has closed its end, or has ended."""
 
 
 class UnaskedAnswer(Exception):  # noqa: N818 - what happened
-    """The worker wrote before it was asked."""
+    """The process wrote before it was asked."""
 
 
 class EndlessAnswer(Exception):  # noqa: N818 - what happened
