@@ -50,11 +50,12 @@ _compiled: set[tuple[str, str]] = set()
 class WorkerProcess:
     """A worker, as a context manager, which ends the worker's process group on exit.
 
-    It may write only in a folder of its own, made in `scratch` and removed in the end, and read only
-    there, its artifact, its inputs and what its runtime needs, if the system can enforce that
-    (sandbox/isolation.py). Outputs that a request wants in a folder are written to its own, and
-    taken over from there after a check (output_collection.py). On cuda it sees only the card that
-    `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the variable unchanged.
+    It may write only in a folder of its own, made in `scratch` and removed in the end. It may read
+    only `scratch`, its artifact, its inputs and what its runtime needs. Both hold if the system
+    can enforce them (sandbox/isolation.py). Outputs that a request wants in a folder are written
+    to its own, and taken over from there after a check (output_collection.py). On cuda it sees only
+    the card that `card` names, as CUDA_VISIBLE_DEVICES takes it; None leaves the variable
+    unchanged.
 
     Attributes:
         timeout_s: seconds allowed for each answer; may be changed between requests.
@@ -93,6 +94,7 @@ class WorkerProcess:
             self._python,
             cuda=device == "cuda",
             reads=[
+                scratch,
                 *_files_of(artifact),
                 *([Path(self._runtime.external.folder)] if self._runtime.external else []),
                 *(inputs.readable if inputs else ()),
