@@ -62,9 +62,9 @@ ATTACKS = {
     ),
     "twice": ("answers('inputs', lambda line: line + line)", "before it was asked"),
     "ok": (
-        'answers(\'load\', lambda line: b\'{"failure": {"outcome": "ok", "reason": "", \''
-        'b\'"is_shortened": false, "index_limit": null, \'
-        'b\'"cause": ""}}\\n\')',
+        "import json\n"
+        "failure = dict(outcome='ok', reason='', is_shortened=False, index_limit=None, cause='')\n"
+        "answers('load', lambda line: json.dumps({'failure': failure}).encode() + b'\\n')",
         "no outcome of a worker",
     ),
     "no-end": ("answers('load', lambda line: b'x' * (20 << 20))", "has no end"),
