@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     WRONG_DEVICE = "wrong_device"  # ran on another device than was asked for
     NON_FINITE = "non_finite"  # outputs hold NaN or infinity
     PARITY_FAIL = "parity_fail"  # outputs differ from the reference's
-    NOT_JUDGED = "not_judged"  # it, or its reference, draws random numbers
+    NOT_JUDGED = "not_judged"  # nothing can tell whether outputs differ, such as random ones
 
     @property
     def was_measured(self) -> bool:

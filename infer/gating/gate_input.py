@@ -151,6 +151,9 @@ def _agreement(compared: ParityJudged | PairCompared | None) -> Agreement | None
     decided = compared.reason
     if compared.passed and decided:
         decided = f"decided by {compared.decided_by}: {decided}"
+        if compared.quantisation_doubts:
+            doubts = "; ".join(compared.quantisation_doubts)
+            decided += f"; in doubt, since a wrong scale or zero point may cause it too: {doubts}"
     return Agreement(compared.passed, compared.tolerance, decided)
 
 

@@ -41,7 +41,7 @@ def judged_outputs(
 
     Returns:
         What `compare` returns, `decided_by`, `reason`, which is what decided about a quantised
-        model, in words, and `accuracy_difference`.
+        model, in words, `quantisation_doubts` and `accuracy_difference`.
 
     Raises:
         Failure: names or shapes differ.
@@ -61,6 +61,7 @@ def judged_outputs(
             "passed": decision.passed,
             "decided_by": decision.decided_by,
             "reason": decision.text,
+            "quantisation_doubts": decision.doubts,
         }
     return result
 

@@ -133,6 +133,8 @@ def _outcome(parity: ParityJudged) -> tuple[Outcome, str]:
             f"its reference, {against}, draws random numbers, so that it judges nothing: name "
             "another with --reference"
         )
+    if parity.decided_by == "nothing":
+        return Outcome.NOT_JUDGED, parity.reason
     if not parity.passed:
         why = f"differs from {against}: {parity.reason}" if parity.reason else ""
         return Outcome.PARITY_FAIL, why or parity_reason(parity, against)

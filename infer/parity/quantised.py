@@ -8,8 +8,8 @@ root mean square (Widrow and Kollar, Quantization Noise, 2008). Each of n quanti
 independent of the others, and the errors reach the output about as large as they are in the last
 layer, so that there they come to s sqrt(n / 12), where s is the step there. The step of a value
 of b bits is its range over 2^b - 1; where the file does not tell it, the range is taken as 8 times
-the root mean square of the values, as of a normal distribution that is cut off at 4 standard
-deviations.
+the standard deviation of all values of the output, as of a normal distribution that is cut off at
+4 standard deviations.
 
 A softmax or a sigmoid between the last layer and the output lets as much of an error through as its
 derivative at the reference's own outputs. The output's own rounding after it is added, once.
@@ -48,6 +48,7 @@ class ExpectedError:
 
     Attributes:
         inner: root mean square of the error that the steps inside cause.
+        inner_at_most: the same where the function at the end lets most of it through.
         output_step: the step of the output itself; 0 if it is not quantised after a function.
         clipped: by how much the range of a quantised output cuts off the reference, at most.
         beyond: root mean square of what is cut off.
@@ -56,6 +57,7 @@ class ExpectedError:
     """
 
     inner: float
+    inner_at_most: float
     output_step: float
     clipped: float
     beyond: float
@@ -75,7 +77,16 @@ class ExpectedError:
     @property
     def largest(self) -> float:
         """The largest difference of a value that passes by numbers."""
-        return min(LARGEST_WITHIN * self.inner, 4 * self.spread) + self.output_step + self.clipped
+        inner = min(LARGEST_WITHIN * self.inner_at_most, 4 * self.spread)
+        return inner + self.output_step + self.clipped
+
+    @property
+    def uncapped_limit(self) -> float:
+        """The largest root mean square that the steps may cause, whatever the spread is."""
+        return math.hypot(
+            WITHIN * math.hypot(self.inner, self.beyond),
+            OWN_WITHIN * self.output_step / math.sqrt(12),
+        )
 
     @property
     def is_coarse(self) -> bool:
@@ -103,6 +114,7 @@ def expected_error(
     parts = [_error(values, spread, quantisation, steps) for quantisation, steps in quantised]
     return ExpectedError(
         math.hypot(*(part.inner for part in parts)),
+        math.hypot(*(part.inner_at_most for part in parts)),
         math.hypot(*(part.output_step for part in parts)),
         max(part.clipped for part in parts),
         max(part.beyond for part in parts),
@@ -133,31 +145,34 @@ def _error(
 ) -> ExpectedError:
     text = quantisation.text
     if steps is None or not quantisation.activations:
-        gain, scale, where = 1.0, spread, "the spread of the output"
+        gain, scale = _Gain(1.0, 1.0), max(spread, _deviation(values))
+        where = "the deviation of the output"
         if is_distribution(values):
-            gain, scale = _softmax_gain(values), spread_of(_logits(values))
-            where = "the spread of the logarithms of these probabilities"
+            logits = _logits(values)
+            gain, scale = _softmax_gain(values), max(spread_of(logits), _deviation(logits))
+            where = "the deviation of the logarithms of these probabilities"
         share = math.hypot(
             _share(quantisation.weight_bits) * math.sqrt(quantisation.weights),
             _share(quantisation.activation_bits) * math.sqrt(quantisation.activations),
         )
         return ExpectedError(
-            inner=gain * scale * share,
+            inner=gain.mean * scale * share,
+            inner_at_most=gain.largest * scale * share,
             output_step=0.0,
             clipped=0.0,
             beyond=0.0,
             spread=spread,
             how=f"{text}, {share:.2g} of {where} ({scale:.3g})",
         )
-    gain = 1.0
+    gain = _Gain(1.0, 1.0)
     if steps.through == "softmax" and is_distribution(values):
         gain = _softmax_gain(values)
     elif steps.through == "sigmoid":
-        gain = float(np.sqrt(np.mean((values * (1 - values)) ** 2)))
+        gain = _gain(values * (1 - values))
     # A weight counts as so many values of the activations' bits.
     of_weights = (_share(quantisation.weight_bits) / _share(quantisation.activation_bits)) ** 2
     count = quantisation.activations + quantisation.weights * of_weights
-    inner = gain * steps.inner * math.sqrt(count / 12)
+    inner = steps.inner * math.sqrt(count / 12)
     clipped = 0.0
     how = f"{text}, the last of them in steps of {steps.inner:.3g}"
     if steps.through:
@@ -171,7 +186,9 @@ def _error(
         if clipped > steps.output_step:
             how += f", which end at {steps.low:.3g} and {steps.high:.3g}"
     output_step = steps.output_step if steps.through else 0.0
-    return ExpectedError(inner, output_step, clipped, beyond, spread, how)
+    return ExpectedError(
+        gain.mean * inner, gain.largest * inner, output_step, clipped, beyond, spread, how
+    )
 
 
 def _share(bits: int) -> float:
@@ -187,13 +204,32 @@ def is_distribution(values: np.ndarray) -> bool:
     return bool(values.min() >= 0) and bool(np.abs(sums - 1).max() <= _SIMPLEX_TOLERANCE)
 
 
-def _softmax_gain(p: np.ndarray) -> float:
-    """How much of an error in the logits softmax lets through, in the root mean square.
+@dataclass(frozen=True)
+class _Gain:
+    """How much of an error a function lets through: the root mean square, and the largest."""
+
+    mean: float
+    largest: float
+
+
+def _gain(derivatives: np.ndarray) -> _Gain:
+    return _Gain(
+        float(np.sqrt(np.mean(derivatives**2))), float(np.max(np.abs(derivatives), initial=0.0))
+    )
+
+
+def _softmax_gain(p: np.ndarray) -> _Gain:
+    """How much of an error in the logits softmax lets through.
 
     The derivative of p_i by the logit j is p_i (1 - p_i) for i = j, else -p_i p_j.
     """
     others = (p**2).sum(axis=-1, keepdims=True) - p**2
-    return float(np.sqrt(np.mean(p**2 * ((1 - p) ** 2 + others))))
+    return _gain(p * np.sqrt((1 - p) ** 2 + others))
+
+
+def _deviation(values: np.ndarray) -> float:
+    """The standard deviation of all values, those of all channels together."""
+    return float(np.std(values)) if values.size else 0.0
 
 
 def _logits(p: np.ndarray) -> np.ndarray:

@@ -10,6 +10,9 @@ from ..outcome import Outcome
 from .agreement import AccuracyDifference, DifferingSample, OutputDifference
 from .event import Event
 
+# What decides whether an artifact passes; "nothing" where its numbers cannot and nothing else can.
+DecidedBy = Literal["numbers", "labels", "accuracy", "nothing"]
+
 
 class RoundingMeasured(Event, frozen=True, tag="rounding", kw_only=True):
     """How much rounding changes a reference: the same calls, with another number of threads.
@@ -79,7 +82,7 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
         anchor: label of the artifact whose outputs on the CPU it was judged against.
         largest_difference, largest_relative_difference, tolerance, how: of the output that fails
             most, or is nearest to failing.
-        decided_by: what decided whether it passes, "numbers", "labels" or "accuracy".
+        decided_by: what decided whether it passes.
         reason: what decided about a quantised model, in words.
         equal_labels: share of the samples; None where there are no classes.
         unequal_samples, differing: some of the samples that are answered differently.
@@ -92,6 +95,8 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
             difference; None if they cannot be told apart, or one is not finite.
         doubts: why agreement would say little; of the reference.
         tolerance_doubts: tolerances that are large against the spread of the reference's outputs.
+        quantisation_doubts: outputs of a quantised model that pass, and that a fault could have
+            caused too.
     """
 
     artifact: str
@@ -102,7 +107,7 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
     how: str
     passed: bool
     by_output: dict[str, OutputDifference]
-    decided_by: Literal["numbers", "labels", "accuracy"] = "numbers"
+    decided_by: DecidedBy = "numbers"
     reason: str = ""
     differing: tuple[DifferingSample, ...] = ()
     equal_labels: float | None = None
@@ -118,6 +123,7 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
     by_neighbours: dict[str, float | None] = msgspec.field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     tolerance_doubts: tuple[str, ...] = ()
+    quantisation_doubts: tuple[str, ...] = ()
 
 
 class PairCompared(Event, frozen=True, tag="pair", kw_only=True):
@@ -125,14 +131,14 @@ class PairCompared(Event, frozen=True, tag="pair", kw_only=True):
 
     Attributes:
         incomparable: why they cannot be compared; the differences are None then.
-        decided_by, reason: as of `ParityJudged`.
+        decided_by, reason, quantisation_doubts: as of `ParityJudged`.
     """
 
     artifact: str
     former: str
     passed: bool
     incomparable: str = ""
-    decided_by: Literal["numbers", "labels", "accuracy"] = "numbers"
+    decided_by: DecidedBy = "numbers"
     reason: str = ""
     largest_difference: float | None = None
     largest_relative_difference: float | None = None
@@ -143,3 +149,4 @@ class PairCompared(Event, frozen=True, tag="pair", kw_only=True):
     equal_labels: float | None = None
     unequal_samples: tuple[int, ...] | None = None
     accuracy_difference: AccuracyDifference | None = None
+    quantisation_doubts: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ def notices(index: RecordIndex) -> list[str]:
         random_notices,
         neighbour_notices,
         tolerance_notices,
+        quantisation_notices,
         probe_notices,
         unused_arrays,
         unused_options,
@@ -169,6 +170,21 @@ def tolerance_notices(index: RecordIndex) -> list[str]:
         "the reference: take a smaller --tolerance, or inputs whose outputs vary more."
         for doubt, labels in doubts.items()
     ]
+
+
+def quantisation_notices(index: RecordIndex) -> list[str]:
+    """A notice for every quantised model that passes, and differs as a broken one could."""
+    texts = []
+    for label, parity in index.parities.items():
+        if not parity.quantisation_doubts:
+            continue
+        texts.append(
+            f"QUANTISATION OR A FAULT? {label}: {'; '.join(parity.quantisation_doubts)}. Its "
+            "quantisation may cause that, and so may a wrong scale or zero point of a layer: an "
+            "array 'labels' in the inputs lets accuracy decide, and of two ONNX files 'exportbench "
+            "bisect' compares every layer."
+        )
+    return texts
 
 
 def anchor_notices(index: RecordIndex) -> list[str]:

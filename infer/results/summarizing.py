@@ -97,7 +97,7 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
             "differing": parity.differing,
             "tolerance": parity.tolerance,
             "tolerance_how": parity.how,
-            "doubts": (*parity.doubts, *parity.tolerance_doubts),
+            "doubts": (*parity.doubts, *parity.tolerance_doubts, *parity.quantisation_doubts),
         }
         notes += parity.notes
     notes += neighbour_notes(label, index)

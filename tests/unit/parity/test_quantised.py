@@ -128,6 +128,43 @@ def test_accuracy_decides_where_there_are_true_labels():
     assert kept.passed and kept.decided_by == "accuracy"
 
 
+DEEP = Quantisation(52, 8, 78)  # the steps of so many layers may hide a scale that is off by 10 %
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (VALUES * 1.08, "by 8.0% of its spread in the root mean square"),
+        (rounded(VALUES + 0.06, times=1), "by 2.0% in all samples alike"),
+    ],
+    ids=["scale", "zero point"],
+)
+def test_what_a_fault_could_have_caused_passes_with_a_doubt(wrong, said):
+    decision = decided(wrong, how=DEEP)
+
+    assert decision.passed and decision.decided_by == "numbers"
+    assert said in " ".join(decision.doubts)
+    assert not decided(rounded(VALUES, times=3), how=DEEP).doubts
+
+
+def test_true_labels_decide_what_is_a_doubt_by_numbers():
+    truth = VALUES.argmax(axis=1)
+    kept = decided(VALUES * 1.08, how=DEEP, truth=truth)
+
+    assert kept.passed and kept.decided_by == "accuracy" and not kept.doubts
+    few = decided(rounded(VALUES, times=90)[:100], VALUES[:100], how=DEEP, truth=truth[:100])
+    assert few.passed and few.decided_by == "numbers"
+    assert "accuracy differs by" in few.doubts[0]  # which may be lower by more than 0.01
+
+
+def test_steps_that_may_change_more_than_the_outputs_vary_judge_nothing():
+    offsets = np.arange(10.0) * 100  # of channels: the outputs vary little beside these
+    decision = decided(VALUES + offsets + RNG.normal(size=10) * 3, VALUES + offsets, how=DEEP)
+
+    assert not decision.passed and decision.decided_by == "nothing"
+    assert "the numbers judge nothing" in decision.text
+
+
 def test_errors_of_two_quantised_models_add():
     alone = quantised_tolerances({"y": VALUES}, [(EIGHT_BITS, {"y": STEPS})])["y"].expected
     two = quantised_tolerances({"y": VALUES}, [(EIGHT_BITS, {"y": STEPS})] * 2)["y"].expected
