@@ -12,6 +12,7 @@ from ..records.artifact_events import ArtifactOpened, InputsDrawn, OutcomeReache
 from ..records.events import AnyEvent, elapsed_s, latest
 from ..records.parity_events import PairCompared, ParityJudged
 from ..records.sketch_events import OutputsSketched
+from ..results.reproduction import command_of
 from ..results.summarizing import summarize
 from ..results.summary import ArtifactResult, Summary
 from ..stats.ratios import Ratio
@@ -47,6 +48,7 @@ class FormerComparison:
         incomparable: why they cannot be compared.
         path: path of the former artifact.
         sha256: SHA-256 of its payload's files and their names; None if it could not be read.
+        command: the command that measures both alone, without a gate.
     """
 
     former: BaselineEntry | None = None
@@ -57,6 +59,7 @@ class FormerComparison:
     incomparable: str = ""
     path: str = ""
     sha256: str | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,10 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
             label: entry for label, entry in entries.items() if label not in former_labels.values()
         },
         former={
-            label: _former_comparison(rows, entries, label, other, pairs.get(label))
+            label: replace(
+                _former_comparison(rows, entries, label, other, pairs.get(label)),
+                command=command_of(artifacts[label], run, artifacts[other]),
+            )
             for label, other in former_labels.items()
             if label in rows
         },

@@ -25,7 +25,7 @@ ACCURACY_LOSS = 0.01
 # square, or in all samples alike: errors of rounding differ between the samples, those of a wrong
 # zero point or scale do so less. Right conversions to 8 bits of trained networks of up to 50 layers
 # stay below (docs/parity.md).
-DOUBTFUL_SHARE, DOUBTFUL_COMMON_SHARE = 0.03, 0.01
+DOUBTFUL_SHARE, DOUBTFUL_COMMON_SHARE = 0.05, 0.01
 # Whole numbers that name classes pass at this agreement beyond chance (Cohen's kappa).
 AGREEMENT = 0.9
 
@@ -81,7 +81,7 @@ def decide(
     }
     if accuracy is not None and doubts:
         text = _accuracy_text(accuracy)
-        if doubts.keys() == {scores} and accuracy.low >= -ACCURACY_LOSS:
+        if scores and doubts.keys() == {scores} and accuracy.low >= -ACCURACY_LOSS:
             return Decision(True, "accuracy", f"{doubts[scores]}; {text}")
         doubts = {name: f"{doubt}; {text}" for name, doubt in doubts.items()}
     return replace(decision, doubts=tuple(doubts.values()))

@@ -37,6 +37,37 @@ SCENARIOS = {
 }
 DEFAULT_SCENARIOS = ("batch", "single")
 DEFAULT_TIMEOUT_S = 300.0
+_LARGEST_BATCH = 1 << 16
+
+
+def longer_budget_minutes(seconds: float) -> int:
+    """The budget of a run that was too short, in minutes; what it took already is part of it.
+
+    Args:
+        seconds: how long the run took.
+    """
+    return 10 + int(seconds // 60)
+
+
+def scenario_options(name: str, batch: int | None) -> str:
+    """The options by which a run times calls of a workload beside those of the default scenarios.
+
+    Args:
+        name: name of the workload, as "batch 128".
+        batch: samples a call where the scenario leaves that open; None if not known.
+
+    Returns:
+        The options as they are typed; "" if there is no such workload.
+    """
+    own = [batch] if batch else []
+    for samples in (*own, *range(1, _LARGEST_BATCH + 1)):
+        if samples != batch and not name.startswith(f"batch {samples}"):
+            continue
+        for scenario in SCENARIOS:
+            if name in (workload.name for workload in workloads_of(scenario, samples)):
+                names = dict.fromkeys((*DEFAULT_SCENARIOS, scenario))
+                return f"--scenario {' '.join(names)} --batch {samples}"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from ..outcome import Outcome
+from ..records.events import elapsed_s
+from ..records.protocol import longer_budget_minutes
 from ..stats.ratios import Ratio, ratio_of
 from . import code_execution, formatting
 from .queries import is_adaptive_run, sample_differences
@@ -132,17 +134,28 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
     second = next(iter(behind), None)
     cost = behind[second] if second else None
     return Answer(
-        AIMS[aim], first, value, equals, second, cost, _how_sure(behind, equals, after, surely)
+        AIMS[aim],
+        first,
+        value,
+        equals,
+        second,
+        cost,
+        _how_sure(behind, equals, after, surely, elapsed_s(run.events)),
     )
 
 
 def _how_sure(
-    behind: dict[str, Ratio], equals: tuple[str, ...], after: str | None, surely: dict[str, Ratio]
+    behind: dict[str, Ratio],
+    equals: tuple[str, ...],
+    after: str | None,
+    surely: dict[str, Ratio],
+    seconds: float,
 ) -> str:
     if not behind:
         return "nothing to compare it with"
     if all(ratio.low is None for ratio in behind.values()):
-        return "not sure: too few generations of processes for an interval (--budget 10m)"
+        minutes = longer_budget_minutes(seconds)
+        return f"not sure: too few generations of processes for an interval (--budget {minutes}m)"
     parts = []
     if equals:
         widest = max((r.resolution or math.inf for n, r in behind.items() if n in equals))

@@ -9,13 +9,17 @@ from typing import Any
 
 import scipy
 
+from ..escaping import shell_word
 from ..outcome import Outcome
+from ..records.events import elapsed_s
+from ..records.protocol import longer_budget_minutes, scenario_options
 from ..stats.ratios import CONFIDENCE
 from . import code_execution, formatting, ranking
 from .percentiles import PERCENTILE_FLOORS
 from .queries import percentiles_by_generation
 from .ranking import Answer
 from .recorded_run import RecordedRun
+from .reproduction import PROGRAM
 from .summary import ArtifactResult
 
 FITS, FALLS_OUT, UNKNOWN = "fits", "falls out", "cannot tell"
@@ -158,13 +162,20 @@ def _percentile(
     name = f"p{percent}"
     timing = row.timings.get(point)
     if timing is None:
-        unknown.append(f"no {name}: no calls of the kind '{point}' were timed (--scenario)")
+        options = scenario_options(point, run.summary.run.protocol.batch)
+        timed = f"; a run with {options} does" if options else ""
+        there = ", ".join(row.timings) or "none"
+        unknown.append(
+            f"no {name}: the run did not time calls of '{point}' (there are: {there}){timed}"
+        )
         return
     value = timing.percentiles_s.get(name)
     if value is None:
+        minutes = longer_budget_minutes(elapsed_s(run.events))
+        command = (*PROGRAM, "run", "--resume", str(run.folder))
         unknown.append(
             f"no {name}: it needs {PERCENTILE_FLOORS[percent]} calls and the run has "
-            f"{timing.calls}; go on with: exportbench run --resume {run.folder} --budget 10m"
+            f"{timing.calls}; go on with: {' '.join(map(shell_word, command))} --budget {minutes}m"
         )
         return
     if value > limit:

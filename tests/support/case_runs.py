@@ -125,3 +125,20 @@ def gate_case(folder: Path, *arguments: object, update: bool = True) -> CaseGate
         status = main.main(["gate", *map(str, arguments), *SHORT, *options])
     result = json.loads((folder / "gate.json").read_text())
     return CaseGate(status, printed.getvalue(), result["checks"])
+
+
+def printed_by(folder: Path, *words: object) -> tuple[int, str]:
+    """Run a command in a folder, as it is typed; the exit status, and all that it prints."""
+    printed = io.StringIO()
+    without_rates = mock.patch.object(Run, "_measure_roofline")
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        without_rates,
+    ):
+        try:
+            status = main.main([*map(str, words)])
+        except SystemExit as end:
+            status = int(end.code or 0)
+    return status, printed.getvalue()

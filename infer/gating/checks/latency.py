@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ...escaping import shell_word
 from ...quantities import duration
+from ...records.protocol import scenario_options
 from ...stats.ratios import Ratio
 from ..artifact_gate import ArtifactGate
 from ..gate_input import FormerComparison
@@ -27,7 +27,7 @@ def _check(gate: ArtifactGate, workload: str) -> Check:
     comparison = gate.comparison
     if workload not in gate.new.call_s:
         return gate.not_judged(
-            CheckKind.LATENCY, "was not measured in this run (see --scenario)", workload=workload
+            CheckKind.LATENCY, "was not measured in this run", _timed_by(gate, workload), workload
         )
     if comparison is None:
         return gate.not_judged(
@@ -58,7 +58,7 @@ def _check(gate: ArtifactGate, workload: str) -> Check:
         f"time, measured in turn ({limit:.2f} allowed)"
     )
     if ratio.low > limit:
-        verdict, remedy = Verdict.FAILED, _slower(gate, comparison, limit)
+        verdict, remedy = Verdict.FAILED, _slower(comparison, limit)
     elif ratio.high <= limit:
         verdict, remedy = Verdict.PASSED, ""
     else:
@@ -67,12 +67,16 @@ def _check(gate: ArtifactGate, workload: str) -> Check:
     return gate.check(CheckKind.LATENCY, verdict, detail, remedy, figures, workload)
 
 
-def _slower(gate: ArtifactGate, comparison: FormerComparison, limit: float) -> str:
-    paths = map(shell_word, (gate.run.paths.get(gate.label, ""), comparison.path))
-    compare = " ".join(("exportbench", "run", *paths))
+def _timed_by(gate: ArtifactGate, workload: str) -> str:
+    """The options that time calls of a workload beside the usual ones."""
+    options = scenario_options(workload, gate.baseline.setup.batch)
+    return f"time such calls too, with {options}" if options else ""
+
+
+def _slower(comparison: FormerComparison, limit: float) -> str:
     return (
-        f"see what differs: {compare}; if it is meant, make this artifact the former one, or "
-        f"allow more than {limit - 1:.0%} with --margin latency=SHARE"
+        f"see what differs: {comparison.command}; if it is meant, make this artifact the "
+        f"former one, or allow more than {limit - 1:.0%} with --margin latency=SHARE"
     )
 
 

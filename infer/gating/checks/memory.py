@@ -68,8 +68,8 @@ def _other_setup(gate: ArtifactGate, kind: CheckKind) -> Check | None:
         return gate.not_judged(
             kind,
             f"the baseline was measured otherwise, with {', '.join(changed)}",
-            f"measure with {', '.join(f'--{what}' for what in changed)}, or give the "
-            "former artifacts with --against",
+            f"measure with {' '.join(f'--{what}' for what in changed)}, or give the former "
+            "artifacts with --against",
         )
     if then.card != now.card:
         return gate.not_judged(
