@@ -69,7 +69,7 @@ def _check(gate: ArtifactGate, workload: str) -> Check:
 
 def _timed_by(gate: ArtifactGate, workload: str) -> str:
     """The options that time calls of a workload beside the usual ones."""
-    options = scenario_options(workload, gate.baseline.setup.batch)
+    options = scenario_options(workload, (gate.old or gate.new).setup.batch)
     return f"time such calls too, with {options}" if options else ""
 
 
