@@ -70,3 +70,10 @@ def test_a_run_leaves_no_copy_and_is_as_accurate_as_before(project, asked):
     (row,) = json.loads((project / "out.json").read_text())["rows"]
     assert row["outcome"] == "ok"
     assert "accuracy" in json.dumps(row)
+
+
+def test_made_up_inputs_are_read_by_the_worker_that_they_are_drawn_for_and_by_others(project):
+    main(["run", "a", "b", "--random", "0", *RUN, "--out", "runs", "--json", "out.json"])
+
+    rows = json.loads((project / "out.json").read_text())["rows"]
+    assert [row["outcome"] for row in rows] == ["ok", "ok"], rows
