@@ -17,6 +17,7 @@ from runs import printed
 
 from infer.artifacts.artifact import open_artifact
 from infer.sandbox import isolation
+from infer.sandbox.reader_limits import run_limited
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -300,3 +301,25 @@ def test_modules_that_were_not_compiled_are_compiled_once(tmp_path, fake_artifac
 
     kept = {Path(file.name).name.partition(".")[0] for file in project.rglob("*.pyc")}
     assert {"server", "fake", "bytecode"} <= kept
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux closes these doors")
+def test_the_user_may_open_more(tmp_path, monkeypatch):
+    """A reader reads what it is given and what the user names, and nothing beside."""
+    module = tmp_path / "infer"
+    shutil.copytree(ROOT / "infer", module)
+    (module / "sandbox" / "reader_process.py").write_text(
+        "def main(arguments):\n    print(open(arguments[0]).read())\n"
+    )
+    monkeypatch.setattr("infer.sandbox.launcher._BOOTSTRAP", module / "sandbox" / "bootstrap.py")
+    given, opened, other = (tmp_path / name for name in ("given", "opened", "other"))
+    for file in (given, opened, other):
+        file.write_text(file.name)
+
+    def read(file):
+        done = run_limited("sandbox.reader_process", str(file), reads=[given], timeout_s=60)
+        return done.stdout.decode().strip() or "PermissionError" in done.stderr.decode()
+
+    assert [read(file) for file in (given, opened, other)] == ["given", True, True]
+    monkeypatch.setenv("EXPORTBENCH_ALLOW_READ", str(opened))
+    assert [read(file) for file in (given, opened, other)] == ["given", "opened", True]
