@@ -62,6 +62,8 @@ def aligned_outputs(
             )
     try:
         aligned = align(compared, reference, rules, label, source)
+        if again != label:
+            context.take_axes(label, aligned.taken_axes)
     except OtherCallsError as other:
         # The one that takes any number of samples is asked first.
         free_first = context.preflight(source).inputs.fixed is None

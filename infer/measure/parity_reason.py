@@ -24,15 +24,21 @@ def parity_reason(parity: ParityJudged, against: str) -> str:
     )
     if worst is None or not failing[worst].values:
         return text
+    if failing[worst].texts:
+        return f"differs from {against}" + _where(worst, failing[worst])
     return text + _where(worst, failing[worst])
 
 
 def _where(name: str, output: OutputDifference) -> str:
-    text = f", in {output.beyond:,} of {output.values:,} values of '{name}'"
+    kind = "texts" if output.texts else "values"
+    text = f", in {output.beyond:,} of {output.values:,} {kind} of '{name}'"
     if output.allowed_share is not None:
         text += f" ({output.beyond / output.values:.3g} of them, --allow lets "
         text += f"{output.allowed_share:g} differ)"
     if output.at:
         place = f" at [{', '.join(map(str, output.at[1:]))}]" if len(output.at) > 1 else ""
-        text += f", most in {named_samples(output.at[0], output.call_samples)}{place}"
+        rank = "as in" if output.texts else "most in"
+        text += f", {rank} {named_samples(output.at[0], output.call_samples)}{place}"
+    if output.texts:
+        text += ": '{}' instead of '{}'".format(*output.texts)
     return text

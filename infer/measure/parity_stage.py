@@ -147,7 +147,7 @@ class ParityStage:
             notes += how_aligned
         elif reference.anchor:
             notes.append(anchor_note(context.store.latest(AnchorMeasured)[label]))
-        self._check_finite(label, outputs, expected, reference)
+        self._check_finite(label, outputs, expected, reference, calls)
         classes = context.classes(label) or context.classes(source)
         limits = tolerances_between(
             context,
@@ -215,16 +215,23 @@ class ParityStage:
         return uninformative_inputs(arrays, states)
 
     def _check_finite(
-        self, label: str, outputs: Outputs, expected: Outputs, reference: ReferenceOutputs
+        self,
+        label: str,
+        outputs: Outputs,
+        expected: Outputs,
+        reference: ReferenceOutputs,
+        calls: Mapping[str, Sequence[WholeCall]],
     ) -> None:
         """Check that outputs are finite wherever the reference's outputs are."""
+        is_source = label == reference.source
+        whole = self._context.whole_outputs(label) if is_source else {*calls}
         if label != reference.source or reference.anchor:
-            check_finite(outputs, expected)
+            check_finite(outputs, expected, whole=whole)
             check_as_finite(outputs, expected, reference.title)
         events = self._context.store.latest(ParityJudged).values()
         confirmed = any(event.reference == reference.reference for event in events)
         if label == reference.reference and not confirmed:
-            check_finite(outputs)
+            check_finite(outputs, whole=whole)
 
     def _task(
         self,

@@ -136,7 +136,7 @@ def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
         raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
     outputs, on_card = context.outputs(label, _ANCHOR), context.outputs(label)
     if is_finite(context, label):
-        check_finite(outputs)
+        check_finite(outputs, whole=context.whole_outputs(label, _ANCHOR))
     return {
         "seconds": answer["seconds"],
         "threads": context.plan.threads,

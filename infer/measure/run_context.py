@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -28,8 +28,8 @@ from ..records.process_events import GenerationDone, PreflightDone, ProcessStart
 from ..records.protocol import Protocol
 from ..records.store import Store
 from ..system.folder_removal import remove_folder
-from ..tensors.output_files import OutputError, read_saved
-from ..tensors.outputs import Outputs, SavedOutputs
+from ..tensors.output_files import OutputError, read_saved, write_axes
+from ..tensors.outputs import Outputs, SampleAxis, SavedOutputs
 from ..variant import TUNED
 from ..worker import messages
 from ..worker.client import WorkerProcess
@@ -306,6 +306,18 @@ class RunContext:
         """Read the values of the outputs whose samples can be told apart, N x anything."""
         outputs = self.compared_outputs(label)
         return {name: output.array for name, output in outputs.items() if output.has_samples}
+
+    def whole_outputs(self, label: str, run: str = "") -> set[str]:
+        """Names of the compared outputs whose samples cannot be told apart."""
+        outputs = self.compared_outputs(label, run)
+        return {name for name, output in outputs.items() if not output.has_samples}
+
+    def take_axes(self, label: str, axes: Mapping[str, SampleAxis]) -> None:
+        """Note axes of samples that another artifact has shown, for the stages that follow."""
+        if not axes:
+            return
+        known = {name: output.sample_axis for name, output in self.saved_outputs(label).items()}
+        write_axes(self.folder(label), {**known, **axes})
 
     def classes(self, label: str) -> tuple[str, ...]:
         """Names of the classes of an artifact, if its manifest has them."""

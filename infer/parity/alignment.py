@@ -15,7 +15,7 @@ from ..errors import MapError
 from ..outcome import Failure, Outcome
 from ..tensors.layouts import rearranged
 from ..tensors.matching import TensorMatch
-from ..tensors.outputs import Outputs, SavedOutput, SavedOutputs, in_a_row
+from ..tensors.outputs import Outputs, SampleAxis, SavedOutput, SavedOutputs, in_a_row
 from ..tensors.rules import Rule
 from ..tensors.sample_axis import taking_axis
 from .matching import match_outputs
@@ -32,6 +32,8 @@ class Aligned:
             outputs are N x anything.
         matches: which output of the artifact was taken for which of the reference.
         notes: on axes of samples that differ, in words.
+        taken_axes: axes of samples of the artifact's outputs that only the reference shows, by the
+            artifact's own names.
     """
 
     outputs: Outputs
@@ -39,6 +41,7 @@ class Aligned:
     calls: Mapping[str, tuple[WholeCall, ...]]
     matches: tuple[TensorMatch, ...]
     notes: tuple[str, ...]
+    taken_axes: Mapping[str, SampleAxis]
 
 
 class OtherCallsError(Exception):
@@ -113,7 +116,12 @@ def align(
                 )
             continue
         matched[name], expected[name], calls[name] = _whole(match, a, b, reference_label)
-    return Aligned(matched, expected, calls, tuple(matches), tuple(notes))
+    taken_axes = {
+        name: output.sample_axis
+        for name, output in with_axis.items()
+        if output.axis is not None and outputs[name].axis is None
+    }
+    return Aligned(matched, expected, calls, tuple(matches), tuple(notes), taken_axes)
 
 
 def _taking(output: SavedOutput, others: SavedOutputs, name: str) -> SavedOutput:

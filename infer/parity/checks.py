@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..outcome import Failure, Outcome
 from ..tensors.differences import finite, same_non_finite
 from ..tensors.outputs import Outputs
@@ -25,12 +27,15 @@ def check_classes(outputs: Outputs, classes: int | None) -> None:
             )
 
 
-def check_finite(outputs: Outputs, reference: Outputs | None = None) -> None:
+def check_finite(
+    outputs: Outputs, reference: Outputs | None = None, *, whole: Collection[str] = ()
+) -> None:
     """Check that outputs are finite, except where the reference has the same non-finite value.
 
     Args:
         outputs: outputs by name.
         reference: outputs of the reference, by the same names; None to allow no exceptions.
+        whole: outputs whose samples cannot be told apart, so that values are counted.
 
     Raises:
         Failure: a value is not finite.
@@ -40,10 +45,11 @@ def check_finite(outputs: Outputs, reference: Outputs | None = None) -> None:
         if reference is not None and name in reference and reference[name].shape == array.shape:
             bad &= ~same_non_finite(array, reference[name])
         if bad.any():
-            rows = bad.reshape(bad.shape[0], -1).any(axis=1) if bad.ndim else bad.reshape(1)
+            units = "values" if name in whole or not bad.ndim else "rows"
+            counted = bad.reshape(bad.size if units == "values" else len(bad), -1).any(axis=1)
             raise Failure(
                 Outcome.NON_FINITE,
-                f"'{name}' is not finite in {int(rows.sum())} of {rows.size} rows",
+                f"'{name}' is not finite in {int(counted.sum()):,} of {counted.size:,} {units}",
             )
 
 

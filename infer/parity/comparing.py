@@ -93,6 +93,9 @@ def compare(
         if error is not None:
             by_output[name] |= judge(outputs[name], expected, elementwise[name], error)
         by_output[name] |= count_beyond(elementwise[name], limits[name].value)
+        if (at := by_output[name]["at"]) is not None and kind_of(expected.dtype) == "text":
+            both = (array[tuple(at)] for array in (outputs[name], expected))
+            by_output[name]["texts"] = [escaped(text) for text in both]
         if name in calls and by_output[name]["at"]:
             call, place = place_of(by_output[name]["at"][0], calls[name])
             by_output[name] |= {"at": [call.samples[0], *place], "call_samples": len(call.samples)}

@@ -49,6 +49,7 @@ class OutputDifference(Record, frozen=True):
         call_samples: number of samples of the call that `at` begins with the first of, if they
             cannot be told apart.
         allowed_share: share of the values that may differ, by `--allow`; None if none may.
+        texts: of an output of texts, the one at that place and the reference's.
     """
 
     largest_difference: float
@@ -65,6 +66,7 @@ class OutputDifference(Record, frozen=True):
     at: tuple[int, ...] | None = None
     call_samples: int = 1
     allowed_share: float | None = None
+    texts: tuple[str, str] | None = None
 
 
 class AccuracyDifference(Record, frozen=True):

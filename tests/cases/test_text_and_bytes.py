@@ -60,6 +60,11 @@ def test_made_up_text_ends_no_run_and_another_model_differs(folder, monkeypatch)
     }
     (sample, *_) = rows["other.onnx"].differing
     assert sample.answer.value.endswith("?") and sample.reference.value.endswith("!")
+    reason = rows["other.onnx"].reason
+    assert "differs from join.onnx, in 6 of 6 texts of " in reason
+    assert (
+        f", as in sample 0: '{sample.answer.value}' instead of '{sample.reference.value}'" in reason
+    )
 
 
 def test_text_of_openvino_is_that_of_onnx_runtime(folder, monkeypatch):

@@ -435,3 +435,17 @@ def test_class_that_is_never_predicted_has_a_precision_of_zero():
     assert metrics["macro_precision"] == pytest.approx(1 / 4)
     assert metrics["macro_recall"] == pytest.approx(1 / 2)
     assert metrics["macro_f1"] == pytest.approx(1 / 3)
+
+
+def test_values_of_whole_outputs_are_counted_as_values():
+    outputs = {"mean": np.array([1, np.nan, np.nan, 2], np.float32)}
+
+    assert "in 2 of 4 rows" in failure(lambda: check_finite(outputs)).reason
+    assert "in 2 of 4 values" in failure(lambda: check_finite(outputs, whole={"mean"})).reason
+
+
+def test_texts_that_differ_are_shown():
+    words, others = np.array(["cat", "dog", "cow"], object), np.array(["cat", "fox", "hen"], object)
+    output = compare({"y": others}, {"y": words}, 0.0)["by_output"]["y"]
+
+    assert (output["beyond"], output["values"], output["texts"]) == (2, 3, ["fox", "dog"])
