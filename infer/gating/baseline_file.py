@@ -49,7 +49,7 @@ class AccuracyFields(msgspec.Struct, forbid_unknown_fields=True):
     """Which samples were right, in hexadecimal digits of four samples each, and their share."""
 
     correct: list[str]
-    samples: Count
+    samples: Annotated[int, msgspec.Meta(ge=1)]
     value: float | None = None
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from .artifact_gate import ArtifactGate
 from .baseline import Baseline, BaselineEntry
 from .checks import accuracy
-from .checks.parity import from_baseline
+from .checks.parity import from_baseline, told_by_accuracy
 from .evaluation import checks_of
 from .gate_input import GateInput
 from .result import Check, CheckKind, GrowthFigures, LatencyFigures, Verdict
@@ -107,11 +107,11 @@ def _other_outputs(gate: ArtifactGate, old: BaselineEntry, checks: list[Check]) 
             return ["the inputs are others, and no accuracy tells whether it is as good"]
         return []
     if old.outputs and gate.same_weights and gate.new.sketches.keys() == old.outputs.keys():
-        # Accuracy tells of the output with a value for every class.
         others = [
             one.output
             for one in from_baseline(gate)
-            if not one.deviation.passes and not (judged and old.outputs[one.output].labels.size)
+            if not one.deviation.passes
+            and not (judged and told_by_accuracy(old.outputs[one.output]))
         ]
         if not others:
             return []

@@ -103,6 +103,34 @@ def test_an_update_tells_of_what_does_not_run(project, gate, fake_artifact):
     assert gate().returncode == 0
 
 
+def test_a_failure_for_another_reason_than_before_fails(project, gate, fake_artifact):
+    fake_artifact(project / "new", "broken", fault={"at": "load", "kind": "error"})
+    assert gate("--update").returncode == 1
+    entry = json.loads((project / "baseline.json").read_text())["artifacts"]["broken"]
+    assert (entry["outcome"], entry["cause"]) == ("load_error", "load: RuntimeError")
+    (project / "new" / "broken" / "model.json").write_text("{}")
+
+    done = gate()
+
+    assert done.returncode == 1
+    assert "load_error in the baseline too, for another reason" in done.stdout
+    assert checks(project)["m", "outcome"] == "passed"
+
+
+def test_an_update_keeps_what_is_not_named_until_it_is_dropped(project, gate, fake_artifact):
+    fake_artifact(project / "new", "n", call_s=0.001)
+    assert gate("--update").returncode == 0
+    of_n = json.loads((project / "baseline.json").read_text())["artifacts"]["n"]
+
+    done = gate("--update", artifacts="new/m")
+
+    assert done.returncode == 0
+    assert "kept in the baseline as they were" in done.stderr and "n (to" in done.stderr
+    assert json.loads((project / "baseline.json").read_text())["artifacts"]["n"] == of_n
+    assert gate("--update", "--drop", "n", artifacts="new/m").returncode == 0
+    assert json.loads((project / "baseline.json").read_text())["artifacts"].keys() == {"m"}
+
+
 def test_a_file_that_is_empty_is_not_called_missing(project, gate, fake_artifact):
     other = fake_artifact(project / "new", "other")
     assert gate("--update").returncode == 0

@@ -88,6 +88,12 @@ def _paired(gate: ArtifactGate, now: np.ndarray, before: np.ndarray) -> Check:
         # No set of samples could show less of a difference.
         verdict = Verdict.PASSED
         detail = f"{figures.accuracy:.4f}, the same {difference.samples:,} samples right"
+    elif gate.margins.accuracy >= 1 or not before.any():
+        return gate.not_judged(
+            CheckKind.ACCURACY,
+            f"the margin lets all answers be wrong ({loss:.0%} may be lost of {before.mean():.0%})",
+            "give a margin that is small beside the baseline's accuracy",
+        )
     elif difference.low >= figures.allowed:
         verdict = Verdict.PASSED
     elif difference.high < figures.allowed:

@@ -28,7 +28,8 @@ def check(gate: ArtifactGate) -> list[Check]:
     if gate.margins.former == OUTPUTS:
         return [_by_outputs(gate, comparison)]
     remedy = (
-        "give the artifact that the baseline was written for; if it was exported again, and only "
+        "give the artifact that the baseline was written for, by the same file name; if it was "
+        "exported again, and only "
         "its outputs have to be the same, say so with --margin former=outputs"
     )
     return [_failed(gate, comparison, _hashes(comparison, old.sha256), remedy)]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from ...outcome import Outcome
 from ...parity.deviation import Deviation, deviation
+from ...parity.kept_sketch import KeptSketch
+from ...parity.sketch import HASHES
 from ..artifact_gate import ArtifactGate
 from ..baseline import OutputParity
 from ..gate_input import Agreement, FormerComparison
@@ -74,12 +76,15 @@ def _check(gate: ArtifactGate) -> Check:
             "every call",
             ParityFigures(),
         )
+    failed_before = old is not None and old.outcome == Outcome.PARITY_FAIL
+    if new.outcome == Outcome.PARITY_FAIL and not new.parity and not failed_before:
+        return _failed(gate, new.reason)
     differences = _from_reference(gate)
     if old is not None and not gate.same_weights:
-        if not accuracy.is_judged(gate):
+        if untold := _untold(gate):
             return _failed(
                 gate,
-                "its weights are not the baseline's, and no accuracy tells whether they are as "
+                f"its weights are not the baseline's, and no accuracy tells whether {untold} as "
                 "good",
             )
     else:
@@ -103,6 +108,14 @@ def _check(gate: ArtifactGate) -> Check:
     figures = ParityFigures(worst.deviation.difference, worst.deviation.allowed, worst.output)
     if beyond:
         return _failed(gate, detail + note, figures)
+    if anything := _let_be_anything(gate):
+        return gate.not_judged(
+            CheckKind.PARITY,
+            f"the margin lets be anything: {anything}",
+            "give a margin that is small beside the values of the outputs",
+        )
+    if old and old.outcome.was_measured and not old.outputs:
+        note += "; the baseline holds none of its outputs"
     return gate.check(CheckKind.PARITY, Verdict.PASSED, detail + note, "", figures)
 
 
@@ -118,6 +131,37 @@ def from_baseline(gate: ArtifactGate) -> list[_Difference]:
         for name in kept
         if name in gate.new.sketches
     ]
+
+
+def told_by_accuracy(kept: KeptSketch) -> bool:
+    """Whether an accuracy tells how good an output is: it holds what the classes are told by."""
+    is_answer = len(kept.shape) == 1 and (kept.is_whole or kept.form == HASHES)
+    return bool(kept.labels.size) or is_answer
+
+
+def _untold(gate: ArtifactGate) -> str:
+    """The outputs, in words, that may be worse with other weights without any accuracy telling."""
+    if not accuracy.is_judged(gate):
+        return "they are"
+    names = [
+        one.output
+        for one in from_baseline(gate)
+        if not one.deviation.passes
+        and gate.old
+        and not told_by_accuracy(gate.old.outputs[one.output])
+    ]
+    return f"'{', '.join(names)}' is" if names else ""
+
+
+def _let_be_anything(gate: ArtifactGate) -> str:
+    """Outputs, in words, that a margin allows more than their largest value; "" for none."""
+    margin = gate.margins.parity
+    kept = gate.old.outputs if gate.old else {}
+    return ", ".join(
+        f"'{name}', whose values go up to {one.largest:.3g}"
+        for name, one in kept.items()
+        if margin is not None and 0 < one.largest <= margin
+    )
 
 
 def _from_reference(gate: ArtifactGate) -> list[_Difference]:

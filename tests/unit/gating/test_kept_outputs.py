@@ -121,6 +121,34 @@ def test_a_margin_takes_the_place_of_the_tolerance_in_the_same_unit(tmp_path):
     assert check.figures.difference == pytest.approx(0.5, rel=0.05)
 
 
+def test_a_margin_above_the_values_judges_nothing(tmp_path):
+    before, now = alone(boxes=BOXES), alone(boxes=BOXES[::-1])
+    check = parity(tmp_path, now, before, margins={"parity": "1000"})
+    assert check.verdict == "not judged"
+    assert "'boxes', whose values go up to 640" in check.detail
+
+
+def test_outputs_that_no_longer_match_the_references_fail():
+    mismatch = replace(GOOD, outcome=Outcome.PARITY_FAIL, reason="outputs are y, z", parity={})
+    check = verdicts(mismatch)["parity"]
+    assert (check.verdict, check.detail) == ("failed", "outputs are y, z")
+    assert verdicts(mismatch, baseline=kept({"m": mismatch}))["parity"].verdict == "passed"
+
+
+def test_with_other_weights_accuracy_tells_of_classes_only():
+    labelled = {"correct": np.arange(200) % 20 != 0, "weights": "w"}
+    before = replace(alone(p=PROBABILITIES, n=NUMBERS[:, 0], boxes=BOXES), **labelled)
+    changed = alone(p=PROBABILITIES[::-1], n=NUMBERS[::-1, 0], boxes=BOXES)
+    retrained = replace(changed, **labelled | {"weights": "v"})
+    assert verdicts(retrained, baseline=kept({"m": before}))["parity"].verdict == "not judged"
+    moved = alone(p=PROBABILITIES[::-1], n=NUMBERS[::-1, 0], boxes=BOXES + np.float32(45))
+    check = verdicts(replace(moved, **labelled | {"weights": "v"}), baseline=kept({"m": before}))[
+        "parity"
+    ]
+    assert check.verdict == "failed"
+    assert "'boxes'" in check.detail and "'p'" not in check.detail
+
+
 def test_the_difference_from_the_reference_is_held_to_the_baselines_tolerance_by_output():
     before = replace(GOOD, parity={"a": OutputParity(0.0, 1e-4), "b": OutputParity(0.0, 0.4)})
     # A reference whose values are larger now makes the run allow more.

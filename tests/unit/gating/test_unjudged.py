@@ -4,6 +4,7 @@ import io
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from gate_entries import BASELINE, GOOD, SETUP, beside, kept, verdicts
 from rich.console import Console
@@ -77,6 +78,13 @@ def test_no_accuracy_anywhere_is_not_judged():
     check = verdicts(bare, baseline=kept({"m": bare}))["accuracy"]
     assert check.verdict == "not judged"
     assert "labels" in check.remedy
+
+
+def test_a_margin_that_lets_all_be_wrong_judges_nothing():
+    wrong = replace(GOOD, correct=~GOOD.correct)
+    assert verdicts(wrong, margins={"accuracy": "100%"})["accuracy"].verdict == "not judged"
+    never = replace(GOOD, correct=np.zeros(1000, bool))
+    assert verdicts(GOOD, baseline=kept({"m": never}))["accuracy"].verdict == "not judged"
 
 
 def test_an_artifact_of_the_baseline_that_was_not_named_fails():
