@@ -53,8 +53,9 @@ GATE = ("--artifact-dir", "exported", "--artifact-baseline", "baseline.json")
 def test_each_artifact_and_each_check_is_a_test(project, fake_artifact):
     project.makepyfile("def test_of_the_project(): pass")
     done = run(project, *GATE, "-v")
-    done.stdout.fnmatch_lines(["*collected 7 items"])
-    done.assert_outcomes(passed=6, skipped=1)  # outcome, parity, accuracy, memory, size; latency
+    done.stdout.fnmatch_lines(["*collected 8 items"])
+    # Without a former artifact neither that nor the latency is judged.
+    done.assert_outcomes(passed=6, skipped=2)
     done.stdout.fnmatch_lines(["*artifacts::m::parity PASSED*", "*artifacts::m::latency SKIPPED*"])
     assert done.ret == 0
 
@@ -77,7 +78,7 @@ def test_nothing_is_measured_to_collect(project):
     done = run(project, *GATE, "--collect-only", "-q")
     done.stdout.fnmatch_lines(["artifacts::m::outcome", "artifacts::m::latency"])
     chosen = run(project, *GATE, "--collect-only", "-q", "-k", "m and size")
-    chosen.stdout.fnmatch_lines(["artifacts::m::size", "*1/6 tests collected*"])
+    chosen.stdout.fnmatch_lines(["artifacts::m::size", "*1/7 tests collected*"])
     assert done.ret == 0
     runs = list((project.path / "artifacts" / "runs").iterdir())
     assert len(runs) == 1  # that of the baseline
