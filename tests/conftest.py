@@ -29,7 +29,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["XDG_STATE_HOME"] = _STATE.name
 CLASSES = ("first", "second", "third")
 # What `-m "not slow"` runs: folders and files below tests/. Everything else is slow.
-QUICK = ("architecture", "unit", "process/test_outcomes.py", "process/test_disk_full.py")
+QUICK = (
+    *("architecture", "unit", "process/test_outcomes.py", "process/test_compared_runs.py"),
+    *("process/test_wrong_usage.py", "process/test_disk_full.py"),
+)
 # The files that take longest, the longest first: with these at the end one process would wait for
 # the other.
 LONGEST = (

@@ -24,7 +24,7 @@ NOT_RUN = {
     "python -m train --profile paper --size 64": "downloads the official images of 64 pixels",
     "python -m study": "takes hours, and half an hour at its shortest",
     "python tools/lock.py": "resolves hundreds of packages, which takes minutes",
-    "python -m export --format installed": "takes minutes; what makes test_export.py's artifacts",
+    "python -m export --format installed": "takes minutes; it makes test_exporting.py's artifacts",
     "python -m train.benchmark torch --memory": "takes minutes; test_train.py has it at 28 pixels",
     "python -m pytest": "is what runs this test",
     "exportbench gpu-check": "takes minutes; test_gpu_check.py runs it on small artifacts",
