@@ -164,7 +164,7 @@ class RunConfig:
         """The config that a program asks for; None takes the default.
 
         Raises:
-            UsageError: there is no such option, or its value is none; it names the keyword.
+            UsageError: there is no such option, or its value is not valid; it names the keyword.
         """
         return cls(**_read(cls, given))
 
@@ -209,7 +209,7 @@ class GateConfig:
         """Make a config from keywords, including the options of a run.
 
         Raises:
-            UsageError: there is no such option, or its value is none; it names the keyword.
+            UsageError: there is no such option, or its value is not valid; it names the keyword.
         """
         if baseline is None:
             raise UsageError("baseline=None: a gate needs a baseline file")

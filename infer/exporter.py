@@ -21,7 +21,7 @@ class Exporter:
         install: the command that installs them.
         distributions: whose versions are recorded.
         native: whether this is the framework's own deployment format.
-        compiles: whether it takes a C++ compiler, and is for one kind of device.
+        compiles: whether it needs a C++ compiler, and is for one kind of device.
         external: where its module is, if it is a plug-in's; None for one of ours.
     """
 

@@ -63,7 +63,7 @@ def start(artifact: Artifact, inputs: Path, scratch: Path, server: Server | None
 
 def burst(worker: WorkerProcess, batch: int, calls: int, turn: int) -> dict[str, Any]:
     """Let a worker run for a burst."""
-    worker.go()
+    worker.resume()
     answer = worker.ask(messages.Burst(batch=batch, calls=calls, first=turn * calls))
     worker.stop()
     return {"seconds": answer["seconds"], "cpu_s": answer["cpu_s"]}
@@ -115,7 +115,7 @@ def collect(options: argparse.Namespace) -> None:
     scratch = options.out / "scratch"
     scratch.mkdir(exist_ok=True)
     with start(artifacts[0], options.inputs, scratch, None) as worker:
-        worker.go()
+        worker.resume()
         calls = {}
         for batch in BATCHES:
             seconds = worker.ask(messages.Burst(batch=batch, calls=10, first=0))["seconds"]

@@ -6,7 +6,7 @@ import argparse
 
 from ..quantities import parse_duration
 from ..system.visible_cards import parse_device
-from .types import given, positive
+from .types import argument_type, positive
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     """Add --device."""
     parser.add_argument(
         "--device",
-        type=given(parse_device),
+        type=argument_type(parse_device),
         default="auto",
         metavar="DEVICE",
         help="cpu, cuda, cuda:N for the card of that number among the visible ones, or cuda:UUID "
@@ -50,7 +50,7 @@ def add_budget(parser: argparse.ArgumentParser, default_s: float, what: str) -> 
     """
     parser.add_argument(
         "--budget",
-        type=given(parse_duration),
+        type=argument_type(parse_duration),
         default=default_s,
         metavar="TIME",
         help=f"for {what} (default: {default_s / 60:.0f}m)",

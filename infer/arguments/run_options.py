@@ -16,7 +16,7 @@ from ..quantities import duration
 from ..records.protocol import DEFAULT_SCENARIOS, SCENARIOS
 from ..steps.planning import LONGEST_S
 from . import common_options, input_options
-from .types import given
+from .types import argument_type
 
 # argparse reports errors of these itself.
 _PLAIN_TYPES = (str, int, float, Path)
@@ -247,7 +247,7 @@ def _add(
     if option.switch:
         parser.add_argument(flag, action="store_true", **texts)
         return
-    texts["type"] = option.parse if option.parse in _PLAIN_TYPES else given(option.parse)
+    texts["type"] = option.parse if option.parse in _PLAIN_TYPES else argument_type(option.parse)
     if choices := option.choices():
         texts["choices"] = choices
     if not option.several:

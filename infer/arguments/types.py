@@ -11,7 +11,7 @@ from ..quantities import parse_positive, parse_whole
 Value = TypeVar("Value")
 
 
-def given(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+def argument_type(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """Wrap a parser of values so that argparse shows its errors."""
 
     def parse_argument(text: str) -> Value:
@@ -23,5 +23,5 @@ def given(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     return parse_argument
 
 
-whole = given(parse_whole)
-positive = given(parse_positive)
+whole = argument_type(parse_whole)
+positive = argument_type(parse_positive)

@@ -56,7 +56,7 @@ def _check_format(artifact: Artifact) -> None:
         raise
     except ArtifactError:
         known = FORMATS.get(artifact.format)
-        if known and not known.is_told_by_content:
+        if known and not known.is_detected_by_content:
             return
     if detected != artifact.format:
         raise AlteredError(

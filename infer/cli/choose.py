@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..arguments import common_options
-from ..arguments.types import given
+from ..arguments.types import argument_type
 from ..console import one_line
 from ..exit_status import FAILED, NOT_SURE, OK
 from ..quantities import parse_bytes, parse_duration, parse_share
@@ -52,7 +52,7 @@ def add(actions: Any) -> None:
     for percent in PERCENTILE_FLOORS:
         parser.add_argument(
             f"--p{percent}",
-            type=given(parse_duration),
+            type=argument_type(parse_duration),
             metavar="TIME",
             help=f"longest that {percent} of 100 calls may take, as 5ms",
         )
@@ -72,11 +72,11 @@ def add(actions: Any) -> None:
         ("size", "of the artifact"),
     ):
         parser.add_argument(
-            f"--{name}", type=given(parse_bytes), metavar="SIZE", help=f"{what}, as 500MB"
+            f"--{name}", type=argument_type(parse_bytes), metavar="SIZE", help=f"{what}, as 500MB"
         )
     parser.add_argument(
         "--start",
-        type=given(parse_duration),
+        type=argument_type(parse_duration),
         metavar="TIME",
         help="longest that interpreter, import, load and first call may take together",
     )
@@ -85,7 +85,7 @@ def add(actions: Any) -> None:
     )
     parser.add_argument(
         "--min-accuracy",
-        type=given(parse_share),
+        type=argument_type(parse_share),
         metavar="SHARE",
         help="least accuracy, as 0.95 or 95%%",
     )

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..arguments import common_options
-from ..arguments.types import given
+from ..arguments.types import argument_type
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.integrity import check_files
 from ..console import one_line
@@ -76,7 +76,7 @@ def add(actions: Any) -> None:
     common_options.add_threads(parser)
     parser.add_argument(
         "--memory-limit",
-        type=given(parse_bytes),
+        type=argument_type(parse_bytes),
         metavar="SIZE",
         help="for each artifact's process, as 20GB, on machines whose memory begins small and "
         "grows (default: nine tenths of what is free)",

@@ -79,7 +79,7 @@ class Format:
     external: ExternalModule | None = None
 
     @property
-    def is_told_by_content(self) -> bool:
+    def is_detected_by_content(self) -> bool:
         """Whether the format can be detected from a payload; otherwise it needs a manifest."""
         return bool(self.has_marks or self.has_structure or self.in_folder)
 

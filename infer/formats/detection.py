@@ -97,7 +97,7 @@ def _of_folder(path: Path) -> Format:
     known = _format_of_folder(path)
     if known:
         return known
-    if what := other_files.what_folder_is(path):
+    if what := other_files.kind_of_folder(path):
         raise ArtifactError(f"{path}: {what}")
     inside = [file.name for file in sorted(path.iterdir()) if _is_artifact(file)]
     if inside:
@@ -124,16 +124,16 @@ def _of_file(path: Path) -> Format:
     for known in FORMATS.values():
         if known.has_marks and known.has_marks(content):
             return known
-    if what := other_files.what_is(content):
+    if what := other_files.kind_of_file(content):
         raise ArtifactError(f"{path}: {what}")
     for known in FORMATS.values():
         if known.has_structure and known.has_structure(content):
             return known
-    if what := other_files.what_structure_is(content):
+    if what := other_files.kind_of_structure(content):
         raise ArtifactError(f"{path}: {what}")
     raise ArtifactError(f"{path}: not recognized as {_titles()}")
 
 
 def _titles() -> str:
-    *titles, last = (known.title for known in FORMATS.values() if known.is_told_by_content)
+    *titles, last = (known.title for known in FORMATS.values() if known.is_detected_by_content)
     return f"{', '.join(titles)} or {last}"

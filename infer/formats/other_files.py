@@ -24,7 +24,7 @@ _BEGINNINGS = (
 )
 
 
-def what_is(content: Content) -> str | None:
+def kind_of_file(content: Content) -> str | None:
     """Say what a file without the marks of a format is, and what to do; None if not known.
 
     Raises:
@@ -46,7 +46,7 @@ def what_is(content: Content) -> str | None:
     return None
 
 
-def what_structure_is(content: Content) -> str | None:
+def kind_of_structure(content: Content) -> str | None:
     """Say what a file without the structure of a format is; None if not known."""
     try:
         model = Message(content.data)
@@ -62,7 +62,7 @@ def what_structure_is(content: Content) -> str | None:
     return None
 
 
-def what_folder_is(path: Path) -> str | None:
+def kind_of_folder(path: Path) -> str | None:
     """Say what a folder that is no artifact is; None if not known."""
     if (path / "Manifest.json").is_file() and list(path.glob("Data/*/*.mlmodel")):
         return "a model of Core ML, which runs on Apple's systems only"

@@ -84,13 +84,13 @@ def _check_indices(
     if context.plan.random is None:
         raise Failure(
             Outcome.BAD_INPUT,
-            f"whole numbers of the inputs are beyond a table of it, which has the ranges "
+            f"whole numbers of the inputs are out of the range of a table, which takes "
             f"{', '.join(values)}; {cause}",
         )
     raise Failure(
         Outcome.BAD_INPUT,
-        f"made-up whole numbers are beyond a table of it; give the ranges that its tables have, "
-        f"as --range {' '.join(map(shell_word, values))}; {cause}",
+        f"made-up whole numbers are out of the range of a table; give the ranges that its tables "
+        f"have, as --range {' '.join(map(shell_word, values))}; {cause}",
     )
 
 

@@ -42,7 +42,7 @@ class Turn:
 
         It is not stopped if the block fails: then the worker or the run has ended.
         """
-        self.worker.go()
+        self.worker.resume()
         yield self.worker
         self.worker.stop()
 

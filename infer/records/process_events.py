@@ -72,7 +72,7 @@ class ProcessStarted(Event, frozen=True, tag="start", kw_only=True):
     first_call: FirstCall
     warm_up: tuple[WarmUp, ...]
 
-    def warmed(self, workload: Workload) -> WarmUp | None:
+    def warm_up_for(self, workload: Workload) -> WarmUp | None:
         """The warm-up for a workload; None where there was none."""
         return next((warm_up for warm_up in self.warm_up if warm_up.workload == workload), None)
 

@@ -28,7 +28,7 @@ _MARGINS = (("99.9%", 0.999), ("99%", 0.99))
 _SHOWN_DIFFERING = 5
 
 
-def is_yardstick(row: ArtifactResult) -> bool:
+def is_reference(row: ArtifactResult) -> bool:
     """Whether an artifact is the reference, whose outputs the others are compared with."""
     return row.artifact == row.reference and row.anchor is None
 
@@ -42,7 +42,7 @@ def _largest_difference(row: ArtifactResult) -> Cell:
     value = row.largest_difference
     if value is None:
         return EMPTY
-    return Cell("reference" if is_yardstick(row) else f"{value:.1e}", value)
+    return Cell("reference" if is_reference(row) else f"{value:.1e}", value)
 
 
 def _equal_labels(row: ArtifactResult) -> Cell:
@@ -66,7 +66,7 @@ def _plugin_metrics(rows: Sequence[ArtifactResult]) -> list[str]:
 
 def _accuracy_difference(row: ArtifactResult) -> Cell:
     difference = row.accuracy_difference
-    if not difference or is_yardstick(row):
+    if not difference or is_reference(row):
         return EMPTY
     value, low, high = difference.value, difference.low, difference.high
     return Cell(f"{value:+.4f} [{low:+.4f}, {high:+.4f}]", value)
@@ -75,7 +75,7 @@ def _accuracy_difference(row: ArtifactResult) -> Cell:
 def _surely_keeps(row: ArtifactResult) -> Cell:
     """The strictest of the margins that the accuracy surely keeps."""
     difference = row.accuracy_difference
-    if not difference or not row.metrics or is_yardstick(row):
+    if not difference or not row.metrics or is_reference(row):
         return EMPTY
     before = row.metrics["accuracy"] - difference.value
     for name, share in _MARGINS:

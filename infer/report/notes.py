@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..results.summary import ArtifactResult, Summary
-from .agreement_tables import is_yardstick
+from .agreement_tables import is_reference
 
 
 def notes(rows: Sequence[ArtifactResult]) -> list[str]:
@@ -16,7 +16,7 @@ def notes(rows: Sequence[ArtifactResult]) -> list[str]:
             by_note.setdefault(note, []).append(row.artifact)
     by_tolerance: dict[str, list[str]] = {}
     for row in rows:
-        if row.tolerance is not None and not is_yardstick(row):
+        if row.tolerance is not None and not is_reference(row):
             where = f" from {row.anchor} on the CPU" if row.anchor else ""
             text = f"differences{where} up to {row.tolerance:.2g} pass: {row.tolerance_how}"
             by_tolerance.setdefault(text, []).append(row.artifact)

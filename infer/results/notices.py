@@ -238,7 +238,7 @@ def isolation_notices(index: RecordIndex) -> list[str]:
 
 def turn_notices(index: RecordIndex) -> list[str]:
     """Notices if the card's clock varied between turns, or is not known."""
-    texts = clocks.untold(index.every_clock())
+    texts = clocks.unreported(index.every_clock())
     for workload in index.per_call:
         turns = index.clocks.get(workload, {})
         texts += clocks.notices(index.timed(workload), turns, workload)

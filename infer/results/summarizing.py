@@ -80,7 +80,7 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
         if preflight.device_time and preflight.device_time.failed:
             notes.append(f"not timed on the device itself: {preflight.device_time.failed}")
         if preflight.sweep and not preflight.sweep.samples_per_s:
-            notes.append(f"the sweep came to nothing: {preflight.sweep.ended}")
+            notes.append(f"the sweep measured nothing: {preflight.sweep.ended}")
     values["timings"] = {
         workload: _timing(label, workload, index) for workload in index.bursts.get(label, {})
     }
@@ -178,7 +178,9 @@ def _timing(label: str, workload: str, index: RecordIndex) -> Timing:
     calls = sorted(s for turns in generations.values() for burst in turns.values() for s in burst)
     call_s = float(statistics.median(medians))
     least_s = best_effort(lambda: roofline_s(index, label, workload), None, _left_out)
-    warm_ups = [start.warmed(index.workloads[workload]) for start in index.starts.get(label, [])]
+    warm_ups = [
+        start.warm_up_for(index.workloads[workload]) for start in index.starts.get(label, [])
+    ]
     return Timing(
         call_s=call_s,
         samples_per_s=index.per_call[workload] / call_s,

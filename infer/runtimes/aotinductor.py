@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from ..formats.aotinductor.reader import Package, look, unfit
+from ..formats.aotinductor.reader import Package, read_package, unfit
 from ..tensors.signature import Signature
 from . import torch_model
 from .base import Arrays, Options, chosen
@@ -49,7 +49,7 @@ class AOTInductor(TorchModel):
 
     def __init__(self, path: Path, options: Options) -> None:
         with zipfile.ZipFile(path) as archive:
-            package = look(archive)
+            package = read_package(archive)
             _check_fit(package, options.device)
             super().__init__(options, chosen(SETTINGS, options))
             folder = _unpack(archive, package, options.scratch)

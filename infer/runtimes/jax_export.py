@@ -210,7 +210,7 @@ class JaxExport(Model):
             "devices": sorted(ran_on),
             "threads": self._threads,
             "platforms": list(self._exported.platforms),
-            "precision_asked": self._products.asks if self._products else None,
+            "precision_asked": self._products.requested_precision if self._products else None,
             "tf32": self._tf32(),
             "settings": self._settings,
         }

@@ -29,7 +29,7 @@ class Products:
     exact: int = 0
 
     @property
-    def asks(self) -> str:
+    def requested_precision(self) -> str:
         """What the module asks for: "highest", "default" or "mixed"; "none" without products."""
         if not (self.dots or self.convolutions):
             return "highest" if self.exact else "none"

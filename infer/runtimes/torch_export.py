@@ -30,7 +30,7 @@ from .torch_model import has_cuda as has_cuda
 from .torch_values import devices_of, leaves
 
 SETTINGS = (
-    # Called operator by operator, or compiled by Inductor, which takes a C++ compiler.
+    # Called operator by operator, or compiled by Inductor, which needs a C++ compiler.
     Setting("compile", "off", "off", ("on",)),
     *torch_model.SETTINGS,
 )
@@ -133,7 +133,7 @@ def _prepare_to_compile() -> None:
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         raise NotImplementedError(
-            f"compile=on takes a C++ compiler, and '{compiler}' is not here: install g++, or name "
+            f"compile=on needs a C++ compiler, and '{compiler}' is not here: install g++, or name "
             "one in CXX"
         )
     from torch._inductor import config

@@ -98,12 +98,12 @@ def isolate(
         except NotPossible as reason:
             missing[layer] = str(reason)
     writes, filtered = missing.get("landlock"), missing.get("seccomp")
-    signals = filtered and (writes or landlock.lacks(version, landlock.SIGNALS_SINCE))
+    signals = filtered and (writes or landlock.limitation(version, landlock.SIGNALS_SINCE))
     return {
         "network": filtered,
         "reads": writes,
         "writes": writes,
-        "truncation": writes or landlock.lacks(version, landlock.TRUNCATION_SINCE),
+        "truncation": writes or landlock.limitation(version, landlock.TRUNCATION_SINCE),
         "signals": signals and f"{signals}; {filtered}",
         "processes": filtered,
         "capabilities": missing.get("capabilities"),

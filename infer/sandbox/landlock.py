@@ -29,7 +29,7 @@ _LINUX = {TRUNCATION_SINCE: "6.2", SIGNALS_SINCE: "6.12"}
 _O_PATH = 0o10000000
 
 
-def lacks(version: int, since: int) -> str | None:
+def limitation(version: int, since: int) -> str | None:
     """Why a version of Landlock cannot do what a later one can; None if it can."""
     if version >= since:
         return None

@@ -130,7 +130,7 @@ def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> 
     ]
 
 
-def untold(clocks: Iterable[Clock]) -> list[str]:
+def unreported(clocks: Iterable[Clock]) -> list[str]:
     """Say that throttled turns cannot be recognised, if NVML does not report enough."""
     known = list(clocks)
     unknown = {

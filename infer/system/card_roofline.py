@@ -115,12 +115,12 @@ class Card:
         assert address.value
         return np.ctypeslib.as_array((ctypes.c_uint8 * count).from_address(address.value))
 
-    def send(self, to: ctypes.c_uint64, array: np.ndarray) -> None:
+    def copy_to_card(self, to: ctypes.c_uint64, array: np.ndarray) -> None:
         """Copy an array to the card."""
         size = ctypes.c_size_t(array.nbytes)
         self._call("cuMemcpyHtoD_v2", to, ctypes.c_void_p(array.ctypes.data), size)
 
-    def bring(self, array: np.ndarray, source: ctypes.c_uint64) -> None:
+    def copy_to_host(self, array: np.ndarray, source: ctypes.c_uint64) -> None:
         """Fill an array from the card."""
         size = ctypes.c_size_t(array.nbytes)
         self._call("cuMemcpyDtoH_v2", ctypes.c_void_p(array.ctypes.data), source, size)
@@ -157,9 +157,9 @@ def copies(card: Card, count: int, seconds: float) -> Iterator[tuple[str, Callab
     def between(array: np.ndarray, *, back: bool) -> float:
         def once() -> None:
             if back:
-                card.bring(array, there)
+                card.copy_to_host(array, there)
             else:
-                card.send(there, array)
+                card.copy_to_card(there, array)
             card.wait()  # a copy from pageable memory may not be finished yet
 
         return count / best(once, seconds)
@@ -188,7 +188,7 @@ def arithmetic(card: Card, blas: Blas, mode: int, side: int, seconds: float) -> 
     blocks = np.random.default_rng(0).standard_normal((2, 1_000_003), np.float32)
     places = [card.memory(4 * side * side) for _ in range(3)]
     for place, block in zip(places, blocks, strict=False):
-        card.send(place, np.resize(block, side * side))
+        card.copy_to_card(place, np.resize(block, side * side))
     blas.set_mode(mode)
 
     def once() -> None:
@@ -197,7 +197,7 @@ def arithmetic(card: Card, blas: Blas, mode: int, side: int, seconds: float) -> 
 
     shortest = best(once, seconds)
     first = np.zeros(1, np.float32)
-    card.bring(first, places[2])
+    card.copy_to_host(first, places[2])
     row, column = np.arange(side) * side, np.arange(side)
     expected = float(np.take(blocks[0], row, mode="wrap") @ np.take(blocks[1], column, mode="wrap"))
     for place in places:

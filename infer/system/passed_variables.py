@@ -35,7 +35,7 @@ _SECRET = re.compile("TOKEN|KEY|SECRET|PASSW|PASSPHRASE|CREDENTIAL|AUTH", re.IGN
 _SECRET_VALUE = re.compile(r"://[^/\s@]*@")
 
 
-def heeded_by_runtimes(environment: Mapping[str, str]) -> dict[str, str]:
+def read_by_runtimes(environment: Mapping[str, str]) -> dict[str, str]:
     """Select the variables that runtimes and NVIDIA's libraries heed, and none that is secret."""
     return {
         name: value

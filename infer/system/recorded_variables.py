@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..runtimes.base import TF32, TF32_OVERRIDE
 from ..variant import Variant
-from .passed_variables import ALLOW_READ, PASS_ENV, heeded_by_runtimes
+from .passed_variables import ALLOW_READ, PASS_ENV, read_by_runtimes
 
 # What the user has opened to processes that open artifacts.
 _OPENED = (ALLOW_READ, PASS_ENV)
@@ -26,8 +26,8 @@ _PRECISION = (
 
 def recorded_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Select the variables to record: those that runtimes heed, and what the user has opened."""
-    heeded = heeded_by_runtimes(environment)
-    return {name: environment[name] for name in sorted(environment) if name in (*heeded, *_OPENED)}
+    read = read_by_runtimes(environment)
+    return {name: environment[name] for name in sorted(environment) if name in (*read, *_OPENED)}
 
 
 def forbids_tf32(tf32: bool, variant: Variant) -> bool:

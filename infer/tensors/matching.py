@@ -82,7 +82,7 @@ def match_tensors(
         layout = rule.layout if outputs else rule.other_layout
         matches[name] = TensorMatch(name, rule.other, rule.axes(to_other=outputs), layout=layout)
     if len({match.other for match in matches.values()}) < len(matches):
-        raise MapError(f"--map: two tensors of {label} are said to be the same other")
+        raise MapError(f"--map: two tensors of {label} are mapped to the same tensor")
     # A layout is looked for only once the names are paired: it never decides between names.
     for key, why in ((lambda text: text, ""), (plain, "the names differ in case or suffix only")):
         _by_name(names, others, matches, key, why)

@@ -76,7 +76,7 @@ def parse_rules(texts: Iterable[str], labels: Sequence[str]) -> tuple[Rule, ...]
         key = rule.artifact, rule.kind, rule.name
         if key in seen and seen[key] != rule:
             raise OptionError(
-                "map", rule.name, f"is said to be both '{seen[key].other}' and '{rule.other}'"
+                "map", rule.name, f"is mapped to both '{seen[key].other}' and '{rule.other}'"
             )
         seen[key] = rule
     return tuple(seen.values())

@@ -64,7 +64,7 @@ def unpack(data: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     if data.dtype != np.uint8 or data.ndim != 1 or lengths.dtype.kind not in "iu":
         raise ValueError("the bytes must be one row of uint8, the lengths whole numbers")
     if lengths.min(initial=0) < 0 or lengths.max(initial=0) > data.size:
-        raise ValueError(f"there are {data.size} bytes, a length is none of a part of them")
+        raise ValueError(f"there are {data.size} bytes, and a length does not lie within them")
     # As floating-point numbers too, since a sum of whole numbers begins anew where it is too large.
     if lengths.sum(dtype=np.float64) > 2.0**62 or int(lengths.sum()) != data.size:
         raise ValueError(f"there are {data.size} bytes, the lengths say {int(lengths.sum())}")

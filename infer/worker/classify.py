@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import is_out_of_memory
 from .error_causes import cause_of
-from .error_text import cut, with_type, without_locations
+from .error_text import shorten, with_type, without_locations
 from .refused_reading import advice
 
 
@@ -26,7 +26,7 @@ def failure_of(error: Exception, otherwise: Outcome) -> Failure:
         outcome = cause.outcome or otherwise
     reason = cause.reason if cause else None
     if reason is None:
-        reason = cut(text or "no message")
+        reason = shorten(text or "no message")
         if not isinstance(error, NotImplementedError):
             reason = with_type(error, reason)
     return Failure(

@@ -216,7 +216,7 @@ class WorkerProcess:
         """Stop the worker with all its threads, until `go`."""
         os.killpg(self._process.pid, signal.SIGSTOP)
 
-    def go(self) -> None:
+    def resume(self) -> None:
         """Let a stopped worker run."""
         os.killpg(self._process.pid, signal.SIGCONT)
 

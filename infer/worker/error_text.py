@@ -51,7 +51,7 @@ def without_locations(text: str) -> str:
     return short or " ".join(text.split())
 
 
-def cut(text: str) -> str:
+def shorten(text: str) -> str:
     """Shorten a line that is too long: of an error the end says most."""
     if len(text) <= _LONGEST:
         return text
@@ -65,4 +65,4 @@ def with_type(error: BaseException, text: str) -> str:
 
 def one_line(error: BaseException) -> str:
     """Write an error in one line, its type first."""
-    return with_type(error, cut(without_locations(str(error)) or "no message"))
+    return with_type(error, shorten(without_locations(str(error)) or "no message"))

@@ -151,7 +151,7 @@ def test_products_of_jax_ask_for_float32_in_what_is_exported(exported: Exported)
         assert products and all(line.count("HIGHEST") == 2 for line in products)
     modules = [program.mlir_module_serialized, *_xla_modules(exported.folder / "jax2tf")]
     assert len(modules) > 1
-    assert {products_of(module).asks for module in modules} == {"highest"}
+    assert {products_of(module).requested_precision for module in modules} == {"highest"}
 
 
 def _xla_modules(artifact: Path) -> list[bytes]:

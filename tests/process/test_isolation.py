@@ -176,7 +176,7 @@ def test_an_isolated_worker_is_stopped_looked_at_and_ended_from_outside(worker):
         process.stop()
         assert psutil.Process(process.pid).memory_info().rss > 1 << 20
         assert psutil.Process(process.pid).memory_full_info().uss > 1 << 20
-        process.go()
+        process.resume()
         process.ask(messages.Load())
         pid = process.pid
     assert not psutil.pid_exists(pid)

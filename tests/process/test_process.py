@@ -169,7 +169,7 @@ def test_stopped_worker_rests_until_it_is_to_go(worker):
             waiting.start()
             waiting.join(0.3)
             assert waiting.is_alive()
-            process.go()
+            process.resume()
             waiting.join(SOON_S)
             assert not waiting.is_alive()
 
@@ -188,7 +188,7 @@ def test_stopped_worker_that_is_killed_has_crashed(worker):
         process.start()
         process.stop()
         os.kill(process.pid, signal.SIGKILL)
-        process.go()
+        process.resume()
         with pytest.raises(Failure) as caught:
             process.ask(messages.Load())
 

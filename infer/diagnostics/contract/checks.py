@@ -101,7 +101,9 @@ class ContractChecks:
         lacking = {
             name for name in self._sample.inputs if not {name, name.split(".")[0]} & described
         }
-        _expect(not described or not lacking, f"it does not tell of {', '.join(sorted(lacking))}")
+        _expect(
+            not described or not lacking, f"the reader does not list {', '.join(sorted(lacking))}"
+        )
 
     def model(self, process: WorkerProcess) -> None:
         """All that is done with a loaded model; memory last, since it ends the process."""

@@ -13,7 +13,7 @@ from .setting import Setting
 
 
 def main(name: str, setting: str, result: Path) -> None:
-    """Write what the stage found, or why it came to nothing, as JSON."""
+    """Write what the stage found, or why it has no result, as JSON."""
     outcome: dict[str, Any]
     try:
         outcome = {"result": CHECKS[name](Setting.from_json(setting))}

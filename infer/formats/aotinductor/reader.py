@@ -89,7 +89,7 @@ def describe(path: Path) -> Description:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            package = look(archive)
+            package = read_package(archive)
     except DAMAGE as error:
         raise DamagedError(f"a damaged archive ({type(error).__name__}: {error})") from None
     notes = [*package.notes, package.problem or ""]
@@ -111,7 +111,7 @@ def describe(path: Path) -> Description:
     )
 
 
-def look(opened: zipfile.ZipFile) -> Package:
+def read_package(opened: zipfile.ZipFile) -> Package:
     """Read an open package without loading it.
 
     Raises:
@@ -167,7 +167,7 @@ def unfit(package: Package, device: str, machine: str) -> str | None:
     """Explain why a package cannot run on a device of a machine; None if it may.
 
     Args:
-        package: the package, as `look` read it.
+        package: the package, as `read_package` read it.
         device: "cpu" or "cuda".
         machine: the processor architecture, as "x86_64".
     """

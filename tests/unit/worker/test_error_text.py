@@ -4,7 +4,7 @@ import pytest
 
 from infer.outcome import Outcome
 from infer.worker.classify import failure_of
-from infer.worker.error_text import cut, without_locations
+from infer.worker.error_text import shorten, without_locations
 
 TORCHSCRIPT = """The following operation failed in the TorchScript interpreter.
 Traceback of TorchScript, serialized code (most recent call last):
@@ -74,7 +74,7 @@ def test_places_in_source_code_are_left_out(text, expected):
 def test_a_long_text_keeps_its_end():
     text = "Error of the runtime: " + "word " * 500 + "and this is the cause"
 
-    short = cut(text)
+    short = shorten(text)
 
     assert len(short) <= 300
     assert short.startswith("Error of the runtime") and short.endswith("and this is the cause")
