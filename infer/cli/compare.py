@@ -56,18 +56,18 @@ def show(result: Comparison, console: Console) -> None:
         console.print(one_line(f"*** {notice}", style="bold yellow"))
     for name, folder, conditions in zip("AB", (result.a, result.b), result.conditions, strict=True):
         console.print(one_line(f"{name}: {folder}: {conditions}", style="dim"))
-    for point, reference in dict.fromkeys(
-        (speed.point, speed.reference) for speed in result.speeds
+    for workload, reference in dict.fromkeys(
+        (speed.workload, speed.reference) for speed in result.speeds
     ):
         console.print()
-        console.print(one_line(f"{point}: times over that of {reference}", style="bold"))
+        console.print(one_line(f"{workload}: times over that of {reference}", style="bold"))
         table = Table(box=None, pad_edge=False, header_style="dim")
         for title in ("artifact", "A", "B", "B over A", ""):
             table.add_column(title)
         for title in ("A's time", "B's time"):
             table.add_column(title, justify="right")
         for speed in result.speeds:
-            if (speed.point, speed.reference) == (point, reference):
+            if (speed.workload, speed.reference) == (workload, reference):
                 table.add_row(
                     one_line(speed.artifact),
                     formatting.interval(speed.a).replace("[", r"\["),

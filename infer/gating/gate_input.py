@@ -181,7 +181,7 @@ def _entry(
     parity: ParityJudged | None,
     drawn: str | None,
 ) -> BaselineEntry:
-    run, points = summary.run, summary.points
+    run, workloads = summary.run, summary.planned_workloads
     evaluation = artifact.manifest.evaluation if artifact.manifest else None
     correct = parity.correct if parity else None
     return BaselineEntry(
@@ -196,9 +196,9 @@ def _entry(
         gpu_memory=row.gpu_memory[0] if row.gpu_memory else None,
         gpu_memory_by=row.gpu_memory[1] if row.gpu_memory else None,
         call_s={
-            point: row.timings[point].call_s
-            for point in dict.fromkeys((*points, *row.timings))
-            if point in row.timings
+            workload: row.timings[workload].call_s
+            for workload in dict.fromkeys((*workloads, *row.timings))
+            if workload in row.timings
         },
         reference=f"{row.anchor} on the CPU" if row.anchor else row.reference,
         parity=_by_output(parity),

@@ -192,7 +192,7 @@ class TimingStage:
     def _workloads(self, label: str) -> tuple[Workload, ...]:
         context = self._context
         preflight = context.preflight(label)
-        planned = context.plan.protocol.points
+        planned = context.plan.protocol.workloads
         only_batch = preflight.inputs.only_batch
         if only_batch:  # the inputs allow no other batch
             return tuple(dict.fromkeys(replace(w, batch=only_batch) for w in planned))

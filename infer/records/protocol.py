@@ -13,7 +13,7 @@ from ..workload import DEVICE_RESIDENT, Workload
 
 
 def workloads_of(scenario: str, batch: int) -> tuple[Workload, ...]:
-    """The points of a scenario that are the same for every artifact.
+    """The workloads of a scenario that are the same for every artifact.
 
     Args:
         scenario: one of `SCENARIOS`.
@@ -77,9 +77,9 @@ class Protocol:
     Attributes:
         name: as on the command line.
         generations: how many sets of fresh processes; None for as many as it takes.
-        bursts: of each point, for each process.
+        bursts: of each workload, for each process.
         burst_s: seconds that the calls of a burst should take together.
-        whole_passes: a burst of the first point is a pass over all samples.
+        whole_passes: a burst of the first workload is a pass over all samples.
         batch: samples a call.
         scenarios: what is measured.
         warm_up_limit_s: the longest that calls may take to become steady.
@@ -100,7 +100,7 @@ class Protocol:
     resolve: float | None = None
 
     @property
-    def points(self) -> tuple[Workload, ...]:
+    def workloads(self) -> tuple[Workload, ...]:
         """What is measured of every artifact, in the order of the reports."""
         return tuple(
             dict.fromkeys(p for name in self.scenarios for p in workloads_of(name, self.batch))

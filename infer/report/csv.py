@@ -40,11 +40,11 @@ def render(summaries: dict[str, Summary]) -> str:
         {
             "run": name,
             **_artifact_values(row, summary),
-            **_call_values(point, row.timings.get(point)),
+            **_call_values(workload, row.timings.get(workload)),
         }
         for name, summary in summaries.items()
         for row in summary.rows
-        for point in row.timings or [""]
+        for workload in row.timings or [""]
     ]
     text = io.StringIO()
     if lines:
@@ -86,10 +86,10 @@ def _artifact_values(row: ArtifactResult, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _call_values(point: str, timing: Timing | None) -> dict[str, Any]:
+def _call_values(workload: str, timing: Timing | None) -> dict[str, Any]:
     ratio = timing.ratio if timing else None
     return {
-        "calls": point,
+        "calls": workload,
         "call_s": speed_tables.call_s(timing).value if timing else None,
         "samples_per_s": speed_tables.samples_per_s(timing).value if timing else None,
         "ratio": ratio.value if ratio else None,

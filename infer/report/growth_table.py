@@ -15,14 +15,14 @@ def growth_table(summary: Summary) -> Table | None:
     A row has an exporter's artifacts of the same weights; a cell has the time for a call of the
     first workload, and its ratio to that of the smallest shape.
     """
-    point = next(iter(summary.points), "")
+    workload = next(iter(summary.planned_workloads), "")
     sizes: dict[str, int] = {}
     times: dict[tuple[str | None, str], dict[str, float]] = {}
     for row in summary.rows:
-        if row.shapes and point in row.timings:
+        if row.shapes and workload in row.timings:
             sizes[row.shapes] = size_of(row) or 1
             key = row.weights_sha256, exporter_of(row)
-            times.setdefault(key, {})[row.shapes] = row.timings[point].call_s
+            times.setdefault(key, {})[row.shapes] = row.timings[workload].call_s
     times = {key: by_shape for key, by_shape in times.items() if len(by_shape) > 1}
     if not times:
         return None
@@ -41,9 +41,9 @@ def growth_table(summary: Summary) -> Table | None:
         "How the time for a call grows with its inputs (in brackets: times the smallest), on "
         + summary.device
     )
-    columns = [Column("artifact", f"artifact, {point}", is_text=True)]
+    columns = [Column("artifact", f"artifact, {workload}", is_text=True)]
     columns += [Column(shape, shape) for shape in shapes]
-    return Table(Kind.GROWTH, caption, columns, rows, point)
+    return Table(Kind.GROWTH, caption, columns, rows, workload)
 
 
 def size_of(row: ArtifactResult) -> int | None:

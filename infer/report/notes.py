@@ -34,7 +34,7 @@ def warnings(rows: Sequence[ArtifactResult], summary: Summary) -> list[str]:
                 f"{row.artifact}: a full batch takes no longer than one sample; its calls may be "
                 "all overhead, or not do what they are timed for"
             )
-        unsteady = [point for point, timing in row.timings.items() if not timing.steady]
+        unsteady = [workload for workload, timing in row.timings.items() if not timing.steady]
         if unsteady:
             lines.append(
                 f"{row.artifact}: calls were not steady when warm-up ended ({unsteady[0]})"

@@ -151,15 +151,15 @@ def _only(tables: dict[Kind, list[Table]], kind: Kind) -> Table | None:
 
 
 def _ratio_plot(table: Table, rows: list[ArtifactResult], summary: Summary) -> DotPlot | None:
-    point = table.point or ""
-    return plots.ratios(point, _by_ratio(rows, point), summary)
+    workload = table.workload or ""
+    return plots.ratios(workload, _by_ratio(rows, workload), summary)
 
 
-def _by_ratio(rows: list[ArtifactResult], point: str) -> list[ArtifactResult]:
+def _by_ratio(rows: list[ArtifactResult], workload: str) -> list[ArtifactResult]:
     """Sort rows by ratio, the lowest first; the reference's is 1."""
 
     def value(row: ArtifactResult) -> float:
-        timing = row.timings.get(point)
+        timing = row.timings.get(workload)
         return timing.ratio.value if timing and timing.ratio else 1.0
 
     return sorted(rows, key=value)

@@ -10,15 +10,15 @@ from ..results.summary import ArtifactResult, Summary
 from . import plots
 from .growth_table import exporter_of, size_of
 from .plots import LinePlot
-from .speed_tables import SWEEP_CAPTION, sweep_points
+from .speed_tables import SWEEP_CAPTION, sweep_workloads
 
 
 def batch_plot(rows: Sequence[ArtifactResult], summary: Summary) -> LinePlot | None:
     """Plot samples a second over samples a call, for artifacts with a sweep."""
     series = {
         row.artifact: {
-            float(batch): row.timings[point].samples_per_s
-            for batch, point in sweep_points(row, summary).items()
+            float(batch): row.timings[workload].samples_per_s
+            for batch, workload in sweep_workloads(row, summary).items()
         }
         for row in rows
         if row.best_batch
@@ -31,15 +31,15 @@ def size_plot(runs: Sequence[RecordedRun]) -> LinePlot | None:
     """Plot the time for a call of the first workload over the size of the inputs."""
     series: dict[str, dict[float, float]] = {}
     texts: dict[float, str] = {}
-    point = next(iter(runs[0].summary.points), "")
+    workload = next(iter(runs[0].summary.planned_workloads), "")
     for run in runs:
         for row in run.summary.rows:
             size = size_of(row)
-            if size is not None and point in row.timings:
+            if size is not None and workload in row.timings:
                 texts[size] = row.shapes
-                series.setdefault(exporter_of(row), {})[size] = row.timings[point].call_s * 1e3
+                series.setdefault(exporter_of(row), {})[size] = row.timings[workload].call_s * 1e3
     return plots.curves(
-        f"Time for a call by size of the inputs, {point}",
+        f"Time for a call by size of the inputs, {workload}",
         "values a sample",
         "milliseconds a call",
         series,
@@ -59,7 +59,7 @@ def sizes_of_runs(runs: Sequence[RecordedRun]) -> LinePlot | None:
             stated.card or stated.device,
             stated.threads,
             stated.protocol.batch,
-            tuple(run.summary.points[:1]),
+            tuple(run.summary.planned_workloads[:1]),
         )
 
     shapes = [{row.shapes for row in run.summary.rows if row.timings} for run in runs]

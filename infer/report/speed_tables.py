@@ -45,7 +45,7 @@ def joules_per_sample(timing: Timing) -> Cell:
     return Cell(formatting.joules(timing.joules_per_sample), timing.joules_per_sample)
 
 
-def speed_table(point: str, rows: Sequence[ArtifactResult], summary: Summary) -> Table:
+def speed_table(workload: str, rows: Sequence[ArtifactResult], summary: Summary) -> Table:
     """The table of speed for one workload.
 
     Args:
@@ -55,7 +55,7 @@ def speed_table(point: str, rows: Sequence[ArtifactResult], summary: Summary) ->
     """
 
     def cell(made: Callable[[Timing, ArtifactResult], Cell]) -> Callable[[ArtifactResult], Cell]:
-        return lambda row: made(row.timings[point], row) if point in row.timings else EMPTY
+        return lambda row: made(row.timings[workload], row) if workload in row.timings else EMPTY
 
     def ratio(timing: Timing, row: ArtifactResult) -> Cell:
         if summary.speed_references.get(row.artifact) == row.artifact:
@@ -64,13 +64,13 @@ def speed_table(point: str, rows: Sequence[ArtifactResult], summary: Summary) ->
 
     columns = [
         ARTIFACT,
-        ArtifactColumn("call_s", point, cell=cell(lambda t, row: call_s(t))),
+        ArtifactColumn("call_s", workload, cell=cell(lambda t, row: call_s(t))),
         ArtifactColumn("ratio", "ratio", is_text=True, cell=cell(ratio)),
         ArtifactColumn(
             "verdict", "verdict", is_text=True, cell=cell(lambda t, row: _verdict(t.ratio))
         ),
     ]
-    if summary.workloads[point].batch == 1:
+    if summary.workloads[workload].batch == 1:
         columns.append(
             ArtifactColumn(
                 "percentiles",
@@ -88,7 +88,7 @@ def speed_table(point: str, rows: Sequence[ArtifactResult], summary: Summary) ->
                 cell=cell(lambda t, row: seconds_cell((row.samples or 0) / t.samples_per_s)),
             ),
         ]
-    timings = [row.timings[point] for row in summary.rows if point in row.timings]
+    timings = [row.timings[workload] for row in summary.rows if workload in row.timings]
     if any(timing.roofline_share is not None for timing in timings):
         columns.append(
             ArtifactColumn("of_ceiling", "of ceiling", cell=cell(lambda t, r: roofline_share(t)))
@@ -101,7 +101,7 @@ def speed_table(point: str, rows: Sequence[ArtifactResult], summary: Summary) ->
                 cell=cell(lambda t, row: joules_per_sample(t)),
             )
         )
-    return table_of(Kind.SPEED, f"Speed, {point}", columns, rows, point)
+    return table_of(Kind.SPEED, f"Speed, {workload}", columns, rows, workload)
 
 
 def _ratio(ratio: Ratio | None) -> Cell:
@@ -124,10 +124,10 @@ def _all_samples(summary: Summary) -> str:
     return f"{counts.pop():,} samples" if len(counts) == 1 else "all samples"
 
 
-def sweep_points(row: ArtifactResult, summary: Summary) -> dict[int, str]:
+def sweep_workloads(row: ArtifactResult, summary: Summary) -> dict[int, str]:
     """The workloads without pauses and from host to host, by the samples in a call."""
-    points = {t.workload.batch: point for point, t in row.timings.items() if t.is_plain}
-    return dict(sorted(points.items()))
+    workloads = {t.workload.batch: workload for workload, t in row.timings.items() if t.is_plain}
+    return dict(sorted(workloads.items()))
 
 
 def sweep_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:
@@ -135,8 +135,8 @@ def sweep_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:
 
     def throughput(row: ArtifactResult) -> Cell:
         rates = {
-            batch: row.timings[point].samples_per_s
-            for batch, point in sweep_points(row, summary).items()
+            batch: row.timings[workload].samples_per_s
+            for batch, workload in sweep_workloads(row, summary).items()
         }
         text = "  ".join(f"{batch}: {rate:,.0f}" for batch, rate in rates.items())
         return Cell(text, max(rates.values(), default=None))

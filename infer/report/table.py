@@ -90,14 +90,14 @@ class Table:
         caption: caption for the reader, in outputs that name their tables.
         columns: columns in order.
         rows: rows, with a cell for each column.
-        point: name of its workload; None if it is not about a single workload.
+        workload: name of its workload; None if it is not about a single workload.
     """
 
     kind: Kind
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
-    point: str | None = None
+    workload: str | None = None
 
     @property
     def titles(self) -> list[str]:
@@ -126,11 +126,11 @@ def table_of(
     caption: str,
     columns: Sequence[ArtifactColumn],
     rows: Sequence[ArtifactResult],
-    point: str | None = None,
+    workload: str | None = None,
 ) -> Table:
     """Make a table with an artifact in each row."""
     cells = [[column.cell(row) for column in columns] for row in rows]
-    return Table(kind, caption, columns, cells, point)
+    return Table(kind, caption, columns, cells, workload)
 
 
 def text_cell(text: str | None) -> Cell:

@@ -32,7 +32,7 @@ def sections(summary: Summary) -> list[tuple[str, list[ArtifactResult]]]:
 
 def by_speed(rows: Sequence[ArtifactResult], summary: Summary) -> list[ArtifactResult]:
     """Sort rows by speed in the first workload, the fastest first, without unmeasured ones."""
-    first = next(iter(summary.points), "")
+    first = next(iter(summary.planned_workloads), "")
 
     def call_s(row: ArtifactResult) -> float:
         return row.timings[first].call_s if first in row.timings else float("inf")
@@ -43,12 +43,12 @@ def by_speed(rows: Sequence[ArtifactResult], summary: Summary) -> list[ArtifactR
 def tables_of(rows: Sequence[ArtifactResult], summary: Summary) -> list[Table]:
     """The non-empty tables of a section, with the fastest artifact first in each."""
     shown = by_speed(rows, summary)
-    measured = {point for row in rows for point in row.timings}
-    points = [point for point in summary.points if point in measured]
+    measured = {workload for row in rows for workload in row.timings}
+    workloads = [workload for workload in summary.planned_workloads if workload in measured]
     # Workloads of artifacts whose inputs allow only one batch; a sweep has its own table.
-    single = {point for row in rows if not row.best_batch for point in row.timings}
-    points += sorted(single - {*points})
-    tables = [speed_table(point, shown, summary) for point in points]
+    single = {workload for row in rows if not row.best_batch for workload in row.timings}
+    workloads += sorted(single - {*workloads})
+    tables = [speed_table(workload, shown, summary) for workload in workloads]
     if any(row.best_batch for row in rows):
         tables.append(sweep_table(shown, summary))
     batches = sorted({batch for row in rows for batch in row.device_time}, reverse=True)

@@ -28,7 +28,7 @@ class Speed:
 
     Attributes:
         artifact, reference: labels, the same in both runs.
-        point: name of the workload.
+        workload: name of the workload.
         a, b: the ratio to the reference in each run.
         change: the ratio in the second run over that in the first; its interval is corrected for
             the number of artifacts.
@@ -37,7 +37,7 @@ class Speed:
 
     artifact: str
     reference: str
-    point: str
+    workload: str
     a: Ratio
     b: Ratio
     change: Ratio
@@ -142,34 +142,36 @@ def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
     pairs: dict[tuple[str, str], list[tuple[str, list[float], list[float]]]] = {}
     for label, row in rows_a.items():
         other = rows_b.get(label)
-        for point in row.timings if other else ():
-            reference = _reference(label, point, a, b)
-            if other is None or point not in other.timings or reference is None:
+        for workload in row.timings if other else ():
+            reference = _reference(label, workload, a, b)
+            if other is None or workload not in other.timings or reference is None:
                 continue
-            mine = label, point
-            theirs = reference, point
+            mine = label, workload
+            theirs = reference, workload
             sides = [sample_differences(run.events, mine, theirs) for run in (a, b)]
             if all(sides):
-                pairs.setdefault((point, reference), []).append((label, sides[0], sides[1]))
+                pairs.setdefault((workload, reference), []).append((label, sides[0], sides[1]))
     return [
         Speed(
             label,
             reference,
-            point,
+            workload,
             ratio_of(before, len(compared), is_adaptive=is_adaptive),
             ratio_of(after, len(compared), is_adaptive=is_adaptive),
             change_of(before, after, len(compared), is_adaptive=is_adaptive),
-            rows_a[label].timings[point].call_s,
-            rows_b[label].timings[point].call_s,
+            rows_a[label].timings[workload].call_s,
+            rows_b[label].timings[workload].call_s,
         )
-        for (point, reference), compared in pairs.items()
+        for (workload, reference), compared in pairs.items()
         for label, before, after in compared
     ]
 
 
-def _reference(label: str, point: str, a: RecordedRun, b: RecordedRun) -> str | None:
+def _reference(label: str, workload: str, a: RecordedRun, b: RecordedRun) -> str | None:
     """Find the reference of one run that an artifact can be compared with in both runs."""
-    timed = [{row.artifact for row in run.summary.rows if point in row.timings} for run in (a, b)]
+    timed = [
+        {row.artifact for row in run.summary.rows if workload in row.timings} for run in (a, b)
+    ]
     wished = [run.summary.speed_references.get(label) for run in (a, b)]
     for name in wished:
         if name == label:

@@ -19,12 +19,12 @@ def resolution(events: Sequence[AnyEvent]) -> float | None:
     index = RecordIndex(events)
     references, failed = index.speed_references(), index.failed()
     worst = None
-    for label, points in index.bursts.items():
+    for label, workloads in index.bursts.items():
         if label == references[label] or label in failed:
             continue
         # The reference's sweep may have ended earlier: then there is nothing to compare.
-        for point in points.keys() & index.bursts.get(references[label], {}).keys():
-            ratio = index.ratio(label, point)
+        for workload in workloads.keys() & index.bursts.get(references[label], {}).keys():
+            ratio = index.ratio(label, workload)
             if ratio is None or ratio.resolution is None:
                 return None
             worst = max(worst or 0.0, ratio.resolution)
@@ -45,7 +45,7 @@ def sample_differences(
     """
     index = RecordIndex(events)
     my_bursts, their_bursts = (
-        index.undisturbed(point).get(label, {}) for label, point in (mine, theirs)
+        index.undisturbed(workload).get(label, {}) for label, workload in (mine, theirs)
     )
     differences = paired_differences(my_bursts, their_bursts, index.device)
     if not differences:
@@ -60,10 +60,10 @@ def is_adaptive_run(events: Sequence[AnyEvent]) -> bool:
 
 
 def percentiles_by_generation(
-    events: Sequence[AnyEvent], label: str, point: str, percent: int
+    events: Sequence[AnyEvent], label: str, workload: str, percent: int
 ) -> list[float]:
     """A percentile of an artifact's calls in each generation, in seconds."""
-    generations = RecordIndex(events).bursts.get(label, {}).get(point, {})
+    generations = RecordIndex(events).bursts.get(label, {}).get(workload, {})
     return [
         percentile(sorted(s for seconds in turns.values() for s in seconds), percent)
         for turns in generations.values()

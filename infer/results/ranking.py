@@ -88,7 +88,7 @@ def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
     return _fastest(run, rows, aim)
 
 
-def _point(run: RecordedRun, row: ArtifactResult, aim: str) -> str | None:
+def _workload(run: RecordedRun, row: ArtifactResult, aim: str) -> str | None:
     """Choose the workload that an artifact is judged by: host to host, without pauses."""
     plain = [name for name, timing in row.timings.items() if timing.is_plain]
     if aim == SINGLE:
@@ -97,19 +97,19 @@ def _point(run: RecordedRun, row: ArtifactResult, aim: str) -> str | None:
 
 
 def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
-    points = {row.artifact: point for row in rows if (point := _point(run, row, aim))}
-    if not points:
+    workloads = {row.artifact: workload for row in rows if (workload := _workload(run, row, aim))}
+    if not workloads:
         missing = "no calls of one sample were" if aim == SINGLE else "nothing was"
         return Answer(
             AIMS[aim], None, "-", (), None, None, f"{missing} timed: add --scenario single batch"
         )
-    anchor = next(iter(points))
+    anchor = next(iter(workloads))
 
     def differences(name: str, other: str) -> list[float]:
-        return sample_differences(run.events, (name, points[name]), (other, points[other]))
+        return sample_differences(run.events, (name, workloads[name]), (other, workloads[other]))
 
     levels = {anchor: 0.0}
-    for name in list(points)[1:]:
+    for name in list(workloads)[1:]:
         if log_ratios := differences(name, anchor):
             levels[name] = fmean(log_ratios)
     first = min(levels, key=lambda name: levels[name])
@@ -122,11 +122,11 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
         if name != first and (log_ratios := differences(name, first))
     }
     row = next(row for row in rows if row.artifact == first)
-    timing = row.timings[points[first]]
+    timing = row.timings[workloads[first]]
     value = (
         formatting.seconds(timing.call_s)
         if aim == SINGLE
-        else f"{timing.samples_per_s:,.0f} samples/s at {points[first]}"
+        else f"{timing.samples_per_s:,.0f} samples/s at {workloads[first]}"
     )
     equals = tuple(name for name, ratio in behind.items() if not ratio.low or ratio.low <= 1)
     surely = {name: ratio for name, ratio in behind.items() if name not in equals}

@@ -155,18 +155,18 @@ def _percentile(
     row: ArtifactResult,
     percent: int,
     limit: float,
-    point: str,
+    workload: str,
     findings: _Findings,
 ) -> None:
     out, unknown, doubts = findings
     name = f"p{percent}"
-    timing = row.timings.get(point)
+    timing = row.timings.get(workload)
     if timing is None:
-        options = scenario_options(point, run.summary.run.protocol.batch)
+        options = scenario_options(workload, run.summary.run.protocol.batch)
         timed = f"; a run with {options} does" if options else ""
         there = ", ".join(row.timings) or "none"
         unknown.append(
-            f"no {name}: the run did not time calls of '{point}' (there are: {there}){timed}"
+            f"no {name}: the run did not time calls of '{workload}' (there are: {there}){timed}"
         )
         return
     value = timing.percentiles_s.get(name)
@@ -181,7 +181,7 @@ def _percentile(
     if value > limit:
         out.append(f"{name} {formatting.seconds(value)}, over {formatting.seconds(limit)}")
         return
-    each = percentiles_by_generation(run.events, row.artifact, point, percent)
+    each = percentiles_by_generation(run.events, row.artifact, workload, percent)
     over = sum(seconds > limit for seconds in each)
     if over:
         doubts.append(

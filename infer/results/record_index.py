@@ -142,26 +142,30 @@ class RecordIndex:
         """The former version of each artifact that has one."""
         return self.run.pairs
 
-    def joules_per_sample(self, label: str, point: str) -> float | None:
+    def joules_per_sample(self, label: str, workload: str) -> float | None:
         """Energy of the card for a sample, over all bursts that report it."""
-        energies = self.energies.get((label, point))
+        energies = self.energies.get((label, workload))
         return sum(j for j, _ in energies) / sum(n for _, n in energies) if energies else None
 
     def failed(self) -> set[str]:
         """Labels of the artifacts that were not measured to the end."""
         return {label for label, record in self.outcomes.items() if not record.outcome.was_measured}
 
-    def undisturbed(self, point: str) -> dict[str, Bursts]:
+    def undisturbed(self, workload: str) -> dict[str, Bursts]:
         """The bursts of one workload that ratios are computed from, by artifact."""
-        if point not in self._undisturbed:
-            self._undisturbed[point] = clocks.undisturbed(
-                self.timed(point), self.device, self.clocks.get(point)
+        if workload not in self._undisturbed:
+            self._undisturbed[workload] = clocks.undisturbed(
+                self.timed(workload), self.device, self.clocks.get(workload)
             )
-        return self._undisturbed[point]
+        return self._undisturbed[workload]
 
-    def timed(self, point: str) -> dict[str, Bursts]:
+    def timed(self, workload: str) -> dict[str, Bursts]:
         """The bursts of one workload, by artifact."""
-        return {label: points[point] for label, points in self.bursts.items() if point in points}
+        return {
+            label: workloads[workload]
+            for label, workloads in self.bursts.items()
+            if workload in workloads
+        }
 
     def every_clock(self) -> list[Clock]:
         """The clocks of a card at all bursts."""
@@ -224,19 +228,19 @@ class RecordIndex:
             return ""
         return " and ".join(" x ".join(map(str, spec.sizes[1:])) or "scalar" for spec in inputs)
 
-    def ratio(self, label: str, point: str) -> Ratio | None:
+    def ratio(self, label: str, workload: str) -> Ratio | None:
         """The ratio to the reference; None for the reference, and if nothing can be paired."""
         references = self.speed_references()
         reference = references.get(label, label)
-        theirs = self.undisturbed(point).get(reference)
-        mine = self.undisturbed(point).get(label)
+        theirs = self.undisturbed(workload).get(reference)
+        mine = self.undisturbed(workload).get(label)
         if label == reference or not theirs or not mine:
             return None
         differences = paired_differences(mine, theirs, self.device)
         compared = [
             name
-            for name, points in self.bursts.items()
-            if point in points
+            for name, workloads in self.bursts.items()
+            if workload in workloads
             and references[name] != name
             and (references[name] == reference or name in self.pairs)
         ]

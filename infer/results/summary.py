@@ -162,15 +162,15 @@ class Summary:
         return card_of(self.run)
 
     @property
-    def points(self) -> list[str]:
+    def planned_workloads(self) -> list[str]:
         """Names of the workloads that were planned for every artifact."""
-        return [workload.name for workload in self.run.protocol.points]
+        return [workload.name for workload in self.run.protocol.workloads]
 
     @property
     def workloads(self) -> dict[str, Workload]:
         """The workloads that were planned or timed, by name."""
         timed = [timing.workload for row in self.rows for timing in row.timings.values()]
-        return {workload.name: workload for workload in (*self.run.protocol.points, *timed)}
+        return {workload.name: workload for workload in (*self.run.protocol.workloads, *timed)}
 
     @property
     def generations(self) -> int:

@@ -95,7 +95,7 @@ def undisturbed(
     return drop_disturbed_turns(steady(bursts, clocks or {}), device)
 
 
-def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> list[str]:
+def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], workload: str) -> list[str]:
     """Say what a reader must know about the turns of one kind of calls on a card."""
     every, kept = turns_of(bursts), turns_of(steady(bursts, clocks))
     slowed, moved = throttled(clocks), unusual(clocks)
@@ -110,7 +110,7 @@ def notices(bursts: Mapping[Name, Bursts], clocks: Clocks[Name], point: str) -> 
     )
     what = [f"throttled ({', '.join(reasons)})"] if slowed else []
     what += [f"had a clock over {UNUSUAL:.0%} off an artifact's usual one"] if moved else []
-    events = f"{' or '.join(what)} ({point})"
+    events = f"{' or '.join(what)} ({workload})"
     unlike = slowed | moved
     if not unlike:
         return []

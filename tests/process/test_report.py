@@ -239,7 +239,7 @@ def test_compare_finds_what_changed(small_runs, run_cli):
     changed = {(change["of"], change["what"]) for change in result["artifacts"]}
     assert ("slow", "sha256") in changed
     assert ("fast", "sha256") not in changed
-    slow = {speed["point"]: speed for speed in result["speeds"] if speed["artifact"] == "slow"}
+    slow = {speed["workload"]: speed for speed in result["speeds"] if speed["artifact"] == "slow"}
     assert slow["batch 1"]["change"]["value"] > 1.7
     assert slow["batch 1"]["verdict"] == "differ"
     shown = run_cli("compare", *runs, cwd=small_runs.first)

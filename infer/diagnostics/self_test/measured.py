@@ -26,7 +26,7 @@ from .verdicts import TRIALS, MeasuredRatio, Verdicts, verdicts
 
 
 def recorded_verdicts(
-    title: str, events: Sequence[AnyEvent], point: str, generations: int
+    title: str, events: Sequence[AnyEvent], workload: str, generations: int
 ) -> Verdicts:
     """Count the verdicts in a run of the artifacts of `known_artifacts`.
 
@@ -40,7 +40,7 @@ def recorded_verdicts(
     bursts: dict[str, dict[int, dict[int, Sequence[float]]]] = {}
     clocks: dict[str, dict[Turn, Clock]] = {}
     for event in events:
-        if isinstance(event, BurstTimed) and event.workload.name == point:
+        if isinstance(event, BurstTimed) and event.workload.name == workload:
             label, turn = event.artifact, (event.generation, event.turn)
             bursts.setdefault(label, {}).setdefault(turn[0], {})[turn[1]] = event.seconds
             clocks.setdefault(label, {})[turn] = clock_of(event)

@@ -120,7 +120,7 @@ def test_sweep_has_a_table_of_its_own():
     summary = summarize(records)
     report = markdown.render(summary)
 
-    assert summary.points == ["batch 1"]
+    assert summary.planned_workloads == ["batch 1"]
     small, large = cells(report, "small"), cells(report, "large")
     assert (small["best batch"], large["best batch"]) == ("1", "4")
     assert small["samples/s by batch"] == "1: 1,000  2: 2,000"
@@ -153,7 +153,7 @@ def test_every_scenario_has_its_table():
 
     summary = summarize(records)
 
-    assert summary.points == list(points)
+    assert summary.planned_workloads == list(points)
     assert [summary.workloads[point].batch for point in points] == [32, 1, 32, 1, 1, 1]
     by_title = cells(markdown.render(summary), "one")
     assert [by_title[point] for point in points] == ["2 ms"] * 6
