@@ -29,7 +29,7 @@ def find_state_bindings(
         MapError: the artifact has no such input or output.
     """
 
-    def own(name: str, names: Sequence[str], stated: Mapping[str, Rule]) -> str | None:
+    def name_in(name: str, names: Sequence[str], stated: Mapping[str, Rule]) -> str | None:
         aliases = [rule.name for rule in stated.values() if rule.other == name]
         return name if name in names else next(iter(aliases), None)
 
@@ -37,8 +37,8 @@ def find_state_bindings(
     for loop in sorted(options.loops, key=lambda loop: loop.artifact != EVERY):
         if loop.artifact not in (EVERY, label):
             continue
-        input_name = own(loop.input, inputs, rules)
-        output = own(loop.output, outputs, output_rules)
+        input_name = name_in(loop.input, inputs, rules)
+        output = name_in(loop.output, outputs, output_rules)
         if input_name and output:
             bindings[input_name] = output
         elif input_name or output or loop.artifact != EVERY:

@@ -44,7 +44,7 @@ def test_table_3_has_the_paper_and_all_seeds_and_marks_what_matches():
 
 
 def test_frameworks_are_told_from_seeds_only_where_they_differ_by_more():
-    def said(*accuracies):
+    def spread_of(*accuracies):
         frameworks = ("keras", "torch", "flax")
         return training_tables.spread(
             [
@@ -54,13 +54,13 @@ def test_frameworks_are_told_from_seeds_only_where_they_differ_by_more():
             ]
         )
 
-    alike = said((0.95, 0.96), (0.96, 0.95), (0.951, 0.959))
+    alike = spread_of((0.95, 0.96), (0.96, 0.95), (0.951, 0.959))
     assert (
         "Between the frameworks' means: 0.0000; between seeds of one framework: up to 0.0100"
         in (alike)
     )
     assert "p = 1.00" in alike
-    apart = said((0.95, 0.951), (0.96, 0.961), (0.97, 0.971))
+    apart = spread_of((0.95, 0.951), (0.96, 0.961), (0.97, 0.971))
     assert "Between the frameworks' means: 0.0200" in apart and "p = 0.00" in apart
     assert "Too few" in training_tables.spread([record("keras", 0, 0.95), record("torch", 0, 0.95)])
 

@@ -43,13 +43,13 @@ def test_jax_calculates_and_exports_for_cuda_without_the_plugin(tmp_path):
     known = {k: v for k, v in os.environ.items() if k != "JAX_PLATFORMS"}
     known["PYTHONPATH"] = str(tmp_path)
 
-    def said(program, **variables):
+    def printed(program, **variables):
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, env=known | variables, capture_output=True, text=True)
         return done.stdout.strip() or done.stderr
 
-    assert "CUDA_ERROR_NO_DEVICE" in said(PROGRAM, CUDA_VISIBLE_DEVICES="-1")
-    assert said(f"{PROGRAM}; {EXPORT}", **WITHOUT_CUDA).split() == ["cpu", "cpu", "cuda"]
+    assert "CUDA_ERROR_NO_DEVICE" in printed(PROGRAM, CUDA_VISIBLE_DEVICES="-1")
+    assert printed(f"{PROGRAM}; {EXPORT}", **WITHOUT_CUDA).split() == ["cpu", "cpu", "cuda"]
 
 
 def test_exports_and_workers_on_the_cpu_are_started_so(tmp_path, monkeypatch):

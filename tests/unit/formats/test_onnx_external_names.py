@@ -78,7 +78,7 @@ def locations(message: Message) -> set[str]:
     return names
 
 
-def found(data: bytes, folder) -> set[str]:
+def names_read(data: bytes, folder) -> set[str]:
     """The names that our reader finds; the reader must not need the files."""
     path = folder / "model.onnx"
     path.write_bytes(data)
@@ -89,7 +89,7 @@ def test_every_place_that_can_hold_a_tensor_is_looked_into(tmp_path):
     model = everywhere()
     expected = locations(model)
     assert len(expected) == 16  # ten tensors, and three sparse ones of two tensors each
-    assert found(model.SerializeToString(), tmp_path) == expected
+    assert names_read(model.SerializeToString(), tmp_path) == expected
 
 
 def with_location(*encoded: bytes) -> bytes:
@@ -121,7 +121,7 @@ WAYS = {
 def test_location_that_is_written_in_an_unusual_way_hides_no_file(tmp_path, way):
     data = with_location(WAYS[way])
     try:
-        names = found(data, tmp_path)
+        names = names_read(data, tmp_path)
     except DamagedError:
         return  # it is not opened
     assert names == {"hidden.bin"}
@@ -130,7 +130,7 @@ def test_location_that_is_written_in_an_unusual_way_hides_no_file(tmp_path, way)
 def test_name_that_is_not_utf8_is_refused(tmp_path):
     data = with_location(WAYS["not said"]).replace(b"hidden.bin", b"hidde\xff.bin")
     with pytest.raises(DamagedError, match="not UTF-8"):
-        found(data, tmp_path)
+        names_read(data, tmp_path)
 
 
 def mutations(data: bytes, count: int):
@@ -164,7 +164,7 @@ def test_nothing_that_protobuf_finds_in_a_changed_file_is_missed(tmp_path):
         except (DecodeError, UnicodeDecodeError):
             continue
         try:
-            names = found(data, tmp_path)
+            names = names_read(data, tmp_path)
         except ArtifactError:
             continue
         assert expected <= names, data

@@ -43,18 +43,18 @@ def test_a_loop_of_what_is_not_there(file, inputs_file, signature):
 def test_a_loop_of_one_artifact_or_of_all_that_have_it():
     inputs, outputs = ["x", "h"], ["y", "h_out"]
 
-    def own(text, label="b.onnx", names=(inputs, outputs)):
+    def bindings_of(text, label="b.onnx", names=(inputs, outputs)):
         input_options = InputOptions(loops=parse_state_bindings(text.split(), ["a.pt", "b.onnx"]))
         return find_state_bindings(input_options, {}, {}, *names, label)
 
-    assert own("h_out=h") == {"h": "h_out"}
-    assert own("b.onnx:h_out=h") == {"h": "h_out"}
-    assert own("b.onnx:h_out=h", "a.pt") == {}
-    assert own("y=h b.onnx:h_out=h") == {"h": "h_out"}
-    assert own("h_out=h", "a.pt", (["x"], ["y"])) == {}  # it may keep its state inside
+    assert bindings_of("h_out=h") == {"h": "h_out"}
+    assert bindings_of("b.onnx:h_out=h") == {"h": "h_out"}
+    assert bindings_of("b.onnx:h_out=h", "a.pt") == {}
+    assert bindings_of("y=h b.onnx:h_out=h") == {"h": "h_out"}
+    assert bindings_of("h_out=h", "a.pt", (["x"], ["y"])) == {}  # it may keep its state inside
     with pytest.raises(MapError, match=r"b\.onnx has no input 'h'"):
-        own("b.onnx:h_out=h", names=(["x"], ["y"]))
+        bindings_of("b.onnx:h_out=h", names=(["x"], ["y"]))
     with pytest.raises(MapError, match=r"a\.pt has no output 'h_out'"):
-        own("h_out=h", "a.pt", (["x", "h"], ["y"]))
+        bindings_of("h_out=h", "a.pt", (["x", "h"], ["y"]))
     with pytest.raises(OptionError, match="every input once"):
-        own("y=h h_out=h")
+        bindings_of("y=h h_out=h")

@@ -19,7 +19,7 @@ def bursts(*names):
     return {name: {g: {t: [1.0, 1.0] for t in range(4)} for g in range(4)} for name in names}
 
 
-def told(**unlike):
+def clocks_with(**unlike):
     """Clocks of two artifacts: the usual one in all turns but some of either."""
     return {name: dict.fromkeys(TURNS, COOL) | unlike.get(name, {}) for name in ("a", "b")}
 
@@ -30,7 +30,9 @@ def left_out(kept):
 
 @pytest.mark.parametrize("reason", ["hw_slowdown", "hw_thermal", "hw_power_brake", "sw_thermal"])
 def test_a_turn_in_which_the_card_throttled_counts_for_no_artifact(reason):
-    kept = steady(bursts("a", "b"), told(b={(1, 2): Clock(1700.0, ("sw_power_cap", reason))}))
+    kept = steady(
+        bursts("a", "b"), clocks_with(b={(1, 2): Clock(1700.0, ("sw_power_cap", reason))})
+    )
 
     assert left_out(kept) == ({(1, 2)}, {(1, 2)})
 
@@ -38,19 +40,19 @@ def test_a_turn_in_which_the_card_throttled_counts_for_no_artifact(reason):
 def test_the_power_limit_is_how_a_loaded_card_runs():
     hot = dict.fromkeys(TURNS, Clock(1400.0, ("sw_power_cap",)))
 
-    assert steady(bursts("a", "b"), told(b=hot)) == bursts("a", "b")
+    assert steady(bursts("a", "b"), clocks_with(b=hot)) == bursts("a", "b")
 
 
 @pytest.mark.parametrize(("mhz", "counts"), [(1800.0, False), (1610.0, False), (1630.0, True)])
 def test_a_turn_with_another_clock_counts_for_no_artifact(mhz, counts):
-    kept = steady(bursts("a", "b"), told(a={(2, 0): Clock(mhz, ())}))
+    kept = steady(bursts("a", "b"), clocks_with(a={(2, 0): Clock(mhz, ())}))
 
     assert left_out(kept) == ((set(), set()) if counts else ({(2, 0)}, {(2, 0)}))
 
 
 def test_a_generation_that_loses_most_of_its_turns_is_left_out():
     hot = Clock(1700.0, ("hw_thermal",))
-    kept = steady(bursts("a", "b"), told(a={(3, t): hot for t in range(3)}))
+    kept = steady(bursts("a", "b"), clocks_with(a={(3, t): hot for t in range(3)}))
 
     assert left_out(kept)[1] == {(3, t) for t in range(4)}
 
@@ -59,7 +61,7 @@ def test_where_too_many_turns_are_unlike_all_count():
     hot = Clock(1200.0, ("sw_thermal",))
     most = {(g, t): hot for g in range(3) for t in range(3)}
 
-    assert steady(bursts("a", "b"), told(a=most)) == bursts("a", "b")
+    assert steady(bursts("a", "b"), clocks_with(a=most)) == bursts("a", "b")
     # A clock that moves all the time hides no throttling.
     moving = {turn: Clock(1700.0 + 200 * (turn[1] % 2), ()) for turn in TURNS}
     kept = steady(bursts("a", "b"), {"a": moving | {(0, 0): hot}, "b": moving})
@@ -121,7 +123,7 @@ def measured_on_a_card(
     return [*records, END]
 
 
-def said(records, word):
+def notices_that_begin(records, word):
     return [notice for notice in summarize(records).notices if notice.startswith(word)]
 
 
@@ -136,23 +138,25 @@ def test_ratios_are_those_of_the_other_turns_and_the_report_says_so():
 
     assert ratio(records) == pytest.approx(1)
     assert ratio([{k: v for k, v in r.items() if k != "gpu"} for r in records]) > 1.1
-    (notice,) = said(records, "THROTTLED AT TIMES")
+    (notice,) = notices_that_begin(records, "THROTTLED AT TIMES")
     assert "in 5 of 12 turns" in notice and "hw_thermal" in notice and "batch 32" in notice
-    assert not said(records, "UNSTEADY CARD") + said(records, "CLOCK NOT TOLD")
+    assert not notices_that_begin(records, "UNSTEADY CARD") + notices_that_begin(
+        records, "CLOCK NOT TOLD"
+    )
 
 
 def test_a_card_that_throttles_most_of_the_time_is_told_of():
     slow_at = {(g, t) for g in range(3) for t in range(3)}
-    (notice,) = said(measured_on_a_card(slow_at), "UNSTEADY CARD")
+    (notice,) = notices_that_begin(measured_on_a_card(slow_at), "UNSTEADY CARD")
 
     assert "in 9 of 12 turns" in notice and "too many to leave out" in notice
 
 
 def test_where_nothing_is_told_the_run_says_that_it_cannot_tell():
-    (notice,) = said(measured_on_a_card(reported=False), "CLOCK NOT TOLD")
+    (notice,) = notices_that_begin(measured_on_a_card(reported=False), "CLOCK NOT TOLD")
     assert "its clock or whether it throttled" in notice
 
-    assert not said(
+    assert not notices_that_begin(
         [RUN, *measured_on_a_card(reported=False)[1:]], "CLOCK NOT TOLD"
     )  # on a processor
 
@@ -164,7 +168,9 @@ def test_the_clock_stands_in_the_report():
     capped = summarize(measured_on_a_card({(0, 0)}, ["sw_power_cap"], 1980, 1900))
     line = formatting.conditions(capped)
     assert "SM clock 1,900 to 1,980 MHz, usually 1,980, at the power limit in 8% of bursts" in line
-    assert not said(measured_on_a_card({(0, 0)}, ["sw_power_cap"], 1980, 1900), "THROTTLED")
+    assert not notices_that_begin(
+        measured_on_a_card({(0, 0)}, ["sw_power_cap"], 1980, 1900), "THROTTLED"
+    )
     assert clocks.described([]) == ""
 
 

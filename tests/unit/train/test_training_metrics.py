@@ -33,16 +33,16 @@ def test_the_confusion_of_a_known_case_counts_true_classes_by_row() -> None:
 
 
 def test_calibration_of_known_cases() -> None:
-    def of(confidence: float, right: list[bool]) -> Calibration:
+    def calibration_of(confidence: float, right: list[bool]) -> Calibration:
         """Two classes, all samples equally sure, some of them rightly."""
         logits = np.tile([math.log(confidence), math.log(1 - confidence)], (len(right), 1))
         return calibration(logits, np.where(right, 0, 1))
 
-    fair = of(0.75, [True, True, True, False])
+    fair = calibration_of(0.75, [True, True, True, False])
     assert fair.expected_error == pytest.approx(0)
     assert fair.bins == [(4, pytest.approx(0.75), 0.75)]
-    assert of(0.95, [True, False]).expected_error == pytest.approx(0.45)
-    assert of(0.95, [True, False]).cross_entropy == pytest.approx(
+    assert calibration_of(0.95, [True, False]).expected_error == pytest.approx(0.45)
+    assert calibration_of(0.95, [True, False]).cross_entropy == pytest.approx(
         -(math.log(0.95) + math.log(0.05)) / 2
     )
     certain = calibration(np.eye(8) * 1e4, np.arange(8))

@@ -28,7 +28,7 @@ class Refusing:
         return {"y": inputs["x"]}
 
 
-def found(model, batch=32, samples=50, adapt=lambda model: model, x=None):
+def searched(model, batch=32, samples=50, adapt=lambda model: model, x=None):
     arrays = {"x": np.arange(samples * 2.0).reshape(samples, 2) if x is None else x}
     return find_batch(PreparedModel(adapt(model), arrays), FindBatch(batch, 30))
 
@@ -51,7 +51,7 @@ def found(model, batch=32, samples=50, adapt=lambda model: model, x=None):
     ],
 )
 def test_what_a_call_takes_is_found_by_trying(takes, batch, limits):
-    response = found(Refusing(lambda x: takes(len(x))), batch)
+    response = searched(Refusing(lambda x: takes(len(x))), batch)
 
     assert SizeLimits(**response["limits"]) == limits
     assert not takes(response["failed"]) and response["reason"] == "RuntimeError: cannot reshape"
@@ -60,7 +60,7 @@ def test_what_a_call_takes_is_found_by_trying(takes, batch, limits):
 def test_a_number_that_the_error_names_is_tried_before_others():
     model = Refusing(lambda x: len(x) == 500, "shape [500, 2] is invalid for input of size 64")
 
-    assert found(model)["limits"] == {"multiple": 1, "least": 500, "most": 500}
+    assert searched(model)["limits"] == {"multiple": 1, "least": 500, "most": 500}
     assert len(model.sizes) < 30
 
 
@@ -68,7 +68,7 @@ def test_a_number_of_samples_within_stated_limits_is_looked_for():
     stated = SizeLimits(multiple=4)
     model = Refusing(lambda x: len(x) == 8)
 
-    response = found(model, adapt=lambda model: LimitedBatchModel(model, stated, frozenset()))
+    response = searched(model, adapt=lambda model: LimitedBatchModel(model, stated, frozenset()))
 
     assert SizeLimits(**response["limits"]) == SizeLimits.fixed(8)
     assert all(size % 4 == 0 for size in model.sizes)
@@ -83,7 +83,7 @@ def test_a_number_of_samples_within_stated_limits_is_looked_for():
     ],
 )
 def test_no_number_is_found_where_it_is_not_the_cause(takes):
-    assert found(Refusing(takes))["limits"] is None
+    assert searched(Refusing(takes))["limits"] is None
 
 
 def test_a_search_ends_when_its_time_is_over():
