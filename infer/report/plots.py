@@ -82,11 +82,11 @@ class LinePlot:
     y_ticks: list[Tick]
 
 
-def ratios(point: str, rows: Sequence[ArtifactResult], summary: Summary) -> DotPlot | None:
+def ratios(workload: str, rows: Sequence[ArtifactResult], summary: Summary) -> DotPlot | None:
     """Plot the ratios of one workload; None if there is none to show."""
     shown: list[tuple[str, Ratio, str]] = []
     for row in rows:
-        timing = row.timings.get(point)
+        timing = row.timings.get(workload)
         if timing is None:
             continue
         if summary.speed_references.get(row.artifact) == row.artifact:
@@ -109,9 +109,9 @@ def ratios(point: str, rows: Sequence[ArtifactResult], summary: Summary) -> DotP
         for name, ratio, verdict in shown
     ]
     references = sorted(
-        {summary.speed_references[row.artifact] for row in rows if point in row.timings}
+        {summary.speed_references[row.artifact] for row in rows if workload in row.timings}
     )
-    title = f"{point}: time over that of {' or '.join(references)}, {CONFIDENCE:.0%} intervals"
+    title = f"{workload}: time over that of {' or '.join(references)}, {CONFIDENCE:.0%} intervals"
     ticks = [Tick(axis.place(value), f"{value:g}") for value in axis.ticks()]
     return DotPlot(title, whiskers, ticks, axis.place(1.0))
 

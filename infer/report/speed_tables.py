@@ -49,7 +49,7 @@ def speed_table(workload: str, rows: Sequence[ArtifactResult], summary: Summary)
     """The table of speed for one workload.
 
     Args:
-        point: name of the workload.
+        workload: name of the workload.
         rows: the artifacts, in the order to show.
         summary: of the whole run.
     """

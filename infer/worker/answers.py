@@ -17,7 +17,7 @@ import msgspec
 from ..outcome import Failure, Outcome
 from ..system.answer_pipe import LONGEST_ANSWER
 from . import messages
-from .error_text import cut
+from .error_text import shorten
 from .message_codec import (
     FAILURE,
     RESPONSE,
@@ -133,7 +133,7 @@ def decode_response(
 
 
 def _line(text: str) -> str:
-    return cut(" ".join(text.split()))
+    return shorten(" ".join(text.split()))
 
 
 def _check_fits(request: Request[Any], response: Any, known: Known, waited_s: float) -> None:

@@ -33,7 +33,7 @@ def recorded_verdicts(
     Args:
         title: what they are.
         events: of the run.
-        point: that was measured.
+        workload: that was measured.
         generations: so many consecutive ones are a trial.
     """
     device = run_of(events).device
