@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from functools import cache
 
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -23,6 +24,7 @@ def checked(result: int, what: str) -> int:
     return result
 
 
+@cache
 def libc() -> ctypes.CDLL:
     """The C library, which keeps `errno` for us."""
     return ctypes.CDLL(None, use_errno=True)
