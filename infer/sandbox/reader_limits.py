@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from ..system.passed_variables import passed_variables
 from ..system.process_answer import ProcessAnswer, answer_of
 from .launcher import command_of
 
@@ -41,7 +40,7 @@ def run_limited(
         AnswerTimeoutError, AnswerTooLongError: it was ended.
     """
     command = command_of(sys.executable, module, *arguments, reads=reads)
-    return answer_of(command, timeout_s, environment=passed_variables())
+    return answer_of(command, timeout_s)
 
 
 def with_folder(file: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ..codec import decode
+from .passed_variables import passed_variables
 
 LONGEST_ANSWER = 16 << 20  # bytes
 _KEPT = 8192  # bytes of what it printed
@@ -81,7 +82,7 @@ def answer_of(
     Args:
         command: program and arguments.
         timeout_s: seconds that it may take.
-        environment: its environment variables; None for those of this process.
+        environment: its environment variables; None for those that hold no secret.
         folder: where it runs; None for here.
         longest: the most bytes that it may answer.
 
@@ -95,7 +96,7 @@ def answer_of(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=None if environment is None else dict(environment),
+        env=dict(passed_variables() if environment is None else environment),
         cwd=folder,
         start_new_session=True,
         bufsize=0,
