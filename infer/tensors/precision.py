@@ -9,6 +9,8 @@ from .dtypes import UnknownTypeError, dtype_of, epsilon_of, kind_of
 
 # Quantised values that are assumed where their number is not known.
 _ASSUMED = 20
+# Weights are quantised if so many of them are stored in so few bits.
+_FEW_BITS, _SMALL_SHARE = 8, 0.25
 _COMPLEX = {"complex64": "float32", "complex128": "float64"}
 # Bits of integers whose relative rounding errors are like those of these small floating-point
 # types: 3, 2 and 1 bits of mantissa.
@@ -158,6 +160,39 @@ def precision_from(
 def uncounted(bits: int) -> Quantisation:
     """A quantisation of which no more is known than that there are values of so few bits."""
     return Quantisation(0, bits, _ASSUMED, bits, dynamic=True, is_counted=False)
+
+
+def with_stored_weights(weights: Mapping[str, int], products: int) -> Quantisation | None:
+    """How a graph is quantised by what its weights are stored in, where no operator tells it.
+
+    Args:
+        weights: bytes of the weights, by type.
+        products: number of operators that take weights.
+
+    Returns:
+        None if few of the weights have 8 bits or fewer: a table or a mask is no quantisation.
+    """
+    counts: dict[str, int] = {}
+    bits: dict[str, int] = {}
+    for name, size in weights.items():
+        few = bits_of(name)
+        known = few or _bits_of_float(name)
+        if known:
+            counts[name] = size * 8 // known
+        if few is not None and few <= _FEW_BITS:
+            bits[name] = few
+    small = sum(counts[name] for name in bits)
+    if not bits or small < _SMALL_SHARE * sum(counts.values()):
+        return None
+    return Quantisation(max(products, 1), min(bits.values()))
+
+
+def _bits_of_float(name: str) -> int:
+    try:
+        dtype = dtype_of(name)
+    except UnknownTypeError:
+        return 0
+    return dtype.itemsize * 8 if kind_of(dtype) == "float" else 0
 
 
 def bits_of(name: str) -> int | None:

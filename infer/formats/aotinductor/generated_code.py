@@ -9,11 +9,11 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...tensors.dtypes import ANY
-from ...tensors.precision import Precision, bits_of, precision_from, uncounted
+from ...tensors.precision import Precision, bits_of, precision_from, uncounted, with_stored_weights
 from ...tensors.signature import TensorSpec
 from ..torch_trees import leaf_names
 
@@ -125,17 +125,21 @@ def fixed_threads(sources: list[str]) -> set[str]:
     return {count for text in sources for count in _FIXED_THREADS.findall(text)}
 
 
-def find_precision(sources: list[str], border: set[str]) -> Precision:
+def find_precision(sources: list[str], border: set[str], weights: Mapping[str, int]) -> Precision:
     """The types that the source names; what is stored in them is not told from what is calculated.
 
     Args:
         sources: the generated code.
         border: types of the inputs; whole numbers of 8 bits among these may be pixels.
+        weights: bytes of the weights, by type.
     """
     names = {name for text in sources for name in _TYPE_NAME.findall(text)}
     names |= {_CPP[name] for text in sources for name in _CPP_NAME.findall(text)}
     few = [bits for name in names - border - {"uint8"} if (bits := bits_of(name)) is not None]
-    return precision_from(names | border, (), uncounted(min(few)) if few else None)
+    stored = with_stored_weights(weights, 0)
+    if stored:  # how many values the kernels quantise besides is not known
+        stored = uncounted(stored.bits)
+    return precision_from(names | border, (), uncounted(min(few)) if few else stored)
 
 
 def count_operators(wrapper: str, files: dict[str, zipfile.ZipInfo]) -> Counter[str]:

@@ -159,7 +159,7 @@ def read_package(opened: zipfile.ZipFile) -> Package:
         weights=weights,
         notes=tuple(notes),
         problem=_problem(archive, files),
-        precision=find_precision(sources, {spec.dtype for spec in inputs}),
+        precision=find_precision(sources, {spec.dtype for spec in inputs}, weights),
     )
 
 

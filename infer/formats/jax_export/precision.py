@@ -14,6 +14,7 @@ from ...tensors.precision import Precision, bits_of, coarsest, precision_from, u
 # Kinds of sections.
 _ENTRIES, _OFFSETS = 2, 3
 _ALIGNED = 0x80
+_UINT32 = 18  # the number of a type, as in _NAMES
 _NAMES = {
     **{2: "bfloat16", 3: "float16", 4: "float32", 5: "float64", 6: "float8_e4m3fn"},
     **{7: "float8_e5m2", 10: "int4", 11: "int8", 15: "uint4", 16: "uint8"},
@@ -34,8 +35,11 @@ def precision_of(module: memoryview, border: set[str]) -> Precision:
     Raises:
         DamagedError: it is damaged.
     """
-    names = {_NAMES[number] for number in _type_numbers(module) if number in _NAMES}
-    inside = names - border - {"uint8"}  # which are bits of random numbers, as a rule
+    numbers = set(_type_numbers(module))
+    names = {_NAMES[number] for number in numbers if number in _NAMES}
+    inside = names - border
+    if _UINT32 in numbers:  # random numbers come from these, and may be bytes
+        inside -= {"uint8"}
     few = [bits for name in inside if (bits := bits_of(name)) is not None]
     floats = {name for name in names | border if coarsest([name])}
     return precision_from(floats, (), uncounted(min(few)) if few else None)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from ...errors import DamagedError
-from ...tensors.precision import Precision, Quantisation, bits_of, coarsest, precision_from
+from ...tensors.precision import (
+    Precision,
+    Quantisation,
+    bits_of,
+    coarsest,
+    precision_from,
+    with_stored_weights,
+)
 from ..jax_export.precision import precision_of as precision_of_module
 from ..protobuf import Message
 
@@ -23,7 +30,7 @@ _PRODUCTS = ("Quantized", "UniformQuantizedDot", "UniformQuantizedConvolution")
 
 def precision_of(
     nodes: Iterable[Message],
-    weights: Iterable[str],
+    weights: Mapping[str, int],
     attribute: Callable[[Message, str], Message],
     dtype: Callable[[int], str],
     border: set[str],
@@ -32,13 +39,13 @@ def precision_of(
 
     Args:
         nodes: all nodes.
-        weights: types of the weights.
+        weights: bytes of the weights, by type.
         attribute: an attribute of a node.
         dtype: name of a type by its number.
         border: types of the inputs and outputs.
     """
     arithmetic: set[str] = set()
-    products = values = 0
+    products = values = casts = 0
     bits: list[int] = []
     quantisation: Quantisation | None = None
     for node in nodes:
@@ -57,6 +64,7 @@ def precision_of(
         elif kind.startswith(_PRODUCTS):
             products += 1
         elif kind == "Cast":
+            casts += bits_of(dtype(attribute(node, "SrcT").integer(_TYPE))) is not None
             arithmetic.add(dtype(attribute(node, "DstT").integer(_TYPE)))
         elif kind not in _HOLD:
             arithmetic.add(dtype(attribute(node, "T").integer(_TYPE)))
@@ -65,5 +73,7 @@ def precision_of(
         quantisation = Quantisation(
             products, min(small, default=8), values, min(bits, default=8), dynamic=True
         )
+    elif casts and quantisation is None:  # such as weights of 8 bits that are converted
+        quantisation = with_stored_weights(weights, casts)
     floats = {name for name in weights if coarsest([name])}
     return precision_from(arithmetic or floats, floats, quantisation)

@@ -65,6 +65,8 @@ def precision_of(
         name = target.partition(".")[2]
         if name.startswith("quantize_per_") and given and not set(taken[:1]) & parameters:
             steps.append(bits_of(types.get(given[0], "")) or 8)
+        elif "fake_quant" in name:  # rounds to steps and back, weights and values alike
+            steps.append(8)
         dynamic = dynamic or name.startswith(("choose_qparams", "quantize_per_token"))
         if given and taken:
             producers.update(_producer(target, name, node, taken[0], given[0]))

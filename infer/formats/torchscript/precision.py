@@ -7,7 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from ...tensors.precision import Precision, Quantisation, bits_of, coarsest, precision_from
+from ...tensors.precision import (
+    Precision,
+    Quantisation,
+    bits_of,
+    coarsest,
+    precision_from,
+    with_stored_weights,
+)
 
 # Numbers of types in a program (c10/core/ScalarType.h).
 _TYPES = {5: "float16", 6: "float32", 7: "float64", 15: "bfloat16"}
@@ -16,7 +23,10 @@ _AUTOCAST = "autocast_to_reduced_precision"
 # Operators with packed weights. They give quantised values, or find the range of each call.
 _PRODUCT = re.compile(r"quantized\.(linear|conv\dd|conv_transpose\dd)(_relu|_add\w*)?$")
 _DYNAMIC = re.compile(r"quantized\.(\w*_dynamic(_fp16)?)$")
-_VALUES = re.compile(r"quantize_per_tensor$|quantized\.(add|mul|cat|leaky_relu|hardswish)\w*$")
+_PLAIN_PRODUCT = re.compile(r"(_convolution|conv\w*|linear|\w*mm|matmul|einsum|embedding)$")
+_VALUES = re.compile(
+    r"quantize_per_(tensor|channel)$|fake_quant(ize\w*)?$|quantized\.(add|mul|cat|leaky_relu|hardswish)\w*$"
+)
 
 
 def precision_of(
@@ -83,7 +93,8 @@ def _quantisation(operators: Mapping[str, int], weights: Mapping[str, int]) -> Q
         counts["value"] += count if _VALUES.search(name) else 0
     products = counts["dynamic"] + counts["product"]
     if not products and not counts["value"]:
-        return None
+        plain = sum(count for name, count in operators.items() if _PLAIN_PRODUCT.match(name))
+        return with_stored_weights(weights, plain)
     bits = [bits_of(name) for name in weights if name.startswith(("q", "int", "uint"))]
     return Quantisation(
         products,
