@@ -10,6 +10,7 @@ from measured_runs import GENERATIONS, TURNS, strict_json
 from onnx import TensorProto, helper
 
 from infer.artifacts.manifest import MANIFEST
+from infer.escaping import markdown
 from infer.outcome import Outcome
 
 pytest_plugins = ("measured_run_fixtures",)
@@ -140,7 +141,7 @@ def test_outcome_and_reason(broken, name):
         assert text.replace("INPUTS", str(broken.inputs)) in row["reason"]
     assert "\n" not in row["reason"]
     assert name in row["command"]
-    assert f"**{name}: {outcome}**: {row['reason']}" in broken.report
+    assert f"**{name}: {outcome}**: {markdown(row['reason'])}" in broken.report
     assert f"{name}: {outcome}" in broken.report
 
 
