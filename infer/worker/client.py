@@ -26,6 +26,7 @@ from ..runtimes.memory_errors import says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_diagnosis, cuda_driver_start
 from ..sandbox.launcher import command_of
+from ..sandbox.starting import start_process
 from ..system.answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
 from ..system.folder_removal import remove_folder
 from ..system.interpreters import python_of
@@ -128,7 +129,7 @@ class WorkerProcess:
         self.started = time.perf_counter()
         with self._log.open("ab") as errors:
             self._log_start = errors.tell()
-            self._process = subprocess.Popen(
+            self._process = start_process(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

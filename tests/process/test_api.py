@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -47,6 +48,13 @@ def test_a_model_is_loaded_and_run_in_a_process_that_ends(folder):
     wait_until(lambda: not alive(pid), SOON_S)
     with pytest.raises(UsageError, match="closed"):
         model.run(IMAGES)
+
+
+def test_a_model_outlives_the_thread_that_loaded_it(folder):
+    with ThreadPoolExecutor(1) as loader:
+        model = loader.submit(infer.load, "exported/m", threads=1).result()
+    with model:
+        assert model.run(IMAGES)["probabilities"].shape == (5, 3)
 
 
 def test_a_model_that_is_forgotten_leaves_no_process(folder):
