@@ -185,12 +185,14 @@ def gate(
         baseline: the baseline file.
         against: former artifacts, or folders of them, for comparing times.
         margins: how much worse an artifact may be, as {"latency": "10%"}.
-        update: whether to write the results to the baseline.
+        update: whether to write the results to the baseline, unless they are much worse; `accept`
+            takes a reason to write these too, `drop` labels of artifacts to take out.
         judged: the folder of a run to judge, instead of measuring.
         options: the options of `run`, and the other options of the command.
 
     Returns:
-        The checks; its `verdict` is "passed", "failed" or "not sure".
+        The checks; its `verdict` is "passed", "failed", "not sure" or "not judged", and `refused`
+        says why nothing was written to the baseline.
     """
     config = GateConfig.from_keywords(
         artifacts=artifacts,

@@ -131,6 +131,8 @@ class _Gate:
                 self._error = _Failed(str(error))
             except (ExportbenchError, OSError) as error:
                 self._error = _Failed(str(error))
+            if self.result and self.result.refused:
+                self._error = _Failed("much worse than the baseline: " + self.result.refused[0])
             if self._error:
                 raise self._error
         assert self.result

@@ -114,7 +114,7 @@ def as_markdown(result: GateResult) -> str:
     names, rows = _grid(result)
     mark = {Verdict.PASSED: "✅", Verdict.FAILED: "❌"}.get(result.verdict, "❔")
     lines = [f"## {mark} {headline(result)}", ""]
-    lines += [f"> **{markdown(notice)}**\n" for notice in result.notices]
+    lines += [f"> **{markdown(text)}**\n" for text in (*_refused(result), *result.notices)]
     lines += [_line(["artifact", *map(markdown, names)]), _line([":---"] * (len(names) + 1))]
     for artifact, checks in rows:
         cells = [
@@ -188,7 +188,12 @@ def as_junit(result: GateResult) -> str:
 def _problems(result: GateResult) -> list[str]:
     """What keeps the whole gate from passing, whatever its checks say."""
     nothing = [] if result.held_against_baseline else [NOTHING_HELD]
-    return [*nothing, *(f"not taken into the baseline: {line}" for line in result.refused)]
+    return [*nothing, *_refused(result)]
+
+
+def _refused(result: GateResult) -> list[str]:
+    what = "not taken into the baseline, since it is much worse"
+    return [f"{what}: {line}" for line in result.refused]
 
 
 def _is_skipped(verdict: Verdict, result: GateResult) -> bool:

@@ -66,6 +66,15 @@ def test_an_empty_baseline_passes_nothing():
     assert report.as_json(result)["verdict"] == "not judged"
 
 
+def test_an_update_that_was_refused_shows():
+    result = replace(evaluate(GateInput({"m": GOOD}, setup=SETUP), BASELINE), refused=("m: worse",))
+    assert result.exit_status == 1
+    assert "much worse: m: worse" in report.as_markdown(result)
+    assert report.as_json(result)["refused"] == ["m: worse"]
+    junit = ElementTree.fromstring(report.as_junit(result))
+    assert "much worse: m: worse" in junit.find(".//failure").get("message")
+
+
 def test_a_new_artifact_beside_known_ones_is_said_to_be_new():
     result = evaluate(GateInput({"m": GOOD, "new": GOOD}, setup=SETUP), BASELINE)
     (check,) = [c for c in result.checks if c.artifact == "new" and c.kind == "outcome"]
