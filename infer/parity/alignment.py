@@ -154,13 +154,21 @@ def _moved(rule: Rule, outputs: SavedOutputs, reference: SavedOutputs) -> Rule:
 def _whole(
     match: TensorMatch, a: SavedOutput, b: SavedOutput, reference_label: str
 ) -> tuple[np.ndarray, np.ndarray, tuple[WholeCall, ...]]:
-    """The values of an output on both sides, call by call, and the calls."""
+    """The values of an output on both sides, call by call, and the calls.
+
+    A single value is that value, whatever axes of length 1 it has.
+    """
     if a.calls != b.calls:
         raise OtherCallsError(match.name, match.other)
     try:
         parts = [rearranged(part, match.axes, match.name, match.layout) for part in a.parts]
     except MapError as error:
         raise Failure(Outcome.BAD_INPUT, str(error)) from None
+    if match.axes is None:
+        parts = [
+            part.reshape(expected.shape) if part.size == expected.size == 1 else part
+            for part, expected in zip(parts, b.parts, strict=True)
+        ]
     for call, part, expected in zip(a.calls, parts, b.parts, strict=True):
         if part.shape != expected.shape:
             rows = call.rows[: call.samples]
