@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psutil
-
 from ..artifacts.artifact import Artifact, open_artifact
 from ..artifacts.integrity import check_files
 from ..errors import ArtifactError
@@ -17,6 +15,7 @@ from ..outcome import Failure, Outcome
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import reader_process, trust
 from ..system import machine as environment
+from ..system.free_memory import available_bytes
 from ..system.interpreters import versions
 from ..tensors.signature import SERVING
 from ..variant import Variant
@@ -170,7 +169,7 @@ def _worker(
         scratch=scratch / "worker",
         log=scratch / "worker.log",
         timeout_s=_TIMEOUT_S,
-        memory_limit=int(_MEMORY_SHARE * psutil.virtual_memory().available),
+        memory_limit=int(_MEMORY_SHARE * available_bytes()),
         variant=Variant(runtime, signature=signature),
     )
 

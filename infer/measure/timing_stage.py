@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import psutil
-
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import MeasuredApart
 from ..records.process_events import PreflightDone
 from ..results.queries import resolution
 from ..results.summarizing import summarize
 from ..system.card_sample import burst_summary
+from ..system.free_memory import available_bytes
 from ..system.nvml import Card
 from ..worker import messages
 from ..worker.client import WorkerProcess
@@ -41,7 +40,7 @@ class TimingStage:
         self._references: dict[str, str] = {}  # for speed, by label
         memory = card.memory() if card else None
         # Memory that was free when the run started.
-        self._free = psutil.virtual_memory().available
+        self._free = available_bytes()
         self._free_on_card = memory.free if memory else None
 
     def run(self) -> str:

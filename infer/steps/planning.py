@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 from ..artifacts.artifact import OpenedArtifacts
 from ..artifacts.discovery import artifacts_at, discover, label_paths
 from ..config import ARTIFACTS, RUNS, RunConfig
@@ -26,6 +24,7 @@ from ..runtimes.registry import runtimes_for
 from ..sandbox import trust
 from ..stderr import print_line
 from ..system import machine
+from ..system.free_memory import available_bytes
 from ..system.interpreters import parse_interpreters, python_of
 from ..variant import TUNED, Variant
 from .option_checks import check_options
@@ -63,7 +62,7 @@ def plan_run(config: RunConfig) -> Plan:
         notices=choice.notices,
         threads=threads,
         timeout_s=config.timeout,
-        memory_limit=config.memory_limit or int(0.9 * psutil.virtual_memory().available),
+        memory_limit=config.memory_limit or int(0.9 * available_bytes()),
         tolerance=config.tolerance,
         reference=config.reference,
         seed=config.seed,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -34,16 +32,19 @@ from ..system.recorded_variables import recorded_variables
 from ..variant import TUNED, Variant
 from .answers import Known, decode_response, longest_answer
 from .environment_variables import environment_of
+from .memory_use import MemoryUse
 from .message_codec import MessageError, StorageError, encode_request
 from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
 from .output_collection import collect, most_folder_bytes, with_outputs
-from .process_failures import check_disk, check_log, check_memory, crash
+from .process_failures import check_disk, check_log, check_use, crash
+from .process_group import ProcessGroup
 
-# Interval between checks of the worker's memory, if there is a limit, and of its log; the checks
-# take 30 µs.
+# Interval between checks of what the worker holds and of its log.
 _LOOK_S = 0.1
 # Seconds that a worker may take to end after it has closed its pipes; a dump of its memory is long.
 _END_S = 10.0
+# Processor time that a stopped worker may have taken: a system call goes on to its end.
+_WHILE_STOPPED_S = 0.05
 # Interpreters and runtimes whose modules were checked for cached bytecode.
 _compiled: set[tuple[str, str]] = set()
 
@@ -143,10 +144,12 @@ class WorkerProcess:
 
     def _connect(self) -> None:
         assert self._process.stdin and self._process.stdout
+        self._group = ProcessGroup(self._process)
+        self._memory = MemoryUse(self._group)
         self._pipe = AnswerPipe(
             self._process.stdin,
             self._process.stdout,
-            lambda: self._process.poll() is not None,
+            lambda: self._group.has_ended(0),
         )
 
     def __enter__(self) -> WorkerProcess:
@@ -214,12 +217,20 @@ class WorkerProcess:
         return True
 
     def stop(self) -> None:
-        """Stop the worker with all its threads, until `go`."""
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        """Stop the worker with all that it has started, until `resume`."""
+        self._group.stop()
 
     def resume(self) -> None:
-        """Let a stopped worker run."""
-        os.killpg(self._process.pid, signal.SIGCONT)
+        """Let a stopped worker run.
+
+        Raises:
+            Failure: it has run while it was stopped, in the turns of others. It has been ended.
+        """
+        if (seconds := self._group.resume()) > _WHILE_STOPPED_S:
+            self._end()
+            raise Failure(
+                Outcome.CRASH, f"ran for {seconds:.2g} s while it was stopped", cause="not stopped"
+            )
 
     def ask(self, request: Request[Response]) -> Response:
         """Send a request and block until its response arrives.
@@ -336,24 +347,18 @@ class WorkerProcess:
 
     def _look(self, action: str) -> None:
         """Check what the worker holds and prints."""
-        if self.memory_limit is not None:
-            check_memory(self._process.pid, self.memory_limit, action)
+        check_use(self._memory, self.memory_limit, action)
         check_log(self._log, self._log_start, action)
 
     def _crashed(self, action: str) -> Failure:
-        try:
-            status = self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
+        if not self._group.has_ended(_END_S):
             return Failure(
                 Outcome.CRASH, f"it closed its answers, asked to '{action}'", cause="answer"
             )
-        return crash(status, action, self._log)
+        return crash(self._group.end(), action, self._log)
 
     def _end(self) -> None:
-        # The group outlives its leader if the runtime has started processes.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._group.end()
 
 
 def _files_of(artifact: Artifact) -> list[Path]:

@@ -7,17 +7,19 @@ import errno
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
-
 from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import last_words
+from .memory_use import MemoryUse
 from .refused_reading import advice
 
+# Runtimes start a few, as for compilers.
+MOST_PROCESSES = 256
 # Of the end of a log, what is searched for the cause of a crash.
 _LOG_BYTES = 2000
 # The most that a worker may print, and what is written to see whether a disk takes anything: bytes.
@@ -26,25 +28,25 @@ _TRIED = 64 << 10
 _ENDED_BY_KERNEL = "; Linux does that when memory runs out"
 
 
-def check_memory(pid: int, limit: int, action: str) -> None:
-    """Check that a worker holds no more memory than it may.
-
-    Checked from outside: a limit on its address space would end runtimes that reserve much of it
-    and use little.
+def check_use(memory: MemoryUse, limit: int | None, action: str) -> None:
+    """Check that a worker and what it has started hold no more than they may.
 
     Args:
-        pid: its process ID.
-        limit: bytes that it may hold.
-        action: what it was asked to do.
+        memory: what they hold.
+        limit: bytes that they may hold; None for any number.
+        action: what the worker was asked to do.
 
     Raises:
-        Failure: it holds more.
+        Failure: they hold more, or there are too many.
     """
-    try:
-        held = psutil.Process(pid).memory_info().rss
-    except psutil.Error:
-        return  # it has ended, which the caller will notice by the missing answer
-    if held > limit:
+    held = memory.held_bytes(sys.maxsize if limit is None else limit)
+    if memory.processes > MOST_PROCESSES:
+        raise Failure(
+            Outcome.CRASH,
+            f"ran {memory.processes:,} processes, asked to '{action}', more than {MOST_PROCESSES}",
+            cause="processes",
+        )
+    if limit is not None and held > limit:
         raise Failure(
             Outcome.OUT_OF_MEMORY,
             f"held {held / 2**20:,.0f} MiB, asked to '{action}', more than "

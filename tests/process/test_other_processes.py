@@ -1,6 +1,5 @@
 """What a worker can do to other processes: nothing; and to its own: what runtimes need."""
 
-import json
 import os
 import platform
 import resource
@@ -11,6 +10,7 @@ import sys
 import psutil
 import pytest
 from conftest import ROOT
+from runs import printed
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure
@@ -24,7 +24,6 @@ pytestmark = pytest.mark.skipif(
 
 RUNTIME = """
 import json, threading
-from pathlib import Path
 
 def devices():
     return ["cpu"]
@@ -41,7 +40,7 @@ def load(path, options):
     def look():
         found["thread"] = {"others": probes["results"](tries)}
     probes["joined"](threading.Thread(target=look))
-    Path("found.json").write_text(json.dumps(found))
+    print("found", json.dumps(found), flush=True)  # to the log
     raise NotImplementedError("looked around")
 """
 
@@ -73,7 +72,7 @@ def probed(tmp_path_factory, fake_artifact):
                 process.start()
                 with pytest.raises(Failure, match="looked around"):
                     process.ask(messages.Load())
-            found = json.loads((project / "scratch" / "found.json").read_text())
+            found = printed(project / "log", "found")
             return found | {"before": before, "after": _state(victim.pid)}
         finally:
             victim.kill()

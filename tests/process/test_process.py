@@ -248,7 +248,7 @@ def test_worker_is_ended_when_its_context_fails(worker):
 
 def sleeping_child(controller):
     """The controller's worker once it sleeps in its artifact: it no longer computes."""
-    for child in psutil.Process(controller.pid).children():
+    for child in map(psutil.Process, workers(controller)):
         try:
             before = child.cpu_times()
             time.sleep(0.4)

@@ -28,6 +28,7 @@ from ...records.store import read_events
 from ...runtimes.registry import RUNTIMES, runtimes_for
 from ...sandbox import cuda_diagnosis
 from ...system import machine as environment
+from ...system.free_memory import available_bytes
 from ..doctor import runtime_state
 from ..self_test.known_artifacts import copy_artifact
 from ..self_test.measured import measured_verdicts
@@ -61,7 +62,7 @@ def _memory() -> dict[str, int]:
     import psutil
 
     memory = psutil.virtual_memory()
-    return {"total_bytes": memory.total, "available_bytes": memory.available}
+    return {"total_bytes": memory.total, "available_bytes": available_bytes()}
 
 
 def sandbox(setting: Setting) -> Result:
