@@ -193,7 +193,7 @@ def try_folder(draw: random.Random, parent: Path) -> str:
                 break  # what follows would alter what it leads to
             try:
                 make(random.Random(seed), folder)
-            except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+            except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 continue  # another change has made it impossible
 
     meanwhile = threading.Thread(target=change)

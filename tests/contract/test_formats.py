@@ -66,10 +66,10 @@ def worker(processes, tmp_path, tmp_path_factory):
         )
         loaded, outputs = process.ask(messages.Load()), {}
         if inputs is not None:
-            # Below the worker's own folder, since it can write nowhere else.
+            # It may read the folder that its own one is in, and what is said of it at its start.
             folder = Path(tempfile.mkdtemp(dir=scratch))
-            np.savez(tmp_path / "inputs.npz", **inputs)
-            process.ask(messages.Call(path=str(tmp_path / "inputs.npz"), outputs=str(folder)))
+            np.savez(scratch / "inputs.npz", **inputs)
+            process.ask(messages.Call(path=str(scratch / "inputs.npz"), outputs=str(folder)))
             outputs = read_call(folder)
         if fresh:
             process.__exit__(None, None, None)
