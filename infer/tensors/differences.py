@@ -38,8 +38,23 @@ def differences(array: np.ndarray, expected: np.ndarray, *, absolute: bool = Fal
     a, b = widened(array), widened(expected)
     if absolute:
         a, b = np.abs(a), np.abs(b)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         difference = np.abs(a - b)
+    if not absolute and all(values.dtype.kind in "iu" for values in (array, expected)):
+        difference = _of_whole_numbers(array, expected, difference)
     difference = np.where(np.isfinite(a) & np.isfinite(b), difference, np.nan)
     result: np.ndarray = np.where(same_non_finite(a, b), 0.0, difference)
     return result
+
+
+def _of_whole_numbers(array: np.ndarray, expected: np.ndarray, nearly: np.ndarray) -> np.ndarray:
+    """Differences of whole numbers, of which float64 holds those of 64 bits only nearly.
+
+    Args:
+        array, expected: whole numbers of any size and sign.
+        nearly: their differences as computed in float64.
+    """
+    a, b = array.astype(np.uint64), expected.astype(np.uint64)
+    # Modulo 2^64, which is exact for differences below.
+    exact = np.where(array >= expected, a - b, b - a).astype(np.float64)
+    return np.where(nearly < 2.0**63, exact, nearly)
