@@ -318,7 +318,7 @@ def test_the_user_may_open_more(tmp_path, monkeypatch):
 
     def read(file):
         done = run_limited("sandbox.reader_process", str(file), reads=[given], timeout_s=60)
-        return done.stdout.decode().strip() or "PermissionError" in done.stderr.decode()
+        return done.output.decode().strip() or "PermissionError" in done.printed.decode()
 
     assert [read(file) for file in (given, opened, other)] == ["given", True, True]
     monkeypatch.setenv("EXPORTBENCH_ALLOW_READ", str(opened))
