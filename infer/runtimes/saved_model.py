@@ -34,7 +34,12 @@ SETTINGS = (
     TF32,
 )
 # What a call changes or looks up cannot be made a constant.
-_KEPT = ("Assign", "ResourceApply", "ResourceScatter", "Lookup", "HashTable", "MutableHash")
+_KEPT = (
+    *("Assign", "ResourceApply", "ResourceScatter", "Lookup", "HashTable", "MutableHash"),
+    *("CountUpTo", "ScatterUpdate", "ScatterAdd", "ScatterSub"),
+)
+# Variables of TensorFlow 1, which a loaded function does not list.
+_REFERENCES = {"Variable", "VariableV2"}
 # Tables that a call can change, or that are filled while a call runs.
 _TABLES = ("MutableHash", "MutableDense", "AnonymousMutable", "LookupTableInsert")
 
@@ -170,7 +175,8 @@ class SavedModel(Model):
         """Assign the present values to the variables."""
         if not self._keeps_state():
             return STATELESS
-        if any(kind.startswith(_TABLES) for kind in _operators(self._function)):
+        operators = _operators(self._function)
+        if operators & _REFERENCES or any(kind.startswith(_TABLES) for kind in operators):
             return None
         kept = [(variable, variable.numpy()) for variable in self._function.variables]
 

@@ -235,3 +235,15 @@ def test_wrong_usage(tmp_path, bisect, arguments, message):
     status, _, text = bisect(*arguments)
 
     assert status in (2, 3) and message in text
+
+
+def test_inputs_are_made_up_as_the_message_says(bisect, tmp_path):
+    model(tmp_path / "a.onnx")
+    model(tmp_path / "b.onnx", prefix="other/")
+    status, _, message = bisect("a.onnx", "b.onnx")
+    assert status == 2
+    advice = message.strip().partition("made up: ")[2].split()
+
+    status, found, _ = bisect("a.onnx", "b.onnx", *advice, "--threads", 1)
+
+    assert advice == ["--random", "0"] and (status, found["agree"]) == (0, True)
