@@ -56,6 +56,7 @@ SHORTER = {
     "exportbench gate": f"{QUICK} --budget 1s",
     "python tools/conformance.py": "--every 200",
     "python tools/fuzz.py": "--inspect 7 --run 0 --samples samples",
+    "python tools/fuzz_border.py": "--answers 20 --folders 5",
     "python tools/measurement_study.py collect": "--minutes 0.05",
     "python tools/core_distance.py": "--minutes 0.05",
     "exportbench overhead": "--batch 1 --rounds 5",
