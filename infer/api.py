@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from . import plugins
-from .artifacts.artifact import open_artifact
-from .artifacts.integrity import check_files
 from .config import GateConfig, RunConfig
 from .errors import ArtifactError, OptionError, UsageError
 from .gating.result import GateResult
@@ -30,6 +28,7 @@ from .records.protocol import DEFAULT_TIMEOUT_S
 from .results.summary import Summary
 from .runtimes.registry import runtimes_for
 from .sandbox import trust as trusting
+from .sandbox.artifact_reader import check_files, open_artifact
 from .steps.gate import run_gate
 from .steps.measuring import measure, new_run
 from .steps.planning import plan_run

@@ -10,9 +10,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from .artifacts.artifact import open_artifact
 from .artifacts.files import sha256_of
 from .runtimes.registry import RUNTIMES, runtimes_for
+from .sandbox.artifact_reader import open_artifact
 from .sandbox.trust import remember
 from .system import interpreters, nvml
 from .system.machine import cores as cores

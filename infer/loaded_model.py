@@ -159,7 +159,7 @@ class LoadedModel:
                 )
             )
             self.versions = worker.start()["versions"]
-            self.signature = Signature.from_dict(worker.ask(messages.Load())["signature"])
+            self.signature = Signature.from_dict(worker.load()["signature"])
             self._worker = worker
         return self._worker
 

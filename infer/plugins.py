@@ -90,6 +90,8 @@ class Plugin:
 
 # Exporters by name. Exporting is run from a checkout, where `export` takes them from here.
 EXPORTERS: dict[str, Exporter] = {}
+# Name, declaration, package and folder of each format that was registered.
+_format_declarations: list[list[Any]] = []
 
 
 class _Refused(Exception):  # noqa: N818 - it is an answer
@@ -176,12 +178,29 @@ def _module(package: str, folder: Path, module: str) -> ExternalModule:
     return external
 
 
+def format_declarations() -> list[list[Any]]:
+    """The formats of plug-ins as JSON takes them, for `register_declared` of another process."""
+    return _format_declarations
+
+
+def register_declared(declared: list[list[Any]]) -> None:
+    """Register the formats that `format_declarations` of another process gave."""
+    for name, stated, package, folder in declared:
+        value = msgspec.convert(stated, FormatDeclaration)
+        FORMATS[name] = _format(name, value, package, Path(folder))
+
+
 def _register_format(name: str, declaration: Declaration, package: str, folder: Path) -> None:
     stated: FormatDeclaration = _declared(declaration.formats, name, FORMATS)
+    FORMATS[name] = _format(name, stated, package, folder)
+    _format_declarations.append([name, msgspec.to_builtins(stated), package, str(folder)])
+
+
+def _format(name: str, stated: FormatDeclaration, package: str, folder: Path) -> Format:
     executes_code = stated.executes_code
     if executes_code is True:
         executes_code = "" if stated.code_depends else NOT_DECLARED
-    FORMATS[name] = Format(
+    return Format(
         name,
         stated.title,
         executes_code=executes_code or None,

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,6 +76,74 @@ def opened_file(name: str, folder: int, most_bytes: int) -> Iterator[tuple[Binar
                 f"{name} has {status.st_size:,} bytes, more than {most_bytes:,}"
             )
         yield file, status.st_size
+
+
+@contextmanager
+def opened_as_named(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file that the user names, who may name a link to it.
+
+    Raises:
+        OSError: it cannot be opened, or is a pipe, a device, a socket or a folder, which might
+            block for ever or have no end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is a pipe, a device or a socket, no file", str(path))
+        yield file
+
+
+def read_text_as_named(path: Path, most_bytes: int) -> str:
+    """Read a file of text, UTF-8, that the user names.
+
+    Raises:
+        OSError: as `opened_as_named`, or it has more bytes.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    with opened_as_named(path) as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(errno.EFBIG, f"has more than {most_bytes:,} bytes", str(path))
+    return data.decode("utf-8")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file of text, UTF-8, in a folder that somebody else may have made.
+
+    What stands there is replaced: a link is not followed, and a pipe not written to.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(new, flags, 0o666), "w", encoding="utf-8") as file:
+            file.write(text)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def refuse_links(folder: Path, except_below: str) -> None:
+    """Check that a folder holds nothing but regular files and folders.
+
+    Args:
+        folder: the folder.
+        except_below: name of folders whose content is not looked at.
+
+    Raises:
+        NoRegularFileError: it holds a link, a pipe, a device or a socket.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            kind = stat.S_IFMT(os.lstat(os.path.join(place, name)).st_mode)
+            if kind not in (stat.S_IFREG, stat.S_IFDIR):
+                path = Path(place, name).relative_to(folder)
+                what = "a link" if kind == stat.S_IFLNK else "no file"
+                raise NoRegularFileError(f"{path} is {what}, which no run makes; remove it")
+        folders[:] = [name for name in folders if name != except_below]
 
 
 def _opened(path: Path | str, flags: int, folder: int | None) -> int:

@@ -16,11 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from . import plugins
-from .artifacts.artifact import open_artifact
 from .diagnostics.contract.checks import KEPT_SHARES, ContractChecks, WorkerEnded
 from .diagnostics.contract.sample import Sample as Sample
 from .errors import ArtifactError
 from .runtimes.registry import runtimes_for
+from .sandbox.artifact_reader import open_artifact
 
 
 def problems(sample: Sample, folder: Path) -> list[str]:

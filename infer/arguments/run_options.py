@@ -133,7 +133,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--resume",
         type=Path,
         metavar="RUN",
-        help="go on with a run that was cut off, or make it longer with --budget or --resolve",
+        help="go on with a run that was cut off, or make it longer with --budget or --resolve; "
+        "--trust and --python are to be given again",
     )
     add("out", "--out", help="folder of the runs")
     common_options.add_json(parser)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import ArtifactError, MissingFileError
-from ..formats.description import Description
 from ..formats.detection import detect
 from ..formats.safe_paths import refuse_circle
 from .files import files_of, sha256_of
@@ -28,7 +28,8 @@ class Artifact:
         format: the runtime's name.
         payload: the file or folder to load.
         manifest: None for a bare payload.
-        descriptions: what payloads say of themselves, as sandbox/reader_process.py has read them.
+        readings: what the limited reader found in the files of a payload, by name; kept by
+            sandbox/artifact_reader.py.
     """
 
     label: str
@@ -38,9 +39,7 @@ class Artifact:
     manifest: Manifest | None = None
     _files: dict[Path, list[Path]] = field(default_factory=dict, repr=False, compare=False)
     _hashes: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
-    descriptions: dict[Path, Description | ArtifactError] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    readings: dict[tuple[Path, str], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def labelled(self, label: str) -> Artifact:
         """The same artifact under another label; what was read of its files is kept."""
@@ -65,11 +64,6 @@ class Artifact:
         if file not in self._hashes:
             self._hashes[file] = sha256_of(file)
         return self._hashes[file]
-
-    @property
-    def bytes(self) -> int:
-        """Size of the payload's files."""
-        return sum(file.stat().st_size for file in self.files())
 
     @property
     def weights(self) -> tuple[str | None, str | None]:
@@ -106,26 +100,3 @@ def open_artifact(path: Path, label: str | None = None) -> Artifact:
         return Artifact(label or path.name, path, manifest.format, payload, manifest)
     format_name, payload = detect(path)
     return Artifact(label or path.name, path, format_name, payload)
-
-
-class OpenedArtifacts:
-    """A cache of artifacts by path, each of which is opened only once."""
-
-    def __init__(self) -> None:
-        self._opened: dict[Path, Artifact | ArtifactError] = {}
-
-    def open(self, path: Path, label: str | None = None) -> Artifact:
-        """Open the artifact at a path, with a label.
-
-        Raises:
-            ArtifactError: it cannot be opened; the same error each time.
-        """
-        if path not in self._opened:
-            try:
-                self._opened[path] = open_artifact(path)
-            except ArtifactError as error:
-                self._opened[path] = error
-        opened = self._opened[path]
-        if isinstance(opened, ArtifactError):
-            raise opened
-        return opened.labelled(label) if label else opened

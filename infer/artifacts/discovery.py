@@ -36,11 +36,6 @@ def find(root: Path) -> Iterator[Path]:
             yield folder / file
 
 
-def artifacts_at(path: Path) -> list[Path]:
-    """List the artifacts of a path: those below a folder, or else the path itself."""
-    return list(find(path)) or [path]
-
-
 def discover(root: Path) -> list[Path]:
     """List the folders below `root` that hold a manifest, in the order of their paths."""
     return sorted(path.parent for path in root.rglob(MANIFEST))

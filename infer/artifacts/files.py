@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..formats.detection import companions, folder_files
+from ..regular_file import opened_as_named
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,5 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with opened_as_named(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

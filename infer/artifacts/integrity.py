@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-
 from ..errors import AlteredError, ArtifactError, DamagedError, MissingFileError
 from ..formats.detection import detect
 from ..formats.registry import FORMATS
 from ..formats.safe_paths import beside
 from .artifact import Artifact
-from .files import files_of
 from .manifest import MANIFEST
 
 
@@ -40,7 +36,7 @@ def check_files(artifact: Artifact, *, is_loaded: bool = True) -> None:
             )
         if artifact.sha256_of(path) != expected.sha256:
             raise AlteredError(f"{path}: altered, its SHA-256 is not the manifest's; {remedy}")
-    present = {path.relative_to(artifact.path).as_posix() for path in files_of(artifact.payload)}
+    present = {path.relative_to(artifact.path).as_posix() for path in artifact.files()}
     extra = sorted(present - artifact.manifest.files.keys())
     if extra:
         raise AlteredError(f"{artifact.path / extra[0]}: not in the manifest; {remedy}")
@@ -63,12 +59,3 @@ def _check_format(artifact: Artifact) -> None:
             f"{artifact.path / MANIFEST}: says {artifact.format}, but {artifact.payload.name} is "
             f"{detected or 'something else'}; export it again"
         )
-
-
-def fingerprint(artifact: Artifact) -> str:
-    """Compute the SHA-256 over the payload's files and their paths, which identifies it."""
-    digest = hashlib.sha256()
-    for path in files_of(artifact.payload):
-        digest.update(os.fsencode(path.relative_to(artifact.payload.parent)))
-        digest.update(artifact.sha256_of(path).encode())
-    return digest.hexdigest()

@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from ..codec import from_json, parse_json
 from ..errors import ArtifactError as ArtifactError
+from ..regular_file import read_text_as_named
 from ..tensors.signature import Signature
 from .files import FileRecord, hash_files
 
 MANIFEST = "manifest.json"
+_MOST_BYTES = 64 << 20  # some hundred bytes for each file of the payload
 MANIFEST_VERSION: Literal[1] = 1
 
 
@@ -96,7 +98,7 @@ def read_manifest(path: Path) -> Manifest:
             the field.
     """
     try:
-        value = parse_json(path.read_text(encoding="utf-8"))
+        value = parse_json(read_text_as_named(path, _MOST_BYTES))
         version = value.get("manifest_version") if isinstance(value, dict) else MANIFEST_VERSION
         if version != MANIFEST_VERSION:
             raise ArtifactError(

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from ..arguments import common_options, input_options
 from ..arguments.types import whole
-from ..artifacts.artifact import OpenedArtifacts
 from ..artifacts.discovery import label_paths
 from ..console import one_line
 from ..diagnostics.bisect.comparing import TensorComparison
@@ -24,6 +23,7 @@ from ..inputs.loading import read_inputs
 from ..measure import devices
 from ..outcome import Failure, Outcome
 from ..sandbox import trust
+from ..sandbox.artifact_reader import OpenedArtifacts
 from ..stderr import print_line
 from ..steps.planning import runtime_environments
 from ..system import machine

@@ -18,7 +18,8 @@ from ..results import formatting, recommendation
 from ..results.percentiles import PERCENTILE_FLOORS
 from ..results.ranking import AIMS, INSTALL, MEMORY, SINGLE, Answer
 from ..results.recommendation import Choice, Limits, choose
-from ..results.recorded_run import read_run
+from ..results.recorded_run import records_of
+from ..steps.run_folders import read_run
 from .console import emit
 
 _STYLES = {
@@ -116,8 +117,9 @@ def run(options: argparse.Namespace) -> int:
         no_code_on_load=options.no_code_on_load,
         accuracy=options.min_accuracy,
     )
-    choice = choose(recorded, limits, options.aim)
-    emit(choice.describe(), lambda console: show(choice, console), options.json)
+    with records_of(options.run):
+        choice = choose(recorded, limits, options.aim)
+        emit(choice.describe(), lambda console: show(choice, console), options.json)
     return status(choice)
 
 

@@ -14,8 +14,9 @@ from ..console import one_line
 from ..exit_status import OK
 from ..results import comparison, formatting
 from ..results.comparison import Comparison, Difference, compare_runs
-from ..results.recorded_run import read_run
+from ..results.recorded_run import records_of
 from ..stats.ratios import CONFIDENCE
+from ..steps.run_folders import read_run
 from .console import emit
 
 _STYLES = {comparison.AGREE: "green", comparison.DIFFER: "yellow"}
@@ -45,8 +46,9 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: one of the folders holds no run.
     """
-    result = compare_runs(read_run(options.a), read_run(options.b))
-    emit(result.describe(), lambda console: show(result, console), options.json)
+    with records_of(options.a, options.b):
+        result = compare_runs(read_run(options.a), read_run(options.b))
+        emit(result.describe(), lambda console: show(result, console), options.json)
     return OK
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from .. import plugins
 from ..arguments import common_options
-from ..artifacts.discovery import find
+from ..artifacts.discovery import label_paths
 from ..console import one_line
 from ..diagnostics.doctor import ArtifactState, RuntimeState, artifact_state, runtime_state
 from ..errors import ArtifactError
@@ -23,6 +23,7 @@ from ..exit_status import NOT_MEASURED, OK
 from ..outcome import Outcome
 from ..runtimes.registry import runtime_names
 from ..sandbox import trust
+from ..sandbox.artifact_reader import find
 from ..system import machine as environment
 from ..system import nvml
 from ..system.visible_cards import visible
@@ -69,11 +70,11 @@ def run(options: argparse.Namespace) -> int:
             for runtime in runtimes
             if runtime.versions and runtime.without_cuda is None
         }
-        paths = list(find(folder))
-        trusted = trust.read(options.trust, [path.name for path in paths])
+        labelled = list(label_paths(find(folder)))
+        trusted = trust.read(options.trust, [label for _, label in labelled])
         artifacts = [
-            artifact_state(path, Path(scratch), trusted=trusted, card=card, able=able)
-            for path in paths
+            artifact_state(path, label, Path(scratch), trusted=trusted, card=card, able=able)
+            for path, label in labelled
         ]
     value: dict[str, Any] = {
         "environment": environment.describe(),

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from ..arguments import common_options
 from ..arguments.types import argument_type
-from ..artifacts.artifact import Artifact, open_artifact
-from ..artifacts.integrity import check_files
+from ..artifacts.artifact import Artifact
+from ..artifacts.discovery import label_paths
 from ..console import one_line
 from ..diagnostics.gpu_check.clocks import ClockLog
 from ..diagnostics.gpu_check.runner import INTERRUPTED, Check, Done
@@ -33,6 +33,7 @@ from ..outcome import Failure
 from ..quantities import parse_bytes
 from ..runtimes.registry import runtime_names, runtimes_for
 from ..sandbox import trust
+from ..sandbox.artifact_reader import check_files, open_artifact
 from ..stderr import print_line
 from ..steps.planning import find_artifacts, thread_count
 from ..steps.progress_bar import progress
@@ -140,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _admitted(paths: list[Path], options: argparse.Namespace) -> list[Artifact]:
     """Open the artifacts that the user named, if they are trusted."""
-    opened = [open_artifact(path) for path in paths]
+    opened = [open_artifact(path, label) for path, label in label_paths(paths)]
     trusted = trust.read(options.trust, [artifact.label for artifact in opened])
     for artifact in opened:
         check_files(artifact)

@@ -11,15 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ..arguments import common_options
-from ..artifacts.artifact import open_artifact
-from ..artifacts.files import files_of
-from ..artifacts.integrity import check_files, fingerprint
 from ..artifacts.precision import contradiction, precision_of
 from ..console import one_line
 from ..exit_status import OK
 from ..formats.description import Description
 from ..runtimes.registry import RUNTIMES, runtimes_for
-from ..sandbox import reader_process
+from ..sandbox.artifact_reader import check_files, contents, describe_artifact, open_artifact
 from ..system.interpreters import versions
 from ..tensors.precision import Precision
 from ..tensors.signature import Signature, TensorSpec
@@ -96,7 +93,8 @@ def inspect(path: Path) -> Inspection:
     """
     artifact = open_artifact(path)
     check_files(artifact, is_loaded=False)
-    description = reader_process.describe(artifact.format, artifact.payload)
+    description = describe_artifact(artifact)
+    content = contents(artifact)
     manifest = artifact.manifest
     precision = precision_of(description.precision, manifest)
     note = contradiction(precision, manifest)
@@ -109,9 +107,9 @@ def inspect(path: Path) -> Inspection:
     return Inspection(
         path=str(path),
         payload=str(artifact.payload),
-        sha256=fingerprint(artifact),
-        bytes=artifact.bytes,
-        files=len(files_of(artifact.payload)),
+        sha256=content.sha256,
+        bytes=content.bytes,
+        files=len(content.files),
         description=_named(description, manifest.signature if manifest else None),
         precision=precision,
         executes_code=description.executes_code,

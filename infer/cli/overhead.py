@@ -12,7 +12,6 @@ from rich.table import Table
 
 from ..arguments import common_options
 from ..arguments.types import positive
-from ..artifacts.artifact import OpenedArtifacts
 from ..diagnostics.overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
 from ..errors import ArtifactError
 from ..exit_status import FAILED, NOT_MEASURED, OK
@@ -22,6 +21,7 @@ from ..measure.devices import DeviceChoice
 from ..measure.progress import Progress
 from ..outcome import Failure, Outcome
 from ..sandbox import trust
+from ..sandbox.artifact_reader import OpenedArtifacts
 from ..steps.planning import find_artifacts, runtime_environments, thread_count
 from ..steps.progress_bar import progress
 from .console import emit, try_json

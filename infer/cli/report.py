@@ -9,9 +9,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..exit_status import OK
+from ..regular_file import replace_text
 from ..report import csv, latex, markdown
-from ..results.recorded_run import RecordedRun, read_run
+from ..results.recorded_run import RecordedRun, records_of
 from ..stderr import print_line
+from ..steps.run_folders import read_run
 
 HTML, MARKDOWN, CSV, LATEX = "html", "markdown", "csv", "latex"
 FORMATS = (HTML, MARKDOWN, CSV, LATEX)
@@ -39,6 +41,15 @@ def add(actions: Any) -> None:
         help=f"where to write it; - for standard output (default: {NAME} in the folder of the "
         "first run, and standard output for tables)",
     )
+    parser.add_argument(
+        "--inputs",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="the inputs of the runs, for pictures of samples and figures by class; what a run's "
+        "records name is not opened",
+    )
     parser.set_defaults(command=run)
 
 
@@ -48,14 +59,19 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: the folder holds no run, or the file cannot be written.
     """
-    text = render([read_run(folder) for folder in options.runs], options.format)
+    with records_of(*options.runs):
+        runs = [read_run(folder, options.inputs) for folder in options.runs]
+        text = render(runs, options.format)
     out = options.out or (str(options.runs[0] / NAME) if options.format == HTML else "-")
     if out == "-":
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         sys.stdout.write(text)
         return OK
     try:
-        Path(out).write_text(text, encoding="utf-8")
+        if options.out:
+            Path(out).write_text(text, encoding="utf-8")
+        else:  # in a folder that may be a stranger's
+            replace_text(Path(out), text)
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror}") from None
     print_line(f"report: {out}")

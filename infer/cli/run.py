@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,19 +11,14 @@ from rich.console import Console
 from ..arguments.run_options import add_run_options, run_config
 from ..best_effort import best_effort
 from ..codec import to_json
-from ..config import RunConfig
-from ..errors import StoreError, UsageError
 from ..exit_status import FAILED, INTERRUPTED, NOT_MEASURED, OK
-from ..measure import devices
-from ..measure.plan import Plan
 from ..outcome import Outcome
-from ..records.run_events import RunResumed
-from ..records.store import Store
 from ..report import terminal
-from ..results.summary import Summary, run_of
+from ..results.summary import Summary
 from ..stderr import print_line
 from ..steps.measuring import measure, new_run
-from ..steps.planning import plan_run, with_end
+from ..steps.planning import plan_run
+from ..steps.resuming import resume
 from .console import emit, try_json
 
 
@@ -53,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     plan = None if options.resume else plan_run(config)
     try_json(options.json)
     if plan is None:
-        store, plan = _old_run(options.resume, config)
+        store, plan = resume(options.resume, config)
     else:
         store = new_run(config.out)
     summary = measure(plan, store, options.command_line)
@@ -69,33 +62,6 @@ def _show(summary: Summary, console: Console) -> None:
         print_line(f"the tables cannot be shown ({type(error).__name__}: {error})")
 
     best_effort(lambda: terminal.show(summary, console), None, failed)
-
-
-def _old_run(folder: Path, config: RunConfig) -> tuple[Store, Plan]:
-    """Open a run to resume, with the stopping options of this command or else of the run."""
-    if replace(config, budget=None, resolve=None) != RunConfig():
-        raise UsageError(
-            "--resume goes on with the artifacts and options that the run has; beside it there "
-            "may be --budget, --resolve and --json"
-        )
-    try:
-        store = Store(folder, resume=True)
-    except (StoreError, OSError) as error:
-        raise UsageError(f"--resume {error}") from None
-    try:
-        first = run_of(store.events)
-        resumed = store.of_type(RunResumed)
-        protocol = resumed[-1].protocol if resumed else first.protocol
-        plan = replace(Plan.from_run(first), protocol=protocol)
-    except ValueError:
-        store.close()
-        raise UsageError(f"--resume {folder}: holds no run") from None
-    try:
-        devices.check_card(plan.card)
-    except UsageError:
-        store.close()
-        raise
-    return store, replace(plan, protocol=with_end(plan.protocol, config.budget, config.resolve))
 
 
 def status(summary: Summary) -> int:

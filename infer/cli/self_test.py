@@ -14,7 +14,6 @@ from rich.table import Table
 
 from ..arguments import common_options
 from ..arguments.types import positive
-from ..artifacts.artifact import OpenedArtifacts
 from ..console import Terminal
 from ..diagnostics.self_test import known_artifacts
 from ..diagnostics.self_test.measured import measured_verdicts
@@ -28,6 +27,7 @@ from ..outcome import Failure
 from ..records.protocol import UNTIL
 from ..runtimes.registry import RUNTIMES
 from ..sandbox import trust
+from ..sandbox.artifact_reader import OpenedArtifacts
 from ..stats.card_simulation import Card
 from ..stats.processor_simulation import SPELLS
 from ..steps.planning import runtime_environments, thread_count

@@ -9,7 +9,8 @@ from typing import Any
 from ..arguments import common_options
 from ..codec import to_json
 from ..report import terminal
-from ..results.recorded_run import read_run
+from ..results.recorded_run import records_of
+from ..steps.run_folders import read_run
 from .console import emit
 from .run import status
 
@@ -34,5 +35,6 @@ def run(options: argparse.Namespace) -> int:
         UsageError: the folder holds no run.
     """
     summary = read_run(options.run).summary
-    emit(to_json(summary), lambda console: terminal.show(summary, console), options.json)
-    return status(summary)
+    with records_of(options.run):
+        emit(to_json(summary), lambda console: terminal.show(summary, console), options.json)
+        return status(summary)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ..artifacts.artifact import Artifact, open_artifact
-from ..artifacts.integrity import check_files
+from ..artifacts.artifact import Artifact
 from ..errors import ArtifactError
 from ..formats.registry import FORMATS, names_functions
 from ..outcome import Failure, Outcome
 from ..runtimes.registry import RUNTIMES, runtimes_for
-from ..sandbox import reader_process, trust
+from ..sandbox import trust
+from ..sandbox.artifact_reader import check_files, describe_artifact, open_artifact
 from ..system import machine as environment
 from ..system.free_memory import available_bytes
 from ..system.interpreters import versions
@@ -97,6 +97,7 @@ def runtime_state(name: str, scratch: Path, card: str | None = None) -> RuntimeS
 
 def artifact_state(
     path: Path,
+    label: str,
     scratch: Path,
     now: datetime | None = None,
     trusted: Collection[str] = (),
@@ -107,6 +108,7 @@ def artifact_state(
 
     Args:
         path: path of its folder or payload.
+        label: what `trusted` may call it.
         scratch: folder for the files of the process.
         now: time to judge its expiry at; None for the present.
         trusted: artifacts that may execute code, as `infer.sandbox.trust` takes them.
@@ -114,7 +116,7 @@ def artifact_state(
         able: names of the runtimes that can use the card.
     """
     try:
-        artifact = open_artifact(path)
+        artifact = open_artifact(path, label)
         if not runtimes_for(artifact.format):
             raise ArtifactError(f"{path}: no runtime for the format '{artifact.format}'")
         check_files(artifact)
@@ -134,7 +136,7 @@ def artifact_state(
         card = card if runtime in able else None
         with _worker(artifact, runtime, scratch, card, _signature(artifact)) as worker:
             worker.start()
-            worker.ask(messages.Load())
+            worker.load()
     except ArtifactError as error:
         outcome, reason = Outcome.LOAD_ERROR, str(error)
     except Failure as failure:
@@ -150,7 +152,7 @@ def _signature(artifact: Artifact) -> str | None:
     """The name of a function to load the artifact with: any, if there are several."""
     if artifact.manifest or not names_functions(artifact.format):
         return None
-    names = list(reader_process.describe_artifact(artifact).signatures)
+    names = list(describe_artifact(artifact).signatures)
     return None if SERVING in names or not names else names[0] or None
 
 

@@ -87,7 +87,7 @@ def measure(
         ) as worker,
     ):
         worker.start()
-        worker.ask(messages.Load())
+        worker.load()
         worker.ask(messages.Inputs(path=str(worker_inputs.path()), file=str(inputs)))
         check_device(worker.ask(messages.FirstCall(batch=batch))["placement"], device)
         least_s = WARM_UP_S if device == "cuda" else 0.0

@@ -20,12 +20,14 @@ from ..outcome import Outcome
 from ..parity import predictions
 from ..parity.kept_sketch import KeptSketch
 from ..records.schema import render, schema_of
+from ..regular_file import read_text_as_named
 from .baseline import Baseline, BaselineEntry, OutputParity
 from .margins import check_margin
 from .output_fields import OutputFields, from_fields, to_fields
 from .setup import Setup
 
 BASELINE_VERSION = 2
+_MOST_BYTES = 64 << 20  # an artifact has some kilobytes
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -137,7 +139,7 @@ def read_baseline(path: Path) -> Baseline:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text_as_named(path, _MOST_BYTES))
     except FileNotFoundError:
         raise BaselineError(f"{path}: there is no baseline yet; write it with --update") from None
     except OSError as error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+import psutil
 
 from ..errors import InputError
+from ..regular_file import opened_as_named
 from ..tensors.text import BYTES, LENGTHS, packed_names, unpack_all
 
 LABELS = "labels"
@@ -28,14 +32,16 @@ def read_inputs(
     named = file or path
     kind = ".npz"
     try:
-        with path.open("rb") as opened:
+        with opened_as_named(path) as opened:
             is_npy = opened.read(6) == b"\x93NUMPY"
-        if is_npy:
-            kind = ".npy"
-            arrays = {path.stem: np.load(path, allow_pickle=False)}
-        else:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = unpack_all({name: archive[name] for name in archive.files})
+            opened.seek(0)
+            if is_npy:
+                kind = ".npy"
+                arrays = {path.stem: np.load(opened, allow_pickle=False)}
+            else:
+                _check_size(opened)
+                with np.load(opened, allow_pickle=False) as archive:
+                    arrays = unpack_all({name: archive[name] for name in archive.files})
     except OSError as error:
         raise InputError(f"{named}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
@@ -53,6 +59,19 @@ def read_inputs(
     return arrays
 
 
+def _check_size(file: BinaryIO) -> None:
+    """Check that the arrays of an archive fit into memory before any is unpacked.
+
+    Raises:
+        MemoryError: they do not.
+    """
+    with zipfile.ZipFile(file) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    file.seek(0)
+    if size > psutil.virtual_memory().available:
+        raise MemoryError
+
+
 def array_names(path: Path) -> list[str]:
     """The names of the arrays in an inputs file, as `read_inputs` calls them.
 
@@ -60,9 +79,11 @@ def array_names(path: Path) -> list[str]:
         InputError: it cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False, mmap_mode="r") as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
+        with opened_as_named(path) as opened:
+            if opened.read(6) == b"\x93NUMPY":
                 return [path.stem]
+            opened.seek(0)
+            file = np.load(opened, allow_pickle=False)
             packed = packed_names(file.files)
             parts = {f"{name}{part}" for name in packed for part in (BYTES, LENGTHS)}
             return [name for name in file.files if name not in parts] + packed

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..artifacts.artifact import Artifact
 from ..errors import ArtifactError
 from ..inputs.whole import later_sample_axes
-from ..sandbox import reader_process
+from ..sandbox.artifact_reader import describe_artifact
 from ..tensors.matching import plain
 from ..tensors.signature import SERVING, Signature
 from ..variant import TUNED, Variant
@@ -67,6 +67,6 @@ def stated_signatures(artifact: Artifact) -> list[Signature] | None:
 def _described(artifact: Artifact) -> Mapping[str, Signature] | None:
     """The signatures of a file, by name, as its reader finds them in a process of its own."""
     try:
-        return reader_process.describe_artifact(artifact).signatures
+        return describe_artifact(artifact).signatures
     except ArtifactError:
         return None

@@ -7,15 +7,14 @@ from pathlib import Path
 
 from ..artifacts.artifact import Artifact
 from ..artifacts.files import sha256_of
-from ..artifacts.integrity import check_files
 from ..artifacts.precision import precision_of
 from ..errors import AlteredError, ArtifactError, InputError, NoRuntimeError
 from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
-from ..records.artifact_events import ArtifactOpened, InputsDrawn
+from ..records.artifact_events import ArtifactOpened, InputsDrawn, OutcomeReached
 from ..results.summary import run_of
 from ..runtimes.registry import runtimes_for
-from ..sandbox import reader_process
+from ..sandbox.artifact_reader import check_files, contents, describe_artifact
 from ..sandbox.trust import require_trusted
 from ..tensors.precision import Precision
 from .run_context import RANDOM_INPUTS, RunContext
@@ -59,6 +58,9 @@ def _open(context: RunContext, label: str, path: Path) -> None:
         if known and known.sha256 != sha256:
             raise AlteredError(f"{path}: altered since the run began; start a new one")
     except (ArtifactError, Failure) as error:
+        if label in store.latest(OutcomeReached):  # what was measured before holds
+            store.add("unknown", artifact=label, what="more about it", reason=str(error))
+            return
         if not known:
             recognized = {"format": artifact.format} if artifact else {}
             store.add("artifact", artifact=label, path=str(path), sha256=None, **recognized)
@@ -72,7 +74,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
             artifact=label,
             path=str(path),
             format=artifact.format,
-            bytes=artifact.bytes,
+            bytes=contents(artifact).bytes,
             sha256=sha256,
             manifest=manifest and {k: v for k, v in manifest.items() if k != "files"},
             precision=asdict(precision),
@@ -98,7 +100,7 @@ def _content_precision(artifact: Artifact) -> Precision | None:
     if known is None or not (known.describe or known.external):
         return None
     try:
-        return reader_process.describe_artifact(artifact).precision
+        return describe_artifact(artifact).precision
     except ArtifactError:
         return None  # its runtime will say what is wrong with it
 

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.artifact import OpenedArtifacts
 from ..artifacts.files import sha256_of
 from ..errors import InputError
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
 from ..records.protocol import Protocol
 from ..records.run_events import RunStarted
+from ..sandbox.artifact_reader import OpenedArtifacts
 from ..variant import Variant
 
 

@@ -100,7 +100,7 @@ class Preflight:
         memory = GpuMemory(self._card)
         with context.worker(label, "preflight") as worker:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
-            record["load"] = worker.ask(messages.Load())
+            record["load"] = worker.load()
             memory.look(worker)
             if self._random_inputs.are_missing:
                 signature = Signature.from_dict(record["load"]["signature"])

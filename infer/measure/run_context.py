@@ -211,7 +211,7 @@ class RunContext:
         """
         with self.worker(label, stage, threads, device) as worker:
             worker.start()
-            worker.ask(messages.Load())
+            worker.load()
             worker.ask(self.inputs_of(label))
             yield worker
 

@@ -12,6 +12,7 @@ from ..records.artifact_events import MeasuredApart
 from ..records.process_events import PreflightDone
 from ..results.queries import resolution
 from ..results.summarizing import summarize
+from ..sandbox.artifact_reader import fingerprint
 from ..system.card_sample import burst_summary
 from ..system.free_memory import available_bytes
 from ..system.nvml import Card
@@ -124,7 +125,7 @@ class TimingStage:
         context = self._context
         worker = generation.enter(context.worker(label, str(generation.index)))
         record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
-        record["load"] = worker.ask(messages.Load())
+        record["load"] = worker.load()
         record["inputs"] = worker.ask(context.inputs_of(label))
         workloads = self._workloads(label)
         record["first_call"] = worker.ask(messages.FirstCall(batch=workloads[0].batch))
@@ -132,6 +133,7 @@ class TimingStage:
         worker.stop()
         record["warm_up"] = list(warm_ups.values())
         generation.add(label, worker, {w: warm_up["call_s"] for w, warm_up in warm_ups.items()})
+        record["sha256"] = fingerprint(context.artifacts[label])
         context.store.add("start", artifact=label, generation=generation.index, **record)
 
     def _burst(self, index: int, turn: Turn) -> dict[str, Any]:

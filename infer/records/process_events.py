@@ -61,7 +61,11 @@ class PreflightDone(Event, frozen=True, tag="preflight", kw_only=True):
 
 
 class ProcessStarted(Event, frozen=True, tag="start", kw_only=True):
-    """A process of a generation, warmed up for every workload."""
+    """A process of a generation, warmed up for every workload.
+
+    Attributes:
+        sha256: of the artifact's files, as this process has loaded them.
+    """
 
     artifact: str
     generation: int
@@ -71,6 +75,7 @@ class ProcessStarted(Event, frozen=True, tag="start", kw_only=True):
     inputs: FittedInputs
     first_call: FirstCall
     warm_up: tuple[WarmUp, ...]
+    sha256: str | None = None
 
     def warm_up_for(self, workload: Workload) -> WarmUp | None:
         """The warm-up for a workload; None where there was none."""

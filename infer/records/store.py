@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import threading
@@ -12,12 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..codec import DecodeError, encode, from_json, to_json
+from ..codec import DecodeError, encode, from_json, parse_json, to_json
 from ..errors import StoreError
+from ..regular_file import NoRegularFileError, opened_file, opened_folder
 from .event import SCHEMA_VERSION, Event
 from .events import AnyEvent
 
 RESULTS = "results.jsonl"
+_MOST_BYTES = 4 << 30  # a day of measuring has some hundred megabytes
 
 One = TypeVar("One", bound=Event)
 
@@ -47,8 +48,10 @@ class Store:
                 raise StoreError(str(error)) from None
         else:
             folder.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags |= 0 if resume else os.O_CREAT | os.O_EXCL
         # Unbuffered: a buffer would retry a write that failed on a full disk.
-        self._file = (folder / RESULTS).open("r+b" if resume else "xb", buffering=0)
+        self._file = os.fdopen(os.open(folder / RESULTS, flags, 0o666), "r+b", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -64,8 +67,8 @@ class Store:
         data = self._file.read()
         whole = data.rfind(b"\n") + 1
         try:
-            json.loads(data[whole:] or b"null")
-        except ValueError:
+            parse_json(data[whole:] or b"null")
+        except DecodeError:
             self._file.truncate(whole)
             self._file.seek(whole)
             return
@@ -138,14 +141,23 @@ def read_events(folder: Path) -> list[AnyEvent]:
     """
     path = folder / RESULTS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+        # The folder may be a link that the user names; what is in it may not.
+        with (
+            opened_folder(folder.resolve()) as descriptor,
+            opened_file(RESULTS, descriptor, _MOST_BYTES) as (file, _),
+        ):
+            lines = file.read().decode("utf-8").splitlines()
+    except NoRegularFileError as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from None
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise ValueError(f"{path}: cannot be read ({error})") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start})") from None
     events: list[AnyEvent] = []
     for number, line in enumerate(lines, 1):
         try:
-            record = json.loads(line)
-        except ValueError:
+            record = parse_json(line)
+        except DecodeError:
             if number == len(lines):
                 break
             raise ValueError(f"{path}: line {number} is not JSON") from None

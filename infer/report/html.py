@@ -33,7 +33,9 @@ def render(runs: Sequence[RecordedRun]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = ((TEMPLATES / name).read_text() for name in ("report.css", "report.js"))
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
+    )
     text: str = environment.get_template("report.html").render(
         pages=[page_of(run) for run in runs],
         sizes=sizes_of_runs(runs),

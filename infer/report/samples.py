@@ -81,29 +81,39 @@ def read_samples(
 
 
 def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:
+    """The file of inputs that the user names, if it is the recorded one.
+
+    The path that the records name is not opened: whoever made them could have had any file shown.
+    """
     stated = run.summary.run
-    folder = Path(stated.folder)
-    if stated.inputs and stated.inputs_sha256:
-        path, sha256 = folder / stated.inputs, stated.inputs_sha256
-    else:  # those that the first artifact names, if any does
+    sha256 = stated.inputs_sha256
+    if sha256 is None:  # those that the first artifact names, if any does
         named = [
-            (folder / event.path, event.manifest.evaluation)
+            event.manifest.evaluation.sha256
             for event in run.events
             if isinstance(event, ArtifactOpened) and event.manifest and event.manifest.evaluation
         ]
         if not named or stated.random:
             return None
-        place, evaluation = named[0]
-        path, sha256 = place / evaluation.file, evaluation.sha256
-    try:
-        same = sha256_of(path) == sha256
-    except OSError:
-        missing.append("No pictures and no figures by class: the inputs are no longer there.")
+        sha256 = named[0]
+    if not run.inputs:
+        missing.append(
+            "No pictures and no figures by class: name the inputs of the run with --inputs FILE."
+        )
         return None
-    if not same:
-        missing.append("No pictures and no figures by class: the inputs have changed since.")
-        return None
-    return Path(path)
+    for path in run.inputs:
+        try:
+            if sha256_of(path) == sha256:
+                return path
+        except OSError as error:
+            missing.append(
+                f"No pictures and no figures by class: {path} cannot be read ({error.strerror})."
+            )
+            return None
+    missing.append(
+        "No pictures and no figures by class: the inputs have changed since, or are others."
+    )
+    return None
 
 
 def _pictures(

@@ -14,19 +14,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from ..artifacts.artifact import Artifact, OpenedArtifacts
-from ..artifacts.integrity import check_files, fingerprint
+from ..artifacts.artifact import Artifact
 from ..errors import OptionError
 from ..formats.base import NOT_DECLARED
 from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
-from . import reader_process
+from .artifact_reader import OpenedArtifacts, check_files, describe_artifact, fingerprint
 
 EVERYTHING = "*"
-_LEAST_DIGITS = 12
+_LEAST_DIGITS = 32  # 128 bits: nobody can make a file whose hash begins with given ones
 _HASH = re.compile(rf"[0-9a-f]{{{_LEAST_DIGITS},64}}")
 _FORMER = " (former)"
 
@@ -53,6 +52,27 @@ def read(given: Sequence[str] | None, labels: Collection[str]) -> tuple[str, ...
                 f"the artifacts ({', '.join(labels) or 'none is named'}); name them before it",
             )
     return tuple(given) or (EVERYTHING,)
+
+
+def hashes(texts: Iterable[str | None]) -> tuple[str, ...]:
+    """Those of some texts from a file that are whole hashes; labels are not taken from files."""
+    return tuple(text for text in texts if text and len(text) == 64 and _HASH.fullmatch(text))
+
+
+def with_variants(
+    trusted: Sequence[str],
+    named: Sequence[tuple[str, Path]],
+    artifacts: Sequence[tuple[str, Path]],
+) -> tuple[str, ...]:
+    """Add the labels of the variants of trusted artifacts, as "model (defaults)".
+
+    Args:
+        trusted: as `read` returns them.
+        named: label and path of the artifacts that the user named.
+        artifacts: label and path of these and of their variants.
+    """
+    paths = {path for label, path in named if label in trusted}
+    return tuple(dict.fromkeys((*trusted, *(label for label, at in artifacts if at in paths))))
 
 
 def from_python(value: bool | str | Sequence[str]) -> list[str] | None:
@@ -111,16 +131,15 @@ def _code(artifact: Artifact) -> str | None:
     if known is None:
         return NOT_DECLARED
     if known.code_depends:
-        return reader_process.describe_artifact(artifact).executes_code
+        return describe_artifact(artifact).executes_code
     return known.executes_code
 
 
 def _is_trusted(label: str, sha256: str, trusted: Collection[str]) -> bool:
+    """Whether an artifact is named: by its whole label, since any file may be called "a.pt (1)"."""
     for text in trusted:
-        # A variant, as "model (defaults)", is the same artifact; the former one is another.
-        variant = label.startswith(f"{text} (") and not label.endswith(_FORMER)
         by_hash = _HASH.fullmatch(text.lower()) and sha256.startswith(text.lower())
-        if text in (EVERYTHING, label) or variant or by_hash:
+        if text in (EVERYTHING, label) or by_hash:
             return True
     return False
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
-from ..artifacts.artifact import open_artifact
-from ..artifacts.discovery import find
 from ..errors import ArtifactError, OptionError
 from ..measure.plan import Plan
+from ..sandbox.artifact_reader import find, open_artifact
+from .planning import require_distinct
 
 
 def pair_with_former(plan: Plan, against: Sequence[Path]) -> Plan:
@@ -35,6 +35,7 @@ def pair_with_former(plan: Plan, against: Sequence[Path]) -> Plan:
                 variants[pairs[label]] = variants[label]
             if label in unsupported:
                 unsupported[pairs[label]] = unsupported[label]
+    require_distinct(artifacts)
     return replace(
         plan, artifacts=tuple(artifacts), pairs=pairs, variants=variants, unsupported=unsupported
     )
@@ -55,7 +56,7 @@ def match_former(paths: Sequence[Path], against: Sequence[Path]) -> dict[Path, P
             raise OptionError("against", root, "there is no such file or folder")
         if root.is_dir() and not _is_artifact(root):
             named = dict.fromkeys(root / path.name for path in paths)
-            candidates += list(find(root)) or [path for path in named if path.exists()]
+            candidates += find(root) or [path for path in named if path.exists()]
         else:
             candidates.append(root)
     if len(paths) == len(candidates) == 1:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..artifacts.artifact import open_artifact
 from ..codec import DecodeError
 from ..config import GateConfig, RunConfig
-from ..errors import ArtifactError, BaselineError, MeasurementError, OptionError
+from ..errors import ArtifactError, BaselineError, MeasurementError, OptionError, UsageError
 from ..exit_status import INTERRUPTED
 from ..gating.baseline import Baseline
 from ..gating.baseline_file import read_baseline, render_baseline
@@ -21,9 +20,13 @@ from ..measure.plan import Plan
 from ..records.events import AnyEvent
 from ..records.run_events import RunStarted
 from ..records.store import read_events
+from ..results.recorded_run import records_of
+from ..sandbox import trust
+from ..sandbox.artifact_reader import open_artifact
 from .former_artifacts import pair_with_former
 from .measuring import measure, new_run
 from .planning import plan_run
+from .run_folders import check_costly
 
 # How long artifacts are measured beside the former ones by default.
 _BUDGET_S = 300.0
@@ -95,7 +98,7 @@ def plan_gate(config: GateConfig, baseline: Baseline | None) -> Plan:
     if config.against:
         plan = pair_with_former(plan, config.against)
     entries = baseline.artifacts.values() if baseline else ()
-    hashes = [entry.sha256 for entry in entries if entry.sha256]
+    hashes = trust.hashes(entry.sha256 for entry in entries)
     return replace(plan, trusted=(*plan.trusted, *hashes))
 
 
@@ -106,8 +109,9 @@ def read_run(folder: Path) -> list[AnyEvent]:
         UsageError: the folder holds no run.
     """
     try:
+        check_costly(folder)
         events = read_events(folder)
-    except ValueError as error:
+    except (ValueError, UsageError) as error:
         raise OptionError("judged", folder, str(error), flag="run") from None
     if not any(isinstance(event, RunStarted) for event in events):
         raise OptionError("judged", folder, "holds no run", flag="run")
@@ -123,10 +127,11 @@ def evaluate_gate(
         UsageError: the baseline cannot be written.
         MeasurementError: the run was interrupted, has no results for a baseline, or is damaged.
     """
-    try:
-        run = gate_input(events)
-    except DecodeError as error:
-        raise MeasurementError(f"the records of the run are damaged: {error}") from None
+    with records_of(config.judged):
+        try:
+            run = gate_input(events)
+        except DecodeError as error:
+            raise MeasurementError(f"the records of the run are damaged: {error}") from None
     if run.interrupted:
         raise MeasurementError(
             "the run was cut off: nothing is judged; go on with 'exportbench run --resume RUN', "

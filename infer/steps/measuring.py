@@ -12,6 +12,7 @@ from ..exit_status import INTERRUPTED
 from ..measure.plan import Plan
 from ..measure.session import Run
 from ..records.store import Store
+from ..regular_file import replace_text
 from ..report import markdown
 from ..results.summarizing import summarize
 from ..results.summary import Summary
@@ -50,7 +51,7 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
             Run(plan, store, tell).run(list(command))
         summary = summarize(store.events)
         if report := best_effort(lambda: markdown.render(summary), "", _no_report):
-            (store.folder / "report.md").write_text(report, encoding="utf-8")
+            replace_text(store.folder / "report.md", report)
     except OSError as error:
         raise MeasurementError(f"{_what(error)}; {_remedy(store)}") from None
     except KeyboardInterrupt:  # a second one, while the run was being ended

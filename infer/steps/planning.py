@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..artifacts.artifact import OpenedArtifacts
-from ..artifacts.discovery import artifacts_at, discover, label_paths
+from ..artifacts.discovery import discover, label_paths
 from ..config import ARTIFACTS, RUNS, RunConfig
 from ..errors import ArtifactError, OptionError, UsageError
 from ..formats.registry import FORMATS, has_methods, names_functions
@@ -22,6 +21,7 @@ from ..measure.plan import Plan
 from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
 from ..runtimes.registry import runtimes_for
 from ..sandbox import trust
+from ..sandbox.artifact_reader import OpenedArtifacts, artifacts_at
 from ..stderr import print_line
 from ..system import machine
 from ..system.free_memory import available_bytes
@@ -44,7 +44,9 @@ def plan_run(config: RunConfig) -> Plan:
         read_inputs(config.inputs)
     trusted = trust.read(config.trust, [label for label, _ in artifacts])
     opened = OpenedArtifacts()
-    artifacts, variants = _with_variants(artifacts, config, opened)
+    named = artifacts
+    artifacts, variants = _with_variants(named, config, opened)
+    trusted = trust.with_variants(trusted, named, artifacts)
     labels = [label for label, _ in artifacts]
     if config.reference and config.reference not in labels:
         raise OptionError("reference", config.reference, f"choose one of {', '.join(labels)}")
@@ -167,18 +169,35 @@ def _with_variants(
         if label in signatures or (None in signatures and names_functions(format_name)):
             common = replace(common, signature=signatures.get(label, signatures.get(None)))
         elsewhere = [p for p in pythons if p.format in (None, format_name)]
+        beside: dict[str, Variant] = {}
         if not (elsewhere and _runtime_is_missing(format_name)):
             result.append((label, path))
             if common != TUNED:
                 variants[label] = common
-        variants |= {f"{label} ({python.name})": python.variant(common) for python in elsewhere}
+        beside |= {f"{label} ({python.name})": python.variant(common) for python in elsewhere}
         if config.defaults:
-            variants[f"{label} (defaults)"] = replace(common, untuned=True)
+            beside[f"{label} (defaults)"] = replace(common, untuned=True)
         for tried_format, setting, value in tried:
             if tried_format == format_name:
-                variants[f"{label} ({setting}={value})"] = _with_setting(common, setting, value)
-        result += [(name, path) for name in variants if name.startswith(f"{label} (")]
+                beside[f"{label} ({setting}={value})"] = _with_setting(common, setting, value)
+        result += [(name, path) for name in beside]
+        variants |= beside
+    require_distinct(result)
     return tuple(result), variants
+
+
+def require_distinct(artifacts: Sequence[tuple[str, Path]]) -> None:
+    """Check that no file is called as the variant of another artifact is.
+
+    Raises:
+        UsageError: two paths would have one label.
+    """
+    paths = dict(artifacts)
+    for label, path in artifacts:
+        if paths[label] != path:
+            raise UsageError(
+                f"{path} and {paths[label]} would both be called '{label}' in this run: rename one"
+            )
 
 
 def runtime_environments(

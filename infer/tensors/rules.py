@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MapError, OptionError
+from ..regular_file import read_text_as_named
 from .layouts import SINGLE, Axes, axes_between
 
 EVERY = "*"
+_MOST_BYTES, _MOST_DOTS = 1 << 16, 400  # of a file of rules, and of a line in it
 _SIDE = re.compile(r"(?P<name>.+?)(?:@(?P<layout>[A-Za-z1]{1,12}))?", re.ASCII)
 
 
@@ -127,10 +129,14 @@ def _rules_of_file(path: Path, labels: Sequence[str]) -> list[Rule]:
     import tomllib  # workers import this module, and read no files of rules
 
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = read_text_as_named(path, _MOST_BYTES)
+        # The time to parse a key grows with the square of its parts.
+        if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+            raise OptionError("map", path, f"has a line with more than {_MOST_DOTS} dots")
+        tables = tomllib.loads(text)
     except OSError as error:
         raise OptionError("map", path, f"cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OptionError("map", path, f"not TOML ({error})") from None
     rules = []
     for label, table in tables.items():

@@ -23,6 +23,7 @@ from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_diagnosis, cuda_driver_start
+from ..sandbox.artifact_reader import contents, unaltered
 from ..sandbox.launcher import command_of
 from ..sandbox.starting import start_process
 from ..system.answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
@@ -38,6 +39,7 @@ from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
 from .output_collection import collect, most_folder_bytes, with_outputs
 from .process_failures import check_disk, check_log, check_use, crash
 from .process_group import ProcessGroup
+from .responses import LoadResponse
 
 # Interval between checks of what the worker holds and of its log.
 _LOOK_S = 0.1
@@ -81,6 +83,7 @@ class WorkerProcess:
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._artifact = artifact
         self._log = log
         self._folders = (scratch, log.parent)
         self._folder = Path(tempfile.mkdtemp(prefix="worker-", dir=scratch.resolve()))
@@ -189,6 +192,15 @@ class WorkerProcess:
             "variables": recorded_variables(self._environment),
         }
         return {**response, **cuda, **seen_here}
+
+    def load(self) -> LoadResponse:
+        """Load the artifact, which must still be what was opened and hashed.
+
+        Raises:
+            Failure: as `ask`; or a file was altered.
+        """
+        with unaltered(self._artifact):
+            return self.ask(Load())
 
     def _have_compiled(self) -> bool:
         """Once, let Python cache the compiled modules; return whether the worker was restarted."""
@@ -364,7 +376,7 @@ class WorkerProcess:
 def _files_of(artifact: Artifact) -> list[Path]:
     """What a worker may read of an artifact; a folder as a whole, and what links in it lead to."""
     try:
-        files = artifact.files()
+        files = [Path(file.path) for file in contents(artifact).files]
     except ArtifactError:  # its runtime will say what is wrong with it
         return [artifact.payload]
     if artifact.payload.is_dir():

@@ -21,7 +21,7 @@ from infer.artifacts.artifact import open_artifact
 from infer.cli.inspect import inspect
 from infer.errors import ArtifactError
 from infer.formats.aotinductor import reader as aotinductor
-from infer.sandbox import reader_process
+from infer.sandbox import artifact_reader
 from infer.tensors.output_files import read_call
 from infer.testing import Sample, problems
 from infer.variant import Variant
@@ -224,7 +224,7 @@ def test_what_unpacks_to_more_than_it_can_hold_is_refused(package: Path, tmp_pat
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"several/{FOLDER}large.bin", bytes(96 << 20))
     with pytest.raises(ArtifactError, match="would unpack to"):
-        reader_process.describe("aotinductor", path)
+        artifact_reader.describe("aotinductor", path)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_what_is_not_as_pytorch_writes_it_is_refused(
     path = altered(**changes)
     assert open_artifact(path).format == "aotinductor"
     with pytest.raises(ArtifactError, match=reason) as caught:
-        reader_process.describe("aotinductor", path)
+        artifact_reader.describe("aotinductor", path)
     assert "\n" not in str(caught.value)
 
 

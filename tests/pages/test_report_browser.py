@@ -2,7 +2,9 @@
 
 import functools
 import itertools
+import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +38,9 @@ def browser():
 @pytest.fixture(scope="module")
 def file(browser, small_runs, run_cli, tmp_path_factory):
     out = tmp_path_factory.mktemp("page") / "report.html"
-    done = run_cli("report", small_runs.first, "--out", out, cwd=out.parent)
+    stated = json.loads((small_runs.first / "results.jsonl").read_text().splitlines()[0])
+    inputs = ("--inputs", Path(stated["folder"]) / stated["inputs"])
+    done = run_cli("report", small_runs.first, *inputs, "--out", out, cwd=out.parent)
     assert done.returncode == 0, done.stderr
     return out
 

@@ -19,7 +19,7 @@ import pytest
 from infer.artifacts.artifact import open_artifact
 from infer.cli.inspect import inspect
 from infer.errors import ArtifactError
-from infer.sandbox import reader_process
+from infer.sandbox import artifact_reader, reader_server
 
 pytest_plugins = ("third_party_fixtures",)
 
@@ -344,12 +344,14 @@ class TestDamaged:
                 artifact = open_artifact(path)
             except ArtifactError:
                 continue
-            assert json.dumps(reader_process.answer(artifact.format, artifact.payload))
+            question = {"path": str(artifact.payload), "format_name": artifact.format}
+            request = {"action": "describe", "folder": None, "arguments": question}
+            assert json.dumps(reader_server.answer(request, lambda more_s: None))
         assert time.monotonic() - begin < 20
 
     def test_a_reader_that_takes_too_long_is_ended(self, every):
         with pytest.raises(ArtifactError, match="not read within"):
-            reader_process.describe("onnx", every / "onnx" / "outside.onnx", timeout_s=0.001)
+            artifact_reader.describe("onnx", every / "onnx" / "outside.onnx", timeout_s=0.001)
 
 
 class TestDoctor:

@@ -265,7 +265,7 @@ os._exit(0)
 def test_a_reader_may_write_nowhere(tmp_path):
     module = tmp_path / "infer"
     shutil.copytree(ROOT / "infer", module)
-    (module / "sandbox" / "reader_process.py").write_text(
+    (module / "sandbox" / "reader_server.py").write_text(
         "def main(arguments):\n    open(arguments[0], 'w').write('x')\n"
     )
 
@@ -274,7 +274,7 @@ def test_a_reader_may_write_nowhere(tmp_path):
             sys.executable,
             "-I",
             module / "sandbox" / "bootstrap.py",
-            "sandbox.reader_process",
+            "sandbox.reader_server",
             tmp_path / "written",
         ],
         cwd=tmp_path,

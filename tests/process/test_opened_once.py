@@ -1,37 +1,36 @@
 """An artifact is opened and hashed once in a run, however many variants of it are measured."""
 
-import hashlib
-import shutil
-from collections import Counter
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from infer.artifacts.artifact import OpenedArtifacts
 from infer.cli.main import main
 from infer.diagnostics.self_test.known_artifacts import write_onnx
 from infer.errors import ArtifactError
-from infer.sandbox import reader_process
+from infer.sandbox import artifact_reader, reader_process
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Action and file of each question to the reader."""
+    questions = []
+
+    def ask(action, subject, *arguments, original=reader_process.ask, **options):
+        questions.append((action, subject))
+        return original(action, subject, *arguments, **options)
+
+    monkeypatch.setattr(reader_process, "ask", ask)
+    return questions
 
 
 def test_an_artifact_is_opened_and_hashed_once_with_all_its_variants(
-    tmp_path, monkeypatch, fake_artifact, inputs_file, capsys
+    tmp_path, monkeypatch, fake_artifact, inputs_file, capsys, asked
 ):
-    opened, hashed = Counter(), Counter()
-
-    def digest(file, name, original=hashlib.file_digest):
-        hashed[Path(file.name).name] += 1
-        return original(file, name)
-
-    def read_text(path, *arguments, original=Path.read_text, **options):
-        opened[path.name] += 1
-        return original(path, *arguments, **options)
-
     monkeypatch.chdir(tmp_path)
+    # Small files are hashed again at each load, besides.
+    monkeypatch.setattr(artifact_reader, "_HASHED_AGAIN_BYTES", 0)
     fake_artifact(tmp_path, "model", call_s=0.001)
     inputs_file(tmp_path / "inputs.npz")
-    monkeypatch.setattr(hashlib, "file_digest", digest)
-    monkeypatch.setattr(Path, "read_text", read_text)
 
     status = main(
         [
@@ -41,27 +40,20 @@ def test_an_artifact_is_opened_and_hashed_once_with_all_its_variants(
     )
 
     assert status == 0, capsys.readouterr()
-    assert opened["manifest.json"] == 1
-    assert hashed == {"model.json": 1, "inputs.npz": 1}
+    assert asked == [("find", "model"), ("open", "model"), ("contents", "model")]
 
 
-def test_a_file_is_described_once_whatever_its_labels(tmp_path, monkeypatch):
-    described = []
-
-    def describe(format_name, payload, original=reader_process.describe):
-        described.append(payload.name)
-        if payload.name == "damaged.onnx":
-            raise ArtifactError("it seems damaged")
-        return original(format_name, payload)
-
-    monkeypatch.setattr(reader_process, "describe", describe)
+def test_a_file_is_described_once_whatever_its_labels(tmp_path, asked):
     (_, model), *_ = write_onnx(tmp_path)
-    damaged = shutil.copy(model, tmp_path / "damaged.onnx")
-    opened = OpenedArtifacts()
+    opened = artifact_reader.OpenedArtifacts()
 
     for label in ("one", "one (defaults)"):
-        assert reader_process.describe_artifact(opened.open(model, label)).format == "onnx"
-        with pytest.raises(ArtifactError, match="damaged"):
-            reader_process.describe_artifact(opened.open(damaged, label))
+        assert artifact_reader.describe_artifact(opened.open(model, label)).format == "onnx"
+    artifact = opened.open(model).labelled("two")
+    model.unlink()
+    damaged = replace(artifact, readings={})
+    for label in ("one", "one (defaults)"):
+        with pytest.raises(ArtifactError, match="cannot be read"):
+            artifact_reader.describe_artifact(damaged.labelled(label))
 
-    assert described == [model.name, "damaged.onnx"]
+    assert [action for action, _ in asked] == ["open", "describe", "describe"]

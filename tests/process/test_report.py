@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,10 +43,17 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.parts).split())
 
 
+def inputs_of(run):
+    """The file of inputs of a run."""
+    stated = json.loads((run / "results.jsonl").read_text().splitlines()[0])
+    return Path(stated["folder"]) / stated["inputs"]
+
+
 @pytest.fixture(scope="module")
 def page(small_runs, run_cli, tmp_path_factory):
     out = tmp_path_factory.mktemp("page") / "report.html"
-    done = run_cli("report", small_runs.first, "--out", out, cwd=out.parent)
+    inputs = ("--inputs", inputs_of(small_runs.first))
+    done = run_cli("report", small_runs.first, *inputs, "--out", out, cwd=out.parent)
     assert done.returncode == 0, done.stderr
     return Page(out.read_text())
 
@@ -98,7 +106,7 @@ def test_a_screen_reader_is_told_what_is_what(page):
 def test_figures_by_class_are_left_out_for_outputs_of_another_run(small_runs, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(small_runs.first, copy)
-    run = read_run(copy)
+    run = read_run(copy, [inputs_of(copy)])
     rows = [row for row in run.summary.rows if row.artifact == "fast"]
     classes = read_samples(run, rows, [0]).classes
     assert classes.titles == ["fast"]
@@ -116,10 +124,18 @@ def test_pictures_are_left_out_where_the_inputs_have_changed(small_runs, tmp_pat
     text = (copy / "results.jsonl").read_text()
     sha256 = json.loads(text.splitlines()[0])["inputs_sha256"]
     (copy / "results.jsonl").write_text(text.replace(sha256, "0" * 64))
-    run = read_run(copy)
+    run = read_run(copy, [inputs_of(copy)])
     samples = read_samples(run, run.summary.rows, [0])
     assert not samples.pictures
     assert "have changed" in samples.missing[0]
+
+
+def test_the_inputs_that_a_run_names_are_not_opened(small_runs):
+    run = read_run(small_runs.first)
+    samples = read_samples(run, run.summary.rows, [0])
+    assert not samples.pictures
+    assert not samples.classes
+    assert "--inputs FILE" in samples.missing[0]
 
 
 def test_csv_has_numbers_a_line_for_every_kind_of_calls(small_runs, run_cli, tmp_path):

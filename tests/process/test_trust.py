@@ -9,12 +9,12 @@ import pytest
 
 import infer
 from infer import api
-from infer.artifacts.artifact import Artifact, open_artifact
-from infer.artifacts.integrity import fingerprint
+from infer.artifacts.artifact import Artifact
 from infer.artifacts.manifest import Manifest, write_manifest
 from infer.errors import UsageError
 from infer.outcome import Failure, Outcome
 from infer.sandbox import trust
+from infer.sandbox.artifact_reader import fingerprint, open_artifact
 from infer.tensors.signature import Signature, TensorSpec
 
 pytest_plugins = ("third_party_fixtures",)
@@ -71,18 +71,18 @@ class TestAdmit:
     def test_trust_by_hash_and_label(self, models):
         artifact = open_artifact(models / "a.pt", "a.pt")
         sha256 = sha256_of(models / "a.pt")
-        variant = open_artifact(models / "a.pt", "a.pt (defaults)")
+        another = open_artifact(models / "a.pt", "a.pt (1).pt")
         former = open_artifact(models / "a.pt", "a.pt (former)")
 
-        for given in ("*", "a.pt", sha256, sha256[:12], sha256[:12].upper()):
+        for given in ("*", "a.pt", sha256, sha256[:32], sha256[:32].upper()):
             assert trust.require_trusted(artifact, (given,)) == sha256
-        assert trust.require_trusted(variant, ("a.pt",))
         for given, candidate in (
             (sha256[1:], artifact),
             ("a", artifact),
             ("", artifact),
             ("b.pt", artifact),
-            (sha256[:11], artifact),
+            (sha256[:31], artifact),
+            ("a.pt", another),
             ("a.pt", former),
         ):
             with pytest.raises(Failure):
@@ -182,7 +182,7 @@ class TestCommands:
     def test_run_with_trust(self, models, tmp_path, run_cli):
         done = run_cli(
             *("run", models / "a.pt", "--inputs", models / "x.npz", *QUICK),
-            *("--trust", sha256_of(models / "a.pt")[:16], "--json", "out.json"),
+            *("--trust", sha256_of(models / "a.pt")[:32], "--json", "out.json"),
             cwd=tmp_path,
         )
 

@@ -88,7 +88,7 @@ def with_inputs(
         return options, []
     with _worker(a, options, folder / "signature", options.devices[0]) as worker:
         worker.start()
-        signature = Signature.from_dict(worker.ask(messages.Load())["signature"])
+        signature = Signature.from_dict(worker.load()["signature"])
     stated = asdict(a.manifest.signature) if a.manifest else None
     arrays, drawn = random_inputs.generate(
         options.random, signature, stated, options.input_options, a.label
@@ -139,7 +139,7 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
         inputs = WorkerInputs(options.inputs, folder.with_name(f"{folder.name}-inputs"))
         with _worker(artifact, options, folder, options.devices[side], inputs) as worker:
             worker.start()
-            signature = Signature.from_dict(worker.ask(messages.Load())["signature"])
+            signature = Signature.from_dict(worker.load()["signature"])
             answer = worker.ask(
                 messages.Inputs(
                     path=str(inputs.path()),

@@ -17,7 +17,7 @@ from ...errors import ArtifactError
 from ...formats.detection import detect
 from ...formats.registry import FORMATS
 from ...outcome import Failure, Outcome
-from ...sandbox import reader_process
+from ...sandbox import artifact_reader
 from ...system.interpreters import parse_interpreters
 from ...tensors.dtypes import ANY
 from ...tensors.output_files import read_call
@@ -94,7 +94,7 @@ class ContractChecks:
         known = FORMATS[self._artifact.format]
         if known.describe is None and known.external is None:
             return
-        description = reader_process.describe(self._artifact.format, self._artifact.payload)
+        description = artifact_reader.describe(self._artifact.format, self._artifact.payload)
         specs = [spec for s in description.signatures.values() for spec in s.inputs]
         described = {spec.name for spec in specs}
         # Of an argument that holds several tensors a reader may know no more than its name.
@@ -107,7 +107,7 @@ class ContractChecks:
 
     def model(self, process: WorkerProcess) -> None:
         """All that is done with a loaded model; memory last, since it ends the process."""
-        loaded = process.ask(messages.Load())
+        loaded = process.load()
         with self.noted("signature"):
             self._signature(Signature.from_dict(loaded["signature"]))
         alone = [self._call(process, self._sample.row(row)) for row in range(self._sample.samples)]
@@ -154,12 +154,12 @@ class ContractChecks:
         with suppress(ArtifactError):
             detect(damaged)
         with suppress(ArtifactError):
-            reader_process.describe(artifact.format, damaged)
+            artifact_reader.describe(artifact.format, damaged)
         if share != _LOADED_SHARE:
             return
         try:
             with self.worker("damaged", artifact) as process:
-                process.ask(messages.Load())
+                process.load()
         except Failure as failure:
             if failure.outcome not in _REFUSALS:
                 raise

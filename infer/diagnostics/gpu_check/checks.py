@@ -16,7 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...artifacts.artifact import open_artifact
 from ...artifacts.discovery import discover
 from ...cli import main
 from ...codec import to_json
@@ -27,6 +26,7 @@ from ...records.process_events import BurstTimed, PreflightDone
 from ...records.store import read_events
 from ...runtimes.registry import RUNTIMES, runtimes_for
 from ...sandbox import cuda_diagnosis
+from ...sandbox.artifact_reader import open_artifact
 from ...system import machine as environment
 from ...system.free_memory import available_bytes
 from ..doctor import runtime_state

@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...artifacts.artifact import open_artifact
-from ...artifacts.integrity import check_files
 from ...cli import main
 from ...inputs.worker_inputs import WorkerInputs
 from ...outcome import Failure, Outcome
 from ...sandbox import trust
+from ...sandbox.artifact_reader import check_files, open_artifact
 from ...system import nvml
 from ...system.visible_cards import variables_for_card
 from ...worker import messages
@@ -113,7 +112,7 @@ def _outcome(
                 inputs=inputs,
             ) as worker:
                 worker.start()
-                worker.ask(messages.Load())
+                worker.load()
                 worker.ask(messages.Inputs(path=str(inputs.path())))
                 worker.ask(messages.FirstCall(batch=32))
                 worker.timeout_s = timeout_s

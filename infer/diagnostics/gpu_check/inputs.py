@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...artifacts.artifact import open_artifact
 from ...inputs.loading import read_inputs
+from ...sandbox.artifact_reader import open_artifact
 from .setting import Setting, StageError
 
 

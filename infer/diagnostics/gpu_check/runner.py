@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...artifacts.artifact import Artifact, open_artifact
+from ...artifacts.artifact import Artifact
 from ...artifacts.discovery import discover
 from ...errors import ArtifactError
 from ...sandbox import isolation
+from ...sandbox.artifact_reader import open_artifact
 from ...stderr import print_line
 from .setting import EXPORTED, PROBLEM, Setting
 from .stages import STAGES

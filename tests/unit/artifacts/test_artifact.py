@@ -6,6 +6,7 @@ import zipfile
 import pytest
 
 from infer.artifacts.artifact import open_artifact
+from infer.artifacts.contents import contents_of
 from infer.artifacts.discovery import discover, label_paths
 from infer.artifacts.integrity import check_files
 from infer.artifacts.manifest import MANIFEST, EvaluationInputs, Manifest, write_manifest
@@ -68,7 +69,7 @@ def test_manifest_is_read_as_it_was_written(tmp_path, fake_artifact, signature):
     assert artifact.format == "fake"
     assert artifact.payload == folder / "model.json"
     assert artifact.weights == ("0" * 64, "made up")
-    assert artifact.bytes == (folder / "model.json").stat().st_size
+    assert contents_of(artifact).bytes == (folder / "model.json").stat().st_size
     check_files(artifact)
 
 
@@ -87,7 +88,7 @@ def test_every_file_of_a_payload_folder_is_hashed(folder):
 
     assert artifact.manifest
     assert artifact.manifest.files.keys() == {"payload/graph.bin", "payload/variables/data.bin"}
-    assert artifact.bytes == 1200
+    assert contents_of(artifact).bytes == 1200
     check_files(artifact)
 
 
@@ -322,7 +323,7 @@ def test_bare_payload_is_recognized(tmp_path, name, write, expected):
     assert artifact.payload == tmp_path / name
     assert artifact.label == name
     assert artifact.manifest is None and artifact.weights == (None, None)
-    assert artifact.bytes > 0
+    assert contents_of(artifact).bytes > 0
     check_files(artifact)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from infer.artifacts.artifact import open_artifact
+from infer.artifacts.contents import contents_of
 from infer.artifacts.files import files_of
-from infer.artifacts.integrity import check_files, fingerprint
+from infer.artifacts.integrity import check_files
 from infer.cli.inspect import inspect
 from infer.errors import ArtifactError
 from infer.sandbox.trust import require_trusted
@@ -73,7 +74,7 @@ class TestNames:
         location = location.format(absolute=folder.parent / "secret.bin")
         path = write_onnx(folder / "model.onnx", location, **where)
 
-        for use in (files_of, inspect, lambda path: fingerprint(open_artifact(path))):
+        for use in (files_of, inspect, lambda path: contents_of(open_artifact(path)).sha256):
             with pytest.raises(ArtifactError, match="outside of its folder"):
                 use(path)
 
@@ -147,7 +148,7 @@ class TestNames:
 
 
 def open_and_hash(path):
-    return fingerprint(open_artifact(path))
+    return contents_of(open_artifact(path)).sha256
 
 
 class TestLinks:

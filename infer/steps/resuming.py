@@ -1,0 +1,148 @@
+"""Go on with a recorded run: its plan, less what is never taken from a file.
+
+A run's folder may come from a stranger. What it says can name artifacts and options, which are
+measured in the sandbox; it can neither name a program to execute nor say what is trusted.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import RunConfig
+from ..errors import ArtifactError, StoreError, UsageError
+from ..measure import devices
+from ..measure.plan import Plan
+from ..outcome import Failure
+from ..records.artifact_events import OutcomeReached
+from ..records.run_events import RunResumed, RunStarted
+from ..records.store import Store
+from ..regular_file import NoRegularFileError, refuse_links
+from ..results.summary import run_of
+from ..runtimes.registry import RUNTIMES
+from ..sandbox import trust
+from ..sandbox.isolation import HOME
+from ..system.interpreters import Interpreter, parse_interpreters
+from ..variant import Variant
+from .planning import with_end
+from .run_folders import check_costly
+
+
+def resume(folder: Path, config: RunConfig) -> tuple[Store, Plan]:
+    """Open a run to go on with.
+
+    Args:
+        folder: the folder of the run.
+        config: the options of this command: what is trusted, interpreters, and when to stop.
+
+    Raises:
+        UsageError: the folder holds no run, another program writes to it, or what is never taken
+            from a file has to be given again; one line.
+    """
+    given_again = RunConfig(trust=config.trust, python=config.python)
+    if replace(config, budget=None, resolve=None) != given_again:
+        raise UsageError(
+            "--resume goes on with the artifacts and options that the run has; beside it there "
+            "may be --budget, --resolve, --trust, --python and --json"
+        )
+    try:
+        check_costly(folder)
+        refuse_links(folder, HOME)
+        store = Store(folder, resume=True)
+    except NoRegularFileError as error:
+        raise UsageError(f"--resume {folder}: {error}") from None
+    except (StoreError, OSError) as error:
+        raise UsageError(f"--resume {error}") from None
+    try:
+        return store, _plan(folder, store, config)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _plan(folder: Path, store: Store, config: RunConfig) -> Plan:
+    try:
+        first = run_of(store.events)
+    except ValueError:
+        raise UsageError(f"--resume {folder}: holds no run") from None
+    resumed = store.of_type(RunResumed)
+    protocol = resumed[-1].protocol if resumed else first.protocol
+    plan = replace(Plan.from_run(first), protocol=protocol, trusted=(), variants={})
+    plan = replace(plan, variants=_variants(folder, first, config.python))
+    labels = [label for label, _ in plan.artifacts]
+    ended = {label for label, event in store.latest(OutcomeReached).items() if event.early}
+    trusted = trust.with_variants(trust.read(config.trust, labels), plan.artifacts, plan.artifacts)
+    plan = replace(plan, trusted=trusted)
+    _require_trust(folder, plan, [label for label in labels if label not in ended])
+    devices.check_card(plan.card)
+    return replace(plan, protocol=with_end(plan.protocol, config.budget, config.resolve))
+
+
+def _variants(folder: Path, run: RunStarted, texts: Sequence[str]) -> dict[str, Variant]:
+    """The variants of a run, in the interpreters of this command."""
+    recorded = {
+        (variant.interpreter or "", variant.python)
+        for variant in run.variants.values()
+        if variant.python is not None
+    }
+    if recorded and not texts:
+        options = " ".join(shlex.quote(f"{name}={path}") for name, path in sorted(recorded))
+        raise UsageError(
+            f"--resume {folder}: which programs are executed is never taken from a file; the run "
+            f"names other interpreters, so look whether they are yours and give them again: "
+            f"--python {options}"
+        )
+    given = {interpreter.name: interpreter for interpreter in parse_interpreters(texts)}
+    for name in given.keys() - {name for name, _ in recorded}:
+        raise UsageError(f"--resume {folder}: --python {name}: the run has no such interpreter")
+    return {
+        label: replace(variant, python=_python(folder, label, variant, given))
+        for label, variant in run.variants.items()
+        if _is_known(folder, label, variant)
+    }
+
+
+def _python(
+    folder: Path, label: str, variant: Variant, given: dict[str, Interpreter]
+) -> str | None:
+    """The interpreter of a variant: that of this command, which must be where the run's was."""
+    if variant.python is None:
+        return None
+    interpreter = given.get(variant.interpreter or "")
+    if interpreter is None or str(interpreter.path) != variant.python:
+        path = shlex.quote(f"{variant.interpreter}={variant.python}")
+        raise UsageError(
+            f"--resume {folder}: {label} was measured in another interpreter; if that is yours, "
+            f"give it again: --python {path}"
+        )
+    return str(interpreter.path)
+
+
+def _is_known(folder: Path, label: str, variant: Variant) -> bool:
+    if variant.runtime is not None and variant.runtime not in RUNTIMES:
+        raise UsageError(
+            f"--resume {folder}: {label} was measured with the runtime '{variant.runtime}', which "
+            "is not known here; install the plug-in that brings it"
+        )
+    return True
+
+
+def _require_trust(folder: Path, plan: Plan, labels: Sequence[str]) -> None:
+    """Check that artifacts which can execute code are trusted, before one is recorded as failed."""
+    refused = []
+    for label in labels:
+        try:
+            artifact = plan.opened.open(dict(plan.artifacts)[label], label)
+            trust.require_trusted(artifact, plan.trusted)
+        except ArtifactError:
+            pass  # the run will report the problem
+        except Failure:
+            refused.append(label)
+    if refused:
+        raise UsageError(
+            f"--resume {folder}: what is trusted is never taken from a file, and loading these "
+            "artifacts can execute code; if you trust those who made them, say so again: --trust "
+            + " ".join(map(shlex.quote, refused))
+        )
