@@ -14,7 +14,11 @@ _NOISE = re.compile(
     r"|\s*Traceback .*\(most recent call last\):\s*$"
     r"|\s*Exception raised from .*\(most recent call first\):\s*$"
 )
-_FILE = r"(?:[\w.+-]*/)*[\w.+-]+\.(?:cc|cpp|cxx|c|h|hpp|inc|inl|cu|cuh|mm|py):\d+(?::\d+)?"
+# Names and depths have limits, so that the time does not grow with the square of the text.
+_FILE = (
+    r"(?:[\w.+-]{0,255}/){0,64}[\w.+-]{1,255}"
+    r"\.(?:cc|cpp|cxx|c|h|hpp|inc|inl|cu|cuh|mm|py):\d+(?::\d+)?"
+)
 _LOCATION = re.compile(
     rf"""
     (?:\b(?:Exception\ from|at|from|in)\s+)?
@@ -22,7 +26,7 @@ _LOCATION = re.compile(
     # The function there: with its arguments, or just its name.
     (?:\s+\(function\ [^()]*(?:\(\))?\))?
     (?:\s+(?:[\w:<>,*&]+\s+)?[\w<>]+(?:::~?\w+)+\([^()]*\)(?:\s+const)?
-      |\s+[A-Z][a-z]+(?:[A-Z]\w*)+(?=\s[A-Z]))?
+      |\s+[A-Z][a-z]+[A-Z]\w*(?=\s[A-Z]))?
     """,
     re.VERBOSE,
 )
