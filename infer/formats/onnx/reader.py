@@ -91,11 +91,11 @@ def unranked_tensors(path: Path) -> frozenset[str]:
     """Names of the inputs and outputs whose number of dimensions the file does not tell.
 
     Raises:
-        ArtifactError: the file is damaged.
+        ArtifactError: the file is damaged, or in ONNX Runtime's own form, which is not read.
     """
     data = map_file(path)
     if bytes(data[4:8]) == b"ORTM":
-        return frozenset()
+        raise ArtifactError(f"{path}: ONNX Runtime's own form of a graph is not read")
     graph = Message(data).message(_GRAPH)
     specs = map(_spec, (*graph.messages(_INPUTS), *graph.messages(_OUTPUTS)))
     return frozenset(spec.name for spec in specs if spec.shape is None)

@@ -165,5 +165,5 @@ def test_a_folder_that_is_a_link_is_not_followed(folder, tmp_path):
 
 def test_lengths_whose_sum_begins_anew_are_refused():
     data = np.zeros(4, np.uint8)
-    with pytest.raises(ValueError, match="a length is none"):
+    with pytest.raises(ValueError, match="a length does not lie"):
         unpack(data, np.array([4, 2**64 - 4, 4], np.uint64))
