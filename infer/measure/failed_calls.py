@@ -53,11 +53,12 @@ def find_cause(context: RunContext, label: str, failure: Failure) -> None:
     if not answer["limits"]:
         raise failure
     context.store.add(
-        "batch",
-        artifact=label,
-        limits=answer["limits"],
-        failed=answer["failed"],
-        reason=answer["reason"],
+        BatchLimitsFound.from_values(
+            artifact=label,
+            limits=answer["limits"],
+            failed=answer["failed"],
+            reason=answer["reason"],
+        )
     )
 
 

@@ -63,21 +63,26 @@ def _open(context: RunContext, label: str, path: Path) -> None:
             return
         if not known:
             recognized = {"format": artifact.format} if artifact else {}
-            store.add("artifact", artifact=label, path=str(path), sha256=None, **recognized)
+            store.add(
+                ArtifactOpened.from_values(
+                    artifact=label, path=str(path), sha256=None, **recognized
+                )
+            )
         context.end(label, Outcome.LOAD_ERROR, str(error), error.cause)
         return
     if not known:
         manifest = asdict(artifact.manifest) if artifact.manifest else None
         precision = read_precision(artifact)
         store.add(
-            "artifact",
-            artifact=label,
-            path=str(path),
-            format=artifact.format,
-            bytes=contents(artifact).bytes,
-            sha256=sha256,
-            manifest=manifest and {k: v for k, v in manifest.items() if k != "files"},
-            precision=asdict(precision),
+            ArtifactOpened.from_values(
+                artifact=label,
+                path=str(path),
+                format=artifact.format,
+                bytes=contents(artifact).bytes,
+                sha256=sha256,
+                manifest=manifest and {k: v for k, v in manifest.items() if k != "files"},
+                precision=asdict(precision),
+            )
         )
     if label in plan.unsupported:
         context.end(label, Outcome.UNSUPPORTED, plan.unsupported[label])

@@ -33,7 +33,7 @@ def record_sketches(context: RunContext, label: str, rounding: Mapping[str, floa
     )
     if sketches is not None:
         outputs = {name: to_json(output_sketch(one)) for name, one in sketches.items()}
-        context.store.add("sketch", artifact=label, outputs=outputs)
+        context.store.add(OutputsSketched.from_values(artifact=label, outputs=outputs))
 
 
 def _sketches(

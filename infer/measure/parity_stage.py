@@ -106,7 +106,7 @@ class ParityStage:
                 )
             except Exception as error:
                 result = {"passed": False, "incomparable": context.as_failure(error).reason}
-            context.store.add("pair", artifact=label, former=former, **result)
+            context.store.add(PairCompared.from_values(artifact=label, former=former, **result))
 
     def _choose_reference(self, members: list[str]) -> str:
         """Choose a reference: the user's, or the training's own format.
@@ -178,18 +178,19 @@ class ParityStage:
         if note := overflow_note(context, label):
             notes.append(note)
         context.store.add(
-            "parity",
-            artifact=label,
-            reference=reference.reference,
-            anchor=reference.anchor,
-            **(result | task),
-            notes=notes,
-            repeats=not changed,
-            random=random,
-            random_reference=reference.random,
-            by_neighbours=changes_by_neighbours(context, label),
-            doubts=self._doubts(label, reference),
-            tolerance_doubts=wide_tolerances(expected, limits) if label != source else [],
+            ParityJudged.from_values(
+                artifact=label,
+                reference=reference.reference,
+                anchor=reference.anchor,
+                **(result | task),
+                notes=notes,
+                repeats=not changed,
+                random=random,
+                random_reference=reference.random,
+                by_neighbours=changes_by_neighbours(context, label),
+                doubts=self._doubts(label, reference),
+                tolerance_doubts=wide_tolerances(expected, limits) if label != source else [],
+            )
         )
 
     def _doubts(self, label: str, reference: ReferenceOutputs) -> list[str]:

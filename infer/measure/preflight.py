@@ -10,6 +10,7 @@ from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
 from ..parity.checks import check_classes
 from ..parity.comparing import scores_of
+from ..records.process_events import PreflightDone
 from ..records.processes import BatchProbe
 from ..system.folder_removal import remove_folder
 from ..system.nvml import Card
@@ -123,7 +124,9 @@ class Preflight:
             )
         self._write_axes(label, record)
         self._check_outputs(label)
-        context.store.add("preflight", artifact=label, elapsed_s=context.elapsed_s(), **record)
+        context.store.add(
+            PreflightDone.from_values(artifact=label, elapsed_s=context.elapsed_s(), **record)
+        )
 
     def _first_calls(
         self,

@@ -81,7 +81,7 @@ class RandomInputs:
                 notes += how
         random.write(context.inputs[label], arrays)
         sha256 = sha256_of(context.inputs[label])
-        context.store.add("random", artifact=label, notes=notes, sha256=sha256)
+        context.store.add(InputsDrawn(artifact=label, notes=tuple(notes), sha256=sha256))
 
     def _generate(
         self, label: str, signature: Signature, names: Sequence[str] | None = None

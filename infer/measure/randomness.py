@@ -50,8 +50,9 @@ def _known(context: RunContext, label: str, device: str) -> RandomnessMeasured:
         values = _measure(context, label, device)
     except Failure as failure:
         values = {"random": (), "changes": {}, "repeats": False, "failed": failure.reason}
-    context.store.add("randomness", artifact=label, device=device, **values)
-    return context.store.of_type(RandomnessMeasured)[-1]
+    event = RandomnessMeasured.from_values(artifact=label, device=device, **values)
+    context.store.add(event)
+    return event
 
 
 def _measure(context: RunContext, label: str, device: str) -> dict[str, object]:

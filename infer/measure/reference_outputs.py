@@ -123,8 +123,9 @@ def _anchor(context: RunContext, label: str, reference: str) -> AnchorMeasured:
         answer = _run_on_cpu(context, label) | {"outcome": Outcome.OK, "failed": None}
     except Failure as failure:
         answer = {"outcome": failure.outcome, "failed": failure.reason}
-    context.store.add("anchor", artifact=label, reference=reference, **answer)
-    return context.store.latest(AnchorMeasured)[label]
+    event = AnchorMeasured.from_values(artifact=label, reference=reference, **answer)
+    context.store.add(event)
+    return event
 
 
 def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:

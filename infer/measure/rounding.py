@@ -35,8 +35,8 @@ def measured_rounding(
             answer = _run_again(context, label, expected, device)
         except Failure as failure:
             answer = {"differences": {}, "failed": failure.reason}
-        context.store.add("rounding", artifact=label, device=device, **answer)
-        known = context.store.latest(RoundingMeasured)[label]
+        known = RoundingMeasured.from_values(artifact=label, device=device, **answer)
+        context.store.add(known)
     return known.differences
 
 

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..inputs.loading import read_labels
 from ..inputs.worker_inputs import WorkerInputs
 from ..outcome import Failure, Outcome
-from ..records.artifact_events import BatchLimitsFound, OutcomeReached
+from ..records.artifact_events import BatchLimitsFound, OutcomeReached, UnknownInformation
 from ..records.events import elapsed_s
 from ..records.paths import file_name
 from ..records.process_events import GenerationDone, PreflightDone, ProcessStarted
@@ -107,8 +107,9 @@ class RunContext:
 
     def end(self, label: str, outcome: Outcome, reason: str = "", cause: str = "") -> None:
         """Record an artifact's outcome before it is measured to the end."""
-        values = {"outcome": outcome, "reason": reason, "cause": cause}
-        self.store.add("outcome", artifact=label, early=True, **values)
+        self.store.add(
+            OutcomeReached(artifact=label, outcome=outcome, reason=reason, cause=cause, early=True)
+        )
 
     def fail(self, label: str, failure: Failure) -> None:
         """Record the outcome of an artifact that failed."""
@@ -157,7 +158,7 @@ class RunContext:
 
         def failed(error: Exception) -> None:
             self._log(error)
-            self.store.add("unknown", artifact=label, what=what, reason=one_line(error))
+            self.store.add(UnknownInformation(artifact=label, what=what, reason=one_line(error)))
 
         return best_effort(step, otherwise, failed)
 

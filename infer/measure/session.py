@@ -8,6 +8,7 @@ from dataclasses import asdict
 from ..outcome import Outcome
 from ..records.artifact_events import OutcomeReached
 from ..records.parity_events import ParityJudged
+from ..records.run_events import RooflineMeasured, RunEnded, RunResumed, RunStarted
 from ..records.store import Store
 from ..results.record_index import RecordIndex
 from ..results.unused import unused_arrays, unused_options
@@ -74,16 +75,18 @@ class Run:
             context.remove_copied_inputs()
             remove_folder(context.scratch)
         self._conclude()
-        store.add("end", interrupted=interrupted, reason=reason, seconds=context.elapsed_s())
+        store.add(RunEnded(interrupted=interrupted, reason=reason, seconds=context.elapsed_s()))
 
     def _begin(self, command: list[str]) -> None:
         plan, store = self.context.plan, self.context.store
         now = {"command": command, "environment": machine.describe()}
         if store.events:
             check_unaltered(self.context)
-            store.add("resume", **now, protocol=asdict(plan.protocol))
+            store.add(RunResumed.from_values(**now, protocol=asdict(plan.protocol)))
         else:
-            store.add("run", **now, **plan.describe(), inputs_sha256=plan.inputs_sha256())
+            store.add(
+                RunStarted.from_values(**now, **plan.describe(), inputs_sha256=plan.inputs_sha256())
+            )
 
     def _tell_of_unused(self) -> None:
         """Report what the user gave and nothing used, before anything is timed."""
@@ -108,7 +111,7 @@ class Run:
                 ),
                 timeout_s=plan.timeout_s,
             )
-            context.store.add("roofline", **rates)
+            context.store.add(RooflineMeasured.from_values(**rates))
 
         context.informative("the device's peak rates", measure, None)
 
@@ -120,7 +123,7 @@ class Run:
             if label in parity and label not in before:  # a resumed run may have recorded it
                 outcome, reason = _outcome(parity[label])
                 self.context.store.add(
-                    "outcome", artifact=label, outcome=outcome, reason=reason, early=False
+                    OutcomeReached(artifact=label, outcome=outcome, reason=reason, early=False)
                 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import MeasuredApart
-from ..records.process_events import PreflightDone
+from ..records.process_events import BurstTimed, GenerationDone, PreflightDone, ProcessStarted
 from ..results.queries import resolution
 from ..results.summarizing import summarize
 from ..sandbox.artifact_reader import fingerprint
@@ -66,7 +66,7 @@ class TimingStage:
             for group in groups:
                 self._generation(group)
             context.store.add(
-                "generation", seconds=time.monotonic() - begin, elapsed_s=context.elapsed_s()
+                GenerationDone(seconds=time.monotonic() - begin, elapsed_s=context.elapsed_s())
             )
 
     def _groups(self) -> list[list[str]]:
@@ -112,12 +112,13 @@ class TimingStage:
                     self._fail_beside(len(labels), turn.label, context.as_failure(error))
                     continue
                 context.store.add(
-                    "burst",
-                    artifact=turn.label,
-                    generation=index,
-                    turn=turn.number,
-                    workload=turn.workload,
-                    **burst,
+                    BurstTimed.from_values(
+                        artifact=turn.label,
+                        generation=index,
+                        turn=turn.number,
+                        workload=turn.workload,
+                        **burst,
+                    )
                 )
 
     def _start(self, generation: Generation, label: str) -> None:
@@ -134,7 +135,9 @@ class TimingStage:
         record["warm_up"] = list(warm_ups.values())
         generation.add(label, worker, {w: warm_up["call_s"] for w, warm_up in warm_ups.items()})
         record["sha256"] = fingerprint(context.artifacts[label])
-        context.store.add("start", artifact=label, generation=generation.index, **record)
+        context.store.add(
+            ProcessStarted.from_values(artifact=label, generation=generation.index, **record)
+        )
 
     def _burst(self, index: int, turn: Turn) -> dict[str, Any]:
         """Time a burst of calls; return the measurements."""
@@ -180,7 +183,7 @@ class TimingStage:
         context = self._context
         beside = failure.outcome == Outcome.OUT_OF_MEMORY and context.plan.device == "cuda"
         if beside and alive > 2 and label not in context.store.latest(MeasuredApart):
-            context.store.add("apart", artifact=label, reason=failure.reason)
+            context.store.add(MeasuredApart(artifact=label, reason=failure.reason))
             return
         if beside and alive > 1:
             failure = Failure(

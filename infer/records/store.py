@@ -90,14 +90,16 @@ class Store:
         if label is not None:
             self._latest.setdefault(type(event), {})[label] = event
 
-    def add(self, kind: str, **values: Any) -> AnyEvent:
-        """Write a record so that it outlives this process and, once on disk, the machine.
+    def add(self, event: AnyEvent) -> None:
+        """Write an event so that it outlives this process and, once on disk, the machine.
 
         Raises:
+            DecodeError: a value has the wrong type; the file is unchanged.
             OSError: it cannot be written; the file is unchanged.
         """
-        event: AnyEvent = from_json(AnyEvent, to_json({"kind": kind, **values}))
-        left = encode(event) + b"\n"
+        values = to_json(event)
+        written: AnyEvent = from_json(AnyEvent, values)
+        left = encode(values) + b"\n"
         with _whole():
             before = self._file.tell()
             try:
@@ -109,8 +111,7 @@ class Store:
                     self._file.truncate(before)
                     self._file.seek(before)
                 raise OSError(error.errno, error.strerror, str(self.folder / RESULTS)) from None
-            self._index(event)
-        return event
+            self._index(written)
 
     def close(self) -> None:
         """Close the file."""

@@ -25,6 +25,7 @@ from runs import (
 )
 
 from infer.cli import main
+from infer.records.process_events import GenerationDone
 from infer.records.store import RESULTS
 from infer.steps import measuring
 from infer.workload import Workload
@@ -305,7 +306,7 @@ def test_runs_that_start_in_the_same_second_have_folders_of_their_own(tmp_path, 
         stores = list(pool.map(measuring.new_run, [tmp_path] * 8))
 
     for number, store in enumerate(stores):
-        store.add("generation", seconds=number, elapsed_s=0)
+        store.add(GenerationDone(seconds=number, elapsed_s=0))
         store.close()
     assert len({store.folder for store in stores}) == 8
     assert [records_of(store.folder / RESULTS)[0]["seconds"] for store in stores] == list(range(8))

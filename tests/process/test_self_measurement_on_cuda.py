@@ -9,6 +9,7 @@ from events import ORDINARY, events
 from infer.cli import main
 from infer.diagnostics.self_test.known_artifacts import copy_artifact, write_fake
 from infer.diagnostics.self_test.measured import measured_verdicts, recorded_verdicts
+from infer.records.run_events import RunEnded, RunStarted
 
 
 @pytest.fixture
@@ -124,8 +125,8 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
             self.store = store
 
         def run(self, command):
-            self.store.add("run", **ORDINARY["run"] | {"device": plans[0].device})
-            self.store.add("end", **ORDINARY["end"])
+            self.store.add(RunStarted.from_values(**ORDINARY["run"] | {"device": plans[0].device}))
+            self.store.add(RunEnded.from_values(**ORDINARY["end"]))
 
     monkeypatch.setattr("infer.diagnostics.self_test.measured.Run", Run)
     original = write_fake(tmp_path / "fake")[0][1]

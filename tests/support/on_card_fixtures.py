@@ -22,7 +22,7 @@ def on_card(tmp_path, fake_artifact, inputs_file):
         )
         process.start()
         process.ask(messages.Load())
-        process.ask(messages.Inputs(path=str(inputs_file(tmp_path / "inputs.npz"))))
+        process.ask(messages.Inputs(path=str(inputs_file(tmp_path / "scratch" / "inputs.npz"))))
         return process
 
     return start

@@ -9,8 +9,9 @@ import sys
 import pytest
 from events import as_json, events
 
-from infer.codec import encode
+from infer.codec import encode, from_json
 from infer.records.event import SCHEMA_VERSION
+from infer.records.events import AnyEvent
 from infer.records.store import RESULTS, Store, read_events
 
 RECORDS = [
@@ -37,7 +38,7 @@ def run(tmp_path):
     """The folder of a closed run of three records."""
     store = Store(tmp_path / "run")
     for record in RECORDS:
-        store.add(**record)
+        store.add(from_json(AnyEvent, record))
     store.close()
     return store.folder
 
@@ -51,7 +52,7 @@ def test_records_come_back_in_order(run):
 def test_every_record_is_in_the_file_at_once(tmp_path):
     store = Store(tmp_path)
     for count in range(1, 4):
-        store.add(**RECORDS[1] | {"turn": count})
+        store.add(from_json(AnyEvent, RECORDS[1] | {"turn": count}))
 
         assert len(read_events(tmp_path)) == count
     store.close()
@@ -59,9 +60,11 @@ def test_every_record_is_in_the_file_at_once(tmp_path):
 
 def test_records_outlive_a_killed_process(tmp_path, root):
     code = (
-        "import os, pathlib, sys; from infer.records.store import Store\n"
+        "import os, pathlib, sys\n"
+        "from infer.records.process_events import GenerationDone\n"
+        "from infer.records.store import Store\n"
         "store = Store(pathlib.Path(sys.argv[1]))\n"
-        "store.add('generation', seconds=3, elapsed_s=4)\n"
+        "store.add(GenerationDone(seconds=3, elapsed_s=4))\n"
         "os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
