@@ -105,7 +105,7 @@ def test_maps_are_compared_with_a_matrix_and_text_labels_give_an_accuracy(folder
     assert run.accuracy("maps.onnx") == run.accuracy("matrix.onnx") == 1
     assert run.outcome("retrained.onnx") == "parity_fail"
     assert run.accuracy("retrained.onnx") < 1
-    assert "values of 'label', most in sample" in run.reason("retrained.onnx")
+    assert "texts of 'label', as in sample" in run.reason("retrained.onnx")
 
 
 def test_none_among_the_outputs_leaves_the_rest_to_be_compared(folder):
