@@ -59,7 +59,7 @@ def _open(context: RunContext, label: str, path: Path) -> None:
             raise AlteredError(f"{path}: altered since the run began; start a new one")
     except (ArtifactError, Failure) as error:
         if label in store.latest(OutcomeReached):  # what was measured before holds
-            store.add("unknown", artifact=label, what="more about it", reason=str(error))
+            store.add(UnknownInformation(artifact=label, what="more about it", reason=str(error)))
             return
         if not known:
             recognized = {"format": artifact.format} if artifact else {}
