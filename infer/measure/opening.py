@@ -11,7 +11,12 @@ from ..artifacts.precision import precision_of
 from ..errors import AlteredError, ArtifactError, InputError, NoRuntimeError
 from ..formats.registry import FORMATS
 from ..outcome import Failure, Outcome
-from ..records.artifact_events import ArtifactOpened, InputsDrawn, OutcomeReached
+from ..records.artifact_events import (
+    ArtifactOpened,
+    InputsDrawn,
+    OutcomeReached,
+    UnknownInformation,
+)
 from ..results.summary import run_of
 from ..runtimes.registry import runtimes_for
 from ..sandbox.artifact_reader import check_files, contents, describe_artifact
