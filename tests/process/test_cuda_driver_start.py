@@ -5,7 +5,6 @@ There is no card here: tests/support/cuda_stand_in.c stands for the driver.
 
 import ctypes.util
 import shutil
-import subprocess
 import sys
 from unittest.mock import Mock
 
@@ -14,6 +13,7 @@ from conftest import ROOT
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
+from infer.sandbox import cuda_driver_start
 from infer.sandbox.cuda_diagnosis import cuda_by_layer
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
@@ -125,11 +125,12 @@ def on_cuda(tmp_path, fake_artifact):
 
 
 def test_the_driver_is_started_once_before_the_workers(with_driver, on_cuda, monkeypatch):
-    runs = []
-    run = subprocess.run
+    commands = []
+    real = cuda_driver_start.answer_of
     monkeypatch.setattr(
-        "infer.sandbox.cuda_driver_start.subprocess.run",
-        lambda *a, **k: (runs.append(a), run(*a, **k))[1],
+        cuda_driver_start,
+        "answer_of",
+        lambda command, *a, **k: (commands.append(command), real(command, *a, **k))[1],
     )
     for name in ("one", "two"):
         with on_cuda(name) as process:
@@ -138,7 +139,7 @@ def test_the_driver_is_started_once_before_the_workers(with_driver, on_cuda, mon
         assert answer["cuda"]["version"] == "13.0"
 
     # Modules may be compiled meanwhile, which is another process.
-    assert sum("sandbox.cuda_driver_start" in command for (command,) in runs) == 1
+    assert sum("sandbox.cuda_driver_start" in command for command in commands) == 1
 
 
 @pytest.mark.parametrize(
