@@ -113,7 +113,8 @@ def test_worker_that_is_killed_while_it_works_has_crashed(worker, tmp_path, numb
 def test_want_of_memory_is_no_crash_wherever_it_shows(
     worker, tmp_path, inputs_file, at, kind, says, outcome
 ):
-    inputs = inputs_file(tmp_path / "inputs.npz")
+    (tmp_path / "scratch").mkdir()  # a worker may read it
+    inputs = inputs_file(tmp_path / "scratch" / "inputs.npz")
     with worker(fault={"at": at, "kind": kind, "says": says}) as process:
         process.start()
         with pytest.raises(Failure) as caught:
@@ -201,7 +202,8 @@ def only_runs(pid, others):
 
 
 def test_workers_of_a_generation_run_one_at_a_time(worker, tmp_path, inputs_file):
-    inputs = inputs_file(tmp_path / "inputs.npz")
+    (tmp_path / "scratch").mkdir()  # a worker may read it
+    inputs = inputs_file(tmp_path / "scratch" / "inputs.npz")
     protocol = Protocol("test", bursts=2, burst_s=0.01, warm_up_limit_s=1)
     workloads = {"one": (Workload(1),), "two": (Workload(1), Workload(4)), "three": (Workload(1),)}
     pids, taken = {}, []
