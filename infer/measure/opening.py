@@ -17,6 +17,7 @@ from ..records.artifact_events import (
     OutcomeReached,
     UnknownInformation,
 )
+from ..records.run_events import RunEnded
 from ..results.summary import run_of
 from ..runtimes.registry import runtimes_for
 from ..sandbox.artifact_reader import check_files, contents, describe_artifact
@@ -63,7 +64,9 @@ def _open(context: RunContext, label: str, path: Path) -> None:
         if known and known.sha256 != sha256:
             raise AlteredError(f"{path}: altered since the run began; start a new one")
     except (ArtifactError, Failure) as error:
-        if label in store.latest(OutcomeReached):  # what was measured before holds
+        ends = store.of_type(RunEnded)
+        whole = bool(ends) and not ends[-1].interrupted
+        if whole and label in store.latest(OutcomeReached):  # what was measured before holds
             store.add(UnknownInformation(artifact=label, what="more about it", reason=str(error)))
             return
         if not known:
