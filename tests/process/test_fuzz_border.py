@@ -4,8 +4,10 @@ import json
 import random
 import sys
 
+import hypothesis
 import pytest
 from conftest import ROOT
+from hypothesis import strategies
 
 sys.path.insert(0, str(ROOT / "tools"))
 import fuzz_border
@@ -33,9 +35,6 @@ def test_a_finding_is_told():
 
 @pytest.mark.parametrize("kind", ["answers", "folders"])
 def test_whatever_is_drawn_is_refused_or_right(kind, tmp_path):
-    hypothesis = pytest.importorskip("hypothesis", reason="draws what a finding needs, no more")
-    strategies = pytest.importorskip("hypothesis.strategies")
-
     @hypothesis.settings(max_examples=60, deadline=None, database=None, derandomize=True)
     @hypothesis.given(strategies.randoms(use_true_random=False))
     def check(draw: random.Random):
