@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -60,7 +60,7 @@ class FormatDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     reader: str = ""
     executes_code: str | bool = True
     code_depends: str = ""
-    shelf_life_days: int | None = None
+    shelf_life_days: Annotated[int, msgspec.Meta(ge=1, le=36500)] | None = None
     names_functions: bool = False
     marks: tuple[Mark, ...] = ()
     in_folder: tuple[str, ...] = ()

@@ -45,10 +45,12 @@ from .plugin_declaration import (
     MetricDeclaration,
     RuntimeDeclaration,
 )
+from .regular_file import read_text_as_named
 from .runtimes.registry import RUNTIMES, Runtime
 
 CONTRACT = 1
 DECLARATION = "exportbench.toml"
+_MOST_BYTES = 1 << 20  # of a declaration
 # What a plug-in may be, by the group of its entry point; in the order that they depend on.
 GROUPS = {
     "exportbench.formats": "format",
@@ -114,12 +116,16 @@ def register() -> tuple[Plugin, ...]:
                 _REGISTER[kind](entry.name, declaration, entry.value, folder)
             except _Refused as refused:
                 problem = str(refused)
+            except Exception as error:  # others work, whatever one declares
+                problem = f"{file}: cannot be used ({type(error).__name__}: {error})"
             plugins.append(Plugin(kind, entry.name, distribution, version, file, problem))
     return tuple(plugins)
 
 
 def _origin(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+    if entry.dist is None:
+        return "", ""
+    return entry.dist.name or "", entry.dist.version or ""  # its METADATA may lack them
 
 
 def _folder(entry: EntryPoint) -> Path:
@@ -144,10 +150,10 @@ def _folder(entry: EntryPoint) -> Path:
 @cache
 def _read(file: Path) -> Declaration:
     try:
-        value = tomllib.loads(file.read_text(encoding="utf-8"))
+        value = tomllib.loads(read_text_as_named(file, _MOST_BYTES))
     except OSError as error:
         raise _Refused(f"{file}: cannot be read ({error.strerror or error})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _Refused(f"{file}: not TOML ({error})") from None
     contract = value.get("contract")
     if contract != CONTRACT:

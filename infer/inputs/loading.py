@@ -14,6 +14,8 @@ from ..regular_file import opened_as_named
 from ..tensors.text import BYTES, LENGTHS, packed_names, unpack_all
 
 LABELS = "labels"
+# Of a file: NumPy looks for each among all.
+_MOST_ARRAYS = 10_000
 
 
 def read_inputs(
@@ -41,7 +43,7 @@ def read_inputs(
             else:
                 _check_size(opened)
                 with np.load(opened, allow_pickle=False) as archive:
-                    arrays = unpack_all({name: archive[name] for name in archive.files})
+                    arrays = unpack_all({name: _array(archive, name) for name in archive.files})
     except OSError as error:
         raise InputError(f"{named}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
@@ -59,15 +61,26 @@ def read_inputs(
     return arrays
 
 
+def _array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
+    array = archive[name]
+    if not isinstance(array, np.ndarray):  # NumPy gives the bytes of any other file
+        raise ValueError(f"'{name}' in it is no array")
+    return array
+
+
 def _check_size(file: BinaryIO) -> None:
     """Check that the arrays of an archive fit into memory before any is unpacked.
 
     Raises:
         MemoryError: they do not.
+        ValueError: they are too many.
     """
     with zipfile.ZipFile(file) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
+        entries = archive.infolist()
     file.seek(0)
+    if len(entries) > _MOST_ARRAYS:
+        raise ValueError(f"it holds {len(entries):,} files, more than {_MOST_ARRAYS:,}")
+    size = sum(entry.file_size for entry in entries)
     if size > psutil.virtual_memory().available:
         raise MemoryError
 

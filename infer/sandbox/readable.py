@@ -17,11 +17,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Programs and libraries of the system.
+# Programs and libraries of the system. Containers often keep a project in /usr/src/app, /usr/app or
+# /usr/local/app, so these two folders are not open as a whole.
+_SYSTEM_PARTS = (
+    *("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "include", "share"),
+    *("x86_64-linux-gnu", "aarch64-linux-gnu"),
+)
 _PROGRAMS = (
-    *("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store", "/gnu/store"),
+    *(f"{folder}/{part}" for folder in ("/usr", "/usr/local") for part in _SYSTEM_PARTS),
+    *("/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store", "/gnu/store"),
     *("/opt/cuda", "/opt/rocm", "/opt/intel", "/opt/rh", "/run/opengl-driver"),
 )
+# Patterns of folders of libraries in /usr/local, which have a version in their name.
+_LOCAL_TOOLKITS = ("cuda*", "nvidia*", "[tT]ensor[rR][tT]*", "rocm*")
+# Folders of installed packages, wherever they lie: libraries and data of packages lie beside them.
+_INSTALLED = ("site-packages", "dist-packages")
 # How the system finds libraries and shows time, and what OpenSSL reads when it is imported.
 _SETTINGS = (
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload"),
@@ -99,7 +109,8 @@ def _interpreter() -> Iterator[Path]:
 
 
 def _toolkits() -> list[str]:
-    return [path for name in _TOOLKITS if (path := os.environ.get(name, "")).startswith("/")]
+    named = [path for name in _TOOLKITS if (path := os.environ.get(name, "")).startswith("/")]
+    return [*named, *(str(p) for name in _LOCAL_TOOLKITS for p in Path("/usr/local").glob(name))]
 
 
 def _modules_elsewhere(known: Sequence[Path]) -> Iterator[Readable]:
@@ -113,6 +124,9 @@ def _modules_elsewhere(known: Sequence[Path]) -> Iterator[Readable]:
         folder = Path(os.path.realpath(name))
         if not name or not folder.exists():
             continue
+        if folder.name in _INSTALLED and folder.is_dir() and not _is_below(folder, known):
+            yield Readable(folder)  # another environment's, that a .pth file names
+            known = [*known, folder]
         if _is_below(folder, known):  # packages in it may be links
             yield from (Readable(path) for path in _links(folder))
         elif folder.is_file():  # an archive

@@ -10,6 +10,10 @@ such calls pass with the process ID of the worker, or 0 for the caller. A filter
 thread IDs are the worker's own, so these are refused too. What is shared by number or by name and
 not by file is refused: System V's memory, semaphores and queues, POSIX queues, keys.
 
+A lease on a file, which its owner may take, would let everybody else wait who opens it, for 45 s
+each time (fcntl(2)): the inputs, or libraries of other runtimes. So there are none. Nor may a worker
+have the kernel forget files, which the next process would have to read from the disk again.
+
 A worker and all that it starts stay in one process group, which the controller stops, continues and
 ends as a whole. So there are no new sessions, groups and namespaces, no children of the parent, and
 nothing by which the kernel would send SIGCONT to a stopped process: a signal other than SIGCHLD at
@@ -68,6 +72,9 @@ _PRIO_PROCESS, _PRIO_GROUP = 0, 1
 _IOPRIO_PROCESS, _IOPRIO_GROUP = 1, 2
 _PR_SET_PDEATHSIG = 1
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+_F_SETLEASE, _F_NOTIFY = 1024, 1026
+# Advice by which what others read, or have read, leaves memory.
+_FADV_DONTNEED, _MADV_COLD, _MADV_PAGEOUT = 4, 20, 21
 _FIOSETOWN, _SIOCSPGRP = 0x8901, 0x8902
 _SIGCHLD = 17
 _EXIT_SIGNAL = 0xFF
@@ -84,7 +91,13 @@ def _rules(pid: int, *, cuda: bool, signals: bool) -> dict[str, _Rule]:
     rules: dict[str, _Rule] = {
         "socketpair": (Argument(0, (_UNIX,)), Argument(1, (_STREAM, _SEQPACKET), _TYPE)),
         "clone": (Argument(0, (0,), _CLONE_REFUSED), Argument(0, (0, _SIGCHLD), _EXIT_SIGNAL)),
-        "fcntl": (Argument(1, (_F_SETOWN, _F_SETOWN_EX, _F_SETSIG), refused=True),),
+        "fcntl": (
+            Argument(
+                1, (_F_SETOWN, _F_SETOWN_EX, _F_SETSIG, _F_SETLEASE, _F_NOTIFY), refused=True
+            ),
+        ),
+        "fadvise64": (Argument(3, (_FADV_DONTNEED,), refused=True),),
+        "madvise": (Argument(2, (_MADV_COLD, _MADV_PAGEOUT), refused=True),),
         "prctl": (Argument(0, (_PR_SET_PDEATHSIG,), refused=True),),
         "setpriority": (Argument(0, (_PRIO_PROCESS, _PRIO_GROUP)), Argument(1, itself)),
         "ioprio_set": (Argument(0, (_IOPRIO_PROCESS, _IOPRIO_GROUP)), Argument(1, itself)),

@@ -28,6 +28,7 @@ NUMBERS = {
     "x86_64": _ON_BOTH
     | {
         "ioctl": 16,
+        "madvise": 28,
         "shmget": 29,
         "shmat": 30,
         "shmctl": 31,
@@ -67,6 +68,7 @@ NUMBERS = {
         "tkill": 200,
         "sched_setaffinity": 203,
         "semtimedop": 220,
+        "fadvise64": 221,
         "timer_create": 222,
         "tgkill": 234,
         "mq_open": 240,
@@ -141,6 +143,8 @@ NUMBERS = {
         "request_key": 218,
         "keyctl": 219,
         "clone": 220,
+        "fadvise64": 223,
+        "madvise": 233,
         "migrate_pages": 238,
         "move_pages": 239,
         "rt_tgsigqueueinfo": 240,

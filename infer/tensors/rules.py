@@ -14,7 +14,7 @@ from .layouts import SINGLE, Axes, axes_between
 
 EVERY = "*"
 _MOST_BYTES, _MOST_DOTS = 1 << 16, 400  # of a file of rules, and of a line in it
-_SIDE = re.compile(r"(?P<name>.+?)(?:@(?P<layout>[A-Za-z1]{1,12}))?", re.ASCII)
+_SIDE = re.compile(r"(?P<name>.+?)(?:@(?P<layout>[A-Za-z1]{1,12}))?", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True)

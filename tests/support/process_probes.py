@@ -58,6 +58,21 @@ def signal_of_a_pipe():
     fcntl.fcntl(reading, fcntl.F_SETSIG, signal.SIGCONT)
 
 
+def lease():
+    """Let everybody wait who opens a file that this process may read, one of its program's."""
+    import fcntl
+
+    with Path(ctypes.__file__).open() as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+
+def forgotten():
+    """Have the kernel forget such a file, so that the next process reads it from the disk."""
+    with Path(ctypes.__file__).open() as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def others(victim):
     """Tries on a process that is not the worker's."""
     buffer = ctypes.create_string_buffer(128)
@@ -95,6 +110,8 @@ def others(victim):
         "bpf": lambda: system_call("bpf", 0, buffer, 72),
         "memory by /proc": lambda: Path(f"/proc/{victim}/mem").open("rb+"),
         "the oom killer": lambda: Path(f"/proc/{victim}/oom_score_adj").write_text("1000"),
+        "a lease on a file": lease,
+        "forgets a file": forgotten,
         "its autogroup": lambda: Path(f"/proc/{victim}/autogroup").write_text("19"),
     }
 

@@ -102,6 +102,8 @@ def test_marks(registered, tmp_path, mark, content, shown):
         ("contract = 1", "contract = 2", "is made for version 2 of the contract, this program has"),
         ("contract = 1", "", "is made for version None of the contract"),
         ("contract = 1", "contract = ", "not TOML"),
+        ("contract = 1", "contract = 1\nx = " + "[" * 5000 + "]" * 5000, "not TOML"),
+        ('title = "Tally"', 'title = "Tally"\nshelf_life_days = 999999999999', "<= 36500"),
         ('title = "Tally"', "", "missing required field `title`"),
         ('title = "Tally"', 'title = "Tally"\ncolour = "red"', "unknown field `colour`"),
         ('title = "Tally"', "title = 3", "Expected `str`, got `int`"),

@@ -18,6 +18,7 @@ pytest_plugins = ("input_fixtures",)
         ("a/m.onnx:input:0=y", Rule("input:0", "y", artifact="a/m.onnx")),
         ("x@NCHW=y@nhwc", Rule("x", "y", "NCHW", "nhwc")),
         ("user@home=y", None),
+        ("x\n=y\nz", Rule("x\n", "y\nz")),
         ("x@NCHW=y", None),
         ("x@NCHW=y@NHWD", None),
         ("x@NCC=y@CNC", None),

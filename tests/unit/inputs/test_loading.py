@@ -1,5 +1,7 @@
 """What is read of a file of inputs, and how a file that is none is refused."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from fitted_inputs import IMAGES, refused
@@ -101,6 +103,26 @@ def test_file_without_arrays(file):
     np.savez(file)
 
     assert "holds no inputs" in refused(lambda: read_inputs(file), file)
+
+
+@pytest.mark.parametrize("name", ["readme.txt", "folder/", "labels.npy"])
+def test_a_member_that_is_no_array_is_named(file, inputs_file, name):
+    inputs_file(file, image=IMAGES)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(name, b"")
+
+    assert f"'{name.removesuffix('.npy')}' in it is no array" in refused(
+        lambda: read_inputs(file), file
+    )
+
+
+def test_members_without_end_are_refused_before_they_are_read(file):
+    """NumPy takes a time for them that grows with the square of their number."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(10_001):
+            archive.writestr(f"{number}.npy", b"")
+
+    assert "10,001 files" in refused(lambda: read_inputs(file), file)
 
 
 def test_labels_alone_are_no_inputs(file, inputs_file):

@@ -118,6 +118,27 @@ def test_a_home_in_a_folder_of_programs_stays_closed(project, monkeypatch):
     assert not may_read(project.parent / ".netrc")
 
 
+def test_packages_of_another_environment_are_open_with_their_libraries(project):
+    other = project.parent / "other/lib/python3.11/site-packages"
+    for file in ("numpy/__init__.py", "numpy.libs/libopenblas.so", "nvidia/cudnn/lib/x.so"):
+        (other / file).parent.mkdir(parents=True)
+        (other / file).write_text("")
+    sys.path.append(str(other))  # as a .pth file does
+
+    assert may_read(other / "numpy/__init__.py")
+    assert may_read(other / "numpy.libs/libopenblas.so")
+    assert may_read(other / "nvidia/cudnn/lib/x.so")
+    assert not may_read(project.parent / "other/data.npz")
+
+
+@pytest.mark.parametrize("folder", ["/usr/src/app", "/usr/app", "/usr/local/app", "/usr/local/src"])
+def test_a_project_of_a_container_is_closed(project, folder):
+    for closed in ("runs/results.jsonl", "baseline.json", "other/model.onnx"):
+        assert not may_read(Path(folder, closed))
+    for opened in ("/usr/bin/ld", "/usr/lib/x.so", "/usr/local/lib/x.so", "/usr/share/zoneinfo"):
+        assert may_read(Path(opened))
+
+
 @pytest.mark.parametrize("closed", ["/dev/shm/x", "/proc/1/cmdline", "/etc/shadow", "/tmp/x"])
 def test_of_the_system_only_what_every_program_needs_is_open(closed):
     assert not may_read(Path(closed))

@@ -25,7 +25,8 @@ CALLS = {
         **{"shmget": 29, "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66},
         **{"semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71},
         **{"mq_open": 240, "mq_unlink": 241, "add_key": 248, "request_key": 249, "keyctl": 250},
-        **{"futex": 202, "sched_getaffinity": 204, "mmap": 9, "read": 0},
+        **{"futex": 202, "sched_getaffinity": 204, "mmap": 9, "read": 0, "madvise": 28},
+        **{"fadvise64": 221},
     },
     "aarch64": {
         **{"clone": 220, "clone3": 435, "prctl": 167, "fcntl": 25, "ioctl": 29, "kill": 129},
@@ -40,7 +41,8 @@ CALLS = {
         **{"shmctl": 195, "semget": 190, "semop": 193, "semctl": 191, "semtimedop": 192},
         **{"msgget": 186, "msgsnd": 189, "msgrcv": 188, "msgctl": 187, "mq_open": 180},
         **{"mq_unlink": 181, "add_key": 217, "request_key": 218, "keyctl": 219},
-        **{"futex": 98, "sched_getaffinity": 123, "mmap": 222, "read": 63},
+        **{"futex": 98, "sched_getaffinity": 123, "mmap": 222, "read": 63, "madvise": 233},
+        **{"fadvise64": 223},
     },
 }
 REFUSED = (
@@ -125,6 +127,17 @@ def test_nothing_wakes_a_process_that_is_stopped(verdict):
     assert verdict("fcntl", 3, 2, 1) == 0  # F_SETFD
     assert verdict("timer_create", 1) == errno.EPERM
     assert verdict("timer_create", 1, cuda=True) == 0
+
+
+def test_nobody_waits_for_a_file_and_none_leaves_memory(verdict):
+    for number in (1024, 1026):  # F_SETLEASE, F_NOTIFY
+        assert verdict("fcntl", 3, number, 1) == errno.EPERM
+    assert verdict("fcntl", 3, 1025) == 0  # F_GETLEASE
+    assert verdict("fadvise64", 3, 0, 0, 4) == errno.EPERM  # POSIX_FADV_DONTNEED
+    assert verdict("fadvise64", 3, 0, 0, 2) == 0  # POSIX_FADV_SEQUENTIAL
+    for advice in (20, 21):  # MADV_COLD, MADV_PAGEOUT
+        assert verdict("madvise", 4096, 4096, advice) == errno.EPERM
+    assert verdict("madvise", 4096, 4096, 4) == 0  # MADV_DONTNEED, of its own memory
 
 
 def test_signals_where_landlock_closes_them(verdict):
