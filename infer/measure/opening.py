@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 
 from ..artifacts.artifact import Artifact
-from ..artifacts.files import sha256_of
 from ..artifacts.precision import precision_of
 from ..errors import AlteredError, ArtifactError, InputError, NoRuntimeError
 from ..formats.registry import FORMATS
@@ -23,6 +23,7 @@ from ..runtimes.registry import runtimes_for
 from ..sandbox.artifact_reader import check_files, contents, describe_artifact
 from ..sandbox.trust import require_trusted
 from ..tensors.precision import Precision
+from .hashed_inputs import inputs_sha256
 from .run_context import RANDOM_INPUTS, RunContext
 
 
@@ -37,7 +38,7 @@ def check_unaltered(context: RunContext) -> None:
         raise InputError(f"{plan.inputs}: altered since the run began; start a new one")
     drawn = next(iter(store.of_type(InputsDrawn)), None)
     kept = store.folder / RANDOM_INPUTS
-    if drawn and (not kept.is_file() or sha256_of(kept) != drawn.sha256):
+    if drawn and (not kept.is_file() or inputs_sha256(kept) != drawn.sha256):
         raise InputError(f"{kept}: altered since the run began; start a new one")
 
 
@@ -137,8 +138,8 @@ def _inputs_for(context: RunContext, artifact: Artifact) -> Path:
             f"{artifact.path}: names inputs that cannot be found ({error}); give inputs with "
             "--inputs FILE.npz"
         ) from None
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file it raises nothing
         raise InputError(f"{path}: missing; export again, or give inputs with --inputs FILE.npz")
-    if sha256_of(path) != stated.sha256:
+    if inputs_sha256(path) != stated.sha256:
         raise InputError(f"{path}: altered since {artifact.label} was exported; export again")
     return path

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.files import sha256_of
-from ..errors import InputError
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
 from ..records.protocol import Protocol
 from ..records.run_events import RunStarted
 from ..sandbox.artifact_reader import OpenedArtifacts
 from ..variant import Variant
+from .hashed_inputs import inputs_sha256
 
 
 @dataclass(frozen=True)
@@ -88,10 +87,7 @@ class Plan:
         Raises:
             InputError: they cannot be read.
         """
-        try:
-            return sha256_of(self.inputs) if self.inputs else None
-        except OSError as error:
-            raise InputError(f"{self.inputs}: cannot be read ({error.strerror})") from None
+        return inputs_sha256(self.inputs) if self.inputs else None
 
     @classmethod
     def from_run(cls, run: RunStarted) -> Plan:

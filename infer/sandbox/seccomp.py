@@ -92,9 +92,7 @@ def _rules(pid: int, *, cuda: bool, signals: bool) -> dict[str, _Rule]:
         "socketpair": (Argument(0, (_UNIX,)), Argument(1, (_STREAM, _SEQPACKET), _TYPE)),
         "clone": (Argument(0, (0,), _CLONE_REFUSED), Argument(0, (0, _SIGCHLD), _EXIT_SIGNAL)),
         "fcntl": (
-            Argument(
-                1, (_F_SETOWN, _F_SETOWN_EX, _F_SETSIG, _F_SETLEASE, _F_NOTIFY), refused=True
-            ),
+            Argument(1, (_F_SETOWN, _F_SETOWN_EX, _F_SETSIG, _F_SETLEASE, _F_NOTIFY), refused=True),
         ),
         "fadvise64": (Argument(3, (_FADV_DONTNEED,), refused=True),),
         "madvise": (Argument(2, (_MADV_COLD, _MADV_PAGEOUT), refused=True),),

@@ -150,7 +150,12 @@ def test_inputs_that_a_manifest_names_must_be_there_and_unaltered(
     tmp_path, fake_artifact, inputs_file, run_cli
 ):
     inputs_file(tmp_path / "inputs.npz")
-    for name, file in (("altered", "../../inputs.npz"), ("missing", "nothing.npz")):
+    with (tmp_path / "endless.npz").open("wb") as file:
+        file.truncate(1 << 43)  # a hole, which would be hashed for hours
+    for name, file in (
+        *(("altered", "../../inputs.npz"), ("missing", "nothing.npz"), ("long", "x" * 5000)),
+        *(("endless", "../../endless.npz"), ("error", "/proc/self/mem")),
+    ):
         stated = {"evaluation": EvaluationInputs(file, "0" * 64)}
         fake_artifact(tmp_path / "artifacts", name, manifest=stated)
     fake_artifact(tmp_path / "artifacts", "unnamed")
@@ -161,14 +166,14 @@ def test_inputs_that_a_manifest_names_must_be_there_and_unaltered(
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     assert {name: row["outcome"] for name, row in rows.items()} == {
-        "altered": Outcome.BAD_INPUT,
-        "missing": Outcome.BAD_INPUT,
-        "unnamed": Outcome.BAD_INPUT,
+        **dict.fromkeys(("altered", "missing", "unnamed"), Outcome.BAD_INPUT),
+        **dict.fromkeys(("long", "endless", "error"), Outcome.BAD_INPUT),
         "nowhere": Outcome.LOAD_ERROR,
     }
     assert str(tmp_path / "inputs.npz") in rows["altered"]["reason"]
     assert "export again" in rows["altered"]["reason"]
     assert "nothing.npz" in rows["missing"]["reason"]
+    assert "more than fits into memory" in rows["endless"]["reason"]
     assert "--inputs" in rows["missing"]["reason"]
     assert "--inputs" in rows["unnamed"]["reason"]
     assert "no such file" in rows["nowhere"]["reason"]
