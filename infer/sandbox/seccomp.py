@@ -11,8 +11,8 @@ thread IDs are the worker's own, so these are refused too. What is shared by num
 not by file is refused: System V's memory, semaphores and queues, POSIX queues, keys.
 
 A lease on a file, which its owner may take, would let everybody else wait who opens it, for 45 s
-each time (fcntl(2)): the inputs, or libraries of other runtimes. So there are none. Nor may a worker
-have the kernel forget files, which the next process would have to read from the disk again.
+each time (fcntl(2)): the inputs, or libraries of other runtimes. So there are none. Nor may a
+worker have the kernel forget files, which the next process would have to read from the disk.
 
 A worker and all that it starts stay in one process group, which the controller stops, continues and
 ends as a whole. So there are no new sessions, groups and namespaces, no children of the parent, and
