@@ -16,12 +16,12 @@ import numpy as np
 from .artifacts.artifact import Artifact
 from .errors import InputError, UsageError
 from .inputs.loading import LABELS
+from .inputs.writing import write_inputs
 from .outcome import Failure, Outcome
 from .tensors.output_files import read_saved
 from .tensors.outputs import SampleAxis, SavedOutputs
 from .tensors.sample_axis import sample_axes
 from .tensors.signature import Signature
-from .tensors.text import pack_all
 from .worker import messages
 from .worker.client import WorkerProcess
 
@@ -165,9 +165,12 @@ class LoadedModel:
 
 
 def _write_inputs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    converted = {name: np.asarray(array) for name, array in arrays.items()}
-    for name, array in converted.items():
+    converted = {}
+    for name, given in arrays.items():
+        try:
+            converted[str(name)] = array = np.asarray(given)
+        except ValueError as error:  # lists of different lengths
+            raise InputError(f"'{name}': no array can be made of it ({error})") from None
         if array.dtype == object and not all(isinstance(v, str | bytes) for v in array.flat):
             raise InputError(f"'{name}': an array of Python objects other than text is no input")
-    with path.open("wb") as file:
-        np.savez(file, **pack_all(converted))  # type: ignore[arg-type]
+    write_inputs(path, converted)

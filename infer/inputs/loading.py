@@ -43,7 +43,7 @@ def read_inputs(
             else:
                 _check_size(opened)
                 with np.load(opened, allow_pickle=False) as archive:
-                    arrays = unpack_all({name: _array(archive, name) for name in archive.files})
+                    arrays = unpack_all(_arrays(archive))
     except OSError as error:
         raise InputError(f"{named}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
@@ -61,11 +61,23 @@ def read_inputs(
     return arrays
 
 
-def _array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
-    array = archive[name]
-    if not isinstance(array, np.ndarray):  # NumPy gives the bytes of any other file
-        raise ValueError(f"'{name}' in it is no array")
-    return array
+def _arrays(archive: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
+    """The arrays of an archive by the names that NumPy gives them: without ".npy".
+
+    Raises:
+        ValueError: two have one name, or a member is no array.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    assert archive.zip is not None  # until it is closed
+    for member in archive.zip.namelist():
+        name = member.removesuffix(".npy")
+        if name in arrays:
+            raise ValueError(f"it holds '{name}' twice")
+        array = archive[member]
+        if not isinstance(array, np.ndarray):  # NumPy gives the bytes of any other file
+            raise ValueError(f"'{name}' in it is no array")
+        arrays[name] = array
+    return arrays
 
 
 def _check_size(file: BinaryIO) -> None:

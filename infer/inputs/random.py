@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of
 from ..tensors.layouts import rearranged
 from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
-from ..tensors.text import pack_all
 from .conversion import stated_ranges
 from .dimensions import dim_name, with_sizes
 from .options import InputOptions
@@ -122,11 +120,6 @@ def _as_in_file(array: np.ndarray, name: str, rule: Rule | None) -> np.ndarray:
         return rearranged(array, rule.axes(to_other=True), name, rule.layout)
     except MapError as error:
         raise InputError(str(error)) from None
-
-
-def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write inputs to an `.npz` file."""
-    np.savez(path, allow_pickle=False, **pack_all(arrays))
 
 
 def _names(specs: Sequence[TensorSpec]) -> list[str]:

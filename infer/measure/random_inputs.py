@@ -10,6 +10,7 @@ from ..artifacts.files import sha256_of
 from ..errors import InputError, MapError
 from ..inputs import random
 from ..inputs.random import UnderspecifiedSignatureError
+from ..inputs.writing import write_inputs
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import InputsDrawn
 from ..tensors.matching import plain
@@ -79,7 +80,7 @@ class RandomInputs:
                     continue  # it is said where the artifact takes its inputs
                 arrays |= more
                 notes += how
-        random.write(context.inputs[label], arrays)
+        write_inputs(context.inputs[label], arrays)
         sha256 = sha256_of(context.inputs[label])
         context.store.add(InputsDrawn(artifact=label, notes=tuple(notes), sha256=sha256))
 

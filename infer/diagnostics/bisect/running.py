@@ -11,6 +11,7 @@ from ...inputs import random as random_inputs
 from ...inputs.options import InputOptions
 from ...inputs.random import Random
 from ...inputs.worker_inputs import WorkerInputs
+from ...inputs.writing import write_inputs
 from ...measure.opening import read_precision
 from ...measure.placement import check_device
 from ...outcome import Failure
@@ -94,7 +95,7 @@ def with_inputs(
         options.random, signature, stated, options.input_options, a.label
     )
     path = folder / "inputs.npz"
-    random_inputs.write(path, arrays)
+    write_inputs(path, arrays)
     notes = [f"random inputs, seed {options.random.seed} ({', '.join(drawn) or 'there are none'})"]
     return replace(options, inputs=path), notes
 

@@ -16,13 +16,13 @@ from ...artifacts.files import files_of
 from ...errors import ArtifactError
 from ...formats.detection import detect
 from ...formats.registry import FORMATS
+from ...inputs.writing import write_inputs
 from ...outcome import Failure, Outcome
 from ...sandbox import artifact_reader
 from ...system.interpreters import parse_interpreters
 from ...tensors.dtypes import ANY
 from ...tensors.output_files import read_call
 from ...tensors.signature import Signature
-from ...tensors.text import pack_all
 from ...variant import Variant
 from ...worker import messages
 from ...worker.client import WorkerProcess
@@ -249,7 +249,7 @@ class ContractChecks:
 
     def _written(self, inputs: Arrays) -> str:
         path = self._folder / "whole" / "inputs.npz"
-        np.savez(path, **pack_all(inputs))  # type: ignore[arg-type]  # names are the user's
+        write_inputs(path, inputs)
         return str(path)
 
     def _output_folder(self) -> Path:

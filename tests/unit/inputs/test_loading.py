@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from fitted_inputs import IMAGES, refused
 
+from infer.errors import InputError
 from infer.inputs.loading import read_inputs, read_labels
+from infer.inputs.writing import write_inputs
 
 pytest_plugins = ("input_fixtures",)
 
@@ -114,6 +116,25 @@ def test_a_member_that_is_no_array_is_named(file, inputs_file, name):
     assert f"'{name.removesuffix('.npy')}' in it is no array" in refused(
         lambda: read_inputs(file), file
     )
+
+
+def test_a_name_that_stands_for_two_arrays_is_refused(file, inputs_file):
+    """NumPy would give the later one for both."""
+    inputs_file(file, image=IMAGES)
+    with zipfile.ZipFile(file, "a") as archive, zipfile.ZipFile(file) as same:
+        archive.writestr("image", same.read("image.npy"))
+
+    assert "'image' twice" in refused(lambda: read_inputs(file), file)
+
+
+def test_inputs_may_be_called_as_arguments_of_numpy_are(file):
+    arrays = dict.fromkeys(("file", "allow_pickle", "args", "a/b", "x.npy", "\x1b"), IMAGES)
+
+    write_inputs(file, arrays)
+
+    assert read_inputs(file).keys() == arrays.keys()
+    with pytest.raises(InputError, match="not a name"):
+        write_inputs(file, {"\ud800": IMAGES})
 
 
 def test_members_without_end_are_refused_before_they_are_read(file):

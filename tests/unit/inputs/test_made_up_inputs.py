@@ -6,7 +6,8 @@ import pytest
 from infer.errors import InputError
 from infer.inputs.fitting import fit_inputs
 from infer.inputs.options import InputOptions
-from infer.inputs.random import Random, UnderspecifiedSignatureError, generate, write
+from infer.inputs.random import Random, UnderspecifiedSignatureError, generate
+from infer.inputs.writing import write_inputs
 from infer.tensors.signature import Signature, TensorSpec
 
 pytest_plugins = ("input_fixtures",)
@@ -33,7 +34,7 @@ def test_random_inputs_are_the_same_for_a_seed_and_fit(file):
     arrays, notes = generate(Random(5, 300), spec, None, input_options, "m")
     again, _ = generate(Random(5, 300), spec, None, input_options, "m")
     other, _ = generate(Random(6, 300), spec, None, input_options, "m")
-    write(file, arrays)
+    write_inputs(file, arrays)
     fitted = fit_inputs(file, spec, None, input_options, "m")
 
     for name, array in arrays.items():

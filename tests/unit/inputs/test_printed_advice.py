@@ -17,6 +17,7 @@ from infer.inputs import random
 from infer.inputs.fitting import fit_inputs
 from infer.inputs.index_ranges import index_ranges
 from infer.inputs.input_output_options import read_input_output_options
+from infer.inputs.writing import write_inputs
 from infer.outcome import Failure
 from infer.parity.comparing import compare
 from infer.parity.matching import match_outputs
@@ -149,7 +150,7 @@ def test_advice_about_indices_beyond_a_table(tmp_path):
         arrays, _ = random.generate(
             random.Random(0, 4), signature, None, options.input_options, LABEL
         )
-        random.write(file, arrays)
+        write_inputs(file, arrays)
 
     draw(options)
     values = index_ranges(file, 1)

@@ -7,7 +7,7 @@ from fitted_inputs import IMAGES, fit, refused
 from infer.inputs.batching import Batcher
 from infer.inputs.fitting import fit_inputs
 from infer.inputs.options import InputOptions
-from infer.inputs.random import write
+from infer.inputs.writing import write_inputs
 from infer.tensors.signature import Signature, TensorSpec
 from infer.tensors.size_limits import ANY_SIZE
 
@@ -80,7 +80,7 @@ def test_inputs_without_samples_are_one_call(file, inputs_file):
 
 
 def test_models_without_inputs(file):
-    write(file, {})
+    write_inputs(file, {})
 
     fitted = fit_inputs(file, Signature((), ()), None)
 
