@@ -91,7 +91,13 @@ def shell_word(text: str) -> str:
     escaped = "".join(
         {"\\": "\\\\", "'": "\\'"}.get(c, c)
         if c.isprintable()
-        else "".join(f"\\x{byte:02x}" for byte in c.encode("utf-8", "surrogateescape"))
+        else "".join(f"\\x{byte:02x}" for byte in _bytes(c))
         for c in text
     )
     return f"$'{escaped}'"
+
+
+def _bytes(character: str) -> bytes:
+    """A byte of a path that is no UTF-8, or the character, which JSON lets be half of a pair."""
+    is_byte = "\udc80" <= character <= "\udcff"
+    return character.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")

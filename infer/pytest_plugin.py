@@ -149,7 +149,7 @@ class _Gate:
             there = [label for label, _ in plan_run(self.config.run).artifacts]
             known = read_baseline(self.config.baseline).artifacts
         except (ExportbenchError, OSError) as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(_lines(str(error))) from None
         return list(dict.fromkeys((*there, *known)))
 
 
@@ -172,7 +172,7 @@ def _config(config: pytest.Config, folders: list[str]) -> GateConfig:
             f"--artifact-options {text!r}: not options of exportbench gate"
         ) from None
     except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(_lines(str(error))) from None
 
 
 class _Failed(Exception):  # noqa: N818 - a test's failure, in words
@@ -239,7 +239,7 @@ class _CheckItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The gate's message, without a traceback."""
         if isinstance(excinfo.value, _Failed):
-            return str(excinfo.value)
+            return _lines(str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
@@ -249,9 +249,16 @@ class _CheckItem(pytest.Item):
 
 
 def _told(check: Check) -> str:
-    from .escaping import terminal
+    from .escaping import printable
 
     lines = [f"{check.artifact}, {check.name}: {check.verdict}", f"  {check.detail}"]
     if check.remedy:
         lines.append(f"  what to do: {check.remedy}")
-    return "\n".join(map(terminal, lines))
+    return _lines("\n".join(map(printable, lines)))
+
+
+def _lines(text: str) -> str:
+    """Lines for a terminal or the log of a CI job, each with text that may be a stranger's."""
+    from .escaping import terminal
+
+    return "\n".join(map(terminal, text.split("\n")))

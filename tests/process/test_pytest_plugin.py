@@ -6,7 +6,9 @@ import sys
 
 import pytest
 from conftest import environment
-from untrusted_texts import controls
+from untrusted_texts import UNTRUSTED, controls
+
+from infer import pytest_plugin
 
 pytest_plugins = ("pytester",)
 
@@ -14,6 +16,18 @@ OPTIONS = (
     "--inputs inputs.npz --device cpu --threads 1 --batch 4 --scenario single --turns 2 "
     "--burst 0.01s"
 )
+
+
+@pytest.mark.parametrize("text", UNTRUSTED.values(), ids=UNTRUSTED)
+def test_what_failed_is_shown_as_text(text):
+    """The run as a whole, or a refusal of the baseline, in whose message names may be."""
+    with pytest.raises(pytest_plugin._Failed) as caught:
+        raise pytest_plugin._Failed(text)
+
+    shown = pytest_plugin._CheckItem.repr_failure(None, caught)
+
+    assert not controls(shown)
+    assert not any(line.lstrip().startswith(("::", "##[")) for line in shown.split("\n"))
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def test_every_command_shows_it_as_text(printed, capfd):
     for command in (
         ("show", results),
         ("compare", results, results),
-        ("choose", results, "--for", "latency"),
+        ("choose", results, "--for", "single"),
         ("inspect", *sorted((folder / "models").iterdir())),
         ("doctor", "models"),
         ("overhead", "models", *small),

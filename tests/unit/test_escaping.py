@@ -123,3 +123,15 @@ def test_a_shell_reads_the_word_that_was_meant(text):
     if "\0" not in text:  # which no argument can hold
         done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True)
         assert done.stdout == text.encode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(escaping.printable, escaping.terminal, escaping.markdown, escaping.markdown_code),
+        *(escaping.csv_cell, escaping.xml, escaping.shell_word),
+    ],
+)
+def test_half_of_a_pair_of_surrogates_can_be_written(form):
+    """JSON may hold one, a file that is UTF-8 may not."""
+    assert form("a\ud800").encode("utf-8")
