@@ -66,6 +66,8 @@ _SHARED = (
     *("add_key", "request_key", "keyctl"),
 )
 _LEAVING = ("setsid", "setpgid", "setns", "unshare", "timer_create")
+# What the kernel goes on with while the process is stopped: reading and writing files.
+_ASYNCHRONOUS = ("io_setup",)
 _SIGNALS = ("tkill", "pidfd_send_signal")
 
 _PRIO_PROCESS, _PRIO_GROUP = 0, 1
@@ -140,7 +142,8 @@ def program(machine: str, *, cuda: bool, pid: int, signals: bool) -> list[bytes]
     errors = {"clone3": errno.ENOSYS}
     if cuda:
         errors["connect"] = cuda_exceptions.CONNECT_ERROR
-    closed = [*_SOCKETS, *_PERMISSIONS, *_TRACING, *_SHARED, *_LEAVING, *errors]
+    closed = [*_SOCKETS, *_PERMISSIONS, *_TRACING, *_SHARED, *_LEAVING, *_ASYNCHRONOUS]
+    closed += errors
     closed += _SIGNALS if signals else ()
     if cuda:
         closed.remove("timer_create")

@@ -67,6 +67,7 @@ NUMBERS = {
         "fremovexattr": 199,
         "tkill": 200,
         "sched_setaffinity": 203,
+        "io_setup": 206,
         "semtimedop": 220,
         "fadvise64": 221,
         "timer_create": 222,
@@ -95,6 +96,7 @@ NUMBERS = {
     },
     "aarch64": _ON_BOTH
     | {
+        "io_setup": 0,
         "setxattr": 5,
         "lsetxattr": 6,
         "fsetxattr": 7,

@@ -26,7 +26,7 @@ CALLS = {
         **{"semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71},
         **{"mq_open": 240, "mq_unlink": 241, "add_key": 248, "request_key": 249, "keyctl": 250},
         **{"futex": 202, "sched_getaffinity": 204, "mmap": 9, "read": 0, "madvise": 28},
-        **{"fadvise64": 221},
+        **{"fadvise64": 221, "io_setup": 206},
     },
     "aarch64": {
         **{"clone": 220, "clone3": 435, "prctl": 167, "fcntl": 25, "ioctl": 29, "kill": 129},
@@ -42,14 +42,14 @@ CALLS = {
         **{"msgget": 186, "msgsnd": 189, "msgrcv": 188, "msgctl": 187, "mq_open": 180},
         **{"mq_unlink": 181, "add_key": 217, "request_key": 218, "keyctl": 219},
         **{"futex": 98, "sched_getaffinity": 123, "mmap": 222, "read": 63, "madvise": 233},
-        **{"fadvise64": 223},
+        **{"fadvise64": 223, "io_setup": 0},
     },
 }
 REFUSED = (
     *("ptrace", "pidfd_getfd", "process_madvise", "process_mrelease", "perf_event_open", "bpf"),
     *("setsid", "setpgid", "setns", "unshare", "shmget", "shmat", "shmctl", "semget", "semop"),
     *("semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink"),
-    *("add_key", "request_key", "keyctl"),
+    *("add_key", "request_key", "keyctl", "io_setup"),
 )
 OF_A_PROCESS = (
     *("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr"),
