@@ -74,7 +74,8 @@ def _typed(line):
     """A page's line as it is run: shorter."""
     line = re.sub(r" (ARTIFACT) \.\.\.", r" \1", line)
     if "--resume" in line:
-        return re.sub(r"--budget \S+", "--budget 1s", line)
+        # The run has an artifact that was trusted by an option, which is given again.
+        return re.sub(r"--budget \S+", "--budget 1s", line) + " --trust"
     if line.endswith("--help"):
         return line
     more = next((words for start, words in SHORTER.items() if line.startswith(start)), "")
