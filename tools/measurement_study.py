@@ -31,6 +31,7 @@ from estimators import BATCHES, ESTIMATES, TURNS, Burst, rows
 from forked_workers import ForkedWorker, Server
 
 from infer.artifacts.artifact import Artifact, open_artifact
+from infer.inputs.worker_inputs import WorkerInputs
 from infer.stats.ratios import ratio_of
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
@@ -42,19 +43,21 @@ COPIES = 6
 
 def start(artifact: Artifact, inputs: Path, scratch: Path, server: Server | None) -> WorkerProcess:
     """A worker that is warm for both batches, and stopped."""
+    without_labels = WorkerInputs(inputs, scratch / "inputs")
     process: dict[str, Any] = {
         "device": "cpu",
         "threads": os.cpu_count() or 1,
         "scratch": scratch,
         "log": scratch / "log",
         "timeout_s": 300,
+        "inputs": without_labels,
     }
     worker = (
         ForkedWorker(artifact, server, **process) if server else WorkerProcess(artifact, **process)
     )
     worker.start()
     worker.ask(messages.Load())
-    worker.ask(messages.Inputs(path=str(inputs.resolve())))
+    worker.ask(messages.Inputs(path=str(without_labels.path())))
     for batch in BATCHES:
         worker.ask(messages.WarmUp(batch=batch, limit_s=10.0))
     worker.stop()

@@ -82,6 +82,7 @@ def _roofline(summary: Summary) -> list[str]:
         arithmetic = _rates(summary, "flops_per_s", 1e9, "GFLOP/s")
         copied = _rates(summary, "bytes_per_s", 1e9, "GB/s")
         product, where, more = "NumPy's matrix product", "", ""
+        times = "start and end" if len(summary.rooflines) > 1 else "start"
         if summary.run.device == "cuda":
             product, where = "cuBLAS's matrix product", " on the card"
             tf32 = _rates(summary, "tf32_flops_per_s", 1e9, "GFLOP/s")
@@ -89,8 +90,8 @@ def _roofline(summary: Summary) -> list[str]:
             more = _copies(summary)
         lines.append(
             f"of ceiling: the least time that the arithmetic allows at the rate of {product} "
-            f"({arithmetic} at the start and end of this run), or reading the weights at that of "
-            f"a copy{where} ({copied}){more}, over the time taken."
+            f"({arithmetic} at the {times} of this run), or reading the weights at that of a copy{where} "
+            f"({copied}){more}, over the time taken."
         )
     reasons: dict[str, list[str]] = {}
     for record in summary.rooflines:

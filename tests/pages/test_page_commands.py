@@ -55,7 +55,7 @@ SHORTER = {
     "exportbench run": f"{QUICK} --scenario single --budget 1s",
     "exportbench gate": f"{QUICK} --budget 1s",
     "python tools/conformance.py": "--every 200",
-    "python tools/fuzz.py": "--inspect 7 --run 0 --samples samples",
+    "python tools/fuzz.py": "--inspect 7 --run 0 --samples samples --format onnx",
     "python tools/fuzz_border.py": "--answers 20 --folders 5",
     "python tools/measurement_study.py collect": "--minutes 0.05",
     "python tools/core_distance.py": "--minutes 0.05",
