@@ -90,8 +90,8 @@ def _roofline(summary: Summary) -> list[str]:
             more = _copies(summary)
         lines.append(
             f"of ceiling: the least time that the arithmetic allows at the rate of {product} "
-            f"({arithmetic} at the {times} of this run), or reading the weights at that of a copy{where} "
-            f"({copied}){more}, over the time taken."
+            f"({arithmetic} at the {times} of this run), or reading the weights at that of "
+            f"a copy{where} ({copied}){more}, over the time taken."
         )
     reasons: dict[str, list[str]] = {}
     for record in summary.rooflines:
