@@ -15,7 +15,7 @@ _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*<|~$"} | {"&": "&amp;"})
 # What a page of GitHub makes of plain text: a mention, a reference, a link. An invisible space
 # after the first character of each ends it.
 _MARKDOWN_NAMES = re.compile(
-    r"@(?=\w)|#(?=\d)|:(?=//|[\w+-]+:)|\bwww(?=\.)|\bmailto(?=:)|\bGH(?=-\d)"
+    r"@(?=\w)|#(?=\d)|:(?=//|(?!\d:)[\w+-]+:)|\bwww(?=\.)|\bmailto(?=:)|\bGH(?=-\d)"
 )
 _MARKDOWN_LINK = re.compile(r"\](?=[(:\[])|\[(?=\^)|!(?=\[)")
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")

@@ -14,6 +14,7 @@ import pytest
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
+from infer.system.passed_variables import ALLOW_READ
 from infer.tensors.output_files import read_call
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
@@ -37,8 +38,10 @@ def processes():
 
 
 @pytest.fixture
-def worker(processes, tmp_path, tmp_path_factory):
+def worker(processes, tmp_path, tmp_path_factory, monkeypatch):
     """Loads an artifact in a worker and calls it; gives the answer to `load` and the outputs."""
+    # A worker may read its own artifact, and these load others one after the other.
+    monkeypatch.setenv(ALLOW_READ, str(tmp_path_factory.getbasetemp().parent))
 
     def call(path, inputs=None, fresh=False, **setup):
         artifact = open_artifact(path)

@@ -124,7 +124,7 @@ def test_two_outputs_of_one_shape_are_a_question_that_a_map_settles(tmp_path, me
     wrong = measure("a.onnx", "b.onnx", "--map", "map.toml", inputs={"image": IMAGES}, status=1)
     row = wrong.rows["b.onnx"]
     assert row["outcome"] == "parity_fail"
-    assert row["differing"][0].keys() >= {"sample", "own", "reference"}
+    assert row["differing"][0].keys() >= {"sample", "answer", "reference"}
     assert "Samples that differ" in wrong.report and "Samples that differ" in wrong.text
 
     run = measure("a.onnx", "b.onnx", "--map", command[1], inputs={"image": IMAGES})
