@@ -99,11 +99,12 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
 
 
 def call(process: WorkerProcess, folder: Path, inputs: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The outputs of a call; it can write below the worker's folder only."""
+    """The outputs of a call; it can read and write below the worker's folder only."""
     outputs = folder / "worker" / "outputs"
     outputs.mkdir(exist_ok=True)
-    np.savez(folder / "inputs.npz", **inputs)
-    process.ask(messages.Call(path=str(folder / "inputs.npz"), outputs=str(outputs)))
+    file = folder / "worker" / "inputs.npz"
+    np.savez(file, **inputs)
+    process.ask(messages.Call(path=str(file), outputs=str(outputs)))
     return read_call(outputs)
 
 
@@ -210,12 +211,12 @@ def test_what_cannot_run_here_is_known_before_its_code_is_loaded(
     altered: Callable[..., Path], device: str, changes: dict[str, bytes | None], reason: str
 ) -> None:
     with zipfile.ZipFile(altered(**changes)) as archive:
-        assert reason in str(aotinductor.unfit(aotinductor.look(archive), device, "x86_64"))
+        assert reason in str(aotinductor.unfit(aotinductor.read_package(archive), device, "x86_64"))
 
 
 def test_a_package_for_this_machine_may_run(package: Path) -> None:
     with zipfile.ZipFile(package) as archive:
-        assert aotinductor.unfit(aotinductor.look(archive), "cpu", platform.machine()) is None
+        assert aotinductor.unfit(aotinductor.read_package(archive), "cpu", platform.machine()) is None
 
 
 def test_what_unpacks_to_more_than_it_can_hold_is_refused(package: Path, tmp_path: Path) -> None:
