@@ -216,7 +216,8 @@ def test_what_cannot_run_here_is_known_before_its_code_is_loaded(
 
 def test_a_package_for_this_machine_may_run(package: Path) -> None:
     with zipfile.ZipFile(package) as archive:
-        assert aotinductor.unfit(aotinductor.read_package(archive), "cpu", platform.machine()) is None
+        read = aotinductor.read_package(archive)
+    assert aotinductor.unfit(read, "cpu", platform.machine()) is None
 
 
 def test_what_unpacks_to_more_than_it_can_hold_is_refused(package: Path, tmp_path: Path) -> None:
