@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from ..arguments import common_options
 from ..arguments.types import argument_type
@@ -159,14 +159,13 @@ def show(choice: Choice, console: Console) -> None:
         console.print(one_line(f"  which of them is best is not known: {answer.how_sure}"))
     else:
         console.print(one_line("none fits", style="bold red"))
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    artifacts = max((len(verdict.artifact) for verdict in choice.verdicts), default=0)
+    standings = max((len(verdict.standing) for verdict in choice.verdicts), default=0)
     for verdict in choice.verdicts:
-        table.add_row(
-            one_line(verdict.artifact),
-            one_line(verdict.standing, style=_STYLES[verdict.standing]),
+        cells = (
+            one_line(verdict.artifact.ljust(artifacts)),
+            one_line(verdict.standing.ljust(standings), style=_STYLES[verdict.standing]),
             one_line("; ".join((*verdict.reasons, *verdict.doubts))),
         )
-    console.print(table)
+        # Wrapped by the terminal, so that a command among the reasons can be copied.
+        console.print(Text("  ").join(cells), soft_wrap=True)

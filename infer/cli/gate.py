@@ -50,14 +50,14 @@ def run(options: argparse.Namespace) -> int:
     config = gate_config(options)
     baseline = current_baseline(config)
     if config.judged:
-        events = read_run(config.judged)
+        folder, events = config.judged, read_run(config.judged)
     else:
         plan = plan_gate(config, baseline)
         store = new_run(config.run.out)
         measure(plan, store, options.command_line)
         print_line(f"results: {store.folder}")
-        events = store.events
-    result = evaluate_gate(config, baseline, events)
+        folder, events = store.folder, store.events
+    result = evaluate_gate(config, baseline, events, folder)
     text = json.dumps(report.as_json(result), indent=2) + "\n"
     if options.json and options.json != "-":
         _write(Path(options.json), text, "json")

@@ -14,6 +14,7 @@ from ..codec import to_json
 from ..exit_status import FAILED, INTERRUPTED, NOT_MEASURED, OK
 from ..outcome import Outcome
 from ..report import terminal
+from ..results.reproduction import resume_command
 from ..results.summary import Summary
 from ..stderr import print_line
 from ..steps.measuring import measure, new_run
@@ -52,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     summary = measure(plan, store, options.command_line)
     emit(to_json(summary), partial(_show, summary), options.json)
     print_line(f"results: {store.folder}")
+    if summary.interrupted:
+        print_line(f"go on with: {resume_command(store.folder)}")
     return status(summary)
 
 

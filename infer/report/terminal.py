@@ -22,9 +22,13 @@ _COLOURS = {Style.PLAIN: "", Style.GOOD: "green", Style.CAUTION: "yellow", Style
 
 
 def show(summary: Summary, console: Console) -> None:
-    """Print the tables of a run."""
+    """Print the tables of a run.
+
+    What advises is left for the terminal to wrap, so that it can be copied: a line break within an
+    option in quotes would become part of it.
+    """
     for notice in summary.notices:
-        console.print(one_line(f"*** {notice}", style="bold yellow"))
+        console.print(one_line(f"*** {notice}", style="bold yellow"), soft_wrap=True)
     console.print(one_line(formatting.conditions(summary), style="dim"))
     for title, rows in sections(summary):
         console.print()
@@ -36,15 +40,15 @@ def show(summary: Summary, console: Console) -> None:
             console.print(_drawn(differing))
         _failures(rows, console)
         for line in warnings(rows, summary):
-            console.print(one_line(line, style="yellow"))
+            console.print(one_line(line, style="yellow"), soft_wrap=True)
         for line in notes(rows):
-            console.print(one_line(line, style="dim"))
+            console.print(one_line(line, style="dim"), soft_wrap=True)
     if growth := growth_table(summary):
         console.print()
         console.print(one_line(growth.caption, style="bold"))
         console.print(_drawn(growth))
     for line in legend(summary):
-        console.print(one_line(line, style="dim"))
+        console.print(one_line(line, style="dim"), soft_wrap=True)
 
 
 def _drawn(table: Table) -> rich_table.Table:
@@ -59,5 +63,6 @@ def _drawn(table: Table) -> rich_table.Table:
 def _failures(rows: Sequence[ArtifactResult], console: Console) -> None:
     for row in rows:
         if row.outcome != Outcome.OK:
-            console.print(one_line(f"{row.artifact}: {row.outcome}: {row.reason}", style="red"))
+            reason = f"{row.artifact}: {row.outcome}: {row.reason}"
+            console.print(one_line(reason, style="red"), soft_wrap=True)
             console.print(one_line(f"  alone: {row.command}", style="dim"), soft_wrap=True)

@@ -44,7 +44,7 @@ def notices(index: RecordIndex) -> list[str]:
     if index.interrupted:
         texts.append(
             "INTERRUPTED: the run was cut off; what is shown is what was measured. "
-            "It goes on with --resume."
+            "It goes on with 'exportbench run --resume RUN', where RUN is its folder."
         )
     return texts
 

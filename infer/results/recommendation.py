@@ -9,7 +9,6 @@ from typing import Any
 
 import scipy
 
-from ..escaping import shell_word
 from ..outcome import Outcome
 from ..records.events import elapsed_s
 from ..records.protocol import longer_budget_minutes, scenario_options
@@ -19,7 +18,7 @@ from .percentiles import PERCENTILE_FLOORS
 from .queries import percentiles_by_generation
 from .ranking import Answer
 from .recorded_run import RecordedRun
-from .reproduction import PROGRAM
+from .reproduction import resume_command
 from .summary import ArtifactResult
 
 FITS, FALLS_OUT, UNKNOWN = "fits", "falls out", "cannot tell"
@@ -172,10 +171,9 @@ def _percentile(
     value = timing.percentiles_s.get(name)
     if value is None:
         minutes = longer_budget_minutes(elapsed_s(run.events))
-        command = (*PROGRAM, "run", "--resume", str(run.folder))
         unknown.append(
             f"no {name}: it needs {PERCENTILE_FLOORS[percent]} calls and the run has "
-            f"{timing.calls}; go on with: {' '.join(map(shell_word, command))} --budget {minutes}m"
+            f"{timing.calls}; go on with: {resume_command(run.folder)} --budget {minutes}m"
         )
         return
     if value > limit:

@@ -19,6 +19,11 @@ _INSTALLED, _CHECKOUT = ["exportbench"], ["python", "-m", "infer"]
 PROGRAM = _CHECKOUT if __name__.partition(".")[0] == "infer" else _INSTALLED
 
 
+def resume_command(folder: Path) -> str:
+    """The command that goes on with the run in a folder, for a shell."""
+    return " ".join(map(shell_word, (*PROGRAM, "run", "--resume", str(folder))))
+
+
 def command_of(
     artifact: ArtifactOpened, run: RunStarted, reference: ArtifactOpened | None = None
 ) -> str:

@@ -23,6 +23,7 @@ Its payload is a JSON file of:
     enqueue_s     seconds that enqueueing such a call keeps the host busy
     copy_s        seconds of a copy to the device, and from it
     events        it tells the device's own time of a call
+    reads         a file that it reads when it is loaded, as runtimes read tables of their own
     fault         {"at": "load" | "run", "call": N, "samples": N, "kind": KIND, "says": TEXT}, from
                   the call N on, or in calls with N samples, with KIND one of hang, crash, abort,
                   exit, error, memory, nan, shape, garbage
@@ -69,6 +70,8 @@ class Fake(Model):
         self._compiled: set[int] = set()
         self._device_thread = ThreadPoolExecutor(max_workers=1)
         time.sleep(self._settings.get("load_s", 0))
+        if "reads" in self._settings:
+            Path(self._settings["reads"]).read_bytes()
         self._fault("load")
         self.signature = Signature.from_dict(self._settings["signature"])
 

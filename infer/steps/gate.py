@@ -9,6 +9,7 @@ from pathlib import Path
 from ..codec import DecodeError
 from ..config import GateConfig, RunConfig
 from ..errors import ArtifactError, BaselineError, MeasurementError, OptionError, UsageError
+from ..escaping import shell_word
 from ..exit_status import INTERRUPTED
 from ..gating.baseline import Baseline
 from ..gating.baseline_file import read_baseline, render_baseline
@@ -21,6 +22,7 @@ from ..records.events import AnyEvent
 from ..records.run_events import RunStarted
 from ..records.store import read_events
 from ..results.recorded_run import records_of
+from ..results.reproduction import resume_command
 from ..sandbox import trust
 from ..sandbox.artifact_reader import open_artifact
 from .former_artifacts import pair_with_former
@@ -46,13 +48,13 @@ def run_gate(config: GateConfig, command: Sequence[str]) -> GateResult:
     """
     baseline = current_baseline(config)
     if config.judged:
-        events = read_run(config.judged)
+        folder, events = config.judged, read_run(config.judged)
     else:
         plan = plan_gate(config, baseline)
         store = new_run(config.run.out)
         measure(plan, store, command)
-        events = store.events
-    return evaluate_gate(config, baseline, events)
+        folder, events = store.folder, store.events
+    return evaluate_gate(config, baseline, events, folder)
 
 
 def current_baseline(config: GateConfig) -> Baseline | None:
@@ -119,9 +121,15 @@ def read_run(folder: Path) -> list[AnyEvent]:
 
 
 def evaluate_gate(
-    config: GateConfig, baseline: Baseline | None, events: list[AnyEvent]
+    config: GateConfig, baseline: Baseline | None, events: list[AnyEvent], folder: Path
 ) -> GateResult:
     """Judge a run by the baseline, and update the baseline if requested.
+
+    Args:
+        config: config of the gate.
+        baseline: the current baseline; None if the first one is to be written.
+        events: records of the run.
+        folder: folder of the run.
 
     Raises:
         UsageError: the baseline cannot be written.
@@ -134,8 +142,8 @@ def evaluate_gate(
             raise MeasurementError(f"the records of the run are damaged: {error}") from None
     if run.interrupted:
         raise MeasurementError(
-            "the run was cut off: nothing is judged; go on with 'exportbench run --resume RUN', "
-            "and judge it with --run RUN",
+            "the run was cut off: nothing is judged; judge it with --run "
+            f"{shell_word(str(folder))}, after: {resume_command(folder)}",
             INTERRUPTED,
         )
     worse: Mapping[str, str] = {}

@@ -14,6 +14,7 @@ from ..measure.session import Run
 from ..records.store import Store
 from ..regular_file import replace_text
 from ..report import markdown
+from ..results.reproduction import resume_command
 from ..results.summarizing import summarize
 from ..results.summary import Summary
 from ..stderr import print_line
@@ -68,7 +69,7 @@ def _no_report(error: Exception) -> None:
 def _remedy(store: Store) -> str:
     if not store.events:
         return "nothing was measured"
-    return f"what was measured is in {store.folder}; go on with --resume {store.folder}"
+    return f"what was measured is kept; go on with: {resume_command(store.folder)}"
 
 
 def _what(error: OSError) -> str:

@@ -6,13 +6,13 @@ measured in the sandbox; it can neither name a program to execute nor say what i
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..config import RunConfig
 from ..errors import ArtifactError, StoreError, UsageError
+from ..escaping import shell_word
 from ..measure import devices
 from ..measure.plan import Plan
 from ..outcome import Failure
@@ -24,7 +24,7 @@ from ..results.summary import run_of
 from ..runtimes.registry import RUNTIMES
 from ..sandbox import trust
 from ..sandbox.isolation import HOME
-from ..system.interpreters import Interpreter, parse_interpreters
+from ..system.interpreters import parse_interpreters
 from ..variant import Variant
 from .planning import with_end
 from .run_folders import check_costly
@@ -88,14 +88,18 @@ def _variants(folder: Path, run: RunStarted, texts: Sequence[str]) -> dict[str, 
         if variant.python is not None
     }
     if recorded and not texts:
-        options = " ".join(shlex.quote(f"{name}={path}") for name, path in sorted(recorded))
+        options = " ".join(shell_word(f"{name}={path}") for name, path in sorted(recorded))
         raise UsageError(
             f"--resume {folder}: which programs are executed is never taken from a file; the run "
             f"names other interpreters, so look whether they are yours and give them again: "
             f"--python {options}"
         )
-    given = {interpreter.name: interpreter for interpreter in parse_interpreters(texts)}
-    for name in given.keys() - {name for name, _ in recorded}:
+    # One name may stand for an interpreter of each format.
+    given = {
+        (interpreter.name, str(interpreter.path))
+        for interpreter in parse_interpreters(texts, distinct=False)
+    }
+    for name in {name for name, _ in given} - {name for name, _ in recorded}:
         raise UsageError(f"--resume {folder}: --python {name}: the run has no such interpreter")
     return {
         label: replace(variant, python=_python(folder, label, variant, given))
@@ -105,19 +109,18 @@ def _variants(folder: Path, run: RunStarted, texts: Sequence[str]) -> dict[str, 
 
 
 def _python(
-    folder: Path, label: str, variant: Variant, given: dict[str, Interpreter]
+    folder: Path, label: str, variant: Variant, given: Collection[tuple[str, str]]
 ) -> str | None:
     """The interpreter of a variant: that of this command, which must be where the run's was."""
     if variant.python is None:
         return None
-    interpreter = given.get(variant.interpreter or "")
-    if interpreter is None or str(interpreter.path) != variant.python:
-        path = shlex.quote(f"{variant.interpreter}={variant.python}")
+    if (variant.interpreter or "", variant.python) not in given:
+        path = shell_word(f"{variant.interpreter}={variant.python}")
         raise UsageError(
             f"--resume {folder}: {label} was measured in another interpreter; if that is yours, "
             f"give it again: --python {path}"
         )
-    return str(interpreter.path)
+    return variant.python
 
 
 def _is_known(folder: Path, label: str, variant: Variant) -> bool:
@@ -144,5 +147,5 @@ def _require_trust(folder: Path, plan: Plan, labels: Sequence[str]) -> None:
         raise UsageError(
             f"--resume {folder}: what is trusted is never taken from a file, and loading these "
             "artifacts can execute code; if you trust those who made them, say so again: --trust "
-            + " ".join(map(shlex.quote, refused))
+            + " ".join(map(shell_word, refused))
         )

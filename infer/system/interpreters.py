@@ -63,8 +63,12 @@ class Interpreter:
         return replace(base, interpreter=self.name, python=str(self.path))
 
 
-def parse_interpreters(texts: Sequence[str]) -> list[Interpreter]:
+def parse_interpreters(texts: Sequence[str], *, distinct: bool = True) -> list[Interpreter]:
     """Parse "NAME=PATH" and "FORMAT:NAME=PATH", and check that each can run a worker.
+
+    Args:
+        texts: the values of the option.
+        distinct: whether a name may stand for one interpreter of a format only.
 
     Raises:
         UsageError: a text has neither form, or an interpreter lacks what a worker needs.
@@ -72,7 +76,7 @@ def parse_interpreters(texts: Sequence[str]) -> list[Interpreter]:
     interpreters = [_parsed(text) for text in texts]
     counts = Counter((interpreter.format, interpreter.name) for interpreter in interpreters)
     for (_, name), count in counts.items():
-        if count > 1:
+        if distinct and count > 1:
             raise OptionError("python", name, "named twice")
     for path in dict.fromkeys(interpreter.path for interpreter in interpreters):
         _check(path)

@@ -247,3 +247,42 @@ def test_inputs_are_made_up_as_the_message_says(bisect, tmp_path):
     status, found, _ = bisect("a.onnx", "b.onnx", *advice, "--threads", 1)
 
     assert advice == ["--random", "0"] and (status, found["agree"]) == (0, True)
+
+
+def mean_of_the_call(path, batch, free="N"):
+    """x -> the mean over the samples of a call, which has no axis of samples."""
+    graph = helper.make_graph(
+        [helper.make_node("ReduceMean", ["x"], ["y"], axes=[0], keepdims=0)],
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (batch or free, 8))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (8,))],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, str(path))
+
+
+@pytest.mark.parametrize(("fixed", "samples"), [(1, 4), (6, 4)])
+def test_the_number_of_samples_that_is_advised_suits_both(bisect, tmp_path, fixed, samples):
+    mean_of_the_call(tmp_path / "free.onnx", None)
+    mean_of_the_call(tmp_path / "fixed.onnx", fixed)
+    both = ("free.onnx", "fixed.onnx", *OPTIONS)
+    status, _, message = bisect(*both, "--samples", samples)
+    assert status == 3, message
+    advice = message.strip().partition("; give ")[2].split()
+
+    status, found, text = bisect(*both, *advice)
+
+    assert advice == ["--samples", str(fixed)] and (status, found["agree"]) == (0, True), text
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "advice"),
+    [(2, 3, "no number of samples suits both"), (None, 8, "it takes 8: give inputs with so many")],
+)
+def test_where_no_number_of_samples_suits_both_it_says_so(bisect, tmp_path, a, b, advice):
+    mean_of_the_call(tmp_path / "a.onnx", a)
+    mean_of_the_call(tmp_path / "b.onnx", b)
+
+    status, _, message = bisect("a.onnx", "b.onnx", *OPTIONS)
+
+    assert status == 3 and advice in message

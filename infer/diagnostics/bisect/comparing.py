@@ -84,7 +84,8 @@ def compare_outputs(
         raise Failure(
             Outcome.UNSUPPORTED,
             f"'{error.name}' of {b.label} and '{error.other}' of {a.label} have no known axis of "
-            "samples, and one takes only some numbers of samples a call: give --samples 1",
+            "samples, and one takes only some numbers of samples a call; "
+            f"{_same_call(runs, options.skip)}",
         ) from None
     names = {match.other: match.name for match in aligned.matches}
     limits = Limits(tuple(run.precision for run in runs), options.tolerance).for_outputs(
@@ -110,6 +111,22 @@ def compare_outputs(
         else output
         for output in compared
     ]
+
+
+def _same_call(runs: Sequence[ArtifactRun], skip: int) -> str:
+    """What to do for both artifacts to have all samples in one call."""
+    sizes = {run.fixed for run in runs if run.fixed} or {
+        size
+        for run in runs
+        for output in run.outputs.values()
+        if (size := len(output.calls[0].rows)) != run.samples
+    }
+    if len(sizes) != 1:
+        return "no number of samples suits both"
+    (size,) = sizes
+    if size > runs[0].available - skip:
+        return f"it takes {size}: give inputs with so many, and --samples {size}"
+    return f"give --samples {size}"
 
 
 def _decision(

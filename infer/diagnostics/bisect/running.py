@@ -71,6 +71,7 @@ class ArtifactRun:
         outputs: by name, with their axes of samples.
         samples: number of samples that it was given.
         available: number of samples in the inputs.
+        fixed: samples a call, if the artifact takes no other number.
         precision: the precision that the artifact is judged by.
     """
 
@@ -78,6 +79,7 @@ class ArtifactRun:
     outputs: SavedOutputs
     samples: int
     available: int
+    fixed: int | None
     precision: Precision
 
 
@@ -178,5 +180,10 @@ def run(artifact: Artifact, options: BisectOptions, folder: Path, side: int) -> 
     other_size = bool(probe and not probe["permuted"])
     write_axes(outputs, sample_axes(saved, [signature], followed, other_size=other_size))
     return ArtifactRun(
-        signature, read_saved(outputs), samples, answer["samples"], read_precision(artifact)
+        signature,
+        read_saved(outputs),
+        samples,
+        answer["samples"],
+        answer["fixed"],
+        read_precision(artifact),
     )
