@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def show(bisection: Bisection, console: Console) -> None:
         first = bisection.first
         where = f"{first.operator} '{first.node}' gives '{first.name}'"
         console.print(one_line(f"{a} and {b} first part where {where}", style="bold red"))
-        console.print(one_line(f"  {_difference(first)}"))
+        console.print(one_line(f"  {_difference(first, (a, b))}"))
         if first.inputs_agree is not None:
             explanation = {
                 True: "all that it takes agrees, so it is this operation or its weights",
@@ -194,7 +195,16 @@ def _largest(tensor: TensorComparison) -> str:
     )
 
 
-def _difference(tensor: TensorComparison) -> str:
+def _difference(tensor: TensorComparison, labels: tuple[str, str]) -> str:
+    counts = [
+        f"{count:,} of {math.prod(tensor.shape):,} values in {label}"
+        for label, count in zip(labels, tensor.not_finite, strict=True)
+        if count
+    ]
+    if tensor.largest_difference is None and counts:
+        return (
+            f"not finite: {' and '.join(counts)}{'' if len(counts) > 1 else ', none in the other'}"
+        )
     if tensor.largest_difference is None:
         return "one is not finite, or of another shape, where the other is not"
     if tensor.reason:

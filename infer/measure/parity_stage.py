@@ -31,7 +31,7 @@ from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
 from .run_tolerances import (
-    overflow_note,
+    overflow_is_hidden,
     precision,
     tolerances_between,
     tolerances_by_precision,
@@ -175,8 +175,6 @@ class ParityStage:
             notes.append(
                 state_note(kept, repeat, independent=context.plan.input_options.independent)
             )
-        if note := overflow_note(context, label):
-            notes.append(note)
         context.store.add(
             ParityJudged.from_values(
                 artifact=label,
@@ -185,6 +183,7 @@ class ParityStage:
                 **(result | task),
                 notes=notes,
                 repeats=not changed,
+                overflow_hidden=overflow_is_hidden(context, label),
                 random=random,
                 random_reference=reference.random,
                 by_neighbours=changes_by_neighbours(context, label),

@@ -84,22 +84,17 @@ def precision(context: RunContext, label: str) -> Precision:
     return context.store.latest(ArtifactOpened)[label].precision or Precision()
 
 
-def overflow_note(context: RunContext, label: str) -> str:
-    """Note that an overflow of 16 bits would not show; "" where it would.
+def overflow_is_hidden(context: RunContext, label: str) -> bool:
+    """Whether values beyond the range of float16 may not overflow here as they do elsewhere.
 
-    ONNX Runtime and OpenVINO calculate in float32 for it on most CPUs.
+    ONNX Runtime and OpenVINO calculate in float32 for float16 on most CPUs.
     """
     arithmetic = precision(context, label).arithmetic
     placement = context.preflight(label).predict.placement
     is_widened = context.artifacts[label].format in ("onnx", "openvino")
     if arithmetic != "float16" or not is_widened or placement["device"] != "cpu":
-        return ""
-    if _OF_RUNTIMES.get(placement.get("precision", "")) == arithmetic:
-        return ""
-    return (
-        "its float16 may be calculated in float32 on a CPU: that it does not overflow here says "
-        "nothing of a card"
-    )
+        return False
+    return _OF_RUNTIMES.get(placement.get("precision", "")) != arithmetic
 
 
 def _steps(

@@ -40,6 +40,8 @@ class RandomnessMeasured(Event, frozen=True, tag="randomness", kw_only=True):
 
     Attributes:
         device: device that it ran on.
+        overflow_hidden: whether it is of float16 and may have been calculated in float32, so that
+            an overflow would not show.
         random: outputs that hold random numbers; the others that change depend on a kept state.
         changes: by how much an output changed when nothing else did; None where shapes differ, or
             one is not finite.
@@ -118,6 +120,7 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
     accuracy_difference: AccuracyDifference | None = None
     notes: tuple[str, ...] = ()
     repeats: bool = True
+    overflow_hidden: bool = False
     random: dict[str, float | None] = msgspec.field(default_factory=dict)
     random_reference: dict[str, float | None] = msgspec.field(default_factory=dict)
     by_neighbours: dict[str, float | None] = msgspec.field(default_factory=dict)

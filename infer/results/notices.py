@@ -11,8 +11,11 @@ from ..stats import clocks
 from ..stats.disturbance import DISTURBED, NOTICEABLE_DRIFT, machine_drift, turns_of
 from .neighbours import neighbour_notices
 from .record_index import RecordIndex
+from .reproduction import bisect_command
 from .summary import card_of
 from .unused import unused_arrays, unused_options
+
+_SAMPLES_TO_BISECT = 128  # whose tensors inside fit into memory in most cases
 
 
 def notices(index: RecordIndex) -> list[str]:
@@ -31,6 +34,7 @@ def notices(index: RecordIndex) -> list[str]:
         neighbour_notices,
         tolerance_notices,
         quantisation_notices,
+        overflow_notices,
         probe_notices,
         unused_arrays,
         unused_options,
@@ -183,6 +187,28 @@ def quantisation_notices(index: RecordIndex) -> list[str]:
             "quantisation may cause that, and so may a wrong scale or zero point of a layer: an "
             "array 'labels' in the inputs lets accuracy decide, and of two ONNX files 'exportbench "
             "bisect' compares every layer."
+        )
+    return texts
+
+
+def overflow_notices(index: RecordIndex) -> list[str]:
+    """A notice for every artifact of float16 whose overflow would not show."""
+    texts = []
+    for label, parity in index.parities.items():
+        if not parity.overflow_hidden:
+            continue
+        remedy = "run it where float16 is calculated, such as on a card"
+        artifact, reference = index.artifacts[label], index.artifacts[parity.reference]
+        precision = reference.precision
+        is_wider = precision is not None and precision.arithmetic in ("float32", "float64")
+        if artifact.format == reference.format == "onnx" and is_wider:
+            samples = min(index.preflights[label].inputs.samples, _SAMPLES_TO_BISECT)
+            command = bisect_command(artifact, reference, index.run, samples)
+            remedy = f"see whether tensors inside do: {command}"
+        texts.append(
+            f"OVERFLOW NOT SEEN: {label} is of float16, and its runtime may calculate it in "
+            "float32 on a CPU: values beyond 65,504 are finite here, and infinite elsewhere. "
+            f"Before you deploy it, {remedy}."
         )
     return texts
 

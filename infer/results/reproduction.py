@@ -24,6 +24,20 @@ def resume_command(folder: Path) -> str:
     return " ".join(map(shell_word, (*PROGRAM, "run", "--resume", str(folder))))
 
 
+def bisect_command(
+    artifact: ArtifactOpened, reference: ArtifactOpened, run: RunStarted, samples: int
+) -> str:
+    """The command that compares the tensors inside two ONNX files, for a shell."""
+    command = [*PROGRAM, "bisect", reference.path, artifact.path]
+    paths = reference.path, artifact.path
+    labels = [label for _, label in _labelled(paths)]
+    command += ["--inputs", run.inputs] if run.inputs is not None else []
+    known = zip((reference, artifact), labels, strict=True)
+    command += _input_output_options(run, {opened.artifact: label for opened, label in known})
+    command += ["--samples", str(samples)] if run.random is None else []
+    return " ".join(map(shell_word, command))
+
+
 def command_of(
     artifact: ArtifactOpened, run: RunStarted, reference: ArtifactOpened | None = None
 ) -> str:

@@ -1,5 +1,8 @@
 """Models of lower precision inside than at the border, quantised ones, and broken twins."""
 
+import re
+import shlex
+
 import numpy as np
 import pytest
 from case_models_precision import (
@@ -14,7 +17,7 @@ from case_models_precision import (
     write_half_network,
     write_network,
 )
-from case_runs import gate_case, run_case
+from case_runs import gate_case, printed_by, run_case
 
 from infer.artifacts.manifest import Manifest, write_manifest
 from infer.cli.inspect import inspect
@@ -108,9 +111,27 @@ def test_float16_inside_is_judged_as_float16_and_an_overflow_is_counted(folder):
     outcomes = ["ok", "non_finite", "parity_fail", "ok"]
     assert [run.outcome(label) for label in labels] == outcomes, run.text
     assert "rows" in run.reason("overflows.pt")
-    assert "may be calculated in float32" in run.notes("half.onnx")
-    assert "may be calculated in float32" not in run.notes("half.pt")
+    assert "OVERFLOW NOT SEEN: half.onnx" in run.text and "SEEN: half.pt" not in run.text
     assert inspect(folder / "half.pt").precision.text == "float16"
+
+
+@pytest.mark.parametrize(("factor", "overflows"), [(1.0, False), (20_000.0, True)])
+def test_an_overflow_that_a_cpu_hides_is_found_by_the_command_of_the_notice(
+    folder, tmp_path, factor, overflows
+):
+    write_half_network(tmp_path / "single.onnx", half=False, factor=factor)
+    write_half_network(tmp_path / "half.onnx", factor=factor)
+    np.savez(tmp_path / "inputs.npz", x=samples())
+
+    run = run_case(tmp_path, "single.onnx", "half.onnx", "--inputs", "inputs.npz")
+
+    assert run.outcome("half.onnx") == "ok"
+    (notice,) = [text for text in run.summary["notices"] if "OVERFLOW NOT SEEN" in text]
+    command = shlex.split(re.search(r"see whether tensors inside do: (.*)\.$", notice)[1])
+    status, text = printed_by(tmp_path, *command[command.index("bisect") :], "--device", "cpu")
+    assert status == overflows, text
+    assert ("values in half.onnx, none in the other" in text) == overflows
+    assert ("gives 'large'" in text) == overflows
 
 
 def test_weights_in_float16_alone_are_a_precision_of_their_own(folder):

@@ -138,17 +138,31 @@ def swapped(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def write_half_network(path: Path) -> None:
-    """An ONNX file in float16 between casts from and to float32, as converters write it."""
-    nodes = [helper.make_node("Cast", ["x"], ["h0"], to=TensorProto.FLOAT16)]
+def write_half_network(path: Path, *, half: bool = True, factor: float = 1.0) -> None:
+    """An ONNX file in float16 between casts from and to float32, as converters write it.
+
+    Args:
+        path: file to write.
+        half: whether it is float16 inside, or float32.
+        factor: what the values are multiplied by after the first layer, and divided by again.
+    """
+    kind = np.float16 if half else np.float32
+    code = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+    nodes = [helper.make_node("Cast", ["x"], ["h0"], to=code)]
     for layer in range(3):
-        nodes.append(helper.make_node("MatMul", [f"h{layer}", f"w{layer}"], [f"m{layer}"]))
+        if layer == 1:
+            nodes.append(helper.make_node("Mul", ["h1", "factor"], ["large"]))
+            nodes.append(helper.make_node("Div", ["large", "factor"], ["back"]))
+            nodes.append(helper.make_node("MatMul", ["back", "w1"], ["m1"]))
+        else:
+            nodes.append(helper.make_node("MatMul", [f"h{layer}", f"w{layer}"], [f"m{layer}"]))
         nodes.append(helper.make_node("Add", [f"m{layer}", f"b{layer}"], [f"a{layer}"]))
         end = "Relu" if layer < 2 else "Softmax"
         nodes.append(helper.make_node(end, [f"a{layer}"], [f"h{layer + 1}"]))
     nodes.append(helper.make_node("Cast", ["h3"], ["y"], to=TensorProto.FLOAT))
-    halves = {name: array.astype(np.float16) for name, array in weights().items()}
-    write_graph(path, nodes, halves, SIZES[0], SIZES[-1])
+    arrays = {name: array.astype(kind) for name, array in weights().items()}
+    arrays["factor"] = np.array(factor, kind)
+    write_graph(path, nodes, arrays, SIZES[0], SIZES[-1])
 
 
 def half_inside(path: Path, factor: float = 1.0, seed: int = 1) -> None:

@@ -34,6 +34,7 @@ class TensorComparison:
         paired: how they were paired: by "name", by "value" (they agree), or by "order" and shape.
         shape: shape of the tensor in a.
         largest_difference: None if only one of two values is finite, or if shapes differ.
+        not_finite: how many of its values are not finite, in a and in b.
         tolerance, how: largest difference that passes, and how it was derived.
         passed: whether the difference passes.
         reason: what decided about a quantised model, in words; "" for others.
@@ -52,6 +53,7 @@ class TensorComparison:
     how: str
     passed: bool
     reason: str = ""
+    not_finite: tuple[int, int] = (0, 0)
     inputs_agree: bool | None = None
 
 
@@ -198,4 +200,11 @@ def _compare(
         limit.how,
         passed,
         reason,
+        (_not_finite(array), _not_finite(theirs)),
     )
+
+
+def _not_finite(array: np.ndarray) -> int:
+    if array.dtype.kind not in "fc":
+        return 0
+    return int(array.size - np.isfinite(array).sum())

@@ -135,7 +135,12 @@ def _look_inside(
             "the outputs differ, and no tensor inside does when all are given out: the difference "
             "comes with the runtime's optimizations, or in a tensor that could not be paired"
         )
-    if differing and outputs_agree:
+    if differing and outputs_agree and differing[0].not_finite[0] != differing[0].not_finite[1]:
+        notes.append(
+            "the outputs agree all the same: what is not finite inside does not reach them, or the "
+            "runtime calculates in a wider type here than the file says, and elsewhere it does"
+        )
+    elif differing and outputs_agree:
         notes.append("the outputs agree all the same: what parts inside does not reach them")
     subgraphs = a.subgraphs + b.subgraphs
     if subgraphs:
