@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from ..arguments import common_options
 from ..arguments.types import argument_type
@@ -168,4 +167,4 @@ def show(choice: Choice, console: Console) -> None:
             one_line("; ".join((*verdict.reasons, *verdict.doubts))),
         )
         # Wrapped by the terminal, so that a command among the reasons can be copied.
-        console.print(Text("  ").join(cells), soft_wrap=True)
+        console.print(*cells, sep="  ", soft_wrap=True)

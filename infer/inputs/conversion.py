@@ -40,7 +40,9 @@ def stated_ranges(stated: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndarray, str]:
-    """Convert an array to the type of an input; unchanged if the file does not tell the type.
+    """Convert an array to the type of an input.
+
+    If the file does not tell the type, the array is left as it is, except for pixels with a range.
 
     Args:
         spec: specification of the input.
@@ -55,6 +57,8 @@ def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndar
         InputError: it cannot be converted without changing what the values mean.
     """
     if spec.dtype == ANY:
+        if _is_scaled(spec, array, limits):
+            return array.astype(np.float32) / np.float32(255), "uint8 scaled by 1/255"
         return array, ""
     if is_text(spec.dtype):
         return _text(spec, array), ""
@@ -91,7 +95,7 @@ def _is_scaled(spec: TensorSpec, array: np.ndarray, limits: Any) -> bool:
     """Whether an array holds pixels in 0..255, and the input is made for 0..1."""
     return (
         array.dtype == np.uint8
-        and spec.dtype == "float32"
+        and spec.dtype in ("float32", ANY)
         and limits is not None
         and tuple(limits) == (0.0, 1.0)
     )

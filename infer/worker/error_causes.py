@@ -73,6 +73,14 @@ def _flex(match: re.Match[str]) -> Cause:
     )
 
 
+def _pixels(match: re.Match[str]) -> Cause:
+    return Cause(
+        "takes float32, and its file does not tell, so that it got uint8 as it is; give floating "
+        "point, or, if it is made for values in 0..1, say --range INPUT=0:1",
+        Outcome.BAD_INPUT,
+    )
+
+
 def _index(match: re.Match[str]) -> Cause:
     end = next((group for group in match.groups() if group), None)
     return Cause(index_limit=int(end) if end else 0)
@@ -107,6 +115,14 @@ _CAUSES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Cause]], ...] = 
     (
         re.compile(r"'_OpNamespace' '(\w+)' object has no attribute '(\w+)'"),
         lambda match: _foreign(match[1], match[2]),
+    ),
+    (
+        re.compile(
+            r"Input type \((?:.*ByteTensor|unsigned char)\) and \w+ type "
+            r"\((?:.*FloatTensor|float)\)"
+            r"|must have the same dtype, but got Byte and Float"
+        ),
+        _pixels,
     ),
     (re.compile(r"Select TensorFlow op|custom op: Flex\w+"), _flex),
     (re.compile(r"Op type not registered '([^']+)'"), _unknown),

@@ -6,6 +6,7 @@ from fitted_inputs import IMAGES, fit, refused
 
 from infer.inputs.fitting import fit_inputs
 from infer.inputs.options import InputOptions
+from infer.tensors.dtypes import ANY
 from infer.tensors.rules import parse_rules
 from infer.tensors.signature import Signature, TensorSpec
 
@@ -223,3 +224,18 @@ def test_fitted_arrays_are_contiguous(file, inputs_file, signature):
     fitted, _ = fit(file, signature(), None)
 
     assert fitted["image"].flags.c_contiguous
+
+
+def test_pixels_of_an_input_without_a_type_are_scaled_where_the_user_states_a_range(
+    file, inputs_file
+):
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    inputs_file(file, image=pixels)
+    signature = Signature((TensorSpec("image", None, ANY),), ())
+
+    as_it_is, notes = fit(file, signature, None)
+    assert as_it_is["image"].dtype == np.uint8 and notes == []
+
+    scaled, notes = fit(file, signature, None, InputOptions(ranges={"image": (0.0, 1.0)}))
+    np.testing.assert_array_equal(scaled["image"], pixels.astype(np.float32) / np.float32(255))
+    assert notes == ["image: uint8 scaled by 1/255"]

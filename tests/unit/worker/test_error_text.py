@@ -108,6 +108,15 @@ def test_a_long_text_keeps_its_end():
         ),
         ("Op type not registered 'CaseFoldUTF8' in binary", Outcome.UNSUPPORTED, ("CaseFoldUTF8",)),
         ("Encountered unresolved custom op: Mine.", Outcome.UNSUPPORTED, ("Mine",)),
+        *(
+            (text, Outcome.BAD_INPUT, ("got uint8 as it is", "--range INPUT=0:1"))
+            for text in (
+                "Input type (Mkldnntorch.ByteTensor) and weight type (Mkldnntorch.FloatTensor) "
+                "should be the same",
+                "Input type (unsigned char) and bias type (float) should be the same",
+                "mat1 and mat2 must have the same dtype, but got Byte and Float",
+            )
+        ),
         ("something else", Outcome.CRASH, ("RuntimeError: something else",)),
     ],
 )
@@ -118,7 +127,7 @@ def test_known_causes_are_said_in_a_line(text, outcome, words):
     assert "\n" not in failed.reason
     assert all(word in failed.reason for word in words)
     # What the line leaves out is in the log.
-    assert failed.is_shortened == (outcome == Outcome.UNSUPPORTED)
+    assert failed.is_shortened == (outcome != Outcome.CRASH)
 
 
 @pytest.mark.parametrize(
