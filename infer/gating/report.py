@@ -74,9 +74,9 @@ def show(result: GateResult, console: Console, *, remedies: bool = True) -> None
     console.print(table)
     for check in _told(result):
         line = f"{check.artifact}, {check.name}: {check.verdict}: {check.detail}"
-        console.print(one_line(line, style=_STYLES[check.verdict]))
+        console.print(one_line(line, style=_STYLES[check.verdict]), soft_wrap=True)
     for notice in result.notices:
-        console.print(one_line(f"*** {notice}", style="bold yellow"))
+        console.print(one_line(f"*** {notice}", style="bold yellow"), soft_wrap=True)
     if not remedies or not result.remedies:
         return
     console.print(one_line("What to do:", style="bold"))
