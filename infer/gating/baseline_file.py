@@ -199,8 +199,8 @@ def _to_fields(entry: BaselineEntry) -> EntryFields:
         parity=ParityFields(
             reference=entry.reference,
             outputs={
-                name: DifferenceFields(_rounded(one.difference), one.tolerance)
-                for name, one in entry.parity.items()
+                name: DifferenceFields(_rounded(compared.difference), compared.tolerance)
+                for name, compared in entry.parity.items()
             },
             equal_labels=entry.equal_labels,
         ),
@@ -224,8 +224,8 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
             outputs[name] = from_fields(output)
         except ValueError as error:
             raise _damaged(path, label, f"outputs.{name}: {error}") from None
-    for name, one in fields.parity.outputs.items():
-        if not 0 <= one.tolerance < math.inf or one.difference == math.inf:
+    for name, compared in fields.parity.outputs.items():
+        if not 0 <= compared.tolerance < math.inf or compared.difference == math.inf:
             raise _damaged(path, label, f"parity.outputs.{name}: not a finite tolerance")
     return BaselineEntry(
         outcome=fields.outcome,
@@ -242,8 +242,8 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
         call_s=fields.call_s,
         reference=fields.parity.reference,
         parity={
-            name: OutputParity(one.difference, one.tolerance)
-            for name, one in fields.parity.outputs.items()
+            name: OutputParity(compared.difference, compared.tolerance)
+            for name, compared in fields.parity.outputs.items()
         },
         equal_labels=fields.parity.equal_labels,
         correct=correct,

@@ -43,9 +43,9 @@ def evaluate(
             run,
             baseline,
         )
-        own = checks_of(gate)
-        checks += own
-        notices += _unjudged(label, own)
+        of_artifact = checks_of(gate)
+        checks += of_artifact
+        notices += _unjudged(label, of_artifact)
     for label in baseline.artifacts:
         if label not in run.entries:
             checks.append(outcome.missing(label, run.unreadable.get(label)))

@@ -240,13 +240,13 @@ def _by_output(compared: ParityJudged | PairCompared | None) -> dict[str, Output
         return {}
     return {
         name: OutputParity(
-            one.largest_difference,
-            one.tolerance,
-            one.passed and one.allowed_share is not None,
+            output.largest_difference,
+            output.tolerance,
+            output.passed and output.allowed_share is not None,
         )
-        for name, one in compared.by_output.items()
+        for name, output in compared.by_output.items()
     }
 
 
 def _outputs(sketched: OutputsSketched | None) -> dict[str, SketchedOutput]:
-    return {name: one.output() for name, one in sketched.outputs.items()} if sketched else {}
+    return {name: sketch.output() for name, sketch in sketched.outputs.items()} if sketched else {}

@@ -30,7 +30,7 @@ def much_worse(
     Raises:
         ValueError: a margin does not exist, or its value is invalid.
     """
-    found = {}
+    by_label = {}
     for label, new in run.entries.items():
         old = before.artifacts.get(label)
         if old is None:
@@ -46,8 +46,8 @@ def much_worse(
             before,
         )
         if reasons := _reasons(gate, old):
-            found[label] = "; ".join(reasons)
-    return found
+            by_label[label] = "; ".join(reasons)
+    return by_label
 
 
 def new_baseline(
@@ -108,10 +108,10 @@ def _other_outputs(gate: ArtifactGate, old: BaselineEntry, checks: list[Check]) 
         return []
     if old.outputs and gate.same_weights and gate.new.sketches.keys() == old.outputs.keys():
         others = [
-            one.output
-            for one in from_baseline(gate)
-            if not one.deviation.passes
-            and not (judged and told_by_accuracy(old.outputs[one.output]))
+            difference.output
+            for difference in from_baseline(gate)
+            if not difference.deviation.passes
+            and not (judged and told_by_accuracy(old.outputs[difference.output]))
         ]
         if not others:
             return []

@@ -32,7 +32,7 @@ def record_sketches(context: RunContext, label: str, rounding: Mapping[str, floa
         "what a gate compares", lambda: _sketches(context, label, rounding), None, label
     )
     if sketches is not None:
-        outputs = {name: to_json(output_sketch(one)) for name, one in sketches.items()}
+        outputs = {name: to_json(output_sketch(sketch)) for name, sketch in sketches.items()}
         context.store.add(OutputsSketched.from_values(artifact=label, outputs=outputs))
 
 

@@ -96,11 +96,11 @@ def deviation(now: SketchedOutput, kept: KeptSketch, margin: float | None = None
         )
     root = kept.root_mean_square if margin is None else None
     if root is not None and values.size:
-        found = math.sqrt(float(np.mean(values**2)))
+        rms = math.sqrt(float(np.mean(values**2)))
         wider = _wider(len(values), _QUANTISED_WEIGHT) if kept.sums.size else 1.0
-        if found > root * wider * _ROUNDING:
+        if rms > root * wider * _ROUNDING:
             findings.append(
-                f"its values differ by {found:.2g} in the root mean square, more than {root:.2g}"
+                f"its values differ by {rms:.2g} in the root mean square, more than {root:.2g}"
             )
     by_sums, least = _by_sums(sketch, kept, allowed, root)
     findings += by_sums
@@ -136,11 +136,11 @@ def _by_sums(
     findings = list(_told(beyond, kept, "{} of {} sums of its values are others"))
     unit = allowed if root is None else root
     if not findings and unit:
-        found = math.sqrt(float(np.mean((apart / np.sqrt(by_sum)) ** 2)))
+        rms = math.sqrt(float(np.mean((apart / np.sqrt(by_sum)) ** 2)))
         wider = _wider(len(apart), 1.0 if root is None else _QUANTISED_WEIGHT)
-        if found > unit * wider * _ROUNDING:
+        if rms > unit * wider * _ROUNDING:
             findings.append(
-                f"its values differ by {found:.2g} in the root mean square, more than {unit:.2g}"
+                f"its values differ by {rms:.2g} in the root mean square, more than {unit:.2g}"
             )
     return findings, float((apart / by_sum).max(initial=0.0))
 

@@ -59,8 +59,8 @@ def scenario_options(name: str, batch: int | None) -> str:
     Returns:
         The options as they are typed; "" if there is no such workload.
     """
-    own = [batch] if batch else []
-    for samples in (*own, *range(1, _LARGEST_BATCH + 1)):
+    asked = [batch] if batch else []
+    for samples in (*asked, *range(1, _LARGEST_BATCH + 1)):
         if samples != batch and not name.startswith(f"batch {samples}"):
             continue
         for scenario in SCENARIOS:

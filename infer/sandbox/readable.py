@@ -118,8 +118,8 @@ def _modules_elsewhere(known: Sequence[Path]) -> Iterator[Readable]:
 
     Their folder may be a whole project: only what can be imported is opened.
     """
-    own = Path(__file__).parents[1]
-    yield Readable(own)
+    package = Path(__file__).parents[1]
+    yield Readable(package)
     for name in sys.path:
         folder = Path(os.path.realpath(name))
         if not name or not folder.exists():
@@ -181,7 +181,7 @@ def _lies_in(path: str, folder: str) -> bool:
 def _without(root: Readable, closed: Iterable[Path]) -> Iterator[Readable]:
     """A root, or, where something closed lies in it, its parts without that."""
     real = os.path.realpath(root.path)
-    inside = [one for one in closed if _lies_in(str(one), real)]
+    inside = [path for path in closed if _lies_in(str(path), real)]
     path = Path(real)
     if not inside or root.only_names:
         yield root

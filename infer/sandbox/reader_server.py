@@ -107,7 +107,7 @@ def _open(extend: Extend, path: str) -> dict[str, Any]:
 
 def _find(extend: Extend, path: str) -> list[str]:
     """The artifacts at or below a folder."""
-    return [str(found) for found in find(Path(path))]
+    return [str(artifact) for artifact in find(Path(path))]
 
 
 def _contents(

@@ -241,14 +241,14 @@ def _read_row(
         if header is None:
             raise OutputError(f"{name} is no row of numbers")
         values = int(header[2])
-        found = np.dtype(header[1].decode())
-        if found.newbyteorder("=") != dtype:
-            raise OutputError(f"{name} holds {found.name}, the index says {dtype.name}")
+        stored = np.dtype(header[1].decode())
+        if stored.newbyteorder("=") != dtype:
+            raise OutputError(f"{name} holds {stored.name}, the index says {dtype.name}")
         if count is not None and values != count:
             raise OutputError(f"{name} has {values:,} values, the index says {count:,}")
-        if size != len(start) + length + values * found.itemsize:
+        if size != len(start) + length + values * stored.itemsize:
             raise OutputError(f"{name} has {size:,} bytes, which its header contradicts")
-        row = np.fromfile(file, found, values)
+        row = np.fromfile(file, stored, values)
         if row.size != values:
             raise OutputError(f"{name} was cut short while it was read")
         return row, size

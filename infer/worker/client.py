@@ -258,10 +258,10 @@ class WorkerProcess:
             if outputs is None:
                 return self._ask(request)
             # A name that the worker cannot know before, and take.
-            own = Path(tempfile.mkdtemp(prefix="outputs-", dir=self._folder))
-            response: Response = self._ask(with_outputs(request, own))
-            collect(own, Path(outputs), request, response, self._known)
-            remove_folder(own)
+            folder = Path(tempfile.mkdtemp(prefix="outputs-", dir=self._folder))
+            response: Response = self._ask(with_outputs(request, folder))
+            collect(folder, Path(outputs), request, response, self._known)
+            remove_folder(folder)
             return response
 
     @contextmanager

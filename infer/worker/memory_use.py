@@ -90,12 +90,12 @@ class MemoryUse:
         if held + grown <= limit:
             return held
         sets = [_proportional_set(member) for member in members]
-        own = sum(size for size, _ in sets)
+        unshared = sum(size for size, _ in sets)
         shared = sum(size for _, size in sets)
-        if own > limit:
-            return own
-        if own + shared + in_files + grown <= limit:
-            return own + shared + in_files
+        if unshared > limit:
+            return unshared
+        if unshared + shared + in_files + grown <= limit:
+            return unshared + shared + in_files
         return in_files + _mapped_bytes(members, open_files, grown)
 
 

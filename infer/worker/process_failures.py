@@ -124,13 +124,13 @@ def check_log(log: Path, start: int, action: str) -> None:
 
 
 def check_disk(
-    folders: Iterable[Path], own: Path, most_bytes: int, *, only_full: bool = False
+    folders: Iterable[Path], worker_folder: Path, most_bytes: int, *, only_full: bool = False
 ) -> None:
     """Find out whether files cannot be written, and whether a worker that has ended is the cause.
 
     Args:
         folders: the folders that it and the controller write in.
-        own: the worker's own folder.
+        worker_folder: the worker's own folder.
         most_bytes: the most bytes that it may have there.
         only_full: whether to look only for a disk without any room, and not to try.
 
@@ -145,7 +145,7 @@ def check_disk(
             if not only_full:
                 _try_to_write(folder)
         except OSError as error:
-            held = held_bytes(own)
+            held = held_bytes(worker_folder)
             if held > most_bytes:
                 raise Failure(
                     Outcome.CRASH,

@@ -59,13 +59,13 @@ def items(op, value) -> list:
 
 def unbounded_in(sequence) -> list:
     """The unbounded repetitions in a sequence, at any depth, which can give back what they took."""
-    found = []
+    repetitions = []
     for op, value in sequence:
         if op in _REPEATS and value[1] is c.MAXREPEAT:
-            found.append((op, value))
+            repetitions.append((op, value))
         if op not in (c.ATOMIC_GROUP, c.POSSESSIVE_REPEAT):
-            found += unbounded_in(items(op, value))
-    return found
+            repetitions += unbounded_in(items(op, value))
+    return repetitions
 
 
 def separates(sequence, taken: frozenset[str]) -> bool:

@@ -244,9 +244,9 @@ def test_inputs_are_made_up_as_the_message_says(bisect, tmp_path):
     assert status == 2
     advice = message.strip().partition("made up: ")[2].split()
 
-    status, found, _ = bisect("a.onnx", "b.onnx", *advice, "--threads", 1)
+    status, result, _ = bisect("a.onnx", "b.onnx", *advice, "--threads", 1)
 
-    assert advice == ["--random", "0"] and (status, found["agree"]) == (0, True)
+    assert advice == ["--random", "0"] and (status, result["agree"]) == (0, True)
 
 
 def mean_of_the_call(path, batch, free="N"):
@@ -270,9 +270,9 @@ def test_the_number_of_samples_that_is_advised_suits_both(bisect, tmp_path, fixe
     assert status == 3, message
     advice = message.strip().partition("; give ")[2].split()
 
-    status, found, text = bisect(*both, *advice)
+    status, result, text = bisect(*both, *advice)
 
-    assert advice == ["--samples", str(fixed)] and (status, found["agree"]) == (0, True), text
+    assert advice == ["--samples", str(fixed)] and (status, result["agree"]) == (0, True), text
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ def project(tmp_path_factory, fake_artifact):
 
 def options(text, **values):
     """The options that a text names, as a shell reads them, with values for words in capitals."""
-    found = re.findall(r"--[a-z][a-z-]*(?: (?!or\b|and\b|to\b)[\w=%./-]+)*", text)
-    words = [word for option in found for word in shlex.split(option)]
+    typed = re.findall(r"--[a-z][a-z-]*(?: (?!or\b|and\b|to\b)[\w=%./-]+)*", text)
+    words = [word for option in typed for word in shlex.split(option)]
     for name, value in values.items():
         words = [word.replace(name, value) for word in words]
     return words
@@ -130,7 +130,7 @@ def test_calls_that_were_not_timed_are_timed_by_the_options_that_are_printed(pro
     extra = ("--scenario", "resident")
     assert project.measure("new", "--update", *extra, baseline="resident.json")[0] == 0
     _, checks, _ = project.judge(project.good, baseline="resident.json")
-    missing = [one for one in checks.values() if "not measured in this run" in one["detail"]]
+    missing = [check for check in checks.values() if "not measured in this run" in check["detail"]]
     remedies = {check["remedy"] for check in missing if check["kind"] == "latency"}
     assert len(missing) == 2 and len(remedies) == 1
     _, checks, _ = project.measure("new", *options(remedies.pop()), baseline="resident.json")

@@ -72,8 +72,8 @@ def probed(tmp_path_factory, fake_artifact):
                 process.start()
                 with pytest.raises(Failure, match="looked around"):
                     process.ask(messages.Load())
-            found = printed(project / "log", "found")
-            return found | {"before": before, "after": _state(victim.pid)}
+            probed = printed(project / "log", "found")
+            return probed | {"before": before, "after": _state(victim.pid)}
         finally:
             victim.kill()
 

@@ -56,9 +56,11 @@ def wrong(count, *, right=RIGHT):
     return changed
 
 
-def verdicts(now, *, baseline=BASELINE, pair=None, margins=None, label="m", **found):
+def verdicts(now, *, baseline=BASELINE, pair=None, margins=None, label="m", **fields):
     result = evaluate(
-        GateInput({label: now}, {label: pair} if pair else {}, found.pop("setup", SETUP), **found),
+        GateInput(
+            {label: now}, {label: pair} if pair else {}, fields.pop("setup", SETUP), **fields
+        ),
         baseline,
         margins or {},
     )

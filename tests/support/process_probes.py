@@ -192,16 +192,16 @@ def by_clone(flags):
 
 def results(tries):
     """What came of each: "done", or the name of the error."""
-    found = {}
+    outcomes = {}
     for name, attempt in tries.items():
         try:
             attempt()
-            found[name] = "done"
+            outcomes[name] = "done"
         except OSError as error:
-            found[name] = errno.errorcode.get(error.errno, str(error.errno))
+            outcomes[name] = errno.errorcode.get(error.errno, str(error.errno))
         except subprocess.SubprocessError as error:
-            found[name] = type(error).__name__
-    return found
+            outcomes[name] = type(error).__name__
+    return outcomes
 
 
 def everything(victim):

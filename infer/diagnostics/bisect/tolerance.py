@@ -47,12 +47,14 @@ class Limits:
         Args:
             expected: outputs of the first artifact, by its names.
         """
-        names = [name for one in self.precisions for name in one.floating_point]
+        names = [name for precision in self.precisions for name in precision.floating_point]
         limits = tolerances(expected, names, given=self.given)
-        quantised = [one.quantisation for one in self.precisions if one.quantisation]
+        quantised = [
+            precision.quantisation for precision in self.precisions if precision.quantisation
+        ]
         if self.given is not None or not quantised:
             return limits
-        known = [(one, one.steps_by(list(expected))) for one in quantised]
+        known = [(how, how.steps_by(list(expected))) for how in quantised]
         return limits | quantised_tolerances(expected, known)
 
     def for_tensor(
@@ -68,16 +70,19 @@ class Limits:
         """
         types = [
             other.dtype.name,
-            *(name for one in self.precisions for name in one.floating_point),
+            *(name for precision in self.precisions for name in precision.floating_point),
         ]
         limits = tolerances({name: array}, types, given=self.given)
         if self.given is not None:
             return limits[name]
         nothing: Mapping[str, OutputSteps] = {}
         quantised = [
-            (replace(one.quantisation, weights=count.weights, activations=count.values), nothing)
-            for one, count in zip(self.precisions, counts, strict=False)
-            if one.quantisation and (count.weights or count.values)
+            (
+                replace(precision.quantisation, weights=count.weights, activations=count.values),
+                nothing,
+            )
+            for precision, count in zip(self.precisions, counts, strict=False)
+            if precision.quantisation and (count.weights or count.values)
         ]
         return (limits | quantised_tolerances({name: array}, quantised) if quantised else limits)[
             name

@@ -50,8 +50,8 @@ def _by_outputs(gate: ArtifactGate, comparison: FormerComparison) -> Check:
         return _failed(gate, comparison, "its outputs have other names")
     findings = [
         f"'{name}': {finding}"
-        for name, one in kept.items()
-        for finding in deviation(former.sketches[name], one, gate.margins.parity).findings
+        for name, sketch in kept.items()
+        for finding in deviation(former.sketches[name], sketch, gate.margins.parity).findings
     ]
     if findings:
         return _failed(gate, comparison, "; ".join(findings))

@@ -144,11 +144,11 @@ def _untold(gate: ArtifactGate) -> str:
     if not accuracy.is_judged(gate):
         return "they are"
     names = [
-        one.output
-        for one in from_baseline(gate)
-        if not one.deviation.passes
+        difference.output
+        for difference in from_baseline(gate)
+        if not difference.deviation.passes
         and gate.old
-        and not told_by_accuracy(gate.old.outputs[one.output])
+        and not told_by_accuracy(gate.old.outputs[difference.output])
     ]
     return f"'{', '.join(names)}' is" if names else ""
 
@@ -158,9 +158,9 @@ def _let_be_anything(gate: ArtifactGate) -> str:
     margin = gate.margins.parity
     kept = gate.old.outputs if gate.old else {}
     return ", ".join(
-        f"'{name}', whose values go up to {one.largest:.3g}"
-        for name, one in kept.items()
-        if margin is not None and 0 < one.largest <= margin
+        f"'{name}', whose values go up to {sketch.largest:.3g}"
+        for name, sketch in kept.items()
+        if margin is not None and 0 < sketch.largest <= margin
     )
 
 
@@ -172,11 +172,11 @@ def _from_reference(gate: ArtifactGate) -> list[_Difference]:
     agreement = gate.run.agreements.get(gate.label)
     if old is None or old.reference != new.reference:
         # Nothing else is known of what is allowed beside this reference.
-        own = {name: one.tolerance for name, one in new.parity.items()}
-        return _within(gate, new.parity, own, str(new.reference), agreement)
+        tolerances = {name: compared.tolerance for name, compared in new.parity.items()}
+        return _within(gate, new.parity, tolerances, str(new.reference), agreement)
     allowed = {}
-    for name, one in new.parity.items():
-        before = old.parity.get(name, OutputParity(0.0, one.tolerance))
+    for name, compared in new.parity.items():
+        before = old.parity.get(name, OutputParity(0.0, compared.tolerance))
         # An output that was too far from the reference before may be as far again.
         is_beyond = not before.difference <= before.tolerance
         allowed[name] = before.tolerance + (before.difference if is_beyond else 0.0)
@@ -190,8 +190,8 @@ def _from_former(gate: ArtifactGate, comparison: FormerComparison) -> list[_Diff
     """Each output beside that of the former artifact, by what the baseline allows."""
     kept = gate.old.outputs if gate.old else {}
     allowed = {
-        name: kept[name].tolerance if name in kept else one.tolerance
-        for name, one in comparison.parity.items()
+        name: kept[name].tolerance if name in kept else compared.tolerance
+        for name, compared in comparison.parity.items()
     }
     agreement = comparison.agreement
     return _within(gate, comparison.parity, allowed, "the former artifact", agreement)
@@ -213,18 +213,20 @@ def _within(
     by_numbers = agreement is None or margin is not None
     note = agreement.reason if agreement and not by_numbers else ""
     differences = []
-    for name, one in parity.items():
+    for name, compared in parity.items():
         limit = allowed[name] if margin is None else margin
-        passes = one.difference <= limit  # NaN does not
-        reason = f"differs by {one.difference:.2g} ({limit:.2g} allowed)"
+        passes = compared.difference <= limit  # NaN does not
+        reason = f"differs by {compared.difference:.2g} ({limit:.2g} allowed)"
         if not by_numbers:
             passes = (
-                (passes or one.may_differ) if not note else bool(agreement and agreement.passed)
+                (passes or compared.may_differ)
+                if not note
+                else bool(agreement and agreement.passed)
             )
             reason += f"; {note}" if note else ""
         findings = () if passes else (reason,)
         differences.append(
-            _Difference(name, source, Deviation(one.difference, limit, findings), note)
+            _Difference(name, source, Deviation(compared.difference, limit, findings), note)
         )
     return differences
 

@@ -310,11 +310,11 @@ def test_memory_and_size():
 def test_margins_come_from_the_command_then_the_artifact_then_the_file():
     now = replace(GOOD, bytes=1400)
     file = kept({"m": GOOD}, margins={"size": "50%"})
-    own = kept({"m": GOOD}, margins={"size": "50%"}, artifact_margins={"m": {"size": "10%"}})
+    both = kept({"m": GOOD}, margins={"size": "50%"}, artifact_margins={"m": {"size": "10%"}})
     assert verdicts(now, baseline=file)["size"].verdict == "passed"
-    assert verdicts(now, baseline=own)["size"].verdict == "failed"
-    assert verdicts(now, baseline=own, margins={"size": "45%"})["size"].verdict == "passed"
-    assert verdicts(now, baseline=own, margins={"size": "off"})["size"].verdict == "off"
+    assert verdicts(now, baseline=both)["size"].verdict == "failed"
+    assert verdicts(now, baseline=both, margins={"size": "45%"})["size"].verdict == "passed"
+    assert verdicts(now, baseline=both, margins={"size": "off"})["size"].verdict == "off"
 
 
 @pytest.mark.parametrize(

@@ -132,18 +132,18 @@ DEEP = Quantisation(52, 8, 78)  # the steps of so many layers may hide a scale t
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "doubt"),
     [
         (VALUES * 1.08, "by 8.0% of its spread in the root mean square"),
         (rounded(VALUES + 0.06, times=1), "by 2.0% in all samples alike"),
     ],
     ids=["scale", "zero point"],
 )
-def test_what_a_fault_could_have_caused_passes_with_a_doubt(wrong, said):
+def test_what_a_fault_could_have_caused_passes_with_a_doubt(wrong, doubt):
     decision = decided(wrong, how=DEEP)
 
     assert decision.passed and decision.decided_by == "numbers"
-    assert said in " ".join(decision.doubts)
+    assert doubt in " ".join(decision.doubts)
     assert not decided(rounded(VALUES, times=3), how=DEEP).doubts
 
 

@@ -24,7 +24,7 @@ def test_what_is_printed_has_a_limit_and_is_cut(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def own(tmp_path):
+def worker_folder(tmp_path):
     """A worker's folder with 100 KiB, and a file with holes, which take no room."""
     folder = tmp_path / "own"
     (folder / "in").mkdir(parents=True)
@@ -35,28 +35,28 @@ def own(tmp_path):
     return folder
 
 
-def test_a_disk_that_takes_files_is_no_excuse(tmp_path, own):
-    check_disk([tmp_path], own, 0)
+def test_a_disk_that_takes_files_is_no_excuse(tmp_path, worker_folder):
+    check_disk([tmp_path], worker_folder, 0)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["own"]
 
 
-def test_a_full_disk_is_the_fault_of_who_filled_it(tmp_path, own, monkeypatch):
+def test_a_full_disk_is_the_fault_of_who_filled_it(tmp_path, worker_folder, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
 
     with pytest.raises(OSError, match="No space left"):
-        check_disk([tmp_path], own, 200 << 10, only_full=True)
+        check_disk([tmp_path], worker_folder, 200 << 10, only_full=True)
     with pytest.raises(OSError, match="outputs cannot be written"):
-        check_disk([tmp_path], own, 200 << 10)
+        check_disk([tmp_path], worker_folder, 200 << 10)
     with pytest.raises(Failure, match="filled the disk") as caught:
-        check_disk([tmp_path], own, 50 << 10)
+        check_disk([tmp_path], worker_folder, 50 << 10)
     assert caught.value.outcome == Outcome.CRASH
 
 
-def test_a_disk_that_cannot_be_written_is_found_by_trying(tmp_path, own, monkeypatch):
+def test_a_disk_that_cannot_be_written_is_found_by_trying(tmp_path, worker_folder, monkeypatch):
     def refuse(folder):
         raise OSError(122, "Disk quota exceeded")
 
     monkeypatch.setattr(process_failures, "_try_to_write", refuse)
-    check_disk([tmp_path], own, 200 << 10, only_full=True)
+    check_disk([tmp_path], worker_folder, 200 << 10, only_full=True)
     with pytest.raises(OSError, match="outputs cannot be written"):
-        check_disk([tmp_path], own, 200 << 10)
+        check_disk([tmp_path], worker_folder, 200 << 10)
