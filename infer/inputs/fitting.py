@@ -12,7 +12,6 @@ import numpy as np
 
 from ..errors import AmbiguousMatchError, InputError, MapError
 from ..escaping import shell_word
-from ..tensors.dtypes import dtype_of
 from ..tensors.layouts import rearranged
 from ..tensors.matching import TensorMatch, match_tensors
 from ..tensors.rules import EVERY, Rule, rules_for
@@ -25,11 +24,11 @@ from .conversion import (
     stated_ranges,
     with_axes_of_single_value,
 )
-from .dimensions import check_dims, check_limits, check_names, dim_name, limits_of_batch, with_sizes
+from .dimensions import check_dims, check_limits, check_names, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
 from .samples import axes_of_samples, broadcast_and_fixed, count_samples, limits_note
-from .state import check_first_states, find_state_bindings
+from .state import check_first_states, find_state_bindings, zero_state
 from .stored_types import StoredTypes, check_real_numbers
 from .whole import are_unrelated, later_sample_axes, whole_inputs, with_stated_ranks
 
@@ -176,7 +175,7 @@ def _fit(
     notes: list[str] = []
     for spec in signature.inputs:
         if spec.name in started:
-            array, done = _zeros(spec, later.get(spec.name, 0)), ["starts as zeros"]
+            array, done = zero_state(spec, later.get(spec.name, 0)), ["starts as zeros"]
         else:
             match = matches[spec.name]
             value_range = (
@@ -286,25 +285,3 @@ def _as_input(
     check_shape(spec, array, match.other, label)
     taken = f"taken from '{match.other}' ({match.note})" if match.note else ""
     return array, [note for note in (taken, reshaped, conversion) if note]
-
-
-def _zeros(spec: TensorSpec, samples_axis: int) -> np.ndarray:
-    """Make a first state; the size of the samples' axis may be free."""
-    if not spec.is_described:
-        raise InputError(
-            f"has no '{spec.name}', and what its first state is like is not in the artifact; put "
-            "the first state into the file"
-        )
-    free = [
-        axis
-        for axis, size in enumerate(spec.sizes)
-        if not isinstance(size, int) and axis not in (0, samples_axis)
-    ]
-    if free:
-        raise InputError(
-            f"the state '{spec.name}' has a free dimension; set it with --dim "
-            f"{dim_name(spec, free[0])}=SIZE, or put the first state into the file"
-        )
-    # A free dimension left counts samples, of which a step takes one.
-    shape = [size if isinstance(size, int) else 1 for size in spec.sizes]
-    return np.zeros(shape, dtype_of(spec.dtype))

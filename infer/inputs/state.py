@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..errors import InputError, MapError
+from ..tensors.dtypes import dtype_of
 from ..tensors.rules import EVERY, Rule
-from ..tensors.signature import Signature
+from ..tensors.signature import Signature, TensorSpec
+from .dimensions import dim_name
 from .options import InputOptions
 
 
@@ -86,3 +88,29 @@ def check_first_states(
                 f"the first state '{spec.name}' has {array.shape[axis]} rows, and a step takes "
                 f"{step}: give the state before the first sample alone, or none for zeros"
             )
+
+
+def zero_state(spec: TensorSpec, samples_axis: int) -> np.ndarray:
+    """Make a first state of zeros; the size of the samples' axis may be free.
+
+    Raises:
+        InputError: another size is free too, or nothing is known of the state.
+    """
+    if not spec.is_described:
+        raise InputError(
+            f"has no '{spec.name}', and what its first state is like is not in the artifact; put "
+            "the first state into the file"
+        )
+    free = [
+        axis
+        for axis, size in enumerate(spec.sizes)
+        if not isinstance(size, int) and axis not in (0, samples_axis)
+    ]
+    if free:
+        raise InputError(
+            f"the state '{spec.name}' has a free dimension; set it with --dim "
+            f"{dim_name(spec, free[0])}=SIZE, or put the first state into the file"
+        )
+    # A free dimension left counts samples, of which a step takes one.
+    shape = [size if isinstance(size, int) else 1 for size in spec.sizes]
+    return np.zeros(shape, dtype_of(spec.dtype))

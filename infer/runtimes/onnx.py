@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 from ..tensors.signature import Signature, unique_names
 from .base import STATELESS, TF32, Arrays, Model, Options, Setting, chosen, tf32_used
 from .onnx_graphs import Captured
+from .onnx_providers import PROVIDERS, allows_tf32, cuda_options, nodes_taken
 from .onnx_values import arrays_of, as_text, spec_of, unranked_names
-
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 # A call that returns when all is enqueued. By itself it waits for the device at its end.
 _NOT_WAITING = ort.RunOptions()
@@ -67,11 +65,11 @@ class Onnx(Model):
         settings.add_session_config_entry("session.intra_op.allow_spinning", spinning)
         settings.log_severity_level = 3
         settings.add_session_config_entry(_RECORD_NODES, "1")
-        provider: Any = _PROVIDERS[options.device]
+        provider: Any = PROVIDERS[options.device]
         if options.device == "cuda":
             if self._settings["fallback"] == "off":
                 settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-            provider = (provider, _cuda_options(self._settings))
+            provider = (provider, cuda_options(self._settings))
         self._options = options
         self._threads = options.threads
         self._device = options.device
@@ -82,7 +80,7 @@ class Onnx(Model):
             )
         except state.NotImplemented as error:
             raise NotImplementedError(str(error)) from None
-        if _PROVIDERS[options.device] not in self._session.get_providers():
+        if PROVIDERS[options.device] not in self._session.get_providers():
             raise NotImplementedError(has_cuda() or "ONNX Runtime did not take its CUDA provider")
         ports = self._session.get_inputs(), self._session.get_outputs()
         unranked = unranked_names(path, ports)
@@ -219,59 +217,28 @@ class Onnx(Model):
 
     def state_reset(self) -> Callable[[], object] | None:
         """Graphs keep no state, but for generators of random numbers."""
-        taken = _taken(self._session) or {}
+        taken = nodes_taken(self._session) or {}
         kinds = {kind for counts in taken.values() for kind in counts}
         return None if any(kind.startswith(_RANDOM) for kind in kinds) else STATELESS
 
     def placement(self) -> dict[str, Any]:
         """The providers that the session has, and which of them took each node."""
         providers = self._session.get_providers()
-        cuda = _PROVIDERS["cuda"]
-        taken = _taken(self._session)
+        cuda = PROVIDERS["cuda"]
+        taken = nodes_taken(self._session)
         report: dict[str, Any] = {
             "device": "cuda" if cuda in (taken or providers) else "cpu",
             "devices": providers,
             "threads": self._threads,
-            "tf32": tf32_used(_allows_tf32(self._session), self._options),
+            "tf32": tf32_used(allows_tf32(self._session), self._options),
             "settings": self._settings,
         }
         if taken is not None:
-            names = {provider: device for device, provider in _PROVIDERS.items()}
+            names = {provider: device for device, provider in PROVIDERS.items()}
             report["nodes"] = {names.get(name, name): sum(taken[name].values()) for name in taken}
             if self._device == "cuda":
-                report["on_cpu"] = dict(taken.get(_PROVIDERS["cpu"], {}))
+                report["on_cpu"] = dict(taken.get(PROVIDERS["cpu"], {}))
         return report
-
-
-def _cuda_options(settings: dict[str, str]) -> dict[str, str]:
-    """The CUDA provider's options; what is left as it comes is not named."""
-    options = {"cudnn_conv_algo_search": settings["conv-search"].upper()}
-    if settings["tf32"] != TF32.untuned:
-        options["use_tf32"] = "1" if settings["tf32"] == "on" else "0"
-    if settings["layout"] == "nhwc":
-        options["prefer_nhwc"] = "1"
-    if settings["cuda-graphs"] == "on":
-        options["enable_cuda_graph"] = "1"
-    return options
-
-
-def _allows_tf32(session: Any) -> bool | None:
-    """What the CUDA provider says of itself; None where it does not."""
-    value = session.get_provider_options().get(_PROVIDERS["cuda"], {}).get("use_tf32")
-    return None if value is None else value.lower() in ("1", "true")
-
-
-def _taken(session: Any) -> dict[str, Counter[str]] | None:
-    """How many nodes of each kind each provider took; None before ONNX Runtime told."""
-    try:
-        parts = session.get_provider_graph_assignment_info()
-    except (AttributeError, RuntimeError, state.Fail):
-        return None
-    taken: dict[str, Counter[str]] = {}
-    for part in parts:
-        kinds = taken.setdefault(part.ep_name, Counter())
-        kinds.update(node.op_type for node in part.get_nodes())
-    return taken
 
 
 def devices() -> list[str]:
@@ -281,7 +248,7 @@ def devices() -> list[str]:
 
 def has_cuda() -> str | None:
     """Why ONNX Runtime cannot run on a GPU here; None if it can."""
-    if _PROVIDERS["cuda"] not in ort.get_available_providers():
+    if PROVIDERS["cuda"] not in ort.get_available_providers():
         return (
             f"ONNX Runtime {ort.__version__} is a build without CUDA: pip uninstall onnxruntime, "
             "then pip install onnxruntime-gpu"

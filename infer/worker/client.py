@@ -31,7 +31,8 @@ from ..system.folder_removal import remove_folder
 from ..system.interpreters import python_of
 from ..system.recorded_variables import recorded_variables
 from ..variant import TUNED, Variant
-from .answers import Known, decode_response, longest_answer
+from .answer_checks import Known
+from .answers import decode_response, longest_answer
 from .environment_variables import environment_of
 from .memory_use import MemoryUse
 from .message_codec import MessageError, StorageError, encode_request

@@ -17,7 +17,7 @@ from ..tensors.dtypes import ANY, is_text
 from ..tensors.output_files import MOST_INDEX_BYTES, OutputError, read_saved, write_saved
 from ..tensors.outputs import SavedOutputs
 from . import messages
-from .answers import Known
+from .answer_checks import Known
 from .messages import Request
 
 # By how much outputs may be larger than the signature says: it may be wrong of a runtime's part.

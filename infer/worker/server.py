@@ -29,6 +29,7 @@ from .call_again import call_again
 from .classify import failure_of
 from .device_time import device_times
 from .error_text import one_line
+from .loading import LoadedModel, load_model
 from .message_codec import (
     MessageError,
     StorageError,
@@ -38,7 +39,7 @@ from .message_codec import (
     encode_storage_error,
 )
 from .own_process import peak_resident_bytes, resident_bytes, use_cores
-from .prepared_model import LoadedModel, PreparedModel, load_model, prepare_model
+from .prepared_model import PreparedModel, prepare_model
 from .range_search import find_ranges
 from .repeating import repeat
 

@@ -1,7 +1,7 @@
 """A request of each kind, and a right answer to it from a worker with eight samples."""
 
 from infer.worker import messages as m
-from infer.worker.answers import Known
+from infer.worker.answer_checks import Known
 
 SPEC = {"name": "y", "shape": [None, 3], "dtype": "float32", "range": None}
 SIGNATURE = {"inputs": [SPEC | {"name": "x"}], "outputs": [SPEC]}

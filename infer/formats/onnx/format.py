@@ -8,7 +8,8 @@ from ...errors import DamagedError
 from ..base import Format
 from ..content import Content
 from ..protobuf import Message
-from .reader import check_weights, describe, external_files
+from .external_weights import check_weights, external_files
+from .reader import describe
 
 _MODEL_FIELDS = {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}  # of ModelProto
 _GRAPH_FIELDS = {1, 2, 5, 10, 11, 12, 13, 14, 15, 16}

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto, helper
 
 from infer.errors import ArtifactError, DamagedError
-from infer.formats.onnx.reader import external_files
+from infer.formats.onnx.external_weights import external_files
 
 _LOCATION_FIELD = 14 << 3  # of TensorProto: data_location, a whole number
 

@@ -7,7 +7,8 @@ from worker_answers import DEVICE_TIME, RIGHT, SIGNATURE, SPEC, known
 
 from infer.outcome import Failure
 from infer.worker import messages as m
-from infer.worker.answers import Known, decode_response, longest_answer
+from infer.worker.answer_checks import Known
+from infer.worker.answers import decode_response, longest_answer
 from infer.worker.message_codec import MessageError
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from infer.outcome import Failure, Outcome
 from infer.worker import messages
-from infer.worker.answers import Known, decode_response
+from infer.worker.answer_checks import Known
+from infer.worker.answers import decode_response
 from infer.worker.message_codec import (
     MessageError,
     StorageError,

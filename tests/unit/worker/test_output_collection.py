@@ -8,7 +8,7 @@ from infer.outcome import Failure, Outcome
 from infer.tensors.output_files import read_call, read_saved
 from infer.tensors.outputs import CallSamples, write_arrays, write_calls
 from infer.worker import messages as m
-from infer.worker.answers import Known
+from infer.worker.answer_checks import Known
 from infer.worker.output_collection import collect, most_folder_bytes
 
 HALVES = (CallSamples.from_range(0, 4), CallSamples.from_range(4, 4))
