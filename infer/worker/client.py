@@ -1,4 +1,4 @@
-"""The controller's client of a worker: start it, send requests, time out, end it."""
+"""The controller's client of a worker: start it, send requests, find out why they fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,8 +24,6 @@ from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_diagnosis, cuda_driver_start
 from ..sandbox.artifact_reader import contents, unaltered
 from ..sandbox.launcher import command_of
-from ..sandbox.starting import start_process
-from ..system.answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
 from ..system.folder_removal import remove_folder
 from ..system.interpreters import python_of
 from ..system.recorded_variables import recorded_variables
@@ -34,20 +31,13 @@ from ..variant import TUNED, Variant
 from .answer_checks import Known
 from .answers import decode_response, longest_answer
 from .environment_variables import environment_of
-from .memory_use import MemoryUse
 from .message_codec import MessageError, StorageError, encode_request
 from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
 from .output_collection import collect, most_folder_bytes, with_outputs
-from .process_failures import check_disk, check_log, check_use, crash
-from .process_group import ProcessGroup
+from .process_failures import check_disk
 from .responses import LoadResponse
+from .spawned_process import SpawnedProcess
 
-# Interval between checks of what the worker holds and of its log.
-_LOOK_S = 0.1
-# Seconds that a worker may take to end after it has closed its pipes; a dump of its memory is long.
-_END_S = 10.0
-# Processor time that a stopped worker may have taken: a system call goes on to its end.
-_WHILE_STOPPED_S = 0.05
 # Interpreters and runtimes whose modules were checked for cached bytecode.
 _compiled: set[tuple[str, str]] = set()
 
@@ -131,30 +121,7 @@ class WorkerProcess:
         )
 
     def _spawn(self) -> None:
-        self.started = time.perf_counter()
-        with self._log.open("ab") as errors:
-            self._log_start = errors.tell()
-            self._process = start_process(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=self._folder,
-                env=self._environment,
-                start_new_session=True,
-                bufsize=0,
-            )
-        self._connect()
-
-    def _connect(self) -> None:
-        assert self._process.stdin and self._process.stdout
-        self._group = ProcessGroup(self._process)
-        self._memory = MemoryUse(self._group)
-        self._pipe = AnswerPipe(
-            self._process.stdin,
-            self._process.stdout,
-            lambda: self._group.has_ended(0),
-        )
+        self._process = SpawnedProcess(self._command, self._folder, self._environment, self._log)
 
     def __enter__(self) -> WorkerProcess:
         return self
@@ -165,15 +132,9 @@ class WorkerProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end()
-        self._close()
+        self._process.end()
+        self._process.close()
         remove_folder(self._folder)
-
-    def _close(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
 
     @property
     def pid(self) -> int:
@@ -183,10 +144,10 @@ class WorkerProcess:
     def start(self) -> dict[str, Any]:
         """Import the runtime; the response has the seconds since the process was started."""
         response = self.ask(self._start)
-        ready_s = time.perf_counter() - self.started
+        ready_s = time.perf_counter() - self._process.began
         if self._have_compiled():
             response = self.ask(self._start)
-            ready_s = time.perf_counter() - self.started
+            ready_s = time.perf_counter() - self._process.began
         cuda = {"cuda": self._cuda} if self._cuda else {}
         seen_here = {
             "spawn_to_ready_s": ready_s,
@@ -213,8 +174,8 @@ class WorkerProcess:
         files = self.ask(Uncompiled())["modules"]
         if not files:
             return False
-        self._end()
-        self._close()
+        self._process.end()
+        self._process.close()
         modules = [] if runtime.external else [runtime.module]
         with contextlib.suppress(subprocess.SubprocessError), self._log.open("ab") as errors:
             subprocess.run(
@@ -231,7 +192,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Stop the worker with all that it has started, until `resume`."""
-        self._group.stop()
+        self._process.stop()
 
     def resume(self) -> None:
         """Let a stopped worker run.
@@ -239,11 +200,7 @@ class WorkerProcess:
         Raises:
             Failure: it has run while it was stopped, in the turns of others. It has been ended.
         """
-        if (seconds := self._group.resume()) > _WHILE_STOPPED_S:
-            self._end()
-            raise Failure(
-                Outcome.CRASH, f"ran for {seconds:.2g} s while it was stopped", cause="not stopped"
-            )
+        self._process.resume()
 
     def ask(self, request: Request[Response]) -> Response:
         """Send a request and block until its response arrives.
@@ -271,7 +228,7 @@ class WorkerProcess:
         try:
             yield
         except StorageError as error:
-            self._end()
+            self._process.end()
             check_disk(self._folders, self._folder, most_folder_bytes(request, self._known))
             raise Failure(
                 Outcome.CRASH,
@@ -279,10 +236,10 @@ class WorkerProcess:
                 cause="answer",
             ) from None
         except OSError:
-            self._end()
+            self._process.end()
             raise
         except Failure as failed:
-            self._end()
+            self._process.end()
             most_bytes = most_folder_bytes(request, self._known)
             check_disk(self._folders, self._folder, most_bytes, only_full=True)
             if isinstance(request, Start | Load) and (why := self._why_no_cuda()):
@@ -315,9 +272,14 @@ class WorkerProcess:
     def _ask(self, request: Request[Response]) -> Response:
         action = request.action
         sent = time.perf_counter()
-        line = self._exchange(action, encode_request(request), longest_answer(request, self._known))
-        self._look(action)  # a fast answer leaves no time for a check while waiting
-        since = self.started if isinstance(request, Start) else sent
+        line = self._process.exchange(
+            action,
+            encode_request(request),
+            longest_answer(request, self._known),
+            timeout_s=self.timeout_s,
+            memory_limit=self.memory_limit,
+        )
+        since = self._process.began if isinstance(request, Start) else sent
         try:
             return decode_response(request, line, self._known, time.perf_counter() - since)
         except Failure as failed:
@@ -333,45 +295,6 @@ class WorkerProcess:
             raise Failure(
                 Outcome.CRASH, f"its answer to '{action}' is not valid ({error})", cause="answer"
             ) from None
-
-    def _exchange(self, action: str, line: bytes, longest: int) -> bytes:
-        """Send a line, and receive one."""
-        deadline = time.monotonic() + self.timeout_s
-        look = partial(self._look, action)
-        try:
-            self._pipe.send(line, deadline, look, _LOOK_S)
-            return self._pipe.receive(deadline, longest, look, _LOOK_S)
-        except PipeEnded:
-            raise self._crashed(action) from None
-        except UnaskedAnswer:
-            raise Failure(
-                Outcome.CRASH, f"it answered before it was asked to '{action}'", cause="answer"
-            ) from None
-        except EndlessAnswer:
-            raise Failure(
-                Outcome.CRASH, f"its answer to '{action}' has no end", cause="answer"
-            ) from None
-        except TimeoutError:
-            raise Failure(
-                Outcome.HANG,
-                f"no answer to '{action}' within {self.timeout_s:g} s (see --timeout)",
-                cause=action,
-            ) from None
-
-    def _look(self, action: str) -> None:
-        """Check what the worker holds and prints."""
-        check_use(self._memory, self.memory_limit, action)
-        check_log(self._log, self._log_start, action)
-
-    def _crashed(self, action: str) -> Failure:
-        if not self._group.has_ended(_END_S):
-            return Failure(
-                Outcome.CRASH, f"it closed its answers, asked to '{action}'", cause="answer"
-            )
-        return crash(self._group.end(), action, self._log)
-
-    def _end(self) -> None:
-        self._group.end()
 
 
 def _files_of(artifact: Artifact) -> list[Path]:
