@@ -34,7 +34,7 @@ def aligned_outputs(
     Raises:
         Failure: the outputs cannot be compared.
     """
-    compared, reference = context.compared_outputs(label), context.compared_outputs(source, run)
+    compared, reference = context.outputs.compared(label), context.outputs.compared(source, run)
     inputs = [spec.name for spec in context.preflight(label).inputs.inputs]
     try:
         _, rules = rules_for(
@@ -63,7 +63,7 @@ def aligned_outputs(
     try:
         aligned = align(compared, reference, rules, label, source)
         if again != label:
-            context.take_axes(label, aligned.taken_axes)
+            context.outputs.take_axes(label, aligned.taken_axes)
     except OtherCallsError as other:
         # The one that takes any number of samples is asked first.
         free_first = context.preflight(source).inputs.fixed is None
@@ -119,7 +119,7 @@ def _with_calls(
     """Run an artifact with the calls of another, once a run; return its outputs."""
     rows = [list(call.rows) for call in calls]
     run = f"calls-{hashlib.sha256(repr((rows, device)).encode()).hexdigest()[:8]}"
-    folder = context.folder(label) / run
+    folder = context.outputs.folder(label) / run
     if not has_outputs(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with context.ready_worker(label, run, device=device) as worker:
@@ -127,6 +127,6 @@ def _with_calls(
                 batch=max(map(len, rows)), outputs=str(folder.resolve()), rows=rows
             )
             worker.ask(request)
-    outputs = context.compared_outputs(label, run)
+    outputs = context.outputs.compared(label, run)
     # Samples that fill up the other's calls do not count here either.
     return {name: output.with_calls(calls) for name, output in outputs.items()}

@@ -21,7 +21,7 @@ def changes_by_neighbours(context: RunContext, label: str) -> dict[str, float | 
     if probe is None:
         return {}
     changed = unrepeatable_outputs(context, label)
-    outputs = context.compared_outputs(label)
+    outputs = context.outputs.compared(label)
     arrays = {name: output.array for name, output in outputs.items()}
     limits = tolerances_by_precision(context, label, arrays)
     return {
@@ -39,7 +39,7 @@ def may_repeat_samples(context: RunContext, label: str, probe: BatchProbe) -> bo
         label: label of an artifact, whose preflight has saved its outputs.
         probe: probe of that preflight, which may not be finished.
     """
-    limits = tolerances(context.outputs(label), precision(context, label).floating_point)
+    limits = tolerances(context.outputs.values(label), precision(context, label).floating_point)
     return probe.samples is not None and not _changes(probe, limits)
 
 

@@ -39,7 +39,7 @@ def record_sketches(context: RunContext, label: str, rounding: Mapping[str, floa
 def _sketches(
     context: RunContext, label: str, rounding: Mapping[str, float | None]
 ) -> dict[str, SketchedOutput]:
-    plan, saved = context.plan, context.compared_outputs(label)
+    plan, saved = context.plan, context.outputs.compared(label)
     arrays = {name: output.array for name, output in saved.items()}
     limits = tolerances_between(context, label, label, arrays, rounding)
     sketches = {}

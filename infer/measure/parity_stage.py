@@ -137,7 +137,7 @@ class ParityStage:
     def _compare(self, label: str, reference: ReferenceOutputs) -> None:
         context, expected, source = self._context, reference.outputs, reference.source
         notes = list(context.preflight(label).inputs.notes)
-        outputs = context.outputs(label)
+        outputs = context.outputs.values(label)
         calls: Mapping[str, Sequence[WholeCall]] = {}
         if label != source:
             aligned, how_aligned = aligned_outputs(
@@ -224,7 +224,7 @@ class ParityStage:
     ) -> None:
         """Check that outputs are finite wherever the reference's outputs are."""
         is_source = label == reference.source
-        whole = self._context.whole_outputs(label) if is_source else {*calls}
+        whole = self._context.outputs.whole(label) if is_source else {*calls}
         if label != reference.source or reference.anchor:
             check_finite(outputs, expected, whole=whole)
             check_as_finite(outputs, expected, reference.title)

@@ -97,7 +97,7 @@ class Preflight:
             unprobed: why there is no probe of the batch; None if there is to be one.
         """
         context = self._context
-        remove_folder(context.folder(label))  # from an interrupted preflight
+        remove_folder(context.outputs.folder(label))  # from an interrupted preflight
         memory = GpuMemory(self._card)
         with context.worker(label, "preflight") as worker:
             record: dict[str, Any] = {"start": worker.start(), "pid": worker.pid}
@@ -154,7 +154,7 @@ class Preflight:
         record: dict[str, Any] = {"first_call": worker.ask(messages.FirstCall(batch=batch))}
         check_device(record["first_call"]["placement"], device)
         memory.look(worker)
-        folder = str(context.folder(label).resolve())
+        folder = str(context.outputs.folder(label).resolve())
         record["predict"] = worker.ask(messages.Predict(batch=batch, outputs=folder))
         check_device(record["predict"]["placement"], device)
         memory.look(worker)
@@ -201,14 +201,14 @@ class Preflight:
 
     def _write_axes(self, label: str, record: Mapping[str, Any]) -> None:
         """Write into the index of the outputs which axis of each is that of the samples."""
-        context, folder = self._context, self._context.folder(label)
+        context, folder = self._context, self._context.outputs.folder(label)
         manifest, probe = context.artifacts[label].manifest, record.get("batch_probe")
         signatures = [manifest.signature] if manifest else []
         signatures.append(Signature.from_dict(record["load"]["signature"]))
         write_axes(
             folder,
             sample_axes(
-                context.saved_outputs(label),
+                context.outputs.saved(label),
                 signatures,
                 {name: output["axes"] for name, output in probe["outputs"].items()}
                 if probe
@@ -219,7 +219,7 @@ class Preflight:
 
     def _check_outputs(self, label: str) -> None:
         context = self._context
-        outputs, labels = context.outputs_with_samples(label), context.labels(label)
+        outputs, labels = context.outputs.with_samples(label), context.labels(label)
         classes = len(context.classes(label)) or None
         check_classes(outputs, classes)
         scores = scores_of(outputs, classes)

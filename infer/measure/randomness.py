@@ -95,7 +95,7 @@ def _call_again(
 ) -> tuple[Mapping[str, float | None], Outputs, Outputs]:
     """Run in a fresh process; return the cosines, and the outputs of two calls."""
     batch = context.batch_of(label)
-    folder = context.emptied_folder(label, "again")
+    folder = context.outputs.emptied_folder(label, "again")
     with context.ready_worker(label, "again", device=device) as worker:
         answer = worker.ask(
             messages.CallAgain(

@@ -77,12 +77,12 @@ def reference_outputs(
         for label in sorted(members, key=lambda label: label != reference):
             anchor = _anchor(context, label, reference)
             if anchor.failed is None:
-                outputs = context.outputs(label, _ANCHOR)
+                outputs = context.outputs.values(label, _ANCHOR)
                 changes = _rounding_and_randomness(context, label, outputs, "cpu")
                 return ReferenceOutputs(reference, outputs, *changes, label)
             if anchor.outcome == Outcome.HANG:  # the other formats would take too long as well
                 break
-    outputs = context.outputs(reference)
+    outputs = context.outputs.values(reference)
     if len(members) == 1:
         return ReferenceOutputs(reference, outputs, {}, random_changes(context, reference))
     return ReferenceOutputs(
@@ -92,7 +92,7 @@ def reference_outputs(
 
 def is_finite(context: RunContext, label: str) -> bool:
     """Whether all outputs that preflight saved for an artifact are finite."""
-    return all(finite(array).all() for array in context.outputs(label).values())
+    return all(finite(array).all() for array in context.outputs.values(label).values())
 
 
 def _rounding_and_randomness(
@@ -130,14 +130,14 @@ def _anchor(context: RunContext, label: str, reference: str) -> AnchorMeasured:
 
 def _run_on_cpu(context: RunContext, label: str) -> dict[str, Any]:
     batch = context.batch_of(label)
-    folder = context.emptied_folder(label, _ANCHOR)
+    folder = context.outputs.emptied_folder(label, _ANCHOR)
     with context.ready_worker(label, _ANCHOR, device="cpu") as worker:
         answer = worker.ask(messages.Predict(batch=batch, outputs=str(folder.resolve())))
     if answer["placement"]["device"] != "cpu":
         raise Failure(Outcome.WRONG_DEVICE, f"ran on {answer['placement']['device']} there")
-    outputs, on_card = context.outputs(label, _ANCHOR), context.outputs(label)
+    outputs, on_card = context.outputs.values(label, _ANCHOR), context.outputs.values(label)
     if is_finite(context, label):
-        check_finite(outputs, whole=context.whole_outputs(label, _ANCHOR))
+        check_finite(outputs, whole=context.outputs.whole(label, _ANCHOR))
     return {
         "seconds": answer["seconds"],
         "threads": context.plan.threads,

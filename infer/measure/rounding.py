@@ -46,10 +46,10 @@ def _run_again(context: RunContext, label: str, expected: Outputs, device: str) 
     samples = preflight.predict.samples
     count = samples if preflight.inputs.only_batch else min(samples, _BATCHES * batch)
     threads = 1 if context.plan.threads > 1 else 2
-    folder = context.emptied_folder(label, "rounding")
+    folder = context.outputs.emptied_folder(label, "rounding")
     with context.ready_worker(label, "rounding", threads=threads, device=device) as worker:
         worker.ask(messages.Predict(batch=batch, outputs=str(folder.resolve()), samples=count))
-    again = context.outputs(label, "rounding")
+    again = context.outputs.values(label, "rounding")
     # The first calls are the same: their values are the first, by samples as well as by calls.
     differences = {
         name: largest_difference(

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -27,15 +27,13 @@ from ..records.paths import file_name
 from ..records.process_events import GenerationDone, PreflightDone, ProcessStarted
 from ..records.protocol import Protocol
 from ..records.store import Store
-from ..system.folder_removal import remove_folder
-from ..tensors.output_files import OutputError, read_saved, write_axes
-from ..tensors.outputs import Outputs, SampleAxis, SavedOutputs
 from ..variant import TUNED
 from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..worker.error_text import one_line
 from .file_signatures import symbolic_shapes
 from .plan import Plan
+from .run_outputs import RunOutputs
 
 Value = TypeVar("Value")
 # The file of random inputs in the folder of the run.
@@ -52,6 +50,7 @@ class RunContext:
         store: the records of the run.
         artifacts: artifacts that could be opened, by label.
         inputs: the inputs file of each artifact, by label.
+        outputs: the outputs of the artifacts that were saved in the run.
     """
 
     def __init__(self, plan: Plan, store: Store) -> None:
@@ -59,6 +58,7 @@ class RunContext:
         self.store = store
         self.artifacts: dict[str, Artifact] = {}
         self.inputs: dict[str, Path] = {}
+        self.outputs = RunOutputs(store.folder / "outputs", plan.ignored)
         self._began = time.monotonic()
         # Seconds spent before the run was resumed.
         self._before_s = elapsed_s(store.events)
@@ -168,7 +168,7 @@ class RunContext:
         with (folder / LOG).open("a", encoding="utf-8") as file:
             traceback.print_exception(error, file=file)
 
-    # Workers and their outputs
+    # Workers and their inputs
 
     def worker(
         self, label: str, stage: str, threads: int | None = None, device: str | None = None
@@ -225,17 +225,6 @@ class RunContext:
         """The folder of the folders that workers may write in."""
         return self.store.folder / "scratch"
 
-    def folder(self, label: str) -> Path:
-        """The folder of an artifact's outputs."""
-        return self.store.folder / "outputs" / file_name(label)
-
-    def emptied_folder(self, label: str, run: str) -> Path:
-        """Make an empty folder for the outputs of another run than preflight."""
-        folder = self.folder(label) / run
-        remove_folder(folder)
-        folder.mkdir(parents=True)
-        return folder
-
     def _worker_inputs(self, label: str) -> WorkerInputs:
         file = self.inputs[label]
         is_there = file != self.store.folder / RANDOM_INPUTS
@@ -270,55 +259,6 @@ class RunContext:
             batch_limits=asdict(recorded.limits) if recorded else None,
             stated_elsewhere=symbolic_shapes(self.artifacts, self.plan.variants, but=label),
         )
-
-    def saved_outputs(self, label: str, run: str = "") -> SavedOutputs:
-        """Read all of an artifact's outputs of preflight.
-
-        Args:
-            label: label of the artifact.
-            run: folder of another run than preflight, which shows the axes of samples of both.
-
-        Raises:
-            Failure: they cannot be read.
-        """
-        folder = self.folder(label)
-        try:
-            return read_saved(folder / run, folder)
-        except OutputError as error:
-            raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
-
-    def compared_outputs(self, label: str, run: str = "") -> SavedOutputs:
-        """Read an artifact's outputs without those that the user ignores.
-
-        Raises:
-            Failure: there are no outputs.
-        """
-        outputs = self.saved_outputs(label, run)
-        left = {name: output for name, output in outputs.items() if name not in self.plan.ignored}
-        if not left:
-            raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")
-        return left
-
-    def outputs(self, label: str, run: str = "") -> Outputs:
-        """Read the values of an artifact's compared outputs, as `SavedOutput.array` has them."""
-        return {name: output.array for name, output in self.compared_outputs(label, run).items()}
-
-    def outputs_with_samples(self, label: str) -> Outputs:
-        """Read the values of the outputs whose samples can be told apart, N x anything."""
-        outputs = self.compared_outputs(label)
-        return {name: output.array for name, output in outputs.items() if output.has_samples}
-
-    def whole_outputs(self, label: str, run: str = "") -> set[str]:
-        """Names of the compared outputs whose samples cannot be told apart."""
-        outputs = self.compared_outputs(label, run)
-        return {name for name, output in outputs.items() if not output.has_samples}
-
-    def take_axes(self, label: str, axes: Mapping[str, SampleAxis]) -> None:
-        """Note axes of samples that another artifact has shown, for the stages that follow."""
-        if not axes:
-            return
-        known = {name: output.sample_axis for name, output in self.saved_outputs(label).items()}
-        write_axes(self.folder(label), {**known, **axes})
 
     def classes(self, label: str) -> tuple[str, ...]:
         """Names of the classes of an artifact, if its manifest has them."""

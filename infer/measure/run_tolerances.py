@@ -68,7 +68,7 @@ def unrepeatable_outputs(context: RunContext, label: str) -> dict[str, float | N
     changed = context.preflight(label).repeat.differences
     if all(difference == 0 for difference in changed.values()):
         return {}  # which is most artifacts, and spares reading their outputs
-    outputs = context.outputs(label)
+    outputs = context.outputs.values(label)
     limits = tolerances(outputs, [])
     if context.plan.device != "cpu":
         limits = tolerances_by_precision(context, label, outputs)

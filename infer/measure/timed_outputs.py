@@ -77,8 +77,8 @@ def _comparable(
     timed: Outputs = {}
     expected: Outputs = {}
     is_call = False
-    outputs = read_saved(folder, context.folder(label))
-    for name, output in context.compared_outputs(label).items():
+    outputs = read_saved(folder, context.outputs.folder(label))
+    for name, output in context.outputs.compared(label).items():
         (part,) = outputs[name].parts
         same = [number for number, call in enumerate(output.calls) if list(call.rows) == rows]
         is_call |= bool(same)

@@ -144,7 +144,7 @@ class TimingStage:
         context, workload = self._context, turn.workload
         bursts = context.plan.protocol.bursts
         self._progress.generation(f"turn {turn.number + 1}/{bursts}  {turn.label}, {workload.name}")
-        folder = context.folder(turn.label) / "timed"
+        folder = context.outputs.folder(turn.label) / "timed"
         if turn.is_last:
             folder.mkdir(exist_ok=True)
         request = {

@@ -1,0 +1,85 @@
+"""The outputs of the artifacts that are saved in the folder of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from ..outcome import Failure, Outcome
+from ..records.paths import file_name
+from ..system.folder_removal import remove_folder
+from ..tensors.output_files import OutputError, read_saved, write_axes
+from ..tensors.outputs import Outputs, SampleAxis, SavedOutputs
+
+
+class RunOutputs:
+    """The outputs of the artifacts of a run, each in a folder of its own.
+
+    Args:
+        folder: the folder of all outputs.
+        ignored: names of the outputs that the user leaves out of comparisons.
+    """
+
+    def __init__(self, folder: Path, ignored: Collection[str]) -> None:
+        self._folder = folder
+        self._ignored = ignored
+
+    def folder(self, label: str) -> Path:
+        """The folder of an artifact's outputs."""
+        return self._folder / file_name(label)
+
+    def emptied_folder(self, label: str, run: str) -> Path:
+        """Make an empty folder for the outputs of another run than preflight."""
+        folder = self.folder(label) / run
+        remove_folder(folder)
+        folder.mkdir(parents=True)
+        return folder
+
+    def saved(self, label: str, run: str = "") -> SavedOutputs:
+        """Read all of an artifact's outputs of preflight.
+
+        Args:
+            label: label of the artifact.
+            run: folder of another run than preflight, which shows the axes of samples of both.
+
+        Raises:
+            Failure: they cannot be read.
+        """
+        folder = self.folder(label)
+        try:
+            return read_saved(folder / run, folder)
+        except OutputError as error:
+            raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
+
+    def compared(self, label: str, run: str = "") -> SavedOutputs:
+        """Read an artifact's outputs without those that the user ignores.
+
+        Raises:
+            Failure: there are no outputs.
+        """
+        outputs = self.saved(label, run)
+        left = {name: output for name, output in outputs.items() if name not in self._ignored}
+        if not left:
+            raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")
+        return left
+
+    def values(self, label: str, run: str = "") -> Outputs:
+        """Read the values of an artifact's compared outputs, as `SavedOutput.array` has them."""
+        return {name: output.array for name, output in self.compared(label, run).items()}
+
+    def with_samples(self, label: str) -> Outputs:
+        """Read the values of the outputs whose samples can be told apart, N x anything."""
+        outputs = self.compared(label)
+        return {name: output.array for name, output in outputs.items() if output.has_samples}
+
+    def whole(self, label: str, run: str = "") -> set[str]:
+        """Names of the compared outputs whose samples cannot be told apart."""
+        outputs = self.compared(label, run)
+        return {name for name, output in outputs.items() if not output.has_samples}
+
+    def take_axes(self, label: str, axes: Mapping[str, SampleAxis]) -> None:
+        """Note axes of samples that another artifact has shown, for the stages that follow."""
+        if not axes:
+            return
+        known = {name: output.sample_axis for name, output in self.saved(label).items()}
+        write_axes(self.folder(label), {**known, **axes})
