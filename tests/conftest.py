@@ -39,6 +39,7 @@ LONGEST = (
     "pages/test_page_commands.py",
     "e2e/test_main_job.py",
     "pages/test_install_commands.py",
+    "e2e/test_main_job_faults.py",
     "frameworks/test_networks.py",
     "frameworks/test_public_models.py",
     "process/test_self_test.py",
