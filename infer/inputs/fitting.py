@@ -27,10 +27,17 @@ from .conversion import (
 from .dimensions import check_dims, check_limits, check_names, limits_of_batch, with_sizes
 from .loading import LABELS, read_inputs
 from .options import InputOptions
-from .samples import axes_of_samples, broadcast_and_fixed, count_samples, limits_note
+from .samples import (
+    axes_of_samples,
+    broadcast_and_fixed,
+    count_samples,
+    later_sample_axes,
+    limits_note,
+)
 from .state import check_first_states, find_state_bindings, zero_state
 from .stored_types import StoredTypes, check_real_numbers
-from .whole import are_unrelated, later_sample_axes, whole_inputs, with_stated_ranks
+from .unknown_ranks import with_stated_ranks
+from .whole import are_unrelated, whole_inputs
 
 Arrays = dict[str, np.ndarray]
 NOTHING_STATED: Mapping[str, Sequence[int | str | None]] = MappingProxyType({})

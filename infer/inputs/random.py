@@ -17,7 +17,8 @@ from ..tensors.signature import Signature, TensorSpec
 from .conversion import stated_ranges
 from .dimensions import dim_name, with_sizes
 from .options import InputOptions
-from .whole import later_sample_axes, whole_inputs
+from .samples import later_sample_axes
+from .whole import whole_inputs
 
 SAMPLES = 128
 # The range of integers where none is stated: small numbers, since they may be indices of a table.

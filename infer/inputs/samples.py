@@ -89,3 +89,26 @@ def count_samples(arrays: Arrays, broadcast: frozenset[str], axes: Mapping[str, 
             f"--whole {min(lengths, key=lambda name: lengths[name])}"
         )
     return next(iter(lengths.values()), None)
+
+
+def later_sample_axes(signature: Signature) -> dict[str, int]:
+    """Find inputs whose second axis counts the samples, as of states of recurrent networks.
+
+    Such a state is [layers, n, hidden], where another input has the symbol `n` for its first axis.
+    Of a matrix [k, n] it is not known: rows of the other input may be summed over.
+
+    Args:
+        signature: signature of an artifact, with its symbols.
+
+    Returns:
+        The axis by the name of the input.
+    """
+    firsts = {spec.sizes[0] for spec in signature.inputs if spec.sizes}
+    return {
+        spec.name: 1
+        for spec in signature.inputs
+        if len(spec.sizes) > 2
+        and isinstance(spec.sizes[0], int)
+        and isinstance(spec.sizes[1], str)
+        and spec.sizes[1] in firsts
+    }

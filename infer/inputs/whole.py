@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from itertools import combinations
 
-from ..tensors.matching import plain
-from ..tensors.signature import Signature, TensorSpec
+from ..tensors.signature import Signature
+from .samples import later_sample_axes
 
 
 def whole_inputs(
@@ -38,46 +37,6 @@ def whole_inputs(
         or taken.get(spec.name) in named
         or (spec.sizes and spec.sizes[0] in tied)
     )
-
-
-def later_sample_axes(signature: Signature) -> dict[str, int]:
-    """Find inputs whose second axis counts the samples, as of states of recurrent networks.
-
-    Such a state is [layers, n, hidden], where another input has the symbol `n` for its first axis.
-    Of a matrix [k, n] it is not known: rows of the other input may be summed over.
-
-    Args:
-        signature: signature of an artifact, with its symbols.
-
-    Returns:
-        The axis by the name of the input.
-    """
-    firsts = {spec.sizes[0] for spec in signature.inputs if spec.sizes}
-    return {
-        spec.name: 1
-        for spec in signature.inputs
-        if len(spec.sizes) > 2
-        and isinstance(spec.sizes[0], int)
-        and isinstance(spec.sizes[1], str)
-        and spec.sizes[1] in firsts
-    }
-
-
-def with_stated_ranks(
-    signature: Signature, stated: Mapping[str, Sequence[int | str | None]]
-) -> Signature:
-    """Complete inputs of unknown rank by what other artifacts state of inputs of the same name.
-
-    Args:
-        signature: signature of an artifact.
-        stated: shapes with symbols, by name as `plain` gives it.
-    """
-
-    def completed(spec: TensorSpec) -> TensorSpec:
-        shape = stated.get(plain(spec.name)) if spec.shape is None else None
-        return spec if shape is None else replace(spec, shape=tuple(shape))
-
-    return Signature(tuple(map(completed, signature.inputs)), signature.outputs)
 
 
 def are_unrelated(signature: Signature, lengths: Mapping[str, int]) -> bool:

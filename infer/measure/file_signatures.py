@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..artifacts.artifact import Artifact
 from ..errors import ArtifactError
-from ..inputs.whole import later_sample_axes
+from ..inputs.samples import later_sample_axes
 from ..sandbox.artifact_reader import describe_artifact
 from ..tensors.matching import plain
 from ..tensors.signature import SERVING, Signature

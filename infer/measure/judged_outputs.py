@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..parity.comparing import compare, scores_of
-from ..parity.deciding import decide
+from ..parity.quantised_decision import decide
 from ..parity.tolerance import Tolerance
 from ..parity.whole_calls import WholeCall
 from ..stats.accuracy import Difference, paired_difference

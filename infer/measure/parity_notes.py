@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..parity.beyond import samples_beyond
+from ..parity.beyond_tolerance import samples_beyond
 from ..parity.whole_calls import WholeCall
 from ..records.parity_events import AnchorMeasured
 from ..records.processes import Repeat

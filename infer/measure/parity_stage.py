@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ArtifactError
 from ..inputs.loading import LABELS, read_inputs
 from ..parity import predictions
-from ..parity.checks import check_as_finite, check_finite
+from ..parity.comparable_outputs import check_as_finite, check_finite
 from ..parity.comparing import scores_of
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics

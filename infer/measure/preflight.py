@@ -8,7 +8,7 @@ from typing import Any
 from ..codec import from_json
 from ..inputs.random import UnderspecifiedSignatureError
 from ..outcome import Failure, Outcome
-from ..parity.checks import check_classes
+from ..parity.comparable_outputs import check_classes
 from ..parity.comparing import scores_of
 from ..records.process_events import PreflightDone
 from ..records.processes import BatchProbe

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..outcome import Failure, Outcome
-from ..parity.checks import check_finite
+from ..parity.comparable_outputs import check_finite
 from ..parity.comparing import largest_difference
 from ..parity.rounding import beyond_bounds
 from ..records.parity_events import AnchorMeasured

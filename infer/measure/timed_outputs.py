@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..outcome import Failure, Outcome
-from ..parity.checks import check_finite
+from ..parity.comparable_outputs import check_finite
 from ..parity.comparing import compare, largest_difference
 from ..records.parity_events import ParityJudged
 from ..tensors.output_files import read_saved

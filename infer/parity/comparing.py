@@ -12,7 +12,7 @@ from ..tensors.differences import differences
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
 from ..tensors.text import escaped
-from .beyond import allow, count_beyond
+from .beyond_tolerance import allow, count_beyond
 from .quantised_outputs import judge
 from .tolerance import Tolerance
 from .whole_calls import WholeCall, by_call, place_of

@@ -31,7 +31,7 @@ from .sketch import HASHES, Sketch, first_sample, values_by_sum
 # A sum's standard deviations, and the exponent of the probability, in the rules above.
 _DEVIATIONS, _EXPONENT = 8.0, 23.0
 # Errors of a quantised model are allowed by their root mean square, and single ones may be up to 8
-# times as large (quantised.py): in the last rule so many fewer of them count.
+# times as large (quantised_tolerance.py): in the last rule so many fewer of them count.
 _QUANTISED_WEIGHT = 64.0
 # For rounding in the last digit of the comparison itself.
 _ROUNDING = 1 + 1e-9

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensors.dtypes import widened
-from .quantised import ExpectedError, is_distribution
+from .quantised_tolerance import ExpectedError, is_distribution
 
 # Errors of rounding leave the slope of the outputs over the reference's at 1; a scale that is wrong
 # by a quarter does not. Chosen with the same networks as the factors in quantised.py.

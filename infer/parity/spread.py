@@ -48,7 +48,7 @@ def wide_tolerances(expected: Outputs, limits: Mapping[str, Tolerance]) -> list[
     lines = []
     for name, array in expected.items():
         error = limits[name].expected
-        if error is not None:  # its bound is a share of the spread (quantised.py)
+        if error is not None:  # its bound is a share of the spread (quantised_tolerance.py)
             if error.is_coarse:
                 lines.append(
                     f"'{name}' is rounded to steps of {error.output_step:.2g}, and the reference "

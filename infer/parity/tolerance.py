@@ -10,7 +10,7 @@ import numpy as np
 from ..tensors.dtypes import dtype_of, epsilon_of, kind_of, widened
 from ..tensors.outputs import Outputs
 from ..tensors.precision import OutputSteps, Quantisation
-from .quantised import ExpectedError, expected_error
+from .quantised_tolerance import ExpectedError, expected_error
 
 # Accumulated rounding errors, in steps of the precision relative to the largest value of an output.
 # Errors of many roundings grow as the square root of their number (Higham and Mary, 2019):

@@ -12,7 +12,7 @@ from typing import Any
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Model, Options, RuntimeModule
 from ..sandbox.isolation import HOME
-from .classify import failure_of
+from .error_outcome import failure_of
 from .independent import IndependentModel
 from .messages import Start
 from .responses import LoadResponse

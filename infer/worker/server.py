@@ -20,14 +20,14 @@ from ..best_effort import best_effort
 from ..outcome import Failure, Outcome
 from ..runtimes.base import RuntimeModule, runtime_module
 from ..runtimes.registry import RUNTIMES, Runtime, runtimes_for
-from . import checks, predicting, responses, timing
+from . import finished_calls, predicting, responses, timing
 from . import messages as m
 from .batch_probe import batch_probe
 from .batch_search import find_batch
 from .bytecode import uncompiled
 from .call_again import call_again
-from .classify import failure_of
 from .device_time import device_times
+from .error_outcome import failure_of
 from .error_text import one_line
 from .loading import LoadedModel, load_model
 from .message_codec import (
@@ -38,8 +38,8 @@ from .message_codec import (
     encode_response,
     encode_storage_error,
 )
-from .own_process import peak_resident_bytes, resident_bytes, use_cores
 from .prepared_model import PreparedModel, prepare_model
+from .process_resources import peak_resident_bytes, resident_bytes, use_cores
 from .range_search import find_ranges
 from .repeating import repeat
 
@@ -122,7 +122,7 @@ class Worker:
             case m.CallAgain():
                 return call_again(self.prepared, request)
             case m.Check():
-                return checks.check(self.prepared, request)
+                return finished_calls.check(self.prepared, request)
             case m.WarmUp():
                 return timing.warm_up(self.prepared, request)
             case m.DeviceTime():

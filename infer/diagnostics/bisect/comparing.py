@@ -13,7 +13,7 @@ from ...inputs.loading import LABELS, array_names, read_inputs
 from ...outcome import Failure, Outcome
 from ...parity.alignment import Aligned, OtherCallsError, align
 from ...parity.comparing import compare, largest_difference, scores_of
-from ...parity.deciding import Decision, decide, why_beyond
+from ...parity.quantised_decision import Decision, decide, why_beyond
 from ...parity.quantised_outputs import judge
 from ...parity.tolerance import Tolerance
 from ...stats.accuracy import paired_difference

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...tensors.precision import OutputSteps, Precision, Quantisation, bits_of, precision_from
-from ..last_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
+from ..output_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 
 _FLOAT = {"float16", "bfloat16", "float32", "float64"}
 _SAME = {

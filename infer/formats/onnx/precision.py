@@ -14,7 +14,7 @@ from ...tensors.precision import (
     coarsest,
     precision_from,
 )
-from ..last_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
+from ..output_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 from ..protobuf import Message
 from .graph import Graph, Node, read_graph
 

@@ -17,7 +17,7 @@ from ...tensors.precision import (
     coarsest,
     precision_from,
 )
-from ..last_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
+from ..output_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 
 _SAME = {
     *("Reshape", "Squeeze", "Unsqueeze", "Transpose", "ReLU", "Clamp", "Convert", "MaxPool"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...tensors.precision import OutputSteps, Precision, Quantisation, bits_of, precision_from
-from ..last_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
+from ..output_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 
 _CHECKS = ("aten._assert_tensor_metadata", "aten.sym_size", "aten._assert_scalar")
 _CONVERSIONS = ("aten.to.", "aten._to_copy.")

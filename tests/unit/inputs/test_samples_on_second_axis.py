@@ -9,7 +9,8 @@ from infer.inputs.dimensions import dim_name
 from infer.inputs.fitting import fit_inputs
 from infer.inputs.options import InputOptions, StateBinding
 from infer.inputs.random import Random, generate
-from infer.inputs.whole import later_sample_axes, whole_inputs
+from infer.inputs.samples import later_sample_axes
+from infer.inputs.whole import whole_inputs
 from infer.tensors.signature import Signature, TensorSpec
 from infer.tensors.size_limits import SizeLimits
 from infer.worker.model_adapters import LimitedBatchModel

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from infer.outcome import Failure, Outcome
-from infer.parity.checks import check_as_finite, check_classes, check_finite
+from infer.parity.comparable_outputs import check_as_finite, check_classes, check_finite
 from infer.parity.comparing import compare
 from infer.parity.matching import match_outputs
 from infer.parity.metrics import classification_metrics

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from infer.parity.comparing import compare, scores_of
-from infer.parity.deciding import decide
+from infer.parity.quantised_decision import decide
 from infer.parity.tolerance import quantised_tolerances
 from infer.stats.accuracy import paired_difference
 from infer.tensors.precision import OutputSteps, Precision, Quantisation

@@ -3,7 +3,7 @@
 import pytest
 
 from infer.outcome import Outcome
-from infer.worker.classify import failure_of
+from infer.worker.error_outcome import failure_of
 from infer.worker.process_failures import crash
 
 REFUSALS = [

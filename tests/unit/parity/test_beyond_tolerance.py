@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from infer.outcome import Failure, Outcome
-from infer.parity.beyond import count_beyond, samples_beyond
+from infer.parity.beyond_tolerance import count_beyond, samples_beyond
 from infer.parity.comparing import compare
 
 MASK = np.arange(2 * 3 * 4).reshape(2, 3, 4) % 3

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from infer.worker import checks, messages
+from infer.worker import finished_calls, messages
 
 
 def test_time_grows_with_the_batch_though_single_calls_are_disturbed(monkeypatch):
@@ -12,7 +12,7 @@ def test_time_grows_with_the_batch_though_single_calls_are_disturbed(monkeypatch
     prepared = SimpleNamespace(
         model=None, batches=lambda batch: batches, timed=lambda inputs: (next(taken), {})
     )
-    monkeypatch.setattr(checks, "unfinished", lambda model, inputs, call_s: None)
+    monkeypatch.setattr(finished_calls, "unfinished", lambda model, inputs, call_s: None)
 
-    answer = checks.check(prepared, messages.Check(batch=32))
+    answer = finished_calls.check(prepared, messages.Check(batch=32))
     assert answer["seconds"] == {"1": 0.001, "32": 0.02}

@@ -12,7 +12,7 @@ import numpy as np
 from ..stats.accuracy import Difference
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
-from .quantised import ExpectedError
+from .quantised_tolerance import ExpectedError
 from .tolerance import Tolerance
 
 # Labels decide if so many of the clear answers are the same.
