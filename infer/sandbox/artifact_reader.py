@@ -107,6 +107,21 @@ def contents(artifact: Artifact) -> Contents:
     return _once(artifact, _CONTENTS, lambda: _contents(artifact))
 
 
+def readable_files(artifact: Artifact) -> list[Path]:
+    """What its worker may read of an artifact.
+
+    Returns:
+        Its files; or its folder as a whole, and what links in it lead to.
+    """
+    try:
+        files = [Path(file.path) for file in contents(artifact).files]
+    except ArtifactError:  # its runtime will say what is wrong with it
+        return [artifact.payload]
+    if artifact.payload.is_dir():
+        return [artifact.payload, *(file for file in files if file.is_symlink())]
+    return files
+
+
 def _contents(artifact: Artifact, purpose: str = "") -> Contents:
     path = str(artifact.path)
     value = reader_process.ask(

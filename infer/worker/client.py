@@ -16,13 +16,12 @@ from typing import Any
 
 from ..artifacts.artifact import Artifact
 from ..artifacts.manifest import Manifest
-from ..errors import ArtifactError
 from ..inputs.worker_inputs import WorkerInputs
 from ..outcome import Failure, Outcome
 from ..runtimes.memory_errors import says_out_of_memory
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import cuda_diagnosis, cuda_driver_start
-from ..sandbox.artifact_reader import contents, unaltered
+from ..sandbox.artifact_reader import readable_files, unaltered
 from ..sandbox.launcher import command_of
 from ..system.folder_removal import remove_folder
 from ..system.interpreters import python_of
@@ -91,7 +90,7 @@ class WorkerProcess:
             cuda=device == "cuda",
             reads=[
                 scratch,
-                *_files_of(artifact),
+                *readable_files(artifact),
                 *([Path(self._runtime.external.folder)] if self._runtime.external else []),
                 *(inputs.readable if inputs else ()),
             ],
@@ -295,17 +294,6 @@ class WorkerProcess:
             raise Failure(
                 Outcome.CRASH, f"its answer to '{action}' is not valid ({error})", cause="answer"
             ) from None
-
-
-def _files_of(artifact: Artifact) -> list[Path]:
-    """What a worker may read of an artifact; a folder as a whole, and what links in it lead to."""
-    try:
-        files = [Path(file.path) for file in contents(artifact).files]
-    except ArtifactError:  # its runtime will say what is wrong with it
-        return [artifact.payload]
-    if artifact.payload.is_dir():
-        return [artifact.payload, *(file for file in files if file.is_symlink())]
-    return files
 
 
 def worker_manifest(manifest: Manifest) -> dict[str, Any]:
