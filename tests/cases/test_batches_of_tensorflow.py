@@ -9,6 +9,7 @@ ROWS = np.random.default_rng(0).standard_normal((SAMPLES, WIDTH)).astype("f4")
 WEIGHTS = np.random.default_rng(1).standard_normal((WIDTH, STEPS * CLASSES)).astype("f4")
 LABELS = {
     "free": "ok",
+    "baked": "ok",
     "one.tflite": "ok",
     "four.tflite": "ok",
     "other.tflite": "parity_fail",
@@ -35,6 +36,8 @@ def done(tmp_path_factory):
     other[:, 5] += 0.3  # the second of ten steps, of all samples
     function = time_major(tf, -1, WEIGHTS)
     tf.saved_model.save(tf.Module(), str(folder / "free"), signatures=function)
+    baked = time_major(tf, 4, WEIGHTS)
+    tf.saved_model.save(tf.Module(), str(folder / "baked"), signatures=baked)
     for name, batch, weights in (("one", 1, WEIGHTS), ("four", 4, WEIGHTS), ("other", 4, other)):
         function = time_major(tf, batch, weights)
         fixed = tf.function(function.python_function).get_concrete_function(
@@ -60,3 +63,8 @@ def test_what_differs_is_a_sample_and_no_step_of_time(done):
 def test_the_batch_that_a_file_takes_is_told(done):
     assert "takes 4 samples a call" in done.notes("four.tflite")
     assert "takes 1 sample a call" in done.notes("one.tflite")
+
+
+def test_a_batch_that_a_free_signature_hides_is_found_by_trying(done):
+    assert "takes 4 samples a call, no other number" in done.notes("baked")
+    assert "what it takes was found by trying, 4 is the nearest" in done.notes("baked")
