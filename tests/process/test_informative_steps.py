@@ -3,7 +3,7 @@
 import pytest
 
 import infer
-from infer.measure import parity_stage, preflight, session
+from infer.measure import judged_outputs, parity_stage, preflight, session
 from infer.outcome import Outcome
 from infer.report import page
 from infer.results import notices, recorded_run, summarizing
@@ -83,7 +83,7 @@ def test_a_page_lacks_only_the_part_that_cannot_be_made(folder, monkeypatch, par
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(preflight, "check_classes"), (parity_stage, "compare")]
+    ("module", "name"), [(preflight, "check_classes"), (judged_outputs, "compare")]
 )
 def test_an_error_of_ours_at_one_artifact_leaves_the_others(folder, monkeypatch, module, name):
     real = getattr(module, name)

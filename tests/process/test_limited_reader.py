@@ -14,6 +14,7 @@ from conftest import ROOT
 
 from infer.cli.main import main
 from infer.errors import AlteredError, ArtifactError, InputError
+from infer.inputs import loading
 from infer.inputs.loading import array_names, read_inputs
 from infer.sandbox import artifact_reader, reader_process
 from infer.sandbox.artifact_reader import describe, find, open_artifact
@@ -148,9 +149,7 @@ def test_inputs_that_unpack_to_more_than_there_is(tmp_path, monkeypatch):
         )
         for _ in range(32):
             file.write(bytes(1 << 20))
-    monkeypatch.setattr(
-        "psutil.virtual_memory", lambda: type("Memory", (), {"available": 16 << 20})
-    )
+    monkeypatch.setattr(loading, "_free_bytes", lambda: 16 << 20)
     with pytest.raises(InputError, match="more than fits into memory"):
         read_inputs(path)
     assert array_names(path) == ["x"]
