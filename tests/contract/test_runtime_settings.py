@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -340,10 +342,10 @@ class TestOnnx:
         pytest.importorskip("onnxruntime")
 
     def test_provider_is_set_up_as_asked(self):
-        from infer.runtimes import onnx
+        from infer.runtimes import onnx, onnx_providers
 
         def of(**given):
-            return onnx._cuda_options(chosen(onnx.SETTINGS, Options("cuda", **given)))
+            return onnx_providers.cuda_options(chosen(onnx.SETTINGS, Options("cuda", **given)))
 
         assert of() == {"cudnn_conv_algo_search": "EXHAUSTIVE", "use_tf32": "0"}
         assert of(tf32=True)["use_tf32"] == "1"
@@ -357,11 +359,11 @@ class TestOnnx:
         }
 
     def test_nodes_are_read_from_the_session(self, product):
-        from infer.runtimes import onnx
+        from infer.runtimes import onnx, onnx_providers
 
         model = onnx.load(product, Options())
         assert model.placement()["nodes"] == {"cpu": 1}
-        assert onnx._taken(model._session) == {"CPUExecutionProvider": {"MatMul": 1}}
+        assert onnx_providers.nodes_taken(model._session) == {"CPUExecutionProvider": {"MatMul": 1}}
 
     def test_one_node_on_the_cpu_is_named(self, product, monkeypatch):
         from infer.runtimes import onnx
@@ -369,10 +371,10 @@ class TestOnnx:
         model = onnx.load(product, Options())
         model._device = "cuda"
         taken = {
-            "CUDAExecutionProvider": onnx.Counter({"Conv": 20}),
-            "CPUExecutionProvider": onnx.Counter({"NonZero": 1}),
+            "CUDAExecutionProvider": Counter({"Conv": 20}),
+            "CPUExecutionProvider": Counter({"NonZero": 1}),
         }
-        monkeypatch.setattr(onnx, "_taken", lambda session: taken)
+        monkeypatch.setattr(onnx, "nodes_taken", lambda session: taken)
         placement = model.placement()
         assert placement["device"] == "cuda"
         assert placement["nodes"] == {"cuda": 20, "cpu": 1}
