@@ -165,7 +165,7 @@ def compiled(root):
 
 @pytest.mark.usefixtures("compiled")
 def test_results_that_may_not_grow_end_a_run_in_a_line(folder, run_cli):
-    """As a full disk, where none can be mounted: no file may have more than 16 KiB."""
+    """As a full disk, where none can be mounted: no file may have more than 32 KiB."""
     done = subprocess.run(
         command("run", "artifacts", *SMALL, "--budget", "1h"),
         cwd=folder,
@@ -173,13 +173,13 @@ def test_results_that_may_not_grow_end_a_run_in_a_line(folder, run_cli):
         capture_output=True,
         text=True,
         timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, 2**14)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**15, 2**15)),
     )
 
     ended_in_a_line(done.returncode, done.stderr, "results.jsonl: File too large", "--resume runs/")
     content = results_of(folder).read_bytes()
     assert content.endswith(b"}\n")
-    assert len(content) <= 2**14
+    assert len(content) <= 2**15
     assert count(results_of(folder), "burst")
     assert shown(folder, run_cli)["rows"]
     goes_on(folder, run_cli, "--budget", "1s")

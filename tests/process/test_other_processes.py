@@ -60,6 +60,7 @@ def probed(tmp_path_factory, fake_artifact):
             "infer.sandbox.launcher._BOOTSTRAP", project / "infer" / "sandbox" / "bootstrap.py"
         )
         try:
+            wait_until(lambda: _state(victim.pid)["runs"])
             before = _state(victim.pid)
             with WorkerProcess(
                 open_artifact(fake_artifact(project, "artifact", probes=probes, victim=victim.pid)),
