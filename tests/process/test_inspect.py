@@ -349,9 +349,12 @@ class TestDamaged:
             assert json.dumps(reader_server.answer(request, lambda more_s: None))
         assert time.monotonic() - begin < 20
 
-    def test_a_reader_that_takes_too_long_is_ended(self, every):
+    def test_a_reader_that_takes_too_long_is_ended(self, tmp_path):
+        # To read 48 MB takes longer.
+        path = tmp_path / "long.onnx"
+        path.write_bytes(b"\x42\x80\x80\x80\x17" + bytes(48 << 20))
         with pytest.raises(ArtifactError, match="not read within"):
-            artifact_reader.describe("onnx", every / "onnx" / "outside.onnx", timeout_s=0.0)
+            artifact_reader.describe("onnx", path, timeout_s=0.001)
 
 
 class TestDoctor:

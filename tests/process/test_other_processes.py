@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 from conftest import ROOT
-from runs import printed
+from runs import printed, wait_until
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure
