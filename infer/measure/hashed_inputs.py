@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 from ..artifacts.files import sha256_of
 from ..errors import InputError
+from ..system.free_memory import available_bytes
 
 
 def inputs_sha256(path: Path) -> str:
@@ -18,7 +17,7 @@ def inputs_sha256(path: Path) -> str:
             file without end.
     """
     try:
-        if path.stat().st_size > psutil.virtual_memory().available:
+        if path.stat().st_size > available_bytes():
             raise InputError(f"{path}: holds more than fits into memory")
         return sha256_of(path)
     except OSError as error:

@@ -26,6 +26,7 @@ from ..plugins import format_declarations
 from ..system.passed_variables import passed_variables
 from .launcher import command_of
 from .reader_limits import TIME_S
+from .starting import start_process
 
 _LONGEST_ANSWER = 256 << 20  # bytes
 # What a file can be at fault for, by the names that the process gives them.
@@ -56,7 +57,7 @@ class ReaderProcess:
         self._buffer = b""
         # The formats of plug-ins are told by data; the process looks for no plug-ins itself.
         self.formats = json.dumps(format_declarations())
-        self._process = subprocess.Popen(
+        self._process = start_process(
             command_of(sys.executable, "sandbox.reader_server", self.formats, reads=reads),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -126,10 +127,7 @@ class ReaderProcess:
         return line
 
     def serves(self, formats: list[list[Any]]) -> bool:
-        """Whether it is alive, and knows these formats of plug-ins.
-
-        It ends with the thread that started it.
-        """
+        """Whether it is alive, and knows these formats of plug-ins."""
         return self._process.poll() is None and self.formats == json.dumps(formats)
 
     def _ended(self, subject: str) -> ReadLimitError:
