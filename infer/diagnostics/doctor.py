@@ -10,12 +10,12 @@ from pathlib import Path
 from ..artifacts.artifact import Artifact
 from ..errors import ArtifactError
 from ..formats.registry import FORMATS, names_functions
+from ..free_memory import available_bytes
 from ..outcome import Failure, Outcome
 from ..runtimes.registry import RUNTIMES, runtimes_for
 from ..sandbox import trust
 from ..sandbox.artifact_reader import check_files, describe_artifact, open_artifact
 from ..system import machine as environment
-from ..system.free_memory import available_bytes
 from ..system.interpreters import versions
 from ..tensors.signature import SERVING
 from ..variant import Variant

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import zipfile
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import InputError
+from ..free_memory import available_bytes
 from ..regular_file import opened_as_named
 from ..tensors.text import BYTES, LENGTHS, packed_names, unpack_all
 
@@ -93,21 +93,8 @@ def _check_size(file: BinaryIO) -> None:
     if len(entries) > _MOST_ARRAYS:
         raise ValueError(f"it holds {len(entries):,} files, more than {_MOST_ARRAYS:,}")
     size = sum(entry.file_size for entry in entries)
-    free = _free_bytes()
-    if free is not None and size > free:
+    if size > available_bytes():
         raise MemoryError
-
-
-def _free_bytes() -> int | None:
-    """Memory that programs can still get, of Linux; None elsewhere.
-
-    Workers read inputs too, in interpreters that may have nothing but NumPy and a runtime.
-    """
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return None
 
 
 def array_names(path: Path) -> list[str]:

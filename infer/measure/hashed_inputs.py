@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..artifacts.files import sha256_of
 from ..errors import InputError
-from ..system.free_memory import available_bytes
+from ..free_memory import available_bytes
 
 
 def inputs_sha256(path: Path) -> str:

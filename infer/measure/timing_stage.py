@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..free_memory import available_bytes
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import MeasuredApart
 from ..records.process_events import BurstTimed, GenerationDone, PreflightDone, ProcessStarted
@@ -14,7 +15,6 @@ from ..results.queries import resolution
 from ..results.summarizing import summarize
 from ..sandbox.artifact_reader import fingerprint
 from ..system.card_sample import burst_summary
-from ..system.free_memory import available_bytes
 from ..system.nvml import Card
 from ..worker import messages
 from ..worker.client import WorkerProcess

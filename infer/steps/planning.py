@@ -14,6 +14,7 @@ from ..artifacts.discovery import discover, label_paths
 from ..config import ARTIFACTS, RUNS, RunConfig
 from ..errors import ArtifactError, OptionError, UsageError
 from ..formats.registry import FORMATS, has_methods, names_functions
+from ..free_memory import available_bytes
 from ..inputs.input_output_options import read_input_output_options
 from ..inputs.loading import read_inputs
 from ..measure import devices
@@ -24,7 +25,6 @@ from ..sandbox import trust
 from ..sandbox.artifact_reader import OpenedArtifacts, artifacts_at
 from ..stderr import print_line
 from ..system import machine
-from ..system.free_memory import available_bytes
 from ..system.interpreters import parse_interpreters, python_of
 from ..variant import TUNED, Variant
 from .option_checks import check_options

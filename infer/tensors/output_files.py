@@ -14,8 +14,8 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 import numpy as np
-import psutil
 
+from ..free_memory import available_bytes
 from ..regular_file import NoRegularFileError, opened_file, opened_folder
 from .dtypes import TEXT, dtype_of, restored, storable
 from .outputs import (
@@ -99,7 +99,7 @@ def _read_saved(
     folder: Path, axes: Path | None, most_bytes: int | None, most_index_bytes: int
 ) -> SavedOutputs:
     if most_bytes is None:
-        most_bytes = int(psutil.virtual_memory().available * _MEMORY_SHARE)
+        most_bytes = int(available_bytes() * _MEMORY_SHARE)
     with opened_folder(folder) as descriptor:
         index = _read_index(descriptor, most_index_bytes)
         calls = _calls_of(index)

@@ -149,7 +149,7 @@ def test_inputs_that_unpack_to_more_than_there_is(tmp_path, monkeypatch):
         )
         for _ in range(32):
             file.write(bytes(1 << 20))
-    monkeypatch.setattr(loading, "_free_bytes", lambda: 16 << 20)
+    monkeypatch.setattr(loading, "available_bytes", lambda: 16 << 20)
     with pytest.raises(InputError, match="more than fits into memory"):
         read_inputs(path)
     assert array_names(path) == ["x"]

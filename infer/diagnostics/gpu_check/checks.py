@@ -20,6 +20,7 @@ from ...artifacts.discovery import discover
 from ...cli import main
 from ...codec import to_json
 from ...exit_status import WRONG_USAGE
+from ...free_memory import available_bytes
 from ...measure.roofline import measure as measure_roofline
 from ...outcome import Outcome
 from ...records.process_events import BurstTimed, PreflightDone
@@ -28,7 +29,6 @@ from ...runtimes.registry import RUNTIMES, runtimes_for
 from ...sandbox import cuda_diagnosis
 from ...sandbox.artifact_reader import open_artifact
 from ...system import machine as environment
-from ...system.free_memory import available_bytes
 from ..doctor import runtime_state
 from ..self_test.known_artifacts import copy_artifact
 from ..self_test.measured import measured_verdicts

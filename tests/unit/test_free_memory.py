@@ -1,10 +1,14 @@
 """What is free is what the control groups above leave, in all versions and mounts."""
 
-from types import SimpleNamespace
-
+import numpy as np
+import psutil
 import pytest
 
-from infer.system import free_memory
+from infer import free_memory
+from infer.errors import InputError
+from infer.inputs.loading import read_inputs
+from infer.tensors.output_files import OutputError, read_saved
+from infer.tensors.outputs import CallSamples, write_calls
 
 GIB = 1 << 30
 V2 = ("memory.max", "memory.current", "inactive_file")
@@ -90,10 +94,42 @@ def test_nothing_is_told(process, tmp_path):
     assert free_memory.control_group_rooms(folder) == []
 
 
-def test_the_least_counts(monkeypatch):
-    monkeypatch.setattr(
-        "psutil.virtual_memory", lambda: SimpleNamespace(available=3 * GIB, total=8 * GIB)
-    )
+def test_the_least_counts(monkeypatch, tmp_path):
+    (tmp_path / "meminfo").write_text(f"MemTotal: 9 kB\nMemAvailable:  {3 * GIB // 1024} kB\n")
+    monkeypatch.setattr(free_memory, "_MEMINFO", tmp_path / "meminfo")
     for rooms, expected in (([], 3 * GIB), ([2 * GIB, 5 * GIB], 2 * GIB)):
         monkeypatch.setattr(free_memory, "control_group_rooms", lambda _, rooms=rooms: rooms)
         assert free_memory.available_bytes() == expected
+
+
+def test_a_machine_without_proc(monkeypatch, tmp_path):
+    """As macOS: its command tells, else all memory counts."""
+    monkeypatch.setattr(free_memory, "_MEMINFO", tmp_path / "none")
+    monkeypatch.setattr(free_memory, "control_group_rooms", lambda _: [])
+    program = tmp_path / "vm_stat"
+    program.write_text(
+        "#!/bin/sh\ncat <<END\n"
+        "Mach Virtual Memory Statistics: (page size of 16384 bytes)\n"
+        "Pages free:                               1000.\n"
+        "Pages active:                           200000.\n"
+        "Pages inactive:                            500.\nEND\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(free_memory, "_VM_STAT", str(program))
+    assert free_memory.available_bytes() == 1500 * 16384
+    monkeypatch.setattr(free_memory, "_VM_STAT", str(tmp_path / "none"))
+    assert free_memory.available_bytes() == psutil.virtual_memory().total
+
+
+@pytest.mark.parametrize("read", ["inputs", "outputs"])
+def test_a_control_group_limits_what_is_read(monkeypatch, tmp_path, read):
+    monkeypatch.setattr(free_memory, "control_group_rooms", lambda _: [1 << 16])
+    values = np.zeros((1, 1 << 16), np.float32)
+    if read == "inputs":
+        np.savez(tmp_path / "x.npz", x=values)
+        with pytest.raises(InputError, match="more than fits into memory"):
+            read_inputs(tmp_path / "x.npz")
+    else:
+        write_calls(tmp_path, [{"y": values}], (CallSamples((0,), 1),))
+        with pytest.raises(OutputError, match="bytes"):
+            read_saved(tmp_path)

@@ -1,18 +1,21 @@
 """Memory that is free for this process: of the machine, and of the control groups above it.
 
 In a container the machine tells of all its memory, and the control group of what may be taken.
+Workers ask too, in interpreters that may have nothing but NumPy and a runtime.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+_MEMINFO = Path("/proc/meminfo")
 _PROCESS = Path("/proc/self")
+_VM_STAT = "/usr/bin/vm_stat"  # of macOS
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,24 @@ _V2 = _Version(("memory.max", "memory.high"), "memory.current", "inactive_file")
 
 def available_bytes() -> int:
     """Bytes that this process and its children may take until the machine or a limit is reached."""
-    free: int = psutil.virtual_memory().available
-    return min([free, *control_group_rooms(_PROCESS)])
+    return min([_of_machine(), *control_group_rooms(_PROCESS)])
+
+
+def _of_machine() -> int:
+    """Bytes that programs can still get; all that the machine has where it does not tell that."""
+    with contextlib.suppress(OSError):
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError):
+        import subprocess  # workers on Linux do without
+
+        text = subprocess.run([_VM_STAT], capture_output=True, text=True, check=False).stdout
+        size = re.search(r"page size of (\d+) bytes", text)
+        pages = re.findall(r"^Pages (?:free|inactive): +(\d+)\.", text, re.MULTILINE)
+        if size and pages:
+            return int(size[1]) * sum(map(int, pages))
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def control_group_rooms(process: Path) -> list[int]:
