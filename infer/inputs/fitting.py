@@ -112,8 +112,8 @@ def fit_inputs(
     Raises:
         InputError: an input is missing, does not fit, or has several possible matches.
     """
-    arrays = read_inputs(path, none_is_well=not signature.inputs, file=file)
-    arrays.pop(LABELS, None)
+    mapped = read_inputs(path, none_is_well=not signature.inputs, file=file)
+    arrays = {name: np.array(array) for name, array in mapped.items() if name != LABELS}
     options = options or InputOptions()
     try:
         signature, notes = _with_given_defaults(signature, defaults, arrays, options, label)

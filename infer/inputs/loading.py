@@ -1,21 +1,22 @@
-"""Read inputs and labels from a file."""
+"""Read inputs and labels: from a file, or from a store."""
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from ..errors import InputError
 from ..free_memory import available_bytes
-from ..regular_file import opened_as_named
-from ..tensors.text import BYTES, LENGTHS, packed_names, unpack_all
+from ..tensors.text import BYTES, LENGTHS, packed_names
+from .lazy_array import LazyArray, Tensors
+from .members import InputFile, Member, opened_inputs
+from .npy import MappedArray
+from .store import is_store, labels_in, open_store, with_text
 
 LABELS = "labels"
-# Of a file: NumPy looks for each among all.
-_MOST_ARRAYS = 10_000
+_READ_AT_ONCE = 4 << 20  # bytes
 
 
 def read_inputs(
@@ -23,107 +24,70 @@ def read_inputs(
 ) -> dict[str, np.ndarray]:
     """Read the arrays of an `.npz` file, or the array of an `.npy` file, named after the file.
 
+    What lies plainly in the file is mapped read-only, the rest is in memory.
+
     Args:
-        path: path of the file.
+        path: path of the file, or of a store.
         none_is_well: whether a file without inputs is accepted, for models without inputs.
         file: the user's file, which errors name; None if it is the one at the path.
 
     Raises:
         InputError: the file is missing, damaged or empty, or the number of labels does not match.
     """
-    named = file or path
-    kind = ".npz"
-    try:
-        with opened_as_named(path) as opened:
-            is_npy = opened.read(6) == b"\x93NUMPY"
-            opened.seek(0)
-            if is_npy:
-                kind = ".npy"
-                arrays = {path.stem: np.load(opened, allow_pickle=False)}
-            else:
-                _check_size(opened)
-                with np.load(opened, allow_pickle=False) as archive:
-                    arrays = unpack_all(_arrays(archive))
-    except OSError as error:
-        raise InputError(f"{named}: cannot be read ({error.strerror or error})") from None
-    except MemoryError:
-        raise InputError(f"{named}: says that it holds more than fits into memory") from None
-    except Exception as error:  # NumPy and zipfile raise many types for a damaged file
-        raise InputError(f"{named}: not a whole {kind} file ({error})") from None
-    names = [name for name in arrays if name != LABELS]
-    if not names and not none_is_well:
-        raise InputError(f"{named}: holds no inputs beside '{LABELS}'")
-    if any(array.ndim and not len(array) for array in arrays.values()):
-        raise InputError(f"{named}: holds no samples")
-    lengths = {name: len(array) for name, array in arrays.items() if array.ndim}
-    if LABELS in lengths and names and lengths[LABELS] not in [lengths.get(n) for n in names]:
-        raise InputError(f"{named}: arrays of different lengths, {lengths}")
-    return arrays
+    tensors = open_inputs(path, none_is_well=none_is_well, file=file)
+    return {
+        name: lazy.values if isinstance(lazy.values, np.ndarray) else np.asarray(lazy)
+        for name, lazy in tensors.items()
+    }
 
 
-def _arrays(archive: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
-    """The arrays of an archive by the names that NumPy gives them: without ".npy".
+def open_inputs(path: Path, *, none_is_well: bool = False, file: str | None = None) -> Tensors:
+    """Open the arrays of a file, labels among them; the arguments and errors are `read_inputs`'."""
+    if is_store(path):
+        tensors = open_store(path)
+        if (labels := labels_in(path)) is not None:
+            tensors[LABELS] = LazyArray.of(labels)
+        _check_lengths({name: a.shape for name, a in tensors.items()}, file or path, none_is_well)
+        return tensors
+    with opened_inputs(path, file) as opened:
+        _check(opened, file or path, none_is_well)
+        _check_size(opened.members)
+        return with_text({m.name: _array_of(m, opened, path) for m in opened.members})
+
+
+def check_inputs(path: Path) -> None:
+    """Check what a file says of its arrays, without reading their values.
 
     Raises:
-        ValueError: two have one name, or a member is no array.
+        InputError: as `read_inputs`; damage in the values is found when they are read.
     """
-    arrays: dict[str, np.ndarray] = {}
-    assert archive.zip is not None  # until it is closed
-    for member in archive.zip.namelist():
-        name = member.removesuffix(".npy")
-        if name in arrays:
-            raise ValueError(f"it holds '{name}' twice")
-        array = archive[member]
-        if not isinstance(array, np.ndarray):  # NumPy gives the bytes of any other file
-            raise ValueError(f"'{name}' in it is no array")
-        arrays[name] = array
-    return arrays
-
-
-def _check_size(file: BinaryIO) -> None:
-    """Check that the arrays of an archive fit into memory before any is unpacked.
-
-    Raises:
-        MemoryError: they do not.
-        ValueError: they are too many.
-    """
-    with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-    file.seek(0)
-    if len(entries) > _MOST_ARRAYS:
-        raise ValueError(f"it holds {len(entries):,} files, more than {_MOST_ARRAYS:,}")
-    size = sum(entry.file_size for entry in entries)
-    if size > available_bytes():
-        raise MemoryError
+    if is_store(path):
+        open_inputs(path)
+        return
+    with opened_inputs(path) as opened:
+        _check(opened, path, none_is_well=False)
 
 
 def array_names(path: Path) -> list[str]:
-    """The names of the arrays in an inputs file, as `read_inputs` calls them.
+    """The names of the arrays of a file, as `read_inputs` calls them.
 
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        with opened_as_named(path) as opened:
-            if opened.read(6) == b"\x93NUMPY":
-                return [path.stem]
-            opened.seek(0)
-            file = np.load(opened, allow_pickle=False)
-            packed = packed_names(file.files)
-            parts = {f"{name}{part}" for name in packed for part in (BYTES, LENGTHS)}
-            return [name for name in file.files if name not in parts] + packed
-    except Exception as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
+    if is_store(path):
+        return list(open_inputs(path, none_is_well=True))
+    with opened_inputs(path) as opened:
+        return list(_shapes(opened.members))
 
 
 def read_labels(path: Path) -> np.ndarray | None:
-    """Read the true classes, int64 N or text N; None if the file has none.
+    """Read the true classes, int64 N or text N; None if there are none.
 
     Raises:
         InputError: as `read_inputs`, or the labels are not one whole number or text for each
             sample.
     """
-    labels = read_inputs(path, none_is_well=True).get(LABELS)
+    labels = labels_in(path) if is_store(path) else _labels_of_file(path)
     if labels is None:
         return None
     if labels.dtype.kind == "S":
@@ -135,3 +99,66 @@ def read_labels(path: Path) -> np.ndarray | None:
     if labels.min() < 0:
         raise InputError(f"{path}: '{LABELS}' holds negative values, which are no classes")
     return labels.reshape(-1).astype(np.int64)
+
+
+def is_of_labels(name: str) -> bool:
+    """Whether an array of a file is the labels, or a part of them."""
+    return name in (LABELS, LABELS + BYTES, LABELS + LENGTHS)
+
+
+def _labels_of_file(path: Path) -> np.ndarray | None:
+    with opened_inputs(path) as opened:
+        _check(opened, path, none_is_well=True)
+        members = [m for m in opened.members if is_of_labels(m.name)]
+        _check_size(members)
+        arrays = with_text({m.name: _array_of(m, opened, path) for m in members})
+        return np.asarray(arrays[LABELS]) if LABELS in arrays else None
+
+
+def _array_of(member: Member, opened: InputFile, path: Path) -> LazyArray:
+    """Map an array, once its checksum is compared, or read it into memory if it is compressed."""
+    if member.start is None:
+        with opened.stream(member) as stream:
+            return LazyArray.of(np.lib.format.read_array(stream, allow_pickle=False))
+    if member.entry is not None:
+        with opened.stream(member) as stream:
+            while stream.read(_READ_AT_ONCE):
+                pass
+    return LazyArray.of_mapped(MappedArray(path, member.start))
+
+
+def _check_size(members: list[Member]) -> None:
+    """Check that compressed arrays fit into memory before any is unpacked.
+
+    Raises:
+        MemoryError: they do not.
+    """
+    size = sum(member.bytes for member in members if member.start is None)
+    if size > available_bytes():
+        raise MemoryError
+
+
+def _shapes(members: list[Member]) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays, those of text among them, by name."""
+    shapes = {member.name: member.header.shape for member in members}
+    for name in packed_names(shapes):
+        del shapes[name + BYTES]
+        shapes[name] = shapes.pop(name + LENGTHS)
+    return shapes
+
+
+def _check(opened: InputFile, named: str | Path, none_is_well: bool) -> None:
+    _check_lengths(_shapes(opened.members), named, none_is_well)
+
+
+def _check_lengths(
+    shapes: Mapping[str, tuple[int, ...]], named: str | Path, none_is_well: bool
+) -> None:
+    names = [name for name in shapes if name != LABELS]
+    if not names and not none_is_well:
+        raise InputError(f"{named}: holds no inputs beside '{LABELS}'")
+    lengths = {name: shape[0] for name, shape in shapes.items() if shape}
+    if not all(lengths.values()):
+        raise InputError(f"{named}: holds no samples")
+    if LABELS in lengths and names and lengths[LABELS] not in [lengths.get(n) for n in names]:
+        raise InputError(f"{named}: arrays of different lengths, {lengths}")

@@ -16,7 +16,7 @@ from ..errors import ArtifactError, OptionError, UsageError
 from ..formats.registry import FORMATS, has_methods, names_functions
 from ..free_memory import available_bytes
 from ..inputs.input_output_options import read_input_output_options
-from ..inputs.loading import read_inputs
+from ..inputs.loading import check_inputs
 from ..measure import devices
 from ..measure.plan import Plan
 from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
@@ -41,7 +41,7 @@ def plan_run(config: RunConfig) -> Plan:
     """
     artifacts = find_artifacts(config.artifacts)
     if config.inputs:
-        read_inputs(config.inputs)
+        check_inputs(config.inputs)
     trusted = trust.read(config.trust, [label for label, _ in artifacts])
     opened = OpenedArtifacts()
     named = artifacts

@@ -1,0 +1,170 @@
+"""Arrays as `.npy` has them: read the header, map the values where they lie, write row by row."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from ..regular_file import opened_as_named
+
+MAGIC = b"\x93NUMPY"
+# Bytes of a mapping that may stay resident before they are given back to the system.
+_KEPT_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a `.npy` file says of its array.
+
+    Attributes:
+        dtype: type of the values.
+        shape: sizes of the axes.
+        fortran_order: whether the first axis is the one whose values lie next to each other.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    fortran_order: bool
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values."""
+        return self.size * self.dtype.itemsize
+
+
+def read_header(stream: IO[bytes]) -> Header:
+    """Read the header; the stream is then at the first value.
+
+    Raises:
+        ValueError: it is none, or of an array of objects.
+    """
+    version: tuple[int, int] = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"version {version[0]}.{version[1]} of .npy is not read here")
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+    return Header(dtype, shape, fortran_order)
+
+
+class MappedArray:
+    """An array in a file, mapped read-only: processes that map it share one copy in memory.
+
+    Attributes:
+        array: the array; it may not be written to.
+
+    Args:
+        path: path of the file.
+        start: where the `.npy` begins in it, in bytes.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: no array of numbers or fixed-width text begins there, or it is cut off.
+    """
+
+    def __init__(self, path: Path, start: int = 0) -> None:
+        with opened_as_named(path) as file:
+            size = file.seek(0, 2)
+            file.seek(start)
+            header = read_header(file)
+            begin = file.tell()
+            if begin + header.nbytes > size:
+                raise ValueError(
+                    f"its header says {header.nbytes:,} bytes, it has {size - begin:,}"
+                )
+            aligned = begin // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+            length = max(begin + header.nbytes - aligned, 1)
+            self._map = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=aligned)
+        self._read = 0
+        self.array: np.ndarray = np.ndarray(
+            header.shape,
+            header.dtype,
+            buffer=self._map,
+            offset=begin - aligned,
+            order="F" if header.fortran_order else "C",
+        )
+
+    def release(self, read: int) -> None:
+        """Give pages back, so that they do not count as memory of this process.
+
+        They stay in the system's cache, where the next process finds them.
+
+        Args:
+            read: bytes that were read since the last call.
+        """
+        self._read += read
+        if self._read > _KEPT_BYTES and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+            self._read = 0
+
+
+class NpyWriter:
+    """Writes the rows of an array one after the other; a context manager.
+
+    Args:
+        path: path of the new file.
+        dtype: type of the values; none of objects.
+        row_shape: sizes of all axes but the first.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype, row_shape: tuple[int, ...]) -> None:
+        self._header: dict[str, Any] = {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+        }
+        self.dtype, self.row_shape, self.rows = dtype, row_shape, 0
+        self._file = path.open("xb")
+        # NumPy leaves room in it for the largest number of rows.
+        self._write_header()
+
+    def __enter__(self) -> NpyWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def append(self, rows: np.ndarray) -> None:
+        """Write further rows.
+
+        Raises:
+            ValueError: they are of another type or shape.
+            OSError: they cannot be written.
+        """
+        if rows.dtype != self.dtype or rows.shape[1:] != self.row_shape:
+            raise ValueError(
+                f"rows of {rows.dtype} {list(rows.shape[1:])} after rows of {self.dtype} "
+                f"{list(self.row_shape)}"
+            )
+        if rows.size:
+            self._file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+        self.rows += len(rows)
+
+    def close(self) -> None:
+        """Write the number of rows into the header, and close the file."""
+        if not self._file.closed:
+            self._file.seek(0)
+            self._write_header()
+            self._file.close()
+
+    def _write_header(self) -> None:
+        header = self._header | {"shape": (self.rows, *self.row_shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)

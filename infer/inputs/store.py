@@ -1,0 +1,229 @@
+"""A store: the tensors of inputs on disk, each in a `.npy`, and the true labels apart.
+
+    STORE/tensors/tensors.json     which tensor is where, with the limits of whole numbers
+    STORE/tensors/0.npy, 1.npy ... one array each; text is two, of its bytes and lengths
+    STORE/labels.npy               true labels, if there are any: numbers or text, one a sample
+
+Workers map the arrays read-only, and may read the folder `tensors` alone. An entry of the index
+may name an absolute path and a place in it, where the `.npy` begins, for an array that lies plainly
+in a file of the user's. Whatever inputs come from ends in a store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..tensors.text import BYTES, LENGTHS, as_text, pack, packed_names
+from .lazy_array import LazyArray, PackedText, Tensors
+from .npy import MappedArray, NpyWriter
+
+TENSORS, INDEX, LABELS_FILE = "tensors", "tensors.json", "labels.npy"
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """Where an array lies.
+
+    Attributes:
+        name: name of the tensor; of text with the ending of the part.
+        file: path of the file, relative to the folder of the index, or absolute.
+        start: where the `.npy` begins in it, in bytes.
+        extremes: the smallest and the largest of whole numbers; None for others.
+    """
+
+    name: str
+    file: str
+    start: int = 0
+    extremes: tuple[int, int] | None = None
+
+
+class StoreWriter:
+    """Writes a store: tensors a few rows at a time; a context manager.
+
+    What is not closed without an error is no store: the index is written last.
+
+        with StoreWriter(folder) as store:
+            for images, classes in batches:
+                store.append({"image": images})
+                store.append_labels(classes)
+
+    Args:
+        folder: a folder that is not there yet, or an empty one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / TENSORS).mkdir(parents=True, exist_ok=True)
+        self._writers: dict[str, NpyWriter] = {}
+        self._extremes: dict[str, tuple[int, int]] = {}
+        self._stored: list[StoredArray] = []
+        self._labels: list[np.ndarray] = []
+
+    def __enter__(self) -> StoreWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        if error is None:
+            self._finish()
+
+    def append(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Write further samples of tensors; text is an array of objects or of fixed width.
+
+        Raises:
+            ValueError: a tensor's rows are of another type or shape than before.
+            OSError: they cannot be written.
+        """
+        for name, array in rows.items():
+            if array.dtype.kind in "OUS":
+                data, lengths = pack(array)
+                self._append(name + BYTES, data)
+                self._append(name + LENGTHS, lengths)
+            else:
+                self._append(name, array)
+
+    def append_labels(self, labels: np.ndarray) -> None:
+        """Keep further true labels: whole numbers or text, one a sample."""
+        self._labels.append(np.array(labels))
+
+    def add(self, name: str, array: np.ndarray) -> None:
+        """Write an array that is there as a whole, also one without axes."""
+        file = f"{len(self._stored)}.npy"
+        np.save(self.folder / TENSORS / file, array, allow_pickle=False)
+        found = _extremes(array)
+        self._stored.append(StoredArray(name, file, extremes=found))
+
+    def refer(
+        self, name: str, file: Path, start: int, extremes: tuple[int, int] | None = None
+    ) -> None:
+        """Name an array that lies plainly in another file, which has to stay as it is.
+
+        Args:
+            name: name of the tensor.
+            file: path of the file.
+            start: where the `.npy` begins in it, in bytes.
+            extremes: the smallest and the largest of whole numbers.
+        """
+        self._stored.append(StoredArray(name, str(file.resolve()), start, extremes))
+
+    def _append(self, name: str, array: np.ndarray) -> None:
+        writer = self._writers.get(name)
+        if writer is None:
+            file = f"{len(self._stored)}.npy"
+            self._stored.append(StoredArray(name, file))
+            path = self.folder / TENSORS / file
+            writer = self._writers[name] = NpyWriter(path, array.dtype, array.shape[1:])
+        try:
+            writer.append(array)
+        except ValueError as error:
+            raise ValueError(f"'{name}': {error}") from None
+        found = _extremes(array)
+        if found is not None:
+            low, high = self._extremes.get(name, found)
+            self._extremes[name] = min(low, found[0]), max(high, found[1])
+
+    def _finish(self) -> None:
+        if self._labels:
+            labels = np.concatenate(self._labels)
+            if labels.dtype.kind == "O":
+                labels = as_text(labels).astype(np.str_)
+            np.save(self.folder / LABELS_FILE, labels, allow_pickle=False)
+        index = [
+            asdict(stored) | {"extremes": self._extremes.get(stored.name, stored.extremes)}
+            for stored in self._stored
+        ]
+        text = json.dumps({"version": 1, "arrays": index}, indent=1)
+        (self.folder / TENSORS / INDEX).write_text(text, encoding="utf-8")
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store, or its folder of tensors."""
+    return (path / INDEX).is_file() or (path / TENSORS / INDEX).is_file()
+
+
+def open_store(folder: Path) -> Tensors:
+    """Map the tensors of a store, by name.
+
+    Args:
+        folder: the store, or its folder of tensors.
+
+    Raises:
+        InputError: it is damaged, or a file that it names is not there.
+    """
+    tensors = folder if (folder / INDEX).is_file() else folder / TENSORS
+    arrays: dict[str, LazyArray] = {}
+    try:
+        for stored in _index(tensors):
+            mapped = MappedArray(tensors / stored.file, stored.start)
+            arrays[stored.name] = LazyArray.of_mapped(mapped, stored.extremes)
+        return with_text(arrays)
+    except OSError as error:
+        name = error.filename or folder
+        raise InputError(f"{name}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{folder}: not a whole folder of inputs ({error})") from None
+
+
+def labels_in(folder: Path) -> np.ndarray | None:
+    """The true labels of a store; None if it has none.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    try:
+        labels: np.ndarray = np.load(folder / LABELS_FILE, allow_pickle=False)
+        return labels
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{folder / LABELS_FILE}: cannot be read ({error})") from None
+
+
+def with_text(arrays: Tensors) -> Tensors:
+    """Join the bytes and lengths of text.
+
+    Raises:
+        ValueError: lengths do not fit the bytes; the message names the tensor.
+    """
+    joined = dict(arrays)
+    for name in packed_names(arrays):
+        data, lengths = joined.pop(name + BYTES), joined.pop(name + LENGTHS)
+        try:
+            assert isinstance(data.values, np.ndarray)
+            joined[name] = LazyArray.of(PackedText(data.values, np.asarray(lengths)))
+        except ValueError as error:
+            raise ValueError(f"'{name}': {error}") from None
+    return joined
+
+
+def _index(tensors: Path) -> list[StoredArray]:
+    index: Any = json.loads((tensors / INDEX).read_text(encoding="utf-8"))
+    if index["version"] != 1:
+        raise ValueError(f"version {index['version']} is not read here")
+    return [
+        StoredArray(**entry | {"extremes": entry["extremes"] and tuple(entry["extremes"])})
+        for entry in index["arrays"]
+    ]
+
+
+def _extremes(array: np.ndarray) -> tuple[int, int] | None:
+    if array.dtype.kind not in "iu" or not array.size:
+        return None
+    return int(array.min()), int(array.max())

@@ -1,0 +1,79 @@
+"""A store holds tensors as they were, in parts as they came, and its arrays are mapped."""
+
+import json
+
+import numpy as np
+import pytest
+
+from infer.errors import InputError
+from infer.inputs.loading import array_names, check_inputs, read_inputs, read_labels
+from infer.inputs.store import INDEX, TENSORS, StoreWriter, open_store
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), np.uint8)
+TEXTS = np.array(["x", "", "a\0", "ü", "two words", "y", "z"], object)
+
+
+@pytest.fixture
+def store(tmp_path):
+    folder = tmp_path / "store"
+    with StoreWriter(folder) as writer:
+        for rows in (slice(0, 3), slice(3, 7)):
+            writer.append({"image": IMAGES[rows], "text": TEXTS[rows]})
+            writer.append_labels(np.arange(7)[rows])
+        writer.add("threshold", np.float32(0.5))
+    return folder
+
+
+def test_what_was_written_comes_back(store):
+    tensors = open_store(store)
+
+    assert list(tensors) == ["image", "threshold", "text"]
+    np.testing.assert_array_equal(np.asarray(tensors["image"]), IMAGES)
+    assert np.asarray(tensors["text"]).tolist() == TEXTS.tolist()
+    assert tensors["text"][np.array([3, 0])].tolist() == ["ü", "x"]
+    assert np.asarray(tensors["threshold"]) == np.float32(0.5)
+    assert read_labels(store).tolist() == list(range(7))
+    assert set(array_names(store)) == {"image", "text", "threshold", "labels"}
+    check_inputs(store)
+
+
+def test_arrays_are_mapped_and_samples_are_copies(store):
+    image = open_store(store)["image"]
+
+    assert not image.values.flags.writeable and not image.values.flags.owndata
+    taken = image[2:4]
+    taken[:] = 0  # a model may write to what it is given
+    np.testing.assert_array_equal(image[2:4], IMAGES[2:4])
+    assert image.limits() == (int(IMAGES.min()), int(IMAGES.max()))
+
+
+def test_a_file_of_the_store_is_an_npy_file(store):
+    np.testing.assert_array_equal(np.load(store / TENSORS / "0.npy"), IMAGES)
+
+
+def test_labels_lie_outside_of_what_workers_may_read(store):
+    assert (store / "labels.npy").exists()
+    assert not list((store / TENSORS).glob("*labels*"))
+
+
+@pytest.mark.parametrize("rows", [IMAGES.astype(np.float32), IMAGES[:, :2]])
+def test_rows_of_another_kind_are_refused(tmp_path, rows):
+    with pytest.raises(ValueError, match="'image': rows of"), StoreWriter(tmp_path / "s") as writer:
+        writer.append({"image": IMAGES})
+        writer.append({"image": rows})
+    assert not (tmp_path / "s" / TENSORS / INDEX).exists()
+
+
+def test_damage_is_one_line(store):
+    file = store / TENSORS / "0.npy"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(InputError, match="not a whole folder of inputs"):
+        read_inputs(store)
+    file.unlink()
+    with pytest.raises(InputError, match=r"0\.npy: cannot be read"):
+        read_inputs(store)
+    index = store / TENSORS / INDEX
+    for text in ("", "[]", json.dumps({"version": 2})):
+        index.write_text(text)
+        with pytest.raises(InputError, match="not a whole folder of inputs"):
+            read_inputs(store)
