@@ -51,6 +51,10 @@ class InputError(ExportbenchError):
     """An inputs file cannot be read, or does not fit."""
 
 
+class MetricError(ExportbenchError):
+    """A metric cannot be calculated from these outputs and this truth."""
+
+
 class MapError(ExportbenchError):
     """A rule or a file of rules cannot be read, or does not fit."""
 

@@ -1,0 +1,1 @@
+"""Metrics of the user's task: what each is, and its value with an interval."""

@@ -1,0 +1,151 @@
+"""What a task is: from the outputs and the truth of samples to the parts of its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import MetricError
+from ..tensors.dtypes import kind_of
+from .metric import Metric, Parts
+
+Arrays = Mapping[str, np.ndarray]
+# The truth in a file of inputs, and the beginning of the names of further arrays of it.
+LABELS = "labels"
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """What the user says of the task.
+
+    Attributes:
+        name: the task.
+        outputs: the output of each role, by the reference's names, where the user names it.
+        k: of metrics that look among the k highest; None for the usual.
+    """
+
+    name: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    k: int | None = None
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """A task for the outputs of one reference.
+
+    Attributes:
+        metrics: its metrics.
+        parts_of: the parts of some samples, from their outputs, the reference's and the truth.
+        finish: adds the parts that need all samples.
+    """
+
+    metrics: tuple[Metric, ...]
+    parts_of: Callable[[Arrays, Arrays, Arrays], dict[str, np.ndarray]]
+    finish: Callable[[dict[str, np.ndarray]], Parts] = lambda parts: parts
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task.
+
+    Attributes:
+        name: its name in options.
+        truth: what the inputs file has to hold, for people.
+        roles: what outputs can be named for.
+        judged: the metrics that a gate judges without being told to.
+        evaluator: makes its evaluator: from the request, the reference's outputs and the truth.
+    """
+
+    name: str
+    truth: str
+    roles: tuple[str, ...]
+    judged: tuple[str, ...]
+    evaluator: Callable[[TaskRequest, Arrays, Arrays], Evaluator]
+
+
+def labels_of(truth: Arrays, task: str, what: str) -> np.ndarray:
+    """The array `labels`.
+
+    Raises:
+        MetricError: there is none.
+    """
+    if LABELS not in truth:
+        raise MetricError(f"the inputs hold no '{LABELS}': --task {task} takes {what}")
+    return truth[LABELS]
+
+
+def whole_labels(truth: Arrays, task: str, what: str, axes: int) -> np.ndarray:
+    """The array `labels` of whole numbers with so many axes.
+
+    Raises:
+        MetricError: there is none, or it is of another kind.
+    """
+    labels = labels_of(truth, task, what)
+    if axes == 1 and labels.ndim > 1 and labels.size == len(labels):
+        labels = labels.reshape(-1)
+    if kind_of(labels.dtype) not in ("int", "bool") or labels.ndim != axes:
+        raise MetricError(
+            f"'{LABELS}' is {labels.dtype} {labels.shape}: --task {task} takes {what}"
+        )
+    return labels
+
+
+def output_for(
+    role: str,
+    request: TaskRequest,
+    outputs: Arrays,
+    fits: Callable[[np.ndarray], bool],
+    what: str,
+) -> str:
+    """The output of a role: the one that the user names, or the only one that fits.
+
+    Args:
+        role: the role.
+        request: what the user says.
+        outputs: the reference's outputs.
+        fits: whether an output can have the role.
+        what: what has to fit, for people.
+
+    Raises:
+        MetricError: none fits, or several do.
+    """
+    if role in request.outputs:
+        name = request.outputs[role]
+        if name not in outputs:
+            raise MetricError(
+                f"--task {request.name} {role}={name}: there is no such output (there are: "
+                f"{', '.join(outputs)})"
+            )
+        if not fits(outputs[name]):
+            raise MetricError(
+                f"--task {request.name} {role}={name}: {outputs[name].dtype} "
+                f"{outputs[name].shape} is not {what}"
+            )
+        return name
+    fitting = [name for name, array in outputs.items() if fits(array)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        shapes = ", ".join(f"'{name}' {array.shape}" for name, array in outputs.items())
+        raise MetricError(f"--task {request.name}: no output is {what} (there are: {shapes})")
+    raise MetricError(
+        f"--task {request.name}: {' and '.join(fitting)} could each be the {role}: say which, as "
+        f"--task {request.name} {role}={fitting[0]}"
+    )
+
+
+def is_number(array: np.ndarray) -> bool:
+    """Whether it holds real numbers."""
+    return kind_of(array.dtype) in ("float", "int")
+
+
+def is_float(array: np.ndarray) -> bool:
+    """Whether it holds floating-point numbers."""
+    return kind_of(array.dtype) == "float"
+
+
+def is_whole(array: np.ndarray) -> bool:
+    """Whether it holds whole numbers."""
+    return kind_of(array.dtype) == "int"
