@@ -46,6 +46,8 @@ class Failure(ExportbenchError):  # noqa: N818 - the public name
         reason: why, in one line.
         cause: the kind of the failure, in a few letters that stay the same from run to run, by
             which a program knows it again; "" where the outcome says all.
+        untrusted: SHA-256 of an artifact that was not opened, since nobody has said that it is
+            trusted; "" for other failures.
         is_shortened: whether the reason leaves out a part of the runtime's text, which the log of
             the worker has.
         index_limit: the largest index that a table of the artifact has, if an input was beyond it;
@@ -62,6 +64,7 @@ class Failure(ExportbenchError):  # noqa: N818 - the public name
         is_shortened: bool = False,
         index_limit: int | None = None,
         cause: str = "",
+        untrusted: str = "",
     ) -> None:
         super().__init__(reason)
         self.outcome = outcome
@@ -69,3 +72,4 @@ class Failure(ExportbenchError):  # noqa: N818 - the public name
         self.is_shortened = is_shortened
         self.index_limit = index_limit
         self.cause = cause
+        self.untrusted = untrusted

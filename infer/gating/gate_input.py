@@ -74,6 +74,8 @@ class GateInput:
         agreements: whether outputs agree with those of the run's reference, by label.
         random: random outputs that keep an artifact from being judged, its own or the reference's,
             in words, by label.
+        untrusted: SHA-256 of the artifacts that were not opened, since they are not trusted, by
+            label.
         commands: commands that measure an artifact alone, by label.
         paths: paths of the artifacts, by label.
         seconds: duration of the run.
@@ -87,6 +89,7 @@ class GateInput:
     setup: Setup = field(default_factory=Setup)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     random: Mapping[str, str] = field(default_factory=dict)
+    untrusted: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -144,6 +147,7 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
             if (agreement := _agreement(parity)) is not None
         },
         random={label: text for label, parity in parities.items() if (text := _random(parity))},
+        untrusted={label: event.untrusted for label, event in outcomes.items() if event.untrusted},
         commands={label: row.command for label, row in rows.items()},
         paths={label: row.path for label, row in rows.items()},
         seconds=elapsed_s(events),

@@ -77,7 +77,8 @@ def _open(context: RunContext, label: str, path: Path) -> None:
                     artifact=label, path=str(path), sha256=None, **recognized
                 )
             )
-        context.end(label, Outcome.LOAD_ERROR, str(error), error.cause)
+        untrusted = error.untrusted if isinstance(error, Failure) else ""
+        context.end(label, Outcome.LOAD_ERROR, str(error), error.cause, untrusted)
         return
     if not known:
         manifest = asdict(artifact.manifest) if artifact.manifest else None

@@ -105,15 +105,24 @@ class RunContext:
 
     # Outcomes
 
-    def end(self, label: str, outcome: Outcome, reason: str = "", cause: str = "") -> None:
+    def end(
+        self, label: str, outcome: Outcome, reason: str = "", cause: str = "", untrusted: str = ""
+    ) -> None:
         """Record an artifact's outcome before it is measured to the end."""
         self.store.add(
-            OutcomeReached(artifact=label, outcome=outcome, reason=reason, cause=cause, early=True)
+            OutcomeReached(
+                artifact=label,
+                outcome=outcome,
+                reason=reason,
+                early=True,
+                cause=cause,
+                untrusted=untrusted,
+            )
         )
 
     def fail(self, label: str, failure: Failure) -> None:
         """Record the outcome of an artifact that failed."""
-        self.end(label, failure.outcome, failure.reason, failure.cause)
+        self.end(label, failure.outcome, failure.reason, failure.cause, failure.untrusted)
 
     @contextmanager
     def outcome_of(self, label: str) -> Iterator[None]:

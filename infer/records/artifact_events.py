@@ -35,6 +35,7 @@ class OutcomeReached(Event, frozen=True, tag="outcome", kw_only=True):
     Attributes:
         early: whether it ended before it was measured to the end.
         cause: the kind of the failure, as `Failure.cause`.
+        untrusted: as `Failure.untrusted`.
     """
 
     artifact: str
@@ -42,6 +43,7 @@ class OutcomeReached(Event, frozen=True, tag="outcome", kw_only=True):
     reason: str
     early: bool
     cause: str = ""
+    untrusted: str = ""
 
 
 class InputsDrawn(Event, frozen=True, tag="random", kw_only=True):

@@ -102,6 +102,7 @@ def require_trusted(artifact: Artifact, trusted: Collection[str]) -> str:
         f"not opened, since loading it can execute code ({why}) and its hash is not known here; if "
         f"you trust those who made it: --trust {sha256}",
         cause="not trusted",
+        untrusted=sha256,
     )
 
 

@@ -214,6 +214,18 @@ def test_what_cannot_run_here_is_known_before_its_code_is_loaded(
         assert reason in str(aotinductor.unfit(aotinductor.read_package(archive), device, "x86_64"))
 
 
+def test_a_package_runs_on_the_device_that_is_advised(
+    package: Path, altered: Callable[..., Path]
+) -> None:
+    card = altered(**metadata(AOTI_DEVICE_KEY="cuda"))
+    for path, asked, machine in ((package, "cuda", platform.machine()), (card, "cpu", "x86_64")):
+        with zipfile.ZipFile(path) as archive:
+            read = aotinductor.read_package(archive)
+        said = str(aotinductor.unfit(read, asked, machine))
+        advised = said.partition("use --device ")[2].partition(",")[0]
+        assert aotinductor.unfit(read, advised, machine) is None
+
+
 def test_a_package_for_this_machine_may_run(package: Path) -> None:
     with zipfile.ZipFile(package) as archive:
         read = aotinductor.read_package(archive)

@@ -40,13 +40,15 @@ class Project:
 
     def measure(self, artifact, *words, inputs="inputs.npz", baseline="baseline.json"):
         """A gate of an artifact: its exit status, its checks, and what it prints."""
-        return self._gate(baseline, artifact, "--inputs", inputs, *QUICK, "--trust", *words)
+        given = (artifact, "--inputs", inputs, *QUICK)
+        return self.gate(*given, "--trust", *words, baseline=baseline)
 
     def judge(self, run, *words, baseline="baseline.json"):
         """A gate of a run that was measured."""
-        return self._gate(baseline, "--run", run, *words)
+        return self.gate("--run", run, *words, baseline=baseline)
 
-    def _gate(self, baseline, *words):
+    def gate(self, *words, baseline="baseline.json"):
+        """A gate: its exit status, its checks, and what it prints."""
         file = self.folder / "gate.json"
         file.unlink(missing_ok=True)
         options = ("--baseline", baseline, "--json", file)
@@ -162,6 +164,16 @@ def test_what_no_longer_runs_is_run_alone_by_the_command_that_is_printed(project
     assert status == 1 and command
     status, text = project.follow(command)
     assert status == 3 and "crash" in text
+
+
+def test_what_is_not_trusted_is_trusted_by_the_hash_that_is_printed(project, monkeypatch):
+    monkeypatch.setattr("infer.sandbox.trust._code", lambda artifact: "made up")
+    project.make("strange", "m", note="somebody else's")
+    words = ("strange", "--inputs", "inputs.npz", *QUICK)
+    status, checks, _ = project.gate(*words)
+    remedy = checks["outcome"]["remedy"]
+    assert status == 1 and re.fullmatch("--trust [0-9a-f]{64}", " ".join(options(remedy)))
+    assert project.gate(*words, *options(remedy))[1]["outcome"]["verdict"] == "passed"
 
 
 def test_what_is_gone_is_taken_out_of_the_baseline(project):

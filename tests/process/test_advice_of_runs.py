@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pynvml
@@ -16,6 +17,7 @@ from nvml_double import Device
 from infer.formats.registry import FORMATS
 from infer.records.process_events import BurstTimed
 from infer.records.store import Store
+from infer.runtimes.registry import RUNTIMES
 
 pytest_plugins = ("card_fixtures",)
 
@@ -177,6 +179,46 @@ def test_a_call_that_takes_long_is_given_the_time(project):
     status, text = project.run(*measure, "--timeout", "1")
     assert status == 3 and "(see --timeout)" in text
     assert project.run(*measure, "--timeout", "60")[0] == 0
+
+
+def test_a_call_that_takes_much_memory_is_given_more(project):
+    project.make("large", "more", call_s=0.02, balloon_mb=80)
+    measure = ("run", "more", "--inputs", "inputs.npz", *ON_CPU)
+    status, text = project.run(*measure, "--memory-limit", "150MiB")
+    assert status == 3, text
+    more = re.search(r"more than\s+150\s+MiB\s+\(see\s+(--memory-limit)\)", text)[1]
+    assert project.run(*measure, more, "4GiB")[0] == 0
+
+
+def test_a_file_that_is_called_like_a_variant_is_renamed(project):
+    folder = project.make("m (defaults)")
+    measure = ("run", "new", "--inputs", "inputs.npz", *ON_CPU, "--defaults")
+    status, text = project.run(*measure)
+    assert status == 2 and "rename one" in text
+    folder.rename(folder.with_name("other"))
+    status, text = project.run(*measure)
+    assert status == 0, text
+
+
+def test_a_self_test_of_an_artifact_is_given_its_inputs(project):
+    short = ("--generations", "1", "--turns", "1", "--simulated", "1", "--device", "cpu")
+    words = ("self-test", "new/m", *short)
+    status, text = project.run(*words)
+    assert status == 2
+    missing = re.search(r"goes with (--inputs)", text)[1]
+    status, text = project.run(*words, missing, "inputs.npz", "--threads", "1", "--budget", "1s")
+    assert status == 0 and "copies of m" in text, text
+
+
+def test_a_runtime_of_a_plugin_is_installed_to_go_on(project, monkeypatch):
+    monkeypatch.setitem(RUNTIMES, "fake", replace(RUNTIMES["fake"], for_tests=False))
+    assert project.run(*RUN, "--runtime", "fake")[0] == 0
+    (run,) = (project.folder / "artifacts" / "runs").iterdir()
+    with monkeypatch.context() as without:
+        without.delitem(RUNTIMES, "fake")
+        status, text = project.run("run", "--resume", run)
+        assert status == 2 and "install the plug-in" in text
+    assert project.run("run", "--resume", run)[0] == 0
 
 
 def test_an_artifact_without_inputs_is_given_some(project):

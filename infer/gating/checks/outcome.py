@@ -30,12 +30,15 @@ def check(gate: ArtifactGate) -> list[Check]:
             f"; it was {old.outcome} in the baseline too, for another reason "
             f"({old.cause or 'not named'}, now {new.cause or 'not named'})"
         )
+    remedy = f"run it alone: {gate.run.commands.get(gate.label, '')}"
+    if untrusted := gate.run.untrusted.get(gate.label):
+        remedy = f"if you trust those who made it: --trust {untrusted}"
     return [
         gate.check(
             CheckKind.OUTCOME,
             Verdict.FAILED,
             detail,
-            f"run it alone: {gate.run.commands.get(gate.label, '')}",
+            remedy,
             OutcomeFigures(ArtifactState.FAILED, new.outcome, in_baseline=old is not None),
         )
     ]

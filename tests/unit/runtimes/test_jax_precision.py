@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 
+import numpy as np
 import pytest
 
 jax = pytest.importorskip("jax")
 
 import jax.numpy as jnp  # noqa: E402
 
+from infer.config import RunConfig  # noqa: E402
 from infer.runtimes.base import Options  # noqa: E402
+from infer.steps.planning import plan_run  # noqa: E402
 
 KERNEL = jnp.ones((3, 3, 3, 4))
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
@@ -99,6 +103,19 @@ def test_libraries_that_are_kept_from_tf32(
     model = loaded(path, settings=settings)
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
     assert model._tf32() is tf32
+
+
+def test_the_setting_that_the_note_advises_keeps_all_from_tf32(tmp_path, loaded, monkeypatch):
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    path = exported(tmp_path).rename(tmp_path / "m.jaxexport")
+    np.savez(tmp_path / "x.npz", image=np.zeros((2, 8, 8, 3), np.float32))
+    (note,) = loaded(path).notes
+    text = re.search(r"--try (\S+)\)", note)[1]
+
+    tried = RunConfig((path,), inputs=tmp_path / "x.npz", device="cpu", tried=(text,))
+    (variant,) = plan_run(tried).variants.values()
+
+    assert loaded(path, settings=variant.settings)._tf32() is False
 
 
 def test_option_that_the_program_overrules_is_said(tmp_path, loaded):
