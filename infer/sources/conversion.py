@@ -1,0 +1,84 @@
+"""Write what comes of a source to a store, a batch at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..inputs.loading import LABELS
+from ..inputs.store import StoreWriter
+from ..tensors.text import BYTES, LENGTHS, unpack_all
+from .batches import read_batches
+from .source import Source
+
+_LABELS = (LABELS, LABELS + BYTES, LABELS + LENGTHS)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How far a conversion has come.
+
+    Attributes:
+        samples: number of samples that are written.
+        total: how many there are in all; None if that is not known.
+        per_second: samples a second so far.
+    """
+
+    samples: int
+    total: int | None
+    per_second: float
+
+    def __str__(self) -> str:
+        of = "" if self.total is None else f" of {self.total:,}"
+        return f"{self.samples:,}{of} samples, {self.per_second:,.0f} a second"
+
+
+def convert(source: Source, folder: Path, tell: Callable[[Conversion], None]) -> None:
+    """Write a store of what comes of a source; memory is that of a batch.
+
+    Args:
+        source: the source.
+        folder: the folder of the store, which is not there yet, or empty.
+        tell: is told how far it has come, after each batch.
+
+    Raises:
+        InputError: as `read_batches`; or batches do not go together, or there is no sample.
+        OSError: the store cannot be written.
+    """
+    started = time.monotonic()
+    samples = 0
+    names: set[str] = set()
+    with StoreWriter(folder) as store:
+        for batch in read_batches(source):
+            arrays = batch.arrays
+            if names and arrays.keys() != names:
+                other = min(arrays.keys() ^ names)
+                raise InputError(f"{source.named}: some batches have '{other}', and some have not")
+            names = set(arrays)
+            _write(store, arrays, f"{source.named}: sample {samples}")
+            samples += _samples(arrays)
+            seconds = max(time.monotonic() - started, 1e-9)
+            tell(Conversion(samples, batch.total, samples / seconds))
+        if not samples:
+            raise InputError(f"{source.named}: holds no samples")
+        if names.issubset(_LABELS):
+            raise InputError(f"{source.named}: holds no inputs beside '{LABELS}'")
+
+
+def _write(store: StoreWriter, arrays: dict[str, np.ndarray], where: str) -> None:
+    try:
+        store.append({name: array for name, array in arrays.items() if name not in _LABELS})
+        labels = unpack_all({name: arrays[name] for name in _LABELS if name in arrays})
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+    if LABELS in labels:
+        store.append_labels(labels[LABELS])
+
+
+def _samples(arrays: dict[str, np.ndarray]) -> int:
+    return next(len(array) for name, array in arrays.items() if not name.endswith(BYTES))

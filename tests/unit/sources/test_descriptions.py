@@ -1,0 +1,65 @@
+"""What a description of inputs may say, and what is refused of it in a line."""
+
+import pytest
+
+from infer.errors import InputError
+from infer.sources.description import read_description
+from infer.sources.source import source_of
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[inputs.x]\nsize = 224\n", r"inputs.x\]: 'size': expected `array \| null`, got `int`"),
+        ("[inputs.x]\nheight = 224\n", "height"),
+        ("[inputs.x]\nsize = [0, 2]\n", "sizes must be 1 or more"),
+        ("[inputs.x]\nshorter_side = 9\n", "needs a 'size'"),
+        ("[inputs.x]\nsize = [9, 9]\nshorter_side = 8\n", "must be at least 9"),
+        ('[inputs.x]\nscale = "1/0"\n', "is no number and no fraction"),
+        ('[inputs.x]\nscale = "a"\n', "is no number and no fraction"),
+        ('[inputs.x]\nmode = "RGB"\nmean = [1, 2]\n', "'mean' has 2 values, RGB has 3 channels"),
+        ("[inputs.x]\nstd = [1, 0, 1]\n", "'std' holds 0"),
+        ('[inputs.x]\nlayout = "NHW"\nmode = "RGB"\n', "no axis for the channels"),
+        ("[inputs.x]\nsize = [2, 2]\nlength = 3\n", "are for lists of a table"),
+        ("a" + ".a" * 200 + " = 1\n", "more than 100 dots"),
+        ("x = [\n", "not TOML"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path, text, reason):
+    file = tmp_path / "inputs.toml"
+    file.write_text(text)
+
+    with pytest.raises(InputError, match=reason) as raised:
+        read_description(file)
+    assert str(raised.value).startswith(str(file))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('images = "a"\nparquet = "b"\n', "says images and parquet"),
+        ('images = "missing"\n', "there is no .*missing"),
+        ('parquet = "*.parquet"\n', r"there is no file '\*.parquet'"),
+        ('parquet = "/**/../*"\n', "is no pattern"),
+    ],
+)
+def test_places_that_are_not_there(tmp_path, text, reason):
+    (tmp_path / "inputs.toml").write_text(text)
+
+    with pytest.raises(InputError, match=reason):
+        source_of(tmp_path)
+
+
+def test_files_of_arrays_are_no_sources(tmp_path):
+    assert source_of(tmp_path / "test.npz") is None
+    assert source_of(tmp_path / "test.npy") is None
+
+
+def test_a_file_of_python_needs_a_function(tmp_path):
+    with pytest.raises(
+        InputError, match=r"name the function that yields batches, as .*a.py:batches"
+    ):
+        source_of(tmp_path / "a.py")
+    with pytest.raises(InputError, match="there is no file"):
+        source_of(tmp_path / "a.py:batches")

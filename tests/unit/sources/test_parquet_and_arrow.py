@@ -1,0 +1,167 @@
+"""Columns of Parquet and Arrow files become arrays, or end in a line that names file and row."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from source_files import image_bytes, write_parquet, write_saved
+
+from infer.errors import InputError
+from infer.sources.source import source_of
+from infer.sources.tables import Tables, saved_files
+
+
+def read(path):
+    """All that comes of a table, without a process."""
+    source = source_of(path)
+    files = saved_files(source.paths[0]) if source.kind == "saved" else source.paths
+    batches = list(Tables(files, source.described, source.advice).batches())
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def test_columns_become_arrays_by_their_names(tmp_path):
+    file = write_parquet(
+        tmp_path / "a.parquet",
+        age=pa.array([1, 2, 3], pa.int8()),
+        matrix=[[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 6.0]]],
+        vector=pa.array([[1, 2], [3, 4], [5, 6]], pa.list_(pa.int32(), 2)),
+        word=["a", "b\0", "c"],
+        code=pa.array([b"\xff", b"", b"x"]),
+        kind=pa.array(["u", "v", "u"]).dictionary_encode(),
+        label=[2, 0, 1],
+    )
+
+    arrays = read(file)
+
+    assert arrays["age"].dtype == np.int8
+    assert arrays["matrix"].tolist() == [[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 6.0]]]
+    assert arrays["vector"].dtype == np.int32
+    assert arrays["vector"].tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert arrays["word"].tolist() == ["a", "b\0", "c"]
+    assert arrays["code"].tolist() == [b"\xff", b"", b"x"]
+    assert arrays["kind"].tolist() == ["u", "v", "u"]
+    assert arrays["labels"].tolist() == [2, 0, 1]
+    assert "label" not in arrays
+
+
+def test_a_folder_that_datasets_has_saved_with_images_in_it(tmp_path):
+    images = [{"bytes": image_bytes(2, 3, value=n), "path": None} for n in range(3)]
+    folder = write_saved(tmp_path / "saved", image=images, label=[0, 1, 2])
+
+    arrays = read(folder)
+
+    assert arrays["image"].shape == (3, 2, 3, 3)
+    assert arrays["image"][:, 0, 0, 0].tolist() == [0, 1, 2]
+
+
+def test_a_folder_with_splits_asks_for_one(tmp_path):
+    folder = write_saved(tmp_path / "saved", splits=["test", "train"], x=[1.0])
+
+    with pytest.raises(InputError, match=r"splits test, train; name one, as .*saved/test"):
+        read(folder)
+    assert read(folder / "test")["x"].tolist() == [1.0]
+
+
+def test_a_saved_folder_that_names_files_elsewhere_is_refused(tmp_path):
+    folder = write_saved(tmp_path / "saved", x=[1.0])
+    (folder / "state.json").write_text('{"_data_files": [{"filename": "../secret.arrow"}]}')
+
+    with pytest.raises(InputError, match="its files lie elsewhere"):
+        read(folder)
+
+
+def test_a_description_names_columns_and_what_becomes_of_them(tmp_path):
+    write_parquet(
+        tmp_path / "test-0.parquet",
+        picture=[image_bytes(2, 2, value=51), image_bytes(4, 4, value=102)],
+        tokens=[[5, 6, 7], [8]],
+        flat=[[1, 2, 3, 4], [5, 6, 7, 8]],
+        right=[1, 0],
+        note=["not", "taken"],
+    )
+    write_parquet(
+        tmp_path / "test-1.parquet",
+        picture=[image_bytes(3, 3, value=0)],
+        tokens=[[9, 9, 9, 9, 9]],
+        flat=[[0, 0, 0, 0]],
+        right=[1],
+    )
+    (tmp_path / "my.toml").write_text(
+        """
+        parquet = "test-*.parquet"
+        labels = "right"
+
+        [inputs.image]
+        column = "picture"
+        size = [2, 2]
+        scale = "1/255"
+
+        [inputs.tokens]
+        length = 4
+        fill = -1
+        dtype = "int32"
+
+        [inputs.square]
+        column = "flat"
+        shape = [2, 2]
+        """
+    )
+
+    arrays = read(tmp_path / "my.toml")
+
+    assert sorted(arrays) == ["image", "labels", "square", "tokens"]
+    assert arrays["image"][:, 0, 0, 0] == pytest.approx([0.2, 0.4, 0.0])
+    assert arrays["tokens"].dtype == np.int32
+    assert arrays["tokens"].tolist() == [[5, 6, 7, -1], [8, -1, -1, -1], [9, 9, 9, 9]]
+    assert arrays["square"][1].tolist() == [[5, 6], [7, 8]]
+    assert arrays["labels"].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ([[1], [2], [3, 4]], r"'x', row 2: has 2 values, others have 1: .*length = 2"),
+        ([[1, 2], [3], [4]], r"'x', row 1: has 1 values, others have 2"),
+        ([[[1], [2]], [[3], [4, 5]]], r"'x', row 1: has 2 values"),
+        ([1.0, None, 2.0], r"'x', row 1: is empty"),
+        ([[1], [None], [2]], r"'x', row 1: is empty"),
+        (pa.array([0, 1], pa.timestamp("s")), r"'x', row 0: is of the type timestamp"),
+        ([{"bytes": None, "path": "a.png"}], r"'x', row 0: it has no bytes"),
+        ([{"bytes": b"no image", "path": "a.png"}], r"'x', row 0: damaged"),
+    ],
+)
+def test_values_that_cannot_be_taken_are_named(tmp_path, column, reason):
+    with pytest.raises(InputError, match=reason) as raised:
+        read(write_parquet(tmp_path / "a.parquet", x=column))
+    assert str(tmp_path / "a.parquet") in str(raised.value)
+
+
+def test_a_column_that_is_missing(tmp_path):
+    write_parquet(tmp_path / "a.parquet", x=[1.0])
+    (tmp_path / "inputs.toml").write_text("[inputs.y]\n")
+
+    with pytest.raises(InputError, match=r"has no column 'y' .there are: x.*column = \"x\""):
+        read(tmp_path)
+
+
+def test_shards_of_several_splits_are_not_mixed(tmp_path):
+    for split in ("test", "train"):
+        write_parquet(tmp_path / f"{split}-00000-of-00001.parquet", x=[1.0])
+
+    with pytest.raises(InputError, match=r'test, train: say which, as parquet = "test-\*.parquet"'):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"ARROW1\0\0", b"\xff" * 64])
+def test_a_file_that_is_no_table(tmp_path, content):
+    (tmp_path / "a.parquet").write_bytes(content)
+
+    with pytest.raises(InputError, match=r"a\.parquet"):
+        read(tmp_path / "a.parquet")
+
+
+def test_an_arrow_file_with_an_index(tmp_path):
+    table = pa.table({"x": [1, 2, 3]})
+    with pa.ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as file:
+        file.write_table(table, max_chunksize=2)
+
+    assert read(tmp_path / "a.arrow")["x"].tolist() == [1, 2, 3]
