@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import infer
 from export import compiling
 from infer.artifacts.artifact import open_artifact
 from infer.cli.inspect import inspect
@@ -122,7 +123,11 @@ def test_it_says_what_it_is_without_being_loaded(package: Path) -> None:
     assert "shared library" in description["executes_code"]
     processor, *notes = description["notes"]
     assert processor.startswith("compiled for processors of one kind: ")
-    assert notes == ["1 of its arguments were fixed at the export", "keeps state from call to call"]
+    assert notes == [
+        "1 of its arguments were fixed at the export",
+        "keeps state from call to call",
+        "'few' keeps no state: calls write to it, and none reads it",
+    ]
 
 
 def test_a_package_for_a_card_says_which(altered: Callable[..., Path]) -> None:
@@ -194,6 +199,15 @@ def test_it_keeps_its_state_and_takes_any_batch_and_threads(
         # Given in C's order, where the code was compiled for channels last.
         np.testing.assert_array_equal(outputs["rest.0"], pixels[:batch])
         np.testing.assert_array_equal(outputs["rest.1"], np.full(batch, number, np.float32))
+
+
+def test_independent_calls_begin_from_the_state_after_loading(package: Path) -> None:
+    answers = {}
+    for independent in (False, True):
+        with infer.load(package, threads=1, trust=True, independent=independent) as model:
+            answers[independent] = [float(model.run(INPUTS)["rest.1"][0]) for _ in range(3)]
+
+    assert answers == {False: [1, 2, 3], True: [1, 1, 1]}
 
 
 @pytest.mark.parametrize(

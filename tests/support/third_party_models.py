@@ -251,12 +251,14 @@ def aotinductor(out: Path) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.dense = torch.nn.Linear(4, 3)
-            self.register_buffer("calls", torch.arange(20.0))  # smaller ones are made constants
+            self.register_buffer("calls", torch.arange(20.0))
+            self.register_buffer("few", torch.zeros(1))  # so few are made a constant
 
         def forward(
             self, x: torch.Tensor, scale: float, *, image: torch.Tensor
         ) -> dict[str, object]:
             self.calls += 1
+            self.few += 1
             pixels = torch.arange(18.0).reshape(2, 3, 3)
             return {
                 "y": self.dense(x) * scale,

@@ -25,6 +25,8 @@ _CHECK = re.compile(r"(\d+)\(")
 _DTYPE = re.compile(r"_expected_dtype = aoti_torch_dtype_(\w+)\(\)")
 _PLACE = re.compile(r"(?:(\d+) != )?\w+_(size|stride)\[(\d+)\]")
 _WRITTEN = re.compile(r"\((?!const )[\w:]+\*\)\((\w+)\.data_ptr\(\)\)")
+_KERNEL_CALL = re.compile(r"^ +(\w+)\((.*)\);$", re.M)
+_KERNEL = re.compile(r"\bvoid +(\w+)\(([^)]*)\)\s*\{(.*?)^\}", re.M | re.S)
 _TYPE_NAME = re.compile(r"(?:aoti_torch_dtype|cached_torch_dtype)_((?:float|bfloat|u?int)\d\w*)")
 _CPP_NAME = re.compile(r"\b(at::Half|c10::Half|half|at::BFloat16|c10::BFloat16|bfloat16)\s*[*>]")
 _CPP = {
@@ -118,6 +120,40 @@ def find_constants(wrapper: str) -> tuple[Counter[str], set[str]]:
 def written_tensors(wrapper: str) -> set[str]:
     """What the code calls the tensors that it writes to."""
     return set(_WRITTEN.findall(wrapper))
+
+
+def unread_tensors(sources: list[str], wrapper: str, written: set[str]) -> set[str]:
+    """Those of the written tensors that no call reads, so that what is written has no effect.
+
+    PyTorch makes a constant of a buffer of up to 8 values, and writes to the buffer all the same.
+    """
+    kernels = {
+        name: (
+            [argument.split()[-1] for argument in arguments.split(",") if argument.strip()],
+            body,
+        )
+        for text in sources
+        for name, arguments, body in _KERNEL.findall(text)
+    }
+    code = wrapper.partition("::run_impl(")[2]
+    return {name for name in written if not _is_read(name, code, kernels)}
+
+
+def _is_read(name: str, code: str, kernels: Mapping[str, tuple[list[str], str]]) -> bool:
+    """Whether a tensor is more than written: by what the code says, or where that is not told."""
+    mentions = len(re.findall(rf"\b{name}\b", code)) - code.count(f"auto& {name} = constants_->")
+    stores = 0
+    for kernel, given in _KERNEL_CALL.findall(code):
+        arguments, body = kernels.get(kernel, ([], ""))
+        for argument, value in zip(arguments, given.split(", "), strict=False):
+            if value.endswith(f"*)({name}.data_ptr())"):
+                stores += _is_stored_only(argument, body)
+    return mentions > stores
+
+
+def _is_stored_only(argument: str, body: str) -> bool:
+    stores = re.findall(rf"\.store\({argument}\b|^\s*{argument}\[.*?\] = ", body, re.M)
+    return len(stores) == len(re.findall(rf"\b{argument}\b", body))
 
 
 def fixed_threads(sources: list[str]) -> set[str]:

@@ -28,6 +28,7 @@ from .generated_code import (
     find_outputs,
     find_precision,
     fixed_threads,
+    unread_tensors,
     written_tensors,
 )
 
@@ -140,8 +141,13 @@ def read_package(opened: zipfile.ZipFile) -> Package:
     wrapper = next((text for text in sources if "in_spec_ = " in text), "")
     inputs, strides, notes = find_inputs(wrapper)
     weights, names = find_constants(wrapper)
-    if names & written_tensors(wrapper):
+    written = names & written_tensors(wrapper)
+    unread = unread_tensors(sources, wrapper, written)
+    if written - unread:
         notes.append("keeps state from call to call")
+    notes += [
+        f"'{name}' keeps no state: calls write to it, and none reads it" for name in sorted(unread)
+    ]
     fixed = fixed_threads(sources)
     if fixed:
         notes.append(f"its own kernels take {' or '.join(sorted(fixed))} threads, whatever is set")
