@@ -94,7 +94,7 @@ class RunConfig:
         inputs: a file of arrays by input name; None for the files that the artifacts name.
         random: the seed of random inputs.
         samples: number of random samples.
-        range, dim, map, loop, whole, ignore, compare, allow: options about inputs and
+        range, dim, map, loop, whole, ignore, compare, rows, allow: options about inputs and
             outputs (docs/inputs.md).
         independent: whether each call begins from the state after loading.
         trust: artifacts or hashes that may execute code; empty for all, None for none.
@@ -134,6 +134,7 @@ class RunConfig:
     independent: bool = _switch()
     ignore: tuple[str, ...] = _several()
     compare: tuple[str, ...] = _several()
+    rows: tuple[str, ...] = _several()
     allow: tuple[str, ...] = _several()
     trust: tuple[str, ...] | None = _option(None, from_python=_trust)
     protocol: str = _option("quick", choices=lambda: tuple(PROTOCOLS))

@@ -64,8 +64,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     _several(
         parser,
         "--compare",
-        "OUTPUT=abs",
-        "compare absolute values, where the sign is not unique",
+        "OUTPUT=HOW",
+        "abs: by absolute values, where the sign is not unique; set: rows in any order, with what "
+        "belongs to each, as boxes=set:classes,scores (docs/parity.md)",
+    )
+    _several(
+        parser,
+        "--rows",
+        "[ARTIFACT:]OUTPUT:COLUMN",
+        "of outputs that hold the rows of all samples of a call: the column with the number of the "
+        "sample, as boxes:0, or in another output, as boxes=selected:0",
     )
     _several(
         parser,

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import InputError, OptionError
+from ..tensors.comparison_options import RowSet, parse_comparisons
 from ..tensors.rules import EVERY, parse_rules
+from ..tensors.sample_columns import SampleColumn, parse_sample_columns
 from .options import InputOptions, parse_dims, parse_ranges, parse_shares, parse_state_bindings
 from .random import SAMPLES, Random
 
@@ -58,7 +60,11 @@ class InputOutputTexts(Protocol):
 
     @property
     def compare(self) -> Sequence[str]:
-        """OUTPUT=abs."""
+        """OUTPUT=abs, or OUTPUT=set:OTHER,..."""
+
+    @property
+    def rows(self) -> Sequence[str]:
+        """[ARTIFACT:]OUTPUT:COLUMN."""
 
     @property
     def allow(self) -> Sequence[str]:
@@ -74,6 +80,8 @@ class InputOutputOptions:
         input_options: the user's options about inputs and outputs.
         ignored: outputs that are not compared.
         absolute: outputs whose absolute values are compared.
+        row_sets: outputs whose rows are compared as sets.
+        sample_columns: where the sample of each row of an output is told.
         allowed: share of the values that may differ, by output.
     """
 
@@ -81,6 +89,8 @@ class InputOutputOptions:
     input_options: InputOptions
     ignored: tuple[str, ...]
     absolute: tuple[str, ...]
+    row_sets: tuple[RowSet, ...]
+    sample_columns: tuple[SampleColumn, ...]
     allowed: Mapping[str, float]
 
 
@@ -102,12 +112,7 @@ def read_input_output_options(
             "independent and loop exclude each other: samples are independent, or steps of a "
             "sequence"
         )
-    absolute = []
-    for text in options.compare:
-        name, _, how = text.rpartition("=")
-        if not name or how != "abs":
-            raise OptionError("compare", text, "say OUTPUT=abs")
-        absolute.append(name)
+    absolute, row_sets = parse_comparisons(options.compare)
     rules = parse_rules(options.map, labels)
     dims = parse_dims(options.dim, labels)
     input_options = InputOptions(
@@ -123,5 +128,11 @@ def read_input_output_options(
     if options.random is not None:
         random = Random(options.random, options.samples or SAMPLES)
     return InputOutputOptions(
-        random, input_options, tuple(options.ignore), tuple(absolute), parse_shares(options.allow)
+        random,
+        input_options,
+        tuple(options.ignore),
+        absolute,
+        row_sets,
+        parse_sample_columns(options.rows, labels),
+        parse_shares(options.allow),
     )

@@ -84,8 +84,9 @@ def aligned_outputs(
             raise Failure(
                 Outcome.UNSUPPORTED,
                 f"'{other.name}' cannot be compared with '{other.other}' of {source}: neither has "
-                "a known axis of samples, and no number of samples a call suits both; leave it "
-                f"out with --ignore {other.other}",
+                "a known axis of samples, and no number of samples a call suits both; if a column "
+                f"of it has the number of the sample, say --rows {other.other}:COLUMN; else leave "
+                f"it out with --ignore {other.other}",
             ) from None
     notes += [
         f"{match.name}: compared with '{match.other}' ({match.note})"
@@ -93,8 +94,8 @@ def aligned_outputs(
         if match.note
     ]
     notes += aligned.notes
-    if aligned.calls:
-        names = ", ".join(f"'{name}'" for name in aligned.calls)
+    if whole := [name for name in aligned.calls if name not in aligned.rows]:
+        names = ", ".join(f"'{name}'" for name in whole)
         notes.append(f"no axis of {names} is known to count samples: compared call by call")
     return aligned, notes
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..parity.alignment import Aligned
 from ..parity.comparing import compare, scores_of
 from ..parity.quantised_decision import decide
+from ..parity.row_pairs import PairedOutputs, paired_in_order, with_pairs
+from ..parity.set_pairs import pair_sets
 from ..parity.tolerance import Tolerance
-from ..parity.whole_calls import WholeCall
 from ..stats.accuracy import Difference, paired_difference
 from ..tensors.outputs import Outputs
 from .run_context import RunContext
@@ -18,11 +20,9 @@ from .text_labels import numbers_of_classes
 
 def judged_outputs(
     context: RunContext,
-    outputs: Outputs,
-    expected: Outputs,
+    paired: PairedOutputs,
     limits: Mapping[str, Tolerance],
     classes: Sequence[str],
-    calls: Mapping[str, Sequence[WholeCall]],
     accuracy: Difference | None,
     *,
     is_compared: bool = True,
@@ -31,11 +31,9 @@ def judged_outputs(
 
     Args:
         context: context of the run.
-        outputs: outputs of the artifact, by the other's names.
-        expected: outputs of the other artifact.
+        paired: outputs of the artifact, by the other's names, beside those of the other.
         limits: tolerance by output.
         classes: names of the classes, if known.
-        calls: calls of outputs whose samples cannot be told apart.
         accuracy: the accuracy less the other's, on true labels; None where there are none.
         is_compared: whether these are outputs of two artifacts.
 
@@ -46,12 +44,14 @@ def judged_outputs(
     Raises:
         Failure: names or shapes differ.
     """
+    outputs, expected = paired.outputs, paired.expected
     result = compare(
         *(outputs, expected, limits),
         absolute=context.plan.absolute,
         classes=classes,
         allowed=context.plan.allowed,
-        calls=calls,
+        calls=paired.calls,
+        lone_rows=paired.lone,
     )
     result |= {"reason": "", "accuracy_difference": accuracy and asdict(accuracy)}
     if is_compared and any(limit.expected for limit in limits.values()):
@@ -64,6 +64,22 @@ def judged_outputs(
             "quantisation_doubts": decision.doubts,
         }
     return result
+
+
+def paired_outputs(
+    context: RunContext, aligned: Aligned, limits: Mapping[str, Tolerance]
+) -> PairedOutputs:
+    """Put outputs side by side: rows of samples in order, or as sets where the user says so.
+
+    Raises:
+        Failure: what the user says of sets does not fit the outputs.
+    """
+    paired = PairedOutputs(aligned.outputs, aligned.expected, aligned.calls)
+    for name, pair in aligned.rows.items():
+        if not pair.same_counts:
+            paired = with_pairs(paired, name, pair, *paired_in_order(pair))
+    plan = context.plan
+    return pair_sets(paired, aligned.rows, plan.row_sets, limits, plan.absolute)
 
 
 def accuracy_difference(

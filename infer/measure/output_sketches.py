@@ -39,7 +39,10 @@ def record_sketches(context: RunContext, label: str, rounding: Mapping[str, floa
 def _sketches(
     context: RunContext, label: str, rounding: Mapping[str, float | None]
 ) -> dict[str, SketchedOutput]:
-    plan, saved = context.plan, context.outputs.compared(label)
+    plan, compared = context.plan, context.outputs.compared(label)
+    # The order of the rows of a set tells nothing, and a sketch is of an order.
+    in_sets = {name for row_set in plan.row_sets for name in row_set.names}
+    saved = {name: output for name, output in compared.items() if name not in in_sets}
     arrays = {name: output.array for name, output in saved.items()}
     limits = tolerances_between(context, label, label, arrays, rounding)
     sketches = {}

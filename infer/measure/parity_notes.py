@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..parity.beyond_tolerance import samples_beyond
+from ..parity.row_pairs import PairedOutputs
 from ..parity.whole_calls import WholeCall
 from ..records.parity_events import AnchorMeasured
 from ..records.processes import Repeat
+from ..tensors.comparison_options import RowSet
 from ..tensors.differences import differences
 from ..tensors.outputs import Outputs
 
@@ -30,6 +32,20 @@ def allowed_notes(
             f"{name}: {output['beyond']:,} of {output['values']:,} values differ, {where} (--allow "
             f"lets {output['allowed_share']:.3g} of them)"
         )
+    return notes
+
+
+def set_notes(row_sets: Sequence[RowSet], paired: PairedOutputs) -> list[str]:
+    """Notes about the outputs whose rows were compared as sets."""
+    notes = []
+    for row_set in row_sets:
+        if row_set.output in paired.lone:
+            lone = paired.lone[row_set.output]
+            names = ", ".join(f"'{name}'" for name in row_set.names)
+            notes.append(
+                f"rows of {names} were compared as sets: "
+                f"{lone.rows - lone.outputs - lone.expected:,} of {lone.rows:,} have a partner"
+            )
     return notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..parity.lone_rows import lone_rows_text
 from ..parity.whole_calls import named_samples
 from ..records.agreement import OutputDifference
 from ..records.parity_events import ParityJudged
@@ -22,11 +23,22 @@ def parity_reason(parity: ParityJudged, against: str) -> str:
         ),
         None,
     )
+    if worst is not None and any(failing[worst].lone_rows):
+        return f"differs from {against}: " + _rows(worst, failing[worst])
     if worst is None or not failing[worst].values:
         return text
     if failing[worst].texts:
         return f"differs from {against}" + _where(worst, failing[worst])
     return text + _where(worst, failing[worst])
+
+
+def _rows(name: str, output: OutputDifference) -> str:
+    text = f"{lone_rows_text(name, output.lone_rows)}, of {output.rows:,}"
+    if output.rows_beyond:
+        text += f"; {output.rows_beyond:,} others differ by more than {output.tolerance:g}"
+    if output.allowed_share is not None:
+        text += f" (--allow lets {output.allowed_share:g} of them differ)"
+    return text
 
 
 def _where(name: str, output: OutputDifference) -> str:

@@ -10,11 +10,13 @@ import numpy as np
 from ..errors import ArtifactError
 from ..inputs.loading import LABELS, read_inputs
 from ..parity import predictions
+from ..parity.alignment import Aligned
 from ..parity.comparable_outputs import check_as_finite, check_finite
 from ..parity.comparing import scores_of
 from ..parity.metric_registry import METRICS
 from ..parity.metrics import classification_metrics
 from ..parity.rounding import beyond_bounds
+from ..parity.row_pairs import PairedOutputs
 from ..parity.spread import wide_tolerances
 from ..parity.uninformative_inputs import uninformative_inputs
 from ..parity.uninformative_outputs import uninformative_outputs
@@ -23,10 +25,10 @@ from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..sandbox import metric_process
 from ..tensors.outputs import Outputs
 from .aligned_outputs import aligned_outputs
-from .judged_outputs import accuracy_difference, judged_outputs
+from .judged_outputs import accuracy_difference, judged_outputs, paired_outputs
 from .neighbours import changes_by_neighbours
 from .output_sketches import record_sketches
-from .parity_notes import allowed_notes, anchor_note, named_changes, state_note
+from .parity_notes import allowed_notes, anchor_note, named_changes, set_notes, state_note
 from .randomness import random_changes
 from .reference_outputs import ReferenceOutputs, is_finite, reference_outputs
 from .run_context import RunContext
@@ -96,12 +98,12 @@ class ParityStage:
             try:
                 aligned, _ = aligned_outputs(context, label, former)
                 classes = context.classes(label) or context.classes(former)
+                limits = tolerances_between(context, label, former, aligned.expected)
                 result = judged_outputs(
                     context,
-                    *(aligned.outputs, aligned.expected),
-                    tolerances_between(context, label, former, aligned.expected),
+                    paired_outputs(context, aligned, limits),
+                    limits,
                     classes,
-                    aligned.calls,
                     accuracy_difference(context, label, aligned.outputs, aligned.expected, classes),
                 )
             except Exception as error:
@@ -139,6 +141,7 @@ class ParityStage:
         notes = list(context.preflight(label).inputs.notes)
         outputs = context.outputs.values(label)
         calls: Mapping[str, Sequence[WholeCall]] = {}
+        aligned: Aligned | None = None
         if label != source:
             aligned, how_aligned = aligned_outputs(
                 context, label, source, reference.run, "cpu" if reference.anchor else None
@@ -157,13 +160,17 @@ class ParityStage:
             reference.rounding,
             on_cpu=reference.anchor is not None,
         )
+        paired = PairedOutputs(outputs, expected, calls)
+        if aligned is not None:
+            paired = paired_outputs(context, aligned, limits)
         result = judged_outputs(
             context,
-            *(outputs, expected, limits, classes, calls),
+            *(paired, limits, classes),
             accuracy_difference(context, label, outputs, expected, classes),
             is_compared=label != source or reference.anchor is not None,
         )
-        notes += allowed_notes(outputs, expected, result["by_output"], calls)
+        notes += allowed_notes(paired.outputs, paired.expected, result["by_output"], paired.calls)
+        notes += set_notes(context.plan.row_sets, paired)
         task = self._task(label, outputs, expected, classes, result["differing"], notes)
         if result["passed"] and result["reason"]:
             notes.append(f"decided by {result['decided_by']}: {result['reason']}")

@@ -12,6 +12,8 @@ from ..inputs.random import Random
 from ..records.protocol import Protocol
 from ..records.run_events import RunStarted
 from ..sandbox.artifact_reader import OpenedArtifacts
+from ..tensors.comparison_options import RowSet
+from ..tensors.sample_columns import SampleColumn
 from ..variant import Variant
 from .hashed_inputs import inputs_sha256
 
@@ -27,6 +29,9 @@ class Plan:
         input_options: the user's options about inputs and outputs.
         ignored: outputs that are not compared, by their name in any artifact.
         absolute: outputs of the reference whose absolute values are compared.
+        row_sets: outputs of the reference whose rows are compared as sets.
+        sample_columns: where the sample of each row of an output is told, by its name in any
+            artifact.
         allowed: share of the values that may differ, by output of the reference.
         protocol: how much is measured.
         device: "cpu" or "cuda".
@@ -63,6 +68,8 @@ class Plan:
     input_options: InputOptions = field(default_factory=InputOptions)
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
+    row_sets: tuple[RowSet, ...] = ()
+    sample_columns: tuple[SampleColumn, ...] = ()
     allowed: Mapping[str, float] = field(default_factory=dict)
     trusted: tuple[str, ...] = ()
     card: str | None = None

@@ -58,7 +58,7 @@ class RunContext:
         self.store = store
         self.artifacts: dict[str, Artifact] = {}
         self.inputs: dict[str, Path] = {}
-        self.outputs = RunOutputs(store.folder / "outputs", plan.ignored)
+        self.outputs = RunOutputs(store.folder / "outputs", plan.ignored, plan.sample_columns)
         self._began = time.monotonic()
         # Seconds spent before the run was resumed.
         self._before_s = elapsed_s(store.events)

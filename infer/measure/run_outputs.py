@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ..outcome import Failure, Outcome
@@ -10,6 +10,8 @@ from ..records.paths import file_name
 from ..system.folder_removal import remove_folder
 from ..tensors.output_files import OutputError, read_saved, write_axes
 from ..tensors.outputs import Outputs, SampleAxis, SavedOutputs
+from ..tensors.ragged import SampleValues
+from ..tensors.sample_columns import RowsError, SampleColumn, by_sample_columns
 
 
 class RunOutputs:
@@ -18,11 +20,15 @@ class RunOutputs:
     Args:
         folder: the folder of all outputs.
         ignored: names of the outputs that the user leaves out of comparisons.
+        sample_columns: where the sample of each row of an output is told.
     """
 
-    def __init__(self, folder: Path, ignored: Collection[str]) -> None:
+    def __init__(
+        self, folder: Path, ignored: Collection[str], sample_columns: Sequence[SampleColumn] = ()
+    ) -> None:
         self._folder = folder
         self._ignored = ignored
+        self._sample_columns = sample_columns
 
     def folder(self, label: str) -> Path:
         """The folder of an artifact's outputs."""
@@ -52,16 +58,36 @@ class RunOutputs:
             raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
 
     def compared(self, label: str, run: str = "") -> SavedOutputs:
-        """Read an artifact's outputs without those that the user ignores.
+        """Read an artifact's outputs without those that the user ignores, lists by samples.
 
         Raises:
-            Failure: there are no outputs.
+            Failure: there are no outputs, or the column of a list does not tell samples.
         """
-        outputs = self.saved(label, run)
+        outputs = self.by_sample_columns(label, self.saved(label, run))
         left = {name: output for name, output in outputs.items() if name not in self._ignored}
         if not left:
             raise Failure(Outcome.BAD_INPUT, "--ignore leaves no output to compare")
         return left
+
+    def by_sample_columns(self, label: str, outputs: SavedOutputs) -> SavedOutputs:
+        """Take the lists among an artifact's outputs apart by samples, as the user says (`--rows`).
+
+        Raises:
+            Failure: the column of a list does not tell samples.
+        """
+        try:
+            return by_sample_columns(outputs, self._sample_columns, label)
+        except RowsError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
+
+    def by_sample(self, label: str, run: str = "") -> dict[str, SampleValues]:
+        """Read the compared outputs whose samples can be told apart.
+
+        Returns:
+            By name, an array whose first axis counts the samples, or the rows of each sample.
+        """
+        values = {name: output.by_sample for name, output in self.compared(label, run).items()}
+        return {name: value for name, value in values.items() if value is not None}
 
     def values(self, label: str, run: str = "") -> Outputs:
         """Read the values of an artifact's compared outputs, as `SavedOutput.array` has them."""

@@ -11,7 +11,7 @@ from ..parity.comparable_outputs import check_finite
 from ..parity.comparing import compare, largest_difference
 from ..records.parity_events import ParityJudged
 from ..tensors.output_files import read_saved
-from ..tensors.outputs import Outputs
+from ..tensors.outputs import Outputs, in_a_row
 from .run_context import RunContext
 from .run_tolerances import tolerances_between, tolerances_by_precision, unrepeatable_outputs
 
@@ -77,12 +77,19 @@ def _comparable(
     timed: Outputs = {}
     expected: Outputs = {}
     is_call = False
-    outputs = read_saved(folder, context.outputs.folder(label))
+    given, saved = read_saved(folder, context.outputs.folder(label)), context.outputs.saved(label)
+    outputs = context.outputs.by_sample_columns(label, given)
     for name, output in context.outputs.compared(label).items():
-        (part,) = outputs[name].parts
-        same = [number for number, call in enumerate(output.calls) if list(call.rows) == rows]
+        (part,), calls = given[name].parts, saved[name].calls
+        same = [number for number, call in enumerate(calls) if list(call.rows) == rows]
         is_call |= bool(same)
-        if output.has_samples:
+        if outputs[name] is not given[name]:  # a list that was taken apart by samples
+            by_sample = {
+                call.rows[0]: rows for call, rows in zip(output.calls, output.parts, strict=True)
+            }
+            timed[name] = in_a_row(outputs[name].parts)
+            expected[name] = in_a_row([by_sample[call.rows[0]] for call in outputs[name].calls])
+        elif output.has_samples:
             timed[name] = outputs[name].array
             expected[name] = output.array[rows[: len(timed[name])]]
         elif same:

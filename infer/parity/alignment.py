@@ -19,6 +19,7 @@ from ..tensors.outputs import Outputs, SampleAxis, SavedOutput, SavedOutputs, in
 from ..tensors.rules import Rule
 from ..tensors.sample_axis import taking_axis
 from .matching import match_outputs
+from .row_pairs import RowPair, row_pair
 from .whole_calls import WholeCall, named_samples
 
 
@@ -29,7 +30,8 @@ class Aligned:
     Attributes:
         outputs, expected: values, in the same form on both sides.
         calls: the calls of outputs that are compared whole, whose values are in one row; all other
-            outputs are N x anything.
+            outputs are N x anything. Samples with rows are such calls.
+        rows: outputs with rows of samples, on both sides.
         matches: which output of the artifact was taken for which of the reference.
         notes: on axes of samples that differ, in words.
         taken_axes: axes of samples of the artifact's outputs that only the reference shows, by the
@@ -39,6 +41,7 @@ class Aligned:
     outputs: Outputs
     expected: Outputs
     calls: Mapping[str, tuple[WholeCall, ...]]
+    rows: Mapping[str, RowPair]
     matches: tuple[TensorMatch, ...]
     notes: tuple[str, ...]
     taken_axes: Mapping[str, SampleAxis]
@@ -89,12 +92,18 @@ def align(
     reference_with_axis = {
         name: _taking(output, with_axis, name) for name, output in reference.items()
     }
+    with_axis, reference_with_axis = _by_rows_where_needed(with_axis, reference_with_axis)
     matched, matches = match_outputs(
         {
-            name: output.array if output.has_samples else output.placeholder
+            name: output.array
+            if output.has_samples
+            else _placeholder(output, name, reference_with_axis)
             for name, output in with_axis.items()
         },
-        {name: output.placeholder for name, output in reference_with_axis.items()},
+        {
+            name: _placeholder(output, name, with_axis)
+            for name, output in reference_with_axis.items()
+        },
         {name: _moved(rule, with_axis, reference_with_axis) for name, rule in rules.items()},
         label,
         reference_label,
@@ -102,6 +111,7 @@ def align(
     )
     expected: Outputs = {}
     calls: dict[str, tuple[WholeCall, ...]] = {}
+    rows: dict[str, RowPair] = {}
     notes: list[str] = []
     by_other = {match.other: match for match in matches}
     for name in matched:
@@ -115,13 +125,49 @@ def align(
                     f"{reference_label} on axis {b.axis}"
                 )
             continue
+        if (pair := row_pair(a, b)) is not None:
+            rows[name] = pair
+            if not pair.same_counts or a.shapes != b.shapes:
+                matched[name], expected[name] = pair.outputs.in_a_row, pair.expected.in_a_row
+                calls[name] = pair.calls
+                continue
         matched[name], expected[name], calls[name] = _whole(match, a, b, reference_label)
     taken_axes = {
         name: output.sample_axis
         for name, output in with_axis.items()
         if output.axis is not None and outputs[name].axis is None
     }
-    return Aligned(matched, expected, calls, tuple(matches), tuple(notes), taken_axes)
+    return Aligned(matched, expected, calls, rows, tuple(matches), tuple(notes), taken_axes)
+
+
+def _placeholder(output: SavedOutput, name: str, others: SavedOutputs) -> np.ndarray:
+    """The array that an output is matched by: by its rows, if its partner may have rows too."""
+    partners = [others[name]] if name in others else list(others.values())
+    of_rows = None if output.has_samples else output.placeholder_of_rows
+    has_partner = any(not other.has_samples and other.rows is not None for other in partners)
+    return of_rows if of_rows is not None and has_partner else output.placeholder
+
+
+def _by_rows_where_needed(
+    outputs: SavedOutputs, reference: SavedOutputs
+) -> tuple[SavedOutputs, SavedOutputs]:
+    """Take outputs by the rows of their samples where the other side has other numbers of rows.
+
+    A detector that happens to find as many objects in each image is beside one that does not.
+    """
+    mine, theirs = dict(outputs), dict(reference)
+    for name, a in outputs.items():
+        other = name if name in reference else next(iter(reference), "")
+        b = reference.get(other)
+        if b is None or (name != other and (len(outputs), len(reference)) != (1, 1)):
+            continue
+        if a.rows is None or b.rows is None or not (a.has_samples or b.has_samples):
+            continue
+        if a.sample_axis.settled or b.sample_axis.settled:
+            continue
+        if not (a.has_samples and b.has_samples) or a.shape != b.shape:
+            mine[name], theirs[other] = (replace(side, by_rows=True) for side in (a, b))
+    return mine, theirs
 
 
 def _taking(output: SavedOutput, others: SavedOutputs, name: str) -> SavedOutput:

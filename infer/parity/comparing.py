@@ -13,7 +13,9 @@ from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
 from ..tensors.text import escaped
 from .beyond_tolerance import allow, count_beyond
+from .lone_rows import judge_rows, lone_row_entry, rows_beyond
 from .quantised_outputs import judge
+from .row_pairs import LoneRows
 from .tolerance import Tolerance
 from .whole_calls import WholeCall, by_call, place_of
 
@@ -43,6 +45,7 @@ def compare(
     classes: Sequence[str] = (),
     allowed: Mapping[str, float] | None = None,
     calls: Mapping[str, Sequence[WholeCall]] | None = None,
+    lone_rows: Mapping[str, LoneRows] | None = None,
 ) -> dict[str, Any]:
     """Compare numbers and labels of an artifact with the reference's.
 
@@ -55,6 +58,7 @@ def compare(
         classes: names of the classes, if known.
         allowed: the share of values that may differ, of outputs of whole numbers.
         calls: the calls of outputs whose samples cannot be told apart; their values are in one row.
+        lone_rows: rows without a partner, of outputs whose rows were paired.
 
     Returns:
         The largest differences and the tolerance of the output that is nearest to failing or
@@ -78,7 +82,7 @@ def compare(
         name: tolerance[name] if isinstance(tolerance, Mapping) else Tolerance(tolerance, "given")
         for name in reference
     }
-    calls = calls or {}
+    calls, lone_rows = calls or {}, lone_rows or {}
     elementwise: dict[str, np.ndarray] = {}
     by_output: dict[str, dict[str, Any]] = {}
     for name, expected in reference.items():
@@ -99,8 +103,12 @@ def compare(
         if name in calls and by_output[name]["at"]:
             call, place = place_of(by_output[name]["at"][0], calls[name])
             by_output[name] |= {"at": [call.samples[0], *place], "call_samples": len(call.samples)}
-        if allowed and name in allowed:
-            by_output[name] |= allow(name, by_output[name], expected, allowed[name])
+        share = (allowed or {}).get(name)
+        if name in lone_rows:
+            wrong = rows_beyond(elementwise[name], limits[name].value, calls[name])
+            by_output[name] |= judge_rows(lone_rows[name], wrong, share)
+        elif share is not None:
+            by_output[name] |= allow(name, by_output[name], expected, share)
     worst = max(by_output, key=lambda name: _badness(by_output[name]))
     result: dict[str, Any] = {
         **{key: by_output[worst][key] for key in _OF_THE_WORST},
@@ -112,6 +120,11 @@ def compare(
     if scores is not None and len(reference[scores]):
         result |= _compare_labels(outputs[scores], reference[scores], classes)
     listed = {sample["sample"] for sample in result["differing"]}
+    for name, lone in lone_rows.items():
+        for row in lone.listed if not by_output[name]["passed"] else ():
+            if len(listed) < _NAMED_SAMPLES and row.sample not in listed:
+                listed.add(row.sample)
+                result["differing"].append(lone_row_entry(name, row))
     for name, difference in elementwise.items():
         if len(listed) < _NAMED_SAMPLES and not by_output[name]["passed"] and difference.ndim:
             beyond = (
@@ -209,6 +222,8 @@ def _beyond(
     limit: Tolerance,
 ) -> list[dict[str, Any]]:
     """List the samples with the largest differences, with both values at that place."""
+    if not difference.size:
+        return []
     flat = difference.reshape(len(difference), -1)
     ranked = np.where(np.isnan(flat), np.inf, flat)
     rows = np.flatnonzero((ranked > limit.value).any(axis=1))

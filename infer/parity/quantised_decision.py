@@ -12,6 +12,7 @@ import numpy as np
 from ..stats.accuracy import Difference
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
+from .lone_rows import lone_rows_text
 from .quantised_tolerance import ExpectedError
 from .tolerance import Tolerance
 
@@ -125,6 +126,8 @@ def _failed(
     texts = []
     decided: list[Decision] = []
     for name, result in failed.items():
+        if any(result.get("lone_rows", ())):
+            return Decision(False, "numbers", lone_rows_text(name, result["lone_rows"]))
         error = limits[name].expected
         if error is None:
             decision = _class_numbers(outputs[name], reference[name])

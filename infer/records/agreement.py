@@ -50,6 +50,10 @@ class OutputDifference(Record, frozen=True):
             cannot be told apart.
         allowed_share: share of the values that may differ, by `--allow`; None if none may.
         texts: of an output of texts, the one at that place and the reference's.
+        rows: of an output with rows of samples that were paired: number of rows; 0 of others.
+        rows_beyond: number of pairs of rows with a value beyond the tolerance.
+        lone_rows: rows of the artifact that have no partner, and rows of the reference; these
+            differ by infinity.
     """
 
     largest_difference: float
@@ -67,6 +71,9 @@ class OutputDifference(Record, frozen=True):
     call_samples: int = 1
     allowed_share: float | None = None
     texts: tuple[str, str] | None = None
+    rows: int = 0
+    rows_beyond: int = 0
+    lone_rows: tuple[int, int] = (0, 0)
 
 
 class AccuracyDifference(Record, frozen=True):

@@ -6,6 +6,8 @@ import msgspec
 
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
+from ..tensors.comparison_options import RowSet
+from ..tensors.sample_columns import SampleColumn
 from ..variant import Variant
 from .event import Event
 from .machine import Environment
@@ -40,6 +42,8 @@ class RunStarted(Event, frozen=True, tag="run", kw_only=True):
     input_options: InputOptions = InputOptions()
     ignored: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
+    row_sets: tuple[RowSet, ...] = ()
+    sample_columns: tuple[SampleColumn, ...] = ()
     allowed: dict[str, float] = msgspec.field(default_factory=dict)
     trusted: tuple[str, ...] = ()
     card: str | None = None

@@ -132,7 +132,15 @@ def _input_output_options(run: RunStarted, labels: Mapping[str, str]) -> list[st
         ],
         "whole": list(input_options.whole),
         "ignore": list(run.ignored),
-        "compare": [f"{name}=abs" for name in run.absolute],
+        "compare": [
+            *(f"{name}=abs" for name in run.absolute),
+            *(row_set.text for row_set in run.row_sets),
+        ],
+        "rows": [
+            replace(column, artifact=labels[column.artifact]).text
+            for column in run.sample_columns
+            if column.artifact in labels
+        ],
         "allow": [f"{name}={share:g}" for name, share in run.allowed.items()],
     }
     for option, values in listed.items():

@@ -37,7 +37,11 @@ def unused_options(index: RecordIndex) -> list[str]:
     given = {
         "map": [rule.name for rule in options.rules if rule.artifact == EVERY],
         "ignore": index.run.ignored,
-        "compare": index.run.absolute,
+        "compare": (
+            *index.run.absolute,
+            *(name for row_set in index.run.row_sets for name in row_set.names),
+        ),
+        "rows": [column.output for column in index.run.sample_columns if column.artifact == EVERY],
         "allow": tuple(index.run.allowed),
     }
     unused = [

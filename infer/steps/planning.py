@@ -73,6 +73,8 @@ def plan_run(config: RunConfig) -> Plan:
         input_options=stated.input_options,
         ignored=stated.ignored,
         absolute=stated.absolute,
+        row_sets=stated.row_sets,
+        sample_columns=stated.sample_columns,
         allowed=stated.allowed,
         trusted=trusted,
         tf32=config.tf32,

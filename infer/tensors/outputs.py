@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import TEXT, kind_of, storable
+from .ragged import Ragged, SampleValues
 from .text import pack
 
 Outputs = dict[str, np.ndarray]
@@ -64,16 +65,18 @@ class SavedOutput:
         calls: the samples of each call.
         parts: the output of each call, as the artifact gave it.
         sample_axis: its axis of the samples.
+        by_rows: whether the calls are the samples, and may have another number of rows each.
     """
 
     calls: tuple[CallSamples, ...]
     parts: tuple[np.ndarray, ...]
     sample_axis: SampleAxis = SampleAxis()
+    by_rows: bool = False
 
     @cached_property
     def has_samples(self) -> bool:
-        """Whether the samples can be told apart."""
-        return self.sample_axis.axis is not None or self._is_stacked
+        """Whether the samples can be told apart, and have one shape."""
+        return not self.by_rows and (self.sample_axis.axis is not None or self._is_stacked)
 
     @property
     def axis(self) -> int | None:
@@ -93,7 +96,7 @@ class SavedOutput:
     @cached_property
     def array(self) -> np.ndarray:
         """The values: N x anything if it has samples, else those of call after call in one row."""
-        if self.axis is not None:
+        if self.axis is not None and not self.by_rows:
             return np.concatenate(
                 [
                     np.moveaxis(part, self.axis, 0)[: call.samples]
@@ -104,10 +107,46 @@ class SavedOutput:
             return np.stack(self.parts)
         return in_a_row(self.parts)
 
+    @cached_property
+    def rows(self) -> Ragged | None:
+        """The rows of each sample, where the calls are the samples; None if they are not.
+
+        A first axis of length 1 before the rows is left out.
+        """
+        if not self.is_single or not self.calls:
+            return None
+        parts = self.parts
+        lengths = [set(sizes) for sizes in zip(*self.shapes, strict=False)]
+        if len(lengths) > 1 and lengths[0] == {1} and len(lengths[1]) > 1:
+            parts = tuple(part[0] for part in parts)
+        if any(not part.ndim for part in parts) or len({part.shape[1:] for part in parts}) > 1:
+            return None
+        return Ragged.of_samples(parts)
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether the samples can be told apart, and may have another number of rows each."""
+        return not self.has_samples and self.rows is not None
+
+    @property
+    def by_sample(self) -> SampleValues | None:
+        """The values by sample; None if the samples cannot be told apart."""
+        return self.array if self.has_samples else self.rows
+
     @property
     def placeholder(self) -> np.ndarray:
         """An array of the type and shape that the output is matched with others by."""
         return np.broadcast_to(np.zeros((), self.array.dtype), self.shape)
+
+    @property
+    def placeholder_of_rows(self) -> np.ndarray | None:
+        """The same of rows of samples, whose number tells nothing; None if it has none."""
+        rows = self.rows
+        if rows is None:
+            return None
+        return np.broadcast_to(
+            np.zeros((), rows.values.dtype), (len(rows), 1, *rows.values.shape[1:])
+        )
 
     @property
     def shape(self) -> Shape:
@@ -132,6 +171,7 @@ class SavedOutput:
         """Whether the calls are the samples, and have the same shape."""
         return (
             not self.sample_axis.settled
+            and not self.by_rows
             and self.axis is None
             and self.is_single
             and len(self.calls) > 0

@@ -1,0 +1,40 @@
+"""Detectors with non-maximum suppression inside: another number of rows for every image."""
+
+import numpy as np
+import pytest
+
+from tests.support import case_models_detection as models
+from tests.support.case_runs import run_case
+
+ROWS = ("--rows", "boxes=image:0", "classes=image:0", "scores=image:0")
+AS_SETS = ("--compare", "boxes=set:classes,scores")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("detectors")
+    models.onnx_detector(folder / "detector.onnx")
+    models.onnx_detector(folder / "single.onnx", images=1)
+    models.torch_detector(folder / "same.pt")
+    models.torch_detector(folder / "moved.pt", moved=0.05)
+    models.onnx_detector(folder / "fewer.onnx", least_score=0.5)
+    np.savez(folder / "inputs.npz", x=models.candidates())
+    return folder
+
+
+def test_sets_of_two_formats_are_equal_or_say_which_rows_differ(folder):
+    names = "detector.onnx", "same.pt", "single.onnx", "moved.pt", "fewer.onnx"
+    inputs = "--inputs", "inputs.npz", "--batch", 4, "--reference", "detector.onnx"
+    done = run_case(folder, *names, *inputs, *ROWS, *AS_SETS)
+
+    assert [done.outcome(name) for name in names] == ["ok"] * 3 + ["parity_fail"] * 2
+    assert "rows of 'boxes', 'classes', 'scores' were compared as sets" in done.notes("same.pt")
+    assert "by 0.05" in done.reason("moved.pt")
+    missing = "0 rows of 'boxes' are not among the reference's, and "
+    assert missing in done.reason("fewer.onnx")
+    assert any("no such row" in sample["answer"]["value"] for sample in _differing(done))
+
+
+def _differing(done):
+    (row,) = [row for row in done.summary["rows"] if row["artifact"] == "fewer.onnx"]
+    return [sample for sample in row["differing"] if isinstance(sample["answer"]["value"], str)]
