@@ -7,16 +7,19 @@ from types import MappingProxyType
 
 import numpy as np
 
+from .lazy_array import LazyArray
+
 FIRST_AXES: Mapping[str, int] = MappingProxyType({})
+Arrays = Mapping[str, np.ndarray | LazyArray]
 
 
 def select_samples(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     samples: slice | np.ndarray,
     broadcast: Collection[str],
     axes: Mapping[str, int] = FIRST_AXES,
 ) -> dict[str, np.ndarray]:
-    """Select samples of arrays.
+    """Select samples of arrays; what lies on disk is read and converted.
 
     Args:
         arrays: arrays by name.
@@ -25,10 +28,13 @@ def select_samples(
         axes: axis of the samples by name, where it is not the first.
     """
 
-    def selected(name: str, array: np.ndarray) -> np.ndarray:
+    def selected(name: str, array: np.ndarray | LazyArray) -> np.ndarray:
         if name in broadcast:
-            return array
-        if axis := axes.get(name, 0):
+            return np.asarray(array)
+        axis = axes.get(name, 0)
+        if isinstance(array, LazyArray):
+            return array.take(samples, axis)
+        if axis:
             return np.ascontiguousarray(array[(slice(None),) * axis + (samples,)])
         return array[samples]
 
@@ -36,7 +42,7 @@ def select_samples(
 
 
 def count_samples(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     broadcast: Collection[str],
     axes: Mapping[str, int] = FIRST_AXES,
 ) -> int:
@@ -53,26 +59,32 @@ class Batcher:
         size: number of samples in a batch.
         broadcast: names of arrays that every batch contains unchanged.
         axes: axis of the samples by name, where it is not the first.
+        skip: number of samples to leave out first.
+        samples: number of samples to take; None for all that there are.
     """
 
     def __init__(
         self,
-        arrays: dict[str, np.ndarray],
+        arrays: Arrays,
         size: int,
         broadcast: frozenset[str] = frozenset(),
         axes: Mapping[str, int] = FIRST_AXES,
+        skip: int = 0,
+        samples: int | None = None,
     ) -> None:
         self.arrays = arrays
         self.broadcast = broadcast
         self.axes = axes
-        self.total = count_samples(arrays, broadcast, axes)
+        self._skip = skip if arrays.keys() - broadcast else 0
+        there = count_samples(arrays, broadcast, axes) - self._skip
+        self.total = there if samples is None else min(samples, there)
         self.size = size
 
     def __len__(self) -> int:
         return -(-self.total // self.size)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        return self._part(slice(index * self.size, (index + 1) * self.size))
+        return self._part(slice(index * self.size, min((index + 1) * self.size, self.total)))
 
     def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         return (self[index] for index in range(len(self)))
@@ -104,4 +116,8 @@ class Batcher:
         return self._part(np.asarray(rows))
 
     def _part(self, rows: slice | np.ndarray) -> dict[str, np.ndarray]:
+        if isinstance(rows, slice):
+            rows = slice(rows.start + self._skip, rows.stop + self._skip)
+        else:
+            rows = rows + self._skip
         return select_samples(self.arrays, rows, self.broadcast, self.axes)

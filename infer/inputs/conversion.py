@@ -13,9 +13,10 @@ from ..tensors.dtypes import ANY, dtype_of, is_text, kind_of, restored
 from ..tensors.layouts import layouts, layouts_apart
 from ..tensors.signature import TensorSpec
 from ..tensors.text import as_text
+from .lazy_array import LazyArray
 
 
-def possible_layouts(spec: TensorSpec, array: np.ndarray) -> list[tuple[int, ...] | None]:
+def possible_layouts(spec: TensorSpec, array: LazyArray) -> list[tuple[int, ...] | None]:
     """Find the layouts in which an array fits an input; empty if there is none.
 
     Returns:
@@ -58,7 +59,7 @@ def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndar
     """
     if spec.dtype == ANY:
         if _is_scaled(spec, array, limits):
-            return array.astype(np.float32) / np.float32(255), "uint8 scaled by 1/255"
+            return _scaled(array), "uint8 scaled by 1/255"
         return array, ""
     if is_text(spec.dtype):
         return _text(spec, array), ""
@@ -66,7 +67,7 @@ def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndar
     if array.dtype == dtype:
         return array, ""
     if _is_scaled(spec, array, limits or spec.range):
-        return array.astype(np.float32) / np.float32(255), "uint8 scaled by 1/255"
+        return _scaled(array), "uint8 scaled by 1/255"
     if array.dtype.kind == "V" and array.dtype.itemsize == dtype.itemsize:
         return restored(array, spec.dtype), ""  # as NumPy writes types that it does not know
     have, wanted = kind_of(array.dtype), kind_of(dtype)
@@ -91,6 +92,12 @@ def _text(spec: TensorSpec, array: np.ndarray) -> np.ndarray:
     return as_text(array)
 
 
+def _scaled(array: np.ndarray) -> np.ndarray:
+    """Pixels of uint8 in 0..1, float32, without another array between."""
+    pixels: np.ndarray = np.divide(array, np.float32(255), dtype=np.float32, order="C")
+    return pixels
+
+
 def _is_scaled(spec: TensorSpec, array: np.ndarray, limits: Any) -> bool:
     """Whether an array holds pixels in 0..255, and the input is made for 0..1."""
     return (
@@ -101,20 +108,21 @@ def _is_scaled(spec: TensorSpec, array: np.ndarray, limits: Any) -> bool:
     )
 
 
-def _is_single_value(spec: TensorSpec, array: np.ndarray) -> bool:
+def _is_single_value(spec: TensorSpec, array: LazyArray) -> bool:
     """Whether an input takes one value and the array holds one, however many axes they have."""
     return array.size == 1 and (spec.shape == () or (not array.ndim and set(spec.sizes) == {1}))
 
 
-def with_axes_of_single_value(spec: TensorSpec, array: np.ndarray) -> tuple[np.ndarray, str]:
+def with_axes_of_single_value(spec: TensorSpec, array: LazyArray) -> tuple[LazyArray, str]:
     """Give a single value the axes of its input, all of length 1, and note it."""
     shape = tuple(1 for _ in spec.sizes)
     if array.shape == shape or not _is_single_value(spec, array):
         return array, ""
-    return array.reshape(shape), f"one value, of shape {list(array.shape)} in the file"
+    values = array.view().reshape(shape)
+    return array.with_values(values), f"one value, of shape {list(array.shape)} in the file"
 
 
-def check_shape(spec: TensorSpec, array: np.ndarray, other: str, label: str) -> None:
+def check_shape(spec: TensorSpec, array: LazyArray, other: str, label: str) -> None:
     """Check that an array has the shape of an input, whatever its number of samples.
 
     Args:

@@ -25,7 +25,8 @@ from .conversion import (
     with_axes_of_single_value,
 )
 from .dimensions import check_dims, check_limits, check_names, limits_of_batch, with_sizes
-from .loading import LABELS, read_inputs
+from .lazy_array import LazyArray, Tensors
+from .loading import LABELS, open_inputs
 from .options import InputOptions
 from .samples import (
     axes_of_samples,
@@ -39,7 +40,8 @@ from .stored_types import StoredTypes, check_real_numbers
 from .unknown_ranks import with_stated_ranks
 from .whole import are_unrelated, whole_inputs
 
-Arrays = dict[str, np.ndarray]
+# A tensor that every call gets whole lies in memory, the others on disk.
+Arrays = dict[str, np.ndarray | LazyArray]
 NOTHING_STATED: Mapping[str, Sequence[int | str | None]] = MappingProxyType({})
 # Number of inputs that a note names; the weights of old files may be hundreds.
 _NAMED = 4
@@ -50,7 +52,7 @@ class Fitted:
     """The arrays that an artifact is called with, and how they were made.
 
     Attributes:
-        arrays: arrays by the artifact's own names, in its order.
+        arrays: arrays by the artifact's own names, in its order; those with samples stay on disk.
         broadcast: names of arrays that every call gets unchanged, such as a threshold or a state;
             the first dimension of the others counts samples.
         batch_limits: numbers of samples that a call may have.
@@ -112,8 +114,8 @@ def fit_inputs(
     Raises:
         InputError: an input is missing, does not fit, or has several possible matches.
     """
-    mapped = read_inputs(path, none_is_well=not signature.inputs, file=file)
-    arrays = {name: np.array(array) for name, array in mapped.items() if name != LABELS}
+    arrays = open_inputs(path, none_is_well=not signature.inputs, file=file)
+    arrays.pop(LABELS, None)
     options = options or InputOptions()
     try:
         signature, notes = _with_given_defaults(signature, defaults, arrays, options, label)
@@ -133,7 +135,7 @@ def fit_inputs(
 def _with_given_defaults(
     signature: Signature,
     defaults: Sequence[TensorSpec],
-    arrays: Arrays,
+    arrays: Tensors,
     options: InputOptions,
     label: str,
 ) -> tuple[Signature, list[str]]:
@@ -153,7 +155,7 @@ def _with_given_defaults(
 
 
 def _fit(
-    arrays: Arrays,
+    arrays: Tensors,
     signature: Signature,
     known: Signature,
     ranges: Mapping[str, Any],
@@ -178,11 +180,12 @@ def _fit(
     started = {name for name in bindings if name not in arrays and name not in rules}
     wanted = [specs[name] for name in inputs if name not in started]
     matches = _match(wanted, arrays, rules, label)
-    fitted: Arrays = {}
+    fitted: Tensors = {}
     notes: list[str] = []
     for spec in signature.inputs:
         if spec.name in started:
-            array, done = zero_state(spec, later.get(spec.name, 0)), ["starts as zeros"]
+            zeros = zero_state(spec, later.get(spec.name, 0))
+            array, done = LazyArray.of(zeros), ["starts as zeros"]
         else:
             match = matches[spec.name]
             value_range = (
@@ -192,7 +195,7 @@ def _fit(
             )
             taken = arrays[match.other]
             array, done = _as_input(specs[spec.name], taken, match, value_range, label)
-        fitted[spec.name] = np.asarray(array, order="C")
+        fitted[spec.name] = array
         notes += [f"{spec.name}: {note}" for note in done]
     whole = _whole(known, options, matches, fitted, arrays, bindings)
     notes += [f"{name}: given whole to every call" for name in fitted if name in whole]
@@ -220,8 +223,11 @@ def _fit(
     elif samples is None and not bindings and not whole:
         notes.append("no input has samples: every call is one sample")
     unused = sorted(arrays.keys() - {match.other for match in matches.values()})
+    called: Arrays = {
+        name: np.asarray(array) if name in broadcast else array for name, array in fitted.items()
+    }
     return Fitted(
-        fitted, broadcast, batch_limits, samples or 1, bindings, signature, notes, unused, axes
+        called, broadcast, batch_limits, samples or 1, bindings, signature, notes, unused, axes
     )
 
 
@@ -229,7 +235,7 @@ def _whole(
     signature: Signature,
     options: InputOptions,
     matches: Mapping[str, TensorMatch],
-    arrays: Arrays,
+    arrays: Tensors,
     given: Collection[str],
     bindings: Mapping[str, str],
 ) -> frozenset[str]:
@@ -255,7 +261,7 @@ def _whole(
 
 
 def _match(
-    specs: list[TensorSpec], arrays: Arrays, rules: Mapping[str, Rule], label: str
+    specs: list[TensorSpec], arrays: Tensors, rules: Mapping[str, Rule], label: str
 ) -> dict[str, TensorMatch]:
     """Match each input with an array of the file."""
     by_name = {spec.name: spec for spec in specs}
@@ -283,12 +289,13 @@ def _match(
 
 
 def _as_input(
-    spec: TensorSpec, array: np.ndarray, match: TensorMatch, limits: Any, label: str
-) -> tuple[np.ndarray, list[str]]:
-    """Convert an array of the file for an input, and note how."""
-    array = rearranged(array, match.axes, match.other, match.layout)
-    array, reshaped = with_axes_of_single_value(spec, array)
-    array, conversion = converted(spec, array, limits)
+    spec: TensorSpec, array: LazyArray, match: TensorMatch, limits: Any, label: str
+) -> tuple[LazyArray, list[str]]:
+    """Convert an array of the file for an input, whenever samples are taken, and note how."""
+    if match.axes is not None:
+        array = array.with_values(rearranged(array.view(), match.axes, match.other, match.layout))
+    single, reshaped = with_axes_of_single_value(spec, array)
+    array, conversion = single.converted(lambda values: converted(spec, values, limits))
     check_shape(spec, array, match.other, label)
     taken = f"taken from '{match.other}' ({match.note})" if match.note else ""
     return array, [note for note in (taken, reshaped, conversion) if note]

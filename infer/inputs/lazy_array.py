@@ -154,11 +154,15 @@ class LazyArray:
         found = [(int(chunk.min()), int(chunk.max())) for chunk in self.chunks()]
         return min(low for low, _ in found), max(high for _, high in found)
 
-    def rearranged(self, values: np.ndarray) -> LazyArray:
+    def view(self) -> np.ndarray:
+        """The values as they lie; of text a copy."""
+        return self.values if isinstance(self.values, np.ndarray) else self.values[...]
+
+    def with_values(self, values: np.ndarray) -> LazyArray:
         """The same array in another layout.
 
         Args:
-            values: a view of its values.
+            values: its `view`, rearranged.
         """
         return replace(self, values=values)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import numpy as np
-
 from ..errors import InputError
 from ..tensors.signature import Signature
 from ..tensors.size_limits import SizeLimits
+from .lazy_array import LazyArray
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, LazyArray]
 
 
 def axes_of_samples(

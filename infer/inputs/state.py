@@ -11,6 +11,7 @@ from ..tensors.dtypes import dtype_of
 from ..tensors.rules import EVERY, Rule
 from ..tensors.signature import Signature, TensorSpec
 from .dimensions import dim_name
+from .lazy_array import LazyArray
 from .options import InputOptions
 
 
@@ -55,7 +56,7 @@ def find_state_bindings(
 
 def check_first_states(
     signature: Signature,
-    states: Mapping[str, np.ndarray],
+    states: Mapping[str, LazyArray],
     axes: Mapping[str, int],
     samples: int,
     step: int,

@@ -94,10 +94,31 @@ class StoreWriter:
         for name, array in rows.items():
             if array.dtype.kind in "OUS":
                 data, lengths = pack(array)
-                self._append(name + BYTES, data)
-                self._append(name + LENGTHS, lengths)
+                self.append_array(name + BYTES, data)
+                self.append_array(name + LENGTHS, lengths)
             else:
-                self._append(name, array)
+                self.append_array(name, array)
+
+    def append_array(self, name: str, array: np.ndarray) -> None:
+        """Write further rows of an array as they are; the errors are `append`'s.
+
+        Args:
+            name: name of the tensor, or of the part of a text.
+            array: rows, none of objects.
+        """
+        writer = self._writers.get(name)
+        if writer is None:
+            file = f"{len(self._stored)}.npy"
+            self._stored.append(StoredArray(name, file))
+            path = self.folder / TENSORS / file
+            writer = self._writers[name] = NpyWriter(path, array.dtype, array.shape[1:])
+        try:
+            writer.append(array)
+        except ValueError as error:
+            raise ValueError(f"'{name}': {error}") from None
+        if (found := extremes_of(array)) is not None:
+            low, high = self._extremes.get(name, found)
+            self._extremes[name] = min(low, found[0]), max(high, found[1])
 
     def append_labels(self, labels: np.ndarray) -> None:
         """Keep further true labels: whole numbers or text, one a sample."""
@@ -107,8 +128,7 @@ class StoreWriter:
         """Write an array that is there as a whole, also one without axes."""
         file = f"{len(self._stored)}.npy"
         np.save(self.folder / TENSORS / file, array, allow_pickle=False)
-        found = _extremes(array)
-        self._stored.append(StoredArray(name, file, extremes=found))
+        self._stored.append(StoredArray(name, file, extremes=extremes_of(array)))
 
     def refer(
         self, name: str, file: Path, start: int, extremes: tuple[int, int] | None = None
@@ -122,22 +142,6 @@ class StoreWriter:
             extremes: the smallest and the largest of whole numbers.
         """
         self._stored.append(StoredArray(name, str(file.resolve()), start, extremes))
-
-    def _append(self, name: str, array: np.ndarray) -> None:
-        writer = self._writers.get(name)
-        if writer is None:
-            file = f"{len(self._stored)}.npy"
-            self._stored.append(StoredArray(name, file))
-            path = self.folder / TENSORS / file
-            writer = self._writers[name] = NpyWriter(path, array.dtype, array.shape[1:])
-        try:
-            writer.append(array)
-        except ValueError as error:
-            raise ValueError(f"'{name}': {error}") from None
-        found = _extremes(array)
-        if found is not None:
-            low, high = self._extremes.get(name, found)
-            self._extremes[name] = min(low, found[0]), max(high, found[1])
 
     def _finish(self) -> None:
         if self._labels:
@@ -223,7 +227,8 @@ def _index(tensors: Path) -> list[StoredArray]:
     ]
 
 
-def _extremes(array: np.ndarray) -> tuple[int, int] | None:
+def extremes_of(array: np.ndarray) -> tuple[int, int] | None:
+    """The smallest and the largest of whole numbers; None for others, and for no values."""
     if array.dtype.kind not in "iu" or not array.size:
         return None
     return int(array.min()), int(array.max())

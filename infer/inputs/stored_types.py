@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..errors import InputError
 from ..tensors.signature import TensorSpec
+from .lazy_array import LazyArray
 
 _PIXELS = (0.0, 1.0)
 
@@ -28,7 +27,7 @@ class StoredTypes:
 
 
 def check_real_numbers(
-    spec: TensorSpec, array: np.ndarray | None, stored: StoredTypes | None, value_range: Any
+    spec: TensorSpec, array: LazyArray | None, stored: StoredTypes | None, value_range: Any
 ) -> None:
     """Check that an input is not given as it is stored.
 

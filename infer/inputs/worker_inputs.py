@@ -1,21 +1,17 @@
-"""The inputs of a worker: a file without the true labels, which no artifact may know."""
+"""The inputs of a worker: a store without the true labels, which no artifact may know."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import zipfile
-import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import InputError
-from ..tensors.text import BYTES, LENGTHS
-from .loading import LABELS
-
-# NumPy reads a member under its name with and without the suffix.
-_LABELS = {f"{LABELS}{part}{suffix}" for part in ("", BYTES, LENGTHS) for suffix in ("", ".npy")}
-_COPIED_AT_ONCE = 1 << 20  # bytes
+from .loading import is_of_labels
+from .members import opened_inputs
+from .store import TENSORS, is_store
+from .unpacking import stays, unpacked_bytes, write_store
 
 
 @dataclass(frozen=True)
@@ -23,9 +19,8 @@ class WorkerInputs:
     """What a worker gets of a file of inputs.
 
     Attributes:
-        file: the file, which reasons name.
-        folder: folder for what workers get in its place, which nobody else writes to; made where
-            it is needed.
+        file: the file, or the user's store, which reasons name.
+        folder: folder for stores, which nobody else writes to; made where it is needed.
         is_there: whether the file is there before the worker starts, or is written later.
     """
 
@@ -35,58 +30,71 @@ class WorkerInputs:
 
     @property
     def readable(self) -> list[Path]:
-        """What the worker may read: the folder, and the file if it is not copied."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return [self.folder] if self._is_copied else [self.folder, self.file]
+        """What the worker may read: the tensors of the store, and the file if it is mapped."""
+        self._tensors.mkdir(parents=True, exist_ok=True)
+        return [self._tensors, self.file] if self._is_mapped else [self._tensors]
 
     @property
     def withheld(self) -> list[Path]:
         """What the worker may not read, wherever it lies."""
-        return [self.file] if self._is_copied else []
+        return [] if self._is_mapped or is_store(self.file) else [self.file]
 
-    def path(self) -> Path:
-        """The file that the worker reads: the given one, or a copy without labels, made once.
-
-        Raises:
-            InputError: it is damaged.
-            OSError: the copy cannot be written.
-        """
-        if not self._is_copied:
+    @property
+    def store(self) -> Path:
+        """The store: the user's, or one made for the file."""
+        if is_store(self.file):
             return self.file.resolve()
         # Artifacts may name several files of one name.
         place = hashlib.sha256(str(self.file.resolve()).encode()).hexdigest()[:8]
-        copy = self.folder / f"{place}-{self.file.name}"
-        if not copy.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _copy_without_labels(self.file, copy)
-        return copy.resolve()
+        return (self.folder / f"{place}-{self.file.stem}").resolve()
+
+    def path(self) -> Path:
+        """The folder of tensors that the worker reads; the store is made once.
+
+        Raises:
+            InputError: the file is damaged, or there is no room for what has to be unpacked.
+            OSError: the store cannot be written.
+        """
+        if not is_store(self.store):
+            self._tensors.mkdir(parents=True, exist_ok=True)
+            write_store(self.file, self.store, refers=self._is_mapped)
+        return self._tensors
 
     @property
-    def _is_copied(self) -> bool:
-        return not self.is_there or _holds_labels(self.file)
+    def _tensors(self) -> Path:
+        return self.store / TENSORS
+
+    @property
+    def _is_mapped(self) -> bool:
+        """Whether the worker maps arrays where they lie in the file."""
+        return self.is_there and not is_store(self.file) and _may_be_mapped(self.file)
+
+    def unpacked_bytes(self) -> int:
+        """Bytes that the store still needs on the disk.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        return 0 if is_store(self.store) else unpacked_bytes(self.file, refers=self._is_mapped)
 
 
-def _holds_labels(file: Path) -> bool:
-    if not zipfile.is_zipfile(file):  # an array alone, or it is missing or damaged
-        return False
+def _may_be_mapped(file: Path) -> bool:
     try:
-        with zipfile.ZipFile(file) as archive:
-            return not _LABELS.isdisjoint(archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+        status = file.stat()
+    except OSError:
         return False
+    return _holds_plain_inputs_only(file.resolve(), status.st_mtime_ns, status.st_size)
 
 
-def _copy_without_labels(file: Path, copy: Path) -> None:
-    part = copy.with_suffix(".part")
+@lru_cache(maxsize=16)  # every worker asks
+def _holds_plain_inputs_only(file: Path, changed_ns: int, size: int) -> bool:
+    """Whether a file has no labels, and an array that may be mapped where it lies.
+
+    A worker that may read a file may read all of it.
+    """
     try:
-        with zipfile.ZipFile(file) as given, zipfile.ZipFile(part, "w") as inputs:
-            for member in given.infolist():
-                if member.filename not in _LABELS:
-                    with (
-                        given.open(member) as source,
-                        inputs.open(member.filename, "w", force_zip64=True) as target,
-                    ):
-                        shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise InputError(f"{file}: not a whole .npz file ({error})") from None
-    part.replace(copy)
+        with opened_inputs(file) as opened:
+            members = opened.members
+    except InputError:
+        return False
+    return any(map(stays, members)) and not any(is_of_labels(m.name) for m in members)

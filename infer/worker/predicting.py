@@ -70,24 +70,31 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
     is_pass = not request.rows and not request.skip and request.samples is None
     outputs: list[Arrays] = []
     calls: list[CallSamples] = []
-    called: list[Arrays] = []
+    states: list[Arrays] = []
     begin = time.perf_counter_ns()
     for index, rows in enumerate(rows_of_batches):
-        calls += prepared.calls(rows)
+        own = prepared.calls(rows)
+        calls += own
         inputs = batches.of_rows(rows) if request.rows else batches[index]
         if index == 0 and is_pass and prepared.first_batch == request.batch:
             # A second call would start from a changed state.
-            called += prepared.parts(inputs)
+            states += [_states(prepared, inputs)] * len(own)
             outputs += prepared.first_outputs
             continue
         if prepared.state_bindings and outputs:
             inputs = next_state(outputs[-1], prepared.state_bindings, inputs)
-        called += prepared.parts(inputs)
+        states += [_states(prepared, inputs)] * len(own)
         outputs += [copied(output) for output in prepared.timed_calls(inputs)[1]]
     seconds = (time.perf_counter_ns() - begin) / 1e9
-    prepared.passed = passed_calls(called, outputs, calls)
+    if is_pass:
+        prepared.passed = passed_calls(states, outputs, calls)
     save_calls(Path(request.outputs), outputs, calls)
     return seconds, batches.total
+
+
+def _states(prepared: PreparedModel, inputs: Arrays) -> Arrays:
+    """The inputs of a call that took outputs of the call before."""
+    return {name: inputs[name] for name in prepared.state_bindings}
 
 
 def save_calls(folder: Path, outputs: Sequence[Arrays], calls: Sequence[CallSamples]) -> None:

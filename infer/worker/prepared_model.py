@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..inputs.batching import Batcher, select_samples
 from ..inputs.fitting import fit_inputs
+from ..inputs.lazy_array import LazyArray
 from ..inputs.options import InputOptions
 from ..inputs.stored_types import StoredTypes
 from ..outcome import Failure, Outcome
@@ -32,9 +33,15 @@ _KEPT_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class PassedCall:
-    """A call of a pass over all samples: its inputs, its outputs, and the samples of it."""
+    """A call of a pass over all samples.
 
-    inputs: Arrays
+    Attributes:
+        states: the inputs that took outputs of the call before; the others are read again.
+        outputs: its outputs.
+        samples: its samples.
+    """
+
+    states: Arrays
     outputs: Arrays
     samples: CallSamples
 
@@ -45,7 +52,7 @@ class PreparedModel:
 
     Attributes:
         model: the model, adapted if necessary (model_adapters.py).
-        arrays: the inputs, by name.
+        arrays: the inputs, by name; what has samples may lie on disk.
         broadcast: names of inputs that every call gets unchanged.
         axes: axis of the samples by input, where it is not the first.
         state_bindings: outputs by the input that takes them in the next call.
@@ -57,7 +64,7 @@ class PreparedModel:
     """
 
     model: Model
-    arrays: Arrays
+    arrays: Mapping[str, np.ndarray | LazyArray]
     broadcast: frozenset[str] = frozenset()
     state_bindings: dict[str, str] = field(default_factory=dict)
     first_batch: int | None = None
@@ -75,9 +82,12 @@ class PreparedModel:
             samples: number of samples; None for all.
             skip: number of samples to skip first.
         """
-        rows = slice(skip, None if samples is None else skip + samples)
-        arrays = select_samples(self.arrays, rows, self.broadcast, self.axes)
-        return Batcher(arrays, batch, self.broadcast, self.axes)
+        return Batcher(self.arrays, batch, self.broadcast, self.axes, skip, samples)
+
+    def inputs_of(self, call: PassedCall) -> Arrays:
+        """The inputs of a call of a pass, read again."""
+        rows = np.asarray(call.samples.rows)
+        return select_samples(self.arrays, rows, self.broadcast, self.axes) | call.states
 
     def samples_of_full(self, batch: int) -> int:
         """Number of samples in a full batch; 1 if no input has samples."""
@@ -181,7 +191,7 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
 
 
 def passed_calls(
-    inputs: Sequence[Arrays], outputs: Sequence[Arrays], calls: Sequence[CallSamples]
+    states: Sequence[Arrays], outputs: Sequence[Arrays], calls: Sequence[CallSamples]
 ) -> list[PassedCall]:
     """Keep calls of a pass: all if they fit into `_KEPT_BYTES`, otherwise some, spread evenly.
 
@@ -190,7 +200,7 @@ def passed_calls(
     held = sum(array.nbytes for call in outputs for array in call.values())
     most = max(2, int(len(outputs) * min(1.0, _KEPT_BYTES / max(held, 1))))
     kept = np.unique(np.linspace(0, len(outputs) - 1, min(most, len(outputs))).astype(int))
-    return [PassedCall(inputs[index], outputs[index], calls[index]) for index in kept]
+    return [PassedCall(states[index], outputs[index], calls[index]) for index in kept]
 
 
 class TimedCaller:

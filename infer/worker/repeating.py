@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..inputs.lazy_array import LazyArray
 from ..runtimes.base import Arrays
 from ..tensors.differences import differences
 from ..tensors.dtypes import epsilon_of, kind_of, widened
@@ -34,7 +35,7 @@ def repeat(prepared: PreparedModel, request: Repeat) -> RepeatResponse:
     for index in reversed(range(len(calls))):
         if index and repeated.calls and time.perf_counter() - begin > _LIMIT_S:
             continue
-        repeated.add(calls[index], prepared.own_model.run(calls[index].inputs))
+        repeated.add(calls[index], prepared.own_model.run(prepared.inputs_of(calls[index])))
     return repeated.response(_possible_loops(calls, prepared))
 
 
@@ -45,10 +46,15 @@ def _possible_loops(calls: Sequence[PassedCall], prepared: PreparedModel) -> lis
     constant = [
         name
         for name, array in prepared.arrays.items()
-        if name in prepared.broadcast or (len(array) > 1 and (array == array[:1]).all())
+        if name in prepared.broadcast or _repeats_one_sample(array)
     ]
     call = calls[0]
-    return possible_loops(call.inputs, call.outputs, constant, prepared.state_bindings)
+    return possible_loops(prepared.inputs_of(call), call.outputs, constant, prepared.state_bindings)
+
+
+def _repeats_one_sample(array: np.ndarray | LazyArray) -> bool:
+    lazy = array if isinstance(array, LazyArray) else LazyArray.of(array)
+    return lazy.repeats_one_sample()
 
 
 @dataclass

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..best_effort import best_effort
+from ..errors import InputError
 from ..outcome import Failure, Outcome
 from ..runtimes.base import RuntimeModule, runtime_module
 from ..runtimes.registry import RUNTIMES, Runtime, runtimes_for
@@ -250,6 +251,8 @@ def main(started_ns: int, isolation: Mapping[str, str | None]) -> None:
         except NotImplementedError as error:
             traceback.print_exc()
             answer = encode_failure(failure_of(error, Outcome.UNSUPPORTED))
+        except InputError as error:  # of values that are looked at when samples are taken
+            answer = encode_failure(Failure(Outcome.BAD_INPUT, str(error)))
         except Exception as error:
             traceback.print_exc()
             answer = encode_failure(failure_of(error, Outcome.CRASH))

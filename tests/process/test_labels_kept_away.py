@@ -2,11 +2,13 @@
 
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from infer.cli.main import main
+from infer.inputs.loading import open_inputs
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -33,7 +35,7 @@ def asked(monkeypatch):
 
     def recorded(self, request):
         if isinstance(request, messages.Inputs):
-            given.append((set(np.load(request.path).files), self._command))
+            given.append((set(open_inputs(Path(request.path))), self._command))
         return ask(self, request)
 
     monkeypatch.setattr(WorkerProcess, "ask", recorded)

@@ -22,4 +22,4 @@ def refused(call, file) -> str:
 def fit(*arguments, **how):
     """The arrays and the notes."""
     fitted = fit_inputs(*arguments, **how)
-    return fitted.arrays, fitted.notes
+    return {name: np.asarray(array) for name, array in fitted.arrays.items()}, fitted.notes

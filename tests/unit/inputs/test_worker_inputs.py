@@ -1,12 +1,14 @@
-"""The inputs of a worker hold no true labels, and are copied only if the user's file does."""
+"""The inputs of a worker hold no true labels, and are unpacked only where they must be."""
 
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from infer.errors import InputError
-from infer.inputs.loading import read_inputs
+from infer.inputs import unpacking
+from infer.inputs.loading import open_inputs, read_inputs
 from infer.inputs.worker_inputs import WorkerInputs
 from infer.tensors.text import pack_all
 
@@ -30,8 +32,8 @@ def test_labels_are_left_out_and_the_rest_is_equal(tmp_path, save, labels):
     assert list(arrays) == ["image", "names"]
     assert np.array_equal(arrays["image"], IMAGES)
     assert list(arrays["names"]) == list(names)
-    assert not [name for name in zipfile.ZipFile(inputs.path()).namelist() if "labels" in name]
-    assert inputs.readable == [tmp_path / "inputs"]
+    assert not [path for path in inputs.path().rglob("*") if b"labels" in path.read_bytes()]
+    assert inputs.readable == [inputs.path()]
     assert inputs.withheld == [file]
 
 
@@ -46,18 +48,51 @@ def test_labels_under_any_name_that_is_read_as_labels(tmp_path, name):
         archive.write(tmp_path / "labels.npy", name)
     assert "labels" in np.load(file).files
 
-    assert list(read_inputs(WorkerInputs(file, tmp_path / "inputs").path())) == ["image"]
+    inputs = WorkerInputs(file, tmp_path / "inputs")
+    assert inputs.withheld == [file]
+    with pytest.raises(InputError, match="twice"):
+        inputs.path()
 
 
-def test_a_file_without_labels_is_not_copied(tmp_path):
-    np.savez(tmp_path / "test.npz", image=IMAGES)
-    np.save(tmp_path / "image.npy", IMAGES)
-    for name in ("test.npz", "image.npy"):
-        inputs = WorkerInputs(tmp_path / name, tmp_path / "inputs")
-        assert inputs.path() == tmp_path / name
-        assert inputs.readable == [tmp_path / "inputs", tmp_path / name]
-        assert inputs.withheld == []
-    assert not list((tmp_path / "inputs").iterdir())
+@pytest.mark.parametrize("name", ["test.npz", "image.npy"])
+def test_what_lies_plainly_in_a_file_without_labels_is_mapped_there(tmp_path, name):
+    file = tmp_path / name
+    np.save(file, IMAGES) if name == "image.npy" else np.savez(file, image=IMAGES)
+    inputs = WorkerInputs(file, tmp_path / "inputs")
+
+    assert inputs.readable == [inputs.path(), file]
+    assert inputs.withheld == []
+    assert inputs.unpacked_bytes() == 0
+    assert [path.name for path in inputs.path().iterdir()] == ["tensors.json"]
+    image = open_inputs(inputs.path())["image"]
+    assert image.mapped and np.array_equal(np.asarray(image), IMAGES)
+
+
+def test_compressed_arrays_and_those_with_samples_apart_are_unpacked(tmp_path):
+    file = tmp_path / "test.npz"
+    np.savez_compressed(file, image=IMAGES)
+    with zipfile.ZipFile(file, "a") as archive:
+        for number, array in {"plain": np.arange(4), "columns": np.asfortranarray(IMAGES)}.items():
+            np.save(tmp_path / "array.npy", array)
+            archive.write(tmp_path / "array.npy", f"{number}.npy", zipfile.ZIP_STORED)
+    inputs = WorkerInputs(file, tmp_path / "inputs")
+
+    assert inputs.unpacked_bytes() == 2 * (IMAGES.nbytes + 128)
+    assert inputs.readable == [inputs.path(), file]
+    arrays = open_inputs(inputs.path())
+    assert inputs.unpacked_bytes() == 0
+    assert {path.name for path in inputs.path().glob("*.npy")} == {"0.npy", "2.npy"}
+    assert arrays["plain"].limits() == arrays["plain"].extremes == (0, 3)
+    for name, expected in {"image": IMAGES, "plain": np.arange(4), "columns": IMAGES}.items():
+        assert arrays[name].mapped and np.array_equal(np.asarray(arrays[name]), expected)
+
+
+def test_no_disk_is_filled(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "test.npz", image=IMAGES)
+    monkeypatch.setattr(unpacking.shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
+
+    with pytest.raises(InputError, match=r"test.npz: needs .* GB of disk"):
+        WorkerInputs(tmp_path / "test.npz", tmp_path / "inputs").path()
 
 
 def test_a_copy_is_made_once_for_each_file(tmp_path):
@@ -76,10 +111,11 @@ def test_a_copy_is_made_once_for_each_file(tmp_path):
 
 def test_a_file_that_is_written_after_the_start_is_read_in_the_folder(tmp_path):
     inputs = WorkerInputs(tmp_path / "test.npz", tmp_path / "inputs", is_there=False)
-    assert inputs.readable == [tmp_path / "inputs"]
+    (readable,) = inputs.readable
     np.savez(tmp_path / "test.npz", image=IMAGES)
 
-    assert inputs.path().parent == tmp_path / "inputs"
+    assert inputs.path() == readable
+    assert {path.name for path in readable.iterdir()} == {"0.npy", "tensors.json"}
     assert np.array_equal(read_inputs(inputs.path())["image"], IMAGES)
 
 
