@@ -188,6 +188,38 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--junit", type=Path, metavar="FILE", help="as JUnit's XML")
 
 
+def add_profile_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `profile`: those of a run that say what is called, and how."""
+    add = partial(_add, parser, RunConfig)
+    add("artifacts", "artifacts", metavar="ARTIFACT", help="as for run")
+    add(
+        "inputs",
+        "--inputs",
+        metavar="FILE",
+        help="as for run (default: what the artifacts name, else made up)",
+    )
+    input_options.add(parser)
+    common_options.add_trust(parser)
+    add("batch", "--batch", help="samples in a call (default: 128)")
+    common_options.add_device(parser)
+    add("tf32", "--tf32", help="let products of float32 be calculated in TF32 on a GPU")
+    common_options.add_threads(parser)
+    add("timeout", "--timeout", metavar="TIME", help="for one answer (default: 5m)")
+    for keyword, flag, metavar in (
+        ("tried", "--try", "FORMAT:SETTING=VALUE"),
+        ("settings", "--set", "FORMAT:SETTING=VALUE"),
+        ("python", "--python", "[FORMAT:]NAME=PATH"),
+        ("signature", "--signature", "[LABEL=]NAME"),
+    ):
+        add(keyword, flag, metavar=metavar, help="as for run")
+    add("runtime", "--runtime", help="as for run")
+
+
+def profile_config(options: argparse.Namespace) -> RunConfig:
+    """Make a config from the options of `profile`."""
+    return RunConfig(**_values(RunConfig, options))
+
+
 def run_config(options: argparse.Namespace) -> RunConfig:
     """Make a config from the options of `run`."""
     return RunConfig(**_values(RunConfig, options))
@@ -262,7 +294,7 @@ def _add(
 
 
 def _values(config: type[RunConfig | GateConfig], options: argparse.Namespace) -> dict[str, Any]:
-    values = {name: getattr(options, name) for name in options_of(config)}
+    values = {name: getattr(options, name) for name in options_of(config) if name in options}
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }

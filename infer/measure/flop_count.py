@@ -12,6 +12,7 @@ import io
 import json
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..codec import DecodeError
+from ..profiling.operator_classes import OperatorClass, class_of
 from ..sandbox.reader_limits import TIME_S, limited_process, run_limited, with_folder
 from ..system.process_answer import AnswerTooLongError
 from ..tensors.dtypes import dtype_of
@@ -29,6 +31,14 @@ _CONTROL_FLOW = ("If", "Loop", "Scan")
 def flops_per_sample(
     path: Path, inputs: Sequence[Mapping[str, Any]], timeout_s: float = TIME_S
 ) -> float | None:
+    """Count floating-point operations for one sample: see `flops_by_class`, all together."""
+    count = sum(flops_by_class(path, inputs, timeout_s).values())
+    return count if math.isfinite(count) and count > 0 else None
+
+
+def flops_by_class(
+    path: Path, inputs: Sequence[Mapping[str, Any]], timeout_s: float = TIME_S
+) -> dict[str, float]:
     """Count floating-point operations for one sample; a multiplication and an addition are two.
 
     Args:
@@ -37,32 +47,36 @@ def flops_per_sample(
         timeout_s: seconds after which the process is ended.
 
     Returns:
-        The number, or None if `onnx_tool` is not installed or cannot tell, as for a graph with
-        branches or loops, whose bodies it does not count, or with an input of unknown rank.
+        The numbers by class of operators; none if `onnx_tool` is not installed or cannot tell, as
+        for a graph with branches or loops, whose bodies it does not count, or with an input of
+        unknown rank.
     """
     if importlib.util.find_spec("onnx_tool") is None:
-        return None
+        return {}
     if any(spec["shape"] is None for spec in inputs):
-        return None
+        return {}
     arguments = (str(path), json.dumps([*inputs]))
     try:
         answered = run_limited(
             "measure.flop_count", *arguments, reads=with_folder(path), timeout_s=timeout_s
         )
-        count: float | None = answered.decoded(float | None, "operations")
+        counts: dict[str, float] = answered.decoded(dict[str, float], "operations")
     except (TimeoutError, AnswerTooLongError, DecodeError):
-        return None
-    return count if count is not None and math.isfinite(count) and count > 0 else None
+        return {}
+    known = {kind.value for kind in OperatorClass}
+    if not all(math.isfinite(count) and count >= 0 for count in counts.values()):
+        return {}
+    return {kind: count for kind, count in counts.items() if kind in known}
 
 
 def main(arguments: list[str]) -> None:
-    """Count, and write the number as JSON; runs in the separate process."""
+    """Count, and write the numbers as JSON; runs in the separate process."""
     path, inputs = arguments
     with limited_process() as result:
         json.dump(_count(Path(path), json.loads(inputs)), result)
 
 
-def _count(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float | None:
+def _count(path: Path, inputs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     import onnx_tool
 
     try:
@@ -71,14 +85,17 @@ def _count(path: Path, inputs: Sequence[Mapping[str, Any]]) -> float | None:
             warnings.simplefilter("ignore")
             graph = onnx_tool.Model(str(path)).graph
             if any(node.op_type in _CONTROL_FLOW for node in graph.nodemap.values()):
-                return None
+                return {}
             graph.shape_infer(arrays)
             graph.profile()
-            products = float(graph.macs[0])
+            nodes = list(graph.nodemap.values())
     except Exception:
-        return None  # it raises many types for graphs that it cannot handle
+        return {}  # it raises many types for graphs that it cannot handle
     batch = next(iter(arrays.values())).shape[:1] if arrays else ()
-    return 2 * products / (batch[0] if batch else 1) if products else None
+    counts: defaultdict[str, float] = defaultdict(float)
+    for node in nodes:
+        counts[class_of(node.op_type)] += 2 * float(node.macs[0]) / (batch[0] if batch else 1)
+    return counts
 
 
 def _zeros(spec: Mapping[str, Any]) -> np.ndarray:

@@ -27,6 +27,7 @@ from .parity_events import (
     RoundingMeasured,
 )
 from .process_events import BurstTimed, GenerationDone, PreflightDone, ProcessStarted
+from .profile_events import ProfileMeasured
 from .run_events import RooflineMeasured, RunEnded, RunResumed, RunStarted
 from .sketch_events import OutputsSketched
 
@@ -50,6 +51,7 @@ AnyEvent = (
     | GenerationDone
     | BatchLimitsFound
     | MeasuredApart
+    | ProfileMeasured
     | UnknownInformation
 )
 

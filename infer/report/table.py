@@ -33,6 +33,7 @@ class Kind(Enum):
     DIFFERING = auto()
     GROWTH = auto()
     RUNTIMES = auto()
+    PROFILE = auto()
 
 
 @dataclass(frozen=True)

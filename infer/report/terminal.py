@@ -34,10 +34,10 @@ def show(summary: Summary, console: Console) -> None:
         console.print()
         console.print(one_line(title, style="bold"))
         for table in tables_of(rows, summary):
-            console.print(_drawn(table))
+            console.print(drawn(table))
         if differing := differing_table(rows):
             console.print(one_line(differing.caption, style="bold"))
-            console.print(_drawn(differing))
+            console.print(drawn(differing))
         _failures(rows, console)
         for line in warnings(rows, summary):
             console.print(one_line(line, style="yellow"), soft_wrap=True)
@@ -46,12 +46,13 @@ def show(summary: Summary, console: Console) -> None:
     if growth := growth_table(summary):
         console.print()
         console.print(one_line(growth.caption, style="bold"))
-        console.print(_drawn(growth))
+        console.print(drawn(growth))
     for line in legend(summary):
         console.print(one_line(line, style="dim"), soft_wrap=True)
 
 
-def _drawn(table: Table) -> rich_table.Table:
+def drawn(table: Table) -> rich_table.Table:
+    """A table for the terminal."""
     drawn = rich_table.Table(box=None, pad_edge=False, header_style="dim")
     for column in table.columns:
         drawn.add_column(one_line(column.title), justify="left" if column.is_text else "right")

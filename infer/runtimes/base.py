@@ -18,6 +18,7 @@ import numpy as np
 
 from ..tensors.signature import SERVING, Signature, TensorSpec
 from ..tensors.size_limits import SizeLimits
+from .profiler import Profiler
 
 # Text is of type object: `str`, or `bytes` if one value is no UTF-8; outputs may be either.
 Arrays = dict[str, np.ndarray]
@@ -36,6 +37,7 @@ class Options:
         signature: name of the function to call, if a file has several; None for its default.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
         scratch: folder for the runtime's own files; it need not exist yet.
+        profiled: whether to load it so that the runtime's profiler tells all that it can.
     """
 
     device: str = "cpu"
@@ -46,6 +48,7 @@ class Options:
     signature: str | None = None
     tf32: bool = False
     scratch: Path = field(default_factory=Path.cwd)
+    profiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,17 @@ class Model(ABC):
         That is the time between two events in the device's queue. It returns when the call is done.
         """
         return None
+
+    def profiler(self, folder: Path) -> Profiler:
+        """The runtime's own profiler, for a model that was loaded with `Options.profiled`.
+
+        Args:
+            folder: where it may write; it exists.
+
+        Raises:
+            NotImplementedError: why there is none.
+        """
+        raise NotImplementedError("its runtime has no profiler that exportbench knows")
 
     def gpu_peak_bytes(self) -> int | None:
         """The most bytes held by the runtime on the card so far; None if it does not count them."""

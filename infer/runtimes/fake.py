@@ -23,6 +23,8 @@ Its payload is a JSON file of:
     enqueue_s     seconds that enqueueing such a call keeps the host busy
     copy_s        seconds of a copy to the device, and from it
     events        it tells the device's own time of a call
+    operators     [NAME, KIND, SECONDS] of each operator that its profiler tells of a call, one
+                  after the other; it has no profiler without them
     reads         a file that it reads when it is loaded, as runtimes read tables of their own
     fault         {"at": "load" | "run", "call": N, "samples": N, "kind": KIND, "says": TEXT}, from
                   the call N on, or in calls with N samples, with KIND one of hang, crash, abort,
@@ -47,8 +49,10 @@ from typing import Any
 
 import numpy as np
 
+from ..profiling.recording import OperatorEvent, RecordedCall
 from ..tensors.signature import Signature
 from .base import Arrays, Model, Options, Setting
+from .profiler import Profiler
 
 SETTINGS: tuple[Setting, ...] = ()
 # A sleeper wakes up late by up to a tenth of a millisecond; the last of a call is not slept.
@@ -174,6 +178,12 @@ class Fake(Model):
 
         return None if self._settings.get("reset") == "load" else forget
 
+    def profiler(self, folder: Path) -> Profiler:
+        """What it was told to have."""
+        if "operators" not in self._settings:
+            raise NotImplementedError("the fake runtime was given no operators")
+        return FakeProfiler(self._settings["operators"])
+
     def gpu_peak_bytes(self) -> int | None:
         """What it was told to say."""
         peak: int | None = self._settings.get("gpu_bytes")
@@ -213,6 +223,30 @@ class Fake(Model):
             print("nor is this", flush=True)
             sys.stderr.write("and this is a warning\n")
         return kind
+
+
+class FakeProfiler(Profiler):
+    """Tells of every call the operators that it was given."""
+
+    name = "the fake profiler"
+
+    def __init__(self, operators: list[tuple[str, str, float]]) -> None:
+        self._operators = operators
+        self._calls: list[RecordedCall] = []
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call, and lay the operators end to end."""
+        begin = now = time.perf_counter_ns()
+        function()
+        events = []
+        for name, kind, seconds in self._operators:
+            events.append(OperatorEvent(name, kind, now, now + int(seconds * 1e9)))
+            now = events[-1].end_ns
+        self._calls.append(RecordedCall(begin, time.perf_counter_ns(), tuple(events)))
+
+    def stop(self) -> list[RecordedCall]:
+        """The calls."""
+        return self._calls
 
 
 def _wait_until(end: float) -> None:

@@ -15,8 +15,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 from ..tensors.signature import Signature, unique_names
 from .base import STATELESS, TF32, Arrays, Model, Options, Setting, chosen, tf32_used
 from .onnx_graphs import Captured
+from .onnx_profile import OnnxProfiler
 from .onnx_providers import PROVIDERS, allows_tf32, cuda_options, nodes_taken
 from .onnx_values import arrays_of, as_text, spec_of, unranked_names
+from .profiler import Profiler
 
 # A call that returns when all is enqueued. By itself it waits for the device at its end.
 _NOT_WAITING = ort.RunOptions()
@@ -65,6 +67,10 @@ class Onnx(Model):
         settings.add_session_config_entry("session.intra_op.allow_spinning", spinning)
         settings.log_severity_level = 3
         settings.add_session_config_entry(_RECORD_NODES, "1")
+        if options.profiled:
+            options.scratch.mkdir(exist_ok=True)
+            settings.enable_profiling = True
+            settings.profile_file_prefix = str(options.scratch / "profile")
         provider: Any = PROVIDERS[options.device]
         if options.device == "cuda":
             if self._settings["fallback"] == "off":
@@ -220,6 +226,10 @@ class Onnx(Model):
         taken = nodes_taken(self._session) or {}
         kinds = {kind for counts in taken.values() for kind in counts}
         return None if any(kind.startswith(_RANDOM) for kind in kinds) else STATELESS
+
+    def profiler(self, folder: Path) -> Profiler:
+        """The profile of the session."""
+        return OnnxProfiler(self._session)
 
     def placement(self) -> dict[str, Any]:
         """The providers that the session has, and which of them took each node."""

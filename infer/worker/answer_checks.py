@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..profiling.recording import LONGEST_NAME, MOST_EVENTS, MOST_OPERATORS
 from . import messages
 from .message_codec import MessageError
 from .messages import Request
@@ -21,6 +22,7 @@ _SLACK_S = 0.05
 _SLACK = 1.1
 _MOST_SAMPLES = 1 << 40
 _MOST_DIMENSIONS = 64
+_MOST_NOTES, _LONGEST_TEXT = 16, 2000
 # Samples that may fill a call up to a number that the artifact takes.
 _MOST_ADDED = 1 << 16
 
@@ -192,6 +194,33 @@ def _overhead(request: messages.Overhead, response: Any, known: Known, waited_s:
         _within(sum(times) * response["calls"], waited_s)
 
 
+def _profile(request: messages.Profile, response: Any, known: Known, waited_s: float) -> None:
+    operators, trace, notes = response["operators"], response["trace"], response["notes"]
+    texts = [*notes, response["problem"], response["profiler"] or ""]
+    _expect(len(notes) <= _MOST_NOTES and max(map(len, texts)) <= _LONGEST_TEXT, "texts too long")
+    if response["profiler"] is None:
+        _expect(not (operators or trace or response["calls_s"]), "a profile without a profiler")
+        return
+    calls_s, call_s = response["calls_s"], response["call_s"]
+    _expect(len(calls_s) == request.calls, f"{len(calls_s)} calls of {request.calls}")
+    _are_times([*calls_s, call_s])
+    _within(sum(calls_s), waited_s)
+    _expect(min(calls_s) <= call_s * _SLACK and call_s <= max(calls_s) * _SLACK, "another call")
+    _expect(len(operators) <= MOST_OPERATORS, f"{len(operators)} operators")
+    _expect(len(trace) <= MOST_EVENTS, f"{len(trace)} events")
+    for operator in operators:
+        for name in ("name", "kind"):
+            _expect(len(operator[name]) <= LONGEST_NAME, f"a {name} of an operator that is long")
+        for name in ("output", "weights"):
+            _expect(len(operator[name] or ()) <= _MOST_DIMENSIONS, "a shape of an operator")
+    busy_s = sum(operator["seconds"] for operator in operators)
+    _expect(busy_s <= call_s * _SLACK, f"operators of {busy_s:.3g} s in a call of {call_s:.3g} s")
+    for event in trace:
+        _expect(event["operator"] < len(operators), "an event of no operator")
+        end_s = event["start_s"] + event["seconds"]
+        _expect(end_s <= max(calls_s) * _SLACK, "an event after its call")
+
+
 def _find_batch(request: Any, response: Any, known: Known, waited_s: float) -> None:
     limits = response["limits"]
     if limits is None:
@@ -231,6 +260,7 @@ _CHECKS: Mapping[type[Request[Any]], _Check] = {
     messages.Sweep: _sweep,
     messages.Burst: _burst,
     messages.Overhead: _overhead,
+    messages.Profile: _profile,
     messages.FindBatch: _find_batch,
     messages.FindRanges: _find_ranges,
 }

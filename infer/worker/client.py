@@ -154,14 +154,17 @@ class WorkerProcess:
         }
         return {**response, **cuda, **seen_here}
 
-    def load(self) -> LoadResponse:
+    def load(self, *, profiled: bool = False) -> LoadResponse:
         """Load the artifact, which must still be what was opened and hashed.
+
+        Args:
+            profiled: whether to load it for its runtime's profiler.
 
         Raises:
             Failure: as `ask`; or a file was altered.
         """
         with unaltered(self._artifact):
-            return self.ask(Load())
+            return self.ask(Load(profiled))
 
     def _have_compiled(self) -> bool:
         """Once, let Python cache the compiled modules; return whether the worker was restarted."""

@@ -60,8 +60,8 @@ class LoadedModel:
             return None
 
 
-def load_model(module: RuntimeModule, start: Start) -> LoadedModel:
-    """Load an artifact.
+def load_model(module: RuntimeModule, start: Start, *, profiled: bool = False) -> LoadedModel:
+    """Load an artifact, for its runtime's profiler if `profiled`.
 
     Raises:
         Failure: the runtime refuses it.
@@ -77,6 +77,7 @@ def load_model(module: RuntimeModule, start: Start) -> LoadedModel:
         signature=start.signature,
         tf32=start.tf32,
         scratch=Path.cwd() / HOME,
+        profiled=profiled,
     )
     begin = time.perf_counter_ns()
     try:
@@ -89,6 +90,6 @@ def load_model(module: RuntimeModule, start: Start) -> LoadedModel:
         raise failure_of(error, Outcome.LOAD_ERROR) from error
 
     def load_again() -> Model:
-        return load_model(module, start).model
+        return load_model(module, start, profiled=profiled).model
 
     return LoadedModel(model, start.manifest.get("signature"), seconds, load_again)

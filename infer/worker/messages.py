@@ -36,6 +36,7 @@ from .responses import (
     LoadResponse,
     OverheadResponse,
     PredictResponse,
+    ProfileResponse,
     RepeatResponse,
     StartResponse,
     SweepResponse,
@@ -134,10 +135,15 @@ class GpuPeak(Request[GpuPeakResponse]):
 
 @_message
 class Load(Request[LoadResponse]):
-    """Load the artifact."""
+    """Load the artifact.
+
+    Attributes:
+        profiled: whether to load it for `Profile`, which may be slower.
+    """
 
     action = "load"
     response = LoadResponse
+    profiled: bool = False
 
 
 @_message
@@ -376,6 +382,21 @@ class Overhead(Request[OverheadResponse]):
     batch: int
     rounds: int
     burst_s: float
+
+
+@_message
+class Profile(Request[ProfileResponse]):
+    """Call under the runtime's own profiler, after `Load` with `profiled`.
+
+    Attributes:
+        batch: samples a call.
+        calls: number of calls.
+    """
+
+    action = "profile"
+    response = ProfileResponse
+    batch: int
+    calls: int
 
 
 @_message

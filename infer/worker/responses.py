@@ -314,6 +314,43 @@ class OverheadResponse(TypedDict):
     calls: Positive
 
 
+class ProfiledOperator(TypedDict):
+    """An operator of a call: see `profiling.attribution.OperatorTime`."""
+
+    name: str
+    kind: str
+    seconds: Seconds
+    output: list[Count] | None
+    weights: list[Count] | None
+
+
+class ProfiledEvent(TypedDict):
+    """An event of one call: see `profiling.attribution.TracedEvent`."""
+
+    operator: Count
+    thread: Count
+    start_s: Seconds
+    seconds: Seconds
+
+
+class ProfileResponse(TypedDict):
+    """Calls under the runtime's profiler.
+
+    profiler: its name; None where there is none. problem: why there is none. call_s: seconds of a
+    call of those that the operators are of, 0 without a profiler. calls_s: of each call. notes:
+    what the profiler does not see. left_out: events of the traced call that were too many.
+    """
+
+    profiler: str | None
+    problem: str
+    call_s: Seconds
+    calls_s: list[Seconds]
+    operators: list[ProfiledOperator]
+    trace: list[ProfiledEvent]
+    left_out: Count
+    notes: list[str]
+
+
 class FootprintResponse(TypedDict):
     """bytes: installed size of the runtime. distributions: size of each. cuda: versions loaded."""
 

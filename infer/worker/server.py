@@ -41,6 +41,7 @@ from .message_codec import (
 )
 from .prepared_model import PreparedModel, prepare_model
 from .process_resources import peak_resident_bytes, resident_bytes, use_cores
+from .profile import profile
 from .range_search import find_ranges
 from .repeating import repeat
 
@@ -107,7 +108,7 @@ class Worker:
                 return {"bytes": self._loaded.gpu_peak_bytes() if self._loaded else None}
             case m.Load():
                 self._prepared = None
-                self._loaded = load_model(self.module, self._start)
+                self._loaded = load_model(self.module, self._start, profiled=request.profiled)
                 return self._loaded.describe()
             case m.Inputs():
                 self._prepared, response = prepare_model(self.loaded, request)
@@ -140,6 +141,8 @@ class Worker:
                 return timing.burst(self.prepared, request)
             case m.Overhead():
                 return timing.overhead(self.prepared, request)
+            case m.Profile():
+                return profile(self.loaded.model, self.prepared, request)
             case m.Footprint():
                 return self._footprint()
         raise MessageError(f"nothing here answers '{request.action}'")

@@ -63,6 +63,7 @@ ORDINARY: dict[str, dict[str, Any]] = {
     "artifact": {"path": "model", "sha256": None},
     "outcome": {"outcome": "ok", "reason": "", "early": False},
     "roofline": {"device": "cpu"},
+    "profile": {"profile": {"artifact": "a", "batch": 1}},
     "random": {"notes": [], "sha256": "0"},
     "preflight": _PROCESS
     | {

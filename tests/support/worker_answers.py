@@ -98,6 +98,21 @@ RIGHT = {
             "rows": [4, 5, 6, 7],
         },
     ),
+    "profile": (
+        m.Profile(4, 3),
+        {
+            "profiler": "the fake profiler",
+            "problem": "",
+            "call_s": 0.1,
+            "calls_s": [0.1, 0.1, 0.1],
+            "operators": [
+                {"name": "a", "kind": "Conv", "seconds": 0.05, "output": [4, 3], "weights": None}
+            ],
+            "trace": [{"operator": 0, "thread": 0, "start_s": 0.01, "seconds": 0.05}],
+            "left_out": 0,
+            "notes": [],
+        },
+    ),
     "overhead": (m.Overhead(4, 2, 0.1), {"harness_s": [0.1, 0.1], "raw_s": [0.1, 0.1], "calls": 2}),
     "footprint": (
         m.Footprint(),

@@ -11,6 +11,9 @@ from infer.worker.answer_checks import Known
 from infer.worker.answers import decode_response, longest_answer
 from infer.worker.message_codec import MessageError
 
+OPERATOR = RIGHT["profile"][1]["operators"][0]
+EVENT = RIGHT["profile"][1]["trace"][0]
+
 
 def decoded(request, response, waited_s=1.0):
     return decode_response(request, json.dumps({"response": response}).encode(), known(), waited_s)
@@ -104,6 +107,17 @@ def test_no_part_of_an_answer_may_be_of_another_kind(action):
         ("burst", {"rows": []}, "rows of no call"),
         ("overhead", {"raw_s": [0.1]}, "1 rounds"),
         ("overhead", {"calls": 10**6}, "s within"),
+        ("profile", {"calls_s": [0.1]}, "1 calls of 3"),
+        ("profile", {"calls_s": [1e3] * 3, "call_s": 1e3}, "s within"),
+        ("profile", {"call_s": 0.5}, "another call"),
+        ("profile", {"operators": [OPERATOR | {"seconds": 1.0}]}, "operators of 1 s"),
+        ("profile", {"operators": [OPERATOR | {"name": "x" * 200}]}, "a name of an operator"),
+        ("profile", {"operators": [OPERATOR] * 5000}, "5000 operators"),
+        ("profile", {"trace": [EVENT | {"operator": 7}]}, "no operator"),
+        ("profile", {"trace": [EVENT | {"seconds": 9.0}]}, "after its call"),
+        ("profile", {"profiler": None}, "without a profiler"),
+        ("profile", {"notes": ["x"] * 100}, "texts"),
+        ("profile", {"problem": "x" * 5000}, "texts"),
     ],
 )
 def test_an_answer_fits_what_was_asked(action, change, says):

@@ -51,7 +51,7 @@ def test_requests_come_back_as_they_were():
 
 
 def test_every_request_has_a_name_and_a_type_of_response():
-    assert len(messages.REQUESTS) == 22
+    assert len(messages.REQUESTS) == 23
     for name, request in messages.REQUESTS.items():
         assert request.action == name
         assert request.response.__required_keys__

@@ -1,0 +1,118 @@
+"""The command `exportbench profile`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..arguments import common_options
+from ..arguments.run_options import add_profile_options, profile_config
+from ..codec import to_json
+from ..console import one_line
+from ..errors import UsageError
+from ..exit_status import NOT_MEASURED, OK
+from ..measure.progress import Progress
+from ..profiling.findings import findings
+from ..profiling.layers import paired
+from ..profiling.trace import trace_of
+from ..report import profile_tables, terminal
+from ..steps.profiling import Profiles, profile_artifacts
+from ..steps.progress_bar import progress
+from .console import emit, try_json
+
+
+def add(actions: Any) -> None:
+    """Add the command to the others."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        "profile",
+        help="say where the time of calls goes, by operator and layer",
+        description="Call each artifact under its runtime's own profiler, in a process of its own, "
+        "and show the time by operator and by layer, side by side. Exit status 3 if an artifact "
+        "cannot be run.",
+        epilog="example: exportbench profile model.onnx saved_model/ --trace trace.json",
+    )
+    add_profile_options(parser)
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="write one call of each as a trace, for ui.perfetto.dev or chrome://tracing",
+    )
+    common_options.add_json(parser)
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Profile and report; return the exit status.
+
+    Raises:
+        UsageError, InputError: one line for the user.
+    """
+    config = profile_config(options)
+    try_json(options.json)
+    if options.trace:
+        _write(options.trace, "")
+    with progress() as tell:
+        result = profile_artifacts(config, lambda doing, share: tell(Progress(doing, share)))
+    if options.trace:
+        _write(options.trace, json.dumps(trace_of(result.profiles)) + "\n")
+    emit(described(result), lambda console: show(result, console), options.json)
+    return OK if all(profile.plain_s for profile in result.profiles) else NOT_MEASURED
+
+
+def described(result: Profiles) -> dict[str, Any]:
+    """Profiles for JSON."""
+    flops_per_s = result.rates.get("flops_per_s")
+    recorded = [profile for profile in result.profiles if profile.profiler]
+    return {
+        "device": result.device,
+        "threads": result.threads,
+        "rates": result.rates,
+        "profiles": [
+            {
+                **to_json(profile),
+                "seconds": {kind.value: value for kind, value in profile.seconds.items()},
+                "overhead_s": profile.overhead_s if profile.profiler else None,
+                "profiler_overhead": profile.profiler_overhead,
+            }
+            for profile in result.profiles
+        ],
+        "layers": [
+            {
+                profile.artifact: to_json(layer)
+                for profile, layer in zip(recorded, row.layers, strict=True)
+            }
+            for row in paired(recorded)
+        ],
+        "findings": findings(result.profiles, flops_per_s),
+    }
+
+
+def show(result: Profiles, console: Console) -> None:
+    """Print the tables, and what they say in words."""
+    flops_per_s = result.rates.get("flops_per_s")
+    for notice in result.notices:
+        console.print(one_line(notice, style="yellow"), soft_wrap=True)
+    for sentence in findings(result.profiles, flops_per_s):
+        console.print(one_line(sentence, style="bold"), soft_wrap=True)
+    for table in profile_tables.profile_tables(result.profiles, flops_per_s):
+        console.print()
+        console.print(one_line(table.caption, style="bold"))
+        console.print(terminal.drawn(table))
+    for line in profile_tables.problems(result.profiles):
+        console.print(one_line(line, style="yellow"), soft_wrap=True)
+    console.print()
+    console.print(one_line(f"on {result.device} with {result.threads} threads", style="dim"))
+    for line in profile_tables.legend():
+        console.print(one_line(line, style="dim"), soft_wrap=True)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UsageError(f"--trace {path}: {error.strerror}") from None

@@ -1,0 +1,47 @@
+"""The command `exportbench profile` with the fake runtime."""
+
+import json
+
+import pytest
+
+from infer.cli import main
+
+
+@pytest.fixture
+def profiled(tmp_path, fake_artifact, capsys):
+    """Profile artifacts; return the status, the JSON, the trace and what was printed."""
+
+    def profile(**artifacts):
+        paths = [fake_artifact(tmp_path, name, **settings) for name, settings in artifacts.items()]
+        written, trace = tmp_path / "profile.json", tmp_path / "trace.json"
+        options = f"--random 0 --batch 2 --device cpu --threads 1 --json {written} --trace {trace}"
+        status = main.main(["profile", *map(str, paths), *options.split()])
+        result = json.loads(written.read_text())
+        return status, result, json.loads(trace.read_text()), capsys.readouterr().out
+
+    return profile
+
+
+def test_profiles_of_artifacts_side_by_side(profiled):
+    fast = [["relu", "Relu", 0.001], ["conv", "Conv", 0.002]]
+    status, result, trace, text = profiled(
+        fast={"call_s": 0.005, "operators": fast},
+        none={"call_s": 0.005},
+        broken={"fault": {"at": "load", "kind": "error", "says": "no such layer"}},
+    )
+    assert status == 3  # an artifact cannot be run
+    profiles = {profile["artifact"]: profile for profile in result["profiles"]}
+    assert profiles["fast"]["seconds"]["convolution"] == pytest.approx(0.002, rel=0.01)
+    assert profiles["fast"]["overhead_s"] == pytest.approx(0.002, rel=0.5)
+    assert profiles["none"]["problem"] == "the fake runtime was given no operators"
+    assert profiles["none"]["plain_s"] == pytest.approx(0.005, rel=0.5)
+    assert "no such layer" in profiles["broken"]["problem"]
+    assert "none: not profiled: the fake runtime was given no operators" in text
+    assert [e["name"] for e in trace["traceEvents"] if e["ph"] == "X"] == ["relu", "conv"]
+
+
+def test_names_of_operators_cannot_control_the_terminal(profiled):
+    operators = [["\x1b[31mred", "Conv\u202e", 0.001]]
+    _, _, _, text = profiled(a={"call_s": 0.005, "operators": operators})
+    assert "\x1b" not in text
+    assert "\u202e" not in text
