@@ -196,7 +196,7 @@ def _entry(
         weights=row.weights_sha256,
         inputs=run.inputs_sha256 or drawn or (evaluation.sha256 if evaluation else None),
         bytes=row.bytes,
-        memory=row.runtime_rss_bytes,
+        memory=row.memory_bytes,
         gpu_memory=row.gpu_memory[0] if row.gpu_memory else None,
         gpu_memory_by=row.gpu_memory[1] if row.gpu_memory else None,
         call_s={

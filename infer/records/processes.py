@@ -97,8 +97,9 @@ class Prediction(Record, frozen=True):
         samples: how many.
         placement: where it ran.
         frameworks: packages that the process had imported.
-        peak_rss_bytes: the most that the process held.
-        bare_rss_bytes: what the interpreter held before the runtime was imported.
+        peak_rss_bytes: the most that was resident of the process, files that it mapped among it.
+        peak_bytes: the most that it held of anonymous and shared memory.
+        bare_bytes: what the interpreter held of these before the runtime was imported.
         reset: how calls were made independent; None if they were not.
     """
 
@@ -107,7 +108,8 @@ class Prediction(Record, frozen=True):
     placement: Placement
     frameworks: tuple[str, ...]
     peak_rss_bytes: int | None
-    bare_rss_bytes: int | None
+    peak_bytes: int | None
+    bare_bytes: int | None
     reset: Reset | None = None
 
 

@@ -42,9 +42,7 @@ FIRST_CALL = ArtifactColumn(
     "first_call_s", "first call", cell=lambda row: seconds_cell(row.first_call_s)
 )
 UNTIL_STEADY = ArtifactColumn("until_steady_s", "until steady", cell=_until_steady)
-MEMORY = ArtifactColumn(
-    "memory_bytes", "memory", cell=lambda row: bytes_cell(row.runtime_rss_bytes)
-)
+MEMORY = ArtifactColumn("memory_bytes", "memory", cell=lambda row: bytes_cell(row.memory_bytes))
 GPU_MEMORY = ArtifactColumn("gpu_memory_bytes", "GPU memory", cell=_gpu_memory)
 SIZE = ArtifactColumn("size_bytes", "size", cell=lambda row: bytes_cell(row.bytes))
 INSTALLED = ArtifactColumn(

@@ -28,8 +28,9 @@ def legend(summary: Summary) -> list[str]:
         *_roofline(summary),
         *_of_card(summary),
         *_on_device(summary),
-        "start: interpreter and import. until steady: warm-up, with its calls. memory: resident "
-        "at its peak, above the bare interpreter. installed: the runtime with what it needs.",
+        "start: interpreter and import. until steady: warm-up, with its calls. memory: the "
+        "most that the process held above the bare interpreter, without the files that it maps: "
+        "libraries and the inputs. installed: the runtime with what it needs.",
     ]
 
 

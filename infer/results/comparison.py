@@ -242,7 +242,7 @@ def _artifact(a: ArtifactResult, b: ArtifactResult) -> list[Difference]:
         if first != second
     ]
     costs: tuple[tuple[str, float | None, float | None, Callable[[Any], str]], ...] = (
-        ("memory", a.runtime_rss_bytes, b.runtime_rss_bytes, formatting.mebibytes),
+        ("memory", a.memory_bytes, b.memory_bytes, formatting.mebibytes),
         ("installed", a.installed_bytes, b.installed_bytes, formatting.mebibytes),
         ("size", a.bytes, b.bytes, formatting.mebibytes),
     )

@@ -73,7 +73,7 @@ def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
         return _smallest(
             AIMS[aim],
             rows,
-            lambda row: row.runtime_rss_bytes,
+            lambda row: row.memory_bytes,
             _AS_SMALL,
             f"measured in one process each; what is within {_AS_SMALL:.0%} is called equal",
         )

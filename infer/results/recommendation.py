@@ -192,7 +192,7 @@ def _at_most(row: ArtifactResult, limits: Limits, out: list[str], unknown: list[
     parts = (row.import_s, row.load_s, row.first_call_s)
     start = None if None in parts else math.fsum(part or 0.0 for part in parts)
     checks: tuple[tuple[str, Any, Any, Callable[[Any], str]], ...] = (
-        ("memory", row.runtime_rss_bytes, limits.memory, _bytes),
+        ("memory", row.memory_bytes, limits.memory, _bytes),
         ("installed", row.installed_bytes, limits.install, _bytes),
         ("size", row.bytes, limits.size, _bytes),
         ("start with the first call", start, limits.start_s, formatting.seconds),

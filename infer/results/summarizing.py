@@ -142,7 +142,7 @@ def _costs(
 
     predict, check = preflight.predict, preflight.check.seconds
     rates = preflight.sweep.samples_per_s if preflight.sweep else {}
-    peak, bare = predict.peak_rss_bytes, predict.bare_rss_bytes
+    peak, bare = predict.peak_bytes, predict.bare_bytes
     return {
         "samples": predict.samples,
         "import_s": median([process.start.spawn_to_ready_s for process in processes]),
@@ -152,8 +152,8 @@ def _costs(
         "until_steady_calls": preflight.warm_up.calls,
         "best_batch": max(rates, key=lambda size: rates[size]) if rates else None,
         "sweep_ended": preflight.sweep.ended if preflight.sweep else None,
-        "peak_rss_bytes": peak,
-        "runtime_rss_bytes": peak - bare if peak and bare else None,
+        "peak_rss_bytes": predict.peak_rss_bytes,
+        "memory_bytes": peak - bare if peak and bare else None,
         "gpu_bytes": preflight.gpu_bytes,
         "gpu_device_bytes": preflight.gpu_device_bytes,
         "gpu_runtime_peak_bytes": preflight.gpu_runtime_peak_bytes,

@@ -86,7 +86,7 @@ class ArtifactResult:
     best_batch: int | None = None
     sweep_ended: str | None = None
     peak_rss_bytes: int | None = None
-    runtime_rss_bytes: int | None = None
+    memory_bytes: int | None = None
     gpu_bytes: int | None = None
     gpu_device_bytes: int | None = None
     gpu_runtime_peak_bytes: int | None = None

@@ -267,8 +267,8 @@ class PredictResponse(TypedDict):
     """All samples were predicted and the outputs kept.
 
     reset: how calls were made independent; None if they were not. frameworks: packages of runtimes
-    that are imported. bare_rss_bytes: resident memory before the
-    runtime was imported.
+    that are imported. peak_rss_bytes: the most that was resident. peak_bytes: the most of anonymous
+    and shared memory. bare_bytes: what was held of these before the runtime was imported.
     """
 
     seconds: Seconds
@@ -276,7 +276,8 @@ class PredictResponse(TypedDict):
     placement: Placement
     frameworks: list[str]
     peak_rss_bytes: Count | None
-    bare_rss_bytes: Count | None
+    peak_bytes: Count | None
+    bare_bytes: Count | None
     reset: ResetResponse | None
 
 

@@ -40,7 +40,7 @@ from .message_codec import (
     encode_storage_error,
 )
 from .prepared_model import PreparedModel, prepare_model
-from .process_resources import peak_resident_bytes, resident_bytes, use_cores
+from .process_resources import PeakMemory, peak_resident_bytes, use_cores
 from .profile import profile
 from .range_search import find_ranges
 from .repeating import repeat
@@ -61,7 +61,8 @@ class Worker:
             if start.external
             else RUNTIMES[start.runtime or runtimes_for(start.format)[0]]
         )
-        self._baseline_rss = resident_bytes()
+        self._memory = PeakMemory()
+        self._bare_bytes = self._memory.bytes
         self._module: RuntimeModule | None = None
         self._loaded: LoadedModel | None = None
         self._prepared: PreparedModel | None = None
@@ -95,6 +96,7 @@ class Worker:
             Failure, NotImplementedError, or whatever the runtime raises: the artifact failed.
             StorageError: outputs cannot be written.
         """
+        self._memory.look()
         match request:
             case m.Start():
                 return self._import_runtime()
@@ -203,7 +205,8 @@ class Worker:
                 }
             ),
             "peak_rss_bytes": peak_resident_bytes(),
-            "bare_rss_bytes": self._baseline_rss,
+            "peak_bytes": self._memory.look(),
+            "bare_bytes": self._bare_bytes,
             "reset": independent.describe() if independent else None,
         }
 

@@ -81,8 +81,9 @@ def preflight(name, *, samples=1000, batch=32, **values):
         "predict": {
             "seconds": 1.0,
             "samples": samples,
-            "peak_rss_bytes": 50 * MIB,
-            "bare_rss_bytes": 20 * MIB,
+            "peak_rss_bytes": 90 * MIB,
+            "peak_bytes": 50 * MIB,
+            "bare_bytes": 20 * MIB,
         },
         "gpu_bytes": None,
         "gpu_device_bytes": None,

@@ -91,7 +91,7 @@ def test_what_preflight_found():
     assert row.versions == {"fake": "1.0"}
     assert row.until_steady_s == pytest.approx(0.5)
     assert row.until_steady_calls == 3
-    assert (row.peak_rss_bytes, row.runtime_rss_bytes) == (50 * MIB, 30 * MIB)
+    assert (row.peak_rss_bytes, row.memory_bytes) == (90 * MIB, 30 * MIB)
     assert (row.gpu_bytes, row.installed_bytes, row.bytes) == (5 * MIB, 70 * MIB, 3 * MIB)
     assert (row.best_batch, row.sweep_ended) == (2, "no memory left")
     assert row.grows_with_batch is True
@@ -100,11 +100,14 @@ def test_what_preflight_found():
 
 
 def test_what_the_system_does_not_tell_is_none():
-    silent = {"seconds": 1.0, "samples": 10, "peak_rss_bytes": None, "bare_rss_bytes": None}
+    silent = {
+        **{"seconds": 1.0, "samples": 10},
+        **dict.fromkeys(("peak_rss_bytes", "peak_bytes", "bare_bytes")),
+    }
 
     row = row_of(summarize([RUN, artifact("one"), preflight("one", predict=silent), END]), "one")
 
-    assert (row.peak_rss_bytes, row.runtime_rss_bytes, row.gpu_bytes) == (None, None, None)
+    assert (row.peak_rss_bytes, row.memory_bytes, row.gpu_bytes) == (None, None, None)
     assert (row.best_batch, row.sweep_ended, row.largest_difference) == (None, None, None)
 
 
