@@ -35,8 +35,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "inputs",
         "--inputs",
         metavar="FILE",
-        help=".npz of arrays by input name, and 'labels' if there are, or .npy of the one input "
-        "(default: what the artifacts name)",
+        help=".npz of arrays by input name, and 'labels' if there are, or .npy of the one input; a "
+        "folder of images, .parquet, .arrow, a folder that datasets has saved, .toml that "
+        "describes these, or file.py:function that yields batches (docs/inputs.md; default: what "
+        "the artifacts name)",
     )
     input_options.add(parser)
     common_options.add_trust(parser)

@@ -27,6 +27,7 @@ from ..sandbox import trust
 from ..sandbox.artifact_reader import OpenedArtifacts
 from ..stderr import print_line
 from ..steps.planning import runtime_environments
+from ..steps.source_inputs import stored_inputs
 from ..system import machine
 from .console import emit
 
@@ -54,7 +55,7 @@ def add(actions: Any) -> None:
         metavar="B",
         help="the one that is in doubt (default: A, on the card of --device)",
     )
-    parser.add_argument("--inputs", type=Path, metavar="FILE", help=".npz or .npy, as for run")
+    parser.add_argument("--inputs", type=Path, metavar="FILE", help="as for run")
     input_options.add(parser)
     common_options.add_trust(parser)
     parser.add_argument(
@@ -79,6 +80,12 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError, InputError, ArtifactError: one line for the user.
     """
+    wanted = options.skip + (options.samples or _SAMPLES)
+    with stored_inputs(options.inputs, wanted) as options.inputs:
+        return _bisect(options)
+
+
+def _bisect(options: argparse.Namespace) -> int:
     paths = [options.a, options.b] if options.b else [options.a]
     labels = [label for _, label in label_paths(paths)]
     if options.b and options.a.resolve() == options.b.resolve():

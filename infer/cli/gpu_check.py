@@ -37,6 +37,7 @@ from ..sandbox.artifact_reader import check_files, open_artifact
 from ..stderr import print_line
 from ..steps.planning import find_artifacts, thread_count
 from ..steps.progress_bar import progress
+from ..steps.source_inputs import stored_inputs
 from ..system import nvml
 from .console import emit
 
@@ -66,7 +67,7 @@ def add(actions: Any) -> None:
     )
     common_options.add_trust(parser)
     parser.add_argument(
-        "--inputs", type=Path, metavar="FILE.npz", help="test inputs for all that they fit"
+        "--inputs", type=Path, metavar="FILE", help="test inputs for all that they fit"
     )
     parser.add_argument(
         "--data-root",
@@ -102,6 +103,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: one line for the user.
     """
+    with stored_inputs(options.inputs) as options.inputs:
+        return _check(options)
+
+
+def _check(options: argparse.Namespace) -> int:
     paths = [path for _, path in find_artifacts(options.artifacts)] if options.artifacts else []
     opened = _admitted(paths, options)
     if options.inputs:

@@ -24,6 +24,7 @@ from ..sandbox import trust
 from ..sandbox.artifact_reader import OpenedArtifacts
 from ..steps.planning import find_artifacts, runtime_environments, thread_count
 from ..steps.progress_bar import progress
+from ..steps.source_inputs import stored_inputs
 from .console import emit, try_json
 
 
@@ -39,7 +40,7 @@ def add(actions: Any) -> None:
     )
     parser.add_argument("artifacts", nargs="+", type=Path, metavar="ARTIFACT")
     common_options.add_trust(parser)
-    parser.add_argument("--inputs", type=Path, required=True, metavar="FILE.npz")
+    parser.add_argument("--inputs", type=Path, required=True, metavar="FILE")
     parser.add_argument(
         "--batch", type=positive, nargs="+", default=[1, 128], help="default: 1 128"
     )
@@ -56,6 +57,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError, InputError: one line for the user.
     """
+    with stored_inputs(options.inputs, max(options.batch)) as options.inputs:
+        return _measure(options)
+
+
+def _measure(options: argparse.Namespace) -> int:
     read_inputs(options.inputs)
     try_json(options.json)
     overheads: list[Overhead] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..report import csv, latex, markdown
 from ..results.recorded_run import RecordedRun, records_of
 from ..stderr import print_line
 from ..steps.run_folders import read_run
+from ..steps.source_inputs import stored_inputs
 
 HTML, MARKDOWN, CSV, LATEX = "html", "markdown", "csv", "latex"
 FORMATS = (HTML, MARKDOWN, CSV, LATEX)
@@ -59,9 +61,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UsageError: the folder holds no run, or the file cannot be written.
     """
-    with records_of(*options.runs):
-        runs = [read_run(folder, options.inputs) for folder in options.runs]
-        text = render(runs, options.format)
+    with ExitStack() as opened:
+        inputs = [opened.enter_context(stored_inputs(path)) for path in options.inputs]
+        with records_of(*options.runs):
+            runs = [read_run(folder, inputs) for folder in options.runs]
+            text = render(runs, options.format)
     out = options.out or (str(options.runs[0] / NAME) if options.format == HTML else "-")
     if out == "-":
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]

@@ -32,6 +32,7 @@ from ..stats.card_simulation import Card
 from ..stats.processor_simulation import SPELLS
 from ..steps.planning import runtime_environments, thread_count
 from ..steps.progress_bar import progress
+from ..steps.source_inputs import stored_inputs
 from .console import emit, try_json
 
 # About the interval's half-width that the simulated noise gives in twenty generations.
@@ -69,7 +70,7 @@ def add(actions: Any) -> None:
         "artifact", nargs="?", type=Path, metavar="ARTIFACT", help="copy this one instead"
     )
     common_options.add_trust(parser)
-    parser.add_argument("--inputs", type=Path, metavar="FILE.npz", help="for ARTIFACT")
+    parser.add_argument("--inputs", type=Path, metavar="FILE", help="for ARTIFACT")
     common_options.add_budget(parser, 600.0, "all of the measuring")
     parser.add_argument(
         "--generations",
@@ -105,6 +106,11 @@ def run(options: argparse.Namespace) -> int:
     """
     if bool(options.artifact) != bool(options.inputs):
         raise UsageError("self-test: an ARTIFACT of your own goes with --inputs")
+    with stored_inputs(options.inputs) as options.inputs:
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     try_json(options.json)
     with progress() as tell:
         results = verdicts(options, thread_count(options.threads), tell)

@@ -122,8 +122,8 @@ def _content_precision(artifact: Artifact) -> Precision | None:
 
 def _inputs_for(context: RunContext, artifact: Artifact) -> Path:
     """Find the file of an artifact's inputs; the file of random inputs may not exist yet."""
-    if context.plan.inputs:
-        return context.plan.inputs
+    if inputs := context.plan.stored or context.plan.inputs:
+        return inputs
     if context.plan.random:
         return context.store.folder / RANDOM_INPUTS
     stated = artifact.manifest.evaluation if artifact.manifest else None

@@ -24,7 +24,10 @@ class Plan:
 
     Attributes:
         artifacts: label and path of each.
-        inputs: inputs for all artifacts; None for those that each manifest names, or random ones.
+        inputs: inputs for all artifacts, as the user names them; None for those that each manifest
+            names, or random ones.
+        stored: the store that they were converted to, where they are no file of arrays; not
+            recorded.
         random: random inputs to draw, if requested.
         input_options: the user's options about inputs and outputs.
         ignored: outputs that are not compared, by their name in any artifact.
@@ -77,11 +80,12 @@ class Plan:
     notices: tuple[str, ...] = ()
     tf32: bool = False
     opened: OpenedArtifacts = field(default_factory=OpenedArtifacts, repr=False, compare=False)
+    stored: Path | None = field(default=None, compare=False)
 
     def describe(self) -> dict[str, Any]:
         """The plan for JSON, with the folder that its paths start from."""
         values = asdict(replace(self, opened=OpenedArtifacts()))
-        del values["opened"]
+        del values["opened"], values["stored"]
         return values | {
             "artifacts": [[label, str(path)] for label, path in self.artifacts],
             "inputs": str(self.inputs) if self.inputs else None,
@@ -94,7 +98,8 @@ class Plan:
         Raises:
             InputError: they cannot be read.
         """
-        return inputs_sha256(self.inputs) if self.inputs else None
+        path = self.stored or self.inputs
+        return inputs_sha256(path) if path else None
 
     @classmethod
     def from_run(cls, run: RunStarted) -> Plan:
@@ -102,7 +107,7 @@ class Plan:
         recorded = {
             attribute.name: getattr(run, attribute.name)
             for attribute in fields(cls)
-            if attribute.name != "opened"
+            if attribute.name not in ("opened", "stored")
         }
         folder = Path(run.folder)
         return cls(

@@ -17,6 +17,8 @@ import numpy as np
 from ..artifacts.files import sha256_of
 from ..errors import InputError
 from ..inputs.loading import LABELS, read_inputs, read_labels
+from ..inputs.store import is_store
+from ..inputs.store_hash import store_sha256
 from ..parity.comparing import scores_of
 from ..records.artifact_events import ArtifactOpened
 from ..records.paths import file_name
@@ -103,7 +105,7 @@ def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:
         return None
     for path in run.inputs:
         try:
-            if sha256_of(path) == sha256:
+            if (store_sha256(path) if is_store(path) else sha256_of(path)) == sha256:
                 return path
         except OSError as error:
             missing.append(

@@ -38,13 +38,30 @@ class Conversion:
         return f"{self.samples:,}{of} samples, {self.per_second:,.0f} a second"
 
 
-def convert(source: Source, folder: Path, tell: Callable[[Conversion], None]) -> None:
+def names_in(source: Source) -> list[str]:
+    """The names of the arrays in the first batch of a source.
+
+    Raises:
+        InputError: as `read_batches`.
+    """
+    for batch in read_batches(source):
+        return list(unpack_all(batch.arrays))
+    return []
+
+
+def convert(
+    source: Source,
+    folder: Path,
+    tell: Callable[[Conversion], None],
+    most_samples: int | None = None,
+) -> None:
     """Write a store of what comes of a source; memory is that of a batch.
 
     Args:
         source: the source.
         folder: the folder of the store, which is not there yet, or empty.
         tell: is told how far it has come, after each batch.
+        most_samples: number of samples after which it ends; None for all.
 
     Raises:
         InputError: as `read_batches`; or batches do not go together, or there is no sample.
@@ -64,6 +81,8 @@ def convert(source: Source, folder: Path, tell: Callable[[Conversion], None]) ->
             samples += _samples(arrays)
             seconds = max(time.monotonic() - started, 1e-9)
             tell(Conversion(samples, batch.total, samples / seconds))
+            if most_samples and samples >= most_samples:
+                break
         if not samples:
             raise InputError(f"{source.named}: holds no samples")
         if names.issubset(_LABELS):

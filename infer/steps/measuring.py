@@ -19,6 +19,7 @@ from ..results.summarizing import summarize
 from ..results.summary import Summary
 from ..stderr import print_line
 from .progress_bar import progress
+from .source_inputs import remove_stored_inputs, with_stored_inputs
 
 
 def new_run(root: Path) -> Store:
@@ -49,8 +50,11 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
         print_line(notice)
     try:
         with progress() as tell:
+            plan = with_stored_inputs(plan, store.folder, tell)
             Run(plan, store, tell).run(list(command))
         summary = summarize(store.events)
+        if plan.stored and not summary.interrupted:
+            remove_stored_inputs(store.folder)
         if report := best_effort(lambda: markdown.render(summary), "", _no_report):
             replace_text(store.folder / "report.md", report)
     except OSError as error:

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 from ..errors import ArtifactError, InputError
 from ..inputs.dimensions import free_dims, has_dim
-from ..inputs.loading import array_names
 from ..measure.file_signatures import stated_signatures
 from ..measure.plan import Plan
 from ..tensors.rules import EVERY
 from ..tensors.signature import Signature
+from .source_inputs import names_of
 
 
 def check_options(plan: Plan) -> None:
@@ -34,7 +34,7 @@ def check_options(plan: Plan) -> None:
     inputs = {spec.name for signature in signatures for spec in signature.inputs}
     known = inputs | {name for rule in options.rules for name in (rule.name, rule.other)}
     if plan.inputs:
-        known |= set(array_names(plan.inputs))
+        known |= set(names_of(plan.inputs))
     for name in options.dims:
         if not any(has_dim(signature, name) for signature in signatures):
             raise InputError(

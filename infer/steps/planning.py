@@ -23,6 +23,7 @@ from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
 from ..runtimes.registry import runtimes_for
 from ..sandbox import trust
 from ..sandbox.artifact_reader import OpenedArtifacts, artifacts_at
+from ..sources.source import source_of
 from ..stderr import print_line
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
@@ -40,7 +41,7 @@ def plan_run(config: RunConfig) -> Plan:
         UsageError, InputError: one line for the user.
     """
     artifacts = find_artifacts(config.artifacts)
-    if config.inputs:
+    if config.inputs and source_of(config.inputs) is None:
         check_inputs(config.inputs)
     trusted = trust.read(config.trust, [label for label, _ in artifacts])
     opened = OpenedArtifacts()

@@ -28,6 +28,7 @@ from ..system.interpreters import parse_interpreters
 from ..variant import Variant
 from .planning import with_end
 from .run_folders import check_costly
+from .source_inputs import check_source_of_resumed
 
 
 def resume(folder: Path, config: RunConfig) -> tuple[Store, Plan]:
@@ -71,6 +72,7 @@ def _plan(folder: Path, store: Store, config: RunConfig) -> Plan:
     protocol = resumed[-1].protocol if resumed else first.protocol
     plan = replace(Plan.from_run(first), protocol=protocol, trusted=(), variants={})
     plan = replace(plan, variants=_variants(folder, first, config.python))
+    check_source_of_resumed(plan.inputs, folder)
     labels = [label for label, _ in plan.artifacts]
     ended = {label for label, event in store.latest(OutcomeReached).items() if event.early}
     trusted = trust.with_variants(trust.read(config.trust, labels), plan.artifacts, plan.artifacts)
