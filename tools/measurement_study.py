@@ -3,12 +3,14 @@
     python tools/measurement_study.py collect ARTIFACT --inputs FILE.npz --out FOLDER
     python tools/measurement_study.py compare FOLDER [--markdown FILE]
     python tools/measurement_study.py ratios RUN [--turns N] [--markdown FILE]
+    python tools/measurement_study.py intervals RUN [--generations N] [--markdown FILE]
 
 `collect` measures byte copies of one artifact, which truly differ by nothing, in several
 arrangements of processes. `compare` then judges every pair of copies by many estimators, over
 runs of consecutive generations. `ratios` has the estimators judge a run of `exportbench run`,
-whose artifacts differ in how sensitive they are to what else runs. The results are in
-docs/measurement.md.
+whose artifacts differ in how sensitive they are to what else runs. `intervals` computes the
+intervals of such a run with each artifact's own variance and with that of the artifacts beside it.
+The results are in docs/measurement.md.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ from forked_workers import ForkedWorker, Server
 
 from infer.artifacts.artifact import Artifact, open_artifact
 from infer.inputs.worker_inputs import WorkerInputs
+from infer.records.process_events import BurstTimed
+from infer.records.store import read_events
+from infer.results.record_index import RecordIndex
 from infer.stats.ratios import ratio_of
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
@@ -201,6 +206,33 @@ def ratios(options: argparse.Namespace) -> None:
     write(lines, options.markdown)
 
 
+def intervals(options: argparse.Namespace) -> None:
+    """Print half the widths of a run's intervals, with own variances and as the run has them."""
+    events = [
+        event
+        for event in read_events(options.run)
+        if not isinstance(event, BurstTimed) or event.generation < options.generations
+    ]
+    index = RecordIndex(events)
+    lines = []
+    for workload in index.workloads:
+        lines += [
+            f"| {workload} | generations | ratio | own variance | as the run has it |",
+            "| :--- | ---: | ---: | ---: | ---: |",
+        ]
+        for label in index.timed(workload):
+            if ratio := index.ratio(label, workload):
+                differences = index.differences(workload)
+                own = ratio_of(differences[label], len(differences))
+                widths = (
+                    "-" if r.resolution is None else f"± {r.resolution:.1%}" for r in (own, ratio)
+                )
+                cells = [label, str(ratio.generations), f"{ratio.value:.3f}", *widths]
+                lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    write(lines, options.markdown)
+
+
 def write(lines: list[str], path: Path | None) -> None:
     """Print a table, and write it to a file where one is asked for."""
     text = "\n".join(lines) + "\n"
@@ -235,6 +267,11 @@ def main() -> None:
     third.add_argument("--turns", type=int, default=sys.maxsize, help="use the first N only")
     third.add_argument("--markdown", type=Path, help="write the tables to this file too")
     third.set_defaults(do=ratios)
+    fourth = actions.add_parser("intervals", help="compare the intervals of a run")
+    fourth.add_argument("run", type=Path)
+    fourth.add_argument("--generations", type=int, default=sys.maxsize, help="use the first N only")
+    fourth.add_argument("--markdown", type=Path, help="write the tables to this file too")
+    fourth.set_defaults(do=intervals)
     options = parser.parse_args()
     options.do(options)
 

@@ -17,7 +17,7 @@ from ..arguments.types import positive
 from ..console import Terminal
 from ..diagnostics.self_test import known_artifacts
 from ..diagnostics.self_test.measured import measured_verdicts
-from ..diagnostics.self_test.simulated import simulated_verdicts
+from ..diagnostics.self_test.simulated import simulated_family_verdicts, simulated_verdicts
 from ..diagnostics.self_test.verdicts import TRIALS, Verdicts
 from ..errors import ArtifactError, UsageError
 from ..exit_status import OK
@@ -29,7 +29,7 @@ from ..runtimes.registry import RUNTIMES
 from ..sandbox import trust
 from ..sandbox.artifact_reader import OpenedArtifacts
 from ..stats.card_simulation import Card
-from ..stats.processor_simulation import SPELLS
+from ..stats.processor_simulation import SPELLS, Noise
 from ..steps.planning import runtime_environments, thread_count
 from ..steps.progress_bar import progress
 from ..steps.source_inputs import stored_inputs
@@ -38,6 +38,8 @@ from .console import emit, try_json
 # About the interval's half-width that the simulated noise gives in twenty generations.
 _SIMULATED_RESOLVE = 0.035
 _SPELLS_RESOLVE = 0.013
+# Artifacts of one run that scatter very differently.
+_UNEQUAL = Noise(process=0.02, turn=0.01, unequal=0.8, odd=0.03)
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,20 @@ def verdicts(
         sets = _known_artifacts(options, folder, opened)
         choice = _choose(options.device, sets, opened)
         where = "" if choice.device == "cpu" else f" on {choice.device}"
-        result = []
-        for number, kind in enumerate(kinds):
-            tell(Progress(f"simulation {number + 1} of {len(kinds)}", number / len(kinds)))
-            result.append(simulated_verdicts(options.simulated, options.seed, **kind))
+        result: list[Verdicts] = []
+        families = [
+            {"noise": noise, "borrows": borrows}
+            for noise in (Noise(), _UNEQUAL)
+            for borrows in (False, True)
+        ]
+        simulations: list[tuple[Callable[..., Verdicts], dict[str, Any]]] = [
+            *((simulated_family_verdicts, family) for family in families),
+            *((simulated_verdicts, kind) for kind in kinds),
+        ]
+        for number, (simulation, settings) in enumerate(simulations):
+            share = number / len(simulations)
+            tell(Progress(f"simulation {number + 1} of {len(simulations)}", share))
+            result.append(simulation(options.simulated, options.seed, **settings))
         for number, known in enumerate(sets):
             for batch in options.batch:
                 what = f"{known.kind}{where}, batch {batch}"
@@ -237,7 +249,9 @@ def show(results: list[Verdicts], console: Console) -> None:
     console.print(table)
     console.print(
         "Each comparison stands on as many generations of processes as its row says, at 95 % "
-        "without a correction; where there are none, the budget was too short for so many. "
+        "without a correction; where there are none, the budget was too short for so many. Where "
+        "a row says artifacts, all are compared with one of them, as in a run, at 95 % for all "
+        "together: a false alarm in any of them counts, and coverage is that of all at once. "
         "false alarms: equal artifacts that were told apart. bias: of the estimated ratio. "
         "coverage: intervals that hold the true ratio. resolution: half the width of an interval. "
         "power: slower artifacts that were found to be.",

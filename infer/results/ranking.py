@@ -116,10 +116,19 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
     # The best is known only afterwards, so the correction counts all pairs.
     pairs = math.comb(len(levels), 2)
     is_adaptive = is_adaptive_run(run.events)
-    behind = {
-        name: ratio_of(log_ratios, pairs, is_adaptive=is_adaptive)
+    to_first = {
+        name: log_ratios
         for name in sorted(levels, key=lambda name: levels[name])
         if name != first and (log_ratios := differences(name, first))
+    }
+    behind = {
+        name: ratio_of(
+            log_ratios,
+            pairs,
+            beside=[others for other, others in to_first.items() if other != name],
+            is_adaptive=is_adaptive,
+        )
+        for name, log_ratios in to_first.items()
     }
     row = next(row for row in rows if row.artifact == first)
     timing = row.timings[workloads[first]]

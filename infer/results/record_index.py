@@ -75,6 +75,7 @@ class RecordIndex:
         self.ended: str | None = None
         self.adaptive = False
         self._undisturbed: dict[str, dict[str, Bursts]] = {}  # by workload
+        self._differences: dict[str, dict[str, list[float]]] = {}  # by workload
         for event in events:
             self._take(event)
 
@@ -230,20 +231,27 @@ class RecordIndex:
 
     def ratio(self, label: str, workload: str) -> Ratio | None:
         """The ratio to the reference; None for the reference, and if nothing can be paired."""
-        references = self.speed_references()
-        reference = references.get(label, label)
-        theirs = self.undisturbed(workload).get(reference)
-        mine = self.undisturbed(workload).get(label)
-        if label == reference or not theirs or not mine:
+        differences = self.differences(workload)
+        if not differences.get(label):
             return None
-        differences = paired_differences(mine, theirs, self.device)
+        references = self.speed_references()
         compared = [
             name
             for name, workloads in self.bursts.items()
             if workload in workloads
             and references[name] != name
-            and (references[name] == reference or name in self.pairs)
+            and (references[name] == references[label] or name in self.pairs)
         ]
-        if not differences:
-            return None
-        return ratio_of(differences, len(compared), is_adaptive=self.adaptive)
+        beside = [differences.get(name, []) for name in compared if name != label]
+        return ratio_of(differences[label], len(compared), beside=beside, is_adaptive=self.adaptive)
+
+    def differences(self, workload: str) -> dict[str, list[float]]:
+        """The differences in log time to each artifact's reference, by artifact."""
+        if workload not in self._differences:
+            bursts, references = self.undisturbed(workload), self.speed_references()
+            self._differences[workload] = {
+                label: paired_differences(mine, bursts[references[label]], self.device)
+                for label, mine in bursts.items()
+                if references.get(label, label) != label and references[label] in bursts
+            }
+        return self._differences[workload]

@@ -22,6 +22,7 @@ class Noise:
 
     Attributes:
         process: deviation between processes of one artifact.
+        unequal: deviation, in log, of that of one artifact from that of another.
         drift: step of the machine's random walk from one turn to the next.
         turn: deviation between turns of one process.
         call: deviation between calls of one burst.
@@ -33,6 +34,7 @@ class Noise:
     """
 
     process: float = 0.05
+    unequal: float = 0.0
     drift: float = 0.02
     turn: float = 0.02
     call: float = 0.05
@@ -69,10 +71,11 @@ def simulate(
         random: source of the noise.
     """
     count = len(ratios)
+    process = noise.process * np.exp(noise.unequal * random.normal(size=count))
     drift = np.cumsum(random.normal(0, noise.drift, (generations, turns, 1)).reshape(-1))
     log_time = (
         np.log(np.asarray(ratios))[None, None, :]
-        + random.normal(0, noise.process, (generations, 1, count))
+        + random.normal(0, process, (generations, 1, count))
         + drift.reshape(generations, turns, 1)
         + random.normal(0, noise.turn, (generations, turns, count))
     )

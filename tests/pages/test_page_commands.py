@@ -58,6 +58,7 @@ SHORTER = {
     "python tools/fuzz.py": "--inspect 7 --run 0 --samples samples --format onnx",
     "python tools/fuzz_border.py": "--answers 20 --folders 5",
     "python tools/measurement_study.py collect": "--minutes 0.05",
+    "python tools/interval_simulation.py": "--runs 2 --generations 3",
     "python tools/core_distance.py": "--minutes 0.05",
     "exportbench overhead": "--batch 1 --rounds 5",
     "exportbench self-test": "--budget 5s --simulated 5 --turns 1",

@@ -131,7 +131,7 @@ def test_copies_are_measured_on_the_card_that_is_asked_for(tmp_path, monkeypatch
     monkeypatch.setattr("infer.diagnostics.self_test.measured.Run", Run)
     original = write_fake(tmp_path / "fake")[0][1]
     copies = copy_artifact(original, tmp_path / "copies", copies=2)
-    (verdict,) = measured_verdicts(
+    verdict, *_ = measured_verdicts(
         *("copies", copies, tmp_path / "inputs.npz", tmp_path / "run"),
         budget_s=6,
         batch=1,

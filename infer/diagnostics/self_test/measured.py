@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,18 +17,18 @@ from ...records.store import Store
 from ...results.record_index import clock_of
 from ...results.summary import run_of
 from ...sandbox.trust import EVERYTHING
-from ...stats.call_times import Turn, paired_differences
+from ...stats.call_times import Bursts, Turn, paired_differences
 from ...stats.clocks import Clock, undisturbed
 from ...stats.ratios import ratio_of
 from ...workload import Workload
 from .known_artifacts import ADDED, COPIES, Named, copy_name, more_name
-from .verdicts import TRIALS, MeasuredRatio, Verdicts, verdicts
+from .verdicts import FAMILY_TRIAL, TRIALS, MeasuredRatio, Verdicts, family_ratios, verdicts
 
 
 def recorded_verdicts(
     title: str, events: Sequence[AnyEvent], workload: str, generations: int
 ) -> Verdicts:
-    """Count the verdicts in a run of the artifacts of `known_artifacts`.
+    """Count the verdicts in a run of the artifacts of `known_artifacts`, pair by pair.
 
     Args:
         title: what they are.
@@ -36,6 +36,63 @@ def recorded_verdicts(
         workload: that was measured.
         generations: so many consecutive ones are a trial.
     """
+    device = run_of(events).device
+
+    def comparisons() -> Iterable[list[MeasuredRatio]]:
+        for trial in _trials(events, workload, generations):
+            for mine, theirs, truth in pairs():
+                if mine not in trial or theirs not in trial:
+                    continue
+                differences = paired_differences(trial[mine], trial[theirs], device)
+                if len(differences) > 1:
+                    yield [MeasuredRatio(ratio_of(differences), truth)]
+
+    return verdicts(f"{title}, {generations} generations", comparisons())
+
+
+def recorded_family_verdicts(
+    title: str,
+    events: Sequence[AnyEvent],
+    workload: str,
+    generations: int = FAMILY_TRIAL,
+    *,
+    borrows: bool = True,
+) -> Verdicts:
+    """Count the verdicts in a run of the artifacts of `known_artifacts`, as those of one family.
+
+    All are compared with the first copy, with the correction for their number.
+
+    Args:
+        title: what they are.
+        events: of the run.
+        workload: that was measured.
+        generations: so many consecutive ones are a trial.
+        borrows: as for `family_ratios`.
+    """
+    device = run_of(events).device
+    reference = copy_name(0)
+    truths = {copy_name(index): 1.0 for index in range(1, COPIES)}
+    truths |= {more_name(added): 1 + added for added in ADDED}
+
+    def families() -> Iterable[list[MeasuredRatio]]:
+        for trial in _trials(events, workload, generations):
+            differences = {
+                name: of_name
+                for name in truths.keys() & trial.keys()
+                if len(of_name := paired_differences(trial[name], trial[reference], device)) > 1
+            }
+            ratios = family_ratios(differences, borrows=borrows)
+            yield [MeasuredRatio(ratio, truths[name]) for name, ratio in ratios.items()]
+
+    count = len(truths) + 1
+    own = "" if borrows else ", own variances"
+    return verdicts(f"{title}, {count} artifacts, {generations} generations{own}", families())
+
+
+def _trials(
+    events: Sequence[AnyEvent], workload: str, generations: int
+) -> Iterator[dict[str, Bursts]]:
+    """The bursts of consecutive generations, by artifact, that a run would base its ratios on."""
     device = run_of(events).device
     bursts: dict[str, dict[int, dict[int, Sequence[float]]]] = {}
     clocks: dict[str, dict[Turn, Clock]] = {}
@@ -45,29 +102,16 @@ def recorded_verdicts(
             bursts.setdefault(label, {}).setdefault(turn[0], {})[turn[1]] = event.seconds
             clocks.setdefault(label, {})[turn] = clock_of(event)
     count = min((len(by_generation) for by_generation in bursts.values()), default=0)
-
-    def comparisons() -> Iterable[MeasuredRatio]:
-        for first in range(0, count - generations + 1, generations):
-            trial = undisturbed(
-                {
-                    name: {
-                        generation: by_generation[generation]
-                        for generation in range(first, first + generations)
-                        if generation in by_generation
-                    }
-                    for name, by_generation in bursts.items()
-                },
-                device,
-                clocks,
-            )
-            for mine, theirs, truth in pairs():
-                if mine not in trial or theirs not in trial:
-                    continue
-                differences = paired_differences(trial[mine], trial[theirs], device)
-                if len(differences) > 1:
-                    yield MeasuredRatio(ratio_of(differences), truth)
-
-    return verdicts(f"{title}, {generations} generations", comparisons())
+    for first in range(0, count - generations + 1, generations):
+        trial = {
+            name: {
+                generation: by_generation[generation]
+                for generation in range(first, first + generations)
+                if generation in by_generation
+            }
+            for name, by_generation in bursts.items()
+        }
+        yield undisturbed(trial, device, clocks)
 
 
 def pairs() -> list[tuple[str, str, float]]:
@@ -143,4 +187,11 @@ def measured_verdicts(
         store.close()
     if isinstance(last := store.events[-1], RunEnded) and last.interrupted:
         raise KeyboardInterrupt
-    return [recorded_verdicts(title, store.events, Workload(batch).name, count) for count in trials]
+    workload = Workload(batch).name
+    return [
+        *(recorded_verdicts(title, store.events, workload, count) for count in trials),
+        *(
+            recorded_family_verdicts(title, store.events, workload, borrows=borrows)
+            for borrows in (False, True)
+        ),
+    ]

@@ -15,10 +15,12 @@ from ...stats.clocks import Clock, undisturbed
 from ...stats.processor_simulation import Noise, simulate
 from ...stats.ratios import Ratio, ratio_of
 from .known_artifacts import ADDED
-from .verdicts import TRIALS, MeasuredRatio, Verdicts, verdicts
+from .verdicts import FAMILY_TRIAL, TRIALS, MeasuredRatio, Verdicts, family_ratios, verdicts
 
 # Of a simulated burst on a card, where calls are short.
 _CARD_CALLS = 20
+# Equal artifacts in a simulated family, beside the reference and the slower ones.
+_FAMILY_COPIES = 4
 # Where a simulated run ends that has not come to its resolution before.
 _MOST_GENERATIONS = 40
 
@@ -54,7 +56,7 @@ def simulated_verdicts(
         "calls": _CARD_CALLS if card else 10,
     }
 
-    def comparisons() -> Iterable[MeasuredRatio]:
+    def comparisons() -> Iterable[list[MeasuredRatio]]:
         for _ in range(runs):
             clocks: list[dict[Turn, Clock]] = []
             if card:
@@ -65,13 +67,55 @@ def simulated_verdicts(
                 pair_clocks = {name: clocks[i] for name, i in enumerate((0, number)) if clocks}
                 run = _SimulatedRun((bursts[0], bursts[number]), pair_clocks, device or made_on)
                 ratio = run.ratio(generations) if resolve is None else run.resolved(resolve)
-                yield MeasuredRatio(ratio, truth)
+                yield [MeasuredRatio(ratio, truth)]
 
     machine = ", two states" if noise.slow else ""
     machine = " card" if card else machine
     machine += f", as on a {device}" if device else ""
     end = f"{generations} generations" if resolve is None else f"until {resolve:.1%}"
     return verdicts(f"simulated{machine}, {end}", comparisons())
+
+
+def simulated_family_verdicts(
+    runs: int,
+    seed: int = 0,
+    *,
+    noise: Noise | None = None,
+    generations: int = FAMILY_TRIAL,
+    borrows: bool = True,
+) -> Verdicts:
+    """Count verdicts of made-up runs of several artifacts that are compared with one reference.
+
+    Args:
+        runs: how many.
+        seed: of the noise.
+        noise: that the measurements have.
+        generations: of a run.
+        borrows: whether intervals are moderated, as those of a run are; else each is based on the
+            artifact's own variance.
+    """
+    random = np.random.default_rng(seed)
+    noise = noise or Noise()
+    truths = [1.0] * _FAMILY_COPIES + [1 + added for added in ADDED]
+    size = {"generations": generations, "turns": UNTIL.bursts, "calls": 10}
+
+    def families() -> Iterable[list[MeasuredRatio]]:
+        for _ in range(runs):
+            bursts = simulate([1.0, *truths], **size, noise=noise, random=random)
+            kept = undisturbed(dict(enumerate(bursts)), "cpu", {})
+            differences = {
+                number: paired_differences(kept[number], kept[0], "cpu")
+                for number in range(1, len(bursts))
+            }
+            ratios = family_ratios(differences, borrows=borrows)
+            yield [MeasuredRatio(ratios[number], truth) for number, truth in enumerate(truths, 1)]
+
+    unlike = ", unequal scatter" if noise.unequal else ""
+    own = "" if borrows else ", own variances"
+    return verdicts(
+        f"simulated, {len(truths) + 1} artifacts{unlike}, {generations} generations{own}",
+        families(),
+    )
 
 
 @dataclass(frozen=True)

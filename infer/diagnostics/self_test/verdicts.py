@@ -8,18 +8,24 @@ coverage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import scipy
 
-from ...stats.ratios import Ratio
+from ...stats.ratios import Ratio, ratio_of
 from .known_artifacts import ADDED
 
 # In a trial: what a short run has, and what ten minutes have, where turns in which the machine was
 # slower are left out.
 TRIALS = (6, 12)
+# In a trial of a family, which is what a quick run has: several artifacts beside one reference,
+# with the correction for their number.
+FAMILY_TRIAL = 3
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,15 @@ class MeasuredRatio:
 class Verdicts:
     """The results of many comparisons.
 
+    A comparison is one of two artifacts, or of a family of artifacts with their reference: that is
+    a false alarm if any interval is, and covered if all intervals are.
+
     Attributes:
         title: what was compared, for the report.
         comparisons, false_alarms: of equal artifacts.
         false_alarm_interval: 95 %, exact binomial, for independent comparisons.
         bias: mean of the log of estimate over truth, of all comparisons.
-        covered, intervals: how many of how many intervals hold the truth.
+        covered, intervals: how many of how many comparisons have intervals that hold the truth.
         half_width: of the intervals, the median.
         power: by the share of added work, how many of how many were found.
     """
@@ -55,25 +64,30 @@ class Verdicts:
     power: dict[str, tuple[int, int]]
 
 
-def verdicts(title: str, compared: Iterable[MeasuredRatio]) -> Verdicts:
-    """Count the results of comparisons, each of which has an interval."""
-    alarms = comparisons = covered = 0
+def verdicts(title: str, compared: Iterable[Sequence[MeasuredRatio]]) -> Verdicts:
+    """Count the results of comparisons, each of which has intervals."""
+    alarms = comparisons = covered = intervals = 0
     logs, widths = [], []
     power: dict[str, list[int]] = {f"{added:.0%}": [0, 0] for added in ADDED}
-    for comparison in compared:
-        ratio, truth = comparison.ratio, comparison.truth
-        low, high = ratio.low, ratio.high
-        assert low is not None and high is not None
-        if truth == 1:
-            comparisons += 1
-            alarms += high < 1 or low > 1
-        else:
-            counts = power[f"{truth - 1:.0%}"]
-            counts[0] += low > 1
-            counts[1] += 1
-        covered += low <= truth <= high
-        logs.append(np.log(ratio.value / truth))
-        widths.append(float(np.sqrt(high / low) - 1))
+    for family in compared:
+        alarm = holds = None
+        for comparison in family:
+            ratio, truth = comparison.ratio, comparison.truth
+            low, high = ratio.low, ratio.high
+            assert low is not None and high is not None
+            if truth == 1:
+                alarm = bool(alarm) or high < 1 or low > 1
+            else:
+                counts = power[f"{truth - 1:.0%}"]
+                counts[0] += low > 1
+                counts[1] += 1
+            holds = holds is not False and low <= truth <= high
+            logs.append(np.log(ratio.value / truth))
+            widths.append(float(np.sqrt(high / low) - 1))
+        comparisons += alarm is not None
+        alarms += bool(alarm)
+        intervals += holds is not None
+        covered += bool(holds)
     interval = (0.0, 1.0)
     if comparisons:
         interval = scipy.stats.binomtest(alarms, comparisons).proportion_ci()
@@ -84,7 +98,26 @@ def verdicts(title: str, compared: Iterable[MeasuredRatio]) -> Verdicts:
         false_alarm_interval=(float(interval[0]), float(interval[1])),
         bias=float(np.mean(logs)) if logs else 0.0,
         covered=covered,
-        intervals=len(logs),
+        intervals=intervals,
         half_width=float(np.median(widths)) if widths else 0.0,
         power={name: (detected, count) for name, (detected, count) in power.items() if count},
     )
+
+
+def family_ratios(
+    differences: Mapping[Name, Sequence[float]], *, borrows: bool = True
+) -> dict[Name, Ratio]:
+    """The ratios of artifacts to one reference, with intervals as those of a run.
+
+    Args:
+        differences: of each artifact, in log seconds, one for each generation.
+        borrows: whether intervals are moderated; else each is based on the artifact's own variance.
+    """
+    return {
+        name: ratio_of(
+            mine,
+            len(differences),
+            beside=[theirs for other, theirs in differences.items() if other != name and borrows],
+        )
+        for name, mine in differences.items()
+    }

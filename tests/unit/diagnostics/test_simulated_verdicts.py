@@ -8,7 +8,7 @@ from scipy import stats
 
 from infer.diagnostics.self_test.known_artifacts import ADDED
 from infer.diagnostics.self_test.measured import pairs
-from infer.diagnostics.self_test.simulated import simulated_verdicts
+from infer.diagnostics.self_test.simulated import simulated_family_verdicts, simulated_verdicts
 from infer.diagnostics.self_test.verdicts import TRIALS, MeasuredRatio, verdicts
 from infer.stats.call_times import log_call_time, paired_differences
 from infer.stats.card_simulation import Card
@@ -108,11 +108,28 @@ def test_verdicts_are_counted():
         MeasuredRatio(Ratio(1.02, 0.99, 1.04, 6), 1.05),  # not found, not covered
     ]
 
-    verdict = verdicts("made up", made)
+    verdict = verdicts("made up", [[one] for one in made])
+    family = verdicts("made up", [made, made[:1], made[2:3]])
 
     assert (verdict.comparisons, verdict.false_alarms) == (2, 1)
     assert (verdict.intervals, verdict.covered) == (4, 2)
     assert verdict.power == {"5%": (1, 2)}
+    # One wrong interval is enough for the first; the last has no equal artifacts.
+    assert (family.comparisons, family.false_alarms) == (2, 1)
+    assert (family.intervals, family.covered) == (3, 2)
+    assert family.power == {"5%": (2, 3)}
+
+
+def test_a_simulated_family_is_wrong_no_more_often_than_it_says_and_sees_more():
+    noise = Noise(process=0.02, turn=0.01, unequal=0.8, odd=0.03)
+    moderated, own = (
+        simulated_family_verdicts(RUNS // 2, 1, noise=noise, borrows=borrows)
+        for borrows in (True, False)
+    )
+    assert at_most(moderated.false_alarms, moderated.comparisons, 0.05)
+    assert at_most(moderated.intervals - moderated.covered, moderated.intervals, 0.05)
+    assert moderated.comparisons == moderated.intervals == RUNS // 2
+    assert moderated.half_width < 0.7 * own.half_width
 
 
 def test_no_copy_is_in_two_equal_pairs():

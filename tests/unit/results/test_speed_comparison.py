@@ -85,16 +85,27 @@ def test_kind_of_calls_that_the_reference_lacks_has_a_time_and_no_ratio():
 
 
 def test_more_artifacts_make_the_intervals_wider():
-    times = ("base", [1.0, 1.1, 1.2]), ("x", [1.2, 1.1, 1.3])
-    more = ("y", [1.0] * 3), ("z", [1.0] * 3)
+    times = ("base", [1.0, 1.1, 1.2] * 2), ("x", [1.2, 1.1, 1.3] * 2)
+    more = ("y", [1.0] * 6), ("z", [1.0] * 6)
 
     alone = timing_of(complete_run(*times), "x").ratio
     among = timing_of(complete_run(*times, *more), "x").ratio
 
     assert among.value == alone.value
-    # Student's t of two degrees of freedom, for one and for three comparisons.
+    # Student's t of five degrees of freedom, for one and for three comparisons.
     widening = math.log(among.high / among.low) / math.log(alone.high / alone.low)
-    assert widening == pytest.approx(7.649 / 4.303, rel=1e-3)
+    assert widening == pytest.approx(3.534 / 2.571, rel=1e-3)
+
+
+def test_intervals_of_few_generations_depend_on_how_far_the_others_scatter():
+    times = ("base", [1.0, 1.0, 1.0]), ("x", [1.2, 1.2, 1.201])
+    quiet, restless = (
+        timing_of(complete_run(*times, ("y", [1.0, 1.0, by]), ("z", [1.0, 1.0, by])), "x").ratio
+        for by in (1.001, 1.3)
+    )
+
+    assert quiet.value == restless.value
+    assert restless.resolution > 10 * quiet.resolution
 
 
 def test_only_artifacts_that_have_a_kind_of_calls_count_in_its_intervals():
