@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch._inductor
+from torch.export.passes import move_to_device_pass
 
 from export.signature import Predict
 from export.torch_serving import Serving, example, predictor
@@ -51,19 +52,16 @@ def compile_package(
     if device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("a package for cuda is compiled where PyTorch sees a card, not here")
     torch.backends.cudnn.allow_tf32 = False  # of what is decided now and not in a call
-    program = torch.export.export(
-        module.to(device), *_moved((arguments, keywords), device), dynamic_shapes=dynamic_shapes
-    )
+    # Traced on the CPU: on a card, the choice of a kernel for batch normalization would become a
+    # limit of the batch, which contradicts a symbolic size without one.
+    program = torch.export.export(module, arguments, keywords, dynamic_shapes=dynamic_shapes)
+    if device != "cpu":
+        program = move_to_device_pass(program, device)
     known = torch._inductor.list_options()
     configuration = {name: value for name, value in _CONFIGURATION.items() if name in known}
     torch._inductor.aoti_compile_and_package(
         program, package_path=str(path), inductor_configs=configuration
     )
-    module.to("cpu")
-
-
-def _moved(arguments: Any, device: str) -> Any:
-    return torch.utils._pytree.tree_map_only(torch.Tensor, lambda t: t.to(device), arguments)
 
 
 def export(weights: Mapping[str, np.ndarray], size: int, path: Path, device: str) -> Predict:

@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import json
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -63,4 +64,10 @@ def _module(exporter: Exporter) -> ModuleType:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except Exception as error:
+        traceback.print_exc()
+        # The last line is shown. The first of a message has the cause; frameworks add advice.
+        lines = str(error).strip().splitlines()
+        sys.exit(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)

@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..arguments import common_options
 from ..arguments.types import argument_type
@@ -198,6 +199,6 @@ def show(done: list[Done], console: Console) -> None:
             stage.name,
             one_line(words, style=_COLOURS.get(stage.status, "red")),
             f"{stage.seconds:.0f} s" if stage.status != "left_out" else "",
-            one_line("\n".join(filter(None, (stage.what, stage.reason)))),
+            Text("\n").join(map(one_line, filter(None, (stage.what, stage.reason)))),
         )
     console.print(table)

@@ -80,6 +80,7 @@ class RooflineMeasured(Event, frozen=True, tag="roofline", kw_only=True):
     Attributes:
         device: "cpu" or "cuda".
         flops_per_s, bytes_per_s: of a float32 matrix product, and of a copy.
+        library: path of the cuBLAS that the products were calculated with.
         failed: why a rate could not be measured, by its name.
     """
 
@@ -91,4 +92,5 @@ class RooflineMeasured(Event, frozen=True, tag="roofline", kw_only=True):
     from_device_bytes_per_s: float | None = None
     to_device_pinned_bytes_per_s: float | None = None
     from_device_pinned_bytes_per_s: float | None = None
+    library: str | None = None
     failed: dict[str, str] = msgspec.field(default_factory=dict)

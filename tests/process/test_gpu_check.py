@@ -1,5 +1,6 @@
 """What `gpu-check` finds out, without a card: all that needs none, and what it says of the rest."""
 
+import io
 import json
 import signal
 import subprocess
@@ -11,9 +12,12 @@ import psutil
 import pytest
 from runs import wait_until
 
+from infer.cli.gpu_check import show
 from infer.cli.main import main
+from infer.console import Terminal
 from infer.diagnostics.gpu_check import checks, failures, runner
 from infer.diagnostics.gpu_check.checks import CHECKS
+from infer.diagnostics.gpu_check.runner import Done
 from infer.diagnostics.gpu_check.setting import Setting
 from infer.diagnostics.gpu_check.stages import STAGES
 from study import gpu
@@ -88,6 +92,17 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     assert "| one | ok |" in page
     assert str(folder) not in page
     assert "| one |" in (folder / "out" / "measure-made.md").read_text()
+
+
+def test_a_stage_and_why_it_failed_are_two_lines():
+    printed = io.StringIO()
+    stage = Done("measure", "times and agreement", "failed", "a.onnx: crash\nof two lines", 3.0)
+
+    show([stage], Terminal(file=printed, width=100))
+
+    lines = [line.rstrip() for line in printed.getvalue().splitlines()]
+    assert lines[1].endswith("times and agreement")
+    assert lines[2].strip() == "a.onnx: crash\\nof two lines"
 
 
 def test_stage_that_fails_or_has_no_end_stops_no_other(folder, monkeypatch):

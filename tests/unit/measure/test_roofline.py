@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from infer.measure import roofline
+from infer.records.run_events import RooflineMeasured
 
 ROOT = Path(__file__).resolve().parents[3]
 SIDE, COPIED = 32, 2**20
@@ -69,6 +71,14 @@ def test_rates_of_a_card(rates):
     for way in COPIES:
         assert about(measured[f"{way}_bytes_per_s"], COPIED / 10e-3)
         assert about(measured[f"{way}_pinned_bytes_per_s"], COPIED / 2e-3)
+
+
+def test_what_is_measured_of_a_card_is_what_a_record_holds(rates):
+    measured = {"device": "cuda"} | rates()
+
+    event = msgspec.convert({"kind": "roofline"} | measured, RooflineMeasured)
+
+    assert event.library == measured["library"]
 
 
 @pytest.mark.parametrize(
