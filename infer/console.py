@@ -1,15 +1,24 @@
-"""The terminal that results are printed on, and the lines that are printed on it."""
+"""The terminal that results are printed on, and the lines and tables that are printed on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from .escaping import terminal
+
+BAD = "bold red"  # the style of what goes wrong; the rest has no colour
+_PIPE_WIDTH = 100  # of output that no terminal shows, unless COLUMNS says another
+_GAP = 2
+_LEAST_FOLDED = 12  # characters that words keep at least, before a table gets too wide
 
 
 def one_line(text: str, style: str = "") -> Text:
@@ -18,10 +27,16 @@ def one_line(text: str, style: str = "") -> Text:
 
 
 class Terminal(Console):
-    """A console that prints text as it is: nothing in it is markup, an emoji or a control."""
+    """A console that prints text as it is: nothing in it is markup, an emoji or a control.
+
+    It is as wide as `COLUMNS` says; else as the terminal, which output in a pipe may come to; else
+    100 characters.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+        if "width" not in options and not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _terminal_width() or _PIPE_WIDTH
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Convert what is printed as a `str`, alone or in a table, to one line."""
@@ -37,3 +52,103 @@ class Terminal(Console):
             else:
                 lines = segment.text.split("\n")
                 yield Segment("\n".join(map(terminal, lines)), segment.style)
+
+
+def _terminal_width() -> int | None:
+    """The width of the terminal that this program was started from; None if there is none."""
+    for stream in (sys.stderr, sys.stdin):
+        try:
+            return os.get_terminal_size(stream.fileno()).columns or None
+        except (OSError, ValueError, AttributeError):
+            continue
+    return None
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """A column of a table on the terminal.
+
+    Attributes:
+        title: title, in one line.
+        is_text: whether it holds words: aligned left, and folded where there is no room for them.
+        detail: 0 for a column that is always shown; where there is no room for all columns, those
+            with the largest number are left out first.
+    """
+
+    title: str
+    is_text: bool = False
+    detail: int = 0
+
+
+def print_table(
+    console: Console, columns: Sequence[TextColumn], rows: Sequence[Sequence[Text | str]]
+) -> list[str]:
+    """Print a table within the width of the console.
+
+    Where there is no room, titles take two lines; then columns are left out, those of the most
+    detail first; then words are folded.
+
+    Returns:
+        The titles of the columns that were left out.
+    """
+    texts = [[one_line(c) if isinstance(c, str) else c for c in row] for row in rows]
+    shown = list(range(len(columns)))
+    cells = [max((_width(row[i]) for row in texts), default=0) for i in shown]
+    titles = [[columns[i].title] for i in shown]
+
+    def widths() -> list[int]:
+        return [max(cells[i], *(one_line(line).cell_len for line in titles[i])) for i in shown]
+
+    def is_too_wide() -> bool:
+        return sum(widths()) + _GAP * (len(shown) - 1) > console.width
+
+    if is_too_wide():
+        for i in shown:
+            if one_line(columns[i].title).cell_len > cells[i]:
+                titles[i] = _halves(columns[i].title)
+    while is_too_wide() and any(columns[i].detail for i in shown):
+        shown.remove(max(shown, key=lambda i: (columns[i].detail, i)))
+    left_out = [column.title for i, column in enumerate(columns) if i not in shown]
+    room = _folded(widths(), [columns[i].is_text for i in shown], console.width)
+    lines = max((len(titles[i]) for i in shown), default=1)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, width in zip(shown, room, strict=True):
+        padded = [""] * (lines - len(titles[i])) + titles[i]
+        table.add_column(
+            Text("\n").join(map(one_line, padded)),
+            justify="left" if columns[i].is_text else "right",
+            overflow="fold",
+            min_width=min(width, console.width),
+            max_width=width,
+        )
+    for row in texts:
+        table.add_row(*(row[i] for i in shown))
+    console.print(table)
+    return left_out
+
+
+def _width(cell: Text) -> int:
+    return max((line.cell_len for line in cell.split("\n")), default=0)
+
+
+def _halves(title: str) -> list[str]:
+    """A title in the two lines that are shortest, or in one if it is one word."""
+    words = title.split(" ")
+    if len(words) < 2:
+        return [title]
+    halves = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    return list(min(halves, key=lambda both: max(map(len, both))))
+
+
+def _folded(widths: list[int], is_text: list[bool], room: int) -> list[int]:
+    """The widths of columns after the widest ones of words have given up what has no room."""
+    widths = list(widths)
+    excess = sum(widths) + _GAP * (len(widths) - 1) - room
+    while excess > 0:
+        texts = [i for i, words in enumerate(is_text) if words and widths[i] > _LEAST_FOLDED]
+        if not texts:
+            break
+        widest = max(texts, key=lambda i: widths[i])
+        widths[widest] -= 1
+        excess -= 1
+    return widths

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from ..arguments import common_options, input_options
 from ..arguments.types import whole
 from ..artifacts.discovery import label_paths
-from ..console import one_line
+from ..console import BAD, TextColumn, one_line, print_table
 from ..diagnostics.bisect.comparing import TensorComparison
 from ..diagnostics.bisect.running import BisectOptions
 from ..diagnostics.bisect.search import Bisection, bisect
@@ -148,7 +147,7 @@ def show(bisection: Bisection, console: Console) -> None:
     if bisection.first:
         first = bisection.first
         where = f"{first.operator} '{first.node}' gives '{first.name}'"
-        console.print(one_line(f"{a} and {b} first part where {where}", style="bold red"))
+        console.print(one_line(f"{a} and {b} first part where {where}", style=BAD))
         console.print(one_line(f"  {_difference(first, (a, b))}"))
         if first.inputs_agree is not None:
             explanation = {
@@ -160,17 +159,21 @@ def show(bisection: Bisection, console: Console) -> None:
             console.print(one_line(f"  the last that agrees before it: '{bisection.before.name}'"))
     elif bisection.agree:
         what = "tensors that were compared" if bisection.graphs else "outputs"
-        console.print(one_line(f"{a} and {b}: all {what} agree", style="bold green"))
+        console.print(one_line(f"{a} and {b}: all {what} agree", style="bold"))
     else:
-        console.print(one_line(f"{a} and {b}: outputs differ", style="bold red"))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    titles = (a, b, "paired by", "shape", "largest difference", "tolerance")
-    for title in titles:
-        table.add_column(title)
+        console.print(one_line(f"{a} and {b}: outputs differ", style=BAD))
+    columns = [
+        TextColumn(a, is_text=True),
+        TextColumn(b, is_text=True),
+        TextColumn("paired by", is_text=True, detail=1),
+        *(TextColumn(title, is_text=True) for title in ("shape", "largest difference")),
+        TextColumn("tolerance", is_text=True),
+    ]
+    rows = []
     listed = [tensor for tensor in (bisection.before, bisection.first) if tensor]
     for tensor in [*listed, *bisection.after, *bisection.outputs]:
         name = tensor.name if tensor.node != "output" else f"{tensor.name} (output)"
-        style = "" if tensor.passed else "red"
+        style = "" if tensor.passed else BAD
         shape = " x ".join(map(str, tensor.shape)) or "scalar"
         cells = [
             name,
@@ -180,8 +183,8 @@ def show(bisection: Bisection, console: Console) -> None:
             _largest(tensor),
             f"{tensor.tolerance:.2g}",
         ]
-        table.add_row(*(one_line(cell, style=style) for cell in cells))
-    console.print(table)
+        rows.append([one_line(cell, style=style) for cell in cells])
+    print_table(console, columns, rows)
     if bisection.graphs:
         how = ", ".join(f"{count} by {name}" for name, count in sorted(bisection.paired.items()))
         count = sum(bisection.paired.values())
@@ -191,7 +194,7 @@ def show(bisection: Bisection, console: Console) -> None:
             )
         )
     for note in bisection.notes:
-        console.print(one_line(note, style="dim"))
+        console.print(one_line(note, style="dim"), soft_wrap=True)
 
 
 def _largest(tensor: TensorComparison) -> str:

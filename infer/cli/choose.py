@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 
 from ..arguments import common_options
 from ..arguments.types import argument_type
-from ..console import one_line
+from ..console import BAD, one_line
 from ..exit_status import FAILED, NOT_SURE, OK
 from ..quantities import parse_bytes, parse_duration, parse_share
 from ..results import formatting, recommendation
@@ -18,14 +19,11 @@ from ..results.percentiles import PERCENTILE_FLOORS
 from ..results.ranking import AIMS, INSTALL, MEMORY, SINGLE, Answer
 from ..results.recommendation import Choice, Limits, choose
 from ..results.recorded_run import records_of
+from ..results.short_labels import ShortLabels
 from ..steps.run_folders import read_run
 from .console import emit
 
-_STYLES = {
-    recommendation.FITS: "green",
-    recommendation.FALLS_OUT: "red",
-    recommendation.UNKNOWN: "yellow",
-}
+_STYLES = {recommendation.FITS: "bold"}
 
 
 def add(actions: Any) -> None:
@@ -139,32 +137,38 @@ def _behind(answer: Answer) -> str:
 def show(choice: Choice, console: Console) -> None:
     """Print a choice."""
     for notice in choice.notices:
-        console.print(one_line(f"*** {notice}", style="bold yellow"))
+        console.print(one_line(f"*** {notice}", style="bold"), soft_wrap=True)
     answer = choice.answer
     if answer and answer.best:
-        console.print(one_line(f"{answer.best}: {answer.need}, {answer.value}", style="bold green"))
-        console.print(one_line(f"  {answer.how_sure}"))
+        best = f"{answer.best}: {answer.need}, {answer.value}"
+        console.print(one_line(best, style="bold"), soft_wrap=True)
+        lines = [answer.how_sure]
         if answer.next_best and answer.cost:
-            console.print(one_line(f"  next best: {_behind(answer)}"))
-        if choice.given_up and choice.given_up.cost:
-            console.print(
-                one_line(
-                    f"  without the limits: {choice.given_up.best}; {_behind(choice.given_up)}"
-                )
-            )
+            lines.append(f"next best: {_behind(answer)}")
+        if (given_up := choice.given_up) and given_up.cost:
+            lines.append(f"without the limits: {given_up.best}; {_behind(given_up)}")
+        for line in lines:
+            console.print(Padding(one_line(line), (0, 0, 0, 2)))
     elif answer:
         fitting = [v.artifact for v in choice.verdicts if v.standing == recommendation.FITS]
-        console.print(one_line(f"these fit: {', '.join(fitting)}", style="bold green"))
-        console.print(one_line(f"  which of them is best is not known: {answer.how_sure}"))
+        console.print(one_line(f"these fit: {', '.join(fitting)}", style="bold"), soft_wrap=True)
+        text = f"  which of them is best is not known: {answer.how_sure}"
+        console.print(one_line(text), soft_wrap=True)
     else:
-        console.print(one_line("none fits", style="bold red"))
-    artifacts = max((len(verdict.artifact) for verdict in choice.verdicts), default=0)
+        console.print(one_line("none fits", style=BAD))
+    labels = ShortLabels.of([verdict.artifact for verdict in choice.verdicts])
+    if labels.pattern:
+        console.print(one_line(f"artifacts: {labels.pattern}", style="dim"), soft_wrap=True)
+    artifacts = max((len(labels[verdict.artifact]) for verdict in choice.verdicts), default=0)
     standings = max((len(verdict.standing) for verdict in choice.verdicts), default=0)
     for verdict in choice.verdicts:
-        cells = (
-            one_line(verdict.artifact.ljust(artifacts)),
-            one_line(verdict.standing.ljust(standings), style=_STYLES[verdict.standing]),
-            one_line("; ".join((*verdict.reasons, *verdict.doubts))),
-        )
-        # Wrapped by the terminal, so that a command among the reasons can be copied.
-        console.print(*cells, sep="  ", soft_wrap=True)
+        name, standing = labels[verdict.artifact], verdict.standing
+        # A reason a line, wrapped by the terminal, so that a command in it can be copied.
+        for reason in (*verdict.reasons, *verdict.doubts) or ("",):
+            cells = (
+                one_line(name.ljust(artifacts)),
+                one_line(standing.ljust(standings), style=_STYLES.get(verdict.standing, "")),
+                one_line(reason),
+            )
+            console.print(*cells, sep="  ", soft_wrap=True)
+            name = standing = ""

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from ..arguments import common_options
-from ..console import one_line
+from ..console import BAD, TextColumn, one_line, print_table
 from ..exit_status import OK
 from ..results import comparison, formatting
-from ..results.comparison import Comparison, Difference, compare_runs
+from ..results.comparison import Comparison, Difference, Speed, compare_runs
 from ..results.recorded_run import records_of
+from ..results.short_labels import ShortLabels
 from ..stats.ratios import CONFIDENCE
 from ..steps.run_folders import read_run
 from .console import emit
 
-_STYLES = {comparison.AGREE: "green", comparison.DIFFER: "yellow"}
+_VERDICTS = {comparison.UNSURE: "unknown"}  # the others are a word already
 
 
 def add(actions: Any) -> None:
@@ -55,53 +56,61 @@ def run(options: argparse.Namespace) -> int:
 def show(result: Comparison, console: Console) -> None:
     """Print a comparison."""
     for notice in result.notices:
-        console.print(one_line(f"*** {notice}", style="bold yellow"))
+        console.print(one_line(f"*** {notice}", style="bold"), soft_wrap=True)
     for name, folder, conditions in zip("AB", (result.a, result.b), result.conditions, strict=True):
-        console.print(one_line(f"{name}: {folder}: {conditions}", style="dim"))
+        console.print(one_line(f"{name}: {folder}: {conditions}", style="dim"), soft_wrap=True)
     for workload, reference in dict.fromkeys(
         (speed.workload, speed.reference) for speed in result.speeds
     ):
-        console.print()
-        console.print(one_line(f"{workload}: times over that of {reference}", style="bold"))
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for title in ("artifact", "A", "B", "B over A", ""):
-            table.add_column(title)
-        for title in ("A's time", "B's time"):
-            table.add_column(title, justify="right")
-        for speed in result.speeds:
-            if (speed.workload, speed.reference) == (workload, reference):
-                table.add_row(
-                    one_line(speed.artifact),
-                    formatting.interval(speed.a).replace("[", r"\["),
-                    formatting.interval(speed.b).replace("[", r"\["),
-                    formatting.interval(speed.change).replace("[", r"\["),
-                    one_line(speed.verdict, style=_STYLES.get(speed.verdict, "")),
-                    formatting.seconds(speed.a_call_s),
-                    formatting.seconds(speed.b_call_s),
-                )
-        console.print(table)
+        chosen = (workload, reference)
+        _speeds([s for s in result.speeds if (s.workload, s.reference) == chosen], console)
     _differences("What differs in machine and setup", result.environment, console)
     _differences("What differs in the artifacts", result.artifacts, console)
     if result.speeds:
         text = (
             f"in brackets {CONFIDENCE:.0%} intervals, corrected for the number of artifacts. "
-            "agree: that of B over A holds 1."
+            "agree: that of B over A holds 1. unknown: too few generations of processes."
         )
-        console.print(one_line(text, style="dim"))
+        console.print(one_line(text, style="dim"), soft_wrap=True)
+
+
+def _speeds(speeds: list[Speed], console: Console) -> None:
+    """Print the ratios of one workload to one reference, and what they say."""
+    workload, reference = speeds[0].workload, speeds[0].reference
+    labels = ShortLabels.of([speed.artifact for speed in speeds])
+    artifacts = f"; artifacts: {labels.pattern}" if labels.pattern else ""
+    title = f"{workload}: times over that of {reference}{artifacts}"
+    differ = [labels[s.artifact] for s in speeds if s.verdict == comparison.DIFFER]
+    unsure = [s for s in speeds if s.verdict == comparison.UNSURE]
+    count = len(speeds) - len(differ) - len(unsure)
+    said = f"{count} of {len(speeds)} ratios agree"
+    said += f", {', '.join(differ)} differ{'' if len(differ) > 1 else 's'}" if differ else ""
+    said += f", {len(unsure)} cannot be told" if unsure else ""
+    console.print()
+    console.print(one_line(f"{title}: {said}", style="bold"), soft_wrap=True)
+    columns = [
+        TextColumn("artifact", is_text=True),
+        *(TextColumn(title, is_text=True) for title in ("verdict", "B over A", "A", "B")),
+        *(TextColumn(title, detail=1) for title in ("A's time", "B's time")),
+    ]
+    rows: list[list[Text | str]] = [
+        [
+            labels[speed.artifact],
+            one_line(
+                _VERDICTS.get(speed.verdict, speed.verdict),
+                style=BAD if speed.verdict == comparison.DIFFER else "",
+            ),
+            *map(formatting.interval, (speed.change, speed.a, speed.b)),
+            *map(formatting.seconds, (speed.a_call_s, speed.b_call_s)),
+        ]
+        for speed in speeds
+    ]
+    print_table(console, columns, rows)
 
 
 def _differences(title: str, differences: tuple[Difference, ...], console: Console) -> None:
     console.print()
     console.print(one_line(title if differences else f"{title}: nothing", style="bold"))
     if differences:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for name in ("of", "what", "A", "B"):
-            table.add_column(name, overflow="fold")
-        for difference in differences:
-            table.add_row(
-                one_line(difference.of),
-                one_line(difference.what),
-                one_line(difference.a),
-                one_line(difference.b),
-            )
-        console.print(table)
+        columns = [TextColumn(name, is_text=True) for name in ("of", "what", "A", "B")]
+        print_table(console, columns, [[d.of, d.what, d.a, d.b] for d in differences])

@@ -12,9 +12,6 @@ from rich.console import Console
 from ..console import Terminal
 from ..errors import UsageError
 
-# Width of tables that are written to a file, in characters.
-_WIDE = 140
-
 
 def emit(value: Any, show: Callable[[Console], None], json_file: str | None) -> None:
     """Print results, as JSON if `json_file` is "-"; also write JSON to a file if it names one."""
@@ -24,10 +21,7 @@ def emit(value: Any, show: Callable[[Console], None], json_file: str | None) -> 
         return
     if json_file:
         _write_json(Path(json_file), text)
-    console = Terminal()
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDE)
-    show(console)
+    show(Terminal())
 
 
 def try_json(json_file: str | None) -> None:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from .. import plugins
 from ..arguments import common_options
 from ..artifacts.discovery import label_paths
-from ..console import one_line
+from ..console import BAD, TextColumn, one_line, print_table
 from ..diagnostics.doctor import ArtifactState, RuntimeState, artifact_state, runtime_state
 from ..errors import ArtifactError
 from ..exit_status import NOT_MEASURED, OK
@@ -116,9 +115,7 @@ def _card_text(gpu: dict[str, Any]) -> str:
 def _cuda_cell(runtime: RuntimeState) -> Text:
     if not runtime.versions or runtime.problem:
         return one_line("-")
-    return (
-        one_line("no", style="yellow") if runtime.without_cuda else one_line("yes", style="green")
-    )
+    return one_line("no", style=BAD) if runtime.without_cuda else one_line("yes")
 
 
 def _show_plugins(console: Console) -> None:
@@ -127,20 +124,20 @@ def _show_plugins(console: Console) -> None:
     if not installed:
         return
     console.print()
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("plug-in", "", "from", "file"):
-        table.add_column(title, overflow="fold")
-    for plugin in installed:
-        table.add_row(
+    rows: list[list[Text | str]] = [
+        [
             plugin.name,
             plugin.kind,
             f"{plugin.distribution} {plugin.version}",
-            one_line(plugin.file, style="yellow" if plugin.problem else ""),
-        )
-    console.print(table)
+            one_line(plugin.file, style=BAD if plugin.problem else ""),
+        ]
+        for plugin in installed
+    ]
+    titles = ("plug-in", "", "from", "file")
+    print_table(console, [TextColumn(title, is_text=True) for title in titles], rows)
     for plugin in installed:
         if plugin.problem:
-            console.print(one_line(plugin.refusal, style="yellow"), soft_wrap=True)
+            console.print(one_line(plugin.refusal, style=BAD), soft_wrap=True)
 
 
 def _show(
@@ -159,46 +156,43 @@ def _show(
     for gpu in machine["gpus"]:
         console.print(one_line(_card_text(gpu), style="dim"), soft_wrap=True)
     console.print()
-    table = Table(box=None, pad_edge=False, header_style="dim")
     cuda = ("CUDA",) if machine["gpus"] else ()
-    for title in ("runtime", "takes", "version", *cuda, "devices"):
-        table.add_column(title)
+    rows: list[list[Text | str]] = []
     for runtime in runtimes:
         version = ", ".join(f"{n} {v}" for n, v in runtime.versions.items())
-        table.add_row(
-            runtime.name,
-            ", ".join(runtime.formats),
-            one_line(version or "not installed", style="" if version else "yellow"),
-            *((_cuda_cell(runtime),) if cuda else ()),
-            one_line(runtime.problem or ", ".join(runtime.devices) or runtime.install),
+        rows.append(
+            [
+                runtime.name,
+                ", ".join(runtime.formats),
+                version or "not installed",
+                *((_cuda_cell(runtime),) if cuda else ()),
+                runtime.problem or ", ".join(runtime.devices) or runtime.install,
+            ]
         )
-    console.print(table)
+    titles = ("runtime", "takes", "version", *cuda, "devices")
+    print_table(console, [TextColumn(title, is_text=True) for title in titles], rows)
     _show_plugins(console)
     for reason in dict.fromkeys(runtime.without_cuda for runtime in runtimes):
         if reason:
-            console.print(one_line(reason, style="yellow"), soft_wrap=True)
+            console.print(one_line(reason, style=BAD), soft_wrap=True)
     console.print()
     if not artifacts:
         console.print("no artifacts found")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("artifact", "format", "loads", "until"):
-        table.add_column(title, overflow="fold")
-    for artifact in artifacts:
-        style = "green" if artifact.outcome == Outcome.OK else "red"
-        until = one_line(
+    artifact_rows: list[list[Text | str]] = [
+        [
+            artifact.path,
+            artifact.format,
+            one_line(artifact.outcome, style="" if artifact.outcome == Outcome.OK else BAD),
             f"{artifact.expires} {artifact.expiry}".strip(),
-            style="yellow" if artifact.expiry else "",
-        )
-        table.add_row(
-            one_line(artifact.path), artifact.format, one_line(artifact.outcome, style=style), until
-        )
-    console.print(table)
+        ]
+        for artifact in artifacts
+    ]
+    titles = ("artifact", "format", "loads", "until")
+    print_table(console, [TextColumn(title, is_text=True) for title in titles], artifact_rows)
     for artifact in artifacts:
         if artifact.reason or artifact.remedy:
             text = ": ".join(part for part in (artifact.path, artifact.reason) if part)
-            console.print(
-                one_line(text, style="red" if artifact.reason else "yellow"), soft_wrap=True
-            )
+            console.print(one_line(text, style=BAD if artifact.reason else ""), soft_wrap=True)
             if artifact.remedy:
                 console.print(one_line(f"  {artifact.remedy}", style="dim"), soft_wrap=True)

@@ -68,10 +68,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json == "-":
         print(text, end="")
     else:
-        console = Terminal()
-        if not console.is_terminal:
-            console.width = max(console.width, 160)
-        report.show(result, console, remedies=not config.update)
+        report.show(result, Terminal(), remedies=not config.update)
     if config.update:
         return _updated(result, config, baseline)
     return result.exit_status

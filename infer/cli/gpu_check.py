@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..arguments import common_options
 from ..arguments.types import argument_type
 from ..artifacts.artifact import Artifact
 from ..artifacts.discovery import label_paths
-from ..console import one_line
+from ..console import BAD, TextColumn, one_line, print_table
 from ..diagnostics.gpu_check.clocks import ClockLog
 from ..diagnostics.gpu_check.runner import INTERRUPTED, Check, Done
 from ..diagnostics.gpu_check.setting import Setting
@@ -44,7 +43,7 @@ from .console import emit
 
 OUT = Path("artifacts/gpu-check")
 CLOCKS = "clocks.jsonl"
-_COLOURS = {"ok": "green", "left_out": "yellow"}
+_WELL = ("ok", "left_out")
 
 
 def add(actions: Any) -> None:
@@ -190,15 +189,19 @@ def _write_page(out: Path) -> None:
 
 def show(done: list[Done], console: Console) -> None:
     """Print the result of each stage."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("stage", "came to", "took", "what it finds out"):
-        table.add_column(title, justify="right" if title == "took" else "left")
-    for stage in done:
-        words = stage.status.replace("_", " ")
-        table.add_row(
+    columns = [
+        TextColumn("stage", is_text=True),
+        TextColumn("came to", is_text=True),
+        TextColumn("took"),
+        TextColumn("what it finds out", is_text=True),
+    ]
+    rows: list[list[Text | str]] = [
+        [
             stage.name,
-            one_line(words, style=_COLOURS.get(stage.status, "red")),
+            one_line(stage.status.replace("_", " "), style="" if stage.status in _WELL else BAD),
             f"{stage.seconds:.0f} s" if stage.status != "left_out" else "",
             Text("\n").join(map(one_line, filter(None, (stage.what, stage.reason)))),
-        )
-    console.print(table)
+        ]
+        for stage in done
+    ]
+    print_table(console, columns, rows)

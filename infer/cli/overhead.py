@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from ..arguments import common_options
 from ..arguments.types import positive
+from ..console import BAD, TextColumn, one_line, print_table
 from ..diagnostics.overhead import LIMIT_S, LIMIT_SHARE, ROUNDS, Overhead, measure
 from ..errors import ArtifactError
 from ..exit_status import FAILED, NOT_MEASURED, OK
@@ -20,6 +21,8 @@ from ..measure import devices
 from ..measure.devices import DeviceChoice
 from ..measure.progress import Progress
 from ..outcome import Failure, Outcome
+from ..results import formatting
+from ..results.short_labels import ShortLabels
 from ..sandbox import trust
 from ..sandbox.artifact_reader import OpenedArtifacts
 from ..steps.planning import find_artifacts, runtime_environments, thread_count
@@ -112,21 +115,33 @@ def show(
     overheads: list[Overhead], failures: dict[str, Failure], choice: DeviceChoice, console: Console
 ) -> None:
     """Print a table, and the artifacts that could not be measured."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("artifact", "batch", "bare call", "harness adds", "95 % interval", "allowed"):
-        table.add_column(title, justify="left" if title == "artifact" else "right")
-    for overhead in overheads:
-        table.add_row(
-            overhead.artifact,
+    titles = ("batch", "bare call", "harness adds", "95 % interval", "allowed")
+    columns = [TextColumn("artifact", is_text=True), *map(TextColumn, titles)]
+    labels = ShortLabels.of([overhead.artifact for overhead in overheads])
+    if labels.pattern:
+        console.print(one_line(f"artifacts: {labels.pattern}", style="bold"), soft_wrap=True)
+    rows: list[list[Text | str]] = [
+        [
+            labels[overhead.artifact],
             str(overhead.batch),
-            f"{overhead.bare_s * 1e6:,.0f} µs",
-            f"{overhead.added_s * 1e6:+,.1f} µs",
-            f"{overhead.low_s * 1e6:+,.1f} to {overhead.high_s * 1e6:+,.1f} µs",
-            f"{overhead.allowed_s * 1e6:,.0f} µs",
-        )
-    console.print(table)
+            formatting.seconds(overhead.bare_s),
+            one_line(
+                _signed(overhead.added_s),
+                style=BAD if overhead.low_s > overhead.allowed_s else "",
+            ),
+            f"{_signed(overhead.low_s)} to {_signed(overhead.high_s)}",
+            formatting.seconds(overhead.allowed_s),
+        ]
+        for overhead in overheads
+    ]
+    print_table(console, columns, rows)
     console.print(f"on {choice.device}", style="dim")
     for notice in choice.notices:
         console.print(notice)
     for label, failure in failures.items():
-        console.print(f"{label}: {failure.outcome}: {failure.reason}")
+        line = f"{label}: {failure.outcome}: {failure.reason}"
+        console.print(one_line(line, style=BAD), soft_wrap=True)
+
+
+def _signed(seconds: float) -> str:
+    return f"{'+' if seconds > 0 else ''}{formatting.seconds(seconds)}"

@@ -100,9 +100,7 @@ def show(result: Profiles, console: Console) -> None:
     for sentence in findings(result.profiles, flops_per_s):
         console.print(one_line(sentence, style="bold"), soft_wrap=True)
     for table in profile_tables.profile_tables(result.profiles, flops_per_s):
-        console.print()
-        console.print(one_line(table.caption, style="bold"))
-        console.print(terminal.drawn(table))
+        terminal.print_report_table(table, console)
     for line in profile_tables.problems(result.profiles):
         console.print(one_line(line, style="yellow"), soft_wrap=True)
     console.print()

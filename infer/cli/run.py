@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -51,20 +52,20 @@ def run(options: argparse.Namespace) -> int:
     else:
         store = new_run(config.out)
     summary = measure(plan, store, options.command_line)
-    emit(to_json(summary), partial(_show, summary), options.json)
+    emit(to_json(summary), partial(_show, summary, store.folder), options.json)
     print_line(f"results: {store.folder}")
     if summary.interrupted:
         print_line(f"go on with: {resume_command(store.folder)}")
     return status(summary)
 
 
-def _show(summary: Summary, console: Console) -> None:
+def _show(summary: Summary, folder: Path, console: Console) -> None:
     """Print the tables; the results are kept, and the status holds, without them too."""
 
     def failed(error: Exception) -> None:
         print_line(f"the tables cannot be shown ({type(error).__name__}: {error})")
 
-    best_effort(lambda: terminal.show(summary, console), None, failed)
+    best_effort(lambda: terminal.show(summary, console, folder), None, failed)
 
 
 def status(summary: Summary) -> int:

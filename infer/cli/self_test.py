@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from ..arguments import common_options
 from ..arguments.types import positive
-from ..console import Terminal
+from ..console import Terminal, TextColumn, one_line, print_table
 from ..diagnostics.self_test import known_artifacts
 from ..diagnostics.self_test.measured import measured_verdicts
 from ..diagnostics.self_test.simulated import simulated_family_verdicts, simulated_verdicts
@@ -227,33 +226,43 @@ def _known_artifacts(
 
 def show(results: list[Verdicts], console: Console) -> None:
     """Print the verdicts as a table."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("measured", "false alarms", "95 % interval", "bias", "coverage", "resolution"):
-        table.add_column(title, justify="left" if title == "measured" else "right")
-    for added in known_artifacts.ADDED:
-        table.add_column(f"power at {added:.0%}", justify="right")
+    columns = [
+        TextColumn("measured", is_text=True),
+        TextColumn("false alarms"),
+        TextColumn("of", detail=1),
+        TextColumn("bias", detail=2),
+        TextColumn("coverage"),
+        TextColumn("half width"),
+        *(TextColumn(f"power at {added:.0%}") for added in known_artifacts.ADDED),
+    ]
+    rows = []
     for verdict in results:
         low, high = verdict.false_alarm_interval
-        table.add_row(
-            verdict.title,
-            f"{verdict.false_alarms} of {verdict.comparisons}",
-            f"{low:.1%} to {high:.1%}" if verdict.comparisons else "-",
-            f"{verdict.bias:+.2%}" if verdict.intervals else "-",
-            f"{verdict.covered / verdict.intervals:.1%}" if verdict.intervals else "-",
-            f"{verdict.half_width:.2%}" if verdict.intervals else "-",
-            *(
-                f"{power[0] / power[1]:.0%} of {power[1]}" if power else "-"
-                for power in (verdict.power.get(f"{added:.0%}") for added in known_artifacts.ADDED)
-            ),
+        share = verdict.false_alarms / max(verdict.comparisons, 1)
+        powers = [verdict.power.get(f"{added:.0%}") for added in known_artifacts.ADDED]
+        rows.append(
+            [
+                verdict.title,
+                f"{share:.1%} [{low:.1%}, {high:.1%}]" if verdict.comparisons else "-",
+                f"{verdict.comparisons:,}" if verdict.comparisons else "-",
+                f"{verdict.bias:+.2%}" if verdict.intervals else "-",
+                f"{verdict.covered / verdict.intervals:.1%}" if verdict.intervals else "-",
+                f"{verdict.half_width:.2%}" if verdict.intervals else "-",
+                *(f"{found / count:.0%}" if count else "-" for found, count in map(_pair, powers)),
+            ]
         )
-    console.print(table)
-    console.print(
+    print_table(console, columns, rows)
+    text = (
         "Each comparison stands on as many generations of processes as its row says, at 95 % "
         "without a correction; where there are none, the budget was too short for so many. Where "
         "a row says artifacts, all are compared with one of them, as in a run, at 95 % for all "
         "together: a false alarm in any of them counts, and coverage is that of all at once. "
-        "false alarms: equal artifacts that were told apart. bias: of the estimated ratio. "
-        "coverage: intervals that hold the true ratio. resolution: half the width of an interval. "
-        "power: slower artifacts that were found to be.",
-        style="dim",
+        "false alarms: equal artifacts that were told apart, with a 95 % interval, of how many. "
+        "bias: of the estimated ratio. coverage: intervals that hold the true ratio. half width: "
+        "of an interval. power: slower artifacts that were found to be."
     )
+    console.print(one_line(text, style="dim"))
+
+
+def _pair(power: tuple[int, int] | None) -> tuple[int, int]:
+    return power or (0, 0)

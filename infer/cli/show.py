@@ -36,5 +36,9 @@ def run(options: argparse.Namespace) -> int:
     """
     summary = read_run(options.run).summary
     with records_of(options.run):
-        emit(to_json(summary), lambda console: terminal.show(summary, console), options.json)
+        emit(
+            to_json(summary),
+            lambda console: terminal.show(summary, console, options.run),
+            options.json,
+        )
         return status(summary)

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
-from ..console import one_line
+from ..console import BAD, TextColumn, one_line, print_table
 from ..escaping import markdown, xml
+from ..results.short_labels import ShortLabels
 from .result import (
     NOTHING_HELD,
     AccuracyFigures,
@@ -28,9 +28,9 @@ from .result import (
 )
 
 _STYLES = {
-    Verdict.PASSED: "green",
-    Verdict.FAILED: "bold red",
-    Verdict.NOT_SURE: "yellow",
+    Verdict.PASSED: "",
+    Verdict.FAILED: BAD,
+    Verdict.NOT_SURE: "bold",
     Verdict.NOT_JUDGED: "dim",
     Verdict.OFF: "dim",
 }
@@ -61,22 +61,38 @@ def headline(result: GateResult) -> str:
 def show(result: GateResult, console: Console, *, remedies: bool = True) -> None:
     """Print a result, and by default the remedies."""
     names, rows = _grid(result)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("artifact", *names):
-        table.add_column(title)
-    for artifact, checks in rows:
-        cells = [
-            one_line(_cell(check), style=_STYLES[check.verdict]) if check else one_line("")
-            for check in checks
+    labels = ShortLabels.of([artifact for artifact, _ in rows])
+    shared = f"; artifacts: {labels.pattern}" if labels.pattern else ""
+    style = BAD if result.verdict == Verdict.FAILED else "bold"
+    console.print(one_line(f"{headline(result)}{shared}", style=style), soft_wrap=True)
+    # Where there is no room, columns without a failure are left out first.
+    bad = [
+        any(c and c.verdict in result.failures for c in column)
+        for column in zip(*(checks for _, checks in rows), strict=True)
+    ]
+    columns = [
+        TextColumn("artifact", is_text=True),
+        *(
+            TextColumn(name, is_text=True, detail=0 if is_bad else 1)
+            for name, is_bad in zip(names, bad, strict=True)
+        ),
+    ]
+    cells = [
+        [
+            labels[artifact],
+            *(one_line(_cell(c), style=_STYLES[c.verdict]) if c else "" for c in checks),
         ]
-        table.add_row(one_line(artifact), *cells)
-    console.print(one_line(headline(result), style=_STYLES[result.verdict]))
-    console.print(table)
+        for artifact, checks in rows
+    ]
+    left_out = print_table(console, columns, cells)
+    if left_out:
+        text = f"no room for checks that passed or were not judged: {', '.join(left_out)}"
+        console.print(one_line(text, style="dim"), soft_wrap=True)
     for check in _told(result):
         line = f"{check.artifact}, {check.name}: {check.verdict}: {check.detail}"
         console.print(one_line(line, style=_STYLES[check.verdict]), soft_wrap=True)
     for notice in result.notices:
-        console.print(one_line(f"*** {notice}", style="bold yellow"), soft_wrap=True)
+        console.print(one_line(f"*** {notice}", style="bold"), soft_wrap=True)
     if not remedies or not result.remedies:
         return
     console.print(one_line("What to do:", style="bold"))

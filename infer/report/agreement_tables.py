@@ -22,7 +22,6 @@ from .table import (
     text_cell,
 )
 
-_STYLES = {Outcome.OK: Style.GOOD, Outcome.PARITY_FAIL: Style.BAD}
 # Shares of the reference's accuracy that MLPerf requires, the highest first.
 _MARGINS = (("99.9%", 0.999), ("99%", 0.99))
 _SHOWN_DIFFERING = 5
@@ -34,7 +33,7 @@ def is_reference(row: ArtifactResult) -> bool:
 
 
 def _outcome(row: ArtifactResult) -> Cell:
-    style = next((style for kind, style in _STYLES.items() if row.outcome == kind), Style.PLAIN)
+    style = Style.PLAIN if row.outcome == Outcome.OK else Style.BAD
     return Cell(row.outcome, row.outcome, style)
 
 
@@ -90,12 +89,12 @@ LARGEST_DIFFERENCE = ArtifactColumn(
 )
 EQUAL_LABELS = ArtifactColumn("equal_labels", "equal labels", cell=_equal_labels)
 ACCURACY = ArtifactColumn("accuracy", "accuracy", cell=_metric("accuracy"))
-MACRO_F1 = ArtifactColumn("macro_f1", "macro F1", cell=_metric("macro_f1"))
-WEIGHTED_F1 = ArtifactColumn("weighted_f1", "weighted F1", cell=_metric("weighted_f1"))
+MACRO_F1 = ArtifactColumn("macro_f1", "macro F1", detail=2, cell=_metric("macro_f1"))
+WEIGHTED_F1 = ArtifactColumn("weighted_f1", "weighted F1", detail=3, cell=_metric("weighted_f1"))
 ACCURACY_DIFFERENCE = ArtifactColumn(
     "accuracy_difference", "accuracy less the reference's", cell=_accuracy_difference
 )
-SURELY_KEEPS = ArtifactColumn("surely_keeps", "surely keeps", cell=_surely_keeps)
+SURELY_KEEPS = ArtifactColumn("surely_keeps", "surely keeps", detail=1, cell=_surely_keeps)
 # Columns that are left out if no accuracies are compared.
 _OF_TWO = (ACCURACY_DIFFERENCE.key, SURELY_KEEPS.key)
 

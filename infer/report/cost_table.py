@@ -41,7 +41,7 @@ LOAD = ArtifactColumn("load_s", "load", cell=lambda row: seconds_cell(row.load_s
 FIRST_CALL = ArtifactColumn(
     "first_call_s", "first call", cell=lambda row: seconds_cell(row.first_call_s)
 )
-UNTIL_STEADY = ArtifactColumn("until_steady_s", "until steady", cell=_until_steady)
+UNTIL_STEADY = ArtifactColumn("until_steady_s", "until steady", detail=1, cell=_until_steady)
 MEMORY = ArtifactColumn("memory_bytes", "memory", cell=lambda row: bytes_cell(row.memory_bytes))
 GPU_MEMORY = ArtifactColumn("gpu_memory_bytes", "GPU memory", cell=_gpu_memory)
 SIZE = ArtifactColumn("size_bytes", "size", cell=lambda row: bytes_cell(row.bytes))
@@ -60,7 +60,7 @@ def cost_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:
 
     columns = [
         ARTIFACT,
-        ArtifactColumn("runtime", "runtime", is_text=True, cell=runtime),
+        ArtifactColumn("runtime", "runtime", is_text=True, detail=2, cell=runtime),
         *(START, LOAD, FIRST_CALL, UNTIL_STEADY, MEMORY, GPU_MEMORY, SIZE, INSTALLED),
     ]
     caption = "Start, memory and size of each artifact"

@@ -36,23 +36,31 @@ def device_table(batch: int, rows: Sequence[ArtifactResult]) -> Table:
 
     def rate(times: DeviceTime) -> Cell:
         value = batch / times.queued_s
-        return Cell(f"{value:,.0f}", value)
+        return Cell(formatting.three_digits(value), value)
 
     columns = [
         ARTIFACT,
         ArtifactColumn(
             "queued_s", f"queued, batch {batch}", cell=cell(lambda t: seconds_cell(t.queued_s))
         ),
-        ArtifactColumn("queued_samples_per_s", "queued samples/s", cell=cell(rate)),
+        ArtifactColumn("queued_samples_per_s", "queued samples/s", detail=3, cell=cell(rate)),
         ArtifactColumn("call_s", "one call", cell=cell(lambda t: seconds_cell(t.call_s))),
-        ArtifactColumn("event_s", "by events", cell=cell(lambda t: seconds_cell(t.event_s))),
-        ArtifactColumn("enqueue_s", "to enqueue", cell=cell(lambda t: seconds_cell(t.enqueue_s))),
         ArtifactColumn(
-            "copy_in_s", "copy in", cell=cell(lambda t: _copy(t.copy_in_s, t.copy_in_bytes))
+            "event_s", "by events", detail=4, cell=cell(lambda t: seconds_cell(t.event_s))
+        ),
+        ArtifactColumn(
+            "enqueue_s", "to enqueue", detail=2, cell=cell(lambda t: seconds_cell(t.enqueue_s))
+        ),
+        ArtifactColumn(
+            "copy_in_s",
+            "copy in",
+            detail=1,
+            cell=cell(lambda t: _copy(t.copy_in_s, t.copy_in_bytes)),
         ),
         ArtifactColumn(
             "copy_out_s",
             "copy out",
+            detail=1,
             cell=cell(lambda t: _copy(t.copy_out_s, t.copy_out_bytes)),
         ),
         ArtifactColumn(
@@ -68,5 +76,5 @@ def device_table(batch: int, rows: Sequence[ArtifactResult]) -> Table:
 
 def _copy(seconds: float, size: int) -> Cell:
     """The time of a copy, and its rate if the copy is large enough."""
-    rate = f" ({size / seconds / 1e9:.3g} GB/s)" if size >= _LEAST_COPY else ""
+    rate = f" ({formatting.three_digits(size / seconds / 1e9)} GB/s)" if size >= _LEAST_COPY else ""
     return Cell(formatting.seconds(seconds) + rate, seconds)

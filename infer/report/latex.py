@@ -20,7 +20,8 @@ def render(summary: Summary) -> str:
     parts += [_comment(notice) for notice in summary.notices]
     for title, rows in sections(summary):
         for table in tables_of(rows, summary):
-            parts += ["", _comment(title), _tabular(table)]
+            said = [_comment(line.text) for line in table.headlines]
+            parts += ["", _comment(title), *said, _tabular(table)]
         failed = [row for row in rows if row.outcome != Outcome.OK]
         parts += [_comment(f"{row.artifact}: {row.outcome}: {row.reason}") for row in failed]
     if growth := growth_table(summary):

@@ -23,8 +23,9 @@ def legend(summary: Summary) -> list[str]:
         f"generation of processes) over that of {' or '.join(references)}, "
         f"below 1 is faster; in brackets its {CONFIDENCE:.0%} interval, corrected for the number "
         "of artifacts.",
-        "could have seen: half the width of that interval, the smallest difference that would "
-        "have shown in this run.",
+        "verdict: faster or slower if the interval lies on one side of 1, undecided if it holds 1, "
+        "unknown if there are too few generations of processes for one; half its width is the "
+        "smallest difference that would have shown.",
         *_roofline(summary),
         *_of_card(summary),
         *_on_device(summary),

@@ -11,7 +11,7 @@ from .growth_table import growth_table
 from .legend import legend
 from .notes import notes, warnings
 from .table import Table
-from .tables import sections, tables_of
+from .tables import labels_of, sections, tables_of
 
 
 def render(summary: Summary) -> str:
@@ -25,7 +25,8 @@ def render(summary: Summary) -> str:
         for table in tables_of(rows, summary):
             lines += _table(table)
         if differing := differing_table(rows):
-            lines += [f"### {escaping.markdown(differing.caption)}", "", *_table(differing)]
+            short = differing.with_labels(labels_of(rows))
+            lines += [f"### {escaping.markdown(differing.caption)}", "", *_table(short)]
         for row in rows:
             if row.outcome != Outcome.OK:
                 name, reason = map(escaping.markdown, (row.artifact, row.reason))
@@ -41,10 +42,11 @@ def render(summary: Summary) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    """The lines of a table, followed by an empty line."""
+    """What a table says, and its lines, each followed by an empty line."""
+    said = [f"**{escaping.markdown(line.text)}**  " for line in table.headlines]
     alignment = [":---" if column.is_text else "---:" for column in table.columns]
     cells = [list(map(escaping.markdown, cells)) for cells in (table.titles, *table.texts)]
-    return [*map(_line, (cells[0], alignment, *cells[1:])), ""]
+    return [*said, *([""] if said else []), *map(_line, (cells[0], alignment, *cells[1:])), ""]
 
 
 def _line(cells: list[str]) -> str:

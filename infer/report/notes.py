@@ -26,17 +26,17 @@ def notes(rows: Sequence[ArtifactResult]) -> list[str]:
 
 
 def warnings(rows: Sequence[ArtifactResult], summary: Summary) -> list[str]:
-    """Warnings about a row that cast doubt on it, or that matter for its times."""
-    lines = []
+    """Warnings that cast doubt on rows, or matter for their times, merged across artifacts."""
+    by_warning: dict[str, list[str]] = {}
     for row in rows:
         if row.grows_with_batch is False:
-            lines.append(
-                f"{row.artifact}: a full batch takes no longer than one sample; its calls may be "
-                "all overhead, or not do what they are timed for"
+            text = (
+                "a full batch takes no longer than one sample; calls may be all overhead, or not "
+                "do what they are timed for"
             )
+            by_warning.setdefault(text, []).append(row.artifact)
         unsteady = [workload for workload, timing in row.timings.items() if not timing.steady]
         if unsteady:
-            lines.append(
-                f"{row.artifact}: calls were not steady when warm-up ended ({unsteady[0]})"
-            )
-    return lines
+            text = f"calls were not steady when warm-up ended ({unsteady[0]})"
+            by_warning.setdefault(text, []).append(row.artifact)
+    return [f"{', '.join(artifacts)}: {text}" for text, artifacts in by_warning.items()]

@@ -14,6 +14,7 @@ from ..records.agreement import ScoredAnswer
 from ..results import formatting, ranking
 from ..results.ranking import Answer
 from ..results.recorded_run import RecordedRun
+from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
 from . import plots
 from .environment import environment_facts, runtimes_table
@@ -24,7 +25,7 @@ from .page_plots import batch_plot, size_plot
 from .plots import DotPlot, LinePlot
 from .samples import ClassAccuracy, RecordedSamples, read_samples
 from .table import Kind, Table
-from .tables import by_speed, sections, tables_of
+from .tables import by_speed, labels_of, sections, tables_of
 
 Value = TypeVar("Value")
 _SHOWN_DIFFERING = 5
@@ -44,9 +45,13 @@ class Differing:
 
 @dataclass(frozen=True)
 class Section:
-    """One comparison within a run: artifacts of the same weights."""
+    """One comparison within a run: artifacts of the same weights.
+
+    `contents` are the titles of its parts, by the name of each in the page's addresses.
+    """
 
     title: str
+    contents: dict[str, str]
     answers: list[Answer]
     speeds: list[tuple[DotPlot | None, Table]]
     batches: LinePlot | None
@@ -97,7 +102,7 @@ def page_of(run: RecordedRun) -> Page:
 
 
 def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Section:
-    summary = run.summary
+    summary, short = run.summary, labels_of(rows)
     ordered = by_speed(rows, summary)
     tables: dict[Kind, list[Table]] = {}
     for table in tables_of(rows, summary):
@@ -115,20 +120,33 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
         [row for row in family if row.artifact in labels] for family in ranking.families(run)
     ]
     answered = next((family for family in families if family), [])
+    answers = ranking.answers(run, answered, short)
+    parts = {
+        "answer": ("The answer", any(answer.best for answer in answers)),
+        "speed": ("Speed", Kind.SPEED in tables or Kind.SWEEP in tables),
+        "device": ("On the device itself", Kind.DEVICE_TIME in tables),
+        "cost": ("What is paid once", Kind.COST in tables),
+        "agreement": ("Do they agree?", Kind.AGREEMENT in tables),
+        "again": ("To do it again", True),
+    }
     return Section(
         title,
-        ranking.answers(run, answered),
+        {name: part_title for name, (part_title, is_there) in parts.items() if is_there},
+        answers,
         [
-            (_shown("plot", partial(_ratio_plot, table, ordered, summary), None, missing), table)
+            (
+                _shown("plot", partial(_ratio_plot, table, ordered, summary, short), None, missing),
+                table,
+            )
             for table in tables.get(Kind.SPEED, [])
         ],
-        _shown("plot of batches", lambda: batch_plot(ordered, summary), None, missing),
+        _shown("plot of batches", lambda: batch_plot(ordered, summary, short), None, missing),
         _only(tables, Kind.SWEEP),
         tables.get(Kind.DEVICE_TIME, []),
         _only(tables, Kind.COST),
         _only(tables, Kind.AGREEMENT),
         _differing(rows, samples),
-        samples.classes,
+        samples.classes and samples.classes.with_labels(short),
         [row for row in rows if row.outcome != Outcome.OK],
         notes(rows) + samples.missing + missing,
         warnings(rows, summary),
@@ -150,9 +168,11 @@ def _only(tables: dict[Kind, list[Table]], kind: Kind) -> Table | None:
     return next(iter(tables.get(kind, [])), None)
 
 
-def _ratio_plot(table: Table, rows: list[ArtifactResult], summary: Summary) -> DotPlot | None:
+def _ratio_plot(
+    table: Table, rows: list[ArtifactResult], summary: Summary, labels: ShortLabels
+) -> DotPlot | None:
     workload = table.workload or ""
-    return plots.ratios(workload, _by_ratio(rows, workload), summary)
+    return plots.ratios(workload, _by_ratio(rows, workload), summary, labels)
 
 
 def _by_ratio(rows: list[ArtifactResult], workload: str) -> list[ArtifactResult]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..results.recorded_run import RecordedRun
+from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
 from . import plots
 from .growth_table import exporter_of, size_of
@@ -13,10 +14,12 @@ from .plots import LinePlot
 from .speed_tables import SWEEP_CAPTION, sweep_workloads
 
 
-def batch_plot(rows: Sequence[ArtifactResult], summary: Summary) -> LinePlot | None:
+def batch_plot(
+    rows: Sequence[ArtifactResult], summary: Summary, labels: ShortLabels
+) -> LinePlot | None:
     """Plot samples a second over samples a call, for artifacts with a sweep."""
     series = {
-        row.artifact: {
+        labels[row.artifact]: {
             float(batch): row.timings[workload].samples_per_s
             for batch, workload in sweep_workloads(row, summary).items()
         }

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..results import formatting
+from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
 from ..stats.ratios import CONFIDENCE, Direction, Ratio
 
@@ -82,7 +83,9 @@ class LinePlot:
     y_ticks: list[Tick]
 
 
-def ratios(workload: str, rows: Sequence[ArtifactResult], summary: Summary) -> DotPlot | None:
+def ratios(
+    workload: str, rows: Sequence[ArtifactResult], summary: Summary, labels: ShortLabels
+) -> DotPlot | None:
     """Plot the ratios of one workload; None if there is none to show."""
     shown: list[tuple[str, Ratio, str]] = []
     for row in rows:
@@ -90,9 +93,9 @@ def ratios(workload: str, rows: Sequence[ArtifactResult], summary: Summary) -> D
         if timing is None:
             continue
         if summary.speed_references.get(row.artifact) == row.artifact:
-            shown.append((row.artifact, Ratio(1.0, None, None, 0), "reference"))
+            shown.append((labels[row.artifact], Ratio(1.0, None, None, 0), "reference"))
         elif timing.ratio:
-            shown.append((row.artifact, timing.ratio, _verdict(timing.ratio)))
+            shown.append((labels[row.artifact], timing.ratio, _verdict(timing.ratio)))
     if all(verdict == "reference" for *_, verdict in shown):
         return None
     values = [v for _, r, _ in shown for v in (r.value, r.low, r.high) if v]
@@ -109,7 +112,7 @@ def ratios(workload: str, rows: Sequence[ArtifactResult], summary: Summary) -> D
         for name, ratio, verdict in shown
     ]
     references = sorted(
-        {summary.speed_references[row.artifact] for row in rows if workload in row.timings}
+        {labels[summary.speed_references[row.artifact]] for row in rows if workload in row.timings}
     )
     title = f"{workload}: time over that of {' or '.join(references)}, {CONFIDENCE:.0%} intervals"
     ticks = [Tick(axis.place(value), f"{value:g}") for value in axis.ticks()]
@@ -144,7 +147,10 @@ def curves(
         Line(
             name,
             [(across.place(x), 100 - up.place(values_by_x[x])) for x in sorted(values_by_x)],
-            [f"{name}, {x_texts[x]}: {values_by_x[x]:,.4g}" for x in sorted(values_by_x)],
+            [
+                f"{name}, {x_texts[x]}: {formatting.three_digits(values_by_x[x])}"
+                for x in sorted(values_by_x)
+            ],
             index % _COLOURS,
             SHAPES[index % len(SHAPES)],
             DASHES[index % len(DASHES)],
@@ -157,7 +163,7 @@ def curves(
         y_title,
         lines,
         [Tick(across.place(x), x_texts[x]) for x in xs],
-        [Tick(100 - up.place(y), f"{y:,.6g}") for y in up.ticks()],
+        [Tick(100 - up.place(y), f"{y:,.10g}") for y in up.ticks()],
     )
 
 

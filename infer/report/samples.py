@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from ..parity.comparing import scores_of
 from ..records.artifact_events import ArtifactOpened
 from ..records.paths import file_name
 from ..results.recorded_run import RecordedRun
+from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult
 from ..tensors.output_files import read_saved
 
@@ -34,12 +35,24 @@ class ClassAccuracy:
     """The accuracy by class and artifact; artifacts with equal figures share a column.
 
     Attributes:
-        titles: titles of the columns, which list the artifacts.
+        columns: the artifacts of each column.
         lines: class, number of its samples, and the share of correct ones, by column.
     """
 
-    titles: list[str]
+    columns: list[list[str]]
     lines: list[tuple[str, int, list[float]]]
+
+    @property
+    def titles(self) -> list[str]:
+        """The titles of the columns, which list the artifacts."""
+        if len(self.columns) == 1 and len(self.columns[0]) > 1:
+            return [f"all {len(self.columns[0])} artifacts"]
+        return [", ".join(artifacts) for artifacts in self.columns]
+
+    def with_labels(self, labels: ShortLabels) -> ClassAccuracy:
+        """Return the same with short labels of the artifacts."""
+        columns = [[labels[artifact] for artifact in artifacts] for artifacts in self.columns]
+        return replace(self, columns=columns)
 
 
 @dataclass(frozen=True)
@@ -193,7 +206,6 @@ def _by_class(
         groups.setdefault(tuple(map(float, recalls)), []).append(row.artifact)
     if not groups:
         return None
-    titles = [_title(members, groups) for members in groups.values()]
     lines = [
         (
             names[number] if number < len(names) else str(number),
@@ -202,10 +214,4 @@ def _by_class(
         )
         for index, number in enumerate(map(int, present))
     ]
-    return ClassAccuracy(titles, lines)
-
-
-def _title(members: list[str], groups: dict[tuple[float, ...], list[str]]) -> str:
-    if len(groups) == 1 and len(members) > 1:
-        return f"all {len(members)} artifacts"
-    return ", ".join(members)
+    return ClassAccuracy(list(groups.values()), lines)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..outcome import Outcome
 from ..results import formatting
+from ..results.percentiles import PERCENTILE_FLOORS
 from ..results.summary import ArtifactResult, Summary, Timing
 from ..stats.ratios import Direction, Ratio
 from .table import (
@@ -20,7 +22,14 @@ from .table import (
     text_cell,
 )
 
-_STYLES = {Direction.FASTER: Style.GOOD, Direction.SLOWER: Style.CAUTION}
+_VERDICTS = {
+    Direction.FASTER: "faster",
+    Direction.SLOWER: "slower",
+    Direction.NONE_FOUND: "undecided",
+    Direction.UNKNOWN: "unknown",
+}
+# Which percentiles are left out first where there is no room; p95 stays longest.
+_PERCENTILE_DETAILS = {95: 1, 99: 3}
 SWEEP_CAPTION = "Throughput by batch"
 
 
@@ -31,7 +40,11 @@ def call_s(timing: Timing) -> Cell:
 
 def samples_per_s(timing: Timing) -> Cell:
     """Samples a second."""
-    return Cell(f"{timing.samples_per_s:,.0f}", timing.samples_per_s)
+    return _rate(timing.samples_per_s)
+
+
+def _rate(value: float) -> Cell:
+    return Cell(formatting.three_digits(value), value)
 
 
 def roofline_share(timing: Timing) -> Cell:
@@ -57,47 +70,62 @@ def speed_table(workload: str, rows: Sequence[ArtifactResult], summary: Summary)
     def cell(made: Callable[[Timing, ArtifactResult], Cell]) -> Callable[[ArtifactResult], Cell]:
         return lambda row: made(row.timings[workload], row) if workload in row.timings else EMPTY
 
+    def is_reference(row: ArtifactResult) -> bool:
+        return summary.speed_references.get(row.artifact) == row.artifact
+
     def ratio(timing: Timing, row: ArtifactResult) -> Cell:
-        if summary.speed_references.get(row.artifact) == row.artifact:
-            return Cell("1 (reference)", 1.0)
-        return _ratio(timing.ratio)
+        return Cell("1", 1.0) if is_reference(row) else _ratio(timing.ratio)
+
+    def percentile(percent: int) -> Callable[[Timing, ArtifactResult], Cell]:
+        return lambda timing, row: seconds_cell(timing.percentiles_s.get(f"p{percent}"))
+
+    def verdict(timing: Timing, row: ArtifactResult) -> Cell:
+        if row.outcome != Outcome.OK:
+            return Cell(row.outcome, row.outcome, Style.BAD)
+        return text_cell("reference") if is_reference(row) else _verdict(timing.ratio)
 
     columns = [
         ARTIFACT,
         ArtifactColumn("call_s", workload, cell=cell(lambda t, row: call_s(t))),
+        ArtifactColumn("verdict", "verdict", is_text=True, cell=cell(verdict)),
         ArtifactColumn("ratio", "ratio", is_text=True, cell=cell(ratio)),
-        ArtifactColumn(
-            "verdict", "verdict", is_text=True, cell=cell(lambda t, row: _verdict(t.ratio))
-        ),
     ]
     if summary.workloads[workload].batch == 1:
-        columns.append(
+        columns += [
             ArtifactColumn(
-                "percentiles",
-                "percentiles",
-                is_text=True,
-                cell=cell(lambda t, row: _percentiles(t)),
+                f"p{percent}_s",
+                f"p{percent}",
+                detail=_PERCENTILE_DETAILS.get(percent, 4),
+                cell=cell(percentile(percent)),
             )
-        )
+            for percent in PERCENTILE_FLOORS
+            if any(f"p{percent}" in timing.percentiles_s for timing in _timings(workload, rows))
+        ]
     else:
         columns += [
-            ArtifactColumn("samples_per_s", "samples/s", cell=cell(lambda t, r: samples_per_s(t))),
+            ArtifactColumn(
+                "samples_per_s", "samples/s", detail=1, cell=cell(lambda t, r: samples_per_s(t))
+            ),
             ArtifactColumn(
                 "all_samples_s",
                 _all_samples(summary),
+                detail=3,
                 cell=cell(lambda t, row: seconds_cell((row.samples or 0) / t.samples_per_s)),
             ),
         ]
-    timings = [row.timings[workload] for row in summary.rows if workload in row.timings]
+    timings = _timings(workload, summary.rows)
     if any(timing.roofline_share is not None for timing in timings):
         columns.append(
-            ArtifactColumn("of_ceiling", "of ceiling", cell=cell(lambda t, r: roofline_share(t)))
+            ArtifactColumn(
+                "of_ceiling", "of ceiling", detail=2, cell=cell(lambda t, r: roofline_share(t))
+            )
         )
     if any(timing.joules_per_sample is not None for timing in timings):
         columns.append(
             ArtifactColumn(
                 "joules_per_sample",
                 "energy a sample",
+                detail=2,
                 cell=cell(lambda t, row: joules_per_sample(t)),
             )
         )
@@ -109,14 +137,11 @@ def _ratio(ratio: Ratio | None) -> Cell:
 
 
 def _verdict(ratio: Ratio | None) -> Cell:
-    if ratio is None:
-        return Cell("")
-    return Cell(ratio.verdict, ratio.verdict, _STYLES.get(ratio.direction, Style.PLAIN))
+    return EMPTY if ratio is None else text_cell(_VERDICTS[ratio.direction])
 
 
-def _percentiles(timing: Timing) -> Cell:
-    texts = [f"{name} {formatting.seconds(s)}" for name, s in timing.percentiles_s.items()]
-    return text_cell(" / ".join(texts))
+def _timings(workload: str, rows: Sequence[ArtifactResult]) -> list[Timing]:
+    return [row.timings[workload] for row in rows if workload in row.timings]
 
 
 def _all_samples(summary: Summary) -> str:
@@ -133,22 +158,36 @@ def sweep_workloads(row: ArtifactResult, summary: Summary) -> dict[int, str]:
 def sweep_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:
     """The table of throughput by batch."""
 
-    def throughput(row: ArtifactResult) -> Cell:
-        rates = {
+    def rates(row: ArtifactResult) -> dict[int, float]:
+        return {
             batch: row.timings[workload].samples_per_s
             for batch, workload in sweep_workloads(row, summary).items()
         }
-        text = "  ".join(f"{batch}: {rate:,.0f}" for batch, rate in rates.items())
-        return Cell(text, max(rates.values(), default=None))
+
+    def best_rate(row: ArtifactResult) -> Cell:
+        return _rate(max(rates(row).values())) if rates(row) else EMPTY
+
+    def by_batch(row: ArtifactResult) -> Cell:
+        text = "  ".join(
+            f"{batch}: {formatting.three_digits(rate)}" for batch, rate in rates(row).items()
+        )
+        return Cell(text, max(rates(row).values(), default=None))
 
     columns = [
         ARTIFACT,
         ArtifactColumn(
             "best_batch", "best batch", cell=lambda r: Cell(str(r.best_batch or "-"), r.best_batch)
         ),
-        ArtifactColumn("samples_per_s", "samples/s by batch", is_text=True, cell=throughput),
+        ArtifactColumn("best_samples_per_s", "samples/s", cell=best_rate),
         ArtifactColumn(
-            "sweep_ended", "ended since", is_text=True, cell=lambda row: text_cell(row.sweep_ended)
+            "samples_per_s", "samples/s by batch", is_text=True, detail=2, cell=by_batch
+        ),
+        ArtifactColumn(
+            "sweep_ended",
+            "ended since",
+            is_text=True,
+            detail=1,
+            cell=lambda row: text_cell(row.sweep_ended),
         ),
     ]
     return table_of(Kind.SWEEP, SWEEP_CAPTION, columns, rows)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from ..results import formatting
+from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult
 
 
@@ -17,8 +18,6 @@ class Style(Enum):
     """The meaning of a cell's colour, in outputs with colours."""
 
     PLAIN = auto()
-    GOOD = auto()
-    CAUTION = auto()
     BAD = auto()
 
 
@@ -68,11 +67,14 @@ class Column:
         key: name for programs.
         title: title for the reader.
         is_text: whether it holds words, which are aligned left.
+        detail: 0 for what every output shows; where there is no room for all columns, those with
+            the largest number are left out first.
     """
 
     key: str
     title: str
     is_text: bool = False
+    detail: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,14 @@ class ArtifactColumn(Column):
     """A column of a table with an artifact in each row, and the function that makes its cells."""
 
     cell: Callable[[ArtifactResult], Cell] = lambda row: EMPTY
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a table says, in a sentence; `is_bad` where something is wrong."""
+
+    text: str
+    is_bad: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,7 @@ class Table:
         columns: columns in order.
         rows: rows, with a cell for each column.
         workload: name of its workload; None if it is not about a single workload.
+        headlines: what it says, above it.
     """
 
     kind: Kind
@@ -99,6 +110,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     workload: str | None = None
+    headlines: Sequence[Headline] = ()
 
     @property
     def titles(self) -> list[str]:
@@ -109,6 +121,19 @@ class Table:
     def texts(self) -> list[list[str]]:
         """The texts of the cells."""
         return [[cell.text for cell in row] for row in self.rows]
+
+    def with_labels(self, labels: ShortLabels) -> Table:
+        """Return the table with short labels of the artifacts; the values stay whole."""
+        rows = [
+            [
+                replace(cell, text=labels[cell.value])
+                if column.key == ARTIFACT.key and isinstance(cell.value, str)
+                else cell
+                for column, cell in zip(self.columns, row, strict=True)
+            ]
+            for row in self.rows
+        ]
+        return replace(self, rows=rows)
 
     def without_empty_columns(self) -> Table:
         """Return the table without columns in which nothing was measured."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
 from .agreement_tables import agreement_table
 from .cost_table import cost_table
 from .device_tables import device_table
+from .headlines import headlines
 from .speed_tables import speed_table, sweep_table
 from .table import Table
 
 
 def sections(summary: Summary) -> list[tuple[str, list[ArtifactResult]]]:
-    """Title and rows of each comparison; the title names the device."""
+    """Title and rows of each comparison; the title names the device, and what all labels share."""
     result = []
     for rows in summary.groups:
         weights = rows[0].weights
@@ -27,7 +30,17 @@ def sections(summary: Summary) -> list[tuple[str, list[ArtifactResult]]]:
     if summary.own_training:
         title = "Each framework's own training, in its own formats (the paper's comparison)"
         result.append((title, summary.own_training))
-    return [(f"{title}, on {summary.device}", rows) for title, rows in result]
+    return [(f"{title}, on {summary.device}{_shared(rows)}", rows) for title, rows in result]
+
+
+def labels_of(rows: Sequence[ArtifactResult]) -> ShortLabels:
+    """The short labels of the artifacts of a section."""
+    return ShortLabels.of([row.artifact for row in rows])
+
+
+def _shared(rows: Sequence[ArtifactResult]) -> str:
+    pattern = labels_of(rows).pattern
+    return f"; artifacts: {pattern}" if pattern else ""
 
 
 def by_speed(rows: Sequence[ArtifactResult], summary: Summary) -> list[ArtifactResult]:
@@ -55,4 +68,8 @@ def tables_of(rows: Sequence[ArtifactResult], summary: Summary) -> list[Table]:
     tables += [device_table(batch, shown) for batch in batches]
     if shown:
         tables += [cost_table(shown, summary), agreement_table(shown)]
-    return tables
+    labels = labels_of(rows)
+    return [
+        replace(table, headlines=headlines(table, rows, summary, labels)).with_labels(labels)
+        for table in tables
+    ]

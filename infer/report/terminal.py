@@ -1,69 +1,111 @@
-"""Print a run on the terminal."""
+"""Print a run on the terminal: what its tables say, and as much of them as it has room for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from rich import table as rich_table
 from rich.console import Console
+from rich.padding import Padding
 
-from ..console import one_line
+from ..console import BAD, TextColumn, one_line, print_table
+from ..escaping import shell_word
 from ..outcome import Outcome
 from ..results import formatting
+from ..results.reproduction import PROGRAM
 from ..results.summary import ArtifactResult, Summary
 from .agreement_tables import differing_table
 from .growth_table import growth_table
-from .legend import legend
 from .notes import notes, warnings
-from .table import Style, Table
-from .tables import sections, tables_of
+from .table import Headline, Kind, Style, Table
+from .tables import labels_of, sections, tables_of
 
-_COLOURS = {Style.PLAIN: "", Style.GOOD: "green", Style.CAUTION: "yellow", Style.BAD: "red"}
+_STYLES = {Style.PLAIN: "", Style.BAD: BAD}
+# Tables whose sentences are said once more at the end, where the reader of a terminal begins.
+_IN_SHORT = (Kind.SPEED, Kind.AGREEMENT)
 
 
-def show(summary: Summary, console: Console) -> None:
+def show(summary: Summary, console: Console, folder: Path | None = None) -> None:
     """Print the tables of a run.
 
     What advises is left for the terminal to wrap, so that it can be copied: a line break within an
     option in quotes would become part of it.
+
+    Args:
+        summary: of the run.
+        console: where to.
+        folder: of the run, for the command that writes the report; None if there is none.
     """
     for notice in summary.notices:
-        console.print(one_line(f"*** {notice}", style="bold yellow"), soft_wrap=True)
+        console.print(one_line(f"*** {notice}", style="bold"), soft_wrap=True)
     console.print(one_line(formatting.conditions(summary), style="dim"))
+    left_out: list[str] = []
+    in_short: list[tuple[str, list[Headline]]] = []
     for title, rows in sections(summary):
         console.print()
         console.print(one_line(title, style="bold"))
-        for table in tables_of(rows, summary):
-            console.print(drawn(table))
+        tables = tables_of(rows, summary)
+        for table in tables:
+            left_out += print_report_table(table, console)
         if differing := differing_table(rows):
-            console.print(one_line(differing.caption, style="bold"))
-            console.print(drawn(differing))
+            left_out += print_report_table(differing.with_labels(labels_of(rows)), console)
         _failures(rows, console)
         for line in warnings(rows, summary):
-            console.print(one_line(line, style="yellow"), soft_wrap=True)
-        for line in notes(rows):
-            console.print(one_line(line, style="dim"), soft_wrap=True)
+            console.print(one_line(line), soft_wrap=True)
+        said = [line for table in tables if table.kind in _IN_SHORT for line in table.headlines]
+        in_short.append((title, said))
     if growth := growth_table(summary):
-        console.print()
-        console.print(one_line(growth.caption, style="bold"))
-        console.print(drawn(growth))
-    for line in legend(summary):
-        console.print(one_line(line, style="dim"), soft_wrap=True)
+        left_out += print_report_table(growth, console)
+    _report(summary, folder, left_out, console)
+    _in_short(in_short, console)
 
 
-def drawn(table: Table) -> rich_table.Table:
-    """A table for the terminal."""
-    drawn = rich_table.Table(box=None, pad_edge=False, header_style="dim")
-    for column in table.columns:
-        drawn.add_column(one_line(column.title), justify="left" if column.is_text else "right")
-    for row in table.rows:
-        drawn.add_row(*(one_line(cell.text, style=_COLOURS[cell.style]) for cell in row))
-    return drawn
+def print_report_table(table: Table, console: Console) -> list[str]:
+    """Print what a table says, and the table; return the titles of columns that had no room."""
+    console.print()
+    for line in table.headlines or [Headline(table.caption)]:
+        _headline(line, console)
+    columns = [TextColumn(c.title, c.is_text, c.detail) for c in table.columns]
+    rows = [[one_line(cell.text, _STYLES[cell.style]) for cell in row] for row in table.rows]
+    return print_table(console, columns, rows)
+
+
+def _headline(line: Headline, console: Console, indent: int = 0) -> None:
+    text = one_line(line.text, style=BAD if line.is_bad else "bold")
+    console.print(Padding(text, (0, 0, 0, indent), expand=False))
 
 
 def _failures(rows: Sequence[ArtifactResult], console: Console) -> None:
     for row in rows:
         if row.outcome != Outcome.OK:
             reason = f"{row.artifact}: {row.outcome}: {row.reason}"
-            console.print(one_line(reason, style="red"), soft_wrap=True)
+            console.print(one_line(reason, style=BAD), soft_wrap=True)
             console.print(one_line(f"  alone: {row.command}", style="dim"), soft_wrap=True)
+
+
+def _report(
+    summary: Summary, folder: Path | None, left_out: Sequence[str], console: Console
+) -> None:
+    """Say where the rest is: how to read the tables, notes, and columns without room."""
+    count = sum(len(notes(rows)) for _, rows in sections(summary))
+    parts = ["what each column means"]
+    parts += [f"{count} note{'s' if count > 1 else ''} on inputs and tolerances"] if count else []
+    titles = ", ".join(dict.fromkeys(left_out))
+    parts += [f"columns that have no room here ({titles})"] if titles else []
+    command = [*PROGRAM, "report", str(folder)] if folder else [*PROGRAM, "report", "RUN"]
+    text = f"in the report: {', '.join(parts)}: {' '.join(map(shell_word, command))}"
+    console.print()
+    console.print(one_line(text, style="dim"), soft_wrap=True)
+
+
+def _in_short(said: Sequence[tuple[str, Sequence[Headline]]], console: Console) -> None:
+    """Say the answers once more, below all tables."""
+    if not any(lines for _, lines in said):
+        return
+    console.print()
+    console.print(one_line("In short", style="bold"))
+    for title, lines in said:
+        if len(said) > 1 and lines:
+            console.print(Padding(one_line(title), (0, 0, 0, 2), expand=False))
+        for line in lines:
+            _headline(line, console, indent=4 if len(said) > 1 else 2)

@@ -1,19 +1,33 @@
-"""Format figures as text."""
+"""Format figures as text. A figure has three digits and a unit that fits it, never an exponent."""
 
 from __future__ import annotations
+
+import math
 
 from ..stats.ratios import Ratio
 from .summary import Summary
 
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_ENERGIES = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
+
+
+def three_digits(value: float) -> str:
+    """Format a number with three digits, or all digits before the point: "0.0123", "1.20"."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    # Rounding may carry into another digit: 9.996 is 10.0.
+    exponent = int(f"{value:.2e}".partition("e")[2])
+    return f"{value:,.{max(2 - exponent, 0)}f}"
+
+
+def percent(share: float) -> str:
+    """Format a share of one in per cent, with one place below 10 %."""
+    return f"{share:.1%}" if share < 0.1 else f"{share:,.0%}"
+
 
 def seconds(value: float | None) -> str:
     """Format a time in a suitable unit."""
-    if value is None:
-        return "-"
-    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
-        if value >= scale:
-            return f"{value / scale:.3g} {unit}"
-    return f"{value * 1e6:.3g} µs"
+    return _in_unit(value, _TIMES)
 
 
 def interval(ratio: Ratio | None) -> str:
@@ -33,12 +47,21 @@ def mebibytes(value: int | None) -> str:
 
 def joules(value: float | None) -> str:
     """Format an energy in a suitable unit."""
+    return _in_unit(value, _ENERGIES)
+
+
+def _in_unit(value: float | None, units: tuple[tuple[float, str], ...]) -> str:
+    """Format a value in the largest of the units in which it is at least 1, or in the smallest.
+
+    Args:
+        value: in the first unit; None for none.
+        units: sizes and names, the largest first.
+    """
     if value is None:
         return "-"
-    for unit, scale in (("J", 1.0), ("mJ", 1e-3)):
-        if value >= scale:
-            return f"{value / scale:.3g} {unit}"
-    return f"{value * 1e6:.3g} µJ"
+    rounded = float(f"{value:.2e}")
+    scale, unit = next((unit for unit in units if abs(rounded) >= unit[0]), units[-1])
+    return f"{three_digits(value / scale)} {unit}" if value else f"0 {units[0][1]}"
 
 
 def conditions(summary: Summary) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from ..outcome import Outcome
@@ -14,6 +14,7 @@ from ..stats.ratios import Ratio, ratio_of
 from . import code_execution, formatting
 from .queries import is_adaptive_run, sample_differences
 from .recorded_run import RecordedRun
+from .short_labels import WHOLE, ShortLabels
 from .summary import ArtifactResult
 
 SINGLE, THROUGHPUT, MEMORY, INSTALL = "single", "throughput", "memory", "install"
@@ -61,14 +62,33 @@ def families(run: RecordedRun) -> list[list[ArtifactResult]]:
     return sorted(by_reference.values(), key=len, reverse=True)
 
 
-def answers(run: RecordedRun, rows: list[ArtifactResult]) -> list[Answer]:
-    """Find the best artifact for each need, among those with the same inputs that agree."""
+def answers(
+    run: RecordedRun, rows: list[ArtifactResult], labels: ShortLabels = WHOLE
+) -> list[Answer]:
+    """Find the best artifact for each need, among those with the same inputs that agree.
+
+    Args:
+        run: the recorded run.
+        rows: the artifacts.
+        labels: what they are called in the answers.
+    """
     good = [row for row in rows if row.outcome == Outcome.OK]
-    return [*(best(run, good, aim) for aim in AIMS), _without_code(good)]
+    found = [*(best(run, good, aim, labels) for aim in AIMS), _without_code(good)]
+    return [
+        replace(
+            answer,
+            best=answer.best and labels[answer.best],
+            equals=tuple(labels[name] for name in answer.equals),
+            next_best=answer.next_best and labels[answer.next_best],
+        )
+        for answer in found
+    ]
 
 
-def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
-    """Find the best artifact for one of `AIMS`."""
+def best(
+    run: RecordedRun, rows: list[ArtifactResult], aim: str, labels: ShortLabels = WHOLE
+) -> Answer:
+    """Find the best artifact for one of `AIMS`; `labels` are used in words only."""
     if aim == MEMORY:
         return _smallest(
             AIMS[aim],
@@ -76,6 +96,7 @@ def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
             lambda row: row.memory_bytes,
             _AS_SMALL,
             f"measured in one process each; what is within {_AS_SMALL:.0%} is called equal",
+            labels,
         )
     if aim == INSTALL:
         return _smallest(
@@ -84,8 +105,9 @@ def best(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
             lambda row: row.installed_bytes,
             0.0,
             "counted: the runtime with what it needs, in the environment that was measured",
+            labels,
         )
-    return _fastest(run, rows, aim)
+    return _fastest(run, rows, aim, labels)
 
 
 def _workload(run: RecordedRun, row: ArtifactResult, aim: str) -> str | None:
@@ -96,7 +118,7 @@ def _workload(run: RecordedRun, row: ArtifactResult, aim: str) -> str | None:
     return max(plain, key=lambda p: row.timings[p].samples_per_s, default=None)
 
 
-def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
+def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str, labels: ShortLabels) -> Answer:
     workloads = {row.artifact: workload for row in rows if (workload := _workload(run, row, aim))}
     if not workloads:
         missing = "no calls of one sample were" if aim == SINGLE else "nothing was"
@@ -135,7 +157,7 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
     value = (
         formatting.seconds(timing.call_s)
         if aim == SINGLE
-        else f"{timing.samples_per_s:,.0f} samples/s at {workloads[first]}"
+        else f"{formatting.three_digits(timing.samples_per_s)} samples/s at {workloads[first]}"
     )
     equals = tuple(name for name, ratio in behind.items() if not ratio.low or ratio.low <= 1)
     surely = {name: ratio for name, ratio in behind.items() if name not in equals}
@@ -149,7 +171,7 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str) -> Answer:
         equals,
         second,
         cost,
-        _how_sure(behind, equals, after, surely, elapsed_s(run.events)),
+        _how_sure(behind, equals, after, surely, elapsed_s(run.events), labels),
     )
 
 
@@ -159,6 +181,7 @@ def _how_sure(
     after: str | None,
     surely: dict[str, Ratio],
     seconds: float,
+    labels: ShortLabels,
 ) -> str:
     if not behind:
         return "nothing to compare it with"
@@ -168,12 +191,13 @@ def _how_sure(
     parts = []
     if equals:
         widest = max((r.resolution or math.inf for n, r in behind.items() if n in equals))
-        seen = f" (it could have seen {widest:.1%})" if widest < math.inf else ""
-        parts.append(f"this run cannot tell it from {', '.join(equals)}{seen}")
+        seen = f" (it could have seen {formatting.percent(widest)})" if widest < math.inf else ""
+        names = ", ".join(labels[name] for name in equals)
+        parts.append(f"this run cannot tell it from {names}{seen}")
     if after:
         parts.append(
-            f"surely ahead of {after}, which takes {formatting.interval(surely[after])} times as "
-            "long"
+            f"surely ahead of {labels[after]}, which takes {formatting.interval(surely[after])} "
+            "times as long"
         )
     return "; ".join(parts)
 
@@ -184,6 +208,7 @@ def _smallest(
     of: Callable[[ArtifactResult], int | None],
     as_small: float,
     how: str,
+    labels: ShortLabels,
 ) -> Answer:
     sizes = {row.artifact: size for row in rows if (size := of(row))}
     if not sizes:
@@ -192,10 +217,10 @@ def _smallest(
     first, least = order[0], sizes[order[0]]
     equals = tuple(name for name in order[1:] if sizes[name] <= least * (1 + as_small))
     after = next((name for name in order[1:] if name not in equals), None)
-    comparison = f"{after} takes {sizes[after] / least:.2f} times as much; {how}" if after else how
+    more = f"{labels[after]} takes {sizes[after] / least:.2f} times as much; " if after else ""
     second = next(iter(order[1:]), None)
     cost = Ratio(sizes[second] / least, None, None, 1) if second else None
-    return Answer(need, first, formatting.mebibytes(least), equals, second, cost, comparison)
+    return Answer(need, first, formatting.mebibytes(least), equals, second, cost, more + how)
 
 
 def _without_code(rows: list[ArtifactResult]) -> Answer:

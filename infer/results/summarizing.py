@@ -14,6 +14,7 @@ from ..records.run_events import RunStarted
 from ..stats import clocks
 from ..system.recorded_variables import precision_notes
 from ..variant import TUNED
+from . import formatting
 from .neighbours import neighbour_notes
 from .notices import notices
 from .percentiles import PERCENTILE_FLOORS, percentile
@@ -112,7 +113,7 @@ def _reset_notes(preflight: PreflightDone) -> list[str]:
     if reset.how == "nothing":
         return ["its calls are independent: it keeps no state between them"]
     done = "reset" if reset.how == "reset" else "loaded again"
-    return [f"{done} before each call, which takes {reset.seconds * 1e3:.3g} ms of its time"]
+    return [f"{done} before each call, which takes {formatting.seconds(reset.seconds)} of its time"]
 
 
 def _device_notes(label: str, preflight: PreflightDone, run: RunStarted) -> list[str]:

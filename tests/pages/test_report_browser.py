@@ -157,6 +157,17 @@ def test_the_plots_are_there(opened):
             assert box["x"] <= across <= box["x"] + box["width"]
 
 
+def test_plots_take_the_width_of_the_page(opened):
+    page = opened(viewport={"width": 1280, "height": 800}).page
+    room = page.locator("main").bounding_box()["width"]
+    for plot in page.locator("figure").all():
+        assert plot.bounding_box()["width"] == pytest.approx(room, rel=0.01)
+    names = page.locator(".beside .names").first
+    assert names.is_visible() and not page.locator("svg.dots .name").first.is_visible()
+    curves = page.locator("svg.curves").first.bounding_box()["width"]
+    assert curves > 0.9 * room
+
+
 def test_the_cost_by_size_fits_on_a_phone(
     tmp_path, fake_artifact, inputs_file, run_cli, opened_page
 ):

@@ -127,7 +127,7 @@ def test_tables_name_what_has_no_profile():
     shares, layers, operators = profile_tables([A, without], 2e9)
     rows = {row[0].text: [cell.text for cell in row] for row in shares.rows}
     assert rows["a"][3:] == ["70 %", "5 %", "20 %", "0", "5 %", "50 %"]
-    assert rows["b"] == ["b", "20 ms", *["-"] * 7]
+    assert rows["b"] == ["b", "20.0 ms", *["-"] * 7]
     assert len(layers.rows) == 5 + 2
     assert len(operators.rows) == 5
     assert problems([A, without]) == ["b: not profiled: unsupported: no profiler"]

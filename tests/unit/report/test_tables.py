@@ -6,15 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 from jinja2 import Environment, FileSystemLoader
-from rich.console import Console
 
+from infer.console import Terminal
 from infer.records.agreement import AccuracyDifference
 from infer.report import terminal
 from infer.report.agreement_tables import agreement_table
 from infer.report.cost_table import cost_table
 from infer.report.html import TEMPLATES
 from infer.report.speed_tables import speed_table, sweep_table
-from infer.report.table import Cell, Column, Kind, Style, Table
+from infer.report.table import Cell, Column, Kind, Table
 from infer.results.summary import ArtifactResult, Timing
 from infer.stats.ratios import Ratio
 from infer.workload import Workload
@@ -54,7 +54,7 @@ def test_cells_hold_what_was_measured_and_not_what_is_shown():
         result("another", timings={POINT: timing(0.9696, Ratio(0.9696, 0.94, 0.98, 4))}),
     ]
     ratios = column(speed_table(POINT, rows, summary(*rows)), "ratio")
-    assert ratios[0].text == "1 (reference)"
+    assert ratios[0].text == "1"
     assert [cell.number for cell in ratios] == [1.0, 0.9704, 0.9696]
     # They are shown as equal, and sort as they are.
     assert ratios[1].text.split()[0] == ratios[2].text.split()[0] == "0.970"
@@ -103,18 +103,20 @@ def test_accuracies_are_compared_where_there_are_two():
 
 
 @pytest.mark.parametrize("name", ["ok", "slower one", "parity_fail"])
-def test_what_an_artifact_is_called_has_no_colour(name):
+def test_only_what_goes_wrong_has_a_colour(name):
     faster = Ratio(0.5, 0.4, 0.6, 4)
-    rows = [result(name, timings={POINT: timing(1.0, faster)}), result("b")]
+    rows = [
+        result(name, timings={POINT: timing(1.0, faster)}),
+        result("broken", timings={POINT: timing(0.5, faster)}, outcome="parity_fail"),
+        result("b", timings={POINT: timing(2.0)}),
+    ]
     whole = summary(*rows)
-    whole.speed_references[name] = "b"
-    table = speed_table(POINT, rows, whole)
-    assert column(table, "artifact")[0].style is Style.PLAIN
-    assert column(table, "verdict")[0].style is Style.GOOD
-    console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=200)
-    console.print(terminal._drawn(table))
-    coloured = re.findall(r"\x1b\[32m(.*?)\x1b\[0m", console.file.getvalue())
-    assert [text.split()[0] for text in coloured] == ["faster"]
+    whole.speed_references = dict.fromkeys((name, "broken", "b"), "b")
+    console = Terminal(file=io.StringIO(), force_terminal=True, color_system="standard", width=200)
+    terminal.print_report_table(speed_table(POINT, rows, whole), console)
+    red = re.findall(r"\x1b\[1;31m(.*?)\x1b\[0m", console.file.getvalue())
+    assert [text.strip() for text in red] == ["parity_fail"]
+    assert not re.search(r"\x1b\[(?:\d;)?3[2-7]m", console.file.getvalue())
 
 
 def test_the_page_sorts_by_values():

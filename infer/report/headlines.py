@@ -1,0 +1,144 @@
+"""What the tables of a run say, in a sentence each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from ..outcome import Outcome
+from ..results import formatting
+from ..results.leading import Lead, leads
+from ..results.short_labels import ShortLabels
+from ..results.summary import ArtifactResult, Summary
+from ..workload import DEVICE_RESIDENT, Workload
+from .agreement_tables import is_reference
+from .table import Headline, Kind, Table
+
+_NAMED = 1  # artifacts that a sentence names, before it counts the others
+
+
+def headlines(
+    table: Table, rows: Sequence[ArtifactResult], summary: Summary, labels: ShortLabels
+) -> list[Headline]:
+    """Say what a table says; nothing where there is nothing to compare.
+
+    Args:
+        table: the table.
+        rows: its artifacts.
+        summary: of the whole run.
+        labels: the short labels of the artifacts.
+    """
+    match table.kind:
+        case Kind.SPEED:
+            workload = table.workload or ""
+            return [
+                Headline(_lead(lead, summary.workloads[workload], labels))
+                for lead in leads(rows, summary, workload)
+            ]
+        case Kind.COST:
+            return _cost(rows, labels)
+        case Kind.AGREEMENT:
+            return _agreement(rows, labels)
+        case _:
+            return []
+
+
+def _lead(lead: Lead, workload: Workload, labels: ShortLabels) -> str:
+    calls, reference = _calls(workload), labels[lead.reference]
+    count = len(lead.first)
+    if not lead.has_intervals:
+        return f"Too few generations of processes to say what is fastest {calls}: measure longer"
+    if count == lead.compared:
+        return f"No difference was found {calls}{_resolution(lead.resolution)}"
+    others = [label for label in lead.first if label != lead.leader]
+    may_be = f"{_named(others, labels)} may be" if others else ""
+    if lead.leader == lead.reference and others:
+        return f"Nothing is surely faster than {reference} {calls}; {may_be}"
+    if lead.leader == lead.reference:
+        after = f"{labels[lead.next_best]} takes {_factor(lead.next_ratio)} times as long"
+        return f"{reference} is fastest {calls}; {after}"
+    share = f"{calls}: {_factor(lead.ratio)} of {reference}'s time"
+    if lead.common_format:
+        return f"{lead.common_format} is fastest {share} ({count} artifacts, undecided among them)"
+    if others:
+        return f"{labels[lead.leader]} leads {share}; {may_be} as fast"
+    return f"{labels[lead.leader]} is fastest {share}"
+
+
+def _resolution(share: float | None) -> str:
+    """From which difference on the intervals would have shown it."""
+    if share is None:
+        return ""
+    difference = formatting.percent(share) if share < 1 else f"a factor of {share + 1:.0f}"
+    return f"; one of {difference} would have shown"
+
+
+def _factor(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else formatting.three_digits(value)
+
+
+def _calls(workload: Workload) -> str:
+    """Which calls, as the end of a sentence."""
+    size = "for one sample" if workload.batch == 1 else f"in batches of {workload.batch}"
+    where = " on the device" if workload.boundary == DEVICE_RESIDENT else ""
+    pause = f", called every {formatting.seconds(workload.gap_s)}" if workload.gap_s else ""
+    return f"{size}{where}{pause}"
+
+
+def _named(artifacts: Sequence[str], labels: ShortLabels) -> str:
+    names = [labels[artifact] for artifact in artifacts]
+    if len(names) > _NAMED + 1:
+        names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def _cost(rows: Sequence[ArtifactResult], labels: ShortLabels) -> list[Headline]:
+    """The least and the most memory, and the shortest and the longest way to an answer."""
+
+    def first_answer_s(row: ArtifactResult) -> float | None:
+        parts = (row.import_s, row.load_s, row.first_call_s)
+        return None if None in parts else math.fsum(part or 0.0 for part in parts)
+
+    lines = [
+        _range("first answer after", rows, first_answer_s, formatting.seconds, labels),
+        _range("memory", rows, lambda row: row.memory_bytes, formatting.mebibytes, labels),
+    ]
+    text = "; ".join(line for line in lines if line)
+    return [Headline(text[:1].upper() + text[1:])] if text else []
+
+
+def _range(
+    what: str,
+    rows: Sequence[ArtifactResult],
+    of: Callable[[ArtifactResult], float | None],
+    shown: Callable[..., str],
+    labels: ShortLabels,
+) -> str:
+    values = {row.artifact: value for row in rows if (value := of(row)) is not None}
+    if len(values) < 2:
+        return ""
+    least, most = (pick(values, key=values.__getitem__) for pick in (min, max))
+    low, high = shown(values[least]), shown(values[most])
+    return f"{what} {low} ({labels[least]}) to {high} ({labels[most]})" if low != high else ""
+
+
+def _agreement(rows: Sequence[ArtifactResult], labels: ShortLabels) -> list[Headline]:
+    """How many agree with their reference, and which do not."""
+    lines = []
+    judged = [row for row in rows if row.reference is not None and not is_reference(row)]
+    bad = [row for row in rows if row.outcome != Outcome.OK]
+    good = [row for row in judged if row.outcome == Outcome.OK]
+    if good:
+        references = list(dict.fromkeys(row.anchor or row.reference or "" for row in good))
+        differences = [row.largest_difference for row in good if row.largest_difference is not None]
+        largest = f": largest difference {max(differences):.1e}" if differences else ""
+        whom = f"All {len(good)}" if not bad else f"{len(good)} of {len(judged)}"
+        if len(judged) == 1:
+            whom = labels[good[0].artifact]
+        verb = "agree" if len(judged) > 1 and len(good) > 1 else "agrees"
+        lines.append(Headline(f"{whom} {verb} with {_named(references, labels)}{largest}"))
+    for outcome in dict.fromkeys(row.outcome for row in bad):
+        names = [row.artifact for row in bad if row.outcome == outcome]
+        lines.append(Headline(f"{outcome}: {_named(names, labels)}", is_bad=True))
+    return lines

@@ -1,0 +1,37 @@
+"""Figures as text: three digits, a unit that fits, no exponent."""
+
+import pytest
+
+from infer.results import formatting
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.9996e-3, "1.00 ms"),  # rounded first, and then put in a unit
+        (0.9994e-3, "999 µs"),
+        (0.99999, "1.00 s"),
+        (0.0123456, "12.3 ms"),
+        (3.2e-9, "3.20 ns"),
+        (4e-11, "0.0400 ns"),
+        (12345.6, "12,346 s"),
+        (0.0, "0 s"),
+        (-0.002, "-2.00 ms"),
+        (None, "-"),
+    ],
+)
+def test_times(value, text):
+    assert formatting.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.00451, "0.00451"), (0.9999, "1.00"), (99.96, "100"), (1234567.0, "1,234,567"), (0, "0")],
+)
+def test_numbers(value, text):
+    assert formatting.three_digits(value) == text
+
+
+def test_energies_and_shares():
+    assert formatting.joules(0.9999) == "1.00 J"
+    assert [formatting.percent(share) for share in (0.004, 0.47, 12.0)] == ["0.4%", "47%", "1,200%"]
