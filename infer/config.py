@@ -96,6 +96,8 @@ class RunConfig:
         samples: number of random samples.
         range, dim, map, loop, whole, ignore, compare, rows, allow: options about inputs and
             outputs (docs/inputs.md).
+        task: NAME of a task, and behind it ROLE=OUTPUT (docs/metrics.md); empty guesses.
+        metric: FILE:FUNCTION of metrics of the user's own.
         independent: whether each call begins from the state after loading.
         trust: artifacts or hashes that may execute code; empty for all, None for none.
         protocol: how much is measured.
@@ -136,6 +138,8 @@ class RunConfig:
     compare: tuple[str, ...] = _several()
     rows: tuple[str, ...] = _several()
     allow: tuple[str, ...] = _several()
+    task: tuple[str, ...] = _several()
+    metric: tuple[str, ...] = _several()
     trust: tuple[str, ...] | None = _option(None, from_python=_trust)
     protocol: str = _option("quick", choices=lambda: tuple(PROTOCOLS))
     budget: float | None = _option(None, parse_duration)

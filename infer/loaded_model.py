@@ -15,7 +15,7 @@ import numpy as np
 
 from .artifacts.artifact import Artifact
 from .errors import InputError, UsageError
-from .inputs.loading import LABELS
+from .inputs.loading import is_of_labels
 from .inputs.writing import write_inputs
 from .outcome import Failure, Outcome
 from .tensors.output_files import read_saved
@@ -77,7 +77,7 @@ class LoadedModel:
             raise UsageError(f"{self._artifact.path}: closed; load it again")
         path = self._folder / "inputs.npz"
         given = self._named(inputs)
-        _write_inputs(path, {name: given[name] for name in given if name != LABELS})
+        _write_inputs(path, {name: given[name] for name in given if not is_of_labels(name)})
         worker = self._started()
         outputs = self._folder / "outputs"
         outputs.mkdir(exist_ok=True)

@@ -84,11 +84,14 @@ class MetricDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     Attributes:
         module: of the package.
-        function: in it, `function(scores, labels) -> float`: scores N x classes, labels N.
+        function: in it, `function(outputs, truth)` of arrays by name, which returns a number for
+            each sample, or one for all.
+        lower_is_better: whether a lower value is better.
     """
 
     module: str
     function: str = "metric"
+    lower_is_better: bool = False
 
 
 class ExporterDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -35,8 +35,8 @@ from .formats.base import NOT_DECLARED, Format
 from .formats.content import Content
 from .formats.registry import FORMATS
 from .formats.safe_paths import beside
-from .parity.metric_registry import METRICS, Metric
-from .parity.metrics import CLASSIFICATION_METRICS
+from .metrics.own_metric import METRICS, OwnMetric
+from .metrics.tasks import is_built_in
 from .plugin_declaration import (
     Declaration,
     ExporterDeclaration,
@@ -250,12 +250,16 @@ def _register_runtime(name: str, declaration: Declaration, package: str, folder:
 
 
 def _register_metric(name: str, declaration: Declaration, package: str, folder: Path) -> None:
-    stated: MetricDeclaration = _declared(
-        declaration.metrics, name, (*CLASSIFICATION_METRICS, *METRICS)
-    )
+    taken = (name,) if is_built_in(name) else METRICS
+    stated: MetricDeclaration = _declared(declaration.metrics, name, taken)
     if not stated.function.isidentifier():
         raise _Refused(f"its function is '{stated.function}': it must be a name")
-    METRICS[name] = Metric(name, stated.function, _module(package, folder, stated.module))
+    METRICS[name] = OwnMetric(
+        name,
+        stated.function,
+        stated.lower_is_better,
+        external=_module(package, folder, stated.module),
+    )
 
 
 def _register_exporter(name: str, declaration: Declaration, package: str, folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from ..config import GateConfig, Option, RunConfig, options_of
 from ..errors import UsageError
 from ..gating.margins import DEFAULTS, MEANING, check_margin
+from ..metrics.tasks import TASKS
 from ..quantities import duration
 from ..records.protocol import DEFAULT_SCENARIOS, SCENARIOS
 from ..steps.planning import LONGEST_S
@@ -41,6 +42,21 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "the artifacts name)",
     )
     input_options.add(parser)
+    add(
+        "task",
+        "--task",
+        metavar="NAME [ROLE=OUTPUT]",
+        help=f"what the outputs are for, of which metrics are calculated: {', '.join(TASKS)}; "
+        "behind it, where several outputs would do, which one is meant, as segmentation mask=out "
+        "(docs/metrics.md)",
+    )
+    add(
+        "metric",
+        "--metric",
+        metavar="FILE:FUNCTION",
+        help="metrics of your own, as score.py:dice, or score.py:error:lower where a lower value "
+        "is better (docs/metrics.md)",
+    )
     common_options.add_trust(parser)
     add("protocol", "--protocol", help="how much (default: quick)")
     add(
@@ -182,7 +198,9 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
         help="how much worse is allowed, or 'off': "
         + "; ".join(
             f"{name}: {MEANING[name]} (default: {DEFAULTS[name]})" for name in DEFAULTS
-        ).replace("%", "%%"),
+        ).replace("%", "%%")
+        + "; any metric by its name, as mean_iou=1%%: share of the baseline's value that may be "
+        "lost (default: 1%% of those that the task is judged by)",
     )
     add("judged", "--run", metavar="RUN", help="judge this run; measure nothing")
     add("strict", "--strict", help="status 4 too where something cannot be judged")

@@ -60,9 +60,10 @@ class ArtifactGate:
         remedy: str = "",
         figures: Figures | None = None,
         workload: str | None = None,
+        metric: str | None = None,
     ) -> Check:
         """Make a check of this artifact."""
-        return Check(self.label, kind, verdict, detail, remedy, figures, workload)
+        return Check(self.label, kind, verdict, detail, remedy, figures, workload, metric)
 
     def not_judged(
         self, kind: CheckKind, why: str, remedy: str = "", workload: str | None = None

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..outcome import Outcome
 from ..parity.kept_sketch import KeptSketch, SketchedOutput
+from .kept_metric import KeptMetric
 from .margins import Margins
 from .setup import Setup
 
@@ -49,6 +50,7 @@ class BaselineEntry:
         parity: each output beside the reference's, by the reference's names.
         equal_labels: share of the samples with the reference's label.
         correct: which samples were classified correctly, bool N.
+        metrics: the other metrics, by name.
         outputs: what a baseline keeps of the outputs, by the artifact's names.
         sketches: sketches of the outputs in this run; empty in a baseline that was read.
         versions: versions of the runtime.
@@ -72,6 +74,7 @@ class BaselineEntry:
     parity: Mapping[str, OutputParity] = field(default_factory=dict)
     equal_labels: float | None = None
     correct: np.ndarray | None = None
+    metrics: Mapping[str, KeptMetric] = field(default_factory=dict)
     outputs: Mapping[str, KeptSketch] = field(default_factory=dict)
     sketches: Mapping[str, SketchedOutput] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -81,7 +84,8 @@ class BaselineEntry:
     def to_keep(self) -> BaselineEntry:
         """The entry as a baseline keeps it: with its outputs' sketches in steps."""
         outputs = {name: output.kept() for name, output in self.sketches.items()}
-        return replace(self, outputs=outputs, sketches={})
+        metrics = {name: metric.in_steps() for name, metric in self.metrics.items()}
+        return replace(self, outputs=outputs, sketches={}, metrics=metrics)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,11 @@ from ..parity import predictions
 from ..parity.kept_sketch import KeptSketch
 from ..records.schema import render, schema_of
 from ..regular_file import read_text_as_named
+from . import metric_fields
 from .baseline import Baseline, BaselineEntry, OutputParity
+from .kept_metric import KeptMetric
 from .margins import check_margin
+from .metric_fields import MetricFields
 from .output_fields import OutputFields, from_fields, to_fields
 from .setup import Setup
 
@@ -70,6 +73,7 @@ class EntryFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     inputs_sha256: str | None = None
     margins: dict[str, str] = {}
     memory_bytes: int | None = None
+    metrics: dict[str, MetricFields] = {}
     outputs: dict[str, OutputFields] = {}
     parity: ParityFields = msgspec.field(default_factory=ParityFields)
     setup: Setup = Setup()
@@ -205,6 +209,7 @@ def _to_fields(entry: BaselineEntry) -> EntryFields:
             equal_labels=entry.equal_labels,
         ),
         accuracy=accuracy,
+        metrics={name: metric_fields.to_fields(kept) for name, kept in entry.metrics.items()},
         outputs={name: to_fields(kept) for name, kept in entry.outputs.items()},
         versions=dict(entry.versions),
         setup=entry.setup,
@@ -224,6 +229,12 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
             outputs[name] = from_fields(output)
         except ValueError as error:
             raise _damaged(path, label, f"outputs.{name}: {error}") from None
+    metrics: dict[str, KeptMetric] = {}
+    for name, metric in fields.metrics.items():
+        try:
+            metrics[name] = metric_fields.from_fields(metric)
+        except ValueError as error:
+            raise _damaged(path, label, f"metrics.{name}: {error}") from None
     for name, compared in fields.parity.outputs.items():
         if not 0 <= compared.tolerance < math.inf or compared.difference == math.inf:
             raise _damaged(path, label, f"parity.outputs.{name}: not a finite tolerance")
@@ -247,6 +258,7 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
         },
         equal_labels=fields.parity.equal_labels,
         correct=correct,
+        metrics=metrics,
         outputs=outputs,
         setup=fields.setup,
         versions=fields.versions,

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from .artifact_gate import ArtifactGate
 from .baseline import Baseline
-from .checks import accuracy, former, inputs, latency, memory, outcome, parity, size
+from .checks import accuracy, former, inputs, latency, memory, metrics, outcome, parity, size
 from .gate_input import GateInput
 from .result import NOTHING_HELD, Check, CheckKind, GateResult, Verdict
 
 # In the order of reports. The checks after the outcome need an artifact that was measured.
 _CHECKS = (
-    *(inputs.check, former.check, parity.check, accuracy.check),
+    *(inputs.check, former.check, parity.check, accuracy.check, metrics.check),
     *(latency.check, memory.check, size.check),
 )
 

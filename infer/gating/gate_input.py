@@ -10,6 +10,7 @@ from ..parity import predictions
 from ..parity.kept_sketch import SketchedOutput
 from ..records.artifact_events import ArtifactOpened, InputsDrawn, OutcomeReached
 from ..records.events import AnyEvent, elapsed_s, latest
+from ..records.metric_events import MetricsScored
 from ..records.parity_events import PairCompared, ParityJudged
 from ..records.sketch_events import OutputsSketched
 from ..results.reproduction import command_of
@@ -17,6 +18,7 @@ from ..results.summarizing import summarize
 from ..results.summary import ArtifactResult, Summary
 from ..stats.ratios import Ratio
 from .baseline import BaselineEntry, OutputParity
+from .kept_metric import KeptMetric
 from .setup import Setup
 
 
@@ -101,7 +103,7 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
     """Collect the input of a gate from the events of a run.
 
     Raises:
-        DecodeError: a sketch of an output is damaged.
+        DecodeError: a sketch of an output, or a metric, is damaged.
     """
     summary = summarize(events)
     run = summary.run
@@ -109,6 +111,7 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
     artifacts = latest(ArtifactOpened, events)
     parities, pairs = latest(ParityJudged, events), latest(PairCompared, events)
     sketches, outcomes = latest(OutputsSketched, events), latest(OutcomeReached, events)
+    scored = latest(MetricsScored, events)
     setup = Setup(
         device=run.device,
         threads=run.threads,
@@ -124,6 +127,7 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
             _entry(row, summary, artifacts[label], parities.get(label), drawn),
             cause=outcomes[label].cause,
             sketches=_outputs(sketches.get(label)),
+            metrics=_metrics(scored.get(label), whole=run.task is not None),
             setup=setup,
         )
         for label, row in rows.items()
@@ -254,3 +258,17 @@ def _by_output(compared: ParityJudged | PairCompared | None) -> dict[str, Output
 
 def _outputs(sketched: OutputsSketched | None) -> dict[str, SketchedOutput]:
     return {name: sketch.output() for name, sketch in sketched.outputs.items()} if sketched else {}
+
+
+def _metrics(scored: MetricsScored | None, *, whole: bool) -> dict[str, KeptMetric]:
+    """The metrics beside the accuracy, which an entry has apart.
+
+    Args:
+        scored: the record.
+        whole: whether all are kept; else those that a gate judges by itself.
+    """
+    return {
+        name: KeptMetric(recorded.score(), recorded.judged)
+        for name, recorded in (scored.scores if scored else {}).items()
+        if name != "accuracy" and (whole or recorded.judged)
+    }

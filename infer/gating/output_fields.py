@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 from typing import Annotated, Literal
 
 import msgspec
-import numpy as np
 
 from ..parity.kept_sketch import KeptSketch
 from ..parity.sketch import HASHES, values_by_sum
+from .text_lines import from_lines, to_lines
 
 Size = Annotated[int, msgspec.Meta(ge=0)]
-
-# Characters in a line, so that few changed samples change few lines.
-_LINE = 96
 
 
 class OutputFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -69,10 +64,10 @@ def to_fields(kept: KeptSketch) -> OutputFields:
         is_complex=kept.is_complex,
         largest=kept.largest,
         non_finite=kept.non_finite,
-        values=_lines(kept.values, "<u2"),
-        sums=_lines(kept.sums, "<u2"),
-        labels=_lines(kept.labels, "u1"),
-        hashes=_lines(kept.hashes, "<u2"),
+        values=to_lines(kept.values, "<u2"),
+        sums=to_lines(kept.sums, "<u2"),
+        labels=to_lines(kept.labels, "u1"),
+        hashes=to_lines(kept.hashes, "<u2"),
     )
 
 
@@ -85,7 +80,7 @@ def from_fields(fields: OutputFields) -> KeptSketch:
     limits = (fields.tolerance, fields.largest, fields.root_mean_square, fields.allowed_share)
     if not all(value is None or (math.isfinite(value) and value >= 0) for value in limits):
         raise ValueError("a number is negative or not finite")
-    sums = _array(fields.sums, "<u2")
+    sums = from_lines(fields.sums, "<u2")
     shape = tuple(fields.shape)
     if len(values_by_sum(shape, len(sums), is_complex=fields.is_complex)) != len(sums):
         raise ValueError(f"{len(sums)} sums do not fit the shape {shape}")
@@ -101,21 +96,8 @@ def from_fields(fields: OutputFields) -> KeptSketch:
         allowed_share=fields.allowed_share,
         absolute=fields.absolute,
         calls=fields.calls,
-        values=_array(fields.values, "<u2"),
+        values=from_lines(fields.values, "<u2"),
         sums=sums,
-        labels=_array(fields.labels, "u1"),
-        hashes=_array(fields.hashes, "<u2"),
+        labels=from_lines(fields.labels, "u1"),
+        hashes=from_lines(fields.hashes, "<u2"),
     )
-
-
-def _lines(array: np.ndarray, kind: str) -> list[str]:
-    text = base64.b64encode(np.asarray(array, kind).tobytes()).decode()
-    return [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
-
-
-def _array(lines: list[str], kind: str) -> np.ndarray:
-    try:
-        data = base64.b64decode("".join(lines), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("numbers are not base64") from None
-    return np.frombuffer(data, kind)

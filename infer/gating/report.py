@@ -21,6 +21,7 @@ from .result import (
     GateResult,
     GrowthFigures,
     LatencyFigures,
+    MetricFigures,
     OutcomeFigures,
     ParityFigures,
     Verdict,
@@ -46,8 +47,10 @@ _WITHOUT_FIGURES = {
     CheckKind.INPUTS: "others",
     CheckKind.FORMER: "the baseline's",
     CheckKind.ACCURACY: "unknown",
+    CheckKind.METRIC: "unknown",
     CheckKind.LATENCY: "?",
 }
+_Column = tuple[CheckKind, str | None, str | None]
 # Verdicts that are explained in sentences, failures first.
 _TOLD = (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED, Verdict.OFF)
 
@@ -109,6 +112,7 @@ def as_json(result: GateResult) -> dict[str, Any]:
                 "artifact": check.artifact,
                 "kind": check.kind,
                 "workload": check.workload,
+                "metric": check.metric,
                 "name": check.name,
                 "verdict": check.verdict,
                 "figure": figure(check),
@@ -218,14 +222,18 @@ def _is_skipped(verdict: Verdict, result: GateResult) -> bool:
 
 def _grid(result: GateResult) -> tuple[list[str], list[tuple[str, list[Check | None]]]]:
     """The names of the columns, and for each artifact its checks in that order."""
-    columns = {(check.kind, check.workload): check.name for check in result.checks}
-    by_artifact: dict[str, dict[tuple[CheckKind, str | None], Check]] = {}
+    columns = {_column(check): check.name for check in result.checks}
+    by_artifact: dict[str, dict[_Column, Check]] = {}
     for check in result.checks:
-        by_artifact.setdefault(check.artifact, {})[check.kind, check.workload] = check
+        by_artifact.setdefault(check.artifact, {})[_column(check)] = check
     return list(columns.values()), [
         (artifact, [checks.get(column) for column in columns])
         for artifact, checks in by_artifact.items()
     ]
+
+
+def _column(check: Check) -> _Column:
+    return check.kind, check.workload, check.metric
 
 
 def _cell(check: Check | None) -> str:
@@ -261,6 +269,10 @@ def _figure(figures: Figures) -> str:
             return f"{difference:.1e}"
         case AccuracyFigures():
             return f"{figures.difference:+.2%} [{figures.low:+.2%}, {figures.high:+.2%}]"
+        case MetricFigures(low=None):
+            return f"{figures.difference:+.2g}"
+        case MetricFigures():
+            return f"{figures.difference:+.2g} [{figures.low:+.2g}, {figures.high:+.2g}]"
         case LatencyFigures(low=None):
             return f"x {figures.ratio:.2f}"
         case LatencyFigures():

@@ -30,6 +30,7 @@ class CheckKind(StrEnum):
     FORMER = "former"
     PARITY = "parity"
     ACCURACY = "accuracy"
+    METRIC = "metric"  # one check for each metric of the task
     LATENCY = "latency"  # one check for each workload
     MEMORY = "memory"
     GPU_MEMORY = "gpu_memory"
@@ -41,7 +42,11 @@ class CheckKind(StrEnum):
         return _GROUPS.get(self, self)
 
 
-_GROUPS = {CheckKind.INPUTS: CheckKind.OUTCOME, CheckKind.GPU_MEMORY: CheckKind.MEMORY}
+_GROUPS = {
+    CheckKind.INPUTS: CheckKind.OUTCOME,
+    CheckKind.METRIC: CheckKind.ACCURACY,
+    CheckKind.GPU_MEMORY: CheckKind.MEMORY,
+}
 
 
 class ArtifactState(StrEnum):
@@ -99,6 +104,25 @@ class AccuracyFigures:
 
 
 @dataclass(frozen=True)
+class MetricFigures:
+    """Values of a metric. `low` and `high` are the 95 % interval of `difference`, if there is one.
+
+    Attributes:
+        allowed: the difference that passes: at least this, or at most where `lower_is_better`.
+    """
+
+    metric: str
+    value: float
+    baseline: float
+    difference: float
+    allowed: float
+    samples: int
+    lower_is_better: bool = False
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class LatencyFigures:
     """The ratio to the former artifact's time, and its 95 % interval if there is one."""
 
@@ -123,7 +147,14 @@ class GrowthFigures:
         return self.now / max(self.before, 1) - 1
 
 
-Figures = OutcomeFigures | ParityFigures | AccuracyFigures | LatencyFigures | GrowthFigures
+Figures = (
+    OutcomeFigures
+    | ParityFigures
+    | AccuracyFigures
+    | MetricFigures
+    | LatencyFigures
+    | GrowthFigures
+)
 
 NOTHING_HELD = "no artifact of this run is in the baseline: nothing was held against it"
 
@@ -142,6 +173,7 @@ class Check:
         remedy: what to do; empty if there is nothing to do.
         figures: the finding as values; None if there are none.
         workload: the calls that were timed, as "batch 1"; None for other kinds than latency.
+        metric: name of the metric; None for other kinds.
     """
 
     artifact: str
@@ -151,10 +183,13 @@ class Check:
     remedy: str = ""
     figures: Figures | None = None
     workload: str | None = None
+    metric: str | None = None
 
     @property
     def name(self) -> str:
         """Its name in reports: "latency, batch 1"."""
+        if self.metric:
+            return self.metric
         kind = _NAMES.get(self.kind, str(self.kind))
         return f"{kind}, {self.workload}" if self.workload else kind
 

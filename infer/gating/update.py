@@ -86,9 +86,9 @@ def _reasons(gate: ArtifactGate, old: BaselineEntry) -> list[str]:
         return [f"it ran to its end before, and now: {gate.new.outcome}, {gate.new.reason}"]
     checks = checks_of(gate)
     reasons = [
-        f"accuracy: {check.detail}"
+        f"{check.name}: {check.detail}"
         for check in checks
-        if check.kind == CheckKind.ACCURACY and check.verdict == Verdict.FAILED
+        if check.kind in (CheckKind.ACCURACY, CheckKind.METRIC) and check.verdict == Verdict.FAILED
     ]
     reasons += _other_outputs(gate, old, checks)
     reasons += _lower_accuracy(gate, old)

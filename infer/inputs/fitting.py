@@ -26,7 +26,7 @@ from .conversion import (
 )
 from .dimensions import check_dims, check_limits, check_names, limits_of_batch, with_sizes
 from .lazy_array import LazyArray, Tensors
-from .loading import LABELS, open_inputs
+from .loading import is_of_labels, open_inputs
 from .options import InputOptions
 from .samples import (
     axes_of_samples,
@@ -114,8 +114,8 @@ def fit_inputs(
     Raises:
         InputError: an input is missing, does not fit, or has several possible matches.
     """
-    arrays = open_inputs(path, none_is_well=not signature.inputs, file=file)
-    arrays.pop(LABELS, None)
+    opened = open_inputs(path, none_is_well=not signature.inputs, file=file)
+    arrays = {name: lazy for name, lazy in opened.items() if not is_of_labels(name)}
     options = options or InputOptions()
     try:
         signature, notes = _with_given_defaults(signature, defaults, arrays, options, label)

@@ -87,13 +87,16 @@ def read_labels(path: Path) -> np.ndarray | None:
         InputError: as `read_inputs`, or the labels are not one whole number or text for each
             sample.
     """
-    labels = labels_in(path) if is_store(path) else _labels_of_file(path)
+    labels = read_truth(path).get(LABELS)
     if labels is None:
         return None
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8", "backslashreplace")
     if not labels.ndim or labels.size != len(labels) or labels.dtype.kind not in "iuU":
-        raise InputError(f"{path}: '{LABELS}' is {labels.dtype} {labels.shape}, not one class each")
+        raise InputError(
+            f"{path}: '{LABELS}' is {labels.dtype} {labels.shape}, not one class each; "
+            "say what it is the truth of, as --task regression (docs/metrics.md)"
+        )
     if labels.dtype.kind == "U":
         return labels.reshape(-1)
     if labels.min() < 0:
@@ -101,18 +104,26 @@ def read_labels(path: Path) -> np.ndarray | None:
     return labels.reshape(-1).astype(np.int64)
 
 
-def is_of_labels(name: str) -> bool:
-    """Whether an array of a file is the labels, or a part of them."""
-    return name in (LABELS, LABELS + BYTES, LABELS + LENGTHS)
+def read_truth(path: Path) -> dict[str, np.ndarray]:
+    """Read the truth by name: `labels`, and arrays whose names begin with `labels.`.
 
-
-def _labels_of_file(path: Path) -> np.ndarray | None:
+    Raises:
+        InputError: as `read_inputs`.
+    """
+    if is_store(path):
+        labels = labels_in(path)
+        return {} if labels is None else {LABELS: labels}
     with opened_inputs(path) as opened:
         _check(opened, path, none_is_well=True)
         members = [m for m in opened.members if is_of_labels(m.name)]
         _check_size(members)
         arrays = with_text({m.name: _array_of(m, opened, path) for m in members})
-        return np.asarray(arrays[LABELS]) if LABELS in arrays else None
+        return {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def is_of_labels(name: str) -> bool:
+    """Whether an array of a file is of the truth, or a part of it."""
+    return name in (LABELS, LABELS + BYTES, LABELS + LENGTHS) or name.startswith(f"{LABELS}.")
 
 
 def _array_of(member: Member, opened: InputFile, path: Path) -> LazyArray:
@@ -154,7 +165,7 @@ def _check(opened: InputFile, named: str | Path, none_is_well: bool) -> None:
 def _check_lengths(
     shapes: Mapping[str, tuple[int, ...]], named: str | Path, none_is_well: bool
 ) -> None:
-    names = [name for name in shapes if name != LABELS]
+    names = [name for name in shapes if not is_of_labels(name)]
     if not names and not none_is_well:
         raise InputError(f"{named}: holds no inputs beside '{LABELS}'")
     lengths = {name: shape[0] for name, shape in shapes.items() if shape}

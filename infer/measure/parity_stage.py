@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from ..errors import ArtifactError
-from ..inputs.loading import LABELS, read_inputs
-from ..parity import predictions
+from ..inputs.loading import is_of_labels, read_inputs
 from ..parity.alignment import Aligned
 from ..parity.comparable_outputs import check_as_finite, check_finite
-from ..parity.comparing import scores_of
-from ..parity.metric_registry import METRICS
-from ..parity.metrics import classification_metrics
 from ..parity.rounding import beyond_bounds
 from ..parity.row_pairs import PairedOutputs
 from ..parity.spread import wide_tolerances
@@ -22,7 +15,6 @@ from ..parity.uninformative_inputs import uninformative_inputs
 from ..parity.uninformative_outputs import uninformative_outputs
 from ..parity.whole_calls import WholeCall
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
-from ..sandbox import metric_process
 from ..tensors.outputs import Outputs
 from .aligned_outputs import aligned_outputs
 from .judged_outputs import accuracy_difference, judged_outputs, paired_outputs
@@ -39,7 +31,7 @@ from .run_tolerances import (
     tolerances_by_precision,
     unrepeatable_outputs,
 )
-from .text_labels import evaluate_answers, numbers_of_classes
+from .task_metrics import TaskMetrics
 
 
 class ParityStage:
@@ -47,6 +39,7 @@ class ParityStage:
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
+        self._metrics = TaskMetrics(context)
 
     def run(self) -> None:
         """Compare the artifacts within each group of artifacts with the same weights.
@@ -171,7 +164,7 @@ class ParityStage:
         )
         notes += allowed_notes(paired.outputs, paired.expected, result["by_output"], paired.calls)
         notes += set_notes(context.plan.row_sets, paired)
-        task = self._task(label, outputs, expected, classes, result["differing"], notes)
+        task = self._task(label, outputs, expected, classes, result["differing"], notes, {*calls})
         if result["passed"] and result["reason"]:
             notes.append(f"decided by {result['decided_by']}: {result['reason']}")
         changed, random = unrepeatable_outputs(context, label), random_changes(context, label)
@@ -216,8 +209,8 @@ class ParityStage:
         return [*inputs, *uninformative, *rounding]
 
     def _input_doubts(self, label: str) -> list[str]:
-        arrays = read_inputs(self._context.inputs[label], none_is_well=True)
-        arrays.pop(LABELS, None)
+        given = read_inputs(self._context.inputs[label], none_is_well=True)
+        arrays = {name: array for name, array in given.items() if not is_of_labels(name)}
         states = {loop.input for loop in self._context.plan.input_options.loops}
         return uninformative_inputs(arrays, states)
 
@@ -248,8 +241,9 @@ class ParityStage:
         classes: tuple[str, ...],
         differing: list[dict[str, Any]],
         notes: list[str],
+        whole: Collection[str],
     ) -> dict[str, Any]:
-        """Evaluate a classifier, if the true classes are known.
+        """Calculate the metrics of the task, where the truth is known.
 
         Args:
             label: label of the artifact.
@@ -257,33 +251,15 @@ class ParityStage:
             expected: the reference's outputs.
             classes: names of the classes, if known.
             differing: samples of different outputs; each is given its true class.
-            notes: list to which failures of plug-ins' metrics are added.
+            notes: list to which is added what could not be calculated.
+            whole: outputs whose samples cannot be told apart.
         """
+        found = self._metrics.evaluate(label, outputs, expected, classes, notes, whole)
         labels = self._context.labels(label)
-        if labels is not None:
-            labels = numbers_of_classes(labels, classes)
-            if labels.dtype.kind == "U":
-                return evaluate_answers(labels, outputs, expected, differing, notes)
-        scores = scores_of(expected, len(classes) or None)
-        if labels is None or not scores or len(labels) != len(expected[scores]):
-            return {"metrics": None, "correct": None}
-        right = outputs[scores].argmax(axis=1) == labels
+        if found["metrics"] is None or labels is None:
+            return found
         for sample in differing:
-            true = int(labels[sample["sample"]])
-            sample["true"] = classes[true] if true < len(classes) else str(true)
-        return {
-            "metrics": classification_metrics(outputs[scores], labels)
-            | _plugin_metrics(outputs[scores], labels, notes),
-            "correct": predictions.pack(right),
-        }
-
-
-def _plugin_metrics(scores: np.ndarray, labels: np.ndarray, notes: list[str]) -> dict[str, float]:
-    """Compute the metrics of plug-ins, by name; a note is added for each that fails."""
-    values = {}
-    for name, metric in METRICS.items():
-        try:
-            values[name] = metric_process.evaluate(metric, scores, labels)
-        except ArtifactError as error:
-            notes.append(str(error))
-    return values
+            true = labels[sample["sample"]]
+            is_number = labels.dtype.kind != "U" and true < len(classes)
+            sample["true"] = classes[true] if is_number else str(true)
+        return found

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
+from ..metrics.own_metric import OwnMetric
+from ..metrics.task import TaskRequest
 from ..records.protocol import Protocol
 from ..records.run_events import RunStarted
 from ..sandbox.artifact_reader import OpenedArtifacts
@@ -36,6 +38,8 @@ class Plan:
         sample_columns: where the sample of each row of an output is told, by its name in any
             artifact.
         allowed: share of the values that may differ, by output of the reference.
+        task: what the outputs are for; None guesses a classifier.
+        metrics: the user's own.
         protocol: how much is measured.
         device: "cpu" or "cuda".
         card: on cuda, what CUDA_VISIBLE_DEVICES is for the workers: the UUID of a card or of a
@@ -74,6 +78,8 @@ class Plan:
     row_sets: tuple[RowSet, ...] = ()
     sample_columns: tuple[SampleColumn, ...] = ()
     allowed: Mapping[str, float] = field(default_factory=dict)
+    task: TaskRequest | None = None
+    metrics: tuple[OwnMetric, ...] = ()
     trusted: tuple[str, ...] = ()
     card: str | None = None
     unsupported: Mapping[str, str] = field(default_factory=dict)

@@ -18,8 +18,9 @@ import numpy as np
 from ..artifacts.artifact import Artifact
 from ..best_effort import best_effort
 from ..errors import InputError
-from ..inputs.loading import read_labels
+from ..inputs.loading import read_labels, read_truth
 from ..inputs.worker_inputs import WorkerInputs
+from ..metrics.classification import CLASSIFICATION
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import BatchLimitsFound, OutcomeReached, UnknownInformation
 from ..records.events import elapsed_s
@@ -277,10 +278,25 @@ class RunContext:
     def labels(self, label: str) -> np.ndarray | None:
         """The true classes, int64 N or text N; None if the inputs of an artifact have none.
 
+        None too for a task whose truth is something else.
+
         Raises:
             Failure: the inputs cannot be read, or the labels are no classes.
         """
+        if self.plan.task and self.plan.task.name != CLASSIFICATION.name:
+            return None
         try:
             return read_labels(self.inputs[label])
+        except InputError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
+
+    def truth(self, label: str) -> dict[str, np.ndarray]:
+        """The arrays of the truth by name; empty if the inputs of an artifact have none.
+
+        Raises:
+            Failure: the inputs cannot be read.
+        """
+        try:
+            return read_truth(self.inputs[label])
         except InputError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None

@@ -45,7 +45,7 @@ def _embeddings(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evalua
             parts |= {f"found {k}": hits[:, :k].any(axis=1) for k in ks}
         return parts
 
-    return Evaluator((_COSINE, *map(_recall, ks)), parts_of, finish)
+    return Evaluator((COSINE, *map(_recall, ks)), parts_of, finish)
 
 
 def _names(request: TaskRequest, expected: Arrays) -> list[str]:
@@ -92,5 +92,8 @@ def _recall(k: int) -> Metric:
     return share(f"recall_{k}", f"found {k}", f"sklearn.neighbors.NearestNeighbors, {k} nearest")
 
 
-_COSINE = mean("cosine", "cosine", "sklearn.metrics.pairwise.cosine_similarity with the reference")
-EMBEDDINGS = Task("embeddings", _TRUTH, ("embedding", "other"), ("cosine", "recall_1"), _embeddings)
+COSINE = mean("cosine", "cosine", "sklearn.metrics.pairwise.cosine_similarity with the reference")
+EMBEDDINGS = Task(
+    *("embeddings", _TRUTH, ("embedding", "other"), ("cosine", "recall_1"), _embeddings),
+    needs_labels=False,
+)

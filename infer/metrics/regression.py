@@ -52,7 +52,7 @@ def _regression(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evalua
             "squared_deviations": squared_deviations,
         }
 
-    return Evaluator(_METRICS, parts_of)
+    return Evaluator(REGRESSION_METRICS, parts_of)
 
 
 def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -76,7 +76,7 @@ def _r2(drawn: Drawn) -> np.ndarray:
     return result
 
 
-_METRICS = (
+REGRESSION_METRICS = (
     mean("mae", "absolute", "sklearn.metrics.mean_absolute_error", lower_is_better=True),
     Metric(
         "rmse",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import scipy
@@ -11,7 +12,10 @@ import scipy
 from ..stats.accuracy import paired_difference
 from ..stats.ratios import CONFIDENCE
 from ..stats.resampling import RESAMPLES, percentile_interval, resample_counts
-from .metric import Drawn, Metric, Parts
+from .metric import Drawn, Metric, Parts, mean
+
+# Resamples without which there is no interval: 2.5 % of them are its ends.
+FEWEST = 100
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,14 @@ class Score:
     flags: np.ndarray | None = None
     replicates: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
+    @cached_property
+    def resampled(self) -> np.ndarray:
+        """Its values on the resamples, of a share too."""
+        if self.flags is None:
+            return self.replicates
+        share = mean("share", "flags", "")
+        return _resampled([share], {"flags": self.flags})["share"]
+
     @property
     def interval(self) -> ValueInterval | None:
         """The value as it could be on other samples; None where that is not known."""
@@ -63,15 +75,16 @@ def difference(mine: Score, theirs: Score) -> ValueInterval | None:
     if mine.flags is not None and theirs.flags is not None:
         paired = paired_difference(mine.flags, theirs.flags)
         return ValueInterval(paired.value, paired.low, paired.high)
-    if len(mine.replicates) != len(theirs.replicates):
-        return None
-    return _of_replicates(mine.value - theirs.value, mine.replicates - theirs.replicates)
+    both = min(len(mine.resampled), len(theirs.resampled))
+    return _of_replicates(
+        mine.value - theirs.value, mine.resampled[:both] - theirs.resampled[:both]
+    )
 
 
 def _of_replicates(value: float, replicates: np.ndarray) -> ValueInterval | None:
     known = replicates[np.isfinite(replicates)]
     # A metric that most resamples do not have says nothing of the others.
-    if not len(replicates) or len(known) < 0.9 * len(replicates):
+    if len(replicates) < FEWEST or len(known) < 0.9 * len(replicates):
         return None
     low, high = percentile_interval(known)
     return ValueInterval(value, min(low, value), max(high, value))

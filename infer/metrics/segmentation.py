@@ -43,7 +43,7 @@ def _segmentation(request: TaskRequest, expected: Arrays, truth: Arrays) -> Eval
             "predicted": confusion[:, :, 1:-1].sum(axis=1),
         }
 
-    return Evaluator(_METRICS, parts_of)
+    return Evaluator(SEGMENTATION_METRICS, parts_of)
 
 
 def _has_class(labels: np.ndarray) -> np.ndarray:
@@ -86,7 +86,7 @@ def _pixel_accuracy(drawn: Drawn) -> np.ndarray:
 
 
 _NEEDS = ("hits", "true", "predicted")
-_METRICS = (
+SEGMENTATION_METRICS = (
     Metric(
         "mean_iou",
         _mean_iou,

@@ -56,6 +56,7 @@ class Task:
         roles: what outputs can be named for.
         judged: the metrics that a gate judges without being told to.
         evaluator: makes its evaluator: from the request, the reference's outputs and the truth.
+        needs_labels: whether there is nothing to calculate without `labels`.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Task:
     roles: tuple[str, ...]
     judged: tuple[str, ...]
     evaluator: Callable[[TaskRequest, Arrays, Arrays], Evaluator]
+    needs_labels: bool = True
 
 
 def labels_of(truth: Arrays, task: str, what: str) -> np.ndarray:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from .classes import CLASS_METRICS
 from .classification import CLASSIFICATION, MULTILABEL
-from .embeddings import EMBEDDINGS
-from .regression import REGRESSION
-from .segmentation import SEGMENTATION
+from .embeddings import COSINE, EMBEDDINGS
+from .probabilities import HAMMING_LOSS, score_metrics
+from .regression import REGRESSION, REGRESSION_METRICS
+from .segmentation import SEGMENTATION, SEGMENTATION_METRICS
 from .task import Task, TaskRequest
-from .tokens import TOKENS
+from .tokens import TOKEN_METRICS, TOKENS
 
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (CLASSIFICATION, MULTILABEL, REGRESSION, SEGMENTATION, EMBEDDINGS, TOKENS)
 }
+
+_BUILT_IN = (
+    *(*CLASS_METRICS, *score_metrics(1), HAMMING_LOSS),
+    *(*REGRESSION_METRICS, *SEGMENTATION_METRICS, *TOKEN_METRICS, COSINE),
+)
+_NAMES = {metric.name for metric in _BUILT_IN}
 
 
 def parse_task(texts: Sequence[str]) -> TaskRequest | None:
@@ -42,6 +51,11 @@ def parse_task(texts: Sequence[str]) -> TaskRequest | None:
                 f"{', '.join(roles)}"
             )
     return TaskRequest(name, outputs, k)
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a task has a metric of this name."""
+    return name in _NAMES or re.fullmatch(r"(top|recall)_[1-9]\d*", name) is not None
 
 
 def task_texts(request: TaskRequest | None) -> list[str]:

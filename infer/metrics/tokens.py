@@ -36,7 +36,7 @@ def _tokens(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evaluator:
         parts["right"] = ((answer == true) & asked).sum(axis=1)
         return parts
 
-    return Evaluator(_METRICS, parts_of)
+    return Evaluator(TOKEN_METRICS, parts_of)
 
 
 def _has_scores(array: np.ndarray, labels: tuple[int, ...]) -> bool:
@@ -56,7 +56,7 @@ def _perplexity(drawn: Drawn) -> np.ndarray:
     return result
 
 
-_METRICS = (
+TOKEN_METRICS = (
     Metric(
         "token_accuracy",
         _accuracy,

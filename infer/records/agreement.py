@@ -85,3 +85,23 @@ class AccuracyDifference(Record, frozen=True):
     gained: int
     lost: int
     samples: int
+
+
+class MetricInterval(Record, frozen=True):
+    """What is known of a metric beside its value: 95 % intervals, None where there is none.
+
+    Attributes:
+        lower_is_better: whether a lower value is better.
+        judged: whether it tells how good the artifact is, so that reports show it first.
+        low, high: of the value, as it could be on other samples.
+        difference, difference_low, difference_high: of the value less the reference's on the same
+            samples.
+    """
+
+    lower_is_better: bool
+    judged: bool
+    low: float | None = None
+    high: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None

@@ -19,6 +19,7 @@ from .artifact_events import (
     UnknownInformation,
 )
 from .event import Event
+from .metric_events import MetricsScored
 from .parity_events import (
     AnchorMeasured,
     PairCompared,
@@ -46,6 +47,7 @@ AnyEvent = (
     | ParityJudged
     | PairCompared
     | OutputsSketched
+    | MetricsScored
     | ProcessStarted
     | BurstTimed
     | GenerationDone

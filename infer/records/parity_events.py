@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from ..outcome import Outcome
-from .agreement import AccuracyDifference, DifferingSample, OutputDifference
+from .agreement import AccuracyDifference, DifferingSample, MetricInterval, OutputDifference
 from .event import Event
 
 # What decides whether an artifact passes; "nothing" where its numbers cannot and nothing else can.
@@ -88,7 +88,8 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
         reason: what decided about a quantised model, in words.
         equal_labels: share of the samples; None where there are no classes.
         unequal_samples, differing: some of the samples that are answered differently.
-        metrics: with the labels of the inputs.
+        metrics: of the task, with the truth of the inputs, by name.
+        metric_intervals: of these, by name.
         correct: which samples were right, packed (`infer.parity.predictions`).
         repeats: whether a second call on the same inputs gave the same.
         random: outputs that hold random numbers, and by how much they change between equal calls.
@@ -116,6 +117,7 @@ class ParityJudged(Event, frozen=True, tag="parity", kw_only=True):
     unequal_samples: tuple[int, ...] | None = None
     anchor: str | None = None
     metrics: dict[str, float] | None = None
+    metric_intervals: dict[str, MetricInterval] = msgspec.field(default_factory=dict)
     correct: tuple[str, ...] | None = None
     accuracy_difference: AccuracyDifference | None = None
     notes: tuple[str, ...] = ()

@@ -6,6 +6,8 @@ import msgspec
 
 from ..inputs.options import InputOptions
 from ..inputs.random import Random
+from ..metrics.own_metric import OwnMetric
+from ..metrics.task import TaskRequest
 from ..tensors.comparison_options import RowSet
 from ..tensors.sample_columns import SampleColumn
 from ..variant import Variant
@@ -45,6 +47,8 @@ class RunStarted(Event, frozen=True, tag="run", kw_only=True):
     row_sets: tuple[RowSet, ...] = ()
     sample_columns: tuple[SampleColumn, ...] = ()
     allowed: dict[str, float] = msgspec.field(default_factory=dict)
+    task: TaskRequest | None = None
+    metrics: tuple[OwnMetric, ...] = ()
     trusted: tuple[str, ...] = ()
     card: str | None = None
     unsupported: dict[str, str] = msgspec.field(default_factory=dict)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..metrics.classes import PAPER_METRICS
 from ..outcome import Outcome
-from ..parity.metrics import CLASSIFICATION_METRICS
 from ..parity.whole_calls import samples_title
 from ..records.agreement import ScoredAnswer
 from ..results.summary import ArtifactResult
@@ -60,7 +60,7 @@ def _metric(name: str) -> Callable[[ArtifactResult], Cell]:
 def _plugin_metrics(rows: Sequence[ArtifactResult]) -> list[str]:
     """Names of the metrics of plug-ins."""
     names = dict.fromkeys(name for row in rows for name in row.metrics or ())
-    return [name for name in names if name not in CLASSIFICATION_METRICS]
+    return [name for name in names if name not in PAPER_METRICS]
 
 
 def _accuracy_difference(row: ArtifactResult) -> Cell:

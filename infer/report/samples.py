@@ -16,7 +16,7 @@ import numpy as np
 
 from ..artifacts.files import sha256_of
 from ..errors import InputError
-from ..inputs.loading import LABELS, read_inputs, read_labels
+from ..inputs.loading import is_of_labels, read_inputs, read_labels
 from ..inputs.store import is_store
 from ..inputs.store_hash import store_sha256
 from ..parity.comparing import scores_of
@@ -137,7 +137,7 @@ def _pictures(
     images = [
         image
         for name, array in arrays.items()
-        if name != LABELS and (image := _as_images(array)) is not None
+        if not is_of_labels(name) and (image := _as_images(array)) is not None
     ]
     if len(images) != 1:
         return {}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..artifacts.discovery import label_paths
 from ..escaping import shell_word
+from ..metrics.own_metric import own_metric_text
+from ..metrics.tasks import task_texts
 from ..records.artifact_events import ArtifactOpened
 from ..records.protocol import DEFAULT_SCENARIOS, DEFAULT_TIMEOUT_S
 from ..records.run_events import RunStarted
@@ -145,5 +147,8 @@ def _input_output_options(run: RunStarted, labels: Mapping[str, str]) -> list[st
     }
     for option, values in listed.items():
         options += [f"--{option}", *values] if values else []
+    options += ["--task", *task_texts(run.task)] if run.task else []
+    own = [own_metric_text(metric) for metric in run.metrics]
+    options += ["--metric", *own] if own else []
     options += ["--independent"] if input_options.independent else []
     return options

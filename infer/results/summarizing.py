@@ -94,6 +94,7 @@ def _result(artifact: ArtifactOpened, index: RecordIndex) -> ArtifactResult:
             "equal_labels": parity.equal_labels,
             "unequal_samples": parity.unequal_samples,
             "metrics": parity.metrics,
+            "metric_intervals": parity.metric_intervals,
             "accuracy_difference": parity.accuracy_difference,
             "differing": parity.differing,
             "tolerance": parity.tolerance,

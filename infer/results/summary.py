@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..records.agreement import AccuracyDifference, DifferingSample
+from ..records.agreement import AccuracyDifference, DifferingSample, MetricInterval
 from ..records.events import AnyEvent
 from ..records.machine import Gpu
 from ..records.processes import DeviceTime, Placement
@@ -105,6 +105,7 @@ class ArtifactResult:
     notes: list[str] = field(default_factory=list)
     doubts: tuple[str, ...] = ()
     metrics: dict[str, float] | None = None
+    metric_intervals: dict[str, MetricInterval] = field(default_factory=dict)
     versions: dict[str, str] | None = None
     environment: dict[str, str] | None = None
     placement: Placement | None = None

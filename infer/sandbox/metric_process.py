@@ -1,81 +1,200 @@
-"""Calculate a plug-in's metric in a separate process with limits."""
+"""Calculate a metric of the user's own, or of a plug-in, in a separate process with limits.
+
+What the function returns for each sample is resampled by the controller. Where it returns one
+number for all, the process calls it again on each resample, as long as its time allows.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import math
+import sys
 import tempfile
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..codec import DecodeError, Record
-from ..errors import ArtifactError
+from ..errors import MetricError
 from ..external_module import ExternalModule
-from ..parity.metric_registry import Metric
+from ..metrics.metric import mean, share
+from ..metrics.own_metric import OwnMetric
+from ..metrics.score import Score, scores_of_parts
+from ..stats.resampling import resamples_of
 from ..system.process_answer import AnswerTooLongError
+from ..tensors.dtypes import kind_of
 from .reader_limits import TIME_S, limited_process, run_limited
+
+# For calls on resamples, of the time of the process; the first call takes what it takes.
+_RESAMPLING_S = 20.0
+_MOST_SAMPLES = 500_000  # numbers that are answered
 
 
 class _Answer(Record, frozen=True):
+    samples: int = 0
+    values: tuple[float, ...] = ()
     value: float | None = None
+    replicates: tuple[float, ...] = ()
     error: str | None = None
 
 
 def evaluate(
-    metric: Metric, scores: np.ndarray, labels: np.ndarray, timeout_s: float = TIME_S
-) -> float:
-    """Calculate the metric of a classifier's scores.
+    metric: OwnMetric,
+    outputs: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray],
+    samples: int,
+    timeout_s: float = TIME_S,
+) -> Score:
+    """Calculate a metric.
 
     Args:
-        metric: metric of a plug-in.
-        scores: scores, N x classes.
-        labels: true classes, N.
+        metric: the metric.
+        outputs: outputs by the reference's names, N x anything.
+        truth: arrays of the truth by name.
+        samples: number of samples, N.
         timeout_s: seconds after which the process is ended.
 
     Raises:
-        ArtifactError: the metric fails, is not a finite number, or exceeds a limit.
+        MetricError: the metric fails, is not a finite number, or exceeds a limit.
+        OSError: the outputs cannot be written for it.
     """
     with tempfile.TemporaryDirectory(prefix="exportbench-") as name:
         folder = Path(name)
-        np.save(folder / "scores.npy", scores, allow_pickle=False)
-        np.save(folder / "labels.npy", labels, allow_pickle=False)
-        arguments = (metric.function, json.dumps(asdict(metric.external)), name)
-        reads = [folder, *([Path(metric.external.folder)] if metric.external else [])]
+        index = {
+            "outputs": _write(folder, "outputs", outputs),
+            "truth": _write(folder, "truth", truth),
+            "samples": samples,
+            "resampling_s": min(_RESAMPLING_S, timeout_s / 3),
+        }
+        (folder / "index.json").write_text(json.dumps(index))
+        arguments = (json.dumps(asdict(metric)), name)
         try:
             answered = run_limited(
-                "sandbox.metric_process", *arguments, reads=reads, timeout_s=timeout_s
+                "sandbox.metric_process",
+                *arguments,
+                reads=[folder, metric.folder],
+                timeout_s=timeout_s,
             )
         except TimeoutError:
-            raise ArtifactError(f"metric {metric.name}: no end within {timeout_s:g} s") from None
+            raise MetricError(f"metric {metric.name}: no end within {timeout_s:g} s") from None
         except AnswerTooLongError:
-            raise ArtifactError(f"metric {metric.name}: an answer without end") from None
+            raise MetricError(f"metric {metric.name}: an answer without end") from None
     try:
         answer: _Answer = answered.decoded(_Answer, f"metric {metric.name}")
     except DecodeError:
-        raise ArtifactError(
+        raise MetricError(
             f"metric {metric.name}: its process ended with status {answered.status}"
         ) from None
-    if answer.value is None or not math.isfinite(answer.value):
-        raise ArtifactError(f"metric {metric.name}: {answer.error or f'gives {answer.value}'}")
-    return answer.value
+    return _score(metric, answer, samples)
+
+
+def _score(metric: OwnMetric, answer: _Answer, samples: int) -> Score:
+    name, lower = metric.name, metric.lower_is_better
+    if answer.error is not None:
+        raise MetricError(f"metric {name}: {answer.error}")
+    if answer.value is not None:
+        if not np.isfinite(answer.value):
+            raise MetricError(f"metric {name}: gives {answer.value}")
+        return Score(answer.value, samples, lower, None, np.array(answer.replicates))
+    values = np.array(answer.values)
+    if len(values) != samples or not np.isfinite(values).all():
+        raise MetricError(f"metric {name}: not a finite number for each of {samples} samples")
+    if np.isin(values, (0, 1)).all():
+        # Tango's interval is of the share that is better if it is higher; the sign decides later.
+        of_values = share(name, "values", "own")
+        score = scores_of_parts([of_values], {"values": values.astype(bool)})[name]
+        return Score(score.value, samples, lower, score.flags)
+    of_values = mean(name, "values", "own", lower_is_better=lower)
+    return scores_of_parts([of_values], {"values": values})[name]
+
+
+def _write(folder: Path, kind: str, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Write arrays; the file of each by its name."""
+    files = {}
+    for number, (name, array) in enumerate(arrays.items()):
+        if kind_of(array.dtype) == "text":
+            array = array.astype(np.str_)
+        elif array.dtype.type.__module__ != "numpy":  # bfloat16 and the like
+            array = array.astype(np.float32)
+        files[name] = f"{kind}_{number}.npy"
+        np.save(folder / files[name], array, allow_pickle=False)
+    return files
 
 
 def main(arguments: list[str]) -> None:
     """Calculate the metric, and write it as JSON; runs in the separate process."""
-    function, external, folder = arguments
+    metric, folder = arguments
     with limited_process() as result:
-        json.dump(_answer(function, external, Path(folder)), result)
+        json.dump(_answer(json.loads(metric), Path(folder)), result)
 
 
-def _answer(function: str, external: str, folder: Path) -> dict[str, object]:
+def _answer(metric: dict[str, Any], folder: Path) -> dict[str, object]:
     try:
-        scores, labels = (
-            np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("scores", "labels")
+        index = json.loads((folder / "index.json").read_text())
+        outputs, truth = (
+            {name: np.load(folder / file) for name, file in index[kind].items()}
+            for kind in ("outputs", "truth")
         )
-        module = ExternalModule(**json.loads(external)).load()
-        value = float(getattr(module, function)(scores, labels))
-    except Exception as error:  # a plug-in may raise anything
+        function = _function(metric)
+        found = np.asarray(function(dict(outputs), dict(truth)), np.float64)
+        samples = index["samples"]
+        if found.shape == (samples,) and samples <= _MOST_SAMPLES:
+            return {"samples": samples, "values": found.tolist()}
+        if found.size != 1:
+            return {"error": f"gives {found.shape}, not one number or one for each of {samples}"}
+        value = float(found.reshape(()))
+        until = time.monotonic() + index["resampling_s"]
+        replicates = _replicates(function, outputs, truth, samples, until)
+        return {"samples": samples, "value": value, "replicates": replicates}
+    except Exception as error:  # the user's code may raise anything
         return {"error": f"{type(error).__name__}: {error}"[:300]}
-    return {"value": value} if math.isfinite(value) else {"error": f"gives {value}"}
+
+
+def _replicates(
+    function: Callable[..., Any],
+    outputs: dict[str, np.ndarray],
+    truth: dict[str, np.ndarray],
+    samples: int,
+    until: float,
+) -> list[float]:
+    """The metric on each resample, until the time is over."""
+    values: list[float] = []
+    for batch in resamples_of(samples):
+        for drawn in batch:
+            if time.monotonic() > until:
+                return values
+            cut = (
+                {
+                    name: array[drawn] if _has_samples(array, samples) else array
+                    for name, array in arrays.items()
+                }
+                for arrays in (outputs, truth)
+            )
+            try:
+                values.append(float(function(*cut)))
+            except Exception:  # of a resample without a class, for example
+                values.append(float("nan"))
+    return values
+
+
+def _has_samples(array: np.ndarray, samples: int) -> bool:
+    return bool(array.ndim) and len(array) == samples
+
+
+def _function(metric: dict[str, Any]) -> Callable[..., Any]:
+    if metric["external"]:
+        module = ExternalModule(**metric["external"]).load()
+    else:
+        file = Path(metric["file"])
+        sys.path.insert(0, str(file.parent))  # as of a script
+        spec = importlib.util.spec_from_file_location(f"exportbench_metric_{file.stem}", file)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{file} is no Python file")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    function: Callable[..., Any] = getattr(module, metric["function"])
+    return function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from ..gating.baseline import Baseline
 from ..gating.baseline_file import read_baseline, render_baseline
 from ..gating.evaluation import evaluate
 from ..gating.gate_input import GateInput, gate_input
+from ..gating.margins import check_names
 from ..gating.result import GateResult
 from ..gating.update import much_worse, new_baseline
 from ..measure.plan import Plan
+from ..metrics.own_metric import METRICS
 from ..records.events import AnyEvent
 from ..records.run_events import RunStarted
 from ..records.store import read_events
@@ -27,6 +29,7 @@ from ..sandbox import trust
 from ..sandbox.artifact_reader import open_artifact
 from .former_artifacts import pair_with_former
 from .measuring import measure, new_run
+from .metric_options import read_own_metrics
 from .planning import plan_run
 from .run_folders import check_costly
 
@@ -80,12 +83,38 @@ def current_baseline(config: GateConfig) -> Baseline | None:
     for label in config.drop:
         if label not in known:
             raise OptionError("drop", label, f"not in the baseline ({', '.join(known) or 'empty'})")
+    if not config.judged:
+        _check_margins(config, baseline, (metric.name for metric in read_own_metrics(config.run)))
     if not known and not config.update:
         raise BaselineError(
             f"{path}: holds no artifact, so that nothing can be held against it; write it with "
             "--update"
         )
     return baseline
+
+
+def _check_margins(config: GateConfig, baseline: Baseline | None, measured: Iterable[str]) -> None:
+    """Check that margins are of what is judged.
+
+    Args:
+        config: config of the gate.
+        baseline: the current baseline.
+        measured: names of the user's own metrics, or of those of the run.
+
+    Raises:
+        UsageError, BaselineError: one is of nothing.
+    """
+    entries = baseline.artifacts.values() if baseline else ()
+    metrics = {*METRICS, *measured, *(name for entry in entries for name in entry.metrics)}
+    try:
+        check_names(config.margins, metrics)
+    except ValueError as error:
+        raise UsageError(f"--margin: {error}") from None
+    of_file = [baseline.margins, *baseline.artifact_margins.values()] if baseline else []
+    try:
+        check_names([name for margins in of_file for name in margins], metrics)
+    except ValueError as error:
+        raise BaselineError(f"{config.baseline}: margins: {error}") from None
 
 
 def plan_gate(config: GateConfig, baseline: Baseline | None) -> Plan:
@@ -140,6 +169,10 @@ def evaluate_gate(
             run = gate_input(events)
         except DecodeError as error:
             raise MeasurementError(f"the records of the run are damaged: {error}") from None
+    if config.judged:
+        _check_margins(
+            config, baseline, (n for entry in run.entries.values() for n in entry.metrics)
+        )
     if run.interrupted:
         raise MeasurementError(
             "the run was cut off: nothing is judged; judge it with --run "

@@ -28,6 +28,7 @@ from ..stderr import print_line
 from ..system import machine
 from ..system.interpreters import parse_interpreters, python_of
 from ..variant import TUNED, Variant
+from .metric_options import read_own_metrics, read_task
 from .option_checks import check_options
 
 # The longest duration of a run that would otherwise end only at its resolution.
@@ -77,6 +78,8 @@ def plan_run(config: RunConfig) -> Plan:
         row_sets=stated.row_sets,
         sample_columns=stated.sample_columns,
         allowed=stated.allowed,
+        task=read_task(config),
+        metrics=read_own_metrics(config),
         trusted=trusted,
         tf32=config.tf32,
         opened=opened,

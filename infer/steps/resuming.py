@@ -15,6 +15,7 @@ from ..errors import ArtifactError, StoreError, UsageError
 from ..escaping import shell_word
 from ..measure import devices
 from ..measure.plan import Plan
+from ..metrics.own_metric import OwnMetric, own_metric_text
 from ..outcome import Failure
 from ..records.artifact_events import OutcomeReached
 from ..records.run_events import RunResumed, RunStarted
@@ -26,6 +27,7 @@ from ..sandbox import trust
 from ..sandbox.isolation import HOME
 from ..system.interpreters import parse_interpreters
 from ..variant import Variant
+from .metric_options import read_own_metrics
 from .planning import with_end
 from .run_folders import check_costly
 from .source_inputs import check_source_of_resumed
@@ -42,11 +44,11 @@ def resume(folder: Path, config: RunConfig) -> tuple[Store, Plan]:
         UsageError: the folder holds no run, another program writes to it, or what is never taken
             from a file has to be given again; one line.
     """
-    given_again = RunConfig(trust=config.trust, python=config.python)
+    given_again = RunConfig(trust=config.trust, python=config.python, metric=config.metric)
     if replace(config, budget=None, resolve=None) != given_again:
         raise UsageError(
             "--resume goes on with the artifacts and options that the run has; beside it there "
-            "may be --budget, --resolve, --trust, --python and --json"
+            "may be --budget, --resolve, --trust, --python, --metric and --json"
         )
     try:
         check_costly(folder)
@@ -73,6 +75,7 @@ def _plan(folder: Path, store: Store, config: RunConfig) -> Plan:
     plan = replace(Plan.from_run(first), protocol=protocol, trusted=(), variants={})
     plan = replace(plan, variants=_variants(folder, first, config.python))
     check_source_of_resumed(plan.inputs, folder)
+    plan = replace(plan, metrics=_metrics(folder, first, config))
     labels = [label for label, _ in plan.artifacts]
     ended = {label for label, event in store.latest(OutcomeReached).items() if event.early}
     trusted = trust.with_variants(trust.read(config.trust, labels), plan.artifacts, plan.artifacts)
@@ -80,6 +83,22 @@ def _plan(folder: Path, store: Store, config: RunConfig) -> Plan:
     _require_trust(folder, plan, [label for label in labels if label not in ended])
     devices.check_card(plan.card)
     return replace(plan, protocol=with_end(plan.protocol, config.budget, config.resolve))
+
+
+def _metrics(folder: Path, run: RunStarted, config: RunConfig) -> tuple[OwnMetric, ...]:
+    """The metrics of the user's own, which this command must name as the run's did."""
+    given = read_own_metrics(config)
+    if given != run.metrics:
+        options = " ".join(shell_word(own_metric_text(metric)) for metric in run.metrics)
+        raise UsageError(
+            f"--resume {folder}: which code is executed is never taken from a file; "
+            + (
+                f"give the metrics again: --metric {options}"
+                if options
+                else "the run has no --metric"
+            )
+        )
+    return given
 
 
 def _variants(folder: Path, run: RunStarted, texts: Sequence[str]) -> dict[str, Variant]:

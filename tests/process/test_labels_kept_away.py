@@ -21,7 +21,9 @@ RUN = (*SHORT, "--turns", "1", "--burst", "0.01s")
 def project(tmp_path, monkeypatch, fake_artifact, inputs_file):
     """Two artifacts and inputs with labels in the working directory."""
     monkeypatch.chdir(tmp_path)
-    inputs_file(tmp_path / "inputs.npz")
+    with np.load(inputs_file(tmp_path / "inputs.npz")) as arrays:
+        further = {"labels.boxes": np.zeros((10, 1, 4), np.float32)}
+        np.savez(tmp_path / "inputs.npz", **arrays, **further)
     for name in ("a", "b"):
         fake_artifact(tmp_path, name)
     return tmp_path

@@ -71,8 +71,8 @@ def test_a_baseline_is_small_and_few_lines_change(tmp_path):
         ('{"baseline_version": 2, "margins": {"size": "x"}, "artifacts": {}}', "margins: .*'size'"),
         (
             '{"baseline_version": 2, "artifacts": {"m": {"outcome": "ok", '
-            '"margins": {"a": "1%"}}}}',
-            "margins of m: .*'a'",
+            '"margins": {"a b": "1%"}}}}',
+            "margins of m: .*'a b'",
         ),
     ],
 )

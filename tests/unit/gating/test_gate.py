@@ -311,7 +311,7 @@ def test_margins_come_from_the_command_then_the_artifact_then_the_file():
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("speed", "1%"),
+        ("the speed", "1%"),
         ("size", "much"),
         ("size", "-1%"),
         ("parity", "1%"),

@@ -26,7 +26,7 @@ from infer.tensors.signature import Signature, TensorSpec
 
 PACKAGE = Path(infer.__file__).parent
 LABEL = "dir/my net.onnx"
-MANY = ("range", "dim", "map", "loop", "whole", "ignore", "compare", "allow")
+MANY = ("range", "dim", "map", "loop", "whole", "ignore", "compare", "rows", "allow")
 A, B = np.ones((4, 2), "f4"), np.zeros((4, 3), "f4")
 CUBE = np.arange(4 * 2 * 3 * 5, dtype="f4").reshape(4, 2, 3, 5)
 

@@ -6,6 +6,7 @@ import scipy
 from sklearn import metrics
 
 from infer.errors import MetricError
+from infer.metrics.classes import PAPER_METRICS
 from infer.metrics.evaluation import evaluate
 from infer.metrics.task import TaskRequest
 from infer.metrics.tasks import TASKS, parse_task, task_texts
@@ -209,3 +210,46 @@ def test_a_task_is_read_as_it_is_written():
     for wrong in (["detect"], ["tokens", "scores=x"], ["tokens", "k=0"], ["tokens", "tokens="]):
         with pytest.raises(ValueError, match=r"there is no task|is neither k=N nor"):
             parse_task(wrong)
+
+
+# Rows are the true class, columns the predicted one.
+CONFUSION = [
+    [5, 1, 0],
+    [1, 2, 0],
+    [0, 1, 2],
+]
+
+
+def test_classification_metrics_of_a_confusion_by_hand():
+    pairs = [
+        (true, predicted)
+        for true, row in enumerate(CONFUSION)
+        for predicted, count in enumerate(row)
+        for _ in range(count)
+    ]
+    labels = np.array([true for true, _ in pairs])
+    probabilities = 0.2 + 0.4 * np.eye(3)[[predicted for _, predicted in pairs]]
+
+    found = values("classification", probabilities, labels)
+
+    # By class, precision is 5/6, 2/4, 2/2; recall is 5/6, 2/3, 2/3; F1 is 5/6, 4/7, 4/5.
+    assert {name: found[name] for name in PAPER_METRICS} == pytest.approx(
+        {
+            "accuracy": 9 / 12,
+            "macro_precision": (5 / 6 + 2 / 4 + 1) / 3,
+            "macro_recall": (5 / 6 + 2 / 3 + 2 / 3) / 3,
+            "macro_f1": (5 / 6 + 4 / 7 + 4 / 5) / 3,
+            "weighted_precision": (6 * 5 / 6 + 3 * 2 / 4 + 3 * 1) / 12,
+            "weighted_recall": (6 * 5 / 6 + 3 * 2 / 3 + 3 * 2 / 3) / 12,
+            "weighted_f1": (6 * 5 / 6 + 3 * 4 / 7 + 3 * 4 / 5) / 12,
+        }
+    )
+
+
+def test_class_that_is_never_predicted_has_a_precision_of_zero():
+    found = values("classification", np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1]))
+
+    # Precision by class is 1/2 and 0, recall 1 and 0.
+    assert found["macro_precision"] == pytest.approx(1 / 4)
+    assert found["macro_recall"] == pytest.approx(1 / 2)
+    assert found["macro_f1"] == pytest.approx(1 / 3)

@@ -9,7 +9,6 @@ from infer.outcome import Failure, Outcome
 from infer.parity.comparable_outputs import check_as_finite, check_classes, check_finite
 from infer.parity.comparing import compare
 from infer.parity.matching import match_outputs
-from infer.parity.metrics import classification_metrics
 from infer.parity.tolerance import quantised_tolerances, tolerances
 from infer.parity.uninformative_outputs import uninformative_outputs
 from infer.tensors.precision import Quantisation
@@ -392,49 +391,6 @@ def test_wrong_number_of_classes(classes):
 
     assert caught.outcome == Outcome.PARITY_FAIL
     assert "3 classes" in caught.reason and f"say {classes}" in caught.reason
-
-
-# Rows are the true class, columns the predicted one.
-CONFUSION = [
-    [5, 1, 0],
-    [1, 2, 0],
-    [0, 1, 2],
-]
-
-
-def test_classification_metrics_of_a_confusion_by_hand():
-    pairs = [
-        (true, predicted)
-        for true, row in enumerate(CONFUSION)
-        for predicted, count in enumerate(row)
-        for _ in range(count)
-    ]
-    labels = np.array([true for true, _ in pairs])
-    probabilities = 0.2 + 0.4 * np.eye(3)[[predicted for _, predicted in pairs]]
-
-    metrics = classification_metrics(probabilities, labels)
-
-    # By class, precision is 5/6, 2/4, 2/2; recall is 5/6, 2/3, 2/3; F1 is 5/6, 4/7, 4/5.
-    assert metrics == pytest.approx(
-        {
-            "accuracy": 9 / 12,
-            "macro_precision": (5 / 6 + 2 / 4 + 1) / 3,
-            "macro_recall": (5 / 6 + 2 / 3 + 2 / 3) / 3,
-            "macro_f1": (5 / 6 + 4 / 7 + 4 / 5) / 3,
-            "weighted_precision": (6 * 5 / 6 + 3 * 2 / 4 + 3 * 1) / 12,
-            "weighted_recall": (6 * 5 / 6 + 3 * 2 / 3 + 3 * 2 / 3) / 12,
-            "weighted_f1": (6 * 5 / 6 + 3 * 4 / 7 + 3 * 4 / 5) / 12,
-        }
-    )
-
-
-def test_class_that_is_never_predicted_has_a_precision_of_zero():
-    metrics = classification_metrics(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1]))
-
-    # Precision by class is 1/2 and 0, recall 1 and 0.
-    assert metrics["macro_precision"] == pytest.approx(1 / 4)
-    assert metrics["macro_recall"] == pytest.approx(1 / 2)
-    assert metrics["macro_f1"] == pytest.approx(1 / 3)
 
 
 def test_values_of_whole_outputs_are_counted_as_values():

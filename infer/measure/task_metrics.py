@@ -1,0 +1,198 @@
+"""The metrics of an artifact's outputs in a run: of its task, and of the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ..errors import MetricError
+from ..metrics.classification import TOP_K, answers, classifier
+from ..metrics.evaluation import evaluate
+from ..metrics.own_metric import METRICS
+from ..metrics.score import Score, difference
+from ..metrics.task import LABELS, Arrays, Evaluator
+from ..metrics.tasks import TASKS
+from ..parity import predictions
+from ..parity.comparing import scores_of
+from ..records.metric_events import MetricsScored, recorded_score
+from ..sandbox import metric_process
+from ..stats.accuracy import paired_difference
+from ..tensors.dtypes import kind_of
+from ..tensors.outputs import Outputs
+from .run_context import RunContext
+from .text_labels import numbers_of_classes
+
+_NO_ANSWER = (
+    "the labels are text, and no output answers with text: the accuracy takes labels that are "
+    "numbers of classes, or the names of the classes in a manifest"
+)
+
+
+class TaskMetrics:
+    """Calculates metrics of outputs, and keeps those of references."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        # By the hashes of its outputs and of the truth.
+        self._references: dict[tuple[str, str], tuple[dict[str, Score], list[str]]] = {}
+
+    def evaluate(
+        self,
+        label: str,
+        outputs: Outputs,
+        expected: Outputs,
+        classes: Sequence[str],
+        notes: list[str],
+        whole: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """Calculate the metrics of an artifact, and record them for gates.
+
+        Args:
+            label: label of the artifact.
+            outputs: its outputs, by the reference's names.
+            expected: the reference's outputs.
+            classes: names of the classes, if known.
+            notes: list to which is added what could not be calculated, and why.
+            whole: outputs whose samples cannot be told apart; they have no metrics.
+
+        Returns:
+            The fields of `ParityJudged` that are about metrics.
+
+        Raises:
+            Failure: the truth cannot be read.
+        """
+        truth = self._truth(label, classes)
+        sides = [
+            {name: array for name, array in side.items() if name not in whole}
+            for side in (outputs, expected)
+        ]
+        evaluator = self._evaluator(sides[1], truth, classes, notes)
+        key = _digest(sides[1]), _digest(truth)
+        if key not in self._references:
+            self._references[key] = self._calculated(evaluator, sides[1], sides[1], truth)
+        references, failed = self._references[key]
+        scores = references
+        if _digest(sides[0]) != key[0]:
+            scores, failed = self._calculated(evaluator, sides[0], sides[1], truth)
+        notes += failed
+        judged = {*self._judged(), *self._own_names()}
+        self._context.store.add(
+            MetricsScored(
+                artifact=label,
+                scores={
+                    name: recorded_score(score, judged=name in judged)
+                    for name, score in scores.items()
+                },
+            )
+        )
+        intervals = {
+            name: _interval(score, references.get(name), judged=name in judged)
+            for name, score in scores.items()
+        }
+        found: dict[str, Any] = {
+            "metrics": {name: score.value for name, score in scores.items()} or None,
+            "metric_intervals": intervals,
+            "correct": None,
+        }
+        accuracy, theirs = (side.get("accuracy") for side in (scores, references))
+        if accuracy is not None and accuracy.flags is not None:
+            found["correct"] = predictions.pack(accuracy.flags)
+            if theirs is not None and theirs.flags is not None:
+                paired = paired_difference(accuracy.flags, theirs.flags)
+                found["accuracy_difference"] = asdict(paired)
+        return found
+
+    def _truth(self, label: str, classes: Sequence[str]) -> dict[str, np.ndarray]:
+        truth = self._context.truth(label)
+        if (labels := self._context.labels(label)) is not None:
+            truth[LABELS] = numbers_of_classes(labels, tuple(classes))
+        return truth
+
+    def _judged(self) -> tuple[str, ...]:
+        request = self._context.plan.task
+        return TASKS[request.name].judged if request else ("accuracy",)
+
+    def _own_names(self) -> list[str]:
+        return [*METRICS, *(metric.name for metric in self._context.plan.metrics)]
+
+    def _evaluator(
+        self, expected: Arrays, truth: Arrays, classes: Sequence[str], notes: list[str]
+    ) -> Evaluator | None:
+        request, labels = self._context.plan.task, truth.get(LABELS)
+        if request is not None and (labels is None or kind_of(labels.dtype) != "text"):
+            try:
+                return TASKS[request.name].evaluator(request, expected, truth)
+            except MetricError as error:
+                notes.append(str(error))
+                return None
+        if labels is None:
+            return None
+        if kind_of(labels.dtype) == "text":
+            name = _text_answer(expected, len(labels))
+            if name is None:
+                notes.append(_NO_ANSWER)
+            return answers(name) if name else None
+        scores = scores_of(dict(expected), len(classes) or None)
+        if scores is None or len(labels) != len(expected[scores]):
+            return None
+        return classifier(expected[scores], scores, TOP_K)
+
+    def _calculated(
+        self, evaluator: Evaluator | None, outputs: Arrays, expected: Arrays, truth: Arrays
+    ) -> tuple[dict[str, Score], list[str]]:
+        """The scores of outputs by name, and why some could not be calculated."""
+        scores: dict[str, Score] = {}
+        failed: list[str] = []
+        samples = _samples(outputs, truth)
+        if not samples:
+            return scores, failed
+        if evaluator is not None:
+            scores |= evaluate(evaluator, outputs, expected, truth, samples)
+        # A plug-in's metric is of the truth; the user's own may do without.
+        of_plugins = METRICS.values() if truth else ()
+        for metric in (*of_plugins, *self._context.plan.metrics):
+            try:
+                scores[metric.name] = metric_process.evaluate(metric, outputs, truth, samples)
+            except MetricError as error:
+                failed.append(str(error))
+        return scores, failed
+
+
+def _samples(outputs: Arrays, truth: Arrays) -> int:
+    """The number of samples: of the labels, else of the outputs."""
+    arrays = [*([truth[LABELS]] if LABELS in truth else []), *outputs.values()]
+    return next((len(array) for array in arrays if array.ndim), 0)
+
+
+def _text_answer(expected: Arrays, samples: int) -> str | None:
+    """The output that answers each sample with a text; None if there is none."""
+    for name, array in expected.items():
+        if kind_of(array.dtype) == "text" and array.size == len(array) == samples:
+            return name
+    return None
+
+
+def _digest(outputs: Arrays) -> str:
+    digest = hashlib.blake2b()
+    for name, array in outputs.items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        plain = array.astype(np.str_) if array.dtype.kind == "O" else array
+        digest.update(np.ascontiguousarray(plain).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _interval(score: Score, theirs: Score | None, *, judged: bool) -> Mapping[str, Any]:
+    known: dict[str, Any] = {"lower_is_better": score.lower_is_better, "judged": judged}
+    if interval := score.interval:
+        known |= {"low": interval.low, "high": interval.high}
+    if paired := difference(score, theirs) if theirs else None:
+        known |= {
+            "difference": paired.value,
+            "difference_low": paired.low,
+            "difference_high": paired.high,
+        }
+    return known

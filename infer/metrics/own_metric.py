@@ -1,0 +1,76 @@
+"""Metrics of the user's own, by a file, and of plug-ins; both are calculated apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..external_module import ExternalModule
+
+LOWER = "lower"
+
+
+@dataclass(frozen=True)
+class OwnMetric:
+    """A metric that is no built-in one: `function(outputs, truth)`.
+
+    Both arguments are arrays by name: the outputs as the reference calls them, and `labels` with
+    what begins with `labels.` of the inputs. It returns a number for each sample, N, or one for
+    all.
+
+    Attributes:
+        name: name in results and columns.
+        function: name of the function.
+        lower_is_better: whether a lower value is better.
+        file: the user's file, as an absolute path; "" for a plug-in's.
+        external: a plug-in's module, which is imported in a process with limits.
+    """
+
+    name: str
+    function: str
+    lower_is_better: bool = False
+    file: str = ""
+    external: ExternalModule | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that its code may read, and imports its modules from."""
+        return Path(self.external.folder) if self.external else Path(self.file).parent
+
+
+# Metrics of plug-ins by name; filled by infer.plugins.
+METRICS: dict[str, OwnMetric] = {}
+
+
+def parse_own_metrics(texts: Sequence[str], taken: Iterable[str]) -> tuple[OwnMetric, ...]:
+    """Parse FILE:FUNCTION or FILE:FUNCTION:lower.
+
+    Args:
+        texts: the texts.
+        taken: names of other metrics.
+
+    Raises:
+        ValueError: one line; the option is not named.
+    """
+    names = set(taken)
+    metrics = []
+    for text in texts:
+        rest, _, last = text.rpartition(":")
+        lower = last == LOWER and rest.count(":") > 0
+        file, _, function = rest.rpartition(":") if lower else (rest, ":", last)
+        if not file or not function.isidentifier():
+            raise ValueError(f"'{text}': say FILE:FUNCTION, or FILE:FUNCTION:{LOWER}")
+        path = Path(file).absolute()
+        if not path.is_file():
+            raise ValueError(f"'{text}': there is no file {file}")
+        if function in names:
+            raise ValueError(f"'{text}': another metric is called {function}; rename the function")
+        names.add(function)
+        metrics.append(OwnMetric(function, function, lower, str(path)))
+    return tuple(metrics)
+
+
+def own_metric_text(metric: OwnMetric) -> str:
+    """The text of the user's own metric, as `parse_own_metrics` takes it."""
+    return f"{metric.file}:{metric.function}" + (f":{LOWER}" if metric.lower_is_better else "")
