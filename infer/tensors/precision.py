@@ -166,7 +166,8 @@ def with_stored_weights(weights: Mapping[str, int], products: int) -> Quantisati
     """How a graph is quantised by what its weights are stored in, where no operator tells it.
 
     Args:
-        weights: bytes of the weights, by type.
+        weights: bytes of the weights that its outputs depend on, by type. Others do not count:
+            whoever adds some to a file would be judged by the wider limits of quantised models.
         products: number of operators that take weights.
 
     Returns:

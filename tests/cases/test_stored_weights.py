@@ -19,7 +19,10 @@ def stored(seed=1):
     return layers
 
 
-def write_torchscript(path, seed=1, table=False):
+PADDING = np.zeros(1 << 16, np.int8)  # more than all weights
+
+
+def write_torchscript(path, seed=1, table=False, padded=False):
     import torch
 
     class Network(torch.nn.Module):
@@ -30,8 +33,12 @@ def write_torchscript(path, seed=1, table=False):
                 for name, array in (("w", kept), ("s", step), ("b", bias)):
                     self.register_buffer(f"{name}{layer}", torch.from_numpy(array.copy()))
             self.register_buffer("table", torch.arange(64, dtype=torch.uint8))
+            if padded:
+                self.register_buffer("padding", torch.from_numpy(PADDING))
 
         def forward(self, x):
+            if padded:
+                _ = self.padding.float() * 2
             for layer in range(3):
                 weight = getattr(self, f"w{layer}")
                 if not table:
@@ -56,6 +63,26 @@ def write_saved_model(path):
             x = x @ ((tf.cast(module.kept[layer], tf.float32) - 128.0) * step) + bias
             x = tf.nn.relu(x) if layer < 2 else tf.nn.softmax(x)
         return {"y": x}
+
+    module.serve = serve
+    tf.saved_model.save(module, path, signatures={"serving_default": serve})
+
+
+def write_padded_saved_model(path):
+    """A product in float32, beside weights of 8 bits that are converted for nothing."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.kept, module.padding = tf.Variable(weights()["w0"]), tf.Variable(PADDING)
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32)])
+    def inner(padding):
+        return padding * 2
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 32), tf.float32, name="x")])
+    def serve(x):
+        inner(tf.cast(module.padding, tf.float32))
+        return {"y": x @ module.kept}
 
     module.serve = serve
     tf.saved_model.save(module, path, signatures={"serving_default": serve})
@@ -106,7 +133,9 @@ def folder(tmp_path_factory):
     write_torchscript(folder / "stored.pt")
     write_torchscript(folder / "other.pt", seed=2)
     write_torchscript(folder / "table.pt", table=True)
+    write_torchscript(folder / "padded.pt", table=True, padded=True)
     write_saved_model(folder / "saved")
+    write_padded_saved_model(folder / "padded")
     write_jax(folder / "stored.jaxexport")
     write_fake_quantised(folder / "fake.pt")
     return folder
@@ -120,6 +149,8 @@ def folder(tmp_path_factory):
         ("stored.jaxexport", "int8 (values of 8 bits, whose number is not known"),
         ("fake.pt", "int8 (6 values of 8 bits"),
         ("table.pt", "float32"),  # a table of 8 bits beside weights of float32
+        ("padded.pt", "float32"),  # more weights of 8 bits, which no output depends on
+        ("padded", "float32"),
     ],
 )
 def test_the_precision_is_that_of_what_the_weights_are_stored_in(folder, name, text):

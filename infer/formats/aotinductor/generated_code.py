@@ -117,6 +117,22 @@ def find_constants(wrapper: str) -> tuple[Counter[str], set[str]]:
     return weights, names
 
 
+def used_weights(wrapper: str) -> Counter[str]:
+    """Bytes of the weights that the code takes, by dtype."""
+    weights: Counter[str] = Counter()
+    parts = re.split(r"^ *constants_info_\[\d+\]\.name = ", wrapper, flags=re.M)
+    for part in parts[1:]:
+        found, names = find_constants(f"constants_info_[0].name = {part}")
+        if any(_is_used(name, wrapper) for name in names):
+            weights += found
+    return weights
+
+
+def _is_used(name: str, wrapper: str) -> bool:
+    mentions = len(re.findall(rf'(?<![\w".]){name}(?![\w"])', wrapper))
+    return mentions > wrapper.count(f"auto& {name} = constants_->")
+
+
 def written_tensors(wrapper: str) -> set[str]:
     """What the code calls the tensors that it writes to."""
     return set(_WRITTEN.findall(wrapper))
@@ -167,9 +183,10 @@ def find_precision(sources: list[str], border: set[str], weights: Mapping[str, i
     Args:
         sources: the generated code.
         border: types of the inputs; whole numbers of 8 bits among these may be pixels.
-        weights: bytes of the weights, by type.
+        weights: bytes of the weights that the code uses, by type.
     """
-    names = {name for text in sources for name in _TYPE_NAME.findall(text)}
+    names = {name for text in sources for name in _TYPE_NAME.findall(_CONSTANT.sub("", text))}
+    names |= weights.keys()
     names |= {_CPP[name] for text in sources for name in _CPP_NAME.findall(text)}
     few = [bits for name in names - border - {"uint8"} if (bits := bits_of(name)) is not None]
     stored = with_stored_weights(weights, 0)

@@ -29,6 +29,7 @@ from .generated_code import (
     find_precision,
     fixed_threads,
     unread_tensors,
+    used_weights,
     written_tensors,
 )
 
@@ -165,7 +166,7 @@ def read_package(opened: zipfile.ZipFile) -> Package:
         weights=weights,
         notes=tuple(notes),
         problem=_problem(archive, files),
-        precision=find_precision(sources, {spec.dtype for spec in inputs}, weights),
+        precision=find_precision(sources, {spec.dtype for spec in inputs}, used_weights(wrapper)),
     )
 
 

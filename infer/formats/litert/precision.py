@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...tensors.precision import OutputSteps, Precision, Quantisation, bits_of, precision_from
+from ..needed import needed
 from ..output_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 
 _FLOAT = {"float16", "bfloat16", "float32", "float64"}
@@ -74,7 +75,7 @@ def precision_of(graphs: Sequence[Graph]) -> Precision:
     dynamic = 0
     outputs: dict[str, OutputSteps] = {}
     for number, graph in enumerate(graphs):
-        for operator in graph.operators:
+        for operator in _needed(graph):
             taken = [index for index in operator.inputs if 0 <= index < len(graph.tensors)]
             used = [graph.tensors[index] for index in taken]
             for index, tensor in zip(taken, used, strict=True):
@@ -105,6 +106,18 @@ def precision_of(graphs: Sequence[Graph]) -> Precision:
             outputs,
         )
     return precision_from(arithmetic, weights, quantisation)
+
+
+def _needed(graph: Graph) -> list[Operator]:
+    """The operators that the outputs depend on, or a state, which what gives nothing may set."""
+    operators = [(map(str, one.inputs), map(str, one.outputs)) for one in graph.operators]
+    setters = [str(i) for one in graph.operators if not one.outputs for i in one.inputs]
+    places = needed(operators, [*map(str, graph.outputs.values()), *setters])
+    return [
+        operator
+        for place, operator in enumerate(graph.operators)
+        if place in places or not operator.outputs
+    ]
 
 
 def _given(operator: Operator, graph: Graph) -> set[str]:

@@ -17,6 +17,7 @@ from ...tensors.precision import (
     coarsest,
     precision_from,
 )
+from ..needed import needed
 from ..output_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 
 _SAME = {
@@ -24,6 +25,7 @@ _SAME = {
     *("StridedSlice", "Slice", "Gather", "Split", "VariadicSplit", "Pad", "Result"),
 }
 _FUNCTIONS = {"SoftMax": SOFTMAX, "Softmax": SOFTMAX, "Sigmoid": SIGMOID}
+_ENDS = {"Result", "Assign"}
 _KINDS = {"float32": "f", "float16": "e", "float64": "d"}
 _MOST_NUMBERS = 1 << 16
 
@@ -53,7 +55,7 @@ def precision_of(
     quantised: list[int] = []
     outputs: dict[str, OutputSteps] = {}
     for graph in (net, *net.iter("body")):
-        layers = _layers(graph, port_type)
+        layers = _needed(_layers(graph, port_type))
         consumers: dict[str, list[_Layer]] = {}
         for layer in layers.values():
             for source in layer.sources:
@@ -107,6 +109,17 @@ def _layers(graph: ET.Element, port_type: Callable[[str], str]) -> dict[str, _La
             tuple(source for _, source in sorted(sources.get(number, []))),
         )
     return layers
+
+
+def _needed(layers: Mapping[str, _Layer]) -> dict[str, _Layer]:
+    """The layers that a result depends on, or a state."""
+    taken = {source for layer in layers.values() for source in layer.sources}
+    operators = [(layer.sources, (number,)) for number, layer in layers.items()]
+    ends = [
+        number for number, layer in layers.items() if layer.kind in _ENDS and number not in taken
+    ]
+    places = needed(operators, ends)
+    return {n: layer for place, (n, layer) in enumerate(layers.items()) if place in places}
 
 
 def _only_converts(layer: _Layer, layers: Mapping[str, _Layer]) -> bool:

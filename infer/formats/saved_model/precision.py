@@ -38,8 +38,8 @@ def precision_of(
     """Find the precision of a graph and its functions.
 
     Args:
-        nodes: all nodes.
-        weights: bytes of the weights, by type.
+        nodes: the nodes that its outputs depend on.
+        weights: bytes of the weights among these, by type.
         attribute: an attribute of a node.
         dtype: name of a type by its number.
         border: types of the inputs and outputs.

@@ -14,6 +14,7 @@ from ..map_file import map_file
 from ..protobuf import Message
 from ..safe_paths import beside
 from .precision import precision_of
+from .used_weights import used_nodes, used_weights
 
 # Numbers of fields, as in the .proto files of TensorFlow.
 _META_GRAPHS = 2
@@ -145,6 +146,7 @@ def _describe(graphs: list[Message], path: Path) -> Description:
         for signature in signatures.values()
         for spec in (*signature.inputs, *signature.outputs)
     ]
+    used = used_nodes(graph.message(_GRAPH), _outputs(graph.messages(_SIGNATURES)))
     return Description(
         "saved-model",
         f"TensorFlow {2 if second else 1}, tags {', '.join(tags[chosen]) or 'none'}",
@@ -155,8 +157,8 @@ def _describe(graphs: list[Message], path: Path) -> Description:
         executes_code="a graph may read and write files and run what operators there are",
         notes=tuple(notes),
         graph_precision=precision_of(
-            [node for nodes in _node_lists(graph.message(_GRAPH)) for node in nodes],
-            weights,
+            used,
+            used_weights(used, _add, _attribute),
             _attribute,
             lambda number: _dtype(number)[0],
             {spec.dtype for spec in specs},
@@ -174,6 +176,15 @@ def _leftovers(path: Path, weights: Counter[str]) -> list[str]:
     if stored > 1.5 * needed + 65536:
         return [f"variables of {stored:,} bytes, of which the graph uses {needed:,}"]
     return []
+
+
+def _outputs(signatures: list[Message]) -> list[str]:
+    """Names of the tensors that signatures give; a sparse one has several."""
+    infos = [output.message(2) for entry in signatures for output in entry.message(2).messages(2)]
+    sparse = [info.message(4) for info in infos if 4 in info]
+    return [info.string(1) for info in infos] + [
+        name for parts in sparse for number in (1, 2, 3) for name in parts.strings(number)
+    ]
 
 
 def _signature(value: Message) -> Signature:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...tensors.precision import OutputSteps, Precision, Quantisation, bits_of, precision_from
+from ..needed import needed
 from ..output_steps import QUANTISED, SAME, SIGMOID, SOFTMAX, Producer, last_steps
 
 _CHECKS = ("aten._assert_tensor_metadata", "aten.sym_size", "aten._assert_scalar")
@@ -43,7 +44,7 @@ def precision_of(
     steps: list[int] = []
     dynamic = False
     producers: dict[str, Producer] = {}
-    for node in graph["nodes"]:
+    for node in _needed(graph):
         target = str(node["target"]).removeprefix("torch.ops.")
         if target.startswith(_CHECKS):
             continue
@@ -86,6 +87,33 @@ def precision_of(
             outputs_steps,
         )
     return precision_from(arithmetic, stored, quantisation)
+
+
+def _needed(graph: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The nodes that the outputs depend on, and those that give nothing."""
+    nodes = graph["nodes"]
+    operators = [
+        (
+            [name for part in node["inputs"] for name in _names(part["arg"])],
+            [name for part in node["outputs"] for name in _names(part)],
+        )
+        for node in nodes
+    ]
+    silent = [name for taken, given in operators if not given for name in taken]
+    outputs = [name for part in graph["outputs"] for name in _names(part)]
+    places = needed(operators, [*outputs, *silent])
+    return [n for place, n in enumerate(nodes) if place in places or not operators[place][1]]
+
+
+def _names(argument: Any) -> list[str]:
+    """All names in an argument, also of sizes, scalars and lists of these."""
+    if isinstance(argument, Mapping):
+        own = argument.get("name")
+        names = [name for value in argument.values() for name in _names(value)]
+        return [own, *names] if isinstance(own, str) else names
+    if isinstance(argument, list):
+        return [name for value in argument for name in _names(value)]
+    return [argument] if isinstance(argument, str) else []
 
 
 def _tensors(argument: Mapping[str, Any]) -> list[str]:

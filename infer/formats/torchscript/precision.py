@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from ...tensors.precision import (
     Precision,
@@ -15,6 +15,9 @@ from ...tensors.precision import (
     precision_from,
     with_stored_weights,
 )
+from .used_weights import used_attributes
+
+Stored = tuple[str, str, int]  # name of a weight, its type and its bytes
 
 # Numbers of types in a program (c10/core/ScalarType.h).
 _TYPES = {5: "float16", 6: "float32", 7: "float64", 15: "bfloat16"}
@@ -30,15 +33,18 @@ _VALUES = re.compile(
 
 
 def precision_of(
-    trees: Iterable[ast.Module], operators: Mapping[str, int], weights: Mapping[str, int]
+    trees: Sequence[ast.Module], operators: Mapping[str, int], tensors: Sequence[Stored]
 ) -> Precision:
     """Find the precision of a program.
 
     Args:
         trees: the files of the program.
         operators: number of calls of each operator.
-        weights: bytes of the weights, by type.
+        tensors: name, type and bytes of each weight.
     """
+    used = used_attributes(trees)
+    tensors = [tensor for tensor in tensors if tensor[0] in used]
+    weights = {dtype for _, dtype, _ in tensors}
     calculated: set[str] = set()
     of_weights: set[str] = set()
     for tree in trees:
@@ -49,7 +55,7 @@ def precision_of(
     # Weights of a type that is only converted to others are stored in it; else it is calculated in.
     stored = floats if of_weights and not floats & calculated else set()
     arithmetic = calculated | of_weights | (floats - stored)
-    return precision_from(arithmetic, stored, _quantisation(operators, weights))
+    return precision_from(arithmetic, stored, _quantisation(operators, tensors))
 
 
 def _casts(function: ast.FunctionDef, calculated: set[str], of_weights: set[str]) -> None:
@@ -85,7 +91,7 @@ def _targets(call: ast.Call) -> set[str]:
     return {_CASTS[call.func.attr]} if call.func.attr in _CASTS else set()
 
 
-def _quantisation(operators: Mapping[str, int], weights: Mapping[str, int]) -> Quantisation | None:
+def _quantisation(operators: Mapping[str, int], tensors: Sequence[Stored]) -> Quantisation | None:
     counts: Counter[str] = Counter()
     for name, count in operators.items():
         counts["dynamic"] += count if _DYNAMIC.search(name) else 0
@@ -94,8 +100,11 @@ def _quantisation(operators: Mapping[str, int], weights: Mapping[str, int]) -> Q
     products = counts["dynamic"] + counts["product"]
     if not products and not counts["value"]:
         plain = sum(count for name, count in operators.items() if _PLAIN_PRODUCT.match(name))
-        return with_stored_weights(weights, plain)
-    bits = [bits_of(name) for name in weights if name.startswith(("q", "int", "uint"))]
+        sizes: Counter[str] = Counter()
+        for _, dtype, size in tensors:
+            sizes[dtype] += size
+        return with_stored_weights(sizes, plain)
+    bits = [bits_of(name) for _, name, _ in tensors if name.startswith(("q", "int", "uint"))]
     return Quantisation(
         products,
         min((width for width in bits if width), default=8),

@@ -59,9 +59,13 @@ def describe(path: Path) -> Description:
 
 
 def _describe(archive: Archive) -> Description:
-    root, weights = _state(archive.read("data.pkl"))
+    root, tensors = _state(archive.read("data.pkl"))
     if "constants.pkl" in archive.entries:
-        weights += _state(archive.read("constants.pkl"))[1]
+        constants = _state(archive.read("constants.pkl"))[1]
+        tensors += [(f"c{place}", dtype, size) for place, (_, dtype, size) in enumerate(constants)]
+    weights: Counter[str] = Counter()
+    for _, dtype, size in tensors:
+        weights[dtype] += size
     operators: Counter[str] = Counter()
     trees = []
     methods: dict[str, ast.FunctionDef] = {}
@@ -93,17 +97,18 @@ def _describe(archive: Archive) -> Description:
         dict(operators.most_common()),
         executes_code="the file holds a program, which runs when it is called",
         notes=("shapes and dtypes of tensors are not in the file",),
-        graph_precision=precision_of(trees, operators, weights),
+        graph_precision=precision_of(trees, operators, tensors),
     )
 
 
-def _state(pickled: bytes) -> tuple[str, Counter[str]]:
-    """The class of the object in a pickle and the bytes of its tensors, by dtype.
+def _state(pickled: bytes) -> tuple[str, list[tuple[str, str, int]]]:
+    """The class of the object in a pickle, and name, dtype and bytes of each of its tensors.
 
     A tensor's storage is a tuple of "storage", its class, key, device and number of elements.
+    Before it stand the name of the attribute, and the function that makes a tensor of a storage.
     """
     root = ""
-    weights: Counter[str] = Counter()
+    tensors: list[tuple[str, str, int]] = []
     seen = set()
     memo: dict[int, object] = {}
     recent: list[object] = []
@@ -122,7 +127,9 @@ def _state(pickled: bytes) -> tuple[str, Counter[str]]:
                 name = str(kind).rpartition(".")[2]
                 if key not in seen and isinstance(count, int):
                     dtype, size = _STORAGES.get(name, (name, 1))
-                    weights[dtype] += size * count
+                    tensors.append(
+                        (str(recent[-7]) if len(recent) > 6 else "", dtype, size * count)
+                    )
                 seen.add(key)
             elif isinstance(argument, int | str):
                 recent.append(argument)
@@ -131,7 +138,7 @@ def _state(pickled: bytes) -> tuple[str, Counter[str]]:
                 continue
     except (ValueError, EOFError, IndexError, UnicodeDecodeError) as error:
         raise DamagedError(f"a damaged list of its contents ({error})") from None
-    return root, weights
+    return root, tensors
 
 
 def _parse(code: bytes, entry: str) -> ast.Module:
