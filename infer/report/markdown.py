@@ -32,7 +32,8 @@ def render(summary: Summary) -> str:
                 name, reason = map(escaping.markdown, (row.artifact, row.reason))
                 command = escaping.markdown_code(row.command)
                 lines += [f"- **{name}: {row.outcome}**: {reason} ({command})"]
-        for line in (*warnings(rows, summary), *notes(rows)):
+        labels = labels_of(rows)
+        for line in (*warnings(rows, labels), *notes(rows, labels)):
             lines += [f"- {escaping.markdown(line)}"]
         lines += [""]
     if growth := growth_table(summary):

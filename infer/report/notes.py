@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..results.summary import ArtifactResult, Summary
+from ..results.short_labels import ShortLabels
+from ..results.summary import ArtifactResult
 from .agreement_tables import is_reference
 
 
-def notes(rows: Sequence[ArtifactResult]) -> list[str]:
+def notes(rows: Sequence[ArtifactResult], labels: ShortLabels) -> list[str]:
     """Notes on conversions of inputs and outputs and on tolerances, merged across artifacts."""
     by_note: dict[str, list[str]] = {}
     for row in rows:
@@ -20,12 +21,24 @@ def notes(rows: Sequence[ArtifactResult]) -> list[str]:
             where = f" from {row.anchor} on the CPU" if row.anchor else ""
             text = f"differences{where} up to {row.tolerance:.2g} pass: {row.tolerance_how}"
             by_tolerance.setdefault(text, []).append(row.artifact)
+    every = [row.artifact for row in rows]
     return [
-        f"{', '.join(artifacts)}: {text}" for text, artifacts in (by_note | by_tolerance).items()
+        f"{_whom(artifacts, every, labels)}: {text}"
+        for text, artifacts in (by_note | by_tolerance).items()
     ]
 
 
-def warnings(rows: Sequence[ArtifactResult], summary: Summary) -> list[str]:
+def _whom(artifacts: Sequence[str], every: Sequence[str], labels: ShortLabels) -> str:
+    """Artifacts in a few words: all, all but one, or their short labels."""
+    others = [label for label in every if label not in artifacts]
+    if not others and len(every) > 1:
+        return "all"
+    if len(others) == 1 and len(every) > 2:
+        return f"all but {labels[others[0]]}"
+    return ", ".join(labels[label] for label in artifacts)
+
+
+def warnings(rows: Sequence[ArtifactResult], labels: ShortLabels) -> list[str]:
     """Warnings that cast doubt on rows, or matter for their times, merged across artifacts."""
     by_warning: dict[str, list[str]] = {}
     for row in rows:
@@ -39,4 +52,5 @@ def warnings(rows: Sequence[ArtifactResult], summary: Summary) -> list[str]:
         if unsteady:
             text = f"calls were not steady when warm-up ended ({unsteady[0]})"
             by_warning.setdefault(text, []).append(row.artifact)
-    return [f"{', '.join(artifacts)}: {text}" for text, artifacts in by_warning.items()]
+    every = [row.artifact for row in rows]
+    return [f"{_whom(artifacts, every, labels)}: {text}" for text, artifacts in by_warning.items()]

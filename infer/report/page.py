@@ -148,8 +148,8 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
         _differing(rows, samples),
         samples.classes and samples.classes.with_labels(short),
         [row for row in rows if row.outcome != Outcome.OK],
-        notes(rows) + samples.missing + missing,
-        warnings(rows, summary),
+        notes(rows, short) + samples.missing + missing,
+        warnings(rows, short),
         rows,
     )
 

@@ -13,6 +13,7 @@ from ..escaping import shell_word
 from ..outcome import Outcome
 from ..results import formatting
 from ..results.reproduction import PROGRAM
+from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
 from .agreement_tables import differing_table
 from .growth_table import growth_table
@@ -40,24 +41,23 @@ def show(summary: Summary, console: Console, folder: Path | None = None) -> None
         console.print(one_line(f"*** {notice}", style="bold"), soft_wrap=True)
     console.print(one_line(formatting.conditions(summary), style="dim"))
     left_out: list[str] = []
+    long_notes = 0
     in_short: list[tuple[str, list[Headline]]] = []
     for title, rows in sections(summary):
         console.print()
         console.print(one_line(title, style="bold"))
-        tables = tables_of(rows, summary)
+        labels, tables = labels_of(rows), tables_of(rows, summary)
         for table in tables:
             left_out += print_report_table(table, console)
         if differing := differing_table(rows):
-            left_out += print_report_table(differing.with_labels(labels_of(rows)), console)
-        _failures(rows, console)
-        for line in warnings(rows, summary):
-            console.print(one_line(line), soft_wrap=True)
+            left_out += print_report_table(differing.with_labels(labels), console)
+        long_notes += _below(rows, labels, console)
         said = [line for table in tables if table.kind in _IN_SHORT for line in table.headlines]
         in_short.append((title, said))
     if growth := growth_table(summary):
         left_out += print_report_table(growth, console)
-    _report(summary, folder, left_out, console)
-    _in_short(in_short, console)
+    _report(folder, left_out, long_notes, console)
+    _in_short(in_short, len(summary.notices), console)
 
 
 def print_report_table(table: Table, console: Console) -> list[str]:
@@ -75,21 +75,27 @@ def _headline(line: Headline, console: Console, indent: int = 0) -> None:
     console.print(Padding(text, (0, 0, 0, indent), expand=False))
 
 
-def _failures(rows: Sequence[ArtifactResult], console: Console) -> None:
-    for row in rows:
-        if row.outcome != Outcome.OK:
-            reason = f"{row.artifact}: {row.outcome}: {row.reason}"
-            console.print(one_line(reason, style=BAD), soft_wrap=True)
-            console.print(one_line(f"  alone: {row.command}", style="dim"), soft_wrap=True)
+def _below(rows: Sequence[ArtifactResult], labels: ShortLabels, console: Console) -> int:
+    """Print failures, warnings and notes of a section; return the number of notes too long."""
+    texts = [one_line(text, style="dim") for text in notes(rows, labels)]
+    short = [text for text in texts if text.cell_len <= console.width]
+    doubts = [one_line(text) for text in warnings(rows, labels)]
+    failed = [row for row in rows if row.outcome != Outcome.OK]
+    if failed or doubts or short:
+        console.print()
+    for row in failed:
+        reason = f"{row.artifact}: {row.outcome}: {row.reason}"
+        console.print(one_line(reason, style=BAD), soft_wrap=True)
+        console.print(one_line(f"  alone: {row.command}", style="dim"), soft_wrap=True)
+    for line in (*doubts, *short):
+        console.print(line)
+    return len(texts) - len(short)
 
 
-def _report(
-    summary: Summary, folder: Path | None, left_out: Sequence[str], console: Console
-) -> None:
-    """Say where the rest is: how to read the tables, notes, and columns without room."""
-    count = sum(len(notes(rows)) for _, rows in sections(summary))
+def _report(folder: Path | None, left_out: Sequence[str], notes: int, console: Console) -> None:
+    """Say where the rest is: how to read the tables, long notes, and columns without room."""
     parts = ["what each column means"]
-    parts += [f"{count} note{'s' if count > 1 else ''} on inputs and tolerances"] if count else []
+    parts += [f"{notes} longer note{'s' if notes > 1 else ''}"] if notes else []
     titles = ", ".join(dict.fromkeys(left_out))
     parts += [f"columns that have no room here ({titles})"] if titles else []
     command = [*PROGRAM, "report", str(folder)] if folder else [*PROGRAM, "report", "RUN"]
@@ -98,7 +104,9 @@ def _report(
     console.print(one_line(text, style="dim"), soft_wrap=True)
 
 
-def _in_short(said: Sequence[tuple[str, Sequence[Headline]]], console: Console) -> None:
+def _in_short(
+    said: Sequence[tuple[str, Sequence[Headline]]], notices: int, console: Console
+) -> None:
     """Say the answers once more, below all tables."""
     if not any(lines for _, lines in said):
         return
@@ -109,3 +117,6 @@ def _in_short(said: Sequence[tuple[str, Sequence[Headline]]], console: Console) 
             console.print(Padding(one_line(title), (0, 0, 0, 2), expand=False))
         for line in lines:
             _headline(line, console, indent=4 if len(said) > 1 else 2)
+    if notices:
+        text = f"  *** {notices} notice{'s' if notices > 1 else ''} at the top"
+        console.print(one_line(text, style="bold"))

@@ -122,3 +122,22 @@ def test_long_words_are_folded_and_nothing_is_lost():
     assert left_out == []
     assert max(map(len, text.splitlines())) <= 40
     assert text.count("x") == 60 and text.count("words") == 3 and "1.00 ms" in text
+
+
+def test_short_notes_are_shown_and_long_ones_counted():
+    long_note = "a note that needs more than a line " * 4
+    given = [{"notes": ["image: uint8 scaled by 1/255"]}, {"notes": [long_note]}, {"notes": []}]
+    names = NAMES[:3]
+    loads = [{"load": {"seconds": 0.2, "signature": {}, **note}} for note in (given[0], *given[:2])]
+    records = [
+        run(),
+        *map(artifact, names),
+        *(preflight(name, **load) for name, load in zip(names, loads, strict=True)),
+        *(burst(name, 0, [0.01]) for name in names),
+        *map(outcome, names),
+        END,
+    ]
+    lines = lines_at(100, summarize(records))
+    assert "all but saved-model: image: uint8 scaled by 1/255" in lines
+    assert not any(long_note.strip() in line for line in lines)
+    assert any(line.startswith("in the report: ") and "1 longer note" in line for line in lines)

@@ -30,6 +30,7 @@ from infer.report import markdown
 from infer.report.notes import warnings
 from infer.report.tables import sections
 from infer.results import formatting
+from infer.results.short_labels import WHOLE
 from infer.results.summary import Summary
 
 
@@ -132,7 +133,7 @@ def test_one_unsteady_process_makes_it_unsteady():
         "batch 1": True,
     }
     warning = "one: calls were not steady when warm-up ended (batch 32)"
-    assert warnings([row], summary) == [warning]
+    assert warnings([row], WHOLE) == [warning]
     assert f"- {warning}" in markdown.render(summary)
     assert warning in shown(summary)
 
@@ -153,7 +154,7 @@ def test_batch_that_takes_no_longer_than_a_sample_is_doubted(batch, seconds, gro
 
     row = row_of(summary, "one")
     assert row.grows_with_batch is grows
-    doubts = warnings([row], summary)
+    doubts = warnings([row], WHOLE)
     assert [doubt.partition(";")[0] for doubt in doubts] == (
         ["one: a full batch takes no longer than one sample"] if grows is False else []
     )
@@ -163,7 +164,7 @@ def test_batch_that_takes_no_longer_than_a_sample_is_doubted(batch, seconds, gro
 def test_nothing_is_doubted_without_a_reason():
     summary = summarize(complete_run(("base", [1.0, 1.0]), ("other", [1.0, 1.0])))
 
-    assert warnings(summary.rows, summary) == []
+    assert warnings(summary.rows, WHOLE) == []
 
 
 # Resolution
