@@ -54,15 +54,16 @@ def _lead(lead: Lead, workload: Workload, labels: ShortLabels) -> str:
     may_be = f"{_named(others, labels)} may be" if others else ""
     if lead.leader == lead.reference and others:
         return f"Nothing is surely faster than {reference} {calls}; {may_be}"
-    if lead.leader == lead.reference:
+    if lead.leader == lead.reference or not lead.beats_reference:
         after = f"{labels[lead.next_best]} takes {_factor(lead.next_ratio)} times as long"
-        return f"{reference} is fastest {calls}; {after}"
-    share = f"{calls}: {_factor(lead.ratio)} of {reference}'s time"
+        said = f"{calls}; {after}"
+    else:
+        said = f"{calls}: {_factor(lead.ratio)} of {reference}'s time"
     if lead.common_format:
-        return f"{lead.common_format} is fastest {share} ({count} artifacts, undecided among them)"
+        return f"{lead.common_format} is fastest {said} ({count} artifacts, undecided among them)"
     if others:
-        return f"{labels[lead.leader]} leads {share}; {may_be} as fast"
-    return f"{labels[lead.leader]} is fastest {share}"
+        return f"{labels[lead.leader]} leads {said}; {may_be} as fast"
+    return f"{labels[lead.leader]} is fastest {said}"
 
 
 def _resolution(share: float | None) -> str:

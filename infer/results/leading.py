@@ -26,8 +26,9 @@ class Lead:
         first: the artifacts that may be the fastest, by ratio: no other is surely faster.
         compared: number of artifacts that were compared.
         has_intervals: whether there are intervals; if not, nothing is sure and `first` has all.
-        leader: of these, the fastest by its ratio; it is the reference, or surely faster than
-            that, unless nothing is sure.
+        leader: of these, the reference; else the fastest by its ratio that is surely faster than
+            the reference, or the fastest if none is, as where the reference is of another group.
+        beats_reference: whether the leader is surely faster than the reference.
         ratio: of the leader to the reference.
         next_best: the fastest of those that are surely slower; "" if there is none.
         next_ratio: its time over that of the leader.
@@ -41,6 +42,7 @@ class Lead:
     compared: int
     has_intervals: bool
     leader: str
+    beats_reference: bool
     ratio: float
     next_best: str
     next_ratio: float
@@ -86,6 +88,7 @@ def _lead(reference: str, rows: Sequence[ArtifactResult], workload: str) -> Lead
         len(ratios),
         any(ratio.low is not None for label, ratio in known.items() if label != reference),
         leader,
+        leader in sure,
         fastest,
         after[0] if after else "",
         known[after[0]].value / fastest if after else math.nan,

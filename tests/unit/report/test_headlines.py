@@ -91,6 +91,16 @@ def test_several_of_one_format_are_called_by_it():
     assert slower == ["a leads for one sample: 0.42 of base's time; b may be as fast"]
 
 
+def test_the_fastest_of_a_group_without_the_reference_need_not_be_faster_than_that():
+    ratios = Ratio(0.9, 0.8, 1.03, 4), Ratio(1.3, 1.2, 1.4, 4)
+    rows = [
+        result(name, timings={POINT: timing(ratio.value, ratio)}, format=name)
+        for name, ratio in zip("ab", ratios, strict=True)
+    ]
+    texts = said(lambda rows, whole: speed_table(POINT, rows, whole), rows)
+    assert texts == ["a is fastest for one sample; b takes 1.44 times as long"]
+
+
 def test_what_differs_is_not_the_fastest():
     texts = fastest((0.2, 0.19, 0.21), (0.5, 0.4, 0.6), outcomes={"a": "parity_fail"})
     assert texts == ["b is fastest for one sample: 0.50 of base's time"]
