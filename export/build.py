@@ -187,7 +187,7 @@ def _manifest(
     known = FORMATS[exporter.format]
     expires = now + known.shelf_life if known.shelf_life else None
     profile = source.record.get("recipe", {}).get("profile")
-    notices = [evaluation.notice, PROFILE_NOTICES.get(str(profile))]
+    notice = PROFILE_NOTICES.get(str(profile))
     image = TensorSpec(INPUT, ("batch", source.size, source.size, 3), "float32", range=(0.0, 1.0))
     output = TensorSpec(OUTPUT, ("batch", len(evaluation.classes)), "float32", range=(0.0, 1.0))
     return Manifest(
@@ -210,10 +210,12 @@ def _manifest(
         expires=expires.isoformat() if expires else None,
         executes_code=known.may_execute_code is not None,
         device=device if exporter.compiles else None,
-        evaluation=EvaluationInputs(os.path.relpath(evaluation.path, final), evaluation.sha256),
+        evaluation=EvaluationInputs(
+            os.path.relpath(evaluation.path, final), evaluation.sha256, evaluation.notice
+        ),
         classes=evaluation.classes,
         warnings=tuple(result["warnings"]),
-        notices=tuple(notice for notice in notices if notice),
+        notices=(notice,) if notice else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
 from collections.abc import Mapping
@@ -49,14 +50,18 @@ class LoadedModel:
         self._process = process
         self._files = tempfile.TemporaryDirectory(prefix="exportbench-")
         self._folder = Path(self._files.name)
+        descriptor, log = tempfile.mkstemp(prefix="exportbench-", suffix=".log")
+        os.close(descriptor)
+        self._log = Path(log)
         self._stack = ExitStack()
         self._worker: WorkerProcess | None = None
         self._axes: dict[str, SampleAxis] | None = None
+        self._named_in = ""  # the last error
         self._finalizer = weakref.finalize(self, self._stack.close)
         try:
             self._started()
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._close(named=str(error))
             raise
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
@@ -90,6 +95,7 @@ class LoadedModel:
                 saved = self._with_axes(worker, saved, samples)
         except Failure as failure:
             self._worker = None  # it has been ended
+            self._named_in = failure.reason
             if failure.outcome == Outcome.BAD_INPUT:
                 raise InputError(
                     f"{self._artifact.path}: the inputs do not fit: {failure.reason}"
@@ -122,9 +128,14 @@ class LoadedModel:
         return saved
 
     def close(self) -> None:
-        """End the process."""
+        """End the process. Its log stays if an error named it."""
+        self._close(named=self._named_in)
+
+    def _close(self, named: str) -> None:
         self._finalizer()
         self._files.cleanup()
+        if str(self._log) not in named:
+            self._log.unlink(missing_ok=True)
 
     def __enter__(self) -> LoadedModel:
         return self
@@ -154,7 +165,7 @@ class LoadedModel:
                 WorkerProcess(
                     self._artifact,
                     scratch=self._folder,
-                    log=self._folder / "worker.log",
+                    log=self._log,
                     **self._process,
                 )
             )

@@ -25,10 +25,12 @@ class EvaluationInputs:
     Attributes:
         file: path of the `.npz` file, relative to the manifest.
         sha256: of its content, in hexadecimal digits.
+        notice: what a reader must know of them, such as that they are drawings.
     """
 
     file: str
     sha256: str
+    notice: str | None = None
 
 
 @dataclass(frozen=True)

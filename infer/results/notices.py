@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
+from ..artifacts.manifest import Manifest
 from ..best_effort import best_effort
 from ..escaping import shell_word
 from ..records.protocol import NOTICES
+from ..records.run_events import RunStarted
 from ..stats import clocks
 from ..stats.disturbance import DISTURBED, NOTICEABLE_DRIFT, machine_drift, turns_of
 from .neighbours import neighbour_notices
@@ -18,13 +21,22 @@ from .unused import unused_arrays, unused_options
 _SAMPLES_TO_BISECT = 128  # whose tensors inside fit into memory in most cases
 
 
+def _manifest_notices(manifest: Manifest, run: RunStarted) -> Iterator[str]:
+    """What a manifest has to say of the artifact, and of its inputs where the run has these."""
+    yield from manifest.notices
+    stated = manifest.evaluation
+    own = run.inputs is None and run.random is None
+    if stated and stated.notice and (own or run.inputs_sha256 == stated.sha256):
+        yield stated.notice
+
+
 def notices(index: RecordIndex) -> list[str]:
     """All notices of a run, the most important first."""
     run = index.run
     texts = list(run.notices)
     texts += [NOTICES[run.protocol.name]] if run.protocol.name in NOTICES else []
     for artifact in index.artifacts.values():
-        for notice in artifact.manifest.notices if artifact.manifest else ():
+        for notice in _manifest_notices(artifact.manifest, run) if artifact.manifest else ():
             if notice not in texts:
                 texts.append(notice)
     for find in (

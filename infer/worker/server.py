@@ -7,6 +7,7 @@ as `.npy` and `.npz` files, never as pickles.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib.metadata
 import importlib.util
 import os
@@ -238,6 +239,7 @@ def main(started_ns: int, isolation: Mapping[str, str | None]) -> None:
         started_ns: time at which the interpreter began to run our code.
         isolation: the result of `infer.sandbox.isolation.isolate`.
     """
+    faulthandler.enable()  # the log then says where a process was that a signal ended
     answers = os.dup(1)
     os.dup2(2, 1)
     worker: Worker | None = None

@@ -139,7 +139,7 @@ def test_an_export_that_predicts_the_same_is_put_in_place(
     manifest = json.loads((built.folder / "manifest.json").read_text())
     assert manifest["warnings"] == ["UserWarning: hm"]
     assert manifest["producer"] == {"someone": "1"}
-    assert "a notice" in manifest["notices"]
+    assert manifest["evaluation"]["notice"] == "a notice"
     assert set(manifest["verified"]["differences"]) == {"1", "7", "128"}
 
 

@@ -1,11 +1,14 @@
 """The functions for programs."""
 
 import gc
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from conftest import ROOT, environment
 from runs import SOON_S, alive, wait_until
 
 import infer
+from infer.artifacts.manifest import EvaluationInputs
 from infer.errors import ArtifactError, InputError, UsageError
 from infer.outcome import Failure
 
@@ -106,6 +110,19 @@ def test_a_run_and_a_gate(folder, fake_artifact):
         infer.gate("exported", baseline="b.json", margins={"latency": "fast"})
 
 
+def test_what_is_to_be_known_of_inputs_is_said_where_a_run_has_them(
+    folder, fake_artifact, inputs_file
+):
+    sha256 = hashlib.sha256((folder / "inputs.npz").read_bytes()).hexdigest()
+    stated = EvaluationInputs("../../inputs.npz", sha256, "DRAWINGS: no blood cells.")
+    artifact = fake_artifact(folder / "others", "n", manifest={"evaluation": stated})
+    inputs_file(folder / "other.npz", image=np.ones((10, 4, 4, 3), np.float32))
+
+    for inputs, shown in ((None, True), ("inputs.npz", True), ("other.npz", False)):
+        notices = infer.run([artifact], **SMALL | {"inputs": inputs}).notices
+        assert (stated.notice in notices) == shown, inputs
+
+
 def test_outputs_are_compared():
     same = infer.compare(IMAGES, IMAGES)
     assert same["passed"]
@@ -171,3 +188,28 @@ def test_an_option_that_is_none_is_refused_by_name(tmp_path, fake_artifact, inpu
     with pytest.raises(UsageError, match=next(iter(options))):
         infer.run(artifact, **given)
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_log_that_an_error_names_is_there_and_says_where_the_process_was(
+    tmp_path, fake_artifact, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    folder = fake_artifact(tmp_path, "a", fault={"kind": "crash", "at": "load"})
+
+    with pytest.raises(Failure) as caught:
+        infer.load(folder)
+
+    log = Path(re.search(r"log: (.*\.log)", caught.value.reason)[1])
+    assert "Segmentation fault" in log.read_text()
+    assert [path.name for path in (tmp_path / "temporary").iterdir()] == [log.name]
+
+
+def test_a_loaded_artifact_leaves_nothing_behind(tmp_path, fake_artifact, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+
+    with infer.load(fake_artifact(tmp_path, "a")):
+        assert list((tmp_path / "temporary").iterdir())
+
+    assert not list((tmp_path / "temporary").iterdir())
