@@ -33,7 +33,7 @@ def _gpu_memory(row: ArtifactResult) -> Cell:
         return EMPTY
     value, source = row.gpu_memory
     note = "" if source == "process" else f" ({source})"
-    return Cell(formatting.mebibytes(value) + note, value)
+    return Cell(formatting.binary_size(value) + note, value)
 
 
 START = ArtifactColumn("start_s", "start", cell=lambda row: seconds_cell(row.import_s))

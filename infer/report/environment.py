@@ -15,7 +15,7 @@ def environment_facts(summary: Summary) -> list[tuple[str, str]]:
     run = summary.run
     machine, protocol = run.environment, run.protocol
     gpus = [
-        f"{gpu.name} ({gpu.uuid}), {formatting.mebibytes(gpu.memory_bytes)}, driver {gpu.driver}"
+        f"{gpu.name} ({gpu.uuid}), {formatting.binary_size(gpu.memory_bytes)}, driver {gpu.driver}"
         for gpu in machine.gpus
     ]
     return [

@@ -103,7 +103,7 @@ def _cost(rows: Sequence[ArtifactResult], labels: ShortLabels) -> list[Headline]
 
     lines = [
         _range("first answer after", rows, first_answer_s, formatting.seconds, labels),
-        _range("memory", rows, lambda row: row.memory_bytes, formatting.mebibytes, labels),
+        _range("memory", rows, lambda row: row.memory_bytes, formatting.binary_size, labels),
     ]
     text = "; ".join(line for line in lines if line)
     return [Headline(text[:1].upper() + text[1:])] if text else []

@@ -171,7 +171,7 @@ def seconds_cell(value: float | None) -> Cell:
 
 def bytes_cell(value: int | None) -> Cell:
     """A cell with a size in bytes."""
-    return Cell(formatting.mebibytes(value), value)
+    return Cell(formatting.binary_size(value), value)
 
 
 ARTIFACT = ArtifactColumn(

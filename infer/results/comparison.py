@@ -242,9 +242,9 @@ def _artifact(a: ArtifactResult, b: ArtifactResult) -> list[Difference]:
         if first != second
     ]
     costs: tuple[tuple[str, float | None, float | None, Callable[[Any], str]], ...] = (
-        ("memory", a.memory_bytes, b.memory_bytes, formatting.mebibytes),
-        ("installed", a.installed_bytes, b.installed_bytes, formatting.mebibytes),
-        ("size", a.bytes, b.bytes, formatting.mebibytes),
+        ("memory", a.memory_bytes, b.memory_bytes, formatting.binary_size),
+        ("installed", a.installed_bytes, b.installed_bytes, formatting.binary_size),
+        ("size", a.bytes, b.bytes, formatting.binary_size),
     )
     for name, first, second, shown in costs:
         if first and second and abs(second / first - 1) > _NOTABLE:

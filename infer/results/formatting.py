@@ -40,9 +40,11 @@ def interval(ratio: Ratio | None) -> str:
     return f"{ratio.value:.{places}f} [{ratio.low:.{places}f}, {ratio.high:.{places}f}]"
 
 
-def mebibytes(value: int | None) -> str:
-    """Format a size in MiB."""
-    return "-" if value is None else f"{value / 2**20:,.1f} MiB"
+def binary_size(value: int | None) -> str:
+    """Format a size in MiB, or in KiB where it is smaller than one."""
+    if value is None:
+        return "-"
+    return f"{value / 2**20:,.1f} MiB" if value >= 2**20 else f"{value / 2**10:,.1f} KiB"
 
 
 def joules(value: float | None) -> str:

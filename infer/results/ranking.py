@@ -220,7 +220,7 @@ def _smallest(
     more = f"{labels[after]} takes {sizes[after] / least:.2f} times as much; " if after else ""
     second = next(iter(order[1:]), None)
     cost = Ratio(sizes[second] / least, None, None, 1) if second else None
-    return Answer(need, first, formatting.mebibytes(least), equals, second, cost, more + how)
+    return Answer(need, first, formatting.binary_size(least), equals, second, cost, more + how)
 
 
 def _without_code(rows: list[ArtifactResult]) -> Answer:

@@ -208,7 +208,7 @@ def _at_most(row: ArtifactResult, limits: Limits, out: list[str], unknown: list[
 
 def _bytes(value: int) -> str:
     """Format bytes in both units: limits are usually given in MB, tables are in MiB."""
-    return f"{value / 1e6:,.0f} MB ({formatting.mebibytes(value)})"
+    return f"{value / 1e6:,.0f} MB ({formatting.binary_size(value)})"
 
 
 def _throughput(

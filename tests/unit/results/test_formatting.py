@@ -35,3 +35,8 @@ def test_numbers(value, text):
 def test_energies_and_shares():
     assert formatting.joules(0.9999) == "1.00 J"
     assert [formatting.percent(share) for share in (0.004, 0.47, 12.0)] == ["0.4%", "47%", "1,200%"]
+
+
+def test_sizes():
+    shown = [formatting.binary_size(size) for size in (3277, 2**20, 2137 * 2**20, None)]
+    assert shown == ["3.2 KiB", "1.0 MiB", "2,137.0 MiB", "-"]
