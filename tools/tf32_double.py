@@ -7,8 +7,8 @@ beside, with every layer's output rounded too.
     python tools/tf32_double.py --images 256
 
 Prints, beside float32: the largest difference of the logits in steps of 10 bits (2^-10 of the
-largest logit), the largest of the probabilities, and how many images differ by more than TF32 and
-float16 are let to.
+largest logit), the largest of the probabilities, how many images differ by more than the roundings
+of TF32 and float16 in probabilities, and whether that passes since odds may change as logits may.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from export.torch_serving import Serving
-from infer.parity.tolerance import ROUNDINGS
+from infer.parity.comparing import compare
+from infer.parity.tolerance import ROUNDINGS, tolerances
 from train.data import load_dataset
 
 WEIGHTS = Path("artifacts/pretrained/torch-paper-28-seed0.safetensors")
@@ -63,6 +64,11 @@ def network(weights: dict[str, np.ndarray], taken: Callable[[Tensor], Tensor] | 
     return model
 
 
+def served(logits: Tensor) -> dict[str, np.ndarray]:
+    """The output of an artifact with these logits."""
+    return {"probabilities": logits.softmax(1).numpy()}
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -84,9 +90,14 @@ def main() -> None:
         steps = (values - expected).abs().max() / scale / STEP
         apart = (values.softmax(1) - expected.softmax(1)).abs().amax(1)
         beyond = [int((apart > ROUNDINGS[kind] * STEP).sum()) for kind in ("tf32", "float16")]
+        judged = [
+            compare(served(values), served(expected), tolerances(served(expected), [kind]))
+            for kind in ("tf32", "float16")
+        ]
+        passed = " and ".join("passes" if result["passed"] else "fails" for result in judged)
         print(
             f"{name}: logits {steps:.1f} steps, probabilities {apart.max():.2g}, beyond TF32's "
-            f"{beyond[0]}, beyond float16's {beyond[1]} of {len(images)}"
+            f"{beyond[0]}, beyond float16's {beyond[1]} of {len(images)}; {passed} with the odds"
         )
 
 

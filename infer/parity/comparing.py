@@ -16,7 +16,7 @@ from .beyond_tolerance import allow, count_beyond
 from .lone_rows import judge_rows, lone_row_entry, rows_beyond
 from .quantised_outputs import judge
 from .row_pairs import LoneRows
-from .tolerance import Tolerance
+from .tolerance import Tolerance, odds_are_within
 from .whole_calls import WholeCall, by_call, place_of
 
 # Maximum number of differing samples that are listed.
@@ -96,6 +96,11 @@ def compare(
         error = limits[name].expected
         if error is not None:
             by_output[name] |= judge(outputs[name], expected, elementwise[name], error)
+        odds = limits[name].odds
+        if odds is not None and not by_output[name]["passed"]:
+            within = odds_are_within(outputs[name], expected, odds)
+            elementwise[name] = np.where(within, 0.0, elementwise[name])
+            by_output[name]["passed"] = bool((elementwise[name] <= limits[name].value).all())
         by_output[name] |= count_beyond(elementwise[name], limits[name].value)
         if (at := by_output[name]["at"]) is not None and kind_of(expected.dtype) == "text":
             both = (array[tuple(at)] for array in (outputs[name], expected))

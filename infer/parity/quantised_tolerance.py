@@ -148,7 +148,7 @@ def _error(
         gain, scale = _Gain(1.0, 1.0), max(spread, _deviation(values))
         where = "the deviation of the output"
         if is_distribution(values):
-            logits = _logits(values)
+            logits = logits_of(values)
             gain, scale = _softmax_gain(values), max(spread_of(logits), _deviation(logits))
             where = "the deviation of the logarithms of these probabilities"
         share = math.hypot(
@@ -232,7 +232,8 @@ def _deviation(values: np.ndarray) -> float:
     return float(np.std(values)) if values.size else 0.0
 
 
-def _logits(p: np.ndarray) -> np.ndarray:
+def logits_of(p: np.ndarray) -> np.ndarray:
+    """The logits of probabilities, N x classes, whose mean over the classes is 0."""
     logarithms = np.log(np.maximum(p, _LEAST_PROBABILITY))
     centred: np.ndarray = logarithms - logarithms.mean(axis=-1, keepdims=True)
     return centred

@@ -7,6 +7,7 @@ another order, as another runtime does it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..tensors.dtypes import kind_of
 from ..tensors.outputs import Outputs
@@ -37,10 +38,11 @@ def with_rounding(
         most = _most(limit, expected, name)
         if min(FACTOR * differs, most) > limit.value:
             bound = ", as far as is allowed" if FACTOR * differs > most else ""
-            raised[name] = Tolerance(
-                min(FACTOR * differs, most),
-                f"{FACTOR:g} times the {differs:.2g} by which another number of threads changes "
-                f"the reference{bound}",
+            raised[name] = replace(
+                limit,
+                value=min(FACTOR * differs, most),
+                how=f"{FACTOR:g} times the {differs:.2g} by which another number of threads "
+                f"changes the reference{bound}",
             )
     return raised
 

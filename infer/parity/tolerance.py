@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..tensors.dtypes import dtype_of, epsilon_of, kind_of, widened
 from ..tensors.outputs import Outputs
 from ..tensors.precision import OutputSteps, Quantisation
-from .quantised_tolerance import ExpectedError, expected_error
+from .quantised_tolerance import ExpectedError, expected_error, is_distribution, logits_of
 
 # Accumulated rounding errors, in steps of the precision relative to the largest value of an output.
 # Errors of many roundings grow as the square root of their number (Higham and Mary, 2019):
@@ -24,7 +25,11 @@ ROUNDINGS = {
     **{"float64": 1000, "float32": 1000, "tf32": 8, "float16": 10, "bfloat16": 10},
     **{"weights of float16": 3, "weights of bfloat16": 3},
 }
+# Probabilities in precisions coarser than float32 may also differ by as much as their logits may.
+# Odds that change by more than this factor are another answer, whatever the precision.
+MOST_ODDS = 2.0
 # Steps of precisions that are not NumPy types: 10 bits of mantissa, 7 of bfloat16.
+_FLOAT32_STEP = float(np.finfo(np.float32).eps)
 _STEPS = {"tf32": 2.0**-10, "weights of float16": 2.0**-10, "weights of bfloat16": 2.0**-7}
 
 
@@ -36,11 +41,14 @@ class Tolerance:
         value: the largest difference.
         how: how it was derived, in words.
         expected: what quantisation is expected to do to an output of a quantised model.
+        odds: factor by which the odds of a probability may change where it differs by more than
+            the value; None for other outputs.
     """
 
     value: float
     how: str
     expected: ExpectedError | None = None
+    odds: float | None = None
 
 
 def tolerances(
@@ -96,7 +104,31 @@ def _tolerance(array: np.ndarray, precisions: list[str]) -> Tolerance:
             roundings * (step_of(precision) or 0.0) * scale,
             f"{roundings:,} roundings of {precision} in values up to {scale:.3g}",
         )
+        if (step_of(precision) or 0.0) > _FLOAT32_STEP and kind == "float":
+            bound = _with_odds(bound, roundings * (step_of(precision) or 0.0), widened(array))
     return bound
+
+
+def _with_odds(bound: Tolerance, share: float, values: np.ndarray) -> Tolerance:
+    """Let probabilities differ as their logits may, by this share of the largest logit.
+
+    Softmax turns what the logits may differ by, d, into odds that change by exp(2 d) at most: the
+    logit of a class may rise by d while all others fall by it.
+    """
+    if not is_distribution(np.where(np.isfinite(values), values, 0.0)):
+        return bound
+    largest = float(np.max(np.abs(logits_of(values))))
+    odds = min(math.exp(2 * share * largest), MOST_ODDS)
+    how = f"{bound.how}; or in the logits, of up to {largest:.3g}: odds up to {odds:.3g} times"
+    return replace(bound, how=how, odds=odds)
+
+
+def odds_are_within(outputs: np.ndarray, reference: np.ndarray, odds: float) -> np.ndarray:
+    """Whether the odds of each probability differ by no more than a factor; N x classes, bool."""
+    p, q = widened(outputs), widened(reference)
+    # p / (1 - p) <= odds * q / (1 - q), and the same the other way round, without a division.
+    up, down = p * (1 - q), q * (1 - p)
+    return np.logical_and(up <= odds * down, down <= odds * up)
 
 
 def quantised_tolerances(
