@@ -1,7 +1,8 @@
-"""Decide when a run ends: at its number of generations, its resolution or its budget."""
+"""Decide when a run ends, and when an artifact rests: by generations, resolution or budget."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..quantities import duration
@@ -21,15 +22,15 @@ class RunStatus:
         elapsed_s: seconds since its start, including earlier parts of a resumed run.
         generation_s: seconds of the longest generation.
         compared: number of artifacts that are compared with the reference.
-        resolution: half-width of the widest interval so far, as a share; None if there is no
-            interval yet, or nothing to compare.
+        resolutions: half-width of the widest interval so far of each of them, as a share; None
+            where there is no interval yet.
     """
 
     generations: int
     elapsed_s: float
     generation_s: float
     compared: int
-    resolution: float | None
+    resolutions: Mapping[str, float | None]
 
 
 def stop_reason(protocol: Protocol, status: RunStatus) -> str | None:
@@ -40,7 +41,7 @@ def stop_reason(protocol: Protocol, status: RunStatus) -> str | None:
     if protocol.resolve is not None and count >= MIN_GENERATIONS_TO_RESOLVE:
         if not status.compared:
             return "there was nothing to compare"
-        if status.resolution is not None and status.resolution <= protocol.resolve:
+        if status.resolutions and resting(protocol, status) == status.resolutions.keys():
             return f"the resolution of {protocol.resolve:.1%} was reached"
     if (
         protocol.budget_s is not None
@@ -49,3 +50,18 @@ def stop_reason(protocol: Protocol, status: RunStatus) -> str | None:
     ):
         return f"the budget of {duration(protocol.budget_s)} was spent"
     return None
+
+
+def resting(protocol: Protocol, status: RunStatus) -> set[str]:
+    """Artifacts whose intervals are narrow enough, so that time goes to the others.
+
+    Only the widths count, never which artifact is faster: no result is favoured. It is asked again
+    after each generation.
+    """
+    if protocol.resolve is None or status.generations < MIN_GENERATIONS_TO_RESOLVE:
+        return set()
+    return {
+        label
+        for label, width in status.resolutions.items()
+        if width is not None and width <= protocol.resolve
+    }

@@ -11,7 +11,7 @@ from ..free_memory import available_bytes
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import MeasuredApart
 from ..records.process_events import BurstTimed, GenerationDone, PreflightDone, ProcessStarted
-from ..results.queries import resolution
+from ..results.queries import resolutions
 from ..results.summarizing import summarize
 from ..sandbox.artifact_reader import fingerprint
 from ..system.card_sample import burst_summary
@@ -57,14 +57,17 @@ class TimingStage:
                 elapsed_s=context.elapsed_s(),
                 generation_s=max(seconds, default=0.0),
                 compared=sum(len(group) - 1 for group in groups),
-                resolution=resolution(context.store.events),
+                resolutions=resolutions(context.store.events),
             )
             reason = stopping.stop_reason(context.plan.protocol, status)
             if reason:
                 return reason
             begin = time.monotonic()
-            for group in groups:
-                self._generation(group)
+            resting = stopping.resting(context.plan.protocol, status)
+            for reference, *others in groups:
+                still_open = [label for label in others if label not in resting]
+                if still_open or not others:
+                    self._generation([reference, *still_open])
             context.store.add(
                 GenerationDone(seconds=time.monotonic() - begin, elapsed_s=context.elapsed_s())
             )

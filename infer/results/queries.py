@@ -11,24 +11,25 @@ from .percentiles import percentile
 from .record_index import RecordIndex
 
 
-def resolution(events: Sequence[AnyEvent]) -> float | None:
-    """Half-width of the widest interval of a run so far, as a share.
+def resolutions(events: Sequence[AnyEvent]) -> dict[str, float | None]:
+    """Half-width of each compared artifact's widest interval so far, as a share, by artifact.
 
-    None if an artifact has no interval yet, or there is nothing to compare.
+    None for an artifact that has no interval of one of its kinds of calls yet.
     """
     index = RecordIndex(events)
     references, failed = index.speed_references(), index.failed()
-    worst = None
+    result: dict[str, float | None] = {}
     for label, workloads in index.bursts.items():
         if label == references[label] or label in failed:
             continue
         # The reference's sweep may have ended earlier: then there is nothing to compare.
-        for workload in workloads.keys() & index.bursts.get(references[label], {}).keys():
-            ratio = index.ratio(label, workload)
-            if ratio is None or ratio.resolution is None:
-                return None
-            worst = max(worst or 0.0, ratio.resolution)
-    return worst
+        compared = workloads.keys() & index.bursts.get(references[label], {}).keys()
+        ratios = [index.ratio(label, workload) for workload in compared]
+        widths = [ratio.resolution if ratio else None for ratio in ratios]
+        if widths:
+            known = [width for width in widths if width is not None]
+            result[label] = max(known) if len(known) == len(widths) else None
+    return result
 
 
 def sample_differences(

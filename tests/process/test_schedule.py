@@ -1,21 +1,23 @@
 """When a run ends: at its number of generations, its resolution or its budget."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from runs import SMALL, check_records, records_of, results_of
 
 from infer.cli.main import main
 from infer.codec import from_json
-from infer.measure.stopping import MIN_GENERATIONS_TO_RESOLVE, RunStatus, stop_reason
+from infer.measure import timing_stage
+from infer.measure.stopping import MIN_GENERATIONS_TO_RESOLVE, RunStatus, resting, stop_reason
 from infer.quantities import duration, parse_bytes, parse_duration, parse_share
 from infer.records.events import AnyEvent
 from infer.records.protocol import Protocol
-from infer.results.queries import resolution
+from infer.results.queries import resolutions
 
 
 def status(generations=20, elapsed_s=100.0, generation_s=5.0, compared=2, resolution=0.03):
-    return RunStatus(generations, elapsed_s, generation_s, compared, resolution)
+    return RunStatus(generations, elapsed_s, generation_s, compared, {"x": 0.001, "y": resolution})
 
 
 def test_number_of_generations_ends_a_run():
@@ -72,6 +74,54 @@ def test_resolution_of_nothing_is_not_waited_for():
         stop_reason(protocol, status(compared=0, resolution=None)) == "there was nothing to compare"
     )
     assert stop_reason(protocol, status(generations=1, compared=0, resolution=None)) is None
+
+
+def test_artifacts_whose_intervals_are_narrow_rest_from_the_tenth_generation_on():
+    protocol = Protocol("test", resolve=0.03)
+
+    assert resting(protocol, status(resolution=0.031)) == {"x"}
+    assert resting(protocol, status(resolution=None)) == {"x"}
+    assert resting(protocol, status(resolution=0.03)) == {"x", "y"}
+    assert not resting(protocol, status(generations=MIN_GENERATIONS_TO_RESOLVE - 1))
+    assert not resting(Protocol("test", budget_s=100), status())
+
+
+def test_time_goes_to_the_artifacts_that_do_not_rest(monkeypatch):
+    """Two families, each with a reference of its own: one has come to its resolution as a whole."""
+    count, narrow = MIN_GENERATIONS_TO_RESOLVE, 0.01
+    widths = [{"x": narrow, "y": 0.5, "v": narrow}, {"x": 0.5, "y": 0.02, "v": narrow}]
+    widths.append(dict.fromkeys("xyv", narrow))
+    monkeypatch.setattr(timing_stage, "resolutions", lambda events: widths[len(measured) // 2])
+    measured = []
+
+    class Store:
+        events = ()
+
+        def add(self, event):
+            measured.append("end")
+
+    class Context:
+        store = Store()
+        plan = SimpleNamespace(protocol=Protocol("test", resolve=0.03))
+
+        def generation_seconds(self):
+            return [1.0] * (count + len(measured))
+
+        def elapsed_s(self):
+            return 1.0
+
+    class Stage(timing_stage.TimingStage):
+        def __init__(self):
+            self._context = Context()
+
+        def _groups(self):
+            return [["base", "x", "y"], ["former", "v"]]
+
+        def _generation(self, labels):
+            measured.append(labels)
+
+    assert Stage().run() == "the resolution of 3.0% was reached"
+    assert measured == [["base", "y"], "end", ["base", "x"], "end"]
 
 
 def test_budget_ends_a_run_that_does_not_reach_its_resolution():
@@ -218,7 +268,7 @@ def test_run_to_a_resolution_ends_when_every_interval_is_as_narrow(small):
     assert len(ends) >= MIN_GENERATIONS_TO_RESOLVE
     events = [from_json(AnyEvent, record) for record in records]
     for end in ends[MIN_GENERATIONS_TO_RESOLVE - 1 : -1]:
-        assert resolution(events[:end]) > 0.2
+        assert max(resolutions(events[:end]).values()) > 0.2
 
 
 def test_run_that_does_not_reach_its_resolution_ends_at_its_budget(small):

@@ -40,7 +40,9 @@ def summarize(records):
 
 
 def resolution(records):
-    return queries.resolution(events(records))
+    """Half-width of the widest interval of all artifacts; None if one has none yet."""
+    widths = queries.resolutions(events(records)).values()
+    return None if not widths or None in widths else max(widths)
 
 
 def run(**protocol):

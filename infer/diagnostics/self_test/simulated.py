@@ -131,9 +131,8 @@ class _SimulatedRun:
         protocol = replace(UNTIL, generations=_MOST_GENERATIONS, resolve=resolve)
         for count in range(stopping.MIN_GENERATIONS_TO_RESOLVE, _MOST_GENERATIONS + 1):
             ratio = self.ratio(count, is_adaptive=True)
-            if stopping.stop_reason(
-                protocol, stopping.RunStatus(count, 0.0, 0.0, 1, ratio.resolution)
-            ):
+            status = stopping.RunStatus(count, 0.0, 0.0, 1, {"compared": ratio.resolution})
+            if stopping.resting(protocol, status):
                 break
         return ratio
 
