@@ -128,7 +128,8 @@ def odds_are_within(outputs: np.ndarray, reference: np.ndarray, odds: float) -> 
     p, q = widened(outputs), widened(reference)
     # p / (1 - p) <= odds * q / (1 - q), and the same the other way round, without a division.
     up, down = p * (1 - q), q * (1 - p)
-    return np.logical_and(up <= odds * down, down <= odds * up)
+    within: np.ndarray = (up <= odds * down) & (down <= odds * up)
+    return within
 
 
 def quantised_tolerances(
