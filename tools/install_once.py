@@ -56,8 +56,14 @@ def _install(environment: Environment, folder: Path, why: str) -> int:
     command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     options = ["--disable-pip-version-check", "--constraint", str(environment.lock_file)]
     what = ["--editable", f"{ROOT}[{environment.extras}]"]
-    done = subprocess.run([*command, *options, *what])
+    # pip compiles one file after the other, and these are many.
+    done = subprocess.run([*command, "--no-compile", *options, *what])
     if done.returncode == 0:
+        # Packages hold files of other Pythons too, which do not compile.
+        compile_all = ["-m", "compileall", "-q", "-j", "0", str(folder / "lib")]
+        subprocess.run(
+            [command[0], *compile_all], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         stamp.write_text(digest.hexdigest())
     return done.returncode
 
