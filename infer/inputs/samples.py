@@ -56,8 +56,14 @@ def broadcast_and_fixed(
     }
     broadcast = frozenset(arrays) - {spec.name for spec in ranked}
     if len(fixed) < len(ranked):  # some have samples; what has a fixed first dimension has none
-        _check_rows(arrays, fixed, " in every call")
-        return broadcast | fixed.keys(), None
+        rows = {len(arrays[spec.name]) for spec in ranked if spec.name not in fixed}
+        # But where the user gives it as many rows as there are samples.
+        cut = {name: size for name, size in fixed.items() if {len(arrays[name])} == rows != {size}}
+        whole = fixed.keys() - cut.keys()
+        _check_rows(arrays, {name: fixed[name] for name in whole}, " in every call")
+        if len(set(cut.values())) > 1 or 0 in cut.values():
+            _check_rows(arrays, cut, " in every call")
+        return broadcast | whole, next(iter(cut.values()), None)
     if len(set(fixed.values())) == 1:
         batch = next(iter(fixed.values()))
         if batch == 0:

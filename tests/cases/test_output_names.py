@@ -134,3 +134,24 @@ def test_a_vector_is_compared_with_a_column_where_the_user_says_so(folder):
     assert run.outcome(refused) == "parity_fail"
     assert advised(run.reason(refused), "--map") == ["--map", f"{refused}:y@N=output_0@N1"]
     assert run.outcome("vector.onnx") == "ok"
+
+
+@pytest.mark.parametrize("example", ["one", "column"])
+def test_a_fixed_one_beside_a_column_is_given_its_values_call_by_call(tmp_path, example):
+    random = np.random.default_rng(0)
+    a = random.standard_normal((SIZE, 3)).astype("f4")
+    gain = random.random((12, 1), dtype=np.float32) + 0.5
+    np.savez(tmp_path / "inputs.npz", x=random.random((12, SIZE), dtype=np.float32), gain=gain)
+    nodes = [("MatMul", ["x", "a"], ["product"]), ("Mul", ["product", "gain"], ["y"])]
+    for name, shape, wrong in (("one", [1], 0), ("wrong", [1], 1), ("column", ["n", 1], 0)):
+        inputs = [value("x", "n", SIZE), value("gain", *shape)]
+        outputs = [value("y", "n", 3)]
+        write_onnx(tmp_path / f"{name}.onnx", nodes, inputs, outputs, a=a + wrong)
+    labels = ("column.onnx", "one.onnx", "wrong.onnx")
+    rule = ("--map", "one.onnx:gain@N=gain@N1", "wrong.onnx:gain@N=gain@N1")
+
+    run = run_case(
+        tmp_path, *labels, "--inputs", "inputs.npz", "--reference", f"{example}.onnx", *rule
+    )
+
+    assert [run.outcome(label) for label in labels] == ["ok", "ok", "parity_fail"], run.text
