@@ -54,7 +54,8 @@ def conversions(network: nn.Module, folder: Path) -> dict[str, Path]:
     quantization.quantize_dynamic(files["prepared"], files["dynamic"], weight_type=kinds.QInt8)
     if isinstance(network, Transformer):
         files["4 bits"] = folder / "four.onnx"
-        quantiser = MatMulNBitsQuantizer(onnx.load(files["prepared"]), 32, is_symmetric=True)
+        prepared = onnx.load(files["prepared"])
+        quantiser = MatMulNBitsQuantizer(prepared, block_size=32, is_symmetric=True)
         quantiser.process()
         onnx.save(quantiser.model.model, files["4 bits"])
     del files["prepared"]

@@ -24,8 +24,8 @@ LEAST_CLEAR = 20
 ACCURACY_LOSS = 0.01
 # What passes is a doubt if it differs by more than these shares of the spread, in the root mean
 # square, or in all samples alike: errors of rounding differ between the samples, those of a wrong
-# zero point or scale do so less. Right conversions to 8 bits of trained residual networks stay below;
-# those of depthwise convolutions may not (docs/parity.md).
+# zero point or scale do so less. Right conversions to 8 bits of trained residual networks stay
+# below; those of depthwise convolutions may not (docs/parity.md).
 DOUBTFUL_SHARE, DOUBTFUL_COMMON_SHARE = 0.05, 0.01
 # Whole numbers that name classes pass at this agreement beyond chance (Cohen's kappa).
 AGREEMENT = 0.9
