@@ -96,7 +96,8 @@ def test_each_environment_is_installed_once_with_its_lock(tmp_path, monkeypatch)
     installed = []
 
     def run(command, **_):
-        installed.append(command)
+        if "pip" in command:
+            installed.append(command)
         return subprocess.CompletedProcess(command, 0)
 
     def create(folder, **_):
