@@ -16,6 +16,7 @@ import pytest
 from commands import QUICK, typed_in
 from conftest import ROOT
 from pages import COMMANDS, GIT, PROGRAM, TOX, of_tox, words_of
+from source_files import image_bytes, write_images
 
 from infer.exporting import trust_exported
 
@@ -103,6 +104,8 @@ def _model_folder(folder):
         labels = page_files.probabilities(images).argmax(1)
         np.savez(folder / name, image=images, labels=labels)
     shutil.copy(folder / "test.npz", folder / "FILE.npz")
+    photos = {f"{n % 2}/{n}.png": image_bytes(28, 28, value=20 * n) for n in range(12)}
+    write_images(folder / "photos", photos, '[inputs.image]\nscale = "1/255"\n')
     state = np.zeros((1, 4), np.float32)
     steps = random.normal(size=(12, 4)).astype(np.float32)
     np.savez(folder / "sequence.npz", x=steps, h=state, c=state)

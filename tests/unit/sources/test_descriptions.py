@@ -1,6 +1,9 @@
 """What a description of inputs may say, and what is refused of it in a line."""
 
+import re
+
 import pytest
+from conftest import ROOT
 
 from infer.errors import InputError
 from infer.sources.description import read_description
@@ -63,3 +66,15 @@ def test_a_file_of_python_needs_a_function(tmp_path):
         source_of(tmp_path / "a.py")
     with pytest.raises(InputError, match="there is no file"):
         source_of(tmp_path / "a.py:batches")
+
+
+def test_the_examples_of_the_page_are_understood(tmp_path):
+    page = (ROOT / "docs" / "inputs.md").read_text()
+    examples = [
+        text for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "\n[inputs." in text
+    ]
+
+    assert len(examples) == 2
+    for number, text in enumerate(examples):
+        (tmp_path / f"{number}.toml").write_text(text)
+        assert read_description(tmp_path / f"{number}.toml").inputs
