@@ -13,7 +13,7 @@ from ..tensors.text import BYTES, LENGTHS, packed_names
 from .lazy_array import LazyArray, Tensors
 from .members import InputFile, Member, opened_inputs
 from .npy import MappedArray
-from .store import is_store, labels_in, open_store, with_text
+from .store import is_store, open_store, truth_in, with_text
 
 LABELS = "labels"
 _READ_AT_ONCE = 4 << 20  # bytes
@@ -45,8 +45,7 @@ def open_inputs(path: Path, *, none_is_well: bool = False, file: str | None = No
     """Open the arrays of a file, labels among them; the arguments and errors are `read_inputs`'."""
     if is_store(path):
         tensors = open_store(path)
-        if (labels := labels_in(path)) is not None:
-            tensors[LABELS] = LazyArray.of(labels)
+        tensors |= truth_in(path)
         _check_lengths({name: a.shape for name, a in tensors.items()}, file or path, none_is_well)
         return tensors
     with opened_inputs(path, file) as opened:
@@ -111,14 +110,20 @@ def read_truth(path: Path) -> dict[str, np.ndarray]:
         InputError: as `read_inputs`.
     """
     if is_store(path):
-        labels = labels_in(path)
-        return {} if labels is None else {LABELS: labels}
+        return {name: _as_array(array) for name, array in truth_in(path).items()}
     with opened_inputs(path) as opened:
         _check(opened, path, none_is_well=True)
         members = [m for m in opened.members if is_of_labels(m.name)]
         _check_size(members)
         arrays = with_text({m.name: _array_of(m, opened, path) for m in members})
         return {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def _as_array(tensor: LazyArray) -> np.ndarray:
+    """The whole of a tensor; text as NumPy has it."""
+    array = np.asarray(tensor)
+    is_text = array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat)
+    return array.astype(np.str_) if is_text else array
 
 
 def is_of_labels(name: str) -> bool:

@@ -2,7 +2,7 @@
 
     STORE/tensors/tensors.json     which tensor is where, with the limits of whole numbers
     STORE/tensors/0.npy, 1.npy ... one array each; text is two, of its bytes and lengths
-    STORE/labels.npy               true labels, if there are any: numbers or text, one a sample
+    STORE/truth                    a store of the true labels and what else is the truth, if any is
 
 Workers map the arrays read-only, and may read the folder `tensors` alone. An entry of the index
 may name an absolute path and a place in it, where the `.npy` begins, for an array that lies plainly
@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..tensors.text import BYTES, LENGTHS, as_text, pack, packed_names
+from ..tensors.text import BYTES, LENGTHS, pack, packed_names
 from .lazy_array import LazyArray, PackedText, Tensors
 from .npy import MappedArray, NpyWriter
 
-TENSORS, INDEX, LABELS_FILE = "tensors", "tensors.json", "labels.npy"
+TENSORS, INDEX, TRUTH = "tensors", "tensors.json", "truth"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class StoreWriter:
         with StoreWriter(folder) as store:
             for images, classes in batches:
                 store.append({"image": images})
-                store.append_labels(classes)
+                store.append_truth({"labels": classes})
 
     Args:
         folder: a folder that is not there yet, or an empty one.
@@ -68,7 +68,7 @@ class StoreWriter:
         self._writers: dict[str, NpyWriter] = {}
         self._extremes: dict[str, tuple[int, int]] = {}
         self._stored: list[StoredArray] = []
-        self._labels: list[np.ndarray] = []
+        self._truth: StoreWriter | None = None
 
     def __enter__(self) -> StoreWriter:
         return self
@@ -81,6 +81,8 @@ class StoreWriter:
     ) -> None:
         for writer in self._writers.values():
             writer.close()
+        if self._truth:
+            self._truth.__exit__(kind, error, trace)
         if error is None:
             self._finish()
 
@@ -120,9 +122,12 @@ class StoreWriter:
             low, high = self._extremes.get(name, found)
             self._extremes[name] = min(low, found[0]), max(high, found[1])
 
-    def append_labels(self, labels: np.ndarray) -> None:
-        """Keep further true labels: whole numbers or text, one a sample."""
-        self._labels.append(np.array(labels))
+    def append_truth(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Write further samples of the truth, which no worker may read, as `append` does."""
+        if rows and self._truth is None:
+            self._truth = StoreWriter(self.folder / TRUTH)
+        if self._truth:
+            self._truth.append(rows)
 
     def add(self, name: str, array: np.ndarray) -> None:
         """Write an array that is there as a whole, also one without axes."""
@@ -144,11 +149,6 @@ class StoreWriter:
         self._stored.append(StoredArray(name, str(file.resolve()), start, extremes))
 
     def _finish(self) -> None:
-        if self._labels:
-            labels = np.concatenate(self._labels)
-            if labels.dtype.kind == "O":
-                labels = as_text(labels).astype(np.str_)
-            np.save(self.folder / LABELS_FILE, labels, allow_pickle=False)
         index = [
             asdict(stored) | {"extremes": self._extremes.get(stored.name, stored.extremes)}
             for stored in self._stored
@@ -185,19 +185,13 @@ def open_store(folder: Path) -> Tensors:
         raise InputError(f"{folder}: not a whole folder of inputs ({error})") from None
 
 
-def labels_in(folder: Path) -> np.ndarray | None:
-    """The true labels of a store; None if it has none.
+def truth_in(folder: Path) -> Tensors:
+    """Map the truth of a store, by name; nothing if it has none.
 
     Raises:
-        InputError: they are damaged.
+        InputError: it is damaged.
     """
-    try:
-        labels: np.ndarray = np.load(folder / LABELS_FILE, allow_pickle=False)
-        return labels
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{folder / LABELS_FILE}: cannot be read ({error})") from None
+    return open_store(folder / TRUTH) if is_store(folder / TRUTH) else {}
 
 
 def with_text(arrays: Tensors) -> Tensors:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from ..regular_file import opened_as_named
-from .store import INDEX, LABELS_FILE, TENSORS
+from .store import INDEX, TENSORS, TRUTH
 
 
 def store_sha256(folder: Path) -> str:
@@ -15,10 +15,10 @@ def store_sha256(folder: Path) -> str:
     Raises:
         OSError: a file cannot be read.
     """
-    tensors = folder / TENSORS
-    files = [tensors / INDEX, *sorted(tensors.glob("*.npy"))]
-    if (folder / LABELS_FILE).exists():
-        files.append(folder / LABELS_FILE)
+    files: list[Path] = []
+    for tensors in (folder / TENSORS, folder / TRUTH / TENSORS):
+        if tensors.exists():
+            files += [tensors / INDEX, *sorted(tensors.glob("*.npy"))]
     whole = hashlib.sha256()
     for path in files:
         with opened_as_named(path) as file:

@@ -10,13 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..inputs.loading import LABELS
+from ..inputs.loading import LABELS, is_of_labels
 from ..inputs.store import StoreWriter
-from ..tensors.text import BYTES, LENGTHS, unpack_all
+from ..tensors.text import BYTES, unpack_all
 from .batches import read_batches
 from .source import Source
-
-_LABELS = (LABELS, LABELS + BYTES, LABELS + LENGTHS)
 
 
 @dataclass(frozen=True)
@@ -85,18 +83,16 @@ def convert(
                 break
         if not samples:
             raise InputError(f"{source.named}: holds no samples")
-        if names.issubset(_LABELS):
+        if all(map(is_of_labels, names)):
             raise InputError(f"{source.named}: holds no inputs beside '{LABELS}'")
 
 
 def _write(store: StoreWriter, arrays: dict[str, np.ndarray], where: str) -> None:
     try:
-        store.append({name: array for name, array in arrays.items() if name not in _LABELS})
-        labels = unpack_all({name: arrays[name] for name in _LABELS if name in arrays})
+        store.append({name: array for name, array in arrays.items() if not is_of_labels(name)})
+        store.append_truth({name: array for name, array in arrays.items() if is_of_labels(name)})
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
-    if LABELS in labels:
-        store.append_labels(labels[LABELS])
 
 
 def _samples(arrays: dict[str, np.ndarray]) -> int:

@@ -8,7 +8,8 @@ import pytest
 from source_files import image_bytes, write_images, write_parquet
 
 from infer.errors import InputError
-from infer.inputs.store import labels_in, open_store
+from infer.inputs.loading import read_truth
+from infer.inputs.store import open_store
 from infer.sources import batches
 from infer.sources.conversion import convert
 from infer.sources.source import source_of
@@ -17,9 +18,8 @@ from infer.sources.source import source_of
 def stored(named, folder):
     """The arrays and labels that a source becomes."""
     convert(source_of(named), folder, lambda _: None)
-    return {name: np.asarray(array) for name, array in open_store(folder).items()}, labels_in(
-        folder
-    )
+    arrays = {name: np.asarray(array) for name, array in open_store(folder).items()}
+    return arrays, read_truth(folder).get("labels")
 
 
 def function(tmp_path, body):
@@ -39,13 +39,28 @@ def test_images_labels_and_text_end_in_a_store(tmp_path):
     arrays = open_store(tmp_path / "store")
     assert arrays["image"].shape == (40, 4, 4, 3)
     assert np.asarray(arrays["image"])[:, 0, 0, 0].tolist() == [*sorted(range(20), key=str)] * 2
-    assert labels_in(tmp_path / "store").tolist() == [0] * 20 + [1] * 20
+    assert read_truth(tmp_path / "store")["labels"].tolist() == [0] * 20 + [1] * 20
     assert [(how.samples, how.total) for how in told] == [(32, 40), (40, 40)]
 
     file = write_parquet(tmp_path / "a.parquet", word=["a", "b\0", ""], label=["x", "y", "x"])
     words, labels = stored(file, tmp_path / "words")
     assert words["word"].tolist() == ["a", "b\0", ""]
     assert labels.tolist() == ["x", "y", "x"]
+
+
+def test_all_that_is_the_truth_lies_apart(tmp_path):
+    named = function(
+        tmp_path,
+        "    for n in range(3):\n"
+        "        yield {'x': [n], 'labels.boxes': [[n, n]], 'labels.name': ['abc'[n]]}\n",
+    )
+
+    arrays, _ = stored(named, tmp_path / "store")
+
+    assert list(arrays) == ["x"]  # which is all that a worker may read
+    truth = read_truth(tmp_path / "store")
+    assert truth["labels.boxes"].tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert truth["labels.name"].tolist() == ["a", "b", "c"]
 
 
 def test_a_function_may_read_and_neither_write_nor_connect(tmp_path):

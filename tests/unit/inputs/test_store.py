@@ -19,7 +19,7 @@ def store(tmp_path):
     with StoreWriter(folder) as writer:
         for rows in (slice(0, 3), slice(3, 7)):
             writer.append({"image": IMAGES[rows], "text": TEXTS[rows]})
-            writer.append_labels(np.arange(7)[rows])
+            writer.append_truth({"labels": np.arange(7)[rows]})
         writer.add("threshold", np.float32(0.5))
     return folder
 
