@@ -116,7 +116,8 @@ def run(
 
     Args:
         artifacts: artifacts, payloads, or folders of artifacts.
-        inputs: an `.npz` file of arrays by input name; None for the files that the artifacts name.
+        inputs: an `.npz` file of arrays by input name, or what else `--inputs` takes
+            (docs/inputs.md); None for the files that the artifacts name.
         budget: how long to measure: seconds, or "10m".
         resolve: how narrow the intervals must be: a share, or "3%".
         batch: samples in a batch.

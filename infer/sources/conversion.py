@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def convert(
         most_samples: number of samples after which it ends; None for all.
 
     Raises:
-        InputError: as `read_batches`; or batches do not go together, or there is no sample.
+        InputError: as `read_batches`; or batches do not go together, or there is no sample, or no
+            room for as many.
         OSError: the store cannot be written.
     """
     started = time.monotonic()
@@ -74,6 +76,9 @@ def convert(
             if names and arrays.keys() != names:
                 other = min(arrays.keys() ^ names)
                 raise InputError(f"{source.named}: some batches have '{other}', and some have not")
+            if not names and batch.total:
+                count = min(batch.total, most_samples or batch.total)
+                _check_room(arrays, count, folder, source.named)
             names = set(arrays)
             _write(store, arrays, f"{source.named}: sample {samples}")
             samples += _samples(arrays)
@@ -85,6 +90,21 @@ def convert(
             raise InputError(f"{source.named}: holds no samples")
         if all(map(is_of_labels, names)):
             raise InputError(f"{source.named}: holds no inputs beside '{LABELS}'")
+
+
+def _check_room(arrays: dict[str, np.ndarray], samples: int, folder: Path, named: Path) -> None:
+    """Check, by the first batch, that there is room for as many samples.
+
+    Raises:
+        InputError: there is not.
+    """
+    size = sum(array.nbytes for array in arrays.values()) / _samples(arrays) * samples
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise InputError(
+            f"{named}: {samples:,} samples take about {size / 1e9:,.1f} GB, and {folder} has "
+            f"{free / 1e9:,.1f} GB; write elsewhere with --out, or $TMPDIR where there is no --out"
+        )
 
 
 def _write(store: StoreWriter, arrays: dict[str, np.ndarray], where: str) -> None:
