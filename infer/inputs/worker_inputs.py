@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from ..errors import InputError
+from .kept_stores import kept_store
 from .loading import is_of_labels
 from .members import opened_inputs
 from .store import TENSORS, is_store
@@ -22,11 +26,24 @@ class WorkerInputs:
         file: the file, or the user's store, which reasons name.
         folder: folder for stores, which nobody else writes to; made where it is needed.
         is_there: whether the file is there before the worker starts, or is written later.
+        kept: a store for it that is kept from run to run; None for one in the folder.
     """
 
     file: Path
     folder: Path
     is_there: bool = True
+    kept: Path | None = None
+
+    def with_kept(self) -> WorkerInputs:
+        """The same with a store that is kept, if the user names a folder and it is needed.
+
+        Raises:
+            InputError: the file is damaged.
+            OSError: it cannot be read.
+        """
+        if not self.is_there or not self.unpacked_bytes():
+            return self
+        return replace(self, kept=kept_store(self.file, refers=self._is_mapped))
 
     @property
     def readable(self) -> list[Path]:
@@ -44,6 +61,8 @@ class WorkerInputs:
         """The store: the user's, or one made for the file."""
         if is_store(self.file):
             return self.file.resolve()
+        if self.kept is not None:
+            return self.kept
         # Artifacts may name several files of one name.
         place = hashlib.sha256(str(self.file.resolve()).encode()).hexdigest()[:8]
         return (self.folder / f"{place}-{self.file.stem}").resolve()
@@ -57,8 +76,17 @@ class WorkerInputs:
         """
         if not is_store(self.store):
             self._tensors.mkdir(parents=True, exist_ok=True)
-            write_store(self.file, self.store, refers=self._is_mapped)
+            with self._alone():
+                if not is_store(self.store):
+                    write_store(self.file, self.store, refers=self._is_mapped)
         return self._tensors
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other runs from writing the same store."""
+        with (self.store / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @property
     def _tensors(self) -> Path:

@@ -24,7 +24,8 @@ from ..sandbox.artifact_reader import check_files, contents, describe_artifact
 from ..sandbox.trust import require_trusted
 from ..tensors.precision import Precision
 from .hashed_inputs import inputs_sha256
-from .run_context import RANDOM_INPUTS, RunContext
+from .run_context import RunContext
+from .run_stores import RANDOM_INPUTS
 
 
 def check_unaltered(context: RunContext) -> None:

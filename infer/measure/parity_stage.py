@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..inputs.loading import is_of_labels, read_inputs
+from ..inputs.store import open_store
 from ..parity.alignment import Aligned
 from ..parity.comparable_outputs import check_as_finite, check_finite
 from ..parity.rounding import beyond_bounds
@@ -209,8 +209,7 @@ class ParityStage:
         return [*inputs, *uninformative, *rounding]
 
     def _input_doubts(self, label: str) -> list[str]:
-        given = read_inputs(self._context.inputs[label], none_is_well=True)
-        arrays = {name: array for name, array in given.items() if not is_of_labels(name)}
+        arrays = open_store(self._context.tensors_of(label))
         states = {loop.input for loop in self._context.plan.input_options.loops}
         return uninformative_inputs(arrays, states)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +16,6 @@ from ..artifacts.artifact import Artifact
 from ..best_effort import best_effort
 from ..errors import InputError
 from ..inputs.loading import read_labels, read_truth
-from ..inputs.worker_inputs import WorkerInputs
 from ..metrics.classification import CLASSIFICATION
 from ..outcome import Failure, Outcome
 from ..records.artifact_events import BatchLimitsFound, OutcomeReached, UnknownInformation
@@ -35,10 +31,9 @@ from ..worker.error_text import one_line
 from .file_signatures import symbolic_shapes
 from .plan import Plan
 from .run_outputs import RunOutputs
+from .run_stores import RunStores
 
 Value = TypeVar("Value")
-# The file of random inputs in the folder of the run.
-RANDOM_INPUTS = "inputs.npz"
 # The log of the controller, in the folder of the logs.
 LOG = "controller.log"
 
@@ -51,6 +46,7 @@ class RunContext:
         store: the records of the run.
         artifacts: artifacts that could be opened, by label.
         inputs: the inputs file of each artifact, by label.
+        stores: the stores of these files, which workers map.
         outputs: the outputs of the artifacts that were saved in the run.
     """
 
@@ -60,6 +56,7 @@ class RunContext:
         self.artifacts: dict[str, Artifact] = {}
         self.inputs: dict[str, Path] = {}
         self.outputs = RunOutputs(store.folder / "outputs", plan.ignored, plan.sample_columns)
+        self.stores = RunStores(store.folder)
         self._began = time.monotonic()
         # Seconds spent before the run was resumed.
         self._before_s = elapsed_s(store.events)
@@ -205,7 +202,7 @@ class RunContext:
             memory_limit=self.plan.memory_limit,
             tf32=self.plan.tf32,
             variant=self.plan.variants.get(label, TUNED),
-            inputs=self._worker_inputs(label),
+            inputs=self.stores.of(self.inputs[label]),
         )
 
     @contextmanager
@@ -235,20 +232,19 @@ class RunContext:
         """The folder of the folders that workers may write in."""
         return self.store.folder / "scratch"
 
-    def _worker_inputs(self, label: str) -> WorkerInputs:
-        file = self.inputs[label]
-        is_there = file != self.store.folder / RANDOM_INPUTS
-        return WorkerInputs(file, self._inputs_folder, is_there)
+    def prepare_inputs(self, tell: Callable[[str], None]) -> None:
+        """Make the store of the inputs for all artifacts, as `RunStores.prepare` does."""
+        if self.plan.inputs:
+            for file in {self.inputs[label] for label in self.active()}:
+                self.stores.prepare(file, tell)
 
-    @cached_property
-    def _inputs_folder(self) -> Path:
-        """A new folder, since what is in the folder of a resumed run may be anybody's."""
-        return Path(tempfile.mkdtemp(prefix=".inputs-", dir=self.store.folder))
+    def tensors_of(self, label: str) -> Path:
+        """The folder of the tensors that a worker reads.
 
-    def remove_copied_inputs(self) -> None:
-        """Remove the inputs that were copied for workers."""
-        shutil.rmtree(self._inputs_folder, ignore_errors=True)
-        del self._inputs_folder
+        Raises:
+            InputError: the inputs are damaged.
+        """
+        return self.stores.of(self.inputs[label]).path()
 
     def inputs_of(self, label: str) -> messages.Inputs:
         """The request for a worker to read its inputs.
@@ -258,7 +254,7 @@ class RunContext:
         """
         recorded = self.store.latest(BatchLimitsFound).get(label)
         try:
-            path = self._worker_inputs(label).path()
+            path = self.tensors_of(label)
         except InputError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
         return messages.Inputs(

@@ -59,6 +59,7 @@ class Run:
         interrupted, reason = True, "interrupted"
         try:
             open_all(context)
+            context.prepare_inputs(self._progress.notice)
             self._measure_roofline()
             self._preflight.run()
             self._parity.run()
@@ -72,7 +73,7 @@ class Run:
             if all(map(context.has_preflight, context.active())):
                 self._parity.run()
         finally:
-            context.remove_copied_inputs()
+            context.stores.remove()
             remove_folder(context.scratch)
         self._conclude()
         store.add(RunEnded(interrupted=interrupted, reason=reason, seconds=context.elapsed_s()))

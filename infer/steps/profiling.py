@@ -68,7 +68,7 @@ def profile_artifacts(config: RunConfig, tell: Callable[[str, float], None]) -> 
             }
             rates = highest([*before, *_rates(context, tell)])
         finally:
-            context.remove_copied_inputs()
+            context.stores.remove()
             remove_folder(context.scratch)
         for label, outcome in store.latest(OutcomeReached).items():
             problem = f"{outcome.outcome}: {outcome.reason}"

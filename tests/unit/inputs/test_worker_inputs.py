@@ -128,3 +128,21 @@ def test_a_damaged_file_is_named(tmp_path):
 
     with pytest.raises(InputError, match=r"test.npz: not a whole .npz file"):
         WorkerInputs(file, tmp_path / "inputs").path()
+
+
+def test_a_store_that_is_kept_is_found_by_the_content_of_its_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPORTBENCH_INPUTS_CACHE", str(tmp_path / "kept"))
+    for name in ("a.npz", "b.npz"):
+        np.savez_compressed(tmp_path / name, image=IMAGES)
+    first = WorkerInputs(tmp_path / "a.npz", tmp_path / "run").with_kept()
+    made = first.path()
+
+    again = WorkerInputs(tmp_path / "b.npz", tmp_path / "other").with_kept()
+
+    assert made.is_relative_to(tmp_path / "kept")
+    assert not again.unpacked_bytes()
+    assert np.array_equal(read_inputs(again.store)["image"], IMAGES)
+    np.savez(tmp_path / "plain.npz", image=IMAGES)  # it stays where it lies
+    assert WorkerInputs(tmp_path / "plain.npz", tmp_path / "run").with_kept().kept is None
+    np.savez_compressed(tmp_path / "b.npz", image=IMAGES + 1)
+    assert WorkerInputs(tmp_path / "b.npz", tmp_path / "run").with_kept().unpacked_bytes()

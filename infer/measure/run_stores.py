@@ -1,0 +1,69 @@
+"""The stores of the inputs of a run, which workers map: made once, and removed when it ends."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from ..inputs.kept_stores import VARIABLE
+from ..inputs.worker_inputs import WorkerInputs
+
+# The file of random inputs in the folder of the run.
+RANDOM_INPUTS = "inputs.npz"
+# Bytes from which on it is said that they are unpacked.
+_LARGE_BYTES = 100_000_000
+
+
+class RunStores:
+    """The stores of a run.
+
+    Args:
+        run: folder of the run.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._stores: dict[Path, WorkerInputs] = {}
+
+    def of(self, file: Path) -> WorkerInputs:
+        """What workers get of a file of inputs."""
+        if file not in self._stores:
+            is_there = file != self._run / RANDOM_INPUTS
+            self._stores[file] = WorkerInputs(file, self._folder, is_there)
+        return self._stores[file]
+
+    def prepare(self, file: Path, tell: Callable[[str], None]) -> None:
+        """Make the store of a file before any worker needs it; it may take long.
+
+        Args:
+            file: the file.
+            tell: shows a line.
+
+        Raises:
+            InputError: it is damaged, or there is too little room on the disk.
+            OSError: it cannot be written.
+        """
+        inputs = self._stores[file] = self.of(file).with_kept()
+        size = inputs.unpacked_bytes()
+        if size > _LARGE_BYTES:
+            until = (
+                "later runs find them there; remove the folder to free the disk"
+                if inputs.kept
+                else f"removed when the run ends; {VARIABLE}=FOLDER keeps them for later runs"
+            )
+            tell(f"{file}: {size / 1e9:.1f} GB are unpacked into {inputs.store}; {until}")
+        inputs.path()
+
+    def remove(self) -> None:
+        """Remove what was made for this run."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        del self._folder
+        self._stores.clear()
+
+    @cached_property
+    def _folder(self) -> Path:
+        """A new folder, since what is in the folder of a resumed run may be anybody's."""
+        return Path(tempfile.mkdtemp(prefix=".inputs-", dir=self._run))
