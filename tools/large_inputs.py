@@ -1,0 +1,239 @@
+"""Measures a large file of inputs: what a run holds, and what a pass and a start cost.
+
+    python tools/large_inputs.py FOLDER [--samples 50000] [--artifacts 8] [--budget 30m]
+
+makes random images of 224 x 224 x 3 bytes in FOLDER, 7.5 GB for 50,000, and copies of a small
+convolutional network in ONNX; then runs `exportbench run` on all and looks, five times a second, at
+what the controller and each worker hold. In a worker of its own it compares a pass over all samples
+with its batches back to back, and the start with a file of 128 samples, in turn. It ends with
+status 1 if a figure is over its bar. The figures are in docs/measurement.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from infer.artifacts.artifact import Artifact, open_artifact
+from infer.inputs.worker_inputs import WorkerInputs
+from infer.worker import messages
+from infer.worker.client import WorkerProcess
+
+FEW, BATCH, STARTS = 128, 32, 7
+SHAPE = (224, 224, 3)
+# Two batches as the artifact takes them, float32.
+TWO_BATCHES = 2 * BATCH * int(np.prod(SHAPE)) * 4
+OPTIONS = {"ranges": {"image": (0.0, 1.0)}}
+MIB = 1 << 20
+
+
+def make_images(path: Path, samples: int) -> None:
+    """Write random images, some at a time, if they are not there yet."""
+    if path.exists():
+        return
+    rng = np.random.default_rng(0)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (samples, *SHAPE)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for first in range(0, samples, 256):
+            file.write(rng.bytes(min(256, samples - first) * int(np.prod(SHAPE))))
+    part.rename(path)
+
+
+def make_network(path: Path) -> None:
+    """Write three convolutions and a linear layer, 20 KB, for images with channels first."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    nodes, weights, name, channels = [], [], "image", 3
+    for number, width in enumerate((8, 16, 16)):
+        kernel = rng.normal(0, 0.2, (width, channels, 3, 3)).astype(np.float32)
+        weights.append(numpy_helper.from_array(kernel, f"w{number}"))
+        nodes.append(
+            helper.make_node(
+                "Conv", [name, f"w{number}"], [f"c{number}"], strides=[2, 2], pads=[1, 1, 1, 1]
+            )
+        )
+        nodes.append(helper.make_node("Relu", [f"c{number}"], [f"r{number}"]))
+        name, channels = f"r{number}", width
+    last = rng.normal(0, 1, (channels, 10)).astype(np.float32)
+    weights.append(numpy_helper.from_array(last, "w"))
+    nodes.append(helper.make_node("GlobalAveragePool", [name], ["pooled"]))
+    nodes.append(helper.make_node("Flatten", ["pooled"], ["flat"]))
+    nodes.append(helper.make_node("MatMul", ["flat", "w"], ["scores"]))
+    image, scores = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("image", ["n", 3, 224, 224]), ("scores", ["n", 10]))
+    )
+    graph = helper.make_graph(nodes, "small", [image], [scores], weights)
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+
+
+class HeldMemory(threading.Thread):
+    """Looks at what a run's controller and its workers hold, in bytes.
+
+    Attributes:
+        controller: the most that was resident of the controller.
+        worker: the most anonymous and shared memory of a process that the controller started.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.controller = self.worker = 0
+        self._process = psutil.Process(pid)
+
+    def run(self) -> None:
+        """Look until the controller has ended."""
+        while True:
+            try:
+                self.controller = max(self.controller, self._process.memory_info().rss)
+                for child in self._process.children(recursive=True):
+                    self.worker = max(self.worker, held_bytes(child.pid))
+            except psutil.Error:
+                return
+            time.sleep(0.2)
+
+
+def held_bytes(pid: int) -> int:
+    """Anonymous and shared memory of a process; 0 if it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    names = ("RssAnon:", "RssShmem:")
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(names))
+
+
+@contextmanager
+def worker_of(artifact: Artifact, inputs: WorkerInputs, scratch: Path) -> Iterator[WorkerProcess]:
+    """A worker that has read its inputs and been called once."""
+    with WorkerProcess(
+        artifact,
+        device="cpu",
+        threads=2,
+        scratch=scratch,
+        log=scratch / "log",
+        timeout_s=7200.0,
+        inputs=inputs,
+    ) as worker:
+        worker.start()
+        worker.load()
+        worker.ask(messages.Inputs(path=str(inputs.path()), options=OPTIONS))
+        worker.ask(messages.FirstCall(batch=BATCH))
+        yield worker
+
+
+def started_s(artifact: Artifact, inputs: WorkerInputs, scratch: Path) -> float:
+    """Seconds until a worker has made its first call."""
+    begin = time.perf_counter()
+    with worker_of(artifact, inputs, scratch):
+        return time.perf_counter() - begin
+
+
+def figures_of_worker(folder: Path, images: Path, few: Path) -> dict[str, tuple[float, float]]:
+    """Ratios of a pass and of a start, and what a worker holds; each with its bar."""
+    artifact = open_artifact(folder / "0.onnx")
+    with tempfile.TemporaryDirectory(prefix="exportbench-") as name:
+        scratch = Path(name)
+        many_inputs, few_inputs = (WorkerInputs(file, scratch / "in") for file in (images, few))
+        begin = time.perf_counter()
+        many_inputs.path(), few_inputs.path()
+        print(f"store: made in {time.perf_counter() - begin:.1f} s", flush=True)
+        starts: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(STARTS):
+            for is_few, inputs in ((False, many_inputs), (True, few_inputs)):
+                starts[is_few].append(started_s(artifact, inputs, scratch / "worker"))
+        held, passes = {}, []
+        for is_few, inputs in ((True, few_inputs), (False, many_inputs)):
+            with worker_of(artifact, inputs, scratch / "worker") as worker:
+                outputs = str(scratch / f"outputs-{is_few}")
+                answer = worker.ask(messages.Predict(batch=BATCH, outputs=outputs))
+                held[is_few] = answer["peak_bytes"]
+                if not is_few:
+                    burst = worker.ask(messages.Burst(batch=BATCH, calls=None, first=0))
+                    passes.append(answer["seconds"] / sum(burst["seconds"]))
+    return {
+        "start, over that with 128 samples": (
+            statistics.median(starts[False]) / statistics.median(starts[True]),
+            1.1,
+        ),
+        "pass, over its batches back to back": (passes[0], 1.1),
+        "memory of a worker, over that with 128 samples": (held[False] / held[True], 1.05),
+        "memory of a worker, MiB": (held[False] / MIB, held[True] / MIB + TWO_BATCHES / MIB),
+    }
+
+
+def figures_of_run(
+    folder: Path, images: Path, artifacts: int, budget: str
+) -> dict[str, tuple[float, float]]:
+    """What a run holds, and how many artifacts have no verdict; each with its bar."""
+    paths = [str(folder / f"{number}.onnx") for number in range(artifacts)]
+    report = folder / "run.json"
+    command = [sys.executable, "-m", "infer", "run", *paths, "--inputs", str(images)]
+    command += ["--range", "image=0:1", "--batch", str(BATCH), "--device", "cpu"]
+    command += ["--budget", budget, "--timeout", "7200s"]
+    command += ["--out", str(folder / "runs"), "--json", str(report)]
+    begin = time.perf_counter()
+    checkout = Path(__file__).parents[1]
+    with subprocess.Popen(command, cwd=checkout, stdout=subprocess.DEVNULL) as process:
+        memory = HeldMemory(process.pid)
+        memory.start()
+        process.wait()
+    memory.join()
+    print(f"run: status {process.returncode}, {time.perf_counter() - begin:.0f} s", flush=True)
+    rows = json.loads(report.read_text())["rows"]
+    print(f"outcomes: {', '.join(row['outcome'] for row in rows)}", flush=True)
+    return {
+        "artifacts without a verdict": (sum(row["outcome"] != "ok" for row in rows), 0),
+        "controller, MB": (memory.controller / 1e6, 500),
+        "largest process of the run, MiB": (memory.worker / MIB, 100 + 3 * TWO_BATCHES / MIB),
+    }
+
+
+def main() -> int:
+    """Make what is missing, measure, and print the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="for the images, 7.5 GB, and the run")
+    parser.add_argument("--samples", type=int, default=50_000)
+    parser.add_argument("--artifacts", type=int, default=8)
+    parser.add_argument("--budget", default="30m", help="time for the run")
+    parser.add_argument("--only-worker", action="store_true", help="leave the run out")
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    images, few = folder / f"image{arguments.samples}.npy", folder / f"image{FEW}.npy"
+    make_images(images, arguments.samples)
+    make_images(few, FEW)
+    make_network(folder / "0.onnx")
+    for number in range(1, arguments.artifacts):
+        shutil.copyfile(folder / "0.onnx", folder / f"{number}.onnx")
+    figures = figures_of_worker(folder, images, few)
+    if not arguments.only_worker:
+        figures |= figures_of_run(folder, images, arguments.artifacts, arguments.budget)
+    for name, (value, bar) in figures.items():
+        print(f"{name}: {value:.3g} (at most {bar:.3g})")
+    return int(any(value > bar for value, bar in figures.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
