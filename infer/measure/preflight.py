@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,7 +111,8 @@ class Preflight:
             record["inputs"]["notes"] += batch_note(context, label)
             try:
                 only_batch = record["inputs"]["only_batch"]
-                record |= self._first_calls(label, worker, memory, only_batch, unprobed)
+                samples = record["inputs"]["samples"]
+                record |= self._first_calls(label, worker, memory, only_batch, samples, unprobed)
             except Failure as failure:
                 raise CallFailure(failure) from None
         artifact = context.artifacts[label]
@@ -134,6 +136,7 @@ class Preflight:
         worker: WorkerProcess,
         memory: GpuMemory,
         only_batch: int | None,
+        samples: int,
         unprobed: str | None,
     ) -> dict[str, Any]:
         """Run the steps from the first call on.
@@ -143,6 +146,7 @@ class Preflight:
             worker: worker that has read its inputs.
             memory: memory use on the card, read between the calls.
             only_batch: the only batch size that the inputs allow; None if they allow any.
+            samples: number of samples of the inputs.
             unprobed: why there is no probe of the batch; None if there is to be one.
 
         Raises:
@@ -155,6 +159,10 @@ class Preflight:
         check_device(record["first_call"]["placement"], device)
         memory.look(worker)
         folder = str(context.outputs.folder(label).resolve())
+        began = time.monotonic()
+        worker.on_samples = lambda done: self._progress.samples(
+            done, samples, time.monotonic() - began
+        )
         record["predict"] = worker.ask(messages.Predict(batch=batch, outputs=folder))
         check_device(record["predict"]["placement"], device)
         memory.look(worker)

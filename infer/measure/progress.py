@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..best_effort import best_effort
+from ..quantities import duration
 from ..records.parity_events import ParityJudged
 from .run_context import RunContext
 
@@ -31,10 +32,24 @@ class ProgressReporter:
     def __init__(self, context: RunContext, tell: Callable[[Progress], None]) -> None:
         self._context = context
         self._show = tell
+        self._doing = ""
 
     def preflight(self, number: int, count: int, label: str) -> None:
         """Report that an artifact begins its preflight, as number `number` of `count`."""
-        self._tell(f"preflight {number}/{count}: {label}")
+        self._doing = f"preflight {number}/{count}: {label}"
+        self._tell(self._doing)
+
+    def samples(self, done: int, total: int, seconds: float) -> None:
+        """Report how far the pass over all samples is.
+
+        Args:
+            done: number of samples that are done.
+            total: of how many.
+            seconds: since the pass began.
+        """
+        rate = done / max(seconds, 1e-9)
+        left = duration((total - done) / max(rate, 1e-9))
+        self._tell(f"{self._doing}: {done:,} of {total:,} samples, {rate:,.0f}/s, {left} left")
 
     def generation(self, doing: str) -> None:
         """Report an activity within the current generation."""

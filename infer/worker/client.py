@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -31,8 +31,9 @@ from .answer_checks import Known
 from .answers import decode_response, longest_answer
 from .environment_variables import environment_of
 from .message_codec import MessageError, StorageError, encode_request
-from .messages import HasCuda, Load, Request, Response, Start, Uncompiled
+from .messages import HasCuda, Load, Predict, Request, Response, Start, Uncompiled
 from .output_collection import collect, most_folder_bytes, with_outputs
+from .pass_progress import WatchedPass
 from .process_failures import check_disk
 from .responses import LoadResponse
 from .spawned_process import SpawnedProcess
@@ -54,6 +55,7 @@ class WorkerProcess:
     Attributes:
         timeout_s: seconds allowed for each answer; may be changed between requests.
         memory_limit: bytes that it may hold; None for no limit. May be changed between requests.
+        on_samples: called during a pass with the number of samples that are done.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class WorkerProcess:
         self._folders = (scratch, log.parent)
         self._folder = Path(tempfile.mkdtemp(prefix="worker-", dir=scratch.resolve()))
         self.timeout_s = timeout_s
+        self.on_samples: Callable[[int], None] = lambda samples: None
         self.memory_limit = memory_limit
         self._known = Known()
         runtime = variant.runtime or runtimes_for(artifact.format)[0]
@@ -272,7 +275,7 @@ class WorkerProcess:
         return why
 
     def _ask(self, request: Request[Response]) -> Response:
-        action = request.action
+        action, is_pass = request.action, isinstance(request, Predict)
         sent = time.perf_counter()
         line = self._process.exchange(
             action,
@@ -280,6 +283,8 @@ class WorkerProcess:
             longest_answer(request, self._known),
             timeout_s=self.timeout_s,
             memory_limit=self.memory_limit,
+            watched=WatchedPass(self._folder, self._known.samples) if is_pass else None,
+            tell=self.on_samples,
         )
         since = self._process.began if isinstance(request, Start) else sent
         try:

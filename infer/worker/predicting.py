@@ -16,6 +16,7 @@ from ..tensors.text import as_text, unpack_all
 from .message_codec import StorageError
 from .messages import Call, FirstCall, Predict
 from .model_adapters import next_state
+from .pass_progress import told
 from .prepared_model import PreparedModel, copied, passed_calls
 from .responses import CallResponse, FirstCallResponse, Placement
 
@@ -72,7 +73,7 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
     calls: list[CallSamples] = []
     states: list[Arrays] = []
     begin = time.perf_counter_ns()
-    for index, rows in enumerate(rows_of_batches):
+    for index, rows in enumerate(told(rows_of_batches)):
         own = prepared.calls(rows)
         calls += own
         inputs = batches.of_rows(rows) if request.rows else batches[index]

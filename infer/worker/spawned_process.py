@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..outcome import Failure, Outcome
 from ..sandbox.starting import start_process
 from ..system.answer_pipe import AnswerPipe, EndlessAnswer, PipeEnded, UnaskedAnswer
 from .memory_use import MemoryUse
+from .pass_progress import WatchedPass
 from .process_failures import check_log, check_use, crash
 from .process_group import ProcessGroup
 
@@ -68,6 +68,8 @@ class SpawnedProcess:
         *,
         timeout_s: float,
         memory_limit: int | None,
+        watched: WatchedPass | None = None,
+        tell: Callable[[int], None] = lambda samples: None,
     ) -> bytes:
         """Send a line, and receive one.
 
@@ -77,16 +79,30 @@ class SpawnedProcess:
             longest: the most bytes of an answer.
             timeout_s: seconds allowed for sending and receiving.
             memory_limit: bytes that the group may hold; None for no limit.
+            watched: a pass over samples, for which the time begins anew whenever some are done.
+            tell: called with the number of samples that are done.
 
         Raises:
             Failure: it crashed, did not answer in time, answered what cannot be an answer, or
                 holds or prints too much. It may still run.
         """
         deadline = time.monotonic() + timeout_s
-        look = partial(self._look, memory_limit, action)
+
+        def look() -> None:
+            self._look(memory_limit, action)
+            if watched and watched.look():
+                tell(watched.samples)
+
         try:
             self._pipe.send(line, deadline, look, _LOOK_S)
-            answer = self._pipe.receive(deadline, longest, look, _LOOK_S)
+            while True:
+                try:
+                    answer = self._pipe.receive(deadline, longest, look, _LOOK_S)
+                    break
+                except TimeoutError:
+                    if not watched or not watched.has_gone_on():
+                        raise
+                    deadline = time.monotonic() + timeout_s
         except PipeEnded:
             raise self._crashed(action) from None
         except UnaskedAnswer:
