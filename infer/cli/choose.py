@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from ..arguments import common_options
 from ..arguments.types import argument_type
 from ..console import BAD, one_line
 from ..exit_status import FAILED, NOT_SURE, OK
-from ..quantities import parse_bytes, parse_duration, parse_share
+from ..quantities import parse_bytes, parse_duration
 from ..results import formatting, recommendation
+from ..results.metric_limits import MetricLimits
 from ..results.percentiles import PERCENTILE_FLOORS
 from ..results.ranking import AIMS, INSTALL, MEMORY, SINGLE, Answer
 from ..results.recommendation import Choice, Limits, choose
@@ -35,7 +37,7 @@ def add(actions: Any) -> None:
         "for, what it is ahead of the next best, and why the others fall out. Exit status: 0 one "
         "fits, 1 none fits, 2 wrong usage, 4 none surely fits and the run cannot tell of some.",
         epilog="example: exportbench choose artifacts/runs/20260101-120000 --p95 5ms "
-        "--memory 500MB --install 800MB --no-code-on-load --min-accuracy 0.95",
+        "--memory 500MB --install 800MB --no-code-on-load --min accuracy=0.95",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument(
@@ -81,12 +83,20 @@ def add(actions: Any) -> None:
     parser.add_argument(
         "--no-code-on-load", action="store_true", help="only formats that cannot execute code"
     )
-    parser.add_argument(
-        "--min-accuracy",
-        type=argument_type(parse_share),
-        metavar="SHARE",
-        help="least accuracy, as 0.95 or 95%%",
-    )
+    for option, what, form in (
+        ("min", "least value of a metric, as accuracy=95%% or mean_iou=0.6", "VALUE"),
+        ("max", "largest value of a metric, as log_loss=0.4", "VALUE"),
+        ("margin", "share of the reference's value that may be lost, as macro_f1=1%%", "SHARE"),
+    ):
+        parser.add_argument(
+            f"--{option}",
+            type=argument_type(_named_number),
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar=f"METRIC={form}",
+            help=f"{what} (docs/metrics.md)",
+        )
     common_options.add_json(parser)
     parser.set_defaults(command=run)
 
@@ -112,12 +122,29 @@ def run(options: argparse.Namespace) -> int:
         size=options.size,
         start_s=options.start,
         no_code_on_load=options.no_code_on_load,
-        accuracy=options.min_accuracy,
+        metrics=MetricLimits(dict(options.min), dict(options.max), dict(options.margin)),
     )
     with records_of(options.run):
         choice = choose(recorded, limits, options.aim)
         emit(choice.describe(), lambda console: show(choice, console), options.json)
     return status(choice)
+
+
+def _named_number(text: str) -> tuple[str, float]:
+    """Parse NAME=VALUE, where a value may be a share in per cent.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    name, _, value = text.partition("=")
+    number = value.strip().removesuffix("%")
+    try:
+        parsed = float(number) / (100 if number != value.strip() else 1)
+    except ValueError:
+        parsed = math.nan
+    if not name or not math.isfinite(parsed):
+        raise ValueError(f"'{text}' is not METRIC=VALUE, as accuracy=95%")
+    return name, parsed
 
 
 def status(choice: Choice) -> int:

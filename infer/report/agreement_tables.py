@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..metrics.classes import PAPER_METRICS
 from ..outcome import Outcome
 from ..parity.whole_calls import samples_title
 from ..records.agreement import ScoredAnswer
@@ -57,10 +56,37 @@ def _metric(name: str) -> Callable[[ArtifactResult], Cell]:
     return cell
 
 
-def _plugin_metrics(rows: Sequence[ArtifactResult]) -> list[str]:
-    """Names of the metrics of plug-ins."""
-    names = dict.fromkeys(name for row in rows for name in row.metrics or ())
-    return [name for name in names if name not in PAPER_METRICS]
+def _judged_metrics(rows: Sequence[ArtifactResult]) -> list[str]:
+    """Names of the metrics beside accuracy that tell how good an artifact is."""
+    return list(
+        dict.fromkeys(
+            name
+            for row in rows
+            for name, interval in row.metric_intervals.items()
+            if interval.judged and name != "accuracy"
+        )
+    )
+
+
+def _metric_difference(name: str) -> Callable[[ArtifactResult], Cell]:
+    def cell(row: ArtifactResult) -> Cell:
+        interval = row.metric_intervals.get(name)
+        if interval is None or interval.difference is None or is_reference(row):
+            return EMPTY
+        low, high = interval.difference_low, interval.difference_high
+        return Cell(f"{interval.difference:+.2g} [{low:+.2g}, {high:+.2g}]", interval.difference)
+
+    return cell
+
+
+def _metric_columns(rows: Sequence[ArtifactResult]) -> list[ArtifactColumn]:
+    """Two columns for each: the value, and what it is less the reference's."""
+    columns = []
+    for name in _judged_metrics(rows):
+        columns.append(ArtifactColumn(name, name, cell=_metric(name)))
+        difference = f"{name}_difference", f"{name} less the reference's"
+        columns.append(ArtifactColumn(*difference, cell=_metric_difference(name)))
+    return columns
 
 
 def _accuracy_difference(row: ArtifactResult) -> Cell:
@@ -105,7 +131,7 @@ def agreement_table(rows: Sequence[ArtifactResult]) -> Table:
         ARTIFACT,
         *(OUTCOME, LARGEST_DIFFERENCE, EQUAL_LABELS, ACCURACY, ACCURACY_DIFFERENCE, SURELY_KEEPS),
         *(MACRO_F1, WEIGHTED_F1),
-        *(ArtifactColumn(name, name, cell=_metric(name)) for name in _plugin_metrics(rows)),
+        *_metric_columns(rows),
     ]
     if all(_accuracy_difference(row) is EMPTY for row in rows):
         columns = [column for column in columns if column.key not in _OF_TWO]

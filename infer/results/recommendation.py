@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import scipy
-
 from ..outcome import Outcome
 from ..records.events import elapsed_s
 from ..records.protocol import longer_budget_minutes, scenario_options
-from ..stats.ratios import CONFIDENCE
 from . import code_execution, formatting, ranking
+from .metric_limits import Findings, MetricLimits, check_metrics
 from .percentiles import PERCENTILE_FLOORS
 from .queries import percentiles_by_generation
 from .ranking import Answer
@@ -36,7 +34,7 @@ class Limits:
             runtime with its requirements, of the artifact.
         start_s: maximum seconds from the start of a process to the end of its first call.
         no_code_on_load: whether loading must not be able to execute code.
-        accuracy: minimum accuracy.
+        metrics: limits of metrics.
     """
 
     percentiles_s: dict[int, float] = field(default_factory=dict)
@@ -47,7 +45,7 @@ class Limits:
     size: int | None = None
     start_s: float | None = None
     no_code_on_load: bool = False
-    accuracy: float | None = None
+    metrics: MetricLimits = field(default_factory=MetricLimits)
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def _verdict(run: RecordedRun, row: ArtifactResult, limits: Limits) -> Verdict:
             _percentile(run, row, percent, limit, limits.at, (out, unknown, doubts))
         _at_most(row, limits, out, unknown)
         _throughput(run, row, limits, out, unknown)
-        _accuracy(row, limits, (out, unknown, doubts))
+        check_metrics(row, limits.metrics, Findings(out, unknown, doubts))
         if limits.no_code_on_load:
             if why := code_execution.why(row):
                 out.append(f"loading it can execute code: {why}")
@@ -221,23 +219,3 @@ def _throughput(
         unknown.append("throughput: no calls were timed")
     elif max(rates) < limits.throughput:
         out.append(f"{max(rates):,.0f} samples/s, under {limits.throughput:,.0f}")
-
-
-def _accuracy(row: ArtifactResult, limits: Limits, findings: _Findings) -> None:
-    out, unknown, doubts = findings
-    if limits.accuracy is None:
-        return
-    if row.metrics is None or row.samples is None:
-        unknown.append("accuracy: the inputs have no 'labels', or the outputs no scores of classes")
-        return
-    value = row.metrics["accuracy"]
-    if value < limits.accuracy:
-        out.append(f"accuracy {value:.4f}, under {limits.accuracy:g}")
-        return
-    right = round(value * row.samples)
-    low = scipy.stats.binomtest(right, row.samples).proportion_ci(CONFIDENCE, method="wilson").low
-    if low < limits.accuracy:
-        doubts.append(
-            f"accuracy {value:.4f} on {row.samples:,} samples could be {low:.4f} on others "
-            f"({CONFIDENCE:.0%} interval), under {limits.accuracy:g}"
-        )

@@ -37,7 +37,7 @@ NOT_RUN = {
     "exportbench run model.tally": "takes a package that the reader writes; test_plugins.py",
     "exportbench run model.onnx --try onnx:runtime=tally": "takes that package too",
 }
-ELSEWHERE = ("own-model.md", "public-models.md")
+ELSEWHERE = ("own-model.md", "public-models.md", "metrics.md")
 # By the start of a command, how it ends where that is not 0: the gate is not sure of times after so
 # few calls, what is not trusted is not opened, two models differ, and so does OpenVINO as it comes
 # where the processor has bfloat16.

@@ -223,7 +223,7 @@ def test_choose_says_that_the_run_cannot_tell(small_runs, run_cli):
         ("--memory", "1KB"),
         ("--size", "1B"),
         ("--start", "0.1ms"),
-        ("--min-accuracy", "0.99"),
+        ("--min", "accuracy=0.99"),
         ("--throughput", "1000000"),
     ],
 )

@@ -114,7 +114,7 @@ def test_whatever_a_command_raises_at_a_run_is_told_in_a_line(tmp_path, monkeypa
         options = SimpleNamespace(
             **dict.fromkeys(("run", "a", "b"), folder), runs=[folder], inputs=[], json=None,
             format="html", out=None, aim="single", at="batch 1", throughput=None, memory=None,
-            install=None, size=None, start=None, no_code_on_load=False, min_accuracy=None,
+            install=None, size=None, start=None, no_code_on_load=False, min=[], max=[], margin=[],
             p50=None, p90=None, p95=None, p99=None,
         )  # fmt: skip
         with pytest.raises(UsageError, match="records do not fit together"):
