@@ -60,7 +60,7 @@ def test_every_format_predicts_the_same(measured: Measured, name: str) -> None:
     assert row["equal_labels"] == 1
     assert row["unequal_samples"] == []
     assert 0 <= row["largest_difference"] < 1e-4
-    assert row["metrics"] == pytest.approx(measured.rows["torchscript"]["metrics"])
+    assert row["metrics"] == pytest.approx(measured.rows["torchscript"]["metrics"], rel=1e-3)
     # Agreement on one class for every image would be no proof.
     assert row["metrics"]["accuracy"] > 0.2
 
@@ -176,4 +176,5 @@ def test_the_evaluation_file_gives_the_metrics_of_the_training(
     assert record is not None
     assert row["samples"] == 1024
     # One image of 1,024 may stand on the edge between two classes.
-    assert row["metrics"] == pytest.approx(record["test_metrics"], abs=0.003)
+    found = {name: row["metrics"][name] for name in record["test_metrics"]}
+    assert found == pytest.approx(record["test_metrics"], abs=0.003)

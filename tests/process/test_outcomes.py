@@ -162,7 +162,7 @@ def test_artifacts_that_are_well_are_measured_beside_them(broken, name):
     assert row["reference"] == "healthy"
     assert row["largest_difference"] == 0
     assert row["equal_labels"] == 1
-    assert len(row["metrics"]) == 7
+    assert {"accuracy", "weighted_f1", "log_loss"} <= row["metrics"].keys()
     mine = [record for record in broken.records if record.get("artifact") == name]
     (preflight,) = (record for record in mine if record["kind"] == "preflight")
     starts = [record for record in mine if record["kind"] == "start"]
