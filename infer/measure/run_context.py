@@ -274,16 +274,19 @@ class RunContext:
     def labels(self, label: str) -> np.ndarray | None:
         """The true classes, int64 N or text N; None if the inputs of an artifact have none.
 
-        None too for a task whose truth is something else.
+        None too for a task whose truth is something else, and where they are no classes beside
+        metrics of the user's own, which may be of anything.
 
         Raises:
-            Failure: the inputs cannot be read, or the labels are no classes.
+            Failure: the labels are no classes.
         """
         if self.plan.task and self.plan.task.name != CLASSIFICATION.name:
             return None
         try:
             return read_labels(self.inputs[label])
         except InputError as error:
+            if self.plan.metrics and self.plan.task is None:
+                return None
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
 
     def truth(self, label: str) -> dict[str, np.ndarray]:
