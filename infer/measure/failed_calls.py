@@ -83,10 +83,11 @@ def _check_indices(
         return
     cause = f"the runtime said: {failure.reason}"
     if context.plan.random is None:
+        is_told = bool(ranges or failure.index_limit)
+        takes = f", which takes {', '.join(values)}" if is_told else ""
         raise Failure(
             Outcome.BAD_INPUT,
-            f"whole numbers of the inputs are out of the range of a table, which takes "
-            f"{', '.join(values)}; {cause}",
+            f"whole numbers of the inputs are out of the range of a table{takes}; {cause}",
         )
     raise Failure(
         Outcome.BAD_INPUT,
