@@ -17,6 +17,8 @@ _PLURAL = {
 }
 # Differences below this share of the slower call, and classes below it, are not worth a sentence.
 _LEAST = 0.05
+# A larger share of the machine's rate means that this was not measured well.
+HIGHEST_SHARE = 1.1
 # Calls under the profiler that differ by more from those without it are rough.
 _ROUGH = 0.2
 
@@ -43,6 +45,11 @@ def _rates(profiles: Sequence[Profile], flops_per_s: float | None) -> list[str]:
             and profile.seconds[kind] > _LEAST * profile.call_s
             and (rate := profile.rate(kind))
         }
+        if max(shares.values(), default=0.0) > HIGHEST_SHARE:
+            return [
+                "the machine's rate of a matrix product was measured while something else ran: "
+                "nothing is said of shares of it"
+            ]
         if shares:
             places = ", ".join(f"{_percent(share)} in {name}" for name, share in shares.items())
             sentences.append(
@@ -96,4 +103,7 @@ def _signed(seconds: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"

@@ -8,6 +8,7 @@ and the layers before and after them can be paired too.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -127,15 +128,18 @@ def _agree(a: Layer, b: Layer) -> int:
     score = 1 + (a.name == b.name)
     for one, other in ((a.weights, b.weights), (a.output, b.output)):
         if one is not None and other is not None:
-            if sorted(_long(one)) != sorted(_long(other)):
+            if not _are_alike(one, other):
                 return 0
             score += 2
     return score
 
 
-def _long(shape: tuple[int, ...]) -> list[int]:
-    """The dimensions that are longer than 1, which a runtime may drop or add."""
-    return [size for size in shape if size != 1]
+def _are_alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether shapes are the same but for the order; a size of 0 may be any."""
+    # Sizes of 1 may be dropped or added.
+    counts = [Counter(size for size in shape if size != 1) for shape in (one, other)]
+    free = [count.pop(0, 0) for count in counts]
+    return all((counts[i] - counts[1 - i]).total() <= free[1 - i] for i in range(2))
 
 
 def _partners(rows: Sequence[Layer], layers: Sequence[Layer]) -> dict[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from .attribution import OperatorTime, TracedEvent
 from .operator_classes import OperatorClass, class_of
@@ -40,7 +39,7 @@ class Profile:
     notes: tuple[str, ...] = ()
     flops: Mapping[str, float] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def seconds(self) -> dict[OperatorClass, float]:
         """Seconds of a call by class of operators; all classes are there."""
         sums = dict.fromkeys(OperatorClass, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..profiling.findings import HIGHEST_SHARE
 from ..profiling.layers import LayerRow, paired
 from ..profiling.operator_classes import OperatorClass, class_of
 from ..profiling.profile import Profile
@@ -11,9 +12,9 @@ from .table import EMPTY, Cell, Column, Kind, Table, seconds_cell
 
 # Operators that are shown of an artifact, and characters of their names.
 _LONGEST = 5
-_NAME = 36
+_NAME = 24
 # Columns of artifacts that a table of layers has at most.
-_SIDE_BY_SIDE = 5
+_SIDE_BY_SIDE = 4
 # Operators that take less of a call are too short for a rate.
 _LEAST = 0.01
 
@@ -118,7 +119,7 @@ def operator_table(profiles: Sequence[Profile]) -> Table:
                 [
                     Cell(profile.artifact, profile.artifact),
                     Cell(_shortened(operator.name), operator.name),
-                    Cell(_shortened(operator.kind, 20), operator.kind),
+                    Cell(_shortened(operator.kind, 18), operator.kind),
                     Cell(name, name),
                     seconds_cell(operator.seconds),
                     _share(profile, operator.seconds),
@@ -149,6 +150,8 @@ def _rate(profile: Profile, kind: OperatorClass, flops_per_s: float | None) -> C
     if rate is None or not flops_per_s or profile.seconds[kind] < _LEAST * profile.call_s:
         return EMPTY
     share = rate / flops_per_s
+    if share > HIGHEST_SHARE:
+        return EMPTY
     return Cell(f"{share:.0%}".replace("%", " %"), share)
 
 

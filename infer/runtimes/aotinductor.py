@@ -47,6 +47,8 @@ _PROCESSOR_HAS = {
 class AOTInductor(TorchModel):
     """A compiled model, which takes its tensors in one list."""
 
+    _unseen = ("PyTorch's profiler does not see compiled kernels: their time counts as overhead",)
+
     def __init__(self, path: Path, options: Options) -> None:
         with zipfile.ZipFile(path) as archive:
             package = read_package(archive)

@@ -18,6 +18,7 @@ from ..tensors.size_limits import limits_of_symbol
 from .base import STATELESS, TF32_OVERRIDE, Arrays, Model, Options, Setting, chosen, tf32_used
 from .jax_precision import Products, products_of
 from .jax_signature import signature_of, symbol_limits
+from .profiler import Profiler
 
 SETTINGS = (
     # XLA's libraries for convolutions and matrix products on a CPU.
@@ -94,6 +95,7 @@ class JaxExport(Model):
 
         self._call = jax.jit(call)
         self._last: Any = ()
+        self._profiled_inputs: list[jax.Array] = []
 
     def settle(self) -> None:
         """Find out what the program asks for, where that decides how it is calculated.
@@ -156,6 +158,8 @@ class JaxExport(Model):
         Raises:
             NotImplementedError: it needs what this jax does not have.
         """
+        if self._options.profiled:
+            self._profiled_inputs = staged
         try:
             return self._call(staged)
         except jax.errors.JaxRuntimeError as error:
@@ -190,6 +194,14 @@ class JaxExport(Model):
             return [np.asarray(leaf) for leaf in jax.tree.leaves(result)]
 
         return call_once
+
+    def profiler(self, folder: Path) -> Profiler:
+        """JAX's profiler."""
+        from .jax_profile import JaxProfiler
+
+        return JaxProfiler(
+            folder, lambda: self._call.lower(self._profiled_inputs).compile().as_text()
+        )
 
     def gpu_peak_bytes(self) -> int | None:
         """Of XLA's arrays and temporary buffers, at their most."""

@@ -13,6 +13,7 @@ from ..formats.litert.reader import unranked_tensors
 from ..tensors.signature import Signature, unique_names
 from .base import Arrays, Model, Options, Setting, choose, chosen
 from .litert_tensor import LiteRTTensor
+from .profiler import Profiler
 
 SETTINGS = (
     # XNNPACK computes what it can; without it LiteRT's own kernels do.
@@ -247,6 +248,13 @@ class LiteRT(Model):
         if self._has_resources():
             return self._reopen
         return self._interpreter.reset_all_variables  # type: ignore[no-any-return]
+
+    def profiler(self, folder: Path) -> Profiler:
+        """There is none: LiteRT's is in its C++ alone."""
+        raise NotImplementedError(
+            "LiteRT's Python package (ai-edge-litert) gives no times of operators, only its C++ "
+            "tool benchmark_model does"
+        )
 
     def placement(self) -> dict[str, Any]:
         """On the CPU; the Python package has no other device."""

@@ -28,6 +28,8 @@ from .base import (
     Setting,
     chosen,
 )
+from .openvino_profile import OpenVinoProfiler
+from .profiler import Profiler
 
 _CPU = "CPU"
 SETTINGS = (
@@ -46,6 +48,7 @@ class OpenVino(Model):
     def __init__(self, path: Path, options: Options) -> None:
         self._settings = chosen(SETTINGS, options)
         self._threads = options.threads
+        self._profiled = options.profiled
         core = ov.Core()
         model = core.read_model(str(path))
         for index, port in enumerate(model.inputs):
@@ -81,6 +84,8 @@ class OpenVino(Model):
             values["ENABLE_CPU_PINNING"] = settings["pinning"] == "on"
         if settings["threads"] == "given":
             values["INFERENCE_NUM_THREADS"] = threads
+        if self._profiled:
+            values["PERF_COUNT"] = True
         return values
 
     def run(self, inputs: Arrays) -> Arrays:
@@ -142,6 +147,10 @@ class OpenVino(Model):
                 request.reset_state()
 
         return reset
+
+    def profiler(self, folder: Path) -> Profiler:
+        """The counters of the request."""
+        return OpenVinoProfiler(self._compiled, self._request)
 
     def placement(self) -> dict[str, Any]:
         """Where the model was compiled for, and with what."""

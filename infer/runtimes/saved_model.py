@@ -23,6 +23,7 @@ from ..formats.saved_model.reader import defaults_of, tags_of
 from ..tensors.signature import Signature
 from . import tf_placement
 from .base import STATELESS, TF32, Arrays, Model, Options, Setting, choose, chosen, tf32_used
+from .profiler import Profiler
 from .saved_model_session import SessionModel
 from .tf_values import array_of, spec_of, tensor_of
 
@@ -83,6 +84,7 @@ class SavedModel(Model):
             ),
         )
         self._names = sorted(inputs)
+        self._graph: Any = self._function.graph
         self._call = self._callable()
         self._last: dict[str, tf.Tensor] = {}
 
@@ -115,6 +117,7 @@ class SavedModel(Model):
         if len(frozen.inputs) != len(names):
             self.notes.append("its graph is left as it was loaded, for it holds resources")
             return None
+        self._graph = frozen.graph
         # A frozen function has lost the names of its inputs and outputs, not their order.
         outputs = sorted(self._function.structured_outputs)
 
@@ -164,6 +167,12 @@ class SavedModel(Model):
             return [value.numpy() for value in call(tensors).values()]
 
         return call_once
+
+    def profiler(self, folder: Path) -> Profiler:
+        """TensorFlow's profiler."""
+        from .tensorflow_profile import TensorFlowProfiler
+
+        return TensorFlowProfiler(folder, self._graph)
 
     def gpu_peak_bytes(self) -> int | None:
         """Of the tensors, at their most."""

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ..tensors.signature import Signature, TensorSpec
 from . import tf_placement
 from .base import STATELESS, Arrays, Model, Options, choose, tf32_used
+from .profiler import Profiler
 from .tf_values import dtype_name
 
 # Operators that a call changes something with.
@@ -97,6 +98,12 @@ class SessionModel(Model):
     def state_reset(self) -> Callable[[], object] | None:
         """A session has to be made anew."""
         return None if self._keeps_state() else STATELESS
+
+    def profiler(self, folder: Path) -> Profiler:
+        """TensorFlow's profiler."""
+        from .tensorflow_profile import TensorFlowProfiler
+
+        return TensorFlowProfiler(folder, self._session.graph)
 
     def placement(self) -> dict[str, Any]:
         """Where the session ran its operators, as the graphs of one more call say.

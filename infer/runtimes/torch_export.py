@@ -54,6 +54,7 @@ class TorchExport(TorchModel):
         self._module = module if self._changes_state else None
         if self._settings["compile"] == "on":
             _prepare_to_compile()
+            self._unseen = ("PyTorch's profiler does not see all that Inductor compiles",)
             self._call = torch.compile(self._call, dynamic=True)
         self._call = self._graphed(self._call)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..tensors.signature import unique_names
 from .base import TF32, Arrays, Model, Options, Setting, tf32_used
+from .profiler import Profiler
 from .torch_graphs import Graphed
 from .torch_values import Value, devices_of, leaves, on_host
 
@@ -35,6 +37,8 @@ class TorchModel(Model):
     """A module with its arguments; a format loads the one and makes the others."""
 
     _call: Callable[..., Any]
+    # What PyTorch's profiler does not see of it.
+    _unseen: Sequence[str] = ()
 
     def __init__(self, options: Options, settings: dict[str, str]) -> None:
         self._settings = settings
@@ -130,6 +134,12 @@ class TorchModel(Model):
             return [on_host(value) for _, value in leaves(result)]
 
         return call_once
+
+    def profiler(self, folder: Path) -> Profiler:
+        """PyTorch's profiler."""
+        from .torch_profile import TorchProfiler  # which takes long to import
+
+        return TorchProfiler(self._device.type, self._unseen)
 
     def gpu_peak_bytes(self) -> int | None:
         """Of the tensors, at their most."""

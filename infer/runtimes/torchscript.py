@@ -43,7 +43,14 @@ class TorchScript(TorchModel):
     """A method of a scripted or traced module, `forward` unless another is asked for."""
 
     def __init__(self, path: Path, options: Options) -> None:
-        super().__init__(options, chosen(SETTINGS, options))
+        settings = chosen(SETTINGS, options)
+        if options.profiled and settings["graph"] == "optimized":
+            settings["graph"] = "frozen"
+            self._unseen = (
+                "PyTorch's profiler does not see the convolutions of a graph that is optimized for "
+                "inference: the graph of the profile is frozen only",
+            )
+        super().__init__(options, settings)
         method = options.signature or _FORWARD
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
