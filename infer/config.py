@@ -121,6 +121,7 @@ class RunConfig:
         python: [FORMAT:]NAME=PATH of further interpreters to measure in.
         runtime: runtime for the artifacts that it takes, instead of their default.
         signature: [LABEL=]NAME of the function to call.
+        why: whether to profile the fastest and the slowest artifact after the run.
         out: the folder of the runs.
     """
 
@@ -162,6 +163,7 @@ class RunConfig:
     python: tuple[str, ...] = _several()
     runtime: str | None = _option(choices=lambda: tuple(runtime_names()))
     signature: tuple[str, ...] = _several()
+    why: bool = _switch()
     out: Path = _option(ARTIFACTS / RUNS, Path)
 
     @classmethod

@@ -147,6 +147,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="[LABEL=]NAME",
         help="function to call in files that have several (exportbench inspect lists them)",
     )
+    add(
+        "why",
+        "--why",
+        help="after the run, profile the fastest and the slowest artifact: where the time of a "
+        "call goes, by operator and layer (docs/profile.md)",
+    )
     parser.add_argument(
         "--resume",
         type=Path,

@@ -19,7 +19,8 @@ from ..measure.progress import Progress
 from ..profiling.findings import findings
 from ..profiling.layers import paired
 from ..profiling.trace import trace_of
-from ..report import profile_tables, terminal
+from ..report import html, profile_tables, terminal
+from ..report.profile_part import profile_part
 from ..steps.profiling import Profiles, profile_artifacts
 from ..steps.progress_bar import progress
 from .console import emit, try_json
@@ -42,6 +43,7 @@ def add(actions: Any) -> None:
         metavar="FILE",
         help="write one call of each as a trace, for ui.perfetto.dev or chrome://tracing",
     )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
     common_options.add_json(parser)
     parser.set_defaults(command=run)
 
@@ -54,12 +56,15 @@ def run(options: argparse.Namespace) -> int:
     """
     config = profile_config(options)
     try_json(options.json)
-    if options.trace:
-        _write(options.trace, "")
+    files = {"--trace": options.trace, "--html": options.html}
+    for flag, path in files.items():
+        _write(flag, path, "")
     with progress() as tell:
         result = profile_artifacts(config, lambda doing, share: tell(Progress(doing, share)))
-    if options.trace:
-        _write(options.trace, json.dumps(trace_of(result.profiles)) + "\n")
+    _write("--trace", options.trace, json.dumps(trace_of(result.profiles)) + "\n")
+    if options.html:
+        part = profile_part(result.profiles, result.rates.get("flops_per_s"))
+        _write("--html", options.html, html.render_profile(part, _conditions(result)))
     emit(described(result), lambda console: show(result, console), options.json)
     return OK if all(profile.plain_s for profile in result.profiles) else NOT_MEASURED
 
@@ -104,13 +109,20 @@ def show(result: Profiles, console: Console) -> None:
     for line in profile_tables.problems(result.profiles):
         console.print(one_line(line, style="yellow"), soft_wrap=True)
     console.print()
-    console.print(one_line(f"on {result.device} with {result.threads} threads", style="dim"))
+    console.print(one_line(_conditions(result), style="dim"))
     for line in profile_tables.legend():
         console.print(one_line(line, style="dim"), soft_wrap=True)
 
 
-def _write(path: Path, text: str) -> None:
+def _conditions(result: Profiles) -> str:
+    return f"on {result.device} with {result.threads} threads"
+
+
+def _write(flag: str, path: Path | None, text: str) -> None:
+    """Write a file that an option names, if it is given."""
+    if path is None:
+        return
     try:
         path.write_text(text)
     except OSError as error:
-        raise UsageError(f"--trace {path}: {error.strerror}") from None
+        raise UsageError(f"{flag} {path}: {error.strerror}") from None

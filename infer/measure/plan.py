@@ -54,6 +54,7 @@ class Plan:
         unsupported: why the runtime of an artifact cannot use the card, by label.
         notices: important notices about the choice of the device.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
+        why: whether to profile the fastest and the slowest artifact in the end.
         trusted: artifacts that may execute code, as `infer.sandbox.trust` takes them.
         pairs: the former artifact that an artifact is compared with, by label.
         opened: artifacts that were opened while the plan was made; not recorded.
@@ -85,6 +86,7 @@ class Plan:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     tf32: bool = False
+    why: bool = False
     opened: OpenedArtifacts = field(default_factory=OpenedArtifacts, repr=False, compare=False)
     stored: Path | None = field(default=None, compare=False)
 

@@ -56,6 +56,10 @@ class ProgressReporter:
         number = len(self._context.generation_seconds()) + 1
         self._tell(f"generation {number}: {doing}")
 
+    def activity(self, doing: str) -> None:
+        """Report an activity outside of the generations."""
+        self._tell(doing)
+
     def notice(self, text: str) -> None:
         """Report an important notice."""
         self._tell("", text)

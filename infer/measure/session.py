@@ -11,6 +11,7 @@ from ..records.parity_events import ParityJudged
 from ..records.run_events import RooflineMeasured, RunEnded, RunResumed, RunStarted
 from ..records.store import Store
 from ..results.record_index import RecordIndex
+from ..results.summarizing import summarize
 from ..results.unused import unused_arrays, unused_options
 from ..system import machine, nvml
 from ..system.folder_removal import remove_folder
@@ -20,6 +21,7 @@ from .parity_reason import parity_reason
 from .parity_stage import ParityStage
 from .plan import Plan
 from .preflight import Preflight
+from .profile_stage import ProfileStage
 from .progress import Progress, ProgressReporter
 from .run_context import RunContext
 from .timing_stage import TimingStage
@@ -68,6 +70,8 @@ class Run:
             reason = self.timing.run()
             if context.elapsed_s() - measured_at_s > _RATES_HOLD_S:
                 self._measure_roofline()
+            if context.plan.why:
+                context.informative("where the time of calls goes", self._profile, None)
             interrupted = False
         except KeyboardInterrupt:
             if all(map(context.has_preflight, context.active())):
@@ -115,6 +119,22 @@ class Run:
             context.store.add(RooflineMeasured.from_values(**rates))
 
         context.informative("the device's peak rates", measure, None)
+
+    def _profile(self) -> None:
+        """Profile the fastest and the slowest artifact, by calls of the first kind."""
+        summary = summarize(self.context.store.events)
+        workload = next(iter(summary.workloads.values()))
+        active = self.context.active()
+        call_s = {
+            row.artifact: row.timings[workload.name].call_s
+            for row in summary.rows
+            if row.artifact in active and workload.name in row.timings
+        }
+        if not call_s:
+            return
+        ends = (min(call_s, key=call_s.__getitem__), max(call_s, key=call_s.__getitem__))
+        stage = ProfileStage(self.context, lambda doing, share: self._progress.activity(doing))
+        stage.run(list(dict.fromkeys(ends)), workload.batch)
 
     def _conclude(self) -> None:
         """Record the outcome of every artifact that was measured to the end."""

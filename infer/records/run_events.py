@@ -54,6 +54,7 @@ class RunStarted(Event, frozen=True, tag="run", kw_only=True):
     unsupported: dict[str, str] = msgspec.field(default_factory=dict)
     notices: tuple[str, ...] = ()
     tf32: bool = False
+    why: bool = False
 
 
 class RunResumed(Event, frozen=True, tag="resume", kw_only=True):

@@ -19,12 +19,27 @@ from ..escaping import printable
 from ..results.recorded_run import RecordedRun
 from .page import page_of
 from .page_plots import sizes_of_runs
+from .profile_part import ProfilePart
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(runs: Sequence[RecordedRun]) -> str:
     """Render the page of several runs, in their order."""
+    return _rendered("report.html", pages=[page_of(run) for run in runs], sizes=sizes_of_runs(runs))
+
+
+def render_profile(part: ProfilePart, conditions: str) -> str:
+    """Render a page about profiles alone.
+
+    Args:
+        part: the content.
+        conditions: machine and setup, in a line.
+    """
+    return _rendered("profile.html", part=part, conditions=conditions)
+
+
+def _rendered(template: str, **content: object) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -36,9 +51,8 @@ def render(runs: Sequence[RecordedRun]) -> str:
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
     )
-    text: str = environment.get_template("report.html").render(
-        pages=[page_of(run) for run in runs],
-        sizes=sizes_of_runs(runs),
+    text: str = environment.get_template(template).render(
+        **content,
         version=__version__,
         # Both are trusted files of this package, and the hashes are of exactly these bytes.
         style=Markup(style),  # noqa: S704

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from .. import escaping
 from ..outcome import Outcome
+from ..profiling.findings import findings
 from ..results import formatting
+from ..results.rooflines import highest
 from ..results.summary import Summary
+from . import profile_tables
 from .agreement_tables import differing_table
 from .growth_table import growth_table
 from .legend import legend
@@ -38,8 +41,22 @@ def render(summary: Summary) -> str:
         lines += [""]
     if growth := growth_table(summary):
         lines += [f"## {escaping.markdown(growth.caption)}", "", *_table(growth)]
+    if summary.profiles:
+        lines += _profiles(summary)
     lines += [f"{escaping.markdown(line)}  " for line in legend(summary)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _profiles(summary: Summary) -> list[str]:
+    """Where the time of calls goes."""
+    flops_per_s = highest(summary.rooflines).get("flops_per_s")
+    lines = [f"## {profile_tables.TITLE}", ""]
+    texts = findings(summary.profiles, flops_per_s), profile_tables.problems(summary.profiles)
+    lines += [f"- {escaping.markdown(text)}" for text in (*texts[0], *texts[1])]
+    lines += [""]
+    for table in profile_tables.profile_tables(summary.profiles, flops_per_s):
+        lines += [f"### {escaping.markdown(table.caption)}", "", *_table(table)]
+    return lines
 
 
 def _table(table: Table) -> list[str]:

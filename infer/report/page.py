@@ -14,6 +14,7 @@ from ..records.agreement import ScoredAnswer
 from ..results import formatting, ranking
 from ..results.ranking import Answer
 from ..results.recorded_run import RecordedRun
+from ..results.rooflines import highest
 from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
 from . import plots
@@ -23,6 +24,7 @@ from .legend import legend
 from .notes import notes, warnings
 from .page_plots import batch_plot, size_plot
 from .plots import DotPlot, LinePlot
+from .profile_part import ProfilePart, profile_part
 from .samples import ClassAccuracy, RecordedSamples, read_samples
 from .table import Kind, Table
 from .tables import by_speed, labels_of, sections, tables_of
@@ -81,6 +83,7 @@ class Page:
     runtimes: Table
     legend: list[str]
     command: str
+    profile: ProfilePart | None
 
 
 def page_of(run: RecordedRun) -> Page:
@@ -98,6 +101,9 @@ def page_of(run: RecordedRun) -> Page:
         runtimes_table(summary),
         legend(summary),
         " ".join(map(str, ["exportbench", *summary.run.command])),
+        profile_part(summary.profiles, highest(summary.rooflines).get("flops_per_s"))
+        if summary.profiles
+        else None,
     )
 
 

@@ -10,6 +10,7 @@ from ..profiling.operator_classes import OperatorClass, class_of
 from ..profiling.profile import Profile
 from .table import EMPTY, Cell, Column, Kind, Table, seconds_cell
 
+TITLE = "Why: where the time of a call goes"
 # Operators that are shown of an artifact, and characters of their names.
 _LONGEST = 5
 _NAME = 24
@@ -29,8 +30,9 @@ def profile_tables(profiles: Sequence[Profile], flops_per_s: float | None) -> li
     recorded = [profile for profile in profiles if profile.profiler]
     tables = [share_table(profiles, flops_per_s)]
     if recorded:
+        rows = paired(recorded)
         for first in range(0, len(recorded), _SIDE_BY_SIDE):
-            tables.append(layer_table(recorded[first : first + _SIDE_BY_SIDE]))
+            tables.append(layer_table(recorded, rows, first))
         tables.append(operator_table(recorded))
     return tables
 
@@ -70,9 +72,16 @@ def share_table(profiles: Sequence[Profile], flops_per_s: float | None) -> Table
     return Table(Kind.PROFILE, caption, columns, rows).without_empty_columns()
 
 
-def layer_table(profiles: Sequence[Profile]) -> Table:
-    """The layers of artifacts side by side: milliseconds of a call in each."""
-    rows = paired(profiles)
+def layer_table(profiles: Sequence[Profile], rows: Sequence[LayerRow], first: int) -> Table:
+    """The layers of artifacts side by side: the time of a call in each.
+
+    Args:
+        profiles: of all artifacts that have one.
+        rows: their layers.
+        first: number of the first artifact that is shown; some follow.
+    """
+    shown = slice(first, first + _SIDE_BY_SIDE)
+    profiles = profiles[shown]
     columns = [
         Column("layer", "layer"),
         Column("kind", "kind", is_text=True),
@@ -84,9 +93,10 @@ def layer_table(profiles: Sequence[Profile]) -> Table:
             Cell(str(number), number),
             Cell(*_kind(row)),
             Cell(_sizes(row.weights), _sizes(row.weights)),
-            *(seconds_cell(layer.seconds if layer else None) for layer in row.layers),
+            *(seconds_cell(layer.seconds if layer else None) for layer in row.layers[shown]),
         ]
         for number, row in enumerate(rows, 1)
+        if any(row.layers[shown])
     ]
     overhead = [
         *(EMPTY, Cell("no operator runs", "overhead"), EMPTY),

@@ -11,10 +11,13 @@ from rich.padding import Padding
 from ..console import BAD, TextColumn, one_line, print_table
 from ..escaping import shell_word
 from ..outcome import Outcome
+from ..profiling.findings import findings
 from ..results import formatting
 from ..results.reproduction import PROGRAM
+from ..results.rooflines import highest
 from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
+from . import profile_tables
 from .agreement_tables import differing_table
 from .growth_table import growth_table
 from .notes import notes, warnings
@@ -56,8 +59,25 @@ def show(summary: Summary, console: Console, folder: Path | None = None) -> None
         in_short.append((title, said))
     if growth := growth_table(summary):
         left_out += print_report_table(growth, console)
+    if summary.profiles:
+        left_out += _profiles(summary, console)
     _report(folder, left_out, long_notes, console)
     _in_short(in_short, len(summary.notices), console)
+
+
+def _profiles(summary: Summary, console: Console) -> list[str]:
+    """Print where the time of calls goes; return the titles of columns that had no room."""
+    flops_per_s = highest(summary.rooflines).get("flops_per_s")
+    left_out: list[str] = []
+    for table in profile_tables.profile_tables(summary.profiles, flops_per_s):
+        left_out += print_report_table(table, console)
+    lines = findings(summary.profiles, flops_per_s), profile_tables.problems(summary.profiles)
+    console.print()
+    for line in lines[0]:
+        console.print(one_line(line), soft_wrap=True)
+    for line in lines[1]:
+        console.print(one_line(line, style="dim"), soft_wrap=True)
+    return left_out
 
 
 def print_report_table(table: Table, console: Console) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..profiling.profile import Profile
 from ..records.agreement import AccuracyDifference, DifferingSample, MetricInterval
 from ..records.events import AnyEvent
 from ..records.machine import Gpu
@@ -138,6 +139,7 @@ class Summary:
         notices: what no reader may overlook.
         rooflines: what the machine could do at best, at the start of the run and, if it was longer
             than a minute, at its end.
+        profiles: of the fastest and the slowest artifact, where they were asked for.
         clock: of the card while calls were timed, in words; empty where there is none.
         interrupted: whether it was cut off.
         ended: why it ended where it did.
@@ -151,6 +153,7 @@ class Summary:
     clock: str
     interrupted: bool
     ended: str | None
+    profiles: tuple[Profile, ...] = ()
 
     @property
     def device(self) -> str:

@@ -82,6 +82,7 @@ def plan_run(config: RunConfig) -> Plan:
         metrics=read_own_metrics(config),
         trusted=trusted,
         tf32=config.tf32,
+        why=config.why,
         opened=opened,
     )
     check_options(plan)
