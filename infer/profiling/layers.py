@@ -111,8 +111,8 @@ def _merged(
     after = -1
     for number, layer in enumerate(layers):
         if number in partners:
-            after = partners[number]
-            merged[after].append(layer)
+            merged[partners[number]].append(layer)
+            after = max(after, partners[number])
         else:
             added.setdefault(after, []).append([None] * place + [layer])
     result = added.get(-1, [])
@@ -176,4 +176,10 @@ def _partners(rows: Sequence[Layer], layers: Sequence[Layer]) -> dict[int, int]:
                 partners[j] = i
                 taken.add(i)
                 break
+    # So is the only one of its kind that is left on both sides, if nothing speaks against it.
+    for kind in {layer.kind for layer in layers}:
+        here = [j for j, layer in enumerate(layers) if layer.kind == kind and j not in partners]
+        there = [i for i, row in enumerate(rows) if row.kind == kind and i not in taken]
+        if len(here) == len(there) == 1 and _agree(rows[there[0]], layers[here[0]]):
+            partners[here[0]] = there[0]
     return partners

@@ -61,6 +61,7 @@ SHORTER = {
     "python tools/measurement_study.py collect": "--minutes 0.05",
     "python tools/interval_simulation.py": "--runs 2 --generations 3",
     "python tools/core_distance.py": "--minutes 0.05",
+    "exportbench profile": "--batch 2",
     "exportbench overhead": "--batch 1 --rounds 5",
     "exportbench self-test": "--budget 5s --simulated 5 --turns 1",
     "python -m infer run": f"{QUICK} {_FEWER} --budget 1s",

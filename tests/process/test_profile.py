@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from case_runs import SHORT
 
 from infer.cli import main
 
@@ -15,7 +16,8 @@ def profiled(tmp_path, fake_artifact, capsys):
         paths = [fake_artifact(tmp_path, name, **settings) for name, settings in artifacts.items()]
         written, trace = tmp_path / "profile.json", tmp_path / "trace.json"
         options = f"--random 0 --batch 2 --device cpu --threads 1 --json {written} --trace {trace}"
-        status = main.main(["profile", *map(str, paths), *options.split()])
+        page = f"--html {tmp_path / 'page.html'}"
+        status = main.main(["profile", *map(str, paths), *options.split(), *page.split()])
         result = json.loads(written.read_text())
         return status, result, json.loads(trace.read_text()), capsys.readouterr().out
 
@@ -45,3 +47,30 @@ def test_names_of_operators_cannot_control_the_terminal(profiled):
     _, _, _, text = profiled(a={"call_s": 0.005, "operators": operators})
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_the_page_has_bars_of_calls_and_layers(profiled, tmp_path):
+    profiled(a={"call_s": 0.005, "operators": [["conv<b>", "Conv", 0.002]]})
+    page = (tmp_path / "page.html").read_text()
+    assert 'class="shares"' in page
+    assert "convolution 2" in page  # milliseconds
+    assert "conv&lt;b&gt;" in page
+    assert "conv<b>" not in page
+
+
+def test_run_with_why_profiles_the_fastest_and_the_slowest(tmp_path, fake_artifact, capsys):
+    operators = [["conv", "Conv", 0.001]]
+    paths = [
+        fake_artifact(tmp_path, name, call_s=call_s, operators=operators)
+        for name, call_s in (("a", 0.002), ("b", 0.01), ("c", 0.005))
+    ]
+    options = f"--random 0 --batch 2 --device cpu --threads 1 --out {tmp_path} --why --json -"
+    assert main.main(["run", *map(str, paths), *options.split(), *SHORT]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    profiles = summary["profiles"]
+    assert [profile["artifact"] for profile in profiles] == ["a", "b"]
+    assert profiles[0]["operators"][0]["name"] == "conv"
+    (folder,) = (path.parent for path in tmp_path.glob("*/results.jsonl"))
+    assert "Why: where the time of a call goes" in (folder / "report.md").read_text()
+    assert main.main(["report", str(folder), "--out", str(tmp_path / "report.html")]) == 0
+    assert 'class="layers"' in (tmp_path / "report.html").read_text()

@@ -75,6 +75,16 @@ def test_layers_of_other_layout_and_order_are_paired():
     ]
 
 
+def test_a_layer_without_shapes_is_paired_beside_branches_of_another_order():
+    def branches(artifact, *order):
+        shapes = {"skip": (64, 32, 1, 1), "main": (64, 32, 3, 3)}
+        products = [conv(name, 0.001, shapes[name]) for name in order]
+        return profile(artifact, *products, OperatorTime("fc", "Gemm", 0.0005))
+
+    rows = paired([branches("a", "main", "skip"), branches("b", "skip", "main")])
+    assert names(rows) == [("main", "main"), ("skip", "skip"), ("fc", "fc")]
+
+
 def test_layers_of_other_shapes_have_rows_of_their_own():
     other = profile("b", conv("big", 0.1, (96, 3, 3, 3)), OperatorTime("fc", "MatMul", 0.1))
     assert names(paired([A, other])) == [
