@@ -34,9 +34,10 @@ def test_profiles_of_artifacts_side_by_side(profiled):
     assert status == 3  # an artifact cannot be run
     profiles = {profile["artifact"]: profile for profile in result["profiles"]}
     assert profiles["fast"]["seconds"]["convolution"] == pytest.approx(0.002, rel=0.01)
-    assert profiles["fast"]["overhead_s"] == pytest.approx(0.002, rel=0.5)
+    rest_s = profiles["fast"]["call_s"] - 0.003
+    assert profiles["fast"]["overhead_s"] == pytest.approx(rest_s, rel=0.01)
     assert profiles["none"]["problem"] == "the fake runtime was given no operators"
-    assert profiles["none"]["plain_s"] == pytest.approx(0.005, rel=0.5)
+    assert profiles["none"]["plain_s"] >= 0.005
     assert "no such layer" in profiles["broken"]["problem"]
     assert "none: not profiled: the fake runtime was given no operators" in text
     assert [e["name"] for e in trace["traceEvents"] if e["ph"] == "X"] == ["relu", "conv"]
