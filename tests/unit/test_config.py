@@ -38,6 +38,7 @@ GIVEN = {
     "batch": 8,
     "device": "cuda:1",
     "tf32": True,
+    "why": True,
     "threads": 2,
     "timeout": "1h",
     "memory_limit": "2GB",

@@ -121,7 +121,7 @@ def test_only_what_goes_wrong_has_a_colour(name):
 
 def test_the_page_sorts_by_values():
     loader = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
-    macro = loader.get_template("report.html").module.table
+    macro = loader.get_template("table.html").module.table
     columns = [Column("artifact", "artifact", is_text=True), Column("size_bytes", "size")]
     rows = [[Cell("a", "a"), Cell("1.0 MiB", 2**20)], [Cell("b", "b"), Cell("-")]]
     drawn = macro(Table(Kind.COST, "Sizes", columns, rows))
