@@ -38,8 +38,9 @@ from infer.codec import from_json, to_json  # noqa: E402
 from infer.outcome import Failure, Outcome  # noqa: E402
 from infer.records import processes as records  # noqa: E402
 from infer.system.folder_removal import remove_folder  # noqa: E402
+from infer.tensors.call_writer import write_calls  # noqa: E402
 from infer.tensors.output_files import read_saved  # noqa: E402
-from infer.tensors.outputs import CallSamples, write_calls  # noqa: E402
+from infer.tensors.outputs import CallSamples  # noqa: E402
 from infer.worker import messages as m  # noqa: E402
 from infer.worker.answers import decode_response  # noqa: E402
 from infer.worker.message_codec import MessageError, StorageError  # noqa: E402

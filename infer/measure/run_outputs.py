@@ -8,9 +8,10 @@ from pathlib import Path
 from ..outcome import Failure, Outcome
 from ..records.paths import file_name
 from ..system.folder_removal import remove_folder
-from ..tensors.output_files import OutputError, read_saved, write_axes
+from ..tensors.output_files import read_saved, write_axes
 from ..tensors.outputs import Outputs, SampleAxis, SavedOutputs
 from ..tensors.ragged import SampleValues
+from ..tensors.row_files import OutputError
 from ..tensors.sample_columns import RowsError, SampleColumn, by_sample_columns
 
 

@@ -146,7 +146,8 @@ def _assigned(
     from scipy.optimize import linear_sum_assignment
 
     # Below 1, and NaN is as far as anything.
-    share = np.where(np.isfinite(apart), apart / (1 + np.abs(apart)), 1.0)
+    near = np.where(np.isfinite(apart), apart, 0.0)
+    share = np.where(np.isfinite(apart), near / (1 + near), 1.0)
     dear = (min(beyond.shape) + 1) * (float(beyond.max(initial=0.0)) + 2)
     cost = share + np.where(beyond > 0, dear + beyond, 0.0)
     rows, columns = linear_sum_assignment(cost)

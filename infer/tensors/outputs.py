@@ -1,4 +1,4 @@
-"""Outputs of calls, and how they are written to a folder of `.npy` files (read: output_files.py).
+"""Outputs of calls, as they lie in a folder of `.npy` files (written: call_writer.py).
 
 The folder holds the outputs of every call as the artifact gave them. Its index says which samples
 each call had, and which axis of an output is that of the samples, once this is known
@@ -7,22 +7,22 @@ each call had, and which axis of an output is that of the samples, once this is 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import mmap
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .dtypes import TEXT, kind_of, storable
 from .ragged import Ragged, SampleValues
-from .text import pack
 
 Outputs = dict[str, np.ndarray]
 Shape = tuple[int, ...]
 INDEX = "outputs.json"
+# Bytes of values that are joined in memory.
+_MOST_IN_MEMORY = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,14 @@ class SavedOutput:
         parts: the output of each call, as the artifact gave it.
         sample_axis: its axis of the samples.
         by_rows: whether the calls are the samples, and may have another number of rows each.
+        row: the values of all parts in one row, which may lie on disk; None if they do not.
     """
 
     calls: tuple[CallSamples, ...]
     parts: tuple[np.ndarray, ...]
     sample_axis: SampleAxis = SampleAxis()
     by_rows: bool = False
+    row: np.ndarray | None = None
 
     @cached_property
     def has_samples(self) -> bool:
@@ -97,15 +99,31 @@ class SavedOutput:
     def array(self) -> np.ndarray:
         """The values: N x anything if it has samples, else those of call after call in one row."""
         if self.axis is not None and not self.by_rows:
-            return np.concatenate(
-                [
-                    np.moveaxis(part, self.axis, 0)[: call.samples]
-                    for part, call in zip(self.parts, self.calls, strict=True)
-                ]
-            )
+            return self._by_axis(self.axis)
         if self._is_stacked:
-            return np.stack(self.parts)
-        return in_a_row(self.parts)
+            return self._joined([part[None] for part in self.parts])
+        return self._joined([part.reshape(-1) for part in self.parts])
+
+    def _by_axis(self, axis: int) -> np.ndarray:
+        """The samples of all calls, N x anything."""
+        is_filled = any(len(call.rows) != call.samples for call in self.calls[:-1])
+        if self.row is not None and axis == 0 and not is_filled:
+            samples = sum(call.samples for call in self.calls)
+            rest = self.parts[0].shape[1:]
+            rows = sum(len(part) for part in self.parts)
+            return self.row.reshape(rows, *rest)[:samples]
+        return joined(
+            [
+                np.moveaxis(part, axis, 0)[: call.samples]
+                for part, call in zip(self.parts, self.calls, strict=True)
+            ]
+        )
+
+    def _joined(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """All parts along their first axis, without a copy where they lie in one row."""
+        if self.row is None:
+            return joined(parts)
+        return self.row.reshape(sum(map(len, parts)), *parts[0].shape[1:])
 
     @cached_property
     def rows(self) -> Ragged | None:
@@ -121,7 +139,8 @@ class SavedOutput:
             parts = tuple(part[0] for part in parts)
         if any(not part.ndim for part in parts) or len({part.shape[1:] for part in parts}) > 1:
             return None
-        return Ragged.of_samples(parts)
+        offsets = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+        return Ragged(self._joined(parts), offsets)
 
     @property
     def is_ragged(self) -> bool:
@@ -194,46 +213,26 @@ SavedOutputs = dict[str, SavedOutput]
 
 def in_a_row(parts: Sequence[np.ndarray]) -> np.ndarray:
     """The values of calls, one after the other."""
-    return np.concatenate([part.reshape(-1) for part in parts])
+    return joined([part.reshape(-1) for part in parts])
 
 
-def write_calls(folder: Path, outputs: Sequence[Outputs], calls: Sequence[CallSamples]) -> None:
-    """Write the outputs of calls to a folder.
-
-    Args:
-        folder: an existing folder.
-        outputs: outputs of each call, by name.
-        calls: the samples of each call.
-
-    Raises:
-        OSError: they cannot be written.
-        ValueError: an output is missing in some of the calls.
-    """
-    described: list[dict[str, Any]] = []
-    for index, name in enumerate(outputs[0] if outputs else ()):
-        if any(name not in call for call in outputs):
-            raise ValueError(f"the output '{name}' is missing in some of the calls")
-        parts = [np.asarray(call[name]) for call in outputs]
-        values = in_a_row(parts)
-        dtype = values.dtype.name
-        if kind_of(values.dtype) == "text":
-            dtype = TEXT
-            data, values = pack(values)
-            np.save(folder / data_file(index), data, allow_pickle=False)
-        np.save(folder / values_file(index), storable(values), allow_pickle=False)
-        shapes = [list(part.shape) for part in parts]
-        described.append({"name": name, "dtype": dtype, "shapes": shapes})
-    index_of_calls = [{"rows": _ranges(call.rows), "samples": call.samples} for call in calls]
-    write_index(folder, {"calls": index_of_calls, "outputs": described})
-
-
-def write_arrays(folder: Path, arrays: Outputs) -> None:
-    """Write the outputs of one call, of which no samples are known.
-
-    Raises:
-        OSError: they cannot be written.
-    """
-    write_calls(folder, [arrays], [CallSamples((), 0)])
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Join arrays along their first axis; on disk, if they are large."""
+    size = sum(part.nbytes for part in parts)
+    if size <= _MOST_IN_MEMORY or any(part.dtype != parts[0].dtype for part in parts):
+        return np.concatenate(parts)
+    shape = sum(map(len, parts)), *parts[0].shape[1:]
+    if any(part.shape[1:] != shape[1:] for part in parts) or parts[0].dtype.hasobject:
+        return np.concatenate(parts)
+    with tempfile.TemporaryFile() as file:
+        file.truncate(size)
+        # The mapping keeps the file, which has no name.
+        values = np.frombuffer(mmap.mmap(file.fileno(), size), parts[0].dtype).reshape(shape)
+    begin = 0
+    for part in parts:
+        values[begin : begin + len(part)] = part
+        begin += len(part)
+    return values
 
 
 def has_outputs(folder: Path) -> bool:
@@ -249,19 +248,3 @@ def values_file(index: int) -> str:
 def data_file(index: int) -> str:
     """The file of the bytes of a text; the lengths are in the file of the output."""
     return f"output_{index}.bytes.npy"
-
-
-def _ranges(rows: Sequence[int]) -> list[list[int]]:
-    """Successive numbers as their first and the one after the last."""
-    ranges: list[list[int]] = []
-    for row in rows:
-        if ranges and ranges[-1][1] == row:
-            ranges[-1][1] = row + 1
-        else:
-            ranges.append([row, row + 1])
-    return ranges
-
-
-def write_index(folder: Path, index: Mapping[str, Any]) -> None:
-    """Write the index of a folder, which makes it complete."""
-    (folder / INDEX).write_text(json.dumps(index) + "\n")

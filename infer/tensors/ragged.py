@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +20,6 @@ class Ragged:
 
     values: np.ndarray
     offsets: np.ndarray
-
-    @classmethod
-    def of_samples(cls, samples: Sequence[np.ndarray]) -> Ragged:
-        """Join the rows of samples, each rows x anything.
-
-        Raises:
-            ValueError: there is no sample, or their rows differ in shape.
-        """
-        counts = [len(rows) for rows in samples]
-        return cls(np.concatenate(samples), np.cumsum([0, *counts], dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -6,13 +6,13 @@ Detectors give such lists: a row for each object, with the number of its image i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import OptionError
 from .dtypes import kind_of
-from .outputs import CallSamples, SampleAxis, SavedOutput, SavedOutputs
+from .outputs import CallSamples, SavedOutput, SavedOutputs
 from .rules import EVERY, scoped
 
 # The number of rows that only fill a list up.
@@ -152,4 +152,4 @@ def _by_sample(
             begin = int(ends[place - 1]) if place else 0
             calls.append(CallSamples((call.rows[place],), 1))
             parts.append(rows[begin : int(ends[place])])
-    return replace(output, calls=tuple(calls), parts=tuple(parts), sample_axis=SampleAxis())
+    return SavedOutput(tuple(calls), tuple(parts))

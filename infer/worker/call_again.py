@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..runtimes.base import Arrays
+from ..tensors.call_writer import write_arrays
 from ..tensors.differences import finite
 from ..tensors.dtypes import kind_of, widened
-from ..tensors.outputs import write_arrays
 from .message_codec import StorageError
 from .messages import CallAgain
 from .prepared_model import PreparedModel, copied

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ..outcome import Failure, Outcome
+from ..system.folder_removal import remove_folder
 from ..tensors.dtypes import ANY, is_text
-from ..tensors.output_files import MOST_INDEX_BYTES, OutputError, read_saved, write_saved
-from ..tensors.outputs import SavedOutputs
+from ..tensors.output_files import take_over
+from ..tensors.output_index import MOST_INDEX_BYTES
+from ..tensors.outputs import CallSamples
+from ..tensors.row_files import OutputError
 from . import messages
 from .answer_checks import Known
 from .messages import Request
@@ -49,38 +52,37 @@ def collect(
         Failure: they are not what was asked for.
         OSError: they cannot be written.
     """
+    is_new = not destination.exists()
     try:
         for part in ("first", "second") if isinstance(request, messages.CallAgain) else ("",):
-            saved = read_saved(
+            (destination / part).mkdir(parents=True, exist_ok=True)
+            take_over(
                 folder / part,
+                destination / part,
+                lambda calls: _check_samples(calls, request, response, known),
                 most_bytes=_most_bytes(request, known),
                 most_index_bytes=_most_index_bytes(known),
             )
-            _check_samples(saved, request, response, known)
-            _write(destination / part, saved)
     except OutputError as error:
+        if is_new:
+            remove_folder(destination)
         raise Failure(
             Outcome.CRASH, f"its outputs cannot be read ({error})", cause="outputs"
         ) from None
-
-
-def _write(folder: Path, saved: SavedOutputs) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_saved(folder, saved)
     except OSError as error:
         raise OSError(
-            error.errno, f"outputs cannot be written ({error.strerror})", str(folder)
+            error.errno, f"outputs cannot be written ({error.strerror})", str(destination)
         ) from None
 
 
-def _check_samples(saved: SavedOutputs, request: Request[Any], response: Any, known: Known) -> None:
-    """Check that the calls had the samples that were asked for.
+def _check_samples(
+    calls: tuple[CallSamples, ...], request: Request[Any], response: Any, known: Known
+) -> None:
+    """Check that the calls had the samples that were asked for; there are none without outputs.
 
     Raises:
         OutputError: they had others.
     """
-    calls = next(iter(saved.values())).calls if saved else ()
     if isinstance(request, messages.Predict):
         rows: list[int] = [row for call in calls for row in call.rows[: call.samples]]
         asked = (
@@ -89,11 +91,11 @@ def _check_samples(saved: SavedOutputs, request: Request[Any], response: Any, kn
             else list(range(response["samples"]))
         )
         largest = max((row for call in calls for row in call.rows), default=0)
-        if saved and (rows != asked or largest >= max(known.samples, 1)):
+        if calls and (rows != asked or largest >= max(known.samples, 1)):
             raise OutputError("they are not of the samples that were asked for")
         return
     wanted = tuple(response["rows"]) if isinstance(request, messages.Burst) else ()
-    if saved and [call.rows for call in calls] != [wanted]:
+    if calls and [call.rows for call in calls] != [wanted]:
         raise OutputError("they are not of the call that was asked for")
 
 

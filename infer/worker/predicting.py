@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..outcome import Failure, Outcome
 from ..runtimes.base import Arrays, Model
-from ..tensors.outputs import CallSamples, write_arrays, write_calls
+from ..tensors.call_writer import CallWriter, write_arrays
 from ..tensors.text import as_text, unpack_all
 from .message_codec import StorageError
 from .messages import Call, FirstCall, Predict
 from .model_adapters import next_state
 from .pass_progress import told
-from .prepared_model import PreparedModel, copied, passed_calls
+from .passed_calls import KeptCalls, PassedCall
+from .prepared_model import PreparedModel, copied
 from .responses import CallResponse, FirstCallResponse, Placement
 
 
@@ -38,10 +40,8 @@ def call_once(model: Model, request: Call) -> CallResponse:
     if missing or given - set(wanted):
         raise Failure(Outcome.BAD_INPUT, f"takes {', '.join(wanted)}; given {', '.join(inputs)}")
     outputs = {name: np.asarray(array) for name, array in model.run(inputs).items()}
-    try:
+    with saving(Path(request.outputs)):
         write_arrays(Path(request.outputs), outputs)
-    except OSError as error:
-        raise StorageError(f"{request.outputs}: outputs cannot be written ({error})") from None
     return {"placement": placement_of(model)}
 
 
@@ -69,48 +69,43 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
         for index in range(len(batches))
     ]
     is_pass = not request.rows and not request.skip and request.samples is None
-    outputs: list[Arrays] = []
-    calls: list[CallSamples] = []
-    states: list[Arrays] = []
+    kept = KeptCalls()
+    last: Arrays = {}
     begin = time.perf_counter_ns()
+    folder = Path(request.outputs)
+    writer = CallWriter(folder)
     for index, rows in enumerate(told(rows_of_batches)):
-        own = prepared.calls(rows)
-        calls += own
         inputs = batches.of_rows(rows) if request.rows else batches[index]
         if index == 0 and is_pass and prepared.first_batch == request.batch:
             # A second call would start from a changed state.
-            states += [_states(prepared, inputs)] * len(own)
-            outputs += prepared.first_outputs
-            continue
-        if prepared.state_bindings and outputs:
-            inputs = next_state(outputs[-1], prepared.state_bindings, inputs)
-        states += [_states(prepared, inputs)] * len(own)
-        outputs += [copied(output) for output in prepared.timed_calls(inputs)[1]]
+            outputs = prepared.first_outputs
+        else:
+            if prepared.state_bindings and last:
+                inputs = next_state(last, prepared.state_bindings, inputs)
+            outputs = [copied(output) for output in prepared.timed_calls(inputs)[1]]
+        states = {name: inputs[name] for name in prepared.state_bindings}
+        for output, call in zip(outputs, prepared.calls(rows), strict=True):
+            with saving(folder):
+                writer.write(output, call)
+            kept.add(PassedCall(states, output, call))
+        last = outputs[-1]
+    with saving(folder):
+        writer.close()
     seconds = (time.perf_counter_ns() - begin) / 1e9
     if is_pass:
-        prepared.passed = passed_calls(states, outputs, calls)
-    save_calls(Path(request.outputs), outputs, calls)
+        prepared.passed = kept.calls
     return seconds, batches.total
 
 
-def _states(prepared: PreparedModel, inputs: Arrays) -> Arrays:
-    """The inputs of a call that took outputs of the call before."""
-    return {name: inputs[name] for name in prepared.state_bindings}
-
-
-def save_calls(folder: Path, outputs: Sequence[Arrays], calls: Sequence[CallSamples]) -> None:
-    """Write the outputs of calls to a folder.
-
-    Args:
-        folder: folder for the files.
-        outputs: outputs of each call.
-        calls: the samples of each call.
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Tell a full disk, while outputs are written to a folder, from a fault of the artifact.
 
     Raises:
         StorageError: they cannot be written.
     """
     try:
-        write_calls(folder, outputs, calls)
+        yield
     except OSError as error:
         raise StorageError(f"{folder}: outputs cannot be written ({error})") from None
 

@@ -25,25 +25,8 @@ from .independent import IndependentModel
 from .loading import LoadedModel
 from .messages import Inputs
 from .model_adapters import LimitedBatchModel, UnbatchedModel
+from .passed_calls import PassedCall
 from .responses import InputsResponse
-
-# Bytes of outputs of a pass that are kept for `Repeat`.
-_KEPT_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class PassedCall:
-    """A call of a pass over all samples.
-
-    Attributes:
-        states: the inputs that took outputs of the call before; the others are read again.
-        outputs: its outputs.
-        samples: its samples.
-    """
-
-    states: Arrays
-    outputs: Arrays
-    samples: CallSamples
 
 
 @dataclass
@@ -188,19 +171,6 @@ def prepare_model(loaded: LoadedModel, request: Inputs) -> tuple[PreparedModel, 
         "inputs": specs,
         "unused": fitted.unused,
     }
-
-
-def passed_calls(
-    states: Sequence[Arrays], outputs: Sequence[Arrays], calls: Sequence[CallSamples]
-) -> list[PassedCall]:
-    """Keep calls of a pass: all if they fit into `_KEPT_BYTES`, otherwise some, spread evenly.
-
-    The first and the last are always kept.
-    """
-    held = sum(array.nbytes for call in outputs for array in call.values())
-    most = max(2, int(len(outputs) * min(1.0, _KEPT_BYTES / max(held, 1))))
-    kept = np.unique(np.linspace(0, len(outputs) - 1, min(most, len(outputs))).astype(int))
-    return [PassedCall(states[index], outputs[index], calls[index]) for index in kept]
 
 
 class TimedCaller:

@@ -13,7 +13,8 @@ from ..runtimes.base import Arrays
 from ..tensors.differences import differences
 from ..tensors.dtypes import epsilon_of, kind_of, widened
 from .messages import Repeat
-from .prepared_model import PassedCall, PreparedModel
+from .passed_calls import PassedCall
+from .prepared_model import PreparedModel
 from .responses import RepeatResponse
 from .state_guess import possible_loops
 

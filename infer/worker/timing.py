@@ -11,10 +11,11 @@ from pathlib import Path
 from ..runtimes.base import Arrays
 from ..runtimes.memory_errors import is_out_of_memory
 from ..stats.warm_up_rule import Steadiness
+from ..tensors.call_writer import write_calls
 from ..workload import END_TO_END
 from .error_text import one_line
 from .messages import Burst, Overhead, Sweep, WarmUp
-from .predicting import save_calls
+from .predicting import saving
 from .prepared_model import PreparedModel
 from .responses import BurstResponse, OverheadResponse, SweepResponse, WarmUpResponse
 
@@ -91,7 +92,8 @@ def burst(prepared: PreparedModel, request: Burst) -> BurstResponse:
     if request.outputs:
         rows = batches.rows(numbers[-1])[: counts[-1]].tolist()
         last = prepared.calls(rows)[-1]  # of an artifact that takes a fixed number
-        save_calls(Path(request.outputs), [call.fetch()], [last])
+        with saving(Path(request.outputs)):
+            write_calls(Path(request.outputs), [call.fetch()], [last])
         response["rows"] = list(last.rows)
     return response
 

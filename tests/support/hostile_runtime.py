@@ -13,13 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..worker import predicting, server
+from ..tensors.call_writer import CallWriter
+from ..worker import server
 from . import honest_fake
 from .base import Options
 
 SETTINGS = honest_fake.SETTINGS
 devices, has_cuda = honest_fake.devices, honest_fake.has_cuda
-_encode, _save = server.encode_response, predicting.save_calls
+_encode, _close = server.encode_response, CallWriter.close
 _answers: dict[str, Callable[[bytes], bytes]] = {}
 
 
@@ -38,11 +39,11 @@ def _encoded(request: Any, response: Any) -> bytes:
 
 
 def _after_writing(attack: Callable[[Path], object]) -> None:
-    def save(folder: Path, outputs: Any, calls: Any) -> None:
-        _save(folder, outputs, calls)
-        attack(folder)
+    def close(writer: CallWriter) -> None:
+        _close(writer)
+        attack(writer.folder)
 
-    predicting.save_calls = save
+    CallWriter.close = close
 
 
 server.encode_response = _encoded

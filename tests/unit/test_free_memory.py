@@ -7,8 +7,10 @@ import pytest
 from infer import free_memory
 from infer.errors import InputError
 from infer.inputs.loading import read_inputs
-from infer.tensors.output_files import OutputError, read_saved
-from infer.tensors.outputs import CallSamples, write_calls
+from infer.tensors.call_writer import write_calls
+from infer.tensors.output_files import take_over
+from infer.tensors.outputs import CallSamples
+from infer.tensors.row_files import OutputError
 
 GIB = 1 << 30
 V2 = ("memory.max", "memory.current", "inactive_file")
@@ -132,4 +134,4 @@ def test_a_control_group_limits_what_is_read(monkeypatch, tmp_path, read):
     else:
         write_calls(tmp_path, [{"y": values}], (CallSamples((0,), 1),))
         with pytest.raises(OutputError, match="bytes"):
-            read_saved(tmp_path)
+            take_over(tmp_path, tmp_path, lambda calls: None)

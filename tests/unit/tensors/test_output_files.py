@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from infer.regular_file import opened_folder
-from infer.tensors.output_files import OutputError, read_saved, write_saved
-from infer.tensors.outputs import CallSamples, write_calls
+from infer.tensors.call_writer import write_calls
+from infer.tensors.output_files import read_saved, take_over
+from infer.tensors.outputs import CallSamples
+from infer.tensors.row_files import OutputError
 from infer.tensors.text import unpack
 
 CALLS = (CallSamples.from_range(0, 2), CallSamples.from_range(2, 1))
@@ -28,11 +30,11 @@ def folder(tmp_path):
     return made
 
 
-def test_what_was_read_is_written_as_it_was(folder, tmp_path):
+def test_what_is_taken_over_is_what_was_written(folder, tmp_path):
     again = tmp_path / "again"
     again.mkdir()
 
-    write_saved(again, read_saved(folder))
+    take_over(folder, again, lambda calls: None)
 
     for file in folder.iterdir():
         assert (again / file.name).read_bytes() == file.read_bytes()

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from infer.tensors.call_writer import write_arrays, write_calls
 from infer.tensors.output_files import read_call, read_saved, write_axes
-from infer.tensors.outputs import CallSamples, SampleAxis, SavedOutput, write_arrays, write_calls
+from infer.tensors.outputs import CallSamples, SampleAxis, SavedOutput
 from infer.tensors.sample_axis import sample_axis, stated_axes, taking_axis
 from infer.tensors.signature import Signature, TensorSpec
 

@@ -5,9 +5,9 @@ import pytest
 
 from infer.errors import InputError
 from infer.inputs.loading import array_names, read_inputs
+from infer.tensors.call_writer import write_arrays
 from infer.tensors.differences import differences
 from infer.tensors.output_files import read_call
-from infer.tensors.outputs import write_arrays
 from infer.tensors.text import as_bytes, as_text, escaped, pack, pack_all, unpack, unpack_all
 
 RAW = [b"plain", b"", b"\xff\xd8\x00\x00", b"\x00", "größe".encode(), b"a\0b"]

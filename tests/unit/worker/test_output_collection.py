@@ -5,8 +5,9 @@ import pytest
 from worker_answers import RIGHT, SPEC, known
 
 from infer.outcome import Failure, Outcome
+from infer.tensors.call_writer import write_arrays, write_calls
 from infer.tensors.output_files import read_call, read_saved
-from infer.tensors.outputs import CallSamples, write_arrays, write_calls
+from infer.tensors.outputs import CallSamples
 from infer.worker import messages as m
 from infer.worker.answer_checks import Known
 from infer.worker.output_collection import collect, most_folder_bytes
