@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..parity.beyond_tolerance import samples_beyond
+from ..parity.element_differences import element_differences
 from ..parity.row_pairs import PairedOutputs
 from ..parity.whole_calls import WholeCall
 from ..records.parity_events import AnchorMeasured
 from ..records.processes import Repeat
 from ..tensors.comparison_options import RowSet
-from ..tensors.differences import differences
 from ..tensors.outputs import Outputs
 
 
@@ -26,8 +26,10 @@ def allowed_notes(
     for name, output in by_output.items():
         if output.get("allowed_share") is None or not output["beyond"]:
             continue
-        apart = differences(outputs[name], expected[name])
-        where = samples_beyond(apart, output["tolerance"], calls.get(name))
+        apart = element_differences(
+            outputs[name], expected[name], output["tolerance"], calls=calls.get(name)
+        )
+        where = samples_beyond(apart.unit_beyond, calls.get(name))
         notes.append(
             f"{name}: {output['beyond']:,} of {output['values']:,} values differ, {where} (--allow "
             f"lets {output['allowed_share']:.3g} of them)"

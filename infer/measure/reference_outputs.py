@@ -11,6 +11,7 @@ from ..parity.comparable_outputs import check_finite
 from ..parity.comparing import largest_difference
 from ..parity.rounding import beyond_bounds
 from ..records.parity_events import AnchorMeasured
+from ..tensors.chunks import value_chunks
 from ..tensors.differences import finite
 from ..tensors.outputs import Outputs
 from ..worker import messages
@@ -92,7 +93,11 @@ def reference_outputs(
 
 def is_finite(context: RunContext, label: str) -> bool:
     """Whether all outputs that preflight saved for an artifact are finite."""
-    return all(finite(array).all() for array in context.outputs.values(label).values())
+    return all(
+        finite(part).all()
+        for array in context.outputs.values(label).values()
+        for (part,) in value_chunks(array)
+    )
 
 
 def _rounding_and_randomness(

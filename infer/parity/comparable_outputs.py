@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..outcome import Failure, Outcome
+from ..tensors.chunks import sample_chunks, value_chunks
 from ..tensors.differences import finite, same_non_finite
 from ..tensors.outputs import Outputs
 
@@ -41,15 +42,21 @@ def check_finite(
         Failure: a value is not finite.
     """
     for name, array in outputs.items():
-        bad = ~finite(array)
-        if reference is not None and name in reference and reference[name].shape == array.shape:
-            bad &= ~same_non_finite(array, reference[name])
-        if bad.any():
-            units = "values" if name in whole or not bad.ndim else "rows"
-            counted = bad.reshape(bad.size if units == "values" else len(bad), -1).any(axis=1)
+        expected = (reference or {}).get(name)
+        if expected is None or expected.shape != array.shape:
+            expected = None
+        units = "values" if name in whole or not array.ndim else "rows"
+        counted, total = 0, 0
+        for chunk, beside in sample_chunks(array, array if expected is None else expected):
+            bad = ~finite(chunk)
+            if expected is not None and bad.any():
+                bad &= ~same_non_finite(chunk, beside)
+            count = bad.size if units == "values" else len(bad)
+            counted += int(bad.reshape(count, bad.size // max(1, count)).any(axis=1).sum())
+            total += count
+        if counted:
             raise Failure(
-                Outcome.NON_FINITE,
-                f"'{name}' is not finite in {int(counted.sum()):,} of {counted.size:,} {units}",
+                Outcome.NON_FINITE, f"'{name}' is not finite in {counted:,} of {total:,} {units}"
             )
 
 
@@ -61,7 +68,10 @@ def check_as_finite(outputs: Outputs, reference: Outputs, label: str) -> None:
     """
     for name, expected in reference.items():
         if outputs[name].shape == expected.shape:
-            more = int((finite(outputs[name]) & ~finite(expected)).sum())
+            more = sum(
+                int((finite(mine) & ~finite(theirs)).sum())
+                for mine, theirs in value_chunks(outputs[name], expected)
+            )
             if more:
                 raise Failure(
                     Outcome.PARITY_FAIL,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..outcome import Failure, Outcome
+from ..tensors.chunks import value_chunks
 from ..tensors.differences import differences
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
 from ..tensors.text import escaped
-from .beyond_tolerance import allow, count_beyond
-from .lone_rows import judge_rows, lone_row_entry, rows_beyond
+from .beyond_tolerance import allow, count_beyond, place_in, value_at
+from .element_differences import ElementDifferences, element_differences
+from .lone_rows import judge_rows, lone_row_entry
 from .quantised_outputs import judge
 from .row_pairs import LoneRows
 from .tolerance import Tolerance, odds_are_within
-from .whole_calls import WholeCall, by_call, place_of
+from .whole_calls import WholeCall
 
 # Maximum number of differing samples that are listed.
 _NAMED_SAMPLES = 20
@@ -56,7 +59,7 @@ def compare(
         tolerance: largest absolute difference that passes, for all outputs or for each.
         absolute: outputs whose absolute values are compared.
         classes: names of the classes, if known.
-        allowed: the share of values that may differ, of outputs of whole numbers.
+        allowed: the share of values, or of rows, that may differ, by output.
         calls: the calls of outputs whose samples cannot be told apart; their values are in one row.
         lone_rows: rows without a partner, of outputs whose rows were paired.
 
@@ -83,7 +86,7 @@ def compare(
         for name in reference
     }
     calls, lone_rows = calls or {}, lone_rows or {}
-    elementwise: dict[str, np.ndarray] = {}
+    elementwise: dict[str, ElementDifferences] = {}
     by_output: dict[str, dict[str, Any]] = {}
     for name, expected in reference.items():
         if outputs[name].shape != expected.shape:
@@ -91,29 +94,38 @@ def compare(
                 Outcome.PARITY_FAIL,
                 f"'{name}' has the shape {outputs[name].shape}, the reference's {expected.shape}",
             )
-        elementwise[name] = differences(outputs[name], expected, absolute=name in absolute)
-        by_output[name] = _largest(elementwise[name], expected, limits[name])
+        apart = elementwise[name] = element_differences(
+            outputs[name],
+            expected,
+            limits[name].value,
+            absolute=name in absolute,
+            calls=calls.get(name),
+        )
+        by_output[name] = {
+            "largest_difference": apart.largest,
+            "largest_relative_difference": apart.largest_relative,
+            "tolerance": limits[name].value,
+            "how": limits[name].how,
+            "passed": bool(apart.largest <= limits[name].value),
+        }
         error = limits[name].expected
         if error is not None:
-            by_output[name] |= judge(outputs[name], expected, elementwise[name], error)
+            difference = differences(outputs[name], expected, absolute=name in absolute)
+            by_output[name] |= judge(outputs[name], expected, difference, error)
         odds = limits[name].odds
         if odds is not None and not by_output[name]["passed"]:
-            within = odds_are_within(outputs[name], expected, odds)
-            elementwise[name] = np.where(within, 0.0, elementwise[name])
-            by_output[name]["passed"] = bool((elementwise[name] <= limits[name].value).all())
-        by_output[name] |= count_beyond(elementwise[name], limits[name].value)
-        if (at := by_output[name]["at"]) is not None and kind_of(expected.dtype) == "text":
-            both = (array[tuple(at)] for array in (outputs[name], expected))
-            by_output[name]["texts"] = [escaped(text) for text in both]
-        if name in calls and by_output[name]["at"]:
-            call, place = place_of(by_output[name]["at"][0], calls[name])
-            by_output[name] |= {"at": [call.samples[0], *place], "call_samples": len(call.samples)}
+            apart = elementwise[name] = element_differences(
+                *(outputs[name], expected, limits[name].value),
+                calls=calls.get(name),
+                excused=partial(odds_are_within, odds=odds),
+            )
+            by_output[name]["passed"] = bool(apart.largest <= limits[name].value)
+        by_output[name] |= count_beyond(apart, outputs[name], expected, calls.get(name))
         share = (allowed or {}).get(name)
         if name in lone_rows:
-            wrong = rows_beyond(elementwise[name], limits[name].value, calls[name])
-            by_output[name] |= judge_rows(lone_rows[name], wrong, share)
+            by_output[name] |= judge_rows(lone_rows[name], apart.rows_beyond, share)
         elif share is not None:
-            by_output[name] |= allow(name, by_output[name], expected, share)
+            by_output[name] |= allow(by_output[name], share)
     worst = max(by_output, key=lambda name: _badness(by_output[name]))
     result: dict[str, Any] = {
         **{key: by_output[worst][key] for key in _OF_THE_WORST},
@@ -130,16 +142,9 @@ def compare(
             if len(listed) < _NAMED_SAMPLES and row.sample not in listed:
                 listed.add(row.sample)
                 result["differing"].append(lone_row_entry(name, row))
-    for name, difference in elementwise.items():
-        if len(listed) < _NAMED_SAMPLES and not by_output[name]["passed"] and difference.ndim:
-            beyond = (
-                _beyond_in_calls(
-                    name, difference, outputs[name], reference[name], limits[name], calls[name]
-                )
-                if name in calls
-                else _beyond(name, difference, outputs[name], reference[name], limits[name])
-            )
-            for sample in beyond:
+    for name, apart in elementwise.items():
+        if len(listed) < _NAMED_SAMPLES and not by_output[name]["passed"] and reference[name].ndim:
+            for sample in _beyond(name, apart, outputs[name], reference[name], calls.get(name)):
                 if len(listed) < _NAMED_SAMPLES and sample["sample"] not in listed:
                     listed.add(sample["sample"])
                     result["differing"].append(sample)
@@ -153,28 +158,10 @@ def largest_difference(array: np.ndarray | None, expected: np.ndarray) -> float 
     """
     if array is None or array.shape != expected.shape:
         return None
-    largest = float(differences(array, expected).max(initial=0.0))
+    largest = 0.0
+    for a, b in value_chunks(array, expected):
+        largest = float(np.maximum(largest, differences(a, b).max(initial=0.0)))
     return largest if np.isfinite(largest) else None
-
-
-def _largest(difference: np.ndarray, expected: np.ndarray, limit: Tolerance) -> dict[str, Any]:
-    """The largest differences of one output, and whether they pass."""
-    if kind_of(expected.dtype) == "text":
-        shares = difference
-    else:
-        with np.errstate(invalid="ignore"):
-            shares = difference / np.maximum(np.abs(widened(expected)), 1e-12)
-    largest = float(difference.max(initial=0.0))
-    return {
-        "largest_difference": largest,
-        # An infinity differs by 0 from itself; the relative difference would be NaN.
-        "largest_relative_difference": float(
-            np.where(difference == 0, 0.0, shares).max(initial=0.0)
-        ),
-        "tolerance": limit.value,
-        "how": limit.how,
-        "passed": bool(largest <= limit.value),
-    }
 
 
 def _compare_labels(
@@ -221,53 +208,28 @@ def _labels(
 
 def _beyond(
     name: str,
-    difference: np.ndarray,
+    apart: ElementDifferences,
     array: np.ndarray,
     expected: np.ndarray,
-    limit: Tolerance,
+    calls: Sequence[WholeCall] | None,
 ) -> list[dict[str, Any]]:
-    """List the samples with the largest differences, with both values at that place."""
-    if not difference.size:
-        return []
-    flat = difference.reshape(len(difference), -1)
-    ranked = np.where(np.isnan(flat), np.inf, flat)
-    rows = np.flatnonzero((ranked > limit.value).any(axis=1))
-    rows = rows[np.argsort(-ranked[rows].max(axis=1), kind="stable")][:_NAMED_SAMPLES]
+    """List the samples or calls with the largest differences, with both values at that place."""
     listed = []
-    for row in rows:
-        at = np.unravel_index(int(ranked[row].argmax()), array.shape[1:])
-        place = f"{name}[{', '.join(map(str, at))}]" if at else name
+    for unit in apart.worst_units[:_NAMED_SAMPLES]:
+        place = int(apart.unit_place[unit])
+        at = place_in(unit, place, expected.shape, calls)
+        where = f"{name}[{', '.join(map(str, at))}]" if at else name
         listed.append(
             {
-                "sample": int(row),
-                "answer": {"label": place, "value": _plain(array[(row, *at)])},
-                "reference": {"label": place, "value": _plain(expected[(row, *at)])},
+                **({"sample": int(unit)} if calls is None else calls[unit].key),
+                "answer": {"label": where, "value": _plain(value_at(array, unit, place, calls))},
+                "reference": {
+                    "label": where,
+                    "value": _plain(value_at(expected, unit, place, calls)),
+                },
             }
         )
     return listed
-
-
-def _beyond_in_calls(
-    name: str,
-    difference: np.ndarray,
-    array: np.ndarray,
-    expected: np.ndarray,
-    limit: Tolerance,
-    calls: Sequence[WholeCall],
-) -> list[dict[str, Any]]:
-    """List the calls with the largest differences, by their first sample."""
-    listed = []
-    parts = (by_call(values, calls) for values in (difference, array, expected))
-    for call, apart, output, reference in zip(calls, *parts, strict=True):
-        shape = 1, *(apart.shape or (1,))
-        worst = _beyond(
-            name, apart.reshape(shape), output.reshape(shape), reference.reshape(shape), limit
-        )
-        if worst:
-            largest = float(np.where(np.isnan(apart), np.inf, apart).max())
-            listed.append((largest, worst[0] | call.key))
-    listed.sort(key=lambda entry: -entry[0])
-    return [entry for _, entry in listed[:_NAMED_SAMPLES]]
 
 
 def _plain(value: Any) -> float | str:

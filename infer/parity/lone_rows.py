@@ -6,26 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .row_pairs import LoneRow, LoneRows
-from .whole_calls import WholeCall
 
 # What is shown in place of the row that is missing.
 _NONE = "no such row"
-
-
-def rows_beyond(difference: np.ndarray, tolerance: float, calls: Sequence[WholeCall]) -> int:
-    """Count the pairs of rows with a value beyond tolerance.
-
-    Args:
-        difference: absolute differences of all pairs, in one row.
-        tolerance: the largest that passes; NaN does not.
-        calls: samples with the shape of their rows.
-    """
-    rows = sum(call.shape[0] for call in calls)
-    beyond = ~(difference <= tolerance)
-    return int(beyond.reshape(rows, -1).any(axis=1).sum()) if rows and beyond.size else 0
 
 
 def judge_rows(lone: LoneRows, beyond: int, share: float | None) -> dict[str, Any]:

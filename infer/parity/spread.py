@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..tensors.chunks import sample_chunks
 from ..tensors.differences import finite
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
@@ -26,15 +27,16 @@ def spread(array: np.ndarray) -> float | None:
     """
     if kind_of(array.dtype) not in ("float", "int", "complex") or array.size < 2:
         return None
-    values, usable = widened(array), finite(array)
-    parts = (values.real, values.imag) if np.iscomplexobj(values) else (values,)
-    axis = 0 if array.ndim and len(array) > 1 else None
-    ranges = [
-        np.max(part, axis, initial=-np.inf, where=usable)
-        - np.min(part, axis, initial=np.inf, where=usable)
-        for part in parts
-    ]
-    largest = float(np.max(ranges))
+    if not array.ndim or len(array) < 2:
+        array = array.reshape(-1)
+    highest, lowest = np.array(-np.inf), np.array(np.inf)
+    for (chunk,) in sample_chunks(array):
+        values, usable = widened(chunk), finite(chunk)
+        parts = np.stack([values.real, values.imag]) if np.iscomplexobj(values) else values[None]
+        # The first axis is that of the parts of complex numbers, the second that of the samples.
+        highest = np.maximum(highest, np.max(parts, 1, initial=-np.inf, where=usable[None]))
+        lowest = np.minimum(lowest, np.min(parts, 1, initial=np.inf, where=usable[None]))
+    largest = float(np.max(highest - lowest, initial=-np.inf))
     return largest if largest >= 0 else None
 
 

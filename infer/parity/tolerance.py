@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..tensors.chunks import value_chunks
 from ..tensors.dtypes import dtype_of, epsilon_of, kind_of, widened
 from ..tensors.outputs import Outputs
 from ..tensors.precision import OutputSteps, Quantisation
@@ -98,8 +99,7 @@ def _tolerance(array: np.ndarray, precisions: list[str]) -> Tolerance:
         known = [name for name in [*precisions, output_type] if step_of(name) is not None]
         precision = max(known, key=lambda name: ROUNDINGS.get(name, 10) * (step_of(name) or 0.0))
         roundings = ROUNDINGS.get(precision, 10)
-        values = np.abs(widened(array))
-        scale = float(np.max(values, initial=0.0, where=np.isfinite(values))) or 1.0
+        scale = _largest(array) or 1.0
         bound = Tolerance(
             roundings * (step_of(precision) or 0.0) * scale,
             f"{roundings:,} roundings of {precision} in values up to {scale:.3g}",
@@ -130,6 +130,15 @@ def odds_are_within(outputs: np.ndarray, reference: np.ndarray, odds: float) -> 
     up, down = p * (1 - q), q * (1 - p)
     within: np.ndarray = (up <= odds * down) & (down <= odds * up)
     return within
+
+
+def _largest(array: np.ndarray) -> float:
+    """The largest absolute value that is finite."""
+    largest = 0.0
+    for (part,) in value_chunks(array):
+        values = np.abs(widened(part))
+        largest = max(largest, float(np.max(values, initial=0.0, where=np.isfinite(values))))
+    return largest
 
 
 def quantised_tolerances(

@@ -54,6 +54,8 @@ class OutputDifference(Record, frozen=True):
         rows_beyond: number of pairs of rows with a value beyond the tolerance.
         lone_rows: rows of the artifact that have no partner, and rows of the reference; these
             differ by infinity.
+        map: of an output that is a map, number of values beyond the tolerance in equal parts of it,
+            over all samples; empty if there are none.
     """
 
     largest_difference: float
@@ -74,6 +76,7 @@ class OutputDifference(Record, frozen=True):
     rows: int = 0
     rows_beyond: int = 0
     lone_rows: tuple[int, int] = (0, 0)
+    map: tuple[tuple[int, ...], ...] = ()
 
 
 class AccuracyDifference(Record, frozen=True):
