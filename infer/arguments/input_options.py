@@ -79,7 +79,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         parser,
         "--allow",
         "OUTPUT=SHARE",
-        "share of the values of an output of whole numbers that may differ, as mask=0.1%% "
+        "share of the values of an output that may be beyond tolerance, as mask=0.1%% "
         "(default: none)",
     )
 

@@ -18,6 +18,7 @@ from ..results.rooflines import highest
 from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
 from . import plots
+from .difference_maps import DifferenceMap, difference_maps
 from .environment import environment_facts, runtimes_table
 from .growth_table import growth_table
 from .legend import legend
@@ -62,6 +63,7 @@ class Section:
     cost: Table | None
     agreement: Table | None
     differing: list[Differing]
+    maps: list[DifferenceMap]
     classes: ClassAccuracy | None
     failures: list[ArtifactResult]
     notes: list[str]
@@ -152,6 +154,7 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
         _only(tables, Kind.COST),
         _only(tables, Kind.AGREEMENT),
         _differing(rows, samples),
+        _shown("maps of differences", lambda: difference_maps(run, rows), [], missing),
         samples.classes and samples.classes.with_labels(short),
         [row for row in rows if row.outcome != Outcome.OK],
         notes(rows, short) + samples.missing + missing,
