@@ -84,6 +84,7 @@ class GateInput:
         interrupted: whether the run was interrupted.
         unreadable: problem with the file or folder in the place of an artifact, by its label in the
             baseline.
+        in_sets: outputs whose rows are compared as sets, of which a baseline keeps nothing.
     """
 
     entries: Mapping[str, BaselineEntry]
@@ -97,6 +98,7 @@ class GateInput:
     seconds: float = 0.0
     interrupted: bool = False
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    in_sets: tuple[str, ...] = ()
 
 
 def gate_input(events: Sequence[AnyEvent]) -> GateInput:
@@ -156,6 +158,7 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
         paths={label: row.path for label, row in rows.items()},
         seconds=elapsed_s(events),
         interrupted=summary.interrupted,
+        in_sets=tuple(name for row_set in run.row_sets for name in row_set.names),
     )
 
 

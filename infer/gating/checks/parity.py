@@ -108,6 +108,14 @@ def _check(gate: ArtifactGate) -> Check:
     figures = ParityFigures(worst.deviation.difference, worst.deviation.allowed, worst.output)
     if beyond:
         return _failed(gate, detail + note, figures)
+    compared = {difference.output for difference in differences}
+    unkept = [name for name in gate.run.in_sets if name in new.parity and name not in compared]
+    if unkept:
+        return gate.not_judged(
+            CheckKind.PARITY,
+            f"the baseline keeps nothing of '{', '.join(unkept)}', whose rows are compared as sets",
+            "compare with another artifact in the run, or with the former one (--against)",
+        )
     if anything := _let_be_anything(gate):
         return gate.not_judged(
             CheckKind.PARITY,

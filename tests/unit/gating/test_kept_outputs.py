@@ -207,3 +207,15 @@ def test_a_baseline_of_thousands_of_samples_is_kilobytes():
     assert len(text) < 25_000
     many = {f"y{number}": outputs for number in range(10)}
     assert len(render_baseline(kept({"m": alone(**many)}))) < 70_000
+
+
+def test_a_set_of_which_nothing_is_kept_keeps_the_check_from_passing(tmp_path):
+    entry = alone(probabilities=PROBABILITIES)
+    now = replace(entry, parity={**entry.parity, "boxes": OutputParity(0.0, 1e-4)})
+
+    check = parity(tmp_path, now, now, in_sets=("boxes",))
+    assert check.verdict == "not judged"
+    assert "keeps nothing of 'boxes'" in check.detail
+
+    beside_another = replace(now, reference="native")
+    assert parity(tmp_path, beside_another, now, in_sets=("boxes",)).verdict == "passed"
