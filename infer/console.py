@@ -26,6 +26,11 @@ def one_line(text: str, style: str = "") -> Text:
     return Text(terminal(text), style=style)
 
 
+def lines_of(*texts: str) -> Text:
+    """Texts as the lines of a cell, each as one line; empty ones are left out."""
+    return Text("\n").join(one_line(text) for text in texts if text)
+
+
 class Terminal(Console):
     """A console that prints text as it is: nothing in it is markup, an emoji or a control.
 

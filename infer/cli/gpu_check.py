@@ -18,7 +18,7 @@ from ..arguments import common_options
 from ..arguments.types import argument_type
 from ..artifacts.artifact import Artifact
 from ..artifacts.discovery import label_paths
-from ..console import BAD, TextColumn, one_line, print_table
+from ..console import BAD, TextColumn, lines_of, one_line, print_table
 from ..diagnostics.gpu_check.clocks import ClockLog
 from ..diagnostics.gpu_check.runner import INTERRUPTED, Check, Done
 from ..diagnostics.gpu_check.setting import Setting
@@ -200,7 +200,7 @@ def show(done: list[Done], console: Console) -> None:
             stage.name,
             one_line(stage.status.replace("_", " "), style="" if stage.status in _WELL else BAD),
             f"{stage.seconds:.0f} s" if stage.status != "left_out" else "",
-            Text("\n").join(map(one_line, filter(None, (stage.what, stage.reason)))),
+            lines_of(stage.what, stage.reason),
         ]
         for stage in done
     ]
