@@ -33,6 +33,7 @@ from infer.exporting import (
 from infer.formats.registry import FORMATS
 from infer.outcome import Failure, Outcome
 from infer.tensors.signature import Signature, TensorSpec
+from train.data import SYNTHETIC_NOTICE
 from train.record import PROFILE_NOTICES
 
 PRECISION = "float32"
@@ -187,7 +188,9 @@ def _manifest(
     known = FORMATS[exporter.format]
     expires = now + known.shelf_life if known.shelf_life else None
     profile = source.record.get("recipe", {}).get("profile")
-    notice = PROFILE_NOTICES.get(str(profile))
+    # What was trained on drawings says little of real images, whatever it is measured with.
+    of_data = SYNTHETIC_NOTICE if source.dataset == "synthetic" else None
+    notices = [of_data, PROFILE_NOTICES.get(str(profile))]
     image = TensorSpec(INPUT, ("batch", source.size, source.size, 3), "float32", range=(0.0, 1.0))
     output = TensorSpec(OUTPUT, ("batch", len(evaluation.classes)), "float32", range=(0.0, 1.0))
     return Manifest(
@@ -215,7 +218,7 @@ def _manifest(
         ),
         classes=evaluation.classes,
         warnings=tuple(result["warnings"]),
-        notices=(notice,) if notice else (),
+        notices=tuple(notice for notice in notices if notice),
     )
 
 
