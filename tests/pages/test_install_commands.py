@@ -120,8 +120,7 @@ def test_two_versions_of_a_runtime_are_two_rows(installed, models):
     assert Version(newer) > Version(version)
     assert all(row["timings"]["batch 1"]["call_s"] > 0 for row in rows.values())
     assert rows["digits.onnx (old)"]["timings"]["batch 1"]["ratio"]["low"] > 0
-    assert f"onnxruntime {version}" in done.stdout
-    assert f"onnxruntime {newer}" in done.stdout
+    assert version in done.stdout and newer in done.stdout
     model = shell.folder / models / "exported" / "digits.onnx"
     with infer.load(model, python=old, threads=1) as loaded:
         assert loaded.versions == {"onnxruntime": version}

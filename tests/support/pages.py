@@ -14,7 +14,11 @@ import train.__main__
 import train.benchmark
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
+# Reports of runs on another machine name what was there.
+_REPORTS = set(ROOT.glob("docs/study/gpu/*.md")) - {ROOT / "docs/study/gpu/README.md"}
+PAGES = sorted(
+    {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")} - _REPORTS
+)
 PARSERS = {
     "exportbench": infer.cli.main._parser,
     "python -m infer": infer.cli.main._parser,
