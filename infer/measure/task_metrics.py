@@ -86,6 +86,8 @@ class TaskMetrics:
                 scores={
                     name: recorded_score(score, judged=name in judged)
                     for name, score in scores.items()
+                    # A gate may be told to judge any metric of a task that was named.
+                    if name in judged or self._context.plan.task
                 },
             )
         )

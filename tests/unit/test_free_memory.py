@@ -128,7 +128,7 @@ def test_a_control_group_limits_what_is_read(monkeypatch, tmp_path, read):
     monkeypatch.setattr(free_memory, "control_group_rooms", lambda _: [1 << 16])
     values = np.zeros((1, 1 << 16), np.float32)
     if read == "inputs":
-        np.savez(tmp_path / "x.npz", x=values)
+        np.savez_compressed(tmp_path / "x.npz", x=values)
         with pytest.raises(InputError, match="more than fits into memory"):
             read_inputs(tmp_path / "x.npz")
     else:
