@@ -69,8 +69,7 @@ def test_check_without_a_card_does_what_needs_none_and_names_the_rest(folder):
     assert {row["artifact"]: row["outcome"] for row in rows} == {"one": "ok", "two": "ok"}
     assert {"batch 128", "batch 1", "batch 128, on the device"} <= rows[0]["timings"].keys()
     assert results["sweep"]["preflights"]["one"]["sweep"]["samples_per_s"]
-    (verdicts,) = results["self-test"]["verdicts"]
-    assert verdicts["title"] == "copies of one, 3 generations"
+    assert results["self-test"]["verdicts"][0]["title"] == "copies of one, 3 generations"
     provoked = results["failures"]["provoked"]
     assert {name: process["outcome"] for name, process in provoked.items()} == {
         "one killed": "crash",
