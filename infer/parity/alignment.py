@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import MapError
 from ..outcome import Failure, Outcome
-from ..tensors.layouts import rearranged
+from ..tensors.layouts import layouts, rearranged
 from ..tensors.matching import TensorMatch
 from ..tensors.outputs import Outputs, SampleAxis, SavedOutput, SavedOutputs, in_a_row
 from ..tensors.rules import Rule
@@ -153,7 +153,8 @@ def _by_rows_where_needed(
 ) -> tuple[SavedOutputs, SavedOutputs]:
     """Take outputs by the rows of their samples where the other side has other numbers of rows.
 
-    A detector that happens to find as many objects in each image is beside one that does not.
+    A detector that happens to find as many objects in each image is beside one that does not. What
+    may be another layout of the same values has no rows.
     """
     mine, theirs = dict(outputs), dict(reference)
     for name, a in outputs.items():
@@ -165,7 +166,9 @@ def _by_rows_where_needed(
             continue
         if a.sample_axis.settled or b.sample_axis.settled:
             continue
-        if not (a.has_samples and b.has_samples) or a.shape != b.shape:
+        if not (a.has_samples and b.has_samples) or (
+            not layouts(a.shape, b.shape) and row_pair(a, b) is not None
+        ):
             mine[name], theirs[other] = (replace(side, by_rows=True) for side in (a, b))
     return mine, theirs
 
