@@ -140,7 +140,8 @@ def _units(
     begin = 0
     for call in calls:
         end = begin + int(np.prod(call.shape))
-        yield outputs[begin:end], expected[begin:end], call.shape[0] if end > begin else 0
+        rows = call.shape[0] if call.shape and end > begin else 0
+        yield outputs[begin:end], expected[begin:end], rows
         begin = end
 
 

@@ -8,6 +8,7 @@ import pytest
 from infer.parity.beyond_tolerance import count_beyond, samples_beyond
 from infer.parity.comparing import compare
 from infer.parity.element_differences import element_differences
+from infer.parity.whole_calls import WholeCall
 from infer.tensors import chunks
 
 MASK = np.arange(2 * 3 * 4).reshape(2, 3, 4) % 3
@@ -90,3 +91,12 @@ def test_a_share_of_floating_point_may_be_beyond_tolerance_where_the_user_says_s
     assert not compare(outputs, reference, 0.1)["passed"]
     assert compare(outputs, reference, 0.1, allowed={"p": 0.25})["passed"]
     assert not compare(outputs, reference, 0.1, allowed={"p": 0.2})["passed"]
+
+
+def test_an_output_of_one_value_for_each_call_of_several_samples_is_compared():
+    calls = (WholeCall((0, 1), ()), WholeCall((2, 3), ()))
+    outputs, expected = np.array([1.0, 2.0]), np.array([1.0, 2.5])
+
+    result = compare({"loss": outputs}, {"loss": expected}, 0.1, calls={"loss": calls})
+
+    assert not result["passed"] and result["by_output"]["loss"]["at"] == [2]
