@@ -97,7 +97,7 @@ def _read_saved(
 def take_over(
     folder: Path,
     destination: Path,
-    check: Callable[[tuple[CallSamples, ...]], None],
+    check: Callable[[tuple[CallSamples, ...] | None], None],
     *,
     most_bytes: int | None = None,
     most_index_bytes: int = MOST_INDEX_BYTES,
@@ -107,7 +107,8 @@ def take_over(
     Args:
         folder: folder of the outputs, which a stranger may still write.
         destination: an existing folder, which nobody else writes.
-        check: raises OutputError if the calls are not those that were asked for.
+        check: raises OutputError if the calls are not those that were asked for; it is given None
+            where there are no outputs.
         most_bytes, most_index_bytes: as of `read_saved`.
 
     Raises:
@@ -121,7 +122,7 @@ def take_over(
         with opened_folder(folder) as descriptor:
             index = read_index(descriptor, most_index_bytes)
             calls = calls_of(index)
-            check(calls if index.outputs else ())
+            check(calls if index.outputs else None)
             check_outputs(index)
             for number, output in enumerate(index.outputs):
                 left -= _copy_output(descriptor, destination, number, output, left)

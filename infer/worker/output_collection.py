@@ -76,13 +76,15 @@ def collect(
 
 
 def _check_samples(
-    calls: tuple[CallSamples, ...], request: Request[Any], response: Any, known: Known
+    calls: tuple[CallSamples, ...] | None, request: Request[Any], response: Any, known: Known
 ) -> None:
-    """Check that the calls had the samples that were asked for; there are none without outputs.
+    """Check that the calls had the samples that were asked for; None where nothing has outputs.
 
     Raises:
         OutputError: they had others.
     """
+    if calls is None:
+        return
     if isinstance(request, messages.Predict):
         rows: list[int] = [row for call in calls for row in call.rows[: call.samples]]
         asked = (
@@ -91,11 +93,11 @@ def _check_samples(
             else list(range(response["samples"]))
         )
         largest = max((row for call in calls for row in call.rows), default=0)
-        if calls and (rows != asked or largest >= max(known.samples, 1)):
+        if rows != asked or largest >= max(known.samples, 1):
             raise OutputError("they are not of the samples that were asked for")
         return
     wanted = tuple(response["rows"]) if isinstance(request, messages.Burst) else ()
-    if calls and [call.rows for call in calls] != [wanted]:
+    if [call.rows for call in calls] != [wanted]:
         raise OutputError("they are not of the call that was asked for")
 
 

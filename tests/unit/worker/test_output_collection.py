@@ -5,9 +5,10 @@ import pytest
 from worker_answers import RIGHT, SPEC, known
 
 from infer.outcome import Failure, Outcome
-from infer.tensors.call_writer import write_arrays, write_calls
+from infer.tensors.call_writer import write_arrays, write_calls, write_index
 from infer.tensors.output_files import read_call, read_saved
 from infer.tensors.outputs import CallSamples
+from infer.tensors.row_writer import RowWriter
 from infer.worker import messages as m
 from infer.worker.answer_checks import Known
 from infer.worker.output_collection import collect, most_folder_bytes
@@ -104,3 +105,14 @@ def test_both_calls_on_the_same_inputs_are_taken_over(folder, tmp_path):
     (folder / "second").rename(folder / "third")
     with pytest.raises(Failure, match="second is missing"):
         collect(folder, tmp_path / "taken", m.CallAgain(4, 3, "o"), response, known())
+
+
+@pytest.mark.parametrize("action", ["predict", "burst"])
+def test_outputs_of_no_call_are_refused(folder, action):
+    with RowWriter(folder / "output_0.npy", np.dtype(np.float32)):
+        pass
+    write_index(
+        folder, {"calls": [], "outputs": [{"name": "y", "dtype": "float32", "shapes": []}]}
+    )
+
+    assert "asked for" in refused(folder, *RIGHT[action])
