@@ -19,7 +19,7 @@ from ..tensors.differences import differences
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.ragged import Ragged
 from .row_pairs import PairedOutputs, RowPair, with_pairs
-from .tolerance import Tolerance
+from .tolerance import Tolerance, odds_are_within
 
 # Boxes that overlap by less of their union are of two objects, as COCO's evaluation has it.
 LEAST_OVERLAP = 0.5
@@ -122,8 +122,8 @@ def _partners(
         beyond = np.zeros((len(first.outputs[sample]), len(first.expected[sample])))
         apart = np.zeros(beyond.shape)
         for name, (a, b) in of_sample.items():
-            difference = _between(a, b, absolute=name in absolute)
-            beyond += ~(difference <= limits[name].value)
+            difference, agree = _between(a, b, limits[name], absolute=name in absolute)
+            beyond += ~agree
             if name == row_set.output:
                 apart = 1 - _overlaps(a, b) if are_boxes else difference
         for rows, numbers, start in zip(
@@ -158,14 +158,23 @@ def _assigned(
     return rows[order], columns[order]
 
 
-def _between(a: np.ndarray, b: np.ndarray, *, absolute: bool) -> np.ndarray:
-    """The largest difference of each row of `a` from each of `b`; infinite for one from NaN."""
+def _between(
+    a: np.ndarray, b: np.ndarray, limit: Tolerance, *, absolute: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far each row of `a` is from each of `b`, and whether the two agree within tolerance.
+
+    Returns:
+        The largest difference, infinite for one from NaN, and whether all values of both agree.
+    """
     shape = (len(a), len(b), *b.shape[1:])
     wide = np.broadcast_to(a[:, None], shape), np.broadcast_to(b[None], shape)
     columns = max(1, int(np.prod(b.shape[1:])))
     apart = differences(*wide, absolute=absolute).reshape(len(a), len(b), columns)
+    agree = apart <= limit.value
+    if limit.odds is not None:
+        agree |= odds_are_within(*wide, odds=limit.odds).reshape(apart.shape)
     largest: np.ndarray = np.where(np.isnan(apart), np.inf, apart).max(axis=2, initial=0.0)
-    return largest
+    return largest, agree.all(axis=2)
 
 
 def _are_corners(values: np.ndarray) -> bool:

@@ -9,11 +9,12 @@ from infer.errors import OptionError
 from infer.outcome import Failure
 from infer.parity.alignment import align
 from infer.parity.comparing import compare
-from infer.parity.row_pairs import PairedOutputs, paired_in_order, with_pairs
+from infer.parity.row_pairs import PairedOutputs, RowPair, paired_in_order, with_pairs
 from infer.parity.set_pairs import pair_sets
 from infer.parity.tolerance import Tolerance
 from infer.tensors.comparison_options import RowSet, parse_comparisons
 from infer.tensors.outputs import CallSamples, SavedOutput
+from infer.tensors.ragged import Ragged
 from infer.tensors.sample_columns import RowsError, by_sample_columns, parse_sample_columns
 
 BOXES = [
@@ -177,3 +178,18 @@ def test_comparisons_are_read():
 
     assert absolute == ("u",)
     assert [row_set.text for row_set in row_sets] == texts[1:]
+
+
+def test_rows_of_probabilities_have_partners_within_their_odds():
+    """The nearest partners are beyond tolerance, of which the odds make nothing better."""
+    theirs = np.array([[[0.5, 0.5], [0.58, 0.42]]])
+    mine = np.array([[[0.56, 0.44], [0.64, 0.36]]])
+    limits = {"p": Tolerance(0.03, "given", odds=1.3)}
+    pairs = {"p": RowPair(*(Ragged(side[0], np.array([0, 2])) for side in (mine, theirs)), (0,))}
+
+    paired = pair_sets(PairedOutputs({}, {"p": theirs}, {}), pairs, [RowSet("p")], limits)
+    result = compare(
+        paired.outputs, paired.expected, limits, calls=paired.calls, lone_rows=paired.lone
+    )
+
+    assert result["passed"]
