@@ -18,6 +18,7 @@ from .beyond_tolerance import allow, count_beyond, place_in, value_at
 from .element_differences import ElementDifferences, element_differences
 from .lone_rows import judge_rows, lone_row_entry
 from .quantised_outputs import judge
+from .quantised_tolerance import ExpectedError
 from .row_pairs import LoneRows
 from .tolerance import Tolerance, odds_are_within
 from .whole_calls import WholeCall
@@ -116,6 +117,7 @@ def compare(
         if odds is not None and not by_output[name]["passed"]:
             apart = elementwise[name] = element_differences(
                 *(outputs[name], expected, limits[name].value),
+                absolute=name in absolute,
                 calls=calls.get(name),
                 excused=partial(odds_are_within, odds=odds),
             )
@@ -126,6 +128,8 @@ def compare(
             by_output[name] |= judge_rows(lone_rows[name], apart.rows_beyond, share)
         elif share is not None:
             by_output[name] |= allow(by_output[name], share)
+        if error is not None and share is not None and by_output[name]["passed"]:
+            by_output[name] |= _judged_within(outputs[name], expected, difference, error)
     worst = max(by_output, key=lambda name: _badness(by_output[name]))
     result: dict[str, Any] = {
         **{key: by_output[worst][key] for key in _OF_THE_WORST},
@@ -177,16 +181,29 @@ def _compare_labels(
     }
 
 
-def _badness(output: Mapping[str, Any]) -> tuple[float, float]:
+def _judged_within(
+    outputs: np.ndarray, expected: np.ndarray, difference: np.ndarray, error: ExpectedError
+) -> dict[str, Any]:
+    """Judge the values of a quantised model that are not beyond what any may differ by.
+
+    So many may be beyond as the user allows, which says nothing of a wrong scale of all others.
+    """
+    is_beyond = ~(difference <= error.largest)
+    a, b = widened(outputs), widened(expected)
+    return judge(np.where(is_beyond, b, a), b, np.where(is_beyond, 0.0, difference), error)
+
+
+def _badness(output: Mapping[str, Any]) -> tuple[bool, float, float]:
     """Sort key: how near to failing an output is, or how much it fails; larger is worse."""
     difference, limit = output["largest_difference"], output["tolerance"]
-    if output["passed"] and output.get("allowed_share") is not None:
-        return 0.0, 0.0  # more may differ than the tolerance says
+    fails = not output["passed"]
+    if not fails and output.get("allowed_share") is not None:
+        return fails, 0.0, 0.0  # more may differ than the tolerance says
     if np.isnan(difference):
-        return float("inf"), float("inf")
+        return fails, float("inf"), float("inf")
     if limit == 0:
-        return (float("inf") if difference else 0.0), difference
-    return difference / limit, difference
+        return fails, (float("inf") if difference else 0.0), difference
+    return fails, difference / limit, difference
 
 
 def _labels(

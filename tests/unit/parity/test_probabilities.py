@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from infer.parity.comparing import compare
-from infer.parity.tolerance import MOST_ODDS, tolerances
+from infer.parity.tolerance import MOST_ODDS, Tolerance, tolerances
 
 STEP = 2.0**-10
 RANDOM = np.random.default_rng(3)
@@ -76,3 +76,24 @@ def test_a_value_that_is_no_probability_fails(value):
     result = compare({"probabilities": outputs}, EXPECTED, tolerances(EXPECTED, ["tf32"]))
     assert not result["passed"]
     assert result["by_output"]["probabilities"]["at"] == [5, 3]
+
+
+def test_what_passes_by_odds_is_not_shown_in_place_of_what_fails():
+    expected = {"p": np.array([[0.5, 0.5]]), "y": np.array([[1.0, 2.0]])}
+    outputs = {"p": np.array([[0.6, 0.4]]), "y": np.array([[1.0, 2.2]])}
+    limits = {"p": Tolerance(0.01, "given", odds=2.0), "y": Tolerance(0.1, "given")}
+
+    result = compare(outputs, expected, limits)
+
+    assert not result["passed"]
+    assert result["tolerance"] == 0.1
+    assert result["largest_difference"] == pytest.approx(0.2)
+
+
+def test_odds_of_absolute_values_are_beside_absolute_values():
+    expected = {"p": np.array([[0.5, 0.5], [0.1, 0.9]])}
+    outputs = {"p": np.array([[0.6, 0.4], [-0.1, 0.9]])}
+    limits = {"p": Tolerance(0.01, "given", odds=2.0)}
+
+    assert compare(outputs, expected, limits, absolute=["p"])["passed"]
+    assert not compare(outputs, expected, limits)["passed"]

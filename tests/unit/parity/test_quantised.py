@@ -201,3 +201,17 @@ def test_precision_in_words():
     assert Precision("float32", "float16").text == "float32, weights of float16"
     assert Precision("float32", "", Quantisation(1, 4)).name == "int4"
     assert Precision().text == Precision().name == ""
+
+
+def test_a_share_that_may_differ_hides_no_wrong_scale_of_the_others():
+    outputs = rounded(VALUES)
+    outputs[3, 4] = 1e3
+    limits = quantised_tolerances({"y": VALUES}, [(EIGHT_BITS, {"y": STEPS})])
+
+    def passes(outputs, share):
+        allowed = {"y": share}
+        return compare({"y": outputs}, {"y": VALUES}, limits, allowed=allowed)["passed"]
+
+    assert passes(outputs, 0.001)
+    assert not passes(outputs, 0.0001)
+    assert not passes(outputs * 1.15, 0.001)
