@@ -9,7 +9,7 @@ could still alter is copied before, and never mapped.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -90,6 +90,8 @@ def _read_saved(
             left = None if left is None else left - size
             sample_axis = by_name.get(output.name, SampleAxis())
             parts = _parts(row, output)
+            if not _has_axis(sample_axis.axis, parts, calls):
+                sample_axis = SampleAxis(None, settled=True)
             saved[output.name] = SavedOutput(calls, parts, sample_axis, row=row)
     return saved
 
@@ -206,6 +208,17 @@ def _read_output(
             return as_text(unpack(data.read(), values)), row.size + data.size
         except ValueError as error:
             raise OutputError(f"'{escaped(output.name)}': {error}") from None
+
+
+def _has_axis(
+    axis: int | None, parts: Sequence[np.ndarray], calls: Sequence[CallSamples]
+) -> bool:
+    """Whether the samples of all calls are on this axis; another run may have given other shapes."""
+    if axis is None:
+        return True
+    sizes = [part.shape[axis : axis + 1] for part in parts]
+    rest = {part.shape[:axis] + part.shape[axis + 1 :] for part in parts}
+    return sizes == [(len(call.rows),) for call in calls] and len(rest) == 1
 
 
 def _parts(values: np.ndarray, output: OutputEntry) -> tuple[np.ndarray, ...]:

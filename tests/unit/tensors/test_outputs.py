@@ -162,3 +162,19 @@ def test_an_open_axis_is_taken_from_the_other_artifact():
         np.testing.assert_array_equal(taking_axis(output, reference).array, VALUES)
     assert taking_axis(settled, reference) is settled
     assert taking_axis(other, reference) is other
+
+
+@pytest.mark.parametrize(
+    "shapes", [[(1, 3), (2, 3)], [(2, 3), (1, 4)], [(3,), (3,)], [(), ()], [(2, 3), (2, 3)]]
+)
+def test_an_axis_that_another_run_does_not_have_is_none_there(tmp_path, shapes):
+    for name, calls in (("known", [(2, 3), (1, 3)]), ("other", shapes)):
+        (tmp_path / name).mkdir()
+        write_calls(tmp_path / name, [{"y": np.ones(shape)} for shape in calls], TWO_AND_ONE)
+    write_axes(tmp_path / "known", {"y": SampleAxis(0, settled=True)})
+
+    known = read_saved(tmp_path / "known", tmp_path / "known")["y"]
+    other = read_saved(tmp_path / "other", tmp_path / "known")["y"]
+
+    assert known.has_samples and known.array.shape == (3, 3)
+    assert not other.has_samples and other.array.ndim == 1
