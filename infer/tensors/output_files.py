@@ -210,10 +210,8 @@ def _read_output(
             raise OutputError(f"'{escaped(output.name)}': {error}") from None
 
 
-def _has_axis(
-    axis: int | None, parts: Sequence[np.ndarray], calls: Sequence[CallSamples]
-) -> bool:
-    """Whether the samples of all calls are on this axis; another run may have given other shapes."""
+def _has_axis(axis: int | None, parts: Sequence[np.ndarray], calls: Sequence[CallSamples]) -> bool:
+    """Whether all calls have their samples on this axis; another run may have other shapes."""
     if axis is None:
         return True
     sizes = [part.shape[axis : axis + 1] for part in parts]

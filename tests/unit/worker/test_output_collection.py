@@ -111,8 +111,6 @@ def test_both_calls_on_the_same_inputs_are_taken_over(folder, tmp_path):
 def test_outputs_of_no_call_are_refused(folder, action):
     with RowWriter(folder / "output_0.npy", np.dtype(np.float32)):
         pass
-    write_index(
-        folder, {"calls": [], "outputs": [{"name": "y", "dtype": "float32", "shapes": []}]}
-    )
+    write_index(folder, {"calls": [], "outputs": [{"name": "y", "dtype": "float32", "shapes": []}]})
 
     assert "asked for" in refused(folder, *RIGHT[action])
