@@ -31,7 +31,8 @@ class Aligned:
         outputs, expected: values, in the same form on both sides.
         calls: the calls of outputs that are compared whole, whose values are in one row; all other
             outputs are N x anything. Samples with rows are such calls.
-        rows: outputs with rows of samples, on both sides.
+        rows: outputs with rows of samples, on both sides; also of outputs that are N x anything and
+            may be one row of each sample.
         matches: which output of the artifact was taken for which of the reference.
         notes: on axes of samples that differ, in words.
         taken_axes: axes of samples of the artifact's outputs that only the reference shows, by the
@@ -124,6 +125,9 @@ def align(
                     f"{match.name}: its samples are on axis {a.axis}, those of '{name}' of "
                     f"{reference_label} on axis {b.axis}"
                 )
+            is_open = not (a.sample_axis.settled or b.sample_axis.settled)
+            if is_open and a.shapes == b.shapes and (pair := row_pair(a, b)) is not None:
+                rows[name] = pair  # perhaps one row of each sample, which sets tell
             continue
         if (pair := row_pair(a, b)) is not None:
             rows[name] = pair
@@ -143,6 +147,11 @@ def align(
 def _placeholder(output: SavedOutput, name: str, others: SavedOutputs) -> np.ndarray:
     """The array that an output is matched by: by its rows, if its partner may have rows too."""
     partners = [others[name]] if name in others else list(others.values())
+    if len(partners) == 1 and not (output.has_samples or partners[0].has_samples):
+        pair = row_pair(output, partners[0])
+        if pair is not None:
+            shape = len(pair.outputs), 1, *pair.outputs.values.shape[1:]
+            return np.broadcast_to(np.zeros((), pair.outputs.values.dtype), shape)
     of_rows = None if output.has_samples else output.placeholder_of_rows
     has_partner = any(not other.has_samples and other.rows is not None for other in partners)
     return of_rows if of_rows is not None and has_partner else output.placeholder

@@ -23,6 +23,8 @@ from .tolerance import Tolerance, odds_are_within
 
 # Boxes that overlap by less of their union are of two objects, as COCO's evaluation has it.
 LEAST_OVERLAP = 0.5
+# Values of a box.
+_BOX = 4
 # Values that the rows of a sample may have in pairs: 4,000 rows of 4 on both sides.
 _MOST_PAIRED = 1 << 26
 
@@ -49,12 +51,34 @@ def pair_sets(
     for row_set in row_sets:
         if not {*row_set.names} & paired.expected.keys():
             continue
-        pairs = {name: _rows_of(name, row_set, paired, rows) for name in row_set.names}
+        pairs = _pairs_of(row_set, paired, rows)
         _check_counts(row_set, pairs)
         mine, theirs = _partners(row_set, pairs, limits, set(absolute))
         for name, pair in pairs.items():
             paired = with_pairs(paired, name, pair, mine, theirs)
     return paired
+
+
+def _pairs_of(
+    row_set: RowSet, paired: PairedOutputs, rows: Mapping[str, RowPair]
+) -> dict[str, RowPair]:
+    """The rows of all outputs of a set.
+
+    Where every call has one sample, an output of 1 x 4 may be four rows, or the only box. It is one
+    row if that is what the other outputs of the set have, or if it may be a box.
+    """
+    names = [name for name in row_set.names if name in paired.expected]
+    open_ones = {name for name in names if name in rows and name not in paired.calls}
+    arrays = {name: paired.expected[name] for name in open_ones}
+    counts = {array.shape[1:2] for array in arrays.values()}
+    is_one_row = len(counts) > 1 or () in counts
+    if not is_one_row and len(names) == 1:
+        is_one_row = any(
+            array.ndim == 2 and array.shape[1] == _BOX and kind_of(array.dtype) == "float"
+            for array in arrays.values()
+        )
+    known = {name: pair for name, pair in rows.items() if name not in open_ones or is_one_row}
+    return {name: _rows_of(name, row_set, paired, known) for name in row_set.names}
 
 
 def _rows_of(
@@ -77,7 +101,7 @@ def _rows_of(
 
 def _dense_rows(array: np.ndarray) -> Ragged:
     offsets = np.arange(len(array) + 1, dtype=np.int64) * array.shape[1]
-    return Ragged(array.reshape(-1, *array.shape[2:]), offsets)
+    return Ragged(array.reshape(len(array) * array.shape[1], *array.shape[2:]), offsets)
 
 
 def _check_counts(row_set: RowSet, pairs: Mapping[str, RowPair]) -> None:
@@ -168,7 +192,7 @@ def _between(
     """
     shape = (len(a), len(b), *b.shape[1:])
     wide = np.broadcast_to(a[:, None], shape), np.broadcast_to(b[None], shape)
-    columns = max(1, int(np.prod(b.shape[1:])))
+    columns = int(np.prod(b.shape[1:]))
     apart = differences(*wide, absolute=absolute).reshape(len(a), len(b), columns)
     agree = apart <= limit.value
     if limit.odds is not None:
@@ -179,7 +203,7 @@ def _between(
 
 def _are_corners(values: np.ndarray) -> bool:
     """Whether rows may be boxes by two corners: x1, y1, x2, y2."""
-    if values.ndim != 2 or values.shape[1] != 4 or kind_of(values.dtype) not in ("float", "int"):
+    if values.ndim != 2 or values.shape[1] != _BOX or kind_of(values.dtype) not in ("float", "int"):
         return False
     boxes = widened(values)
     return bool((boxes[:, :2] <= boxes[:, 2:]).all())

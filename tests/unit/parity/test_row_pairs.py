@@ -1,5 +1,6 @@
 """Rows of samples beside those of another artifact: in order, or as sets."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -15,6 +16,7 @@ from infer.parity.tolerance import Tolerance
 from infer.tensors.comparison_options import RowSet, parse_comparisons
 from infer.tensors.outputs import CallSamples, SavedOutput
 from infer.tensors.ragged import Ragged
+from infer.tensors.sample_axis import sample_axis
 from infer.tensors.sample_columns import RowsError, by_sample_columns, parse_sample_columns
 
 BOXES = [
@@ -187,9 +189,60 @@ def test_rows_of_probabilities_have_partners_within_their_odds():
     limits = {"p": Tolerance(0.03, "given", odds=1.3)}
     pairs = {"p": RowPair(*(Ragged(side[0], np.array([0, 2])) for side in (mine, theirs)), (0,))}
 
-    paired = pair_sets(PairedOutputs({}, {"p": theirs}, {}), pairs, [RowSet("p")], limits)
+    paired = pair_sets(PairedOutputs({"p": mine}, {"p": theirs}, {}), pairs, [RowSet("p")], limits)
     result = compare(
         paired.outputs, paired.expected, limits, calls=paired.calls, lone_rows=paired.lone
     )
 
     assert result["passed"]
+
+
+def by_axis(samples):
+    """Samples of which the axis was looked for, as that of what an artifact gave."""
+    output = saved(samples)
+    return dataclasses.replace(output, sample_axis=sample_axis(output, None))
+
+
+def test_the_only_box_of_each_sample_is_one_row_and_no_set_of_its_corners():
+    boxes, scores = [np.array([[1, 2, 3, 4.0]])], [np.array([0.5])]
+    one = {"boxes": by_axis(boxes)}
+    turned = {"boxes": by_axis([boxes[0][:, ::-1]])}
+
+    assert compared(one, one, [RowSet("boxes")])["passed"]
+    assert not compared(turned, one, [RowSet("boxes")])["passed"]
+    both = {**one, "scores": by_axis(scores)}
+    assert compared(both, both, [SET])["passed"]
+    assert not compared({**turned, "scores": both["scores"]}, both, [SET])["passed"]
+
+
+def test_rows_in_samples_of_one_call_each_may_still_be_a_set():
+    boxes, scores = np.arange(12.0).reshape(1, 3, 4), np.arange(3.0).reshape(1, 3)
+    theirs = {"boxes": by_axis([boxes]), "scores": by_axis([scores])}
+    mine = {"boxes": by_axis([boxes[:, ::-1]]), "scores": by_axis([scores[:, ::-1]])}
+
+    assert compared(mine, theirs, [SET])["passed"]
+    assert not compared({**mine, "scores": theirs["scores"]}, theirs, [SET])["passed"]
+    numbers = {"found": by_axis([np.array([[3, 1, 2, 7]])])}
+    others = {"found": by_axis([np.array([[1, 2, 3, 7]])])}
+    assert compared(numbers, others, [RowSet("found")])["passed"]
+
+
+def test_one_row_in_each_sample_behind_an_axis_of_one_is_beside_other_numbers_of_rows():
+    mine = {"boxes": by_axis([np.ones((1, 1, 4)), np.ones((1, 1, 4))])}
+    theirs = {"boxes": by_axis([np.ones((1, 1, 4)), np.ones((1, 2, 4))])}
+
+    result = compared(mine, theirs)
+
+    assert result["by_output"]["boxes"]["lone_rows"] == (0, 1)
+    assert compared(mine, theirs, allowed={"boxes": 0.4})["passed"]
+
+
+def test_sets_without_any_row_are_the_same():
+    none = {"boxes": by_axis([np.zeros((1, 0, 4))] * 2)}
+    settled = {"boxes": SavedOutput((CallSamples.from_range(0, 2),), (np.zeros((2, 3, 0)),))}
+    settled["boxes"] = settled["boxes"].with_axis(0)
+
+    for outputs_of_both in (none, settled):
+        assert compared(outputs_of_both, outputs_of_both, [RowSet("boxes")])["passed"]
+    stacked = {"boxes": saved([np.zeros((3, 0, 4))] * 2)}
+    assert compared(stacked, stacked, [RowSet("boxes")])["passed"]
