@@ -198,7 +198,7 @@ def _between(
     if limit.odds is not None:
         agree |= odds_are_within(*wide, odds=limit.odds).reshape(apart.shape)
     largest: np.ndarray = np.where(np.isnan(apart), np.inf, apart).max(axis=2, initial=0.0)
-    return largest, agree.all(axis=2)
+    return largest, np.asarray(agree.all(axis=2))
 
 
 def _are_corners(values: np.ndarray) -> bool:
