@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..outcome import Failure, Outcome
 from ..parity.comparable_outputs import check_finite
 from ..parity.comparing import compare, largest_difference
@@ -87,8 +89,11 @@ def _comparable(
             by_sample = {
                 call.rows[0]: rows for call, rows in zip(output.calls, output.parts, strict=True)
             }
-            timed[name] = in_a_row(outputs[name].parts)
-            expected[name] = in_a_row([by_sample[call.rows[0]] for call in outputs[name].calls])
+            before = [by_sample[call.rows[0]] for call in outputs[name].calls]
+            for values, parts in ((timed, outputs[name].parts), (expected, before)):
+                values[name] = in_a_row(parts)
+                # The same rows in other samples are no equal outputs.
+                values[f"{name}, rows of each sample"] = np.array([len(part) for part in parts])
         elif output.has_samples:
             timed[name] = outputs[name].array
             expected[name] = output.array[rows[: len(timed[name])]]
