@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..parity.beyond_tolerance import samples_beyond
@@ -20,6 +20,7 @@ def allowed_notes(
     expected: Outputs,
     by_output: Mapping[str, Mapping[str, Any]],
     calls: Mapping[str, Sequence[WholeCall]],
+    absolute: Collection[str] = (),
 ) -> list[str]:
     """Notes about the values that differ where the user has allowed a share."""
     notes = []
@@ -27,7 +28,9 @@ def allowed_notes(
         if output.get("allowed_share") is None or not output["beyond"]:
             continue
         apart = element_differences(
-            outputs[name], expected[name], output["tolerance"], calls=calls.get(name)
+            *(outputs[name], expected[name], output["tolerance"]),
+            absolute=name in absolute,
+            calls=calls.get(name),
         )
         where = samples_beyond(apart.unit_beyond, calls.get(name))
         notes.append(

@@ -162,7 +162,10 @@ class ParityStage:
             accuracy_difference(context, label, outputs, expected, classes),
             is_compared=label != source or reference.anchor is not None,
         )
-        notes += allowed_notes(paired.outputs, paired.expected, result["by_output"], paired.calls)
+        notes += allowed_notes(
+            *(paired.outputs, paired.expected, result["by_output"], paired.calls),
+            context.plan.absolute,
+        )
         notes += set_notes(context.plan.row_sets, paired)
         task = self._task(label, outputs, expected, classes, result["differing"], notes, {*calls})
         if result["passed"] and result["reason"]:
