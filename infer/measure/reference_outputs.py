@@ -92,12 +92,12 @@ def reference_outputs(
 
 
 def is_finite(context: RunContext, label: str) -> bool:
-    """Whether all outputs that preflight saved for an artifact are finite."""
-    return all(
-        finite(part).all()
-        for array in context.outputs.values(label).values()
-        for (part,) in value_chunks(array)
-    )
+    """Whether all outputs that preflight saved for an artifact are there, and finite."""
+    try:
+        outputs = context.outputs.values(label)
+    except Failure:  # a resumed run may have lost them; it fails when it is compared
+        return False
+    return all(finite(part).all() for array in outputs.values() for (part,) in value_chunks(array))
 
 
 def _rounding_and_randomness(
