@@ -18,6 +18,8 @@ from .text import escaped
 MOST_INDEX_BYTES = 256 << 20
 MOST_ROWS = 1 << 24
 _MOST_DIMENSIONS = 32
+# Values of all calls together, of which NumPy counts the bytes in 63 bits: 16 for the largest type.
+_MOST_VALUES = 1 << 58
 
 _Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 48)]
 
@@ -115,14 +117,15 @@ def count_of(output: OutputEntry) -> int:
     Raises:
         OutputError: a shape is none that an array may have.
     """
-    return sum(_count(shape, escaped(output.name)) for shape in output.shapes)
+    most = _MOST_VALUES // max(1, len(output.shapes))
+    return sum(_count(shape, escaped(output.name), most) for shape in output.shapes)
 
 
-def _count(shape: list[int], name: str) -> int:
+def _count(shape: list[int], name: str, most: int) -> int:
     """The number of values in a shape."""
     if len(shape) > _MOST_DIMENSIONS:
         raise OutputError(f"'{name}' has {len(shape)} dimensions")
     # NumPy multiplies the other sizes, even where there is no value.
-    if math.prod(size or 1 for size in shape) > 1 << 60:
+    if math.prod(size or 1 for size in shape) > most:
         raise OutputError(f"'{name}' has the shape {shape}")
     return math.prod(shape)
