@@ -129,8 +129,11 @@ def _values(request: Request[Any], known: Known) -> int | None:
 
 def _values_of_a_sample(spec: Mapping[str, Any]) -> int | None:
     """The most values of an output of a sample; None if the signature does not tell."""
-    free = [size for size in spec["shape"] or () if not isinstance(size, int) or size < 0]
-    if not spec["shape"] or len(free) > 1 or spec["dtype"] == ANY or is_text(spec["dtype"]):
+    shape = spec["shape"] or ()
+    free = [axis for axis, size in enumerate(shape) if not isinstance(size, int) or size < 0]
+    if not shape or spec["dtype"] == ANY or is_text(spec["dtype"]):
+        return None
+    if free not in ([], [0]):  # such as the boxes of an image, which the first axis counts
         return None
     return math.prod(size for size in spec["shape"] if isinstance(size, int) and size > 0)
 

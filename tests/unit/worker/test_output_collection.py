@@ -87,7 +87,7 @@ def test_outputs_that_are_far_larger_than_the_signature_says_are_refused(folder)
 
 def test_where_the_signature_tells_no_size_memory_is_the_limit(folder, tmp_path):
     write(folder, columns=3 * 1_000_000)
-    for shape in ([None, "boxes"], None, []):
+    for shape in ([None, "boxes"], [1, "boxes"], None, []):
         state = Known([SPEC | {"shape": shape}], samples=8)
         collect(folder, tmp_path / "taken", PREDICT, PREDICTED, state)
         assert most_folder_bytes(PREDICT, state) > most_folder_bytes(PREDICT, known())
