@@ -29,7 +29,7 @@ class PackedText:
     """
 
     def __init__(self, data: np.ndarray, lengths: np.ndarray) -> None:
-        unpack(data[:0], lengths[:0])  # their types
+        unpack(data[:0], lengths.reshape(-1)[:0])  # their types
         starts = np.zeros(lengths.size + 1, np.int64)
         np.cumsum(lengths.reshape(-1), out=starts[1:])
         is_within = lengths.size == 0 or 0 <= lengths.min() <= lengths.max() <= data.size

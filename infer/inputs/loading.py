@@ -13,7 +13,7 @@ from ..tensors.text import BYTES, LENGTHS, packed_names
 from .lazy_array import LazyArray, Tensors
 from .members import InputFile, Member, opened_inputs
 from .npy import MappedArray
-from .store import is_store, open_store, truth_in, with_text
+from .store import TRUTH, is_of_tensors, is_store, open_store, truth_in, with_text
 
 LABELS = "labels"
 _READ_AT_ONCE = 4 << 20  # bytes
@@ -42,9 +42,21 @@ def read_inputs(
 
 
 def open_inputs(path: Path, *, none_is_well: bool = False, file: str | None = None) -> Tensors:
-    """Open the arrays of a file, labels among them; the arguments and errors are `read_inputs`'."""
+    """Open the arrays of a file, labels among them; the arguments and errors are `read_inputs`'.
+
+    A folder of tensors is a worker's, which may read nothing but it and what lies in the file.
+    """
+    if is_of_tensors(path):
+        tensors = open_store(path, beside=None)
+        _check_lengths({name: a.shape for name, a in tensors.items()}, file or path, none_is_well)
+        return tensors
     if is_store(path):
         tensors = open_store(path)
+        if told := sorted(filter(is_of_labels, tensors)):
+            raise InputError(
+                f"{file or path}: has the truth '{told[0]}' among the tensors, which workers may "
+                f"read; write it with append_truth, into {path / TRUTH}"
+            )
         tensors |= truth_in(path)
         _check_lengths({name: a.shape for name, a in tensors.items()}, file or path, none_is_well)
         return tensors
@@ -60,6 +72,8 @@ def check_inputs(path: Path) -> None:
     Raises:
         InputError: as `read_inputs`; damage in the values is found when they are read.
     """
+    if is_of_tensors(path):
+        raise InputError(f"{path}: holds the tensors alone; name the folder that it is in")
     if is_store(path):
         open_inputs(path)
         return

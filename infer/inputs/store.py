@@ -4,15 +4,17 @@
     STORE/tensors/0.npy, 1.npy ... one array each; text is two, of its bytes and lengths
     STORE/truth                    a store of the true labels and what else is the truth, if any is
 
-Workers map the arrays read-only, and may read the folder `tensors` alone. An entry of the index
-may name an absolute path and a place in it, where the `.npy` begins, for an array that lies plainly
-in a file of the user's. Whatever inputs come from ends in a store.
+Workers map the arrays read-only, and may read the folder `tensors` alone. In a store that a run
+makes of a file, an entry of the index may name the absolute path of that file and a place in it,
+where the `.npy` begins, for an array that lies plainly there. A store that a user names may be a
+stranger's: all that its index names lies beside the index. Whatever inputs come from ends in a
+store.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +23,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..escaping import printable
+from ..regular_file import replace_text
 from ..tensors.text import BYTES, LENGTHS, pack, packed_names
 from .lazy_array import LazyArray, PackedText, Tensors
 from .npy import MappedArray, NpyWriter
@@ -154,34 +158,42 @@ class StoreWriter:
             for stored in self._stored
         ]
         text = json.dumps({"version": 1, "arrays": index}, indent=1)
-        (self.folder / TENSORS / INDEX).write_text(text, encoding="utf-8")
+        # Whoever finds it finds all of it.
+        replace_text(self.folder / TENSORS / INDEX, text)
 
 
 def is_store(path: Path) -> bool:
-    """Whether a folder is a store, or its folder of tensors."""
-    return (path / INDEX).is_file() or (path / TENSORS / INDEX).is_file()
+    """Whether a folder is a store."""
+    return (path / TENSORS / INDEX).is_file()
 
 
-def open_store(folder: Path) -> Tensors:
+def is_of_tensors(path: Path) -> bool:
+    """Whether a folder is the folder of tensors of a store, as workers get it."""
+    return (path / INDEX).is_file()
+
+
+def open_store(folder: Path, beside: Collection[Path] | None = ()) -> Tensors:
     """Map the tensors of a store, by name.
 
     Args:
         folder: the store, or its folder of tensors.
+        beside: files that the index may name beside those of the store, as absolute paths; None
+            for any, where the process may read nothing else.
 
     Raises:
-        InputError: it is damaged, or a file that it names is not there.
+        InputError: it is damaged, or a file that it names is not there, or lies elsewhere.
     """
-    tensors = folder if (folder / INDEX).is_file() else folder / TENSORS
+    tensors = folder if is_of_tensors(folder) else folder / TENSORS
     arrays: dict[str, LazyArray] = {}
     try:
         for stored in _index(tensors):
-            mapped = MappedArray(tensors / stored.file, stored.start)
+            mapped = MappedArray(_place(tensors, stored.file, beside), stored.start)
             arrays[stored.name] = LazyArray.of_mapped(mapped, stored.extremes)
         return with_text(arrays)
     except OSError as error:
         name = error.filename or folder
         raise InputError(f"{name}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"{folder}: not a whole folder of inputs ({error})") from None
 
 
@@ -191,7 +203,12 @@ def truth_in(folder: Path) -> Tensors:
     Raises:
         InputError: it is damaged.
     """
-    return open_store(folder / TRUTH) if is_store(folder / TRUTH) else {}
+    truth = folder / TRUTH
+    if not is_store(truth):
+        return {}
+    if truth.is_symlink():
+        raise InputError(f"{truth}: is a link; put the folder itself there")
+    return open_store(truth)
 
 
 def with_text(arrays: Tensors) -> Tensors:
@@ -209,6 +226,22 @@ def with_text(arrays: Tensors) -> Tensors:
         except ValueError as error:
             raise ValueError(f"'{name}': {error}") from None
     return joined
+
+
+def _place(tensors: Path, file: str, beside: Collection[Path] | None) -> Path:
+    """The path of a file that an index names.
+
+    Raises:
+        ValueError: it lies elsewhere: who made the index could have any file read, and its values
+            would be no part of the hash.
+    """
+    path = tensors / file
+    if Path(file).is_absolute() and (beside is None or path in beside):
+        return path
+    is_beside = path.name == file and path.suffix == ".npy" and not path.is_symlink()
+    if not is_beside or tensors.is_symlink():
+        raise ValueError(f"it names '{printable(file)}', which is no .npy file in {tensors}")
+    return path
 
 
 def _index(tensors: Path) -> list[StoredArray]:

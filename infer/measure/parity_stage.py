@@ -212,7 +212,8 @@ class ParityStage:
         return [*inputs, *uninformative, *rounding]
 
     def _input_doubts(self, label: str) -> list[str]:
-        arrays = open_store(self._context.tensors_of(label))
+        named = self._context.inputs[label].resolve()
+        arrays = open_store(self._context.tensors_of(label), beside=[named])
         states = {loop.input for loop in self._context.plan.input_options.loops}
         return uninformative_inputs(arrays, states)
 

@@ -8,6 +8,8 @@ import pytest
 from infer.errors import InputError
 from infer.inputs.loading import array_names, check_inputs, read_inputs, read_labels
 from infer.inputs.store import INDEX, TENSORS, TRUTH, StoreWriter, open_store
+from infer.inputs.worker_inputs import WorkerInputs
+from infer.tensors.text import pack
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), np.uint8)
 TEXTS = np.array(["x", "", "a\0", "ü", "two words", "y", "z"], object)
@@ -77,3 +79,73 @@ def test_damage_is_one_line(store):
         index.write_text(text)
         with pytest.raises(InputError, match="not a whole folder of inputs"):
             read_inputs(store)
+
+
+def with_entry(store, **fields):
+    """The store, whose index says something else of its first array."""
+    index = store / TENSORS / INDEX
+    said = json.loads(index.read_text())
+    said["arrays"][0] |= fields
+    index.write_text(json.dumps(said))
+    return store
+
+
+@pytest.mark.parametrize("file", ["../truth/tensors/0.npy", "{}/mine.npy", "below/0.npy", "0.bin"])
+def test_an_index_names_nothing_outside_of_the_store(store, tmp_path, file):
+    np.save(tmp_path / "mine.npy", IMAGES)
+    (store / TENSORS / "below").mkdir()
+    for name in ("below/0.npy", "0.bin"):  # which no hash of the store is of
+        (store / TENSORS / name).write_bytes((tmp_path / "mine.npy").read_bytes())
+    with_entry(store, file=file.format(tmp_path))
+
+    for opened in (open_store, read_inputs, check_inputs, array_names):
+        with pytest.raises(InputError, match="which is no .npy file in"):
+            opened(store)
+
+
+def test_links_in_a_store_are_not_followed(store, tmp_path):
+    np.save(tmp_path / "mine.npy", IMAGES)
+    file = store / TENSORS / "0.npy"
+    file.unlink()
+    file.symlink_to(tmp_path / "mine.npy")
+    with pytest.raises(InputError, match="which is no .npy file in"):
+        open_store(store)
+    (store / TRUTH).rename(tmp_path / "truth")
+    (store / TRUTH).symlink_to(tmp_path / "truth")
+    with pytest.raises(InputError, match="is a link"):
+        read_labels(store)
+
+
+def test_a_store_made_of_a_file_names_that_file_alone(tmp_path):
+    np.save(tmp_path / "image.npy", IMAGES)
+    tensors = WorkerInputs(tmp_path / "image.npy", tmp_path / "made").path()
+
+    assert open_store(tensors, beside=[tmp_path / "image.npy"]).keys() == {"image"}
+    assert open_store(tensors, beside=None).keys() == {"image"}
+    with pytest.raises(InputError, match="which is no .npy file in"):
+        open_store(tensors, beside=[tmp_path / "other.npy"])
+
+
+def test_the_truth_is_no_tensor_of_a_store(store):
+    with pytest.raises(InputError, match="has the truth 'labels.mask' among the tensors"):
+        check_inputs(with_entry(store, name="labels.mask"))
+
+
+def test_the_folder_of_tensors_alone_is_no_store(store):
+    with pytest.raises(InputError, match="name the folder that it is in"):
+        check_inputs(store / TENSORS)
+
+
+def test_an_index_that_is_nested_too_deeply(store):
+    (store / TENSORS / INDEX).write_text("[" * 200_000)
+    with pytest.raises(InputError, match="not a whole folder of inputs"):
+        read_inputs(store)
+
+
+def test_a_single_text(tmp_path):
+    data, lengths = pack(np.array("two words", object))
+    with StoreWriter(tmp_path / "s") as writer:
+        writer.add("text.bytes", data)
+        writer.add("text.lengths", lengths)
+
+    assert np.asarray(open_store(tmp_path / "s")["text"]).item() == "two words"
