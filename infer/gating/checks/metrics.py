@@ -19,7 +19,24 @@ def check(gate: ArtifactGate) -> list[Check]:
         if any(name in side and side[name].judged for side in (gate.new.metrics, old))
         or gate.margins.is_named(name)
     ]
-    return [_check(gate, name, gate.new.metrics.get(name), old.get(name)) for name in names]
+    known = {name.lower() for name in names}
+    nowhere = [name for name in gate.margins.metrics if name not in known | gate.margins.off]
+    return [
+        *(_check(gate, name, gate.new.metrics.get(name), old.get(name)) for name in names),
+        *(_nowhere(gate, name) for name in nowhere),
+    ]
+
+
+def _nowhere(gate: ArtifactGate, name: str) -> Check:
+    """A metric that a margin names, and that is neither in the baseline nor in this run."""
+    return gate.check(
+        CheckKind.METRIC,
+        Verdict.NOT_JUDGED,
+        f"a margin names {name}, which neither the baseline has nor this run",
+        "measure with the --task or --metric that has it, and take it into the baseline with "
+        "--update",
+        metric=name,
+    )
 
 
 def _check(gate: ArtifactGate, name: str, new: KeptMetric | None, old: KeptMetric | None) -> Check:
@@ -41,6 +58,13 @@ def _check(gate: ArtifactGate, name: str, new: KeptMetric | None, old: KeptMetri
             f"the baseline has {name}, this run has none",
             "measure with the --task, --metric and truth of the baseline, or write it without "
             "them with --update",
+        )
+    if new.score.lower_is_better != old.score.lower_is_better:
+        was = "lower" if old.score.lower_is_better else "higher"
+        return result(
+            Verdict.FAILED,
+            f"in the baseline a {was} {name} is better, in this run it is the other way round",
+            "measure with the --metric of the baseline, or take this one into it with --update",
         )
     if not gate.same_inputs or new.score.samples != old.score.samples:
         return result(
@@ -80,7 +104,7 @@ def _paired(gate: ArtifactGate, name: str, kept: KeptMetric, before: Score) -> C
     detail = f"{now.value:.4g}, was {before.value:.4g}: {value:+.2g}"
     if paired is None:
         return result(
-            Verdict.NOT_JUDGED,
+            Verdict.NOT_SURE if (value if lower else -value) > loss else Verdict.NOT_JUDGED,
             f"{detail}; no interval is known of this metric, since it could not be calculated on "
             "enough resamples",
             f"let the function return a number for each sample, or switch it off: --margin "

@@ -89,12 +89,37 @@ def test_a_metric_without_anything_to_compare():
     assert check_of(None, metric(ERRORS)).verdict == Verdict.FAILED
     others = check_of(metric(ERRORS), metric(ERRORS), inputs="j" * 64)
     assert others.verdict == Verdict.NOT_JUDGED
-    alone = [KeptMetric(Score(value, 400), True) for value in (0.5, 0.9)]
-    check = check_of(*alone)
-    assert check.verdict == Verdict.NOT_JUDGED and "no interval is known" in check.detail
     assert check_of(metric(FOUND), metric(FOUND ^ True), margins={"dice": "100%"}).verdict == (
         Verdict.NOT_JUDGED
     )
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_metric_without_an_interval_does_not_pass_if_its_value_is_worse(lower):
+    small, large = (KeptMetric(Score(value, 400, lower), True) for value in (0.5, 0.9))
+    better, worse = check_of(small, large), check_of(large, small)
+    if not lower:
+        better, worse = worse, better
+
+    assert (better.verdict, worse.verdict) == (Verdict.NOT_JUDGED, Verdict.NOT_SURE)
+    assert "no interval is known" in worse.detail
+
+
+@pytest.mark.parametrize("values", [ERRORS, FOUND])
+def test_a_metric_that_is_turned_round_does_not_pass(values):
+    now, before = metric(values), metric(values, lower=False)
+    now = replace(now, score=replace(now.score, lower_is_better=True))
+
+    for pair in ((now, before), (before, now)):
+        check = check_of(*pair)
+        assert check.verdict == Verdict.FAILED and "the other way round" in check.detail
+
+
+def test_a_margin_of_a_metric_that_is_nowhere_is_not_passed_over():
+    check = check_of(None, None, margins={"macro_f1": "1%"})
+
+    assert check.verdict == Verdict.NOT_JUDGED and check.metric == "macro_f1"
+    assert check_of(None, None, margins={"macro_f1": "off"}) is None
 
 
 def test_a_baseline_is_not_updated_with_a_metric_that_is_surely_worse():
