@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..inputs.loading import LABELS, is_of_labels
 from ..inputs.store import StoreWriter
-from ..tensors.text import BYTES, unpack_all
+from ..tensors.text import BYTES, packed_names, unpack_all
 from .batches import read_batches
 from .source import Source
 
@@ -116,4 +116,5 @@ def _write(store: StoreWriter, arrays: dict[str, np.ndarray], where: str) -> Non
 
 
 def _samples(arrays: dict[str, np.ndarray]) -> int:
-    return next(len(array) for name, array in arrays.items() if not name.endswith(BYTES))
+    of_text = {name + BYTES for name in packed_names(arrays)}
+    return next(len(array) for name, array in arrays.items() if name not in of_text)

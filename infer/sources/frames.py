@@ -7,7 +7,9 @@ checked before anything is made of it.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import selectors
 import struct
 import time
@@ -25,7 +27,9 @@ _LONGEST_HEADER = 1 << 20
 # Of all arrays of a frame.
 _MOST_BYTES = 2 << 30
 _MOST_ARRAYS = 1_000
-_KINDS = "biufc"
+_MOST_AXES = 32
+# NumPy parses other names as Python.
+_DTYPE = re.compile(r"[<>|][biufc]\d{1,2}")
 
 
 class ArrayHeader(Record, frozen=True):
@@ -106,23 +110,25 @@ class FrameReader:
         arrays: dict[str, np.ndarray] = {}
         left = _MOST_BYTES
         for said in header.arrays[:_MOST_ARRAYS]:
+            if not _DTYPE.fullmatch(said.dtype) or not 1 <= len(said.shape) <= _MOST_AXES:
+                raise self._not_understood()
             try:
                 dtype = np.dtype(said.dtype)
-                count = 1
-                for size in said.shape:
-                    count *= size
             except TypeError:
                 raise self._not_understood() from None
-            size_bytes = count * dtype.itemsize
-            if dtype.kind not in _KINDS or min(said.shape, default=0) < 0 or not said.shape:
+            if min(said.shape) < 0 or max(said.shape) > _MOST_BYTES:
                 raise self._not_understood()
+            size_bytes = math.prod(said.shape) * dtype.itemsize
             left -= size_bytes
             if left < 0:
                 raise InputError(
                     f"{self._named}: a batch has more than {_MOST_BYTES >> 30} GiB; make it smaller"
                 )
             data = self._read(size_bytes, deadline)
-            arrays[said.name] = np.ndarray(said.shape, dtype, data)
+            try:
+                arrays[said.name] = np.ndarray(said.shape, dtype, data)
+            except ValueError:  # no values, and axes that are too long together
+                raise self._not_understood() from None
         if len(arrays) != len(header.arrays):
             raise self._not_understood()
         return arrays

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from infer.errors import InputError
+from infer.inputs.store import open_store
 from infer.sources import conversion
 from infer.sources.batches import Batch
 from infer.sources.source import Source
@@ -31,3 +32,16 @@ def test_a_disk_with_little_room(tmp_path, monkeypatch, free, has_room):
 
     assert len(told) == 2 * has_room
     assert not told or str(told[-1]).startswith("11 of 1,000 samples, ")
+
+
+@pytest.mark.parametrize("names", [["size.bytes"], ["x", "size.bytes"]])
+def test_a_name_that_ends_as_the_bytes_of_text_do(tmp_path, monkeypatch, names):
+    batch = Batch({name: np.zeros((3, 2), np.float32) for name in names}, 3)
+    monkeypatch.setattr(conversion, "read_batches", lambda source: iter([batch]))
+    source = Source(Path("table"), "tables", ())
+
+    conversion.convert(source, tmp_path / "store", lambda done: None)
+
+    assert {name: array.shape for name, array in open_store(tmp_path / "store").items()} == (
+        dict.fromkeys(names, (3, 2))
+    )
