@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..external_module import ExternalModule
+from ..regular_file import opened_as_named
 
 LOWER = "lower"
 
@@ -25,6 +27,7 @@ class OwnMetric:
         lower_is_better: whether a lower value is better.
         file: the user's file, as an absolute path; "" for a plug-in's.
         external: a plug-in's module, which is imported in a process with limits.
+        sha256: SHA-256 of the user's file when the run began; "" for a plug-in's.
     """
 
     name: str
@@ -32,6 +35,7 @@ class OwnMetric:
     lower_is_better: bool = False
     file: str = ""
     external: ExternalModule | None = None
+    sha256: str = ""
 
     @property
     def folder(self) -> Path:
@@ -53,7 +57,7 @@ def parse_own_metrics(texts: Sequence[str], taken: Iterable[str]) -> tuple[OwnMe
     Raises:
         ValueError: one line; the option is not named.
     """
-    names = set(taken)
+    names = {name.lower() for name in taken}
     metrics = []
     for text in texts:
         rest, _, last = text.rpartition(":")
@@ -64,11 +68,29 @@ def parse_own_metrics(texts: Sequence[str], taken: Iterable[str]) -> tuple[OwnMe
         path = Path(file).absolute()
         if not path.is_file():
             raise ValueError(f"'{text}': there is no file {file}")
-        if function in names:
+        # Margins and limits take names in any case.
+        if function.lower() in names:
             raise ValueError(f"'{text}': another metric is called {function}; rename the function")
-        names.add(function)
-        metrics.append(OwnMetric(function, function, lower, str(path)))
+        names.add(function.lower())
+        metrics.append(OwnMetric(function, function, lower, str(path), sha256=_sha256(path, text)))
     return tuple(metrics)
+
+
+def _sha256(path: Path, text: str) -> str:
+    try:
+        return code_sha256(path)
+    except OSError as error:
+        raise ValueError(f"'{text}': cannot be read ({error.strerror})") from None
+
+
+def code_sha256(file: Path) -> str:
+    """The SHA-256 of a file of the user's code.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with opened_as_named(file) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def own_metric_text(metric: OwnMetric) -> str:

@@ -22,7 +22,7 @@ from ..codec import DecodeError, Record
 from ..errors import MetricError
 from ..external_module import ExternalModule
 from ..metrics.metric import mean, share
-from ..metrics.own_metric import OwnMetric
+from ..metrics.own_metric import OwnMetric, code_sha256
 from ..metrics.score import Score, scores_of_parts
 from ..stats.resampling import resamples_of
 from ..system.process_answer import AnswerTooLongError
@@ -62,6 +62,11 @@ def evaluate(
         MetricError: the metric fails, is not a finite number, or exceeds a limit.
         OSError: the outputs cannot be written for it.
     """
+    if metric.sha256 and _sha256(metric) != metric.sha256:
+        raise MetricError(
+            f"metric {metric.name}: {metric.file} was altered since the run began, and all "
+            "artifacts of a run are held to one metric; start a new run"
+        )
     with tempfile.TemporaryDirectory(prefix="exportbench-") as name:
         folder = Path(name)
         index = {
@@ -90,6 +95,13 @@ def evaluate(
             f"metric {metric.name}: its process ended with status {answered.status}"
         ) from None
     return _score(metric, answer, samples)
+
+
+def _sha256(metric: OwnMetric) -> str | None:
+    try:
+        return code_sha256(Path(metric.file))
+    except OSError:
+        return None  # it is gone
 
 
 def _score(metric: OwnMetric, answer: _Answer, samples: int) -> Score:
@@ -135,12 +147,8 @@ def main(arguments: list[str]) -> None:
 def _answer(metric: dict[str, Any], folder: Path) -> dict[str, object]:
     try:
         index = json.loads((folder / "index.json").read_text())
-        outputs, truth = (
-            {name: np.load(folder / file) for name, file in index[kind].items()}
-            for kind in ("outputs", "truth")
-        )
         function = _function(metric)
-        found = np.asarray(function(dict(outputs), dict(truth)), np.float64)
+        found = np.asarray(function(*_arrays(folder, index)), np.float64)
         samples = index["samples"]
         if found.shape == (samples,) and samples <= _MOST_SAMPLES:
             return {"samples": samples, "values": found.tolist()}
@@ -148,10 +156,19 @@ def _answer(metric: dict[str, Any], folder: Path) -> dict[str, object]:
             return {"error": f"gives {found.shape}, not one number or one for each of {samples}"}
         value = float(found.reshape(()))
         until = time.monotonic() + index["resampling_s"]
-        replicates = _replicates(function, outputs, truth, samples, until)
+        # Read anew, since the function may have changed what it was given.
+        replicates = _replicates(function, *_arrays(folder, index), samples, until)
         return {"samples": samples, "value": value, "replicates": replicates}
     except Exception as error:  # the user's code may raise anything
         return {"error": f"{type(error).__name__}: {error}"[:300]}
+
+
+def _arrays(folder: Path, index: dict[str, Any]) -> tuple[dict[str, np.ndarray], ...]:
+    """The outputs and the truth."""
+    return tuple(
+        {name: np.load(folder / file) for name, file in index[kind].items()}
+        for kind in ("outputs", "truth")
+    )
 
 
 def _replicates(
@@ -169,7 +186,7 @@ def _replicates(
                 return values
             cut = (
                 {
-                    name: array[drawn] if _has_samples(array, samples) else array
+                    name: array[drawn] if _has_samples(array, samples) else array.copy()
                     for name, array in arrays.items()
                 }
                 for arrays in (outputs, truth)

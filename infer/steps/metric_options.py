@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..config import RunConfig
 from ..errors import OptionError
+from ..gating.margins import DEFAULTS
 from ..inputs.loading import array_names
 from ..metrics.own_metric import METRICS, OwnMetric, parse_own_metrics
 from ..metrics.task import LABELS, TaskRequest
@@ -44,10 +45,16 @@ def read_own_metrics(config: RunConfig) -> tuple[OwnMetric, ...]:
     except ValueError as error:
         raise OptionError("metric", " ".join(config.metric), str(error)) from None
     for metric in metrics:
-        if is_built_in(metric.name):
+        if is_built_in(metric.name.lower()):
             raise OptionError(
                 "metric",
                 " ".join(config.metric),
                 f"{metric.name} is a metric of exportbench; rename the function",
+            )
+        if metric.name.lower() in DEFAULTS:
+            raise OptionError(
+                "metric",
+                " ".join(config.metric),
+                f"{metric.name} is the name of a margin of the gate; rename the function",
             )
     return metrics

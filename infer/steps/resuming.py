@@ -88,6 +88,12 @@ def _plan(folder: Path, store: Store, config: RunConfig) -> Plan:
 def _metrics(folder: Path, run: RunStarted, config: RunConfig) -> tuple[OwnMetric, ...]:
     """The metrics of the user's own, which this command must name as the run's did."""
     given = read_own_metrics(config)
+    for mine, recorded in zip(given, run.metrics, strict=False):
+        if mine != recorded and mine == replace(recorded, sha256=mine.sha256):
+            raise UsageError(
+                f"--resume {folder}: {mine.file} was altered since the run began, and one run has "
+                f"one {mine.name}; take the former file, or start a new run"
+            )
     if given != run.metrics:
         options = " ".join(shell_word(own_metric_text(metric)) for metric in run.metrics)
         raise UsageError(

@@ -99,7 +99,7 @@ def test_an_index_names_nothing_outside_of_the_store(store, tmp_path, file):
     with_entry(store, file=file.format(tmp_path))
 
     for opened in (open_store, read_inputs, check_inputs, array_names):
-        with pytest.raises(InputError, match="which is no .npy file in"):
+        with pytest.raises(InputError, match=r"which is no \.npy file in"):
             opened(store)
 
 
@@ -108,7 +108,7 @@ def test_links_in_a_store_are_not_followed(store, tmp_path):
     file = store / TENSORS / "0.npy"
     file.unlink()
     file.symlink_to(tmp_path / "mine.npy")
-    with pytest.raises(InputError, match="which is no .npy file in"):
+    with pytest.raises(InputError, match=r"which is no \.npy file in"):
         open_store(store)
     (store / TRUTH).rename(tmp_path / "truth")
     (store / TRUTH).symlink_to(tmp_path / "truth")
@@ -122,12 +122,12 @@ def test_a_store_made_of_a_file_names_that_file_alone(tmp_path):
 
     assert open_store(tensors, beside=[tmp_path / "image.npy"]).keys() == {"image"}
     assert open_store(tensors, beside=None).keys() == {"image"}
-    with pytest.raises(InputError, match="which is no .npy file in"):
+    with pytest.raises(InputError, match=r"which is no \.npy file in"):
         open_store(tensors, beside=[tmp_path / "other.npy"])
 
 
 def test_the_truth_is_no_tensor_of_a_store(store):
-    with pytest.raises(InputError, match="has the truth 'labels.mask' among the tensors"):
+    with pytest.raises(InputError, match=r"has the truth 'labels\.mask' among the tensors"):
         check_inputs(with_entry(store, name="labels.mask"))
 
 

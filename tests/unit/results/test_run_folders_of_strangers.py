@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from infer.cli import choose, compare, report, show
 from infer.cli.main import main
 from infer.config import RunConfig
 from infer.errors import StoreError, UsageError
+from infer.metrics.own_metric import parse_own_metrics
 from infer.records.store import RESULTS, Store
 from infer.regular_file import replace_text
 from infer.steps import resuming, run_folders
@@ -202,6 +204,20 @@ class TestResume:
         with pytest.raises(UsageError, match=r"say so again: --trust m\.pt$"):
             resume(run)
         assert resume(run, trust=("m.pt",)).trusted == ("m.pt",)
+
+    def test_the_code_of_a_metric_is_that_of_the_start(self, resume, tmp_path):
+        file = tmp_path / "score.py"
+        file.write_text("def m(outputs, truth):\n    return 1.0\n")
+        stated = f"{file}:m"
+        recorded = asdict(parse_own_metrics([stated], ())[0])
+        run = event("run", metrics=[recorded])
+        assert [metric.name for metric in resume(run, metric=(stated,)).metrics] == ["m"]
+
+        file.write_text("def m(outputs, truth):\n    return 2.0\n")
+        with pytest.raises(UsageError, match=r"score\.py was altered since the run began"):
+            resume(run, metric=(stated,))
+        with pytest.raises(UsageError, match="give the metrics again"):
+            resume(run, metric=(f"{stated}:lower",))
 
     def test_runtimes_of_plugins_are_those_that_are_installed(self, resume):
         run = event("run", artifacts=[["m", "model"]], variants={"m": Variant(runtime="evil")})

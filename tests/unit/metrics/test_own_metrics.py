@@ -1,0 +1,53 @@
+"""Metrics of the user's own: their names, and the process that calculates them."""
+
+import numpy as np
+import pytest
+
+from infer.config import RunConfig
+from infer.errors import MetricError, OptionError
+from infer.metrics.own_metric import parse_own_metrics
+from infer.sandbox import metric_process
+from infer.steps.metric_options import read_own_metrics
+
+
+def test_a_function_that_changes_what_it_is_given(tmp_path):
+    file = tmp_path / "score.py"
+    file.write_text(
+        "def low(outputs, truth):\n    y = outputs['y']\n    y -= 1\n    return y.mean()\n"
+    )
+    (metric,) = parse_own_metrics([f"{file}:low"], ())
+    values = np.arange(50.0)
+
+    score = metric_process.evaluate(metric, {"y": values}, {}, 50)
+
+    assert score.value == values.mean() - 1
+    assert abs(score.replicates.mean() - score.value) < 1
+
+
+@pytest.mark.parametrize("name", ["size", "Latency", "former", "Macro_F1", "TOP_5", "accuracy"])
+def test_names_that_mean_something_else_in_a_margin_are_refused(tmp_path, name):
+    file = tmp_path / "score.py"
+    file.touch()
+    with pytest.raises(OptionError, match="rename the function"):
+        read_own_metrics(RunConfig(metric=(f"{file}:{name}",)))
+
+
+def test_names_are_told_apart_in_any_case(tmp_path):
+    file = tmp_path / "score.py"
+    file.touch()
+    with pytest.raises(OptionError, match="another metric is called DICE"):
+        read_own_metrics(RunConfig(metric=(f"{file}:dice", f"{file}:DICE")))
+
+
+def test_the_code_of_a_metric_is_known_by_its_hash(tmp_path):
+    file = tmp_path / "score.py"
+    file.write_text("def m(outputs, truth):\n    return 1.0\n")
+    (before,) = parse_own_metrics([f"{file}:m"], ())
+    assert parse_own_metrics([f"{file}:m"], ()) == (before,)
+    file.write_text("def m(outputs, truth):\n    return 2.0\n")
+    assert parse_own_metrics([f"{file}:m"], ()) != (before,)
+    with pytest.raises(MetricError, match=r"score\.py was altered since the run began"):
+        metric_process.evaluate(before, {"y": np.zeros(3)}, {}, 3)
+    file.unlink()
+    with pytest.raises(MetricError, match=r"score\.py was altered since the run began"):
+        metric_process.evaluate(before, {"y": np.zeros(3)}, {}, 3)
