@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,11 @@ _MOST_BYTES = 1 << 20
 # The time to parse a key grows with the square of its parts.
 _MOST_DOTS = 100
 FOLDERS = "folders"
+# What is longer would take long to calculate.
+_FRACTION = re.compile(
+    r"\s*[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2}|/\d{1,20})?\s*", re.ASCII
+)
+_LARGEST = 3.4e38
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 
 Number = int | float
@@ -145,9 +151,18 @@ def _problem(stated: StatedInput) -> str | None:
     if stated.shape and stated.length:
         return "say 'shape' or 'length', not both"
     try:
-        _ = stated.factor
-    except (ValueError, ZeroDivisionError):
-        return f"'scale' is no number and no fraction as \"1/255\": {stated.scale}"
+        if isinstance(stated.scale, str) and not _FRACTION.fullmatch(stated.scale):
+            raise ValueError
+        scale = stated.factor
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return f"'scale' is no number and no fraction as \"1/255\": {str(stated.scale)[:40]}"
+    numbers_of = {"scale": scale, "mean": stated.mean, "std": stated.std}
+    for what, value in numbers_of.items():
+        for number in value if isinstance(value, tuple) else (value,):
+            if number is not None and not abs(number) <= _LARGEST:
+                return f"'{what}' holds a number that float32 does not have"
+        if value == ():
+            return f"'{what}' holds no number"
     channels = _CHANNELS.get(stated.mode or "")
     for what, value in (("mean", stated.mean), ("std", stated.std)):
         if isinstance(value, tuple) and channels and len(value) not in (1, channels):

@@ -152,6 +152,8 @@ def _matching(description: Path, patterns: Sequence[str]) -> list[Path]:
         if not found:
             raise InputError(f"{description}: there is no file '{pattern}'")
         files += [file for file in found if file not in files]
+    if not files:
+        raise InputError(f"{description}: 'parquet' names no file")
     return files
 
 

@@ -47,7 +47,10 @@ class Tables:
         self.samples = _rows(files)
         names = list(_schema(files[0]).names)
         labels = described.labels or next((name for name in _LABELS if name in names), None)
-        stated = described.inputs or {name: StatedInput() for name in names if name != labels}
+        # Of what is called labels nothing gets to a model by itself: it may be the truth too.
+        stated = described.inputs or {
+            name: StatedInput() for name in names if name not in (labels, *_LABELS)
+        }
         columns = {name: said.column or name for name, said in stated.items()}
         if labels:
             columns[LABELS] = labels

@@ -20,6 +20,12 @@ from infer.sources.source import source_of
         ("[inputs.x]\nsize = [9, 9]\nshorter_side = 8\n", "must be at least 9"),
         ('[inputs.x]\nscale = "1/0"\n', "is no number and no fraction"),
         ('[inputs.x]\nscale = "a"\n', "is no number and no fraction"),
+        ('[inputs.x]\nscale = "1e400"\n', "is no number and no fraction"),
+        ('[inputs.x]\nscale = "1e999999999"\n', "is no number and no fraction"),
+        ("[inputs.x]\nscale = inf\n", "is no number and no fraction"),
+        ("[inputs.x]\nscale = 1e39\n", "a number that float32 does not have"),
+        ("[inputs.x]\nstd = nan\n", "a number that float32 does not have"),
+        ("[inputs.x]\nmean = []\n", "'mean' holds no number"),
         ('[inputs.x]\nmode = "RGB"\nmean = [1, 2]\n', "'mean' has 2 values, RGB has 3 channels"),
         ("[inputs.x]\nstd = [1, 0, 1]\n", "'std' holds 0"),
         ('[inputs.x]\nlayout = "NHW"\nmode = "RGB"\n', "no axis for the channels"),
@@ -78,3 +84,9 @@ def test_the_examples_of_the_page_are_understood(tmp_path):
     for number, text in enumerate(examples):
         (tmp_path / f"{number}.toml").write_text(text)
         assert read_description(tmp_path / f"{number}.toml").inputs
+
+
+def test_no_pattern_is_no_file(tmp_path):
+    (tmp_path / "inputs.toml").write_text("parquet = []\n")
+    with pytest.raises(InputError, match="'parquet' names no file"):
+        source_of(tmp_path / "inputs.toml")

@@ -165,3 +165,12 @@ def test_an_arrow_file_with_an_index(tmp_path):
         file.write_table(table, max_chunksize=2)
 
     assert read(tmp_path / "a.arrow")["x"].tolist() == [1, 2, 3]
+
+
+def test_a_second_column_of_labels_gets_to_no_model_by_itself(tmp_path):
+    file = write_parquet(tmp_path / "a.parquet", x=[0.5, 1.5], label=[0, 1], labels=["a", "b"])
+    assert read(file).keys() == {"x", "labels"}
+    assert read(file)["labels"].tolist() == ["a", "b"]
+
+    (tmp_path / "inputs.toml").write_text('parquet = "a.parquet"\nlabels = "x"\n[inputs.label]\n')
+    assert read(tmp_path / "inputs.toml")["label"].tolist() == [0, 1]
