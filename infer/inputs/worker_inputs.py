@@ -14,7 +14,7 @@ from ..errors import InputError
 from .kept_stores import kept_store
 from .loading import is_of_labels
 from .members import opened_inputs
-from .store import TENSORS, is_store
+from .store import TENSORS, TRUTH, is_store
 from .unpacking import stays, unpacked_bytes, write_store
 
 
@@ -27,12 +27,14 @@ class WorkerInputs:
         folder: folder for stores, which nobody else writes to; made where it is needed.
         is_there: whether the file is there before the worker starts, or is written later.
         kept: a store for it that is kept from run to run; None for one in the folder.
+        made_of: what a store was converted from, which may hold the truth too.
     """
 
     file: Path
     folder: Path
     is_there: bool = True
     kept: Path | None = None
+    made_of: tuple[Path, ...] = ()
 
     def with_kept(self) -> WorkerInputs:
         """The same with a store that is kept, if the user names a folder and it is needed.
@@ -54,7 +56,9 @@ class WorkerInputs:
     @property
     def withheld(self) -> list[Path]:
         """What the worker may not read, wherever it lies."""
-        return [] if self._is_mapped or is_store(self.file) else [self.file]
+        if is_store(self.file):
+            return [self.file / TRUTH, *self.made_of]
+        return [] if self._is_mapped else [self.file]
 
     @property
     def store(self) -> Path:

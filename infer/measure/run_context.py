@@ -24,6 +24,7 @@ from ..records.paths import file_name
 from ..records.process_events import GenerationDone, PreflightDone, ProcessStarted
 from ..records.protocol import Protocol
 from ..records.store import Store
+from ..sources.source import source_of
 from ..variant import TUNED
 from ..worker import messages
 from ..worker.client import WorkerProcess
@@ -56,7 +57,7 @@ class RunContext:
         self.artifacts: dict[str, Artifact] = {}
         self.inputs: dict[str, Path] = {}
         self.outputs = RunOutputs(store.folder / "outputs", plan.ignored, plan.sample_columns)
-        self.stores = RunStores(store.folder)
+        self.stores = RunStores(store.folder, _converted(plan))
         self._began = time.monotonic()
         # Seconds spent before the run was resumed.
         self._before_s = elapsed_s(store.events)
@@ -299,3 +300,9 @@ class RunContext:
             return read_truth(self.inputs[label])
         except InputError as error:
             raise Failure(Outcome.BAD_INPUT, str(error)) from None
+
+
+def _converted(plan: Plan) -> list[Path]:
+    """The files and folders that the inputs of a plan were converted from, labels among them."""
+    source = source_of(plan.inputs) if plan.stored and plan.inputs else None
+    return [] if source is None or source.kind == "function" else source.reads

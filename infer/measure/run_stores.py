@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -22,17 +22,19 @@ class RunStores:
 
     Args:
         run: folder of the run.
+        made_of: what the inputs for all artifacts were converted from, if they were.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, made_of: Sequence[Path] = ()) -> None:
         self._run = run
+        self._made_of = tuple(made_of)
         self._stores: dict[Path, WorkerInputs] = {}
 
     def of(self, file: Path) -> WorkerInputs:
         """What workers get of a file of inputs."""
         if file not in self._stores:
             is_there = file != self._run / RANDOM_INPUTS
-            self._stores[file] = WorkerInputs(file, self._folder, is_there)
+            self._stores[file] = WorkerInputs(file, self._folder, is_there, made_of=self._made_of)
         return self._stores[file]
 
     def prepare(self, file: Path, tell: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from infer.errors import InputError
 from infer.inputs import unpacking
 from infer.inputs.loading import open_inputs, read_inputs
+from infer.inputs.store import StoreWriter
 from infer.inputs.worker_inputs import WorkerInputs
 from infer.tensors.text import pack_all
 
@@ -146,3 +147,16 @@ def test_a_store_that_is_kept_is_found_by_the_content_of_its_file(tmp_path, monk
     assert WorkerInputs(tmp_path / "plain.npz", tmp_path / "run").with_kept().kept is None
     np.savez_compressed(tmp_path / "b.npz", image=IMAGES + 1)
     assert WorkerInputs(tmp_path / "b.npz", tmp_path / "run").with_kept().unpacked_bytes()
+
+
+def test_the_truth_of_a_store_is_withheld_wherever_it_lies(tmp_path):
+    with StoreWriter(tmp_path / "store") as store:
+        store.append({"image": IMAGES})
+        store.append_truth({"labels": np.arange(4)})
+    inputs = WorkerInputs(
+        tmp_path / "store", tmp_path / "run", made_of=(tmp_path / "images", tmp_path / "l.csv")
+    )
+
+    closed = {path.relative_to(tmp_path).as_posix() for path in inputs.withheld}
+    assert closed == {"store/truth", "images", "l.csv"}
+    assert inputs.readable == [tmp_path / "store" / "tensors"]
