@@ -153,7 +153,10 @@ class TaskMetrics:
         if not samples:
             return scores, failed
         if evaluator is not None:
-            scores |= evaluate(evaluator, outputs, expected, truth, samples)
+            try:
+                scores |= evaluate(evaluator, outputs, expected, truth, samples)
+            except MetricError as error:
+                failed.append(str(error))
         # A plug-in's metric is of the truth; the user's own may do without.
         of_plugins = METRICS.values() if truth else ()
         for metric in (*of_plugins, *self._context.plan.metrics):

@@ -22,6 +22,7 @@ from .task import (
     Evaluator,
     Task,
     TaskRequest,
+    highest,
     is_number,
     output_for,
     whole_labels,
@@ -60,7 +61,7 @@ def classifier(expected: np.ndarray, name: str, k: int) -> Evaluator:
         scores = outputs[name].astype(np.float64)
         probabilities = scipy.special.softmax(scores, axis=1) if logits else scores
         parts = score_parts(probabilities, labels, k)
-        parts |= {"labels": labels, "answer": outputs[name].argmax(axis=1)}
+        parts |= {"labels": labels, "answer": highest(outputs[name], 1)}
         if keeps_all:
             parts["probabilities"] = probabilities.astype(np.float32)
         return parts
@@ -106,7 +107,9 @@ def _multilabel(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evalua
     def parts_of(outputs: Arrays, _: Arrays, truth: Arrays) -> dict[str, np.ndarray]:
         scores, true = outputs[name].astype(np.float64), truth[LABELS] != 0
         probabilities = scipy.special.expit(scores) if logits else scores
-        parts = label_parts(probabilities >= 0.5, true)
+        # What is no number is wrong, whatever is true.
+        answer = np.where(np.isnan(probabilities), ~true, probabilities >= 0.5)
+        parts = label_parts(answer, true)
         if labels.size <= MOST_PROBABILITIES:
             parts["probabilities"] = probabilities.astype(np.float32)
         return parts

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..errors import MetricError
 from .score import Score, scores_of_parts
 from .task import Arrays, Evaluator
 
@@ -23,6 +24,9 @@ def evaluate(
         expected: the reference's outputs.
         truth: arrays of the truth.
         samples: number of samples, N.
+
+    Raises:
+        MetricError: the outputs have another shape than the reference's.
     """
     outputs, expected, truth = (
         {name: array for name, array in arrays.items() if array.ndim and len(array) == samples}
@@ -34,7 +38,12 @@ def evaluate(
             {name: array[place] for name, array in arrays.items()}
             for arrays in (outputs, expected, truth)
         )
-        chunks.append(evaluator.parts_of(*cut))
+        try:
+            chunks.append(evaluator.parts_of(*cut))
+        except (KeyError, ValueError, IndexError) as error:
+            raise MetricError(
+                f"no metrics: an output is not as the reference's ({type(error).__name__}: {error})"
+            ) from None
     parts = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
     finished = evaluator.finish(parts)
     return scores_of_parts(evaluator.metrics, finished)

@@ -54,7 +54,8 @@ def score_parts(probabilities: np.ndarray, labels: np.ndarray, k: int) -> dict[s
     if k < classes:
         # As scikit-learn breaks ties: the later class is the higher.
         highest_k = np.argsort(probabilities, axis=1, kind="stable")[:, -k:]
-        parts["in_top"] = (highest_k == labels[:, None]).any(axis=1)
+        # NaN would be the highest.
+        parts["in_top"] = (highest_k == labels[:, None]).any(axis=1) & ~np.isnan(highest)
     return parts
 
 

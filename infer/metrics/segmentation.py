@@ -6,7 +6,17 @@ import numpy as np
 
 from ..errors import MetricError
 from .metric import Drawn, Metric, mean_where, ratio
-from .task import LABELS, Arrays, Evaluator, Task, TaskRequest, is_number, output_for, whole_labels
+from .task import (
+    LABELS,
+    Arrays,
+    Evaluator,
+    Task,
+    TaskRequest,
+    highest,
+    is_number,
+    output_for,
+    whole_labels,
+)
 
 _MASKS = f"'{LABELS}' of samples x height x width, the class of each pixel (255 or negative: none)"
 # What data sets write where a pixel has no class (PASCAL VOC, Cityscapes).
@@ -31,7 +41,7 @@ def _segmentation(request: TaskRequest, expected: Arrays, truth: Arrays) -> Eval
 
     def parts_of(outputs: Arrays, _: Arrays, truth: Arrays) -> dict[str, np.ndarray]:
         true, answer = truth[LABELS].astype(np.int64), outputs[name]
-        answer = answer.argmax(axis=axis) if axis else answer.reshape(true.shape).astype(np.int64)
+        answer = highest(answer, axis) if axis else answer.reshape(true.shape).astype(np.int64)
         answer = np.clip(answer, -1, classes)  # what no class is, is wrong
         confusion = np.stack(
             [_confusion(*pair, classes) for pair in zip(true, answer, strict=True)]

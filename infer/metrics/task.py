@@ -138,6 +138,15 @@ def output_for(
     )
 
 
+def highest(scores: np.ndarray, axis: int) -> np.ndarray:
+    """The place of the highest score; -1, which is no class, where one is NaN."""
+    place = scores.argmax(axis=axis)
+    if not is_float(scores):
+        return place
+    result: np.ndarray = np.where(np.isnan(scores).any(axis=axis), -1, place)
+    return result
+
+
 def is_number(array: np.ndarray) -> bool:
     """Whether it holds real numbers."""
     return kind_of(array.dtype) in ("float", "int")

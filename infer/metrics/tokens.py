@@ -6,7 +6,17 @@ import numpy as np
 import scipy
 
 from .metric import Drawn, Metric, ratio
-from .task import LABELS, Arrays, Evaluator, Task, TaskRequest, is_number, output_for, whole_labels
+from .task import (
+    LABELS,
+    Arrays,
+    Evaluator,
+    Task,
+    TaskRequest,
+    highest,
+    is_number,
+    output_for,
+    whole_labels,
+)
 
 _TOKENS = f"'{LABELS}' of samples x places, the right token at each (negative: none is asked for)"
 
@@ -32,7 +42,7 @@ def _tokens(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evaluator:
             of_true = np.take_along_axis(scores, known[..., None], axis=2)[..., 0]
             of_true = np.where(true < scores.shape[2], of_true, -np.inf)
             parts["loss"] = np.where(asked, -of_true, 0.0).sum(axis=1)
-            answer = answer.argmax(axis=2)
+            answer = highest(answer, 2)
         parts["right"] = ((answer == true) & asked).sum(axis=1)
         return parts
 

@@ -163,12 +163,15 @@ def _answer(metric: dict[str, Any], folder: Path) -> dict[str, object]:
         return {"error": f"{type(error).__name__}: {error}"[:300]}
 
 
-def _arrays(folder: Path, index: dict[str, Any]) -> tuple[dict[str, np.ndarray], ...]:
+def _arrays(
+    folder: Path, index: dict[str, Any]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """The outputs and the truth."""
-    return tuple(
+    outputs, truth = (
         {name: np.load(folder / file) for name, file in index[kind].items()}
         for kind in ("outputs", "truth")
     )
+    return outputs, truth
 
 
 def _replicates(

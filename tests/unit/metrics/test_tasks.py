@@ -253,3 +253,33 @@ def test_class_that_is_never_predicted_has_a_precision_of_zero():
     assert found["macro_precision"] == pytest.approx(1 / 4)
     assert found["macro_recall"] == pytest.approx(1 / 2)
     assert found["macro_f1"] == pytest.approx(1 / 3)
+
+
+def test_what_is_no_number_is_wrong_and_not_the_first_class():
+    first = np.zeros(N, np.int64)
+    gone = LOGITS * np.nan
+    pixels, tokens = np.zeros((N, 2, 3), np.int64), np.zeros((N, 2), np.int64)
+
+    one = scored("classification", {"y": gone}, {"labels": first}, expected={"y": LOGITS}, k=6)
+    several = {"labels": np.zeros((N, CLASSES), np.int64)}
+    many = scored("multilabel", {"y": gone}, several, expected={"y": LOGITS})
+    maps = RANDOM.normal(size=(N, 4, 2, 3))
+    mask = scored("segmentation", {"y": maps * np.nan}, {"labels": pixels}, expected={"y": maps})
+    texts = RANDOM.normal(size=(N, 2, 5))
+    text = scored("tokens", {"y": texts * np.nan}, {"labels": tokens}, expected={"y": texts})
+
+    assert one["accuracy"].value == many["accuracy"].value == 0
+    assert one["top_6"].value == 0 and "log_loss" not in one
+    last = scored("classification", {"y": gone}, {"labels": first + 6}, expected={"y": LOGITS}, k=6)
+    assert last["top_6"].value == 0
+    assert many["hamming_loss"].value == 1
+    assert mask["mean_iou"].value == text["token_accuracy"].value == 0
+
+
+@pytest.mark.parametrize("output", [LOGITS[:9], LOGITS[:, :0]])
+def test_outputs_of_another_shape_are_one_line(output):
+    with pytest.raises(MetricError, match="an output is not as the reference's"):
+        evaluator = TASKS["classification"].evaluator(
+            TaskRequest("classification"), {"y": LOGITS}, {"labels": LABELS}
+        )
+        evaluate(evaluator, {"y": output}, {"y": LOGITS}, {"labels": LABELS}, N)
