@@ -22,6 +22,7 @@ from ..records.store import Store
 from ..results.rooflines import highest
 from ..system.folder_removal import remove_folder
 from .planning import plan_run
+from .source_inputs import with_stored_inputs
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def profile_artifacts(config: RunConfig, tell: Callable[[str, float], None]) -> 
         tempfile.TemporaryDirectory(prefix="exportbench-") as folder,
         closing(Store(Path(folder) / "run")) as store,
     ):
+        plan = with_stored_inputs(plan, store.folder, lambda done: tell(done.doing, done.share))
         context = RunContext(plan, store)
         try:
             open_all(context)

@@ -75,3 +75,19 @@ def test_run_with_why_profiles_the_fastest_and_the_slowest(tmp_path, fake_artifa
     assert "Why: where the time of a call goes" in (folder / "report.md").read_text()
     assert main.main(["report", str(folder), "--out", str(tmp_path / "report.html")]) == 0
     assert 'class="layers"' in (tmp_path / "report.html").read_text()
+
+
+def test_inputs_that_a_function_yields(tmp_path, fake_artifact):
+    artifact = fake_artifact(tmp_path, "a", operators=[["relu", "Relu", 0.001]], call_s=0.005)
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n\n"
+        "def batches():\n    yield {'image': np.zeros((4, 4, 4, 3), np.float32)}\n"
+    )
+    written = tmp_path / "profile.json"
+    options = f"--batch 2 --device cpu --threads 1 --json {written}".split()
+
+    status = main.main(
+        ["profile", str(artifact), "--inputs", f"{tmp_path / 'mine.py'}:batches", *options]
+    )
+
+    assert status == 0, written.read_text()
