@@ -140,7 +140,7 @@ def output_for(
 
 def highest(scores: np.ndarray, axis: int) -> np.ndarray:
     """The place of the highest score; -1, which is no class, where one is NaN."""
-    place = scores.argmax(axis=axis)
+    place: np.ndarray = scores.argmax(axis=axis)
     if not is_float(scores):
         return place
     result: np.ndarray = np.where(np.isnan(scores).any(axis=axis), -1, place)
