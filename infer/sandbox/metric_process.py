@@ -168,7 +168,7 @@ def _arrays(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """The outputs and the truth."""
     outputs, truth = (
-        {name: np.load(folder / file) for name, file in index[kind].items()}
+        {name: np.load(folder / file, allow_pickle=False) for name, file in index[kind].items()}
         for kind in ("outputs", "truth")
     )
     return outputs, truth
