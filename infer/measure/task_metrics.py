@@ -23,6 +23,7 @@ from ..sandbox import metric_process
 from ..stats.accuracy import paired_difference
 from ..tensors.dtypes import kind_of
 from ..tensors.outputs import Outputs
+from ..tensors.text import pack
 from .run_context import RunContext
 from .text_labels import numbers_of_classes
 
@@ -185,8 +186,8 @@ def _digest(outputs: Arrays) -> str:
     digest = hashlib.blake2b()
     for name, array in outputs.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        plain = array.astype(np.str_) if array.dtype.kind == "O" else array
-        digest.update(np.ascontiguousarray(plain).reshape(-1).view(np.uint8).data)
+        for plain in pack(array) if kind_of(array.dtype) == "text" else (array,):
+            digest.update(np.ascontiguousarray(plain).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

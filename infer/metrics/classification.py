@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
+from ..tensors.dtypes import kind_of
+from ..tensors.text import as_bytes
 from .classes import CLASS_METRICS, class_parts, label_parts
 from .metric import Parts
 from .probabilities import (
@@ -84,8 +86,7 @@ def answers(name: str) -> Evaluator:
     """The evaluator of an output that answers with the class itself, as a number or text."""
 
     def parts_of(outputs: Arrays, _: Arrays, truth: Arrays) -> dict[str, np.ndarray]:
-        predicted = outputs[name].reshape(-1).astype(np.str_)
-        return {"answer": predicted, "labels": truth[LABELS].astype(np.str_)}
+        return {"answer": _as_str(outputs[name].reshape(-1)), "labels": _as_str(truth[LABELS])}
 
     def finish(parts: dict[str, np.ndarray]) -> Parts:
         return class_parts(parts["answer"], parts["labels"])
@@ -129,3 +130,10 @@ def _is_scores(array: np.ndarray, samples: int) -> bool:
 
 CLASSIFICATION = Task("classification", _ONE_EACH, ("scores",), ("accuracy",), _classification)
 MULTILABEL = Task("multilabel", _SEVERAL, ("scores",), ("accuracy",), _multilabel)
+
+
+def _as_str(array: np.ndarray) -> np.ndarray:
+    """Numbers and text as `str`; bytes that are no UTF-8 are escaped."""
+    if kind_of(array.dtype) != "text":
+        return array.astype(np.str_)
+    return np.array([v.decode(errors="backslashreplace") for v in as_bytes(array)], np.str_)

@@ -26,7 +26,7 @@ from ..metrics.own_metric import OwnMetric, code_sha256
 from ..metrics.score import Score, scores_of_parts
 from ..stats.resampling import resamples_of
 from ..system.process_answer import AnswerTooLongError
-from ..tensors.dtypes import kind_of
+from ..tensors.text import pack_all, unpack_all
 from .reader_limits import TIME_S, limited_process, run_limited
 
 # For calls on resamples, of the time of the process; the first call takes what it takes.
@@ -127,10 +127,8 @@ def _score(metric: OwnMetric, answer: _Answer, samples: int) -> Score:
 def _write(folder: Path, kind: str, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Write arrays; the file of each by its name."""
     files = {}
-    for number, (name, array) in enumerate(arrays.items()):
-        if kind_of(array.dtype) == "text":
-            array = array.astype(np.str_)
-        elif array.dtype.type.__module__ != "numpy":  # bfloat16 and the like
+    for number, (name, array) in enumerate(pack_all(arrays).items()):
+        if array.dtype.type.__module__ != "numpy":  # bfloat16 and the like
             array = array.astype(np.float32)
         files[name] = f"{kind}_{number}.npy"
         np.save(folder / files[name], array, allow_pickle=False)
@@ -168,7 +166,9 @@ def _arrays(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """The outputs and the truth."""
     outputs, truth = (
-        {name: np.load(folder / file, allow_pickle=False) for name, file in index[kind].items()}
+        unpack_all(
+            {name: np.load(folder / file, allow_pickle=False) for name, file in index[kind].items()}
+        )
         for kind in ("outputs", "truth")
     )
     return outputs, truth

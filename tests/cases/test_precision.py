@@ -47,7 +47,7 @@ def test_a_quantised_model_is_judged_by_what_its_own_steps_may_cause(right, labe
 
 
 def test_the_report_says_from_which_steps_the_tolerance_is_derived(right):
-    text = " ".join(right.text.split())
+    text = " ".join(right.report.split())
     assert "8 values of 8 bits with fixed ranges, the last of them in steps of" in text
     assert "3 values of 8 bits with ranges found in each call" in text
 

@@ -27,11 +27,13 @@ class CaseRun:
         status: exit status.
         text: what the command printed.
         summary: the results, as `--json` writes them.
+        report: the Markdown report.
     """
 
     status: int
     text: str
     summary: dict[str, Any]
+    report: str
 
     def outcome(self, label: str) -> str:
         """The outcome of an artifact."""
@@ -72,7 +74,13 @@ def run_case(folder: Path, *arguments: object) -> CaseRun:
     with contextlib.chdir(folder), contextlib.redirect_stdout(printed), without_rates:
         options = ("--device", "cpu", "--threads", "1", "--trust", "--json", "summary.json")
         status = main.main(["run", *map(str, arguments), *SHORT, *options])
-    return CaseRun(status, printed.getvalue(), json.loads((folder / "summary.json").read_text()))
+    report = max(folder.glob("artifacts/runs/*/report.md"), default=None)
+    return CaseRun(
+        status,
+        printed.getvalue(),
+        json.loads((folder / "summary.json").read_text()),
+        report.read_text() if report else "",
+    )
 
 
 def advised(text: str, option: str) -> list[str]:

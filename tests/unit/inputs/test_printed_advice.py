@@ -19,7 +19,6 @@ from infer.inputs.index_ranges import index_ranges
 from infer.inputs.input_output_options import read_input_output_options
 from infer.inputs.writing import write_inputs
 from infer.outcome import Failure
-from infer.parity.comparing import compare
 from infer.parity.matching import match_outputs
 from infer.tensors.rules import rules_for
 from infer.tensors.signature import Signature, TensorSpec
@@ -157,14 +156,6 @@ def test_advice_about_indices_beyond_a_table(tmp_path):
     assert values == ["ids=0:1"]
     draw(read_input_output_options(SimpleNamespace(**parsed(["--range", *values])), [LABEL]))
     assert index_ranges(file, 1) == []
-
-
-def test_advice_about_a_share_of_floating_point():
-    with pytest.raises(Failure) as caught:
-        compare({"p": A}, {"p": A + 0.1}, 0.0, allowed={"p": 0.5})
-
-    assert caught.value.reason.endswith("--tolerance")
-    assert compare({"p": A}, {"p": A + 0.1}, 0.2)["passed"]
 
 
 @pytest.mark.parametrize(
