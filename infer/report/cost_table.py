@@ -60,7 +60,7 @@ def cost_table(rows: Sequence[ArtifactResult], summary: Summary) -> Table:
 
     columns = [
         ARTIFACT,
-        ArtifactColumn("runtime", "runtime", is_text=True, detail=2, cell=runtime),
+        ArtifactColumn("runtime", "runtime", is_text=True, cell=runtime),
         *(START, LOAD, FIRST_CALL, UNTIL_STEADY, MEMORY, GPU_MEMORY, SIZE, INSTALLED),
     ]
     caption = "Start, memory and size of each artifact"
