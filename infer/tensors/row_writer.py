@@ -8,10 +8,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-# The header is written when the number of values is known, in the place that was left for it.
-_HEADER_BYTES = 128
-_MAGIC = b"\x93NUMPY\x01\x00"
-
 
 class RowWriter:
     """Writes numbers of one type to a `.npy` file as they come; nothing is held in memory.
@@ -30,8 +26,9 @@ class RowWriter:
         self._path, self._dtype, self._stays_open = path, dtype, stays_open
         self._part = path.with_name(f".{path.name}.part")
         self._file: BinaryIO = self._part.open("wb")
-        self._file.write(bytes(_HEADER_BYTES))
         self._count = 0
+        # NumPy leaves room in it for the largest number of values.
+        self._write_header()
         if not stays_open:
             self._file.close()
 
@@ -47,15 +44,16 @@ class RowWriter:
 
     def close(self) -> None:
         """Write the header, and give the file its name."""
-        text = f"{{'descr': '{self._dtype.str}', 'fortran_order': False, "
-        text += f"'shape': ({self._count},), }}"
-        length = _HEADER_BYTES - len(_MAGIC) - 2
-        header = text.encode().ljust(length - 1) + b"\n"
         self._file.close()
         self._file = self._part.open("r+b")
-        self._file.write(_MAGIC + length.to_bytes(2, "little") + header)
+        self._write_header()
         self._file.close()
         self._part.replace(self._path)
+
+    def _write_header(self) -> None:
+        descr = np.lib.format.dtype_to_descr(self._dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": (self._count,)}
+        np.lib.format.write_array_header_1_0(self._file, header)
 
     def __enter__(self) -> RowWriter:
         return self
