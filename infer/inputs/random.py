@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..tensors.rules import EVERY, Rule, rules_for
 from ..tensors.signature import Signature, TensorSpec
 from .conversion import stated_ranges
 from .dimensions import dim_name, with_sizes
+from .drawn import DrawnArray, Shape
 from .options import InputOptions
 from .samples import later_sample_axes
 from .whole import whole_inputs
@@ -52,8 +53,8 @@ def generate(
     *,
     names: Collection[str] | None = None,
     pixels: Collection[str] = (),
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Draw inputs for a signature, and note how.
+) -> tuple[dict[str, DrawnArray], list[str]]:
+    """Make up inputs for a signature, and note how; values are drawn when they are asked for.
 
     Every input has its own sequence, which depends only on the seed and the input's name. Floating
     point is drawn from a normal distribution, or uniformly from its range if one is stated.
@@ -69,8 +70,8 @@ def generate(
         pixels: names of inputs that other artifacts take as floating point.
 
     Returns:
-        Arrays as an `.npz` file can hold them, by the artifact's names or by the names that the
-        user's rules have for them, and a note for each.
+        Arrays as `write_inputs` takes them, by the artifact's names or by the names that the user's
+        rules have for them, and a note for each.
 
     Raises:
         UnderspecifiedSignatureError: a shape is not known.
@@ -85,7 +86,7 @@ def generate(
     except MapError as error:
         raise InputError(str(error)) from None
     ranges = stated_ranges(stated)
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, DrawnArray] = {}
     notes = []
     states = {loop.input for loop in options.loops if loop.artifact in (EVERY, label)}
     for spec in signature.inputs:
@@ -106,21 +107,48 @@ def generate(
         )
         if spec.name in pixels and spec.dtype == "uint8" and limits and tuple(limits) == (0, 1):
             limits = None  # where they are floating point, these 8 bits are scaled to 0..1
-        sequence = np.random.default_rng([random.seed, zlib.crc32(name.encode())])
-        array, how = _draw(sequence, spec, shape, limits)
-        arrays[name] = _as_in_file(array, spec.name, rule)
-        notes.append(f"{name} {how}")
+        values = _values_of(spec, limits)
+        seed = random.seed, zlib.crc32(name.encode())
+        try:
+            arrays[name] = _drawn(seed, shape, values, spec.name, rule)
+        except MapError as error:
+            raise InputError(str(error)) from None
+        notes.append(f"{name} {values.note}")
     return arrays, notes
 
 
-def _as_in_file(array: np.ndarray, name: str, rule: Rule | None) -> np.ndarray:
-    """Bring an input into the layout that a rule says the file has."""
-    if rule is None:
-        return array
-    try:
-        return rearranged(array, rule.axes(to_other=True), name, rule.layout)
-    except MapError as error:
-        raise InputError(str(error)) from None
+@dataclass(frozen=True)
+class _Values:
+    """How values are drawn.
+
+    Attributes:
+        note: how, for the user.
+        draw: draws numbers of a shape.
+        convert: makes the values of arrays of numbers.
+        parts: of how many such arrays.
+    """
+
+    note: str
+    draw: Callable[[np.random.Generator, Shape], np.ndarray]
+    convert: Callable[..., np.ndarray] = field(default=lambda numbers: numbers)
+    parts: int = 1
+
+
+def _drawn(
+    seed: Sequence[int], shape: Shape, values: _Values, name: str, rule: Rule | None
+) -> DrawnArray:
+    """An array in the layout that a rule says the file has.
+
+    Raises:
+        MapError: the layout has other axes than the input.
+    """
+    axes = rule.axes(to_other=True) if rule else None
+    return DrawnArray(
+        *(seed, shape, values.draw, values.convert),
+        parts=values.parts,
+        rearrange=lambda rows: rearranged(rows, axes, name, rule.layout if rule else None),
+        keeps_rows=axes is None or axes[:1] == (0,),
+    )
 
 
 def _names(specs: Sequence[TensorSpec]) -> list[str]:
@@ -162,39 +190,49 @@ def _shape(
     return tuple(sizes)
 
 
-def _draw(
-    sequence: np.random.Generator,
-    spec: TensorSpec,
-    shape: tuple[int, ...],
-    limits: tuple[float, float] | None,
-) -> tuple[np.ndarray, str]:
+def _values_of(spec: TensorSpec, limits: tuple[float, float] | None) -> _Values:
+    """How the values of an input are drawn.
+
+    Raises:
+        InputError: its range does not fit its type, or no values of the type can be drawn.
+    """
     if is_text(spec.dtype):
-        return sequence.choice(_WORDS, shape), "of short words"
+        return _Values("of short words", lambda generator, shape: generator.choice(_WORDS, shape))
     dtype = dtype_of(spec.dtype)
     kind = kind_of(dtype)
     if kind == "bool":
-        return sequence.random(shape) < 0.5, "true or false"
+        return _Values("true or false", lambda generator, shape: generator.random(shape) < 0.5)
     if kind == "int":
-        info = np.iinfo(dtype) if dtype.kind in "iu" else None
-        bits = dtype.itemsize * 8
-        if limits is None:
-            limits = (info.min, info.max) if info and bits == 8 else _INDICES
-            if info is None:  # four bits or fewer
-                limits = (0, 1)
-        low, high = (int(np.ceil(limits[0])), int(np.floor(limits[1])))
-        if low > high or (info and not info.min <= low <= high <= info.max):
-            raise InputError(f"'{spec.name}' is {dtype}: no values from {low} to {high}")
-        whole = sequence.integers(low, high, shape, np.int64, endpoint=True)
-        return whole.astype(dtype if info else np.int8), f"in {low}..{high}"
+        return _whole_numbers(spec, dtype, limits)
     if kind not in ("float", "complex"):
         raise InputError(f"'{spec.name}' is {dtype}: no random values of this type")
 
-    def draw() -> np.ndarray:
+    def draw(generator: np.random.Generator, shape: Shape) -> np.ndarray:
         if limits is None:
-            return sequence.standard_normal(shape)
-        return sequence.uniform(limits[0], limits[1], shape)
+            return generator.standard_normal(shape)
+        return generator.uniform(limits[0], limits[1], shape)
 
-    values = draw() + 1j * draw() if kind == "complex" else draw()
-    how = "normal" if limits is None else f"in {limits[0]:g}..{limits[1]:g}"
+    note = "normal" if limits is None else f"in {limits[0]:g}..{limits[1]:g}"
+    if kind == "complex":
+        return _Values(note, draw, lambda real, imag: (real + 1j * imag).astype(dtype), parts=2)
     # Types that a file cannot hold are converted where they are read.
-    return np.asarray(values).astype(dtype if dtype.kind in "fc" else np.float32), how
+    stored = dtype if dtype.kind == "f" else np.dtype(np.float32)
+    return _Values(note, draw, lambda numbers: numbers.astype(stored))
+
+
+def _whole_numbers(
+    spec: TensorSpec, dtype: np.dtype, limits: tuple[float, float] | None
+) -> _Values:
+    info = np.iinfo(dtype) if dtype.kind in "iu" else None
+    if limits is None:
+        limits = (info.min, info.max) if info and dtype.itemsize == 1 else _INDICES
+        if info is None:  # four bits or fewer
+            limits = (0, 1)
+    low, high = (int(np.ceil(limits[0])), int(np.floor(limits[1])))
+    if low > high or (info and not info.min <= low <= high <= info.max):
+        raise InputError(f"'{spec.name}' is {dtype}: no values from {low} to {high}")
+    return _Values(
+        f"in {low}..{high}",
+        lambda generator, shape: generator.integers(low, high, shape, np.int64, endpoint=True),
+        lambda numbers: numbers.astype(dtype if info else np.int8),
+    )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from ..errors import InputError
 from ..tensors.text import pack_all
+from .drawn import DrawnArray
 
 
-def write_inputs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_inputs(path: Path, arrays: Mapping[str, np.ndarray | DrawnArray]) -> None:
     """Write arrays to an `.npz` file, as `loading.read_inputs` reads it.
 
     `numpy.savez` takes the names as those of arguments, and has some of its own: no model could
@@ -20,16 +23,42 @@ def write_inputs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
     Args:
         path: path of the file.
-        arrays: arrays by name; those of objects hold text.
+        arrays: arrays by name; those of objects hold text, random ones are drawn meanwhile.
 
     Raises:
-        InputError: a name is no text that a file can hold.
+        InputError: a name is no text that a file can hold, or there is too little room on the disk.
+        OSError: it cannot be written.
     """
+    packed: dict[str, np.ndarray | DrawnArray] = {}
+    for name, array in arrays.items():
+        packed |= {name: array} if isinstance(array, DrawnArray) else pack_all({name: array})
+    needed = sum(array.nbytes for array in packed.values() if isinstance(array, DrawnArray))
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise InputError(
+            f"{path}: random inputs of {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free there; "
+            "draw fewer with --samples"
+        )
     with zipfile.ZipFile(path, "w") as archive:
-        for name, array in pack_all(arrays).items():
+        for name, array in packed.items():
             try:
                 opened = archive.open(f"{name}.npy", "w", force_zip64=True)
             except UnicodeEncodeError:
                 raise InputError(f"'{name}': not a name that a file of inputs can hold") from None
             with opened as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                if isinstance(array, DrawnArray):
+                    _draw_into(member, array)
+                else:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def _draw_into(member: IO[bytes], array: DrawnArray) -> None:
+    """Write an array as `numpy.lib.format.write_array` does, some rows at a time."""
+    header = {
+        "descr": np.lib.format.dtype_to_descr(array.dtype),
+        "fortran_order": False,
+        "shape": array.shape,
+    }
+    np.lib.format.write_array_header_1_0(member, header)
+    for piece in array.pieces():
+        member.write(piece.tobytes())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 from ..artifacts.files import sha256_of
 from ..errors import InputError, MapError
 from ..inputs import random
+from ..inputs.drawn import DrawnArray
 from ..inputs.random import UnderspecifiedSignatureError
 from ..inputs.writing import write_inputs
 from ..outcome import Failure, Outcome
@@ -80,13 +80,16 @@ class RandomInputs:
                     continue  # it is said where the artifact takes its inputs
                 arrays |= more
                 notes += how
-        write_inputs(context.inputs[label], arrays)
+        try:
+            write_inputs(context.inputs[label], arrays)
+        except InputError as error:
+            raise Failure(Outcome.BAD_INPUT, str(error)) from None
         sha256 = sha256_of(context.inputs[label])
         context.store.add(InputsDrawn(artifact=label, notes=tuple(notes), sha256=sha256))
 
     def _generate(
         self, label: str, signature: Signature, names: Sequence[str] | None = None
-    ) -> tuple[dict[str, Any], list[str]]:
+    ) -> tuple[dict[str, DrawnArray], list[str]]:
         plan = self._context.plan
         assert plan.random
         manifest = self._context.artifacts[label].manifest

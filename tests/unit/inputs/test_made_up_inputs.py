@@ -1,5 +1,11 @@
 """Inputs that are made up with `--random`."""
 
+import shutil
+import tracemalloc
+import zlib
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,6 +14,7 @@ from infer.inputs.fitting import fit_inputs
 from infer.inputs.options import InputOptions
 from infer.inputs.random import Random, UnderspecifiedSignatureError, generate
 from infer.inputs.writing import write_inputs
+from infer.tensors.rules import parse_rules
 from infer.tensors.signature import Signature, TensorSpec
 
 pytest_plugins = ("input_fixtures",)
@@ -67,3 +74,90 @@ def test_random_inputs_that_cannot_be(spec, input_options, message):
         generate(Random(0), Signature((spec,), ()), None, input_options, "m")
     assert message in str(caught.value)
     assert isinstance(caught.value, UnderspecifiedSignatureError) is (message != "from -1 to 1")
+
+
+ROWS = 5000
+WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            TensorSpec("f", (None, 300), "float32"),
+            lambda of: of.standard_normal((ROWS, 300)).astype(np.float32),
+        ),
+        (
+            TensorSpec("f", (None, 300), "float64", (-2.0, 3.0)),
+            lambda of: of.uniform(-2, 3, (ROWS, 300)),
+        ),
+        (
+            TensorSpec("i", (None, 333), "int16"),
+            lambda of: of.integers(0, 9, (ROWS, 333), np.int64, endpoint=True).astype(np.int16),
+        ),
+        (
+            TensorSpec("b", (None, 333), "uint8"),
+            lambda of: of.integers(0, 255, (ROWS, 333), np.int64, endpoint=True).astype(np.uint8),
+        ),
+        (TensorSpec("m", (None, 300), "bool"), lambda of: of.random((ROWS, 300)) < 0.5),
+        (
+            TensorSpec("z", (None, 300), "complex64"),
+            lambda of: (
+                of.standard_normal((ROWS, 300)) + 1j * of.standard_normal((ROWS, 300))
+            ).astype(np.complex64),
+        ),
+        (TensorSpec("w", (None, 150), "str"), lambda of: of.choice(WORDS, (ROWS, 150))),
+    ],
+)
+def test_values_do_not_depend_on_how_many_are_drawn_together(tmp_path, spec, expected):
+    arrays, _ = generate(Random(5, ROWS), Signature((spec,), ()), None, InputOptions(), "m")
+    drawn = arrays[spec.name]
+    whole = expected(np.random.default_rng([5, zlib.crc32(spec.name.encode())]))
+
+    write_inputs(tmp_path / "drawn.npz", arrays)
+    write_inputs(tmp_path / "whole.npz", {spec.name: whole})
+
+    assert len(list(drawn.pieces())) > 1
+    assert (drawn.shape, drawn.dtype, drawn.nbytes) == (whole.shape, whole.dtype, whole.nbytes)
+    assert (tmp_path / "drawn.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_random_inputs_are_never_held_as_a_whole(tmp_path):
+    spec = Signature((TensorSpec("x", (None, 500), "float32"),), ())
+    arrays, _ = generate(Random(0, 20_000), spec, None, InputOptions(), "m")
+
+    tracemalloc.start()
+    write_inputs(tmp_path / "x.npz", arrays)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert arrays["x"].nbytes == 40_000_000 and peak < 16_000_000
+
+
+@pytest.mark.parametrize("layout", ["NC=x@CN", "NC=x@NC1"])
+def test_random_inputs_lie_in_the_layout_of_a_rule(tmp_path, layout):
+    spec = Signature((TensorSpec("image", (None, 3), "float32"),), ())
+    rules = parse_rules([f"image@{layout}"], ["m"])
+
+    arrays, _ = generate(Random(0, 7), spec, None, InputOptions(rules=rules), "m")
+    plain, _ = generate(Random(0, 7), renamed(spec), None, InputOptions(), "m")
+
+    values = np.asarray(plain["x"])
+    expected = values.T if layout.endswith("CN") else values[:, :, None]
+    np.testing.assert_array_equal(np.asarray(arrays["x"]), expected)
+    write_inputs(tmp_path / "x.npz", arrays)
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npz")["x"], expected)
+
+
+def renamed(signature):
+    """The same input, by the name that the rule has for it: its values go by that."""
+    return Signature((replace(signature.inputs[0], name="x"),), ())
+
+
+def test_random_inputs_need_room_on_the_disk(tmp_path, monkeypatch):
+    spec = Signature((TensorSpec("x", (None, 500), "float32"),), ())
+    arrays, _ = generate(Random(0, 20_000), spec, None, InputOptions(), "m")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10_000_000))
+
+    with pytest.raises(InputError, match=r"of 0\.0 GB, 0\.0 GB are free there; .* --samples"):
+        write_inputs(tmp_path / "x.npz", arrays)
