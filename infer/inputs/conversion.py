@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from ..tensors.layouts import layouts, layouts_apart
 from ..tensors.signature import TensorSpec
 from ..tensors.text import as_text
 from .lazy_array import LazyArray
+
+# Pixels that are scaled together.
+_PIXELS = 1 << 17
 
 
 def possible_layouts(spec: TensorSpec, array: LazyArray) -> list[tuple[int, ...] | None]:
@@ -74,7 +78,7 @@ def converted(spec: TensorSpec, array: np.ndarray, limits: Any) -> tuple[np.ndar
     note = f"{array.dtype} converted to {dtype.name}"
     if have == wanted and have in ("float", "complex"):
         with np.errstate(over="ignore"):
-            return array.astype(dtype), note
+            return array.astype(dtype, order="C"), note
     if have == wanted == "int":
         whole = array.astype(dtype)
         if (whole.astype(array.dtype) == array).all() and ((whole < 0) == (array < 0)).all():
@@ -93,8 +97,18 @@ def _text(spec: TensorSpec, array: np.ndarray) -> np.ndarray:
 
 
 def _scaled(array: np.ndarray) -> np.ndarray:
-    """Pixels of uint8 in 0..1, float32, without another array between."""
-    pixels: np.ndarray = np.divide(array, np.float32(255), dtype=np.float32, order="C")
+    """Pixels of uint8 in 0..1, float32, in the order of the axes.
+
+    Some rows at a time, few enough for the cache of a core, are brought into that order as bytes.
+    """
+    if not array.ndim:
+        return _scaled(array.reshape(1)).reshape(())
+    pixels = np.empty(array.shape, np.float32)
+    together = max(1, _PIXELS // max(1, math.prod(array.shape[1:])))
+    for first in range(0, len(array), together):
+        some = pixels[first : first + together]
+        some[...] = np.ascontiguousarray(array[first : first + together])
+        np.divide(some, np.float32(255), out=some)
     return pixels
 
 

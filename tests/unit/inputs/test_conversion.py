@@ -99,6 +99,21 @@ def test_bytes_are_scaled_where_the_range_is_stated(file, inputs_file, signature
     assert notes == ["image: uint8 scaled by 1/255"]
 
 
+@pytest.mark.parametrize("shape", [(5, 224, 224, 3), (3, 700, 500, 3), (40_000, 2, 2, 3)])
+@pytest.mark.parametrize("channels_first", [True, False])
+def test_bytes_of_many_blocks_are_scaled_as_in_one(file, shape, channels_first):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    np.savez(file, image=pixels)
+    if channels_first:
+        pixels = np.moveaxis(pixels, -1, 1)
+    spec = Signature((TensorSpec("image", (None, *pixels.shape[1:]), "float32", (0.0, 1.0)),), ())
+
+    scaled = fit_inputs(file, spec, None).arrays["image"][:]
+
+    assert scaled.flags.c_contiguous
+    assert scaled.tobytes() == (pixels.astype(np.float32) / np.float32(255)).tobytes()
+
+
 @pytest.mark.parametrize(
     ("limits", "stated"),
     [
