@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from ..runtimes.base import Arrays
 from ..tensors.outputs import CallSamples
 
-# Bytes of outputs that are kept.
-_MOST_BYTES = 64 << 20
+# Bytes of outputs that are kept: they count as memory of the artifact, which must not grow with the
+# number of samples.
+_MOST_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
