@@ -31,6 +31,21 @@ def lines_of(*texts: str) -> Text:
     return Text("\n").join(one_line(text) for text in texts if text)
 
 
+def print_wrapped(console: Console, text: Text, indent: int = 0) -> None:
+    """Print a text in lines of the console's width, without spaces at their ends.
+
+    Args:
+        console: where to.
+        text: the text.
+        indent: spaces before each line.
+    """
+    lines = text.wrap(console, max(console.width - indent, 1))
+    for line in lines:
+        line.rstrip()
+        line.pad_left(indent)
+        console.print(line, soft_wrap=True)
+
+
 class Terminal(Console):
     """A console that prints text as it is: nothing in it is markup, an emoji or a control.
 

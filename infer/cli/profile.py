@@ -81,7 +81,8 @@ def described(result: Profiles) -> dict[str, Any]:
             {
                 **to_json(profile),
                 "seconds": {kind.value: value for kind, value in profile.seconds.items()},
-                "overhead_s": profile.overhead_s if profile.profiler else None,
+                "overhead_s": profile.overhead_s,
+                "unnamed_s": profile.unnamed_s,
                 "profiler_overhead": profile.profiler_overhead,
             }
             for profile in result.profiles

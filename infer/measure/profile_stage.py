@@ -170,6 +170,7 @@ def _profile_of(profile: Profile, answer: ProfileResponse) -> Profile:
         trace=tuple(TracedEvent(**event) for event in answer["trace"]),
         left_out=answer["left_out"],
         notes=tuple(answer["notes"]),
+        names_all=answer["names_all"],
     )
 
 

@@ -70,9 +70,10 @@ def _differences(profiles: Sequence[Profile]) -> list[str]:
     # Times with the profiler say nothing of what times without it do not show.
     if difference < _LEAST * slowest.call_s or plain < _LEAST * (slowest.plain_s or 0.0):
         return []
-    parts = {
-        _PLURAL[kind]: slowest.seconds[kind] - fastest.seconds[kind] for kind in OperatorClass
-    } | {"time in which no operator runs": slowest.overhead_s - fastest.overhead_s}
+    parts = {_PLURAL[kind]: slowest.seconds[kind] - fastest.seconds[kind] for kind in OperatorClass}
+    if slowest.overhead_s is None or fastest.overhead_s is None:
+        return []  # operators of one of them are not named
+    parts["time in which no operator runs"] = slowest.overhead_s - fastest.overhead_s
     shown = sorted(
         (item for item in parts.items() if abs(item[1]) >= _LEAST * difference),
         key=lambda item: -abs(item[1]),

@@ -24,6 +24,7 @@ class Profile:
         trace: the events of one call.
         left_out: events of that call that were too many to be kept.
         notes: what the profiler does not see.
+        names_all: whether it names all operators; else what it does not name is no overhead.
         flops: floating-point operations of a call, by class of operators; empty if not known.
     """
 
@@ -37,6 +38,7 @@ class Profile:
     trace: tuple[TracedEvent, ...] = ()
     left_out: int = 0
     notes: tuple[str, ...] = ()
+    names_all: bool = True
     flops: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -48,8 +50,17 @@ class Profile:
         return sums
 
     @property
-    def overhead_s(self) -> float:
-        """Seconds of a call in which no operator ran."""
+    def overhead_s(self) -> float | None:
+        """Seconds of a call in which no operator ran; None if not known."""
+        return self._rest_s if self.profiler and self.names_all else None
+
+    @property
+    def unnamed_s(self) -> float | None:
+        """Seconds of a call in operators that are not named, and in none; None if all are named."""
+        return None if self.names_all or not self.profiler else self._rest_s
+
+    @property
+    def _rest_s(self) -> float:
         return max(self.call_s - sum(self.seconds.values()), 0.0)
 
     @property

@@ -80,12 +80,18 @@ def _metric_difference(name: str) -> Callable[[ArtifactResult], Cell]:
 
 
 def _metric_columns(rows: Sequence[ArtifactResult]) -> list[ArtifactColumn]:
-    """Two columns for each: the value, and what it is less the reference's."""
+    """Two columns for each: the value, and what it is less the reference's.
+
+    Every output shows the first metric.
+    """
     columns = []
-    for name in _judged_metrics(rows):
-        columns.append(ArtifactColumn(name, name, cell=_metric(name)))
+    for number, name in enumerate(_judged_metrics(rows)):
+        detail = 2 if number else 0
         difference = f"{name}_difference", f"{name} less the reference's"
-        columns.append(ArtifactColumn(*difference, cell=_metric_difference(name)))
+        columns += [
+            ArtifactColumn(name, name, detail=detail, cell=_metric(name)),
+            ArtifactColumn(*difference, detail=detail + 1, cell=_metric_difference(name)),
+        ]
     return columns
 
 

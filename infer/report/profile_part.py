@@ -19,6 +19,7 @@ from .table import Table
 # The page's colours, by what is shown.
 _COLOURS = {kind: number for number, kind in enumerate(OperatorClass)}
 _OVERHEAD = len(_COLOURS)
+_UNNAMED = _OVERHEAD + 1
 # The artifacts whose layers are shown side by side.
 _MOST = 8
 
@@ -88,7 +89,7 @@ def profile_part(profiles: Sequence[Profile], flops_per_s: float | None) -> Prof
         title=profile_tables.TITLE,
         findings=findings(profiles, flops_per_s),
         bars=_bars(recorded),
-        key=[*((colour, kind.value) for kind, colour in _COLOURS.items()), (_OVERHEAD, "overhead")],
+        key=_key(recorded),
         layers=_layers(shown),
         names=[(number, profile.artifact) for number, profile in enumerate(shown)],
         tables=profile_tables.profile_tables(profiles, flops_per_s),
@@ -97,13 +98,23 @@ def profile_part(profiles: Sequence[Profile], flops_per_s: float | None) -> Prof
     )
 
 
+def _key(profiles: Sequence[Profile]) -> list[tuple[int, str]]:
+    """The colours of bars with what they stand for, as far as there is any of it."""
+    names = {colour: kind.value for kind, colour in _COLOURS.items()}
+    names[_OVERHEAD] = "overhead"
+    if any(profile.unnamed_s is not None for profile in profiles):
+        names[_UNNAMED] = "not named"
+    return [*names.items()]
+
+
 def _bars(profiles: Sequence[Profile]) -> list[Bar]:
     longest = max((profile.call_s for profile in profiles), default=1.0)
     bars = []
     for profile in profiles:
         parts = [
             *((_COLOURS[kind], kind.value, profile.seconds[kind]) for kind in OperatorClass),
-            (_OVERHEAD, "overhead", profile.overhead_s),
+            (_OVERHEAD, "overhead", profile.overhead_s or 0.0),
+            (_UNNAMED, "not named", profile.unnamed_s or 0.0),
         ]
         pieces, left = [], 0.0
         for colour, name, seconds in parts:

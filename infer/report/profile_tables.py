@@ -48,6 +48,7 @@ def share_table(profiles: Sequence[Profile], flops_per_s: float | None) -> Table
         Column("memory", "memory"),
         Column("other", "other"),
         Column("overhead", "overhead"),
+        Column("unnamed", "not named"),
         Column("conv_rate", "conv. rate"),
         Column("matmul_rate", "matmul rate"),
     ]
@@ -64,6 +65,7 @@ def share_table(profiles: Sequence[Profile], flops_per_s: float | None) -> Table
                 _share(profile, profile.memory_s),
                 _share(profile, profile.seconds[OperatorClass.OTHER]),
                 _share(profile, profile.overhead_s),
+                _share(profile, profile.unnamed_s),
                 *(_rate(profile, kind, flops_per_s) for kind in arithmetic),
             ]
         )
@@ -102,12 +104,17 @@ def layer_table(profiles: Sequence[Profile], rows: Sequence[LayerRow], first: in
         *(EMPTY, Cell("no operator runs", "overhead"), EMPTY),
         *(seconds_cell(profile.overhead_s) for profile in profiles),
     ]
+    unnamed = [
+        *(EMPTY, Cell("not named", "unnamed"), EMPTY),
+        *(seconds_cell(profile.unnamed_s) for profile in profiles),
+    ]
     total = [
         *(EMPTY, Cell("call, with the profiler", "call"), EMPTY),
         *(seconds_cell(profile.call_s) for profile in profiles),
     ]
     caption = "Layers side by side: a convolution or matrix product, with what follows it"
-    return Table(Kind.PROFILE, caption, columns, [*cells, overhead, total])
+    rest = [row for row in (overhead, unnamed) if any(cell.value is not None for cell in row[3:])]
+    return Table(Kind.PROFILE, caption, columns, [*cells, *rest, total])
 
 
 def operator_table(profiles: Sequence[Profile]) -> Table:
@@ -148,8 +155,8 @@ def problems(profiles: Sequence[Profile]) -> list[str]:
     return lines
 
 
-def _share(profile: Profile, seconds: float) -> Cell:
-    if not profile.profiler or not profile.call_s:
+def _share(profile: Profile, seconds: float | None) -> Cell:
+    if seconds is None or not profile.profiler or not profile.call_s:
         return EMPTY
     share = seconds / profile.call_s
     return Cell(f"{share:.0%}".replace("%", " %") if share >= 0.005 else "0", share)
@@ -185,6 +192,7 @@ def legend() -> list[str]:
     return [
         "call: without the profiler, the median; profiler: what a call takes longer with it",
         "conv., matmul: convolutions and matrix products; memory: layout and copies, element by "
-        "element, reductions; overhead: time of a call in which no operator runs",
+        "element, reductions; overhead: time of a call in which no operator runs; not named: that "
+        "time with the time of operators that the profiler does not name",
         "rate: operations a second in these, over the machine's rate of a float32 matrix product",
     ]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
 
-from ..console import BAD, TextColumn, one_line, print_table
+from ..console import BAD, TextColumn, one_line, print_table, print_wrapped
 from ..escaping import shell_word
 from ..outcome import Outcome
 from ..profiling.findings import findings
@@ -27,6 +26,8 @@ from .tables import labels_of, sections, tables_of
 _STYLES = {Style.PLAIN: "", Style.BAD: BAD}
 # Tables whose sentences are said once more at the end, where the reader of a terminal begins.
 _IN_SHORT = (Kind.SPEED, Kind.AGREEMENT)
+# Notices that are said there too; of more only the number is.
+_FEW_NOTICES = 2
 
 
 def show(summary: Summary, console: Console, folder: Path | None = None) -> None:
@@ -42,13 +43,13 @@ def show(summary: Summary, console: Console, folder: Path | None = None) -> None
     """
     for notice in summary.notices:
         console.print(one_line(f"*** {notice}", style="bold"), soft_wrap=True)
-    console.print(one_line(formatting.conditions(summary), style="dim"))
+    print_wrapped(console, one_line(formatting.conditions(summary), style="dim"))
     left_out: list[str] = []
     long_notes = 0
     in_short: list[tuple[str, list[Headline]]] = []
     for title, rows in sections(summary):
         console.print()
-        console.print(one_line(title, style="bold"))
+        print_wrapped(console, one_line(title, style="bold"))
         labels, tables = labels_of(rows), tables_of(rows, summary)
         for table in tables:
             left_out += print_report_table(table, console)
@@ -62,7 +63,7 @@ def show(summary: Summary, console: Console, folder: Path | None = None) -> None
     if summary.profiles:
         left_out += _profiles(summary, console)
     _report(folder, left_out, long_notes, console)
-    _in_short(in_short, len(summary.notices), console)
+    _in_short(in_short, summary.notices, console)
 
 
 def _profiles(summary: Summary, console: Console) -> list[str]:
@@ -92,7 +93,7 @@ def print_report_table(table: Table, console: Console) -> list[str]:
 
 def _headline(line: Headline, console: Console, indent: int = 0) -> None:
     text = one_line(line.text, style=BAD if line.is_bad else "bold")
-    console.print(Padding(text, (0, 0, 0, indent), expand=False))
+    print_wrapped(console, text, indent)
 
 
 def _below(rows: Sequence[ArtifactResult], labels: ShortLabels, console: Console) -> int:
@@ -108,7 +109,7 @@ def _below(rows: Sequence[ArtifactResult], labels: ShortLabels, console: Console
         console.print(one_line(reason, style=BAD), soft_wrap=True)
         console.print(one_line(f"  alone: {row.command}", style="dim"), soft_wrap=True)
     for line in (*doubts, *short):
-        console.print(line)
+        print_wrapped(console, line)
     return len(texts) - len(short)
 
 
@@ -125,7 +126,7 @@ def _report(folder: Path | None, left_out: Sequence[str], notes: int, console: C
 
 
 def _in_short(
-    said: Sequence[tuple[str, Sequence[Headline]]], notices: int, console: Console
+    said: Sequence[tuple[str, Sequence[Headline]]], notices: Sequence[str], console: Console
 ) -> None:
     """Say the answers once more, below all tables."""
     if not any(lines for _, lines in said):
@@ -134,9 +135,10 @@ def _in_short(
     console.print(one_line("In short", style="bold"))
     for title, lines in said:
         if len(said) > 1 and lines:
-            console.print(Padding(one_line(title), (0, 0, 0, 2), expand=False))
+            print_wrapped(console, one_line(title), 2)
         for line in lines:
             _headline(line, console, indent=4 if len(said) > 1 else 2)
-    if notices:
-        text = f"  *** {notices} notice{'s' if notices > 1 else ''} at the top"
-        console.print(one_line(text, style="bold"))
+    if len(notices) > _FEW_NOTICES:
+        notices = [f"{len(notices)} notices at the top"]
+    for notice in notices:
+        console.print(one_line(f"  *** {notice}", style="bold"), soft_wrap=True)

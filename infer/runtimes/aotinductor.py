@@ -47,7 +47,10 @@ _PROCESSOR_HAS = {
 class AOTInductor(TorchModel):
     """A compiled model, which takes its tensors in one list."""
 
-    _unseen = ("PyTorch's profiler does not see compiled kernels: their time counts as overhead",)
+    _unnamed = (
+        "the package does not name its kernels to PyTorch's profiler: compile it with "
+        'inductor_configs={"cpp.enable_kernel_profile": True}'
+    )
 
     def __init__(self, path: Path, options: Options) -> None:
         with zipfile.ZipFile(path) as archive:

@@ -14,10 +14,13 @@ class Profiler(ABC):
     Attributes:
         name: what it is called, for the reader.
         notes: what it does not see.
+        names_all: whether it names all that runs in calls, once it has stopped; else the time in
+            which no operator is recorded may be that of operators.
     """
 
     name: str
     notes: Sequence[str] = ()
+    names_all: bool = True
 
     def start(self) -> None:  # noqa: B027 - some record from when the model is loaded
         """Begin to record."""

@@ -39,6 +39,8 @@ class TorchModel(Model):
     _call: Callable[..., Any]
     # What PyTorch's profiler does not see of it.
     _unseen: Sequence[str] = ()
+    # What it is said not to see of compiled code whose kernels are not named; None without any.
+    _unnamed: str | None = None
 
     def __init__(self, options: Options, settings: dict[str, str]) -> None:
         self._settings = settings
@@ -139,7 +141,7 @@ class TorchModel(Model):
         """PyTorch's profiler."""
         from .torch_profile import TorchProfiler  # which takes long to import
 
-        return TorchProfiler(self._device.type, self._unseen)
+        return TorchProfiler(self._device.type, self._unseen, self._unnamed)
 
     def gpu_peak_bytes(self) -> int | None:
         """Of the tensors, at their most."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,15 +15,30 @@ from .profiler import Profiler
 _MARK = "exportbench call"
 # Which argument of an operator has the weights; of others it is the second.
 _WEIGHTS = {"aten::addmm": 2, "aten::baddbmm": 2}
+# How Inductor names calls of kernels in a package that was compiled to name them: of a library,
+# of a template of its own, and loops that it has fused, which are named after operators around
+# them too, as "graph_0_cpp_fused_convolution_relu_1".
+_COMPILED = re.compile(r"aoti_torch_|(graph_\d+_)?(cpp|triton)_")
+_LIBRARY = re.compile(r"aoti_torch_(?:(?:cpu|cuda)_)?(.+?)(?:_out)?$")
+_FUSED = re.compile(r"(?:graph_\d+_)?(?:cpp|triton_\w{3})_fused_(.*)_\d+$")
+_PRODUCTS = re.compile(r"convolution|addmm|baddbmm|bmm|mm|linear")
 
 
 class TorchProfiler(Profiler):
-    """The profiler of PyTorch, for all of its formats."""
+    """The profiler of PyTorch, for all of its formats.
+
+    Args:
+        device: "cpu" or "cuda".
+        notes: what it does not see.
+        unnamed: what to add to these if the model is compiled and its kernels are not named; None
+            if the model is not compiled.
+    """
 
     name = "torch.profiler"
 
-    def __init__(self, device: str, notes: Sequence[str] = ()) -> None:
+    def __init__(self, device: str, notes: Sequence[str] = (), unnamed: str | None = None) -> None:
         self.notes = notes
+        self._unnamed = unnamed
         activities = [ProfilerActivity.CPU]
         if device == "cuda":
             activities.append(ProfilerActivity.CUDA)
@@ -41,7 +57,11 @@ class TorchProfiler(Profiler):
         """End recording, and read Kineto's events."""
         self._profile.__exit__(None, None, None)
         events = self._profile.profiler.kineto_results.events()  # type: ignore[union-attr]
-        return recorded_calls(events)
+        calls = recorded_calls(events)
+        if self._unnamed is not None and not _has_kernels(events):
+            self.names_all = False
+            self.notes = [*self.notes, self._unnamed]
+        return calls
 
 
 def recorded_calls(events: Iterable[Any]) -> list[RecordedCall]:
@@ -60,7 +80,8 @@ def recorded_calls(events: Iterable[Any]) -> list[RecordedCall]:
                 spans.append((event.start_ns(), event.end_ns()))
         elif not is_host:
             on_card.append(event)
-        elif "::" in event.name():  # the others are the host's calls of CUDA, and Python's
+        # The others are the host's calls of CUDA, and Python's.
+        elif "::" in event.name() or _COMPILED.match(event.name()):
             on_host.append(event)
     operators = [_operator(event) for event in on_host]
     if on_card:
@@ -73,6 +94,24 @@ def recorded_calls(events: Iterable[Any]) -> list[RecordedCall]:
     return calls_with_events(sorted(spans), operators)
 
 
+def _has_kernels(events: Iterable[Any]) -> bool:
+    """Whether kernels of compiled code are named: those of a card are."""
+    return any(
+        event.device_type() != DeviceType.CPU or _COMPILED.match(event.name()) for event in events
+    )
+
+
+def _kind(name: str) -> str:
+    """What an operator computes; of fused loops, all that is computed in them."""
+    if library := _LIBRARY.match(name):
+        return library[1]
+    if not (fused := _FUSED.match(name)):
+        return name
+    # Products are called from a library, or from a template with a name of its own.
+    words = " ".join(_PRODUCTS.sub("", fused[1]).replace("_", " ").split())
+    return f"fused {words}" if words else "copy"
+
+
 def _operator(event: Any) -> OperatorEvent:
     name = event.name()
     shapes = event.shapes()
@@ -82,7 +121,7 @@ def _operator(event: Any) -> OperatorEvent:
         weights = ()
     return OperatorEvent(
         name=name,
-        kind=name,
+        kind=_kind(name),
         start_ns=event.start_ns(),
         end_ns=event.end_ns(),
         thread=event.start_thread_id(),

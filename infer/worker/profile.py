@@ -43,6 +43,7 @@ def profile(model: Model, prepared: PreparedModel, request: Profile) -> ProfileR
             "trace": [],
             "left_out": 0,
             "notes": [],
+            "names_all": True,
         }
     begin = time.perf_counter()
     for _ in range(_WARM_UP_CALLS):
@@ -80,4 +81,5 @@ def profile(model: Model, prepared: PreparedModel, request: Profile) -> ProfileR
         ],
         "left_out": times.left_out,
         "notes": [*profiler.notes],
+        "names_all": profiler.names_all,
     }

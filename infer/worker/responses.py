@@ -339,7 +339,8 @@ class ProfileResponse(TypedDict):
 
     profiler: its name; None where there is none. problem: why there is none. call_s: seconds of a
     call of those that the operators are of, 0 without a profiler. calls_s: of each call. notes:
-    what the profiler does not see. left_out: events of the traced call that were too many.
+    what the profiler does not see. names_all: whether it names all operators. left_out: events of
+    the traced call that were too many.
     """
 
     profiler: str | None
@@ -350,6 +351,7 @@ class ProfileResponse(TypedDict):
     trace: list[ProfiledEvent]
     left_out: Count
     notes: list[str]
+    names_all: bool
 
 
 class FootprintResponse(TypedDict):

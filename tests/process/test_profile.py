@@ -63,7 +63,7 @@ def test_run_with_why_profiles_the_fastest_and_the_slowest(tmp_path, fake_artifa
     operators = [["conv", "Conv", 0.001]]
     paths = [
         fake_artifact(tmp_path, name, call_s=call_s, operators=operators)
-        for name, call_s in (("a", 0.002), ("b", 0.01), ("c", 0.005))
+        for name, call_s in (("a", 0.002), ("b", 0.05), ("c", 0.005))
     ]
     options = f"--random 0 --batch 2 --device cpu --threads 1 --out {tmp_path} --why --json -"
     assert main.main(["run", *map(str, paths), *options.split(), *SHORT]) == 0

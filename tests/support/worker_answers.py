@@ -112,6 +112,7 @@ RIGHT = {
             "trace": [{"operator": 0, "thread": 0, "start_s": 0.01, "seconds": 0.05}],
             "left_out": 0,
             "notes": [],
+            "names_all": True,
         },
     ),
     "overhead": (m.Overhead(4, 2, 0.1), {"harness_s": [0.1, 0.1], "raw_s": [0.1, 0.1], "calls": 2}),

@@ -1,6 +1,8 @@
 """What profiles come to: shares, layers side by side, sentences, and traces."""
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -127,9 +129,36 @@ def test_a_trace_has_the_fields_of_the_format():
         {"name", "cat", "ts", "dur", "pid", "tid", "args"} <= event.keys() for event in complete
     )
     stem = next(event for event in complete if event["name"] == "stem")
-    assert (stem["ts"], stem["dur"], stem["cat"]) == (1000.0, 4000.0, "convolution")
+    assert (stem["ts"], stem["dur"]) == pytest.approx((1000.0, 4000.0), abs=0.001)
+    assert stem["cat"] == "convolution"
     names = [event["args"] for event in trace["traceEvents"] if event["name"] == "process_name"]
     assert names == [{"name": "a, batch 4"}]
+
+
+def test_neighbours_of_a_trace_do_not_overlap_when_nanoseconds_are_cut_off():
+    moments_ns = [number * number for number in range(1, 400)]
+    events = tuple(
+        TracedEvent(0, 0, begin / 1e9, (end - begin) / 1e9) for begin, end in pairwise(moments_ns)
+    )
+    neighbours = replace(profile("a", conv("c", 0.001)), trace=events)
+    written = json.loads(json.dumps(trace_of([neighbours])))["traceEvents"]
+    spans = [
+        (int(event["ts"] * 1000), int(event["ts"] * 1000) + int(event["dur"] * 1000))
+        for event in written
+        if event["ph"] == "X"
+    ]
+    assert all(end == begin for (_, end), (begin, _) in pairwise(spans))
+
+
+def test_kernels_without_names_are_no_overhead():
+    compiled = profile("b", OperatorTime("m", "aten::mm", 0.001), call_s=0.02, names_all=False)
+    assert (compiled.overhead_s, compiled.unnamed_s) == (None, pytest.approx(0.019))
+    assert findings([A, compiled], None) == []  # nobody knows what its longer time goes to
+    shares, layers, _ = profile_tables([A, compiled], None)
+    rows = {row[0].text: dict(zip(shares.titles, row, strict=True)) for row in shares.rows}
+    assert (rows["a"]["overhead"].text, rows["a"]["not named"].text) == ("5 %", "-")
+    assert (rows["b"]["overhead"].text, rows["b"]["not named"].text) == ("-", "95 %")
+    assert [row[1].value for row in layers.rows[-3:]] == ["overhead", "unnamed", "call"]
 
 
 def test_tables_name_what_has_no_profile():

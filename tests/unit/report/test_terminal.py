@@ -2,6 +2,7 @@
 
 import io
 import sys
+from dataclasses import replace
 
 import pytest
 from run_records import (
@@ -17,6 +18,7 @@ from run_records import (
 )
 
 from infer.console import Terminal, TextColumn, print_table
+from infer.records.agreement import MetricInterval
 from infer.report import terminal
 
 SHARED = "torch-paper-28-seed0/"
@@ -94,6 +96,23 @@ def test_the_answer_comes_last_and_the_whole_label_where_it_is_needed(summary):
     assert any(line.endswith(f"; artifacts: {SHARED}…") for line in lines)
 
 
+@pytest.mark.parametrize("width", [60, 100])
+def test_no_sentence_ends_in_spaces(summary, width):
+    in_tables = set(tables_of(lines_at(width, summary)))
+    lines = [line for line in lines_at(width, summary) if line not in in_tables]
+    sentences = [line for line in lines if not line.startswith("     ")]  # but titles of tables
+    assert any(line.startswith("torchscript is fastest") for line in sentences)
+    assert [line for line in sentences if line != line.rstrip()] == []
+
+
+def test_few_notices_are_said_again_at_the_end_and_many_counted(summary):
+    def last_lines(*notices):
+        return "\n".join(lines_at(100, replace(summary, notices=notices))).split("In short")[1]
+
+    assert "  *** made-up inputs" in last_lines("made-up inputs")
+    assert "  *** 3 notices at the top" in last_lines("a", "b", "c")
+
+
 def test_nothing_is_said_by_colour_alone(summary, monkeypatch):
     def written(**options):
         console = Terminal(file=io.StringIO(), width=100, force_terminal=True, **options)
@@ -112,6 +131,22 @@ def test_the_width_of_output_without_a_terminal(monkeypatch):
     assert Terminal(file=io.StringIO()).width == 100
     monkeypatch.setenv("COLUMNS", "77")
     assert Terminal(file=io.StringIO()).width == 77
+
+
+def test_narrow_outputs_leave_out_further_metrics(summary):
+    interval = MetricInterval(False, True, 0.5, 0.7, -0.02, -0.03, -0.01)
+    names = ("mean_iou", "mean_dice", "hausdorff")
+    rows = [
+        replace(
+            row, metrics=dict.fromkeys(names, 0.6), metric_intervals=dict.fromkeys(names, interval)
+        )
+        for row in summary.rows
+    ]
+    narrow, wide = ("\n".join(lines_at(width, replace(summary, rows=rows))) for width in (80, 260))
+    table = narrow.split("largest difference")[1].split("no room here (")
+    assert "mean_iou" in table[0]
+    assert all(name not in table[0] and name in table[1] for name in names[1:])
+    assert all(name in wide for name in names)
 
 
 def test_long_words_are_folded_and_nothing_is_lost():
