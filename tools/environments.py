@@ -46,7 +46,7 @@ class Environment:
         return ROOT / self.lock
 
 
-_BESIDE_CUDA = "litert,openvino,data,report,train,study,dev"
+_BESIDE_CUDA = "litert,openvino,data,detection,report,train,study,dev"
 # TensorFlow's CUDA is version 12, whose files have the names of those of 13: no PyTorch beside it.
 # jax2onnx brings ONNX Runtime's CPU build, which excludes the other. Exporting takes no card, so
 # that JAX's CPU build does there, for jax2tf and jax2onnx.

@@ -16,6 +16,8 @@ from .npy import MappedArray
 from .store import TRUTH, is_of_tensors, is_store, open_store, truth_in, with_text
 
 LABELS = "labels"
+# The number of the sample of each row of the truth, where samples have other numbers of rows.
+SAMPLE = f"{LABELS}.sample"
 _READ_AT_ONCE = 4 << 20  # bytes
 
 
@@ -100,8 +102,9 @@ def read_labels(path: Path) -> np.ndarray | None:
         InputError: as `read_inputs`, or the labels are not one whole number or text for each
             sample.
     """
-    labels = read_truth(path).get(LABELS)
-    if labels is None:
+    truth = read_truth(path)
+    labels = truth.get(LABELS)
+    if labels is None or SAMPLE in truth:  # the rows of samples are no class of each
         return None
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8", "backslashreplace")
@@ -190,5 +193,8 @@ def _check_lengths(
     lengths = {name: shape[0] for name, shape in shapes.items() if shape}
     if not all(lengths.values()):
         raise InputError(f"{named}: holds no samples")
-    if LABELS in lengths and names and lengths[LABELS] not in [lengths.get(n) for n in names]:
+    of_inputs = [lengths.get(name) for name in names]
+    # Labels with numbers of samples are rows of these.
+    is_each = LABELS in lengths and SAMPLE not in shapes
+    if is_each and names and lengths[LABELS] not in of_inputs:
         raise InputError(f"{named}: arrays of different lengths, {lengths}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..inputs.store import open_store
+from ..metrics.task import Values
 from ..parity.alignment import Aligned
 from ..parity.comparable_outputs import check_as_finite, check_finite
 from ..parity.rounding import beyond_bounds
@@ -32,6 +33,7 @@ from .run_tolerances import (
     unrepeatable_outputs,
 )
 from .task_metrics import TaskMetrics
+from .values_by_sample import aligned_values, values_of
 
 
 class ParityStage:
@@ -167,7 +169,14 @@ class ParityStage:
             context.plan.absolute,
         )
         notes += set_notes(context.plan.row_sets, paired)
-        task = self._task(label, outputs, expected, classes, result["differing"], notes, {*calls})
+        if aligned is not None:
+            sides = aligned_values(aligned)
+        else:
+            sides = (
+                values_of(context, label, outputs),
+                values_of(context, source, expected, reference.run),
+            )
+        task = self._task(label, sides, classes, result["differing"], notes)
         if result["passed"] and result["reason"]:
             notes.append(f"decided by {result['decided_by']}: {result['reason']}")
         changed, random = unrepeatable_outputs(context, label), random_changes(context, label)
@@ -239,25 +248,21 @@ class ParityStage:
     def _task(
         self,
         label: str,
-        outputs: Outputs,
-        expected: Outputs,
+        sides: tuple[Values, Values],
         classes: tuple[str, ...],
         differing: list[dict[str, Any]],
         notes: list[str],
-        whole: Collection[str],
     ) -> dict[str, Any]:
         """Calculate the metrics of the task, where the truth is known.
 
         Args:
             label: label of the artifact.
-            outputs: its outputs, by the reference's names.
-            expected: the reference's outputs.
+            sides: its outputs and the reference's, by the reference's names.
             classes: names of the classes, if known.
             differing: samples of different outputs; each is given its true class.
             notes: list to which is added what could not be calculated.
-            whole: outputs whose samples cannot be told apart.
         """
-        found = self._metrics.evaluate(label, outputs, expected, classes, notes, whole)
+        found = self._metrics.evaluate(label, *sides, classes, notes)
         labels = self._context.labels(label)
         if found["metrics"] is None or labels is None:
             return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,15 +14,16 @@ from ..metrics.classification import TOP_K, answers, classifier
 from ..metrics.evaluation import evaluate
 from ..metrics.own_metric import METRICS
 from ..metrics.score import Score, difference
-from ..metrics.task import LABELS, Arrays, Evaluator
+from ..metrics.task import LABELS, SAMPLE, Arrays, Evaluator, TaskRequest, Values, arrays_of
 from ..metrics.tasks import TASKS
+from ..metrics.truth import truth_by_sample
 from ..parity import predictions
 from ..parity.comparing import scores_of
 from ..records.metric_events import MetricsScored, recorded_score
 from ..sandbox import metric_process
 from ..stats.accuracy import paired_difference
 from ..tensors.dtypes import kind_of
-from ..tensors.outputs import Outputs
+from ..tensors.ragged import Ragged
 from ..tensors.text import pack
 from .run_context import RunContext
 from .text_labels import numbers_of_classes
@@ -44,11 +45,10 @@ class TaskMetrics:
     def evaluate(
         self,
         label: str,
-        outputs: Outputs,
-        expected: Outputs,
+        outputs: Values,
+        expected: Values,
         classes: Sequence[str],
         notes: list[str],
-        whole: Collection[str] = (),
     ) -> dict[str, Any]:
         """Calculate the metrics of an artifact, and record them for gates.
 
@@ -58,7 +58,6 @@ class TaskMetrics:
             expected: the reference's outputs.
             classes: names of the classes, if known.
             notes: list to which is added what could not be calculated, and why.
-            whole: outputs whose samples cannot be told apart; they have no metrics.
 
         Returns:
             The fields of `ParityJudged` that are about metrics.
@@ -66,19 +65,20 @@ class TaskMetrics:
         Raises:
             Failure: the truth cannot be read.
         """
-        truth = self._truth(label, classes)
-        sides = [
-            {name: array for name, array in side.items() if name not in whole}
-            for side in (outputs, expected)
-        ]
-        evaluator = self._evaluator(sides[1], truth, classes, notes)
-        key = _digest(sides[1]), _digest(truth)
+        truth: Values = self._truth(label, classes)
+        try:
+            truth = truth_by_sample(arrays_of(truth), _samples(expected, truth))
+        except MetricError as error:
+            notes.append(str(error))
+            truth = {}
+        evaluator = self._evaluator(expected, truth, classes, notes)
+        key = _digest(expected), _digest(truth)
         if key not in self._references:
-            self._references[key] = self._calculated(evaluator, sides[1], sides[1], truth)
+            self._references[key] = self._calculated(evaluator, expected, expected, truth)
         references, failed = self._references[key]
         scores = references
-        if _digest(sides[0]) != key[0]:
-            scores, failed = self._calculated(evaluator, sides[0], sides[1], truth)
+        if _digest(outputs) != key[0]:
+            scores, failed = self._calculated(evaluator, outputs, expected, truth)
         notes += failed
         judged = {*self._judged(), *self._own_names()}
         self._context.store.add(
@@ -123,29 +123,31 @@ class TaskMetrics:
         return [*METRICS, *(metric.name for metric in self._context.plan.metrics)]
 
     def _evaluator(
-        self, expected: Arrays, truth: Arrays, classes: Sequence[str], notes: list[str]
+        self, expected: Values, truth: Values, classes: Sequence[str], notes: list[str]
     ) -> Evaluator | None:
-        request, labels = self._context.plan.task, truth.get(LABELS)
-        if request is not None and (labels is None or kind_of(labels.dtype) != "text"):
+        request, arrays = self._context.plan.task, arrays_of(expected)
+        labels = truth.get(LABELS)
+        is_text = isinstance(labels, np.ndarray) and kind_of(labels.dtype) == "text"
+        if request is not None and not is_text:
             try:
-                return TASKS[request.name].evaluator(request, expected, truth)
+                return _of_task(request, expected, truth)
             except MetricError as error:
                 notes.append(str(error))
                 return None
-        if labels is None:
+        if not isinstance(labels, np.ndarray):
             return None
         if kind_of(labels.dtype) == "text":
-            name = _text_answer(expected, len(labels))
+            name = _text_answer(arrays, len(labels))
             if name is None:
                 notes.append(_NO_ANSWER)
             return answers(name) if name else None
-        scores = scores_of(dict(expected), len(classes) or None)
-        if scores is None or len(labels) != len(expected[scores]):
+        scores = scores_of(arrays, len(classes) or None)
+        if scores is None or len(labels) != len(arrays[scores]):
             return None
-        return classifier(expected[scores], scores, TOP_K)
+        return classifier(arrays[scores], scores, TOP_K)
 
     def _calculated(
-        self, evaluator: Evaluator | None, outputs: Arrays, expected: Arrays, truth: Arrays
+        self, evaluator: Evaluator | None, outputs: Values, expected: Values, truth: Values
     ) -> tuple[dict[str, Score], list[str]]:
         """The scores of outputs by name, and why some could not be calculated."""
         scores: dict[str, Score] = {}
@@ -168,10 +170,30 @@ class TaskMetrics:
         return scores, failed
 
 
-def _samples(outputs: Arrays, truth: Arrays) -> int:
-    """The number of samples: of the labels, else of the outputs."""
-    arrays = [*([truth[LABELS]] if LABELS in truth else []), *outputs.values()]
-    return next((len(array) for array in arrays if array.ndim), 0)
+def _of_task(request: TaskRequest, expected: Values, truth: Values) -> Evaluator:
+    """The evaluator of a task.
+
+    Raises:
+        MetricError: the outputs or the truth do not fit it.
+    """
+    task = TASKS[request.name]
+    if task.takes_rows:
+        return task.evaluator(request, expected, truth)
+    arrays = arrays_of(expected)
+    if expected and not arrays:
+        takes = " and ".join(task.name for task in TASKS.values() if task.takes_rows)
+        raise MetricError(
+            f"--task {request.name}: samples have other numbers of rows, which {takes} take"
+        )
+    return task.evaluator(request, arrays, arrays_of(truth))
+
+
+def _samples(outputs: Values, truth: Values) -> int:
+    """The number of samples: of rows of samples, else of the labels, else of the outputs."""
+    rows = [values for values in outputs.values() if isinstance(values, Ragged)]
+    is_each = LABELS in truth and SAMPLE not in truth
+    listed = [*rows, *([truth[LABELS]] if is_each else []), *outputs.values()]
+    return next((len(values) for values in listed if isinstance(values, Ragged) or values.ndim), 0)
 
 
 def _text_answer(expected: Arrays, samples: int) -> str | None:
@@ -182,12 +204,14 @@ def _text_answer(expected: Arrays, samples: int) -> str | None:
     return None
 
 
-def _digest(outputs: Arrays) -> str:
+def _digest(values: Values) -> str:
     digest = hashlib.blake2b()
-    for name, array in outputs.items():
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        for plain in pack(array) if kind_of(array.dtype) == "text" else (array,):
-            digest.update(np.ascontiguousarray(plain).reshape(-1).view(np.uint8).data)
+    for name, value in values.items():
+        rows = isinstance(value, Ragged)
+        for array in (value.values, value.offsets) if isinstance(value, Ragged) else (value,):
+            digest.update(f"{name} {rows} {array.dtype} {array.shape}".encode())
+            for plain in pack(array) if kind_of(array.dtype) == "text" else (array,):
+                digest.update(np.ascontiguousarray(plain).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

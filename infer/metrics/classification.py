@@ -79,7 +79,7 @@ def classifier(expected: np.ndarray, name: str, k: int) -> Evaluator:
             parts |= {} if area is None else {"area": area}
         return parts
 
-    return Evaluator((*CLASS_METRICS, *score_metrics(k)), parts_of, finish)
+    return Evaluator((*CLASS_METRICS, *score_metrics(k)), {"scores": name}, parts_of, finish)
 
 
 def answers(name: str) -> Evaluator:
@@ -91,7 +91,7 @@ def answers(name: str) -> Evaluator:
     def finish(parts: dict[str, np.ndarray]) -> Parts:
         return class_parts(parts["answer"], parts["labels"])
 
-    return Evaluator(CLASS_METRICS, parts_of, finish)
+    return Evaluator(CLASS_METRICS, {"answer": name}, parts_of, finish)
 
 
 def _multilabel(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evaluator:
@@ -120,7 +120,8 @@ def _multilabel(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evalua
         area = area_part(kept, parts["true"]) if kept is not None else None
         return parts if area is None else parts | {"area": area}
 
-    return Evaluator((*CLASS_METRICS, HAMMING_LOSS, AREA), parts_of, finish)
+    metrics = (*CLASS_METRICS, HAMMING_LOSS, AREA)
+    return Evaluator(metrics, {"scores": name}, parts_of, finish)
 
 
 def _is_scores(array: np.ndarray, samples: int) -> bool:

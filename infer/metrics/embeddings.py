@@ -45,7 +45,8 @@ def _embeddings(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evalua
             parts |= {f"found {k}": hits[:, :k].any(axis=1) for k in ks}
         return parts
 
-    return Evaluator((COSINE, *map(_recall, ks)), parts_of, finish)
+    roles = dict(zip(("embedding", "other"), names, strict=False))
+    return Evaluator((COSINE, *map(_recall, ks)), roles, parts_of, finish)
 
 
 def _names(request: TaskRequest, expected: Arrays) -> list[str]:
@@ -95,5 +96,5 @@ def _recall(k: int) -> Metric:
 COSINE = mean("cosine", "cosine", "sklearn.metrics.pairwise.cosine_similarity with the reference")
 EMBEDDINGS = Task(
     *("embeddings", _TRUTH, ("embedding", "other"), ("cosine", "recall_1"), _embeddings),
-    needs_labels=False,
+    needs="",
 )

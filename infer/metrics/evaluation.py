@@ -7,37 +7,40 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import MetricError
+from ..tensors.ragged import Ragged, SampleValues, samples_between
 from .score import Score, scores_of_parts
-from .task import Arrays, Evaluator
+from .task import Evaluator, Values, arrays_of
 
 _AT_ONCE = 32 << 20  # bytes of outputs and truth
 
 
 def evaluate(
-    evaluator: Evaluator, outputs: Arrays, expected: Arrays, truth: Arrays, samples: int
+    evaluator: Evaluator, outputs: Values, expected: Values, truth: Values, samples: int
 ) -> dict[str, Score]:
     """Calculate the metrics of outputs.
 
     Args:
         evaluator: of the task and the reference.
-        outputs: outputs by the reference's names; those with another number of rows are left out.
+        outputs: outputs by the reference's names; those of another number of samples are left out.
         expected: the reference's outputs.
-        truth: arrays of the truth.
+        truth: the truth.
         samples: number of samples, N.
 
     Raises:
         MetricError: the outputs have another shape than the reference's.
     """
-    outputs, expected, truth = (
-        {name: array for name, array in arrays.items() if array.ndim and len(array) == samples}
-        for arrays in (outputs, expected, truth)
-    )
+    sides: list[Values] = [
+        {name: values for name, values in side.items() if _has_samples(values, samples)}
+        for side in (outputs, expected, truth)
+    ]
+    if not evaluator.takes_rows:
+        sides = [arrays_of(side) for side in sides]
     chunks: list[dict[str, np.ndarray]] = []
-    for place in _chunks(samples, outputs, expected, truth):
-        cut = (
-            {name: array[place] for name, array in arrays.items()}
-            for arrays in (outputs, expected, truth)
-        )
+    for place in _chunks(samples, sides):
+        cut = [
+            {name: samples_between(values, *place) for name, values in side.items()}
+            for side in sides
+        ]
         try:
             chunks.append(evaluator.parts_of(*cut))
         except (KeyError, ValueError, IndexError) as error:
@@ -49,8 +52,13 @@ def evaluate(
     return scores_of_parts(evaluator.metrics, finished)
 
 
-def _chunks(samples: int, *arrays: Arrays) -> Iterator[slice]:
-    a_sample = sum(array.nbytes for each in arrays for array in each.values()) // samples
+def _has_samples(values: SampleValues, samples: int) -> bool:
+    has_any = isinstance(values, Ragged) or values.ndim > 0
+    return has_any and len(values) == samples
+
+
+def _chunks(samples: int, sides: list[Values]) -> Iterator[tuple[int, int]]:
+    a_sample = sum(values.nbytes for side in sides for values in side.values()) // samples
     step = max(1, _AT_ONCE // max(1, a_sample))
     for start in range(0, samples, step):
-        yield slice(start, start + step)
+        yield start, min(start + step, samples)

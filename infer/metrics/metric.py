@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy
 
-# What is known of each sample, by name; each array has a row for each of N samples.
+_Result = TypeVar("_Result")
+# What is known of each sample, by name; each array has a row for each of N samples. The first does
+# in any case; what only a metric of its own reads may have several rows a sample.
 Parts = Mapping[str, np.ndarray]
 
 
@@ -25,6 +28,14 @@ class Drawn:
         self.parts = parts
         self.counts = np.asarray(counts, np.float64)
         self._sums: dict[str, np.ndarray] = {}
+        self._calculated: dict[Callable[[Drawn], Any], Any] = {}
+
+    def once(self, calculate: Callable[[Drawn], _Result]) -> _Result:
+        """What several metrics need, calculated once."""
+        if calculate not in self._calculated:
+            self._calculated[calculate] = calculate(self)
+        result: _Result = self._calculated[calculate]
+        return result
 
     @cached_property
     def size(self) -> np.ndarray:

@@ -18,8 +18,8 @@ class OwnMetric:
     """A metric that is no built-in one: `function(outputs, truth)`.
 
     Both arguments are arrays by name: the outputs as the reference calls them, and `labels` with
-    what begins with `labels.` of the inputs. It returns a number for each sample, N, or one for
-    all.
+    what begins with `labels.` of the inputs. What has another number of rows for each sample is a
+    list with an array for each. It returns a number for each sample, N, or one for all.
 
     Attributes:
         name: name in results and columns.

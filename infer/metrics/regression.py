@@ -8,7 +8,17 @@ import numpy as np
 
 from ..errors import MetricError
 from .metric import Drawn, Metric, mean
-from .task import LABELS, Arrays, Evaluator, Task, TaskRequest, is_number, labels_of, output_for
+from .task import (
+    LABELS,
+    Arrays,
+    Evaluator,
+    Task,
+    TaskRequest,
+    is_number,
+    labels_of,
+    output_for,
+    squeezed,
+)
 
 _NUMBERS = f"'{LABELS}' of the true numbers, in the shape of the output"
 # With more numbers in a sample, such as a map has, all count as values of one target.
@@ -23,7 +33,7 @@ def _regression(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evalua
         "values",
         request,
         expected,
-        lambda array: is_number(array) and _squeezed(array.shape) == _squeezed(labels.shape),
+        lambda array: is_number(array) and squeezed(array.shape) == squeezed(labels.shape),
         f"numbers of the shape of '{LABELS}', {labels.shape}",
     )
     targets = math.prod(labels.shape[1:])
@@ -52,12 +62,7 @@ def _regression(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evalua
             "squared_deviations": squared_deviations,
         }
 
-    return Evaluator(REGRESSION_METRICS, parts_of)
-
-
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without axes of one value behind the first."""
-    return (*shape[:1], *(size for size in shape[1:] if size != 1))
+    return Evaluator(REGRESSION_METRICS, {"values": name}, parts_of)
 
 
 def _root_mean_squared_error(drawn: Drawn) -> np.ndarray:

@@ -95,7 +95,7 @@ def scores_of_parts(metrics: Sequence[Metric], parts: Parts) -> dict[str, Score]
 
     Args:
         metrics: the metrics; those of which a part is missing are left out.
-        parts: the parts of all samples, N rows each.
+        parts: the parts of all samples.
 
     Returns:
         The scores by name, without those that are not finite.

@@ -15,6 +15,7 @@ from .task import (
     highest,
     is_number,
     output_for,
+    squeezed,
     whole_labels,
 )
 
@@ -53,7 +54,7 @@ def _segmentation(request: TaskRequest, expected: Arrays, truth: Arrays) -> Eval
             "predicted": confusion[:, :, 1:-1].sum(axis=1),
         }
 
-    return Evaluator(SEGMENTATION_METRICS, parts_of)
+    return Evaluator(SEGMENTATION_METRICS, {"mask": name}, parts_of)
 
 
 def _has_class(labels: np.ndarray) -> np.ndarray:
@@ -80,7 +81,8 @@ def _axis_of_classes(array: np.ndarray, labels: tuple[int, ...]) -> int | None:
         return 1
     if array.ndim == 4 and array.shape[3] > 1 and array.shape[:3] == labels:
         return 3
-    if array.dtype.kind in "iu" and array.size == np.prod(labels) and len(array) == labels[0]:
+    # With an axis of length 1, but never as many pixels in another shape, as width x height.
+    if array.dtype.kind in "iu" and squeezed(array.shape) == squeezed(labels):
         return 0
     return None
 

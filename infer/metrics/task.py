@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from ..errors import MetricError
 from ..tensors.dtypes import kind_of
+from ..tensors.ragged import Ragged, SampleValues, described
 from .metric import Metric, Parts
 
 Arrays = Mapping[str, np.ndarray]
+# The same, and what has another number of rows for each sample.
+Values = Mapping[str, SampleValues]
+_Values = TypeVar("_Values", bound=SampleValues)
+XYXY = "xyxy"  # both corners, as torchvision calls it
 # The truth in a file of inputs, and the beginning of the names of further arrays of it.
 LABELS = "labels"
+# The number of the sample of each row of the truth, where samples have other numbers of rows.
+SAMPLE = f"{LABELS}.sample"
 
 
 @dataclass(frozen=True)
@@ -24,11 +32,13 @@ class TaskRequest:
         name: the task.
         outputs: the output of each role, by the reference's names, where the user names it.
         k: of metrics that look among the k highest; None for the usual.
+        box_format: what the four numbers of a box are, of a detector.
     """
 
     name: str
     outputs: Mapping[str, str] = field(default_factory=dict)
     k: int | None = None
+    box_format: str = XYXY
 
 
 @dataclass(frozen=True)
@@ -37,13 +47,18 @@ class Evaluator:
 
     Attributes:
         metrics: its metrics.
-        parts_of: the parts of some samples, from their outputs, the reference's and the truth.
+        outputs: the output of each role, by the reference's names.
+        parts_of: the parts of some samples, from their outputs, the reference's and the truth:
+            `Arrays`, or `Values` if it takes rows.
         finish: adds the parts that need all samples.
+        takes_rows: whether values may have another number of rows for each sample.
     """
 
     metrics: tuple[Metric, ...]
-    parts_of: Callable[[Arrays, Arrays, Arrays], dict[str, np.ndarray]]
+    outputs: Mapping[str, str]
+    parts_of: Callable[..., dict[str, np.ndarray]]
     finish: Callable[[dict[str, np.ndarray]], Parts] = lambda parts: parts
+    takes_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,16 +70,26 @@ class Task:
         truth: what the inputs file has to hold, for people.
         roles: what outputs can be named for.
         judged: the metrics that a gate judges without being told to.
-        evaluator: makes its evaluator: from the request, the reference's outputs and the truth.
-        needs_labels: whether there is nothing to calculate without `labels`.
+        evaluator: makes its evaluator, from the request, the reference's outputs and the truth:
+            `Arrays`, or `Values` if it takes rows.
+        needs: the array of the truth without which there is nothing to calculate; "" if none is.
+        takes_rows: whether values may have another number of rows for each sample.
+        package: the package that it needs beside the usual ones; "" for none.
     """
 
     name: str
     truth: str
     roles: tuple[str, ...]
     judged: tuple[str, ...]
-    evaluator: Callable[[TaskRequest, Arrays, Arrays], Evaluator]
-    needs_labels: bool = True
+    evaluator: Callable[..., Evaluator]
+    needs: str = LABELS
+    takes_rows: bool = False
+    package: str = ""
+
+
+def arrays_of(values: Values) -> dict[str, np.ndarray]:
+    """Those without another number of rows for each sample."""
+    return {name: value for name, value in values.items() if not isinstance(value, Ragged)}
 
 
 def labels_of(truth: Arrays, task: str, what: str) -> np.ndarray:
@@ -97,8 +122,8 @@ def whole_labels(truth: Arrays, task: str, what: str, axes: int) -> np.ndarray:
 def output_for(
     role: str,
     request: TaskRequest,
-    outputs: Arrays,
-    fits: Callable[[np.ndarray], bool],
+    outputs: Mapping[str, _Values],
+    fits: Callable[[_Values], bool],
     what: str,
 ) -> str:
     """The output of a role: the one that the user names, or the only one that fits.
@@ -122,20 +147,30 @@ def output_for(
             )
         if not fits(outputs[name]):
             raise MetricError(
-                f"--task {request.name} {role}={name}: {outputs[name].dtype} "
-                f"{outputs[name].shape} is not {what}"
+                f"--task {request.name} {role}={name}: {described(outputs[name])} is not {what}"
             )
         return name
-    fitting = [name for name, array in outputs.items() if fits(array)]
+    fitting = [name for name, values in outputs.items() if fits(values)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        shapes = ", ".join(f"'{name}' {array.shape}" for name, array in outputs.items())
-        raise MetricError(f"--task {request.name}: no output is {what} (there are: {shapes})")
+        raise MetricError(
+            f"--task {request.name}: no output is {what} (there are: {listed(outputs)})"
+        )
     raise MetricError(
         f"--task {request.name}: {' and '.join(fitting)} could each be the {role}: say which, as "
         f"--task {request.name} {role}={fitting[0]}"
     )
+
+
+def listed(outputs: Values) -> str:
+    """Outputs with their types and shapes, for people."""
+    return ", ".join(f"'{name}' {described(values)}" for name, values in outputs.items())
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without axes of one value behind the first."""
+    return (*shape[:1], *(size for size in shape[1:] if size != 1))
 
 
 def highest(scores: np.ndarray, axis: int) -> np.ndarray:

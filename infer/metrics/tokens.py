@@ -5,35 +5,55 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
+from ..errors import MetricError
+from ..tensors.dtypes import kind_of
+from ..tensors.ragged import Ragged, SampleValues, described
 from .metric import Drawn, Metric, ratio
 from .task import (
     LABELS,
-    Arrays,
+    SAMPLE,
     Evaluator,
     Task,
     TaskRequest,
+    Values,
+    arrays_of,
     highest,
     is_number,
     output_for,
     whole_labels,
 )
 
-_TOKENS = f"'{LABELS}' of samples x places, the right token at each (negative: none is asked for)"
+_TOKENS = (
+    f"'{LABELS}' of samples x places, the right token at each (negative: none is asked for), or of "
+    f"all samples' tokens with '{SAMPLE}', the number of the sample of each"
+)
 
 
-def _tokens(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evaluator:
-    labels = whole_labels(truth, request.name, _TOKENS, 2)
+def _tokens(request: TaskRequest, expected: Values, truth: Values) -> Evaluator:
+    labels = truth.get(LABELS)
+    if isinstance(labels, Ragged):
+        if kind_of(labels.values.dtype) != "int" or labels.values.ndim != 1:
+            raise MetricError(
+                f"'{LABELS}' is {described(labels)}: --task {request.name} takes {_TOKENS}"
+            )
+    else:
+        labels = whole_labels(arrays_of(truth), request.name, _TOKENS, 2)
+    like = labels.shape if isinstance(labels, np.ndarray) else None
     name = output_for(
         "tokens",
         request,
         expected,
-        lambda array: _has_scores(array, labels.shape) or _has_tokens(array, labels.shape),
-        f"scores of samples x places x tokens, or tokens, for '{LABELS}' {labels.shape}",
+        lambda values: _has_scores(values, like) or _has_tokens(values, like),
+        f"scores of samples x places x tokens, or tokens, for '{LABELS}' {described(labels)}",
     )
-    has_scores = _has_scores(expected[name], labels.shape)
+    has_scores = _has_scores(expected[name], like)
 
-    def parts_of(outputs: Arrays, _: Arrays, truth: Arrays) -> dict[str, np.ndarray]:
-        true, answer = truth[LABELS].astype(np.int64), outputs[name]
+    def parts_of(outputs: Values, _: Values, truth: Values) -> dict[str, np.ndarray]:
+        labels = truth[LABELS]
+        places = int(labels.counts.max()) if isinstance(labels, Ragged) else labels.shape[1]
+        true = _padded(labels, places, -1).astype(np.int64)
+        # What is not answered is wrong.
+        answer = _padded(outputs[name], places, np.nan if has_scores else -1)
         asked = true >= 0
         parts = {"asked": asked.sum(axis=1)}
         if has_scores:
@@ -46,15 +66,42 @@ def _tokens(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evaluator:
         parts["right"] = ((answer == true) & asked).sum(axis=1)
         return parts
 
-    return Evaluator(TOKEN_METRICS, parts_of)
+    return Evaluator(TOKEN_METRICS, {"tokens": name}, parts_of, takes_rows=True)
 
 
-def _has_scores(array: np.ndarray, labels: tuple[int, ...]) -> bool:
-    return is_number(array) and array.ndim == 3 and array.shape[:2] == labels
+def _padded(values: SampleValues, places: int, fill: float) -> np.ndarray:
+    """Sequences of one length: samples x places x anything."""
+    if not isinstance(values, Ragged):
+        if values.shape[1] == places:
+            return values
+        counts = np.full(len(values), values.shape[1])
+        rows = values.reshape(-1, *values.shape[2:])
+    else:
+        counts, rows = values.counts, values.values
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = place < places
+    dtype = rows.dtype if fill == -1 else np.float64
+    padded = np.full((len(counts), places, *rows.shape[1:]), fill, dtype)
+    padded[np.repeat(np.arange(len(counts)), counts)[kept], place[kept]] = rows[kept]
+    return padded
 
 
-def _has_tokens(array: np.ndarray, labels: tuple[int, ...]) -> bool:
-    return array.dtype.kind in "iu" and array.shape == labels
+def _has_scores(values: SampleValues, labels: tuple[int, ...] | None) -> bool:
+    """Whether there is a score of each token at each place.
+
+    Args:
+        values: an output.
+        labels: the shape of the labels; None if each sample has another number of places.
+    """
+    if isinstance(values, Ragged):
+        return is_number(values.values) and values.values.ndim == 2
+    return is_number(values) and values.ndim == 3 and labels in (None, values.shape[:2])
+
+
+def _has_tokens(values: SampleValues, labels: tuple[int, ...] | None) -> bool:
+    if isinstance(values, Ragged):
+        return values.values.dtype.kind in "iu" and values.values.ndim == 1
+    return values.dtype.kind in "iu" and values.ndim == 2 and labels in (None, values.shape)
 
 
 def _accuracy(drawn: Drawn) -> np.ndarray:
@@ -81,4 +128,7 @@ TOKEN_METRICS = (
         needs=("loss", "asked"),
     ),
 )
-TOKENS = Task("tokens", _TOKENS, ("tokens",), ("token_accuracy",), _tokens)
+TOKENS = Task(
+    *("tokens", _TOKENS, ("tokens",), ("token_accuracy",), _tokens),
+    takes_rows=True,
+)

@@ -26,12 +26,17 @@ from ..metrics.own_metric import OwnMetric, code_sha256
 from ..metrics.score import Score, scores_of_parts
 from ..stats.resampling import resamples_of
 from ..system.process_answer import AnswerTooLongError
+from ..tensors.ragged import Ragged, SampleValues
 from ..tensors.text import pack_all, unpack_all
 from .reader_limits import TIME_S, limited_process, run_limited
 
 # For calls on resamples, of the time of the process; the first call takes what it takes.
 _RESAMPLING_S = 20.0
 _MOST_SAMPLES = 500_000  # numbers that are answered
+
+
+# An array of each name, or a list with an array for each sample.
+_Given = dict[str, np.ndarray | list[np.ndarray]]
 
 
 class _Answer(Record, frozen=True):
@@ -44,8 +49,8 @@ class _Answer(Record, frozen=True):
 
 def evaluate(
     metric: OwnMetric,
-    outputs: Mapping[str, np.ndarray],
-    truth: Mapping[str, np.ndarray],
+    outputs: Mapping[str, SampleValues],
+    truth: Mapping[str, SampleValues],
     samples: int,
     timeout_s: float = TIME_S,
 ) -> Score:
@@ -53,8 +58,8 @@ def evaluate(
 
     Args:
         metric: the metric.
-        outputs: outputs by the reference's names, N x anything.
-        truth: arrays of the truth by name.
+        outputs: outputs by the reference's names, N x anything or rows of each sample.
+        truth: the truth by name.
         samples: number of samples, N.
         timeout_s: seconds after which the process is ended.
 
@@ -124,15 +129,23 @@ def _score(metric: OwnMetric, answer: _Answer, samples: int) -> Score:
     return scores_of_parts([of_values], {"values": values})[name]
 
 
-def _write(folder: Path, kind: str, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Write arrays; the file of each by its name."""
+def _write(folder: Path, kind: str, values: Mapping[str, SampleValues]) -> dict[str, Any]:
+    """Write values: the file of each array by name, and where the rows of each sample end."""
+    rows = {name: value for name, value in values.items() if isinstance(value, Ragged)}
+    arrays = {
+        name: value.values if isinstance(value, Ragged) else value for name, value in values.items()
+    }
     files = {}
     for number, (name, array) in enumerate(pack_all(arrays).items()):
         if array.dtype.type.__module__ != "numpy":  # bfloat16 and the like
             array = array.astype(np.float32)
         files[name] = f"{kind}_{number}.npy"
         np.save(folder / files[name], array, allow_pickle=False)
-    return files
+    ends = {}
+    for number, (name, value) in enumerate(rows.items()):
+        ends[name] = f"{kind}_ends_{number}.npy"
+        np.save(folder / ends[name], value.offsets[1:-1], allow_pickle=False)
+    return {"files": files, "ends": ends}
 
 
 def main(arguments: list[str]) -> None:
@@ -161,23 +174,28 @@ def _answer(metric: dict[str, Any], folder: Path) -> dict[str, object]:
         return {"error": f"{type(error).__name__}: {error}"[:300]}
 
 
-def _arrays(
-    folder: Path, index: dict[str, Any]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def _arrays(folder: Path, index: dict[str, Any]) -> tuple[_Given, _Given]:
     """The outputs and the truth."""
-    outputs, truth = (
-        unpack_all(
-            {name: np.load(folder / file, allow_pickle=False) for name, file in index[kind].items()}
-        )
-        for kind in ("outputs", "truth")
-    )
+    outputs, truth = (_read(folder, **index[kind]) for kind in ("outputs", "truth"))
     return outputs, truth
+
+
+def _read(folder: Path, files: dict[str, str], ends: dict[str, str]) -> _Given:
+    """What `_write` wrote; rows of samples as a list with an array for each."""
+    arrays = unpack_all({name: _loaded(folder / file) for name, file in files.items()})
+    rows = {name: np.split(arrays[name], _loaded(folder / file)) for name, file in ends.items()}
+    return {**arrays, **rows}
+
+
+def _loaded(file: Path) -> np.ndarray:
+    array: np.ndarray = np.load(file, allow_pickle=False)
+    return array
 
 
 def _replicates(
     function: Callable[..., Any],
-    outputs: dict[str, np.ndarray],
-    truth: dict[str, np.ndarray],
+    outputs: _Given,
+    truth: _Given,
     samples: int,
     until: float,
 ) -> list[float]:
@@ -188,11 +206,8 @@ def _replicates(
             if time.monotonic() > until:
                 return values
             cut = (
-                {
-                    name: array[drawn] if _has_samples(array, samples) else array.copy()
-                    for name, array in arrays.items()
-                }
-                for arrays in (outputs, truth)
+                {name: _drawn(value, drawn, samples) for name, value in given.items()}
+                for given in (outputs, truth)
             )
             try:
                 values.append(float(function(*cut)))
@@ -201,8 +216,13 @@ def _replicates(
     return values
 
 
-def _has_samples(array: np.ndarray, samples: int) -> bool:
-    return bool(array.ndim) and len(array) == samples
+def _drawn(
+    value: np.ndarray | list[np.ndarray], drawn: np.ndarray, samples: int
+) -> np.ndarray | list[np.ndarray]:
+    """The samples that are drawn; copies, which the function may change."""
+    if isinstance(value, list):
+        return [value[number].copy() for number in drawn]
+    return value[drawn] if value.ndim and len(value) == samples else value.copy()
 
 
 def _function(metric: dict[str, Any]) -> Callable[..., Any]:

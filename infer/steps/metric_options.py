@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from ..config import RunConfig
 from ..errors import OptionError
 from ..gating.margins import DEFAULTS
 from ..inputs.loading import array_names
 from ..metrics.own_metric import METRICS, OwnMetric, parse_own_metrics
-from ..metrics.task import LABELS, TaskRequest
+from ..metrics.task import TaskRequest
 from ..metrics.tasks import TASKS, is_built_in, parse_task
 from ..sources.source import source_of
 
@@ -23,11 +25,15 @@ def read_task(config: RunConfig) -> TaskRequest | None:
         request = parse_task(config.task)
     except ValueError as error:
         raise OptionError("task", stated, str(error)) from None
+    if request and (package := TASKS[request.name].package) and find_spec(package) is None:
+        raise OptionError(
+            "task", stated, f"it needs {package}: pip install 'exportbench[{request.name}]'"
+        )
     # What a folder or a function gives is known once it is converted.
     if request is None or config.inputs is None or source_of(config.inputs) is not None:
         return request
     task = TASKS[request.name]
-    if task.needs_labels and LABELS not in array_names(config.inputs):
+    if task.needs and task.needs not in array_names(config.inputs):
         raise OptionError(
             "task", stated, f"{config.inputs} has no truth; it takes an array {task.truth}"
         )

@@ -31,6 +31,16 @@ class Ragged:
     def __iter__(self) -> Iterator[np.ndarray]:
         return map(self.__getitem__, range(len(self)))
 
+    def between(self, start: int, stop: int) -> Ragged:
+        """The rows of some successive samples."""
+        offsets = self.offsets[start : stop + 1]
+        return Ragged(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all values."""
+        return self.values.nbytes
+
     @property
     def in_a_row(self) -> np.ndarray:
         """All values in one row."""
@@ -44,3 +54,16 @@ class Ragged:
 
 # An output by samples: an array whose first axis counts them, or rows of each sample.
 SampleValues = np.ndarray | Ragged
+
+
+def samples_between(values: SampleValues, start: int, stop: int) -> SampleValues:
+    """The values of some successive samples."""
+    return values.between(start, stop) if isinstance(values, Ragged) else values[start:stop]
+
+
+def described(values: SampleValues) -> str:
+    """The type and shape, for people."""
+    if not isinstance(values, Ragged):
+        return f"{values.dtype} {values.shape}"
+    rest = "".join(f" x {size}" for size in values.values.shape[1:])
+    return f"{values.values.dtype} (rows of {len(values)} samples{rest})"

@@ -18,14 +18,14 @@ def folder(tmp_path_factory):
     models.torch_detector(folder / "same.pt")
     models.torch_detector(folder / "moved.pt", moved=0.05)
     models.onnx_detector(folder / "fewer.onnx", least_score=0.5)
-    np.savez(folder / "inputs.npz", x=models.candidates())
+    np.savez(folder / "inputs.npz", x=models.candidates(), **models.objects())
     return folder
 
 
 def test_sets_of_two_formats_are_equal_or_say_which_rows_differ(folder):
     names = "detector.onnx", "same.pt", "single.onnx", "moved.pt", "fewer.onnx"
     inputs = "--inputs", "inputs.npz", "--batch", 4, "--reference", "detector.onnx"
-    done = run_case(folder, *names, *inputs, *ROWS, *AS_SETS)
+    done = run_case(folder, *names, *inputs, *ROWS, *AS_SETS, "--task", "detection")
 
     assert [done.outcome(name) for name in names] == ["ok"] * 3 + ["parity_fail"] * 2
     assert "rows of 'boxes', 'classes', 'scores' were compared as sets" in done.notes("same.pt")
@@ -33,6 +33,11 @@ def test_sets_of_two_formats_are_equal_or_say_which_rows_differ(folder):
     missing = "0 rows of 'boxes' are not among the reference's, and "
     assert missing in done.reason("fewer.onnx")
     assert any("no such row" in sample["answer"]["value"] for sample in _differing(done))
+    found = {row["artifact"]: row["metrics"] for row in done.summary["rows"]}
+    assert found["same.pt"] == found["single.onnx"] == pytest.approx(found["detector.onnx"])
+    assert 0.2 < found["fewer.onnx"]["AR100"] < found["detector.onnx"]["AR100"] < 1
+    assert found["fewer.onnx"]["mAP"] < found["detector.onnx"]["mAP"]
+    assert found["moved.pt"]["mAP"] != found["detector.onnx"]["mAP"]
 
 
 def _differing(done):

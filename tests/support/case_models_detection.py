@@ -26,6 +26,18 @@ def candidates(seed: int = 0) -> np.ndarray:
     return np.concatenate([corner, corner + size, scores], axis=2).astype("f4")
 
 
+def objects(seed: int = 0) -> dict[str, np.ndarray]:
+    """The true objects of `candidates`: those of high scores, not quite where these are."""
+    x = candidates(seed)
+    sample, box = np.nonzero(x[..., 4:].max(axis=2) > 0.4)
+    moved = np.random.default_rng(seed).normal(scale=0.3, size=(len(sample), 4))
+    return {
+        "labels.boxes": x[sample, box, :4] + moved,
+        "labels.classes": x[sample, box, 4:].argmax(axis=1),
+        "labels.sample": sample,
+    }
+
+
 def onnx_detector(path: Path, *, images: int | str = "n", least_score: float = LEAST_SCORE) -> None:
     """A detector whose rows are those of all images of a call, with the image in `image`.
 

@@ -76,7 +76,7 @@ def test_a_task_that_does_not_fit_is_a_note(calculated):
     assert found["metrics"] is None and not scores
     assert notes == [
         "--task segmentation: no output is a map of classes, or of scores of classes, for 'labels' "
-        "(4, 2, 2) (there are: 's' (4, 3))"
+        "(4, 2, 2) (there are: 's' float64 (4, 3))"
     ]
 
 

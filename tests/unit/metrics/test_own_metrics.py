@@ -8,6 +8,7 @@ from infer.errors import MetricError, OptionError
 from infer.metrics.own_metric import parse_own_metrics
 from infer.sandbox import metric_process
 from infer.steps.metric_options import read_own_metrics
+from infer.tensors.ragged import Ragged
 
 
 def test_a_function_that_changes_what_it_is_given(tmp_path):
@@ -22,6 +23,27 @@ def test_a_function_that_changes_what_it_is_given(tmp_path):
 
     assert score.value == values.mean() - 1
     assert abs(score.replicates.mean() - score.value) < 1
+
+
+def test_rows_of_samples_are_a_list_with_an_array_for_each(tmp_path):
+    file = tmp_path / "score.py"
+    file.write_text(
+        "def found(outputs, truth):\n"
+        "    pairs = zip(outputs['boxes'], truth['labels.boxes'], strict=True)\n"
+        "    return [len(mine) / max(1, len(theirs)) for mine, theirs in pairs]\n"
+        "def all_found(outputs, truth):\n"
+        "    return sum(map(len, outputs['boxes'])) / sum(map(len, truth['labels.boxes']))\n"
+    )
+    each, whole = parse_own_metrics([f"{file}:found", f"{file}:all_found"], ())
+    outputs = {"boxes": Ragged(np.zeros((30, 4)), np.array([0, 5, 5, 20, 30]))}
+    truth = {"labels.boxes": Ragged(np.zeros((40, 4)), np.array([0, 10, 12, 32, 40]))}
+
+    score = metric_process.evaluate(each, outputs, truth, 4)
+    of_all = metric_process.evaluate(whole, outputs, truth, 4)
+
+    assert score.value == np.mean([0.5, 0, 0.75, 1.25])
+    assert of_all.value == 0.75
+    assert 0 <= of_all.interval.low < 0.75 < of_all.interval.high <= 1.25
 
 
 @pytest.mark.parametrize("name", ["size", "Latency", "former", "Macro_F1", "TOP_5", "accuracy"])

@@ -10,6 +10,8 @@ from infer.metrics.classes import PAPER_METRICS
 from infer.metrics.evaluation import evaluate
 from infer.metrics.task import TaskRequest
 from infer.metrics.tasks import TASKS, parse_task, task_texts
+from infer.metrics.truth import truth_by_sample
+from infer.tensors.ragged import Ragged
 
 RANDOM = np.random.default_rng(3)
 N, CLASSES = 120, 7
@@ -155,6 +157,52 @@ def test_tokens_are_counted_over_all_places():
     }
 
 
+def test_sequences_of_other_lengths_are_counted_place_by_place():
+    lengths = np.array([3, 0, 5, 2])
+    offsets = np.cumsum([0, *lengths])
+    scores = RANDOM.normal(size=(offsets[-1], 7))
+    right = RANDOM.integers(0, 7, offsets[-1])
+    sample = np.repeat(np.arange(4), lengths)
+    order = np.argsort(-sample, kind="stable")
+    given = {"labels": right[order], "labels.sample": sample[order]}
+    truth = truth_by_sample(given, 4)
+    of_rows, tokens = Ragged(scores, offsets), Ragged(scores.argmax(axis=1), offsets)
+
+    found = scored("tokens", {"y": of_rows}, truth)
+
+    wanted = metrics.accuracy_score(right, scores.argmax(axis=1))
+    loss = metrics.log_loss(right, scipy.special.softmax(scores, axis=1), labels=range(7))
+    assert found["token_accuracy"].value == pytest.approx(wanted)
+    assert found["perplexity"].value == pytest.approx(np.exp(loss))
+    assert scored("tokens", {"y": tokens}, truth)["token_accuracy"].value == pytest.approx(wanted)
+    padded = np.full((4, 6), 3)
+    for number, part in enumerate(tokens):
+        padded[number, : len(part)] = part
+    assert scored("tokens", {"y": padded}, truth)["token_accuracy"].value == pytest.approx(wanted)
+    shorter = Ragged(tokens.values[:-1], np.minimum(offsets, offsets[-1] - 1))
+    evaluator = TASKS["tokens"].evaluator(TaskRequest("tokens"), {"y": tokens}, truth)
+    less = evaluate(evaluator, {"y": shorter}, {"y": tokens}, truth, 4)["token_accuracy"].value
+    last = scores[-1].argmax() == right[-1]
+    assert less == pytest.approx(wanted - last / len(right))
+
+
+@pytest.mark.parametrize(
+    ("sample", "why"),
+    [([0, 4], "holds 4; the 4 samples have the numbers from 0 to 3"), ([0.0, 1.0], "is float64")],
+)
+def test_rows_of_no_sample_are_said(sample, why):
+    with pytest.raises(MetricError, match=why):
+        truth_by_sample({"labels": np.zeros(2), "labels.sample": np.array(sample)}, 4)
+
+
+def test_as_many_pixels_in_another_shape_are_no_map():
+    truth, answer = np.zeros((2, 4, 6), int), np.zeros((2, 6, 4), int)
+
+    for other in (answer, answer.reshape(2, 24)):
+        with pytest.raises(MetricError, match="no output is a map of classes"):
+            values("segmentation", other, truth)
+
+
 def test_recall_finds_samples_of_the_same_label_but_not_the_sample_itself():
     places = np.array([0, 0.01, 1, 1.02, 2])
     around = np.stack([np.cos(places), np.sin(places)], axis=1)
@@ -206,6 +254,8 @@ def test_a_task_is_read_as_it_is_written():
     texts = ["embeddings", "embedding=image", "other=text", "k=3"]
 
     assert task_texts(parse_task(texts)) == texts
+    boxes = ["detection", "boxes=found:0", "format=cxcywh"]
+    assert task_texts(parse_task(boxes)) == boxes
     assert parse_task([]) is None
     for wrong in (["detect"], ["tokens", "scores=x"], ["tokens", "k=0"], ["tokens", "tokens="]):
         with pytest.raises(ValueError, match=r"there is no task|is neither k=N nor"):
