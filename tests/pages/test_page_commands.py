@@ -28,6 +28,8 @@ NOT_RUN = {
     "python -m export --format installed": "takes minutes; it makes test_exporting.py's artifacts",
     "python -m train.benchmark torch --memory": "takes minutes; test_train.py has it at 28 pixels",
     "python -m pytest": "is what runs this test",
+    "python -m export --device cpu": "takes minutes; test_exported_artifacts.py has every format",
+    "exportbench self-test --budget": "takes a minute at its shortest; test_self_test.py runs it",
     "exportbench gpu-check": "takes minutes; test_gpu_check.py runs it on small artifacts",
     "ruff": "is run by tox beside the tests",
     "mypy": "is run by tox beside the tests",

@@ -17,7 +17,6 @@ import psutil
 from commands import LIMIT_S, ROOT, environment
 from events import as_json
 
-from infer.records.protocol import PROTOCOLS
 from infer.records.store import read_events
 
 # The library that holds each runtime, as it is called in a process's memory map.
@@ -29,9 +28,11 @@ LIBRARIES = {
     "onnx": "onnxruntime_pybind11_state",
 }
 
-GENERATIONS, TURNS = PROTOCOLS["quick"].generations, 2
-# Fewer calls than people make: to start all these processes takes long enough.
-SHORTER = ("--batch", 32, "--turns", TURNS, "--burst", "0.05s")
+# Less than people measure: to start all these processes takes long enough. Several generations
+# are tested with the fake runtime (test_outcomes.py). One thread, as other tests run beside it:
+# calls of two threads would hardly become steady.
+GENERATIONS, TURNS = 1, 2
+SHORTER = ("--batch", 32, "--turns", TURNS, "--burst", "0.05s", "--threads", 1, "--budget", "1s")
 
 
 @dataclass
