@@ -50,6 +50,7 @@ class BaselineEntry:
         parity: each output beside the reference's, by the reference's names.
         equal_labels: share of the samples with the reference's label.
         correct: which samples were classified correctly, bool N.
+        accuracy_origin: the task and the output that the accuracy is of.
         metrics: the other metrics, by name.
         outputs: what a baseline keeps of the outputs, by the artifact's names.
         sketches: sketches of the outputs in this run; empty in a baseline that was read.
@@ -74,6 +75,7 @@ class BaselineEntry:
     parity: Mapping[str, OutputParity] = field(default_factory=dict)
     equal_labels: float | None = None
     correct: np.ndarray | None = None
+    accuracy_origin: str = ""
     metrics: Mapping[str, KeptMetric] = field(default_factory=dict)
     outputs: Mapping[str, KeptSketch] = field(default_factory=dict)
     sketches: Mapping[str, SketchedOutput] = field(default_factory=dict)

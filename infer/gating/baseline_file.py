@@ -50,12 +50,16 @@ class ParityFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=Tru
     equal_labels: float | None = None
 
 
-class AccuracyFields(msgspec.Struct, forbid_unknown_fields=True):
-    """Which samples were right, in hexadecimal digits of four samples each, and their share."""
+class AccuracyFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Which samples were right, in hexadecimal digits of four samples each, and their share.
+
+    `origin` is the task and the output that they are of.
+    """
 
     correct: list[str]
     samples: Annotated[int, msgspec.Meta(ge=1)]
     value: float | None = None
+    origin: str = ""
 
 
 class EntryFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -186,6 +190,7 @@ def _to_fields(entry: BaselineEntry) -> EntryFields:
             correct=predictions.pack(entry.correct),
             samples=len(entry.correct),
             value=round(float(entry.correct.mean()), 6),
+            origin=entry.accuracy_origin,
         )
     return EntryFields(
         outcome=entry.outcome,
@@ -258,6 +263,7 @@ def _from_fields(path: Path, label: str, fields: EntryFields) -> BaselineEntry:
         },
         equal_labels=fields.parity.equal_labels,
         correct=correct,
+        accuracy_origin=fields.accuracy.origin if fields.accuracy else "",
         metrics=metrics,
         outputs=outputs,
         setup=fields.setup,

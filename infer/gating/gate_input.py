@@ -130,6 +130,7 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
             cause=outcomes[label].cause,
             sketches=_outputs(sketches.get(label)),
             metrics=_metrics(scored.get(label), whole=run.task is not None),
+            accuracy_origin=_accuracy_origin(scored.get(label)),
             setup=setup,
         )
         for label, row in rows.items()
@@ -263,6 +264,12 @@ def _outputs(sketched: OutputsSketched | None) -> dict[str, SketchedOutput]:
     return {name: sketch.output() for name, sketch in sketched.outputs.items()} if sketched else {}
 
 
+def _accuracy_origin(scored: MetricsScored | None) -> str:
+    """The task and the output that the accuracy is of."""
+    accuracy = scored.scores.get("accuracy") if scored else None
+    return accuracy.origin if accuracy else ""
+
+
 def _metrics(scored: MetricsScored | None, *, whole: bool) -> dict[str, KeptMetric]:
     """The metrics beside the accuracy, which an entry has apart.
 
@@ -271,7 +278,7 @@ def _metrics(scored: MetricsScored | None, *, whole: bool) -> dict[str, KeptMetr
         whole: whether all are kept; else those that a gate judges by itself.
     """
     return {
-        name: KeptMetric(recorded.score(), recorded.judged)
+        name: KeptMetric(recorded.score(), recorded.judged, recorded.origin)
         for name, recorded in (scored.scores if scored else {}).items()
         if name != "accuracy" and (whole or recorded.judged)
     }

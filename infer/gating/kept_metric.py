@@ -25,10 +25,12 @@ class KeptMetric:
     Attributes:
         score: its value, and what a paired comparison needs.
         judged: whether it is judged without a margin of its own.
+        origin: what it was calculated from.
     """
 
     score: Score
     judged: bool = False
+    origin: str = ""
 
     def in_steps(self) -> KeptMetric:
         """The metric as the file gives it back."""

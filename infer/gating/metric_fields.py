@@ -24,6 +24,7 @@ class MetricFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=Tru
         judged: whether it is judged without a margin of its own.
         counted: of a share: for which samples it counts, in hexadecimal digits of four each.
         low, high: of others: the smallest and the largest value on the resamples.
+        origin: what it was calculated from: task and outputs, or the user's function and its hash.
         resampled: the values on the resamples, in 65,534 steps from low to high, 16 bits each.
     """
 
@@ -34,6 +35,7 @@ class MetricFields(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=Tru
     counted: list[str] = []
     low: float = 0.0
     high: float = 0.0
+    origin: str = ""
     resampled: list[str] = []
 
 
@@ -49,6 +51,7 @@ def to_fields(kept: KeptMetric) -> MetricFields:
         counted=[] if score.flags is None else predictions.pack(score.flags),
         low=low,
         high=high,
+        origin=kept.origin,
         resampled=to_lines(steps, "<u2"),
     )
 
@@ -65,4 +68,4 @@ def from_fields(fields: MetricFields) -> KeptMetric:
     steps = from_lines(fields.resampled, "<u2")
     replicates = replicates_of(fields.low, fields.high, np.asarray(steps))
     score = Score(fields.value, fields.samples, fields.lower_is_better, counted, replicates)
-    return KeptMetric(score, fields.judged)
+    return KeptMetric(score, fields.judged, fields.origin)

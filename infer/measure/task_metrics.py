@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import MetricError
-from ..metrics.classification import TOP_K, answers, classifier
+from ..metrics.classification import CLASSIFICATION, TOP_K, answers, classifier
+from ..metrics.detection import DETECTION
 from ..metrics.evaluation import evaluate
 from ..metrics.own_metric import METRICS
 from ..metrics.score import Score, difference
 from ..metrics.task import LABELS, SAMPLE, Arrays, Evaluator, TaskRequest, Values, arrays_of
-from ..metrics.tasks import TASKS
+from ..metrics.tasks import TASKS, task_texts
 from ..metrics.truth import truth_by_sample
 from ..parity import predictions
 from ..parity.comparing import scores_of
@@ -81,11 +82,16 @@ class TaskMetrics:
             scores, failed = self._calculated(evaluator, outputs, expected, truth)
         notes += failed
         judged = {*self._judged(), *self._own_names()}
+        of_task = self._origin(evaluator) if evaluator else ""
+        own = (*METRICS.values(), *self._context.plan.metrics)
+        origins = {metric.name: metric.origin for metric in own}
         self._context.store.add(
             MetricsScored(
                 artifact=label,
                 scores={
-                    name: recorded_score(score, judged=name in judged)
+                    name: recorded_score(
+                        score, judged=name in judged, origin=origins.get(name, of_task)
+                    )
                     for name, score in scores.items()
                     # A gate may be told to judge any metric of a task that was named.
                     if name in judged or self._context.plan.task
@@ -118,6 +124,13 @@ class TaskMetrics:
     def _judged(self) -> tuple[str, ...]:
         request = self._context.plan.task
         return TASKS[request.name].judged if request else ("accuracy",)
+
+    def _origin(self, evaluator: Evaluator) -> str:
+        """The task and its outputs, as a gate compares them with those of a baseline."""
+        request = self._context.plan.task or TaskRequest(CLASSIFICATION.name)
+        # Metrics among the k highest have k in their names; only a detector's others depend on it.
+        k = request.k if request.name == DETECTION.name else None
+        return " ".join(task_texts(replace(request, outputs=evaluator.outputs, k=k)))
 
     def _own_names(self) -> list[str]:
         return [*METRICS, *(metric.name for metric in self._context.plan.metrics)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 from ..external_module import ExternalModule
@@ -27,7 +28,7 @@ class OwnMetric:
         lower_is_better: whether a lower value is better.
         file: the user's file, as an absolute path; "" for a plug-in's.
         external: a plug-in's module, which is imported in a process with limits.
-        sha256: SHA-256 of the user's file when the run began; "" for a plug-in's.
+        sha256: SHA-256 of the user's code when the run began; "" for a plug-in's.
     """
 
     name: str
@@ -41,6 +42,13 @@ class OwnMetric:
     def folder(self) -> Path:
         """The folder that its code may read, and imports its modules from."""
         return Path(self.external.folder) if self.external else Path(self.file).parent
+
+    @property
+    def origin(self) -> str:
+        """The function, and the hash of the user's code, by which a gate knows it again."""
+        if self.external:
+            return f"{self.external.package}.{self.external.module}:{self.function}"
+        return f"{Path(self.file).name}:{self.function} (sha256 {self.sha256[:16]})"
 
 
 # Metrics of plug-ins by name; filled by infer.plugins.
@@ -84,13 +92,30 @@ def _sha256(path: Path, text: str) -> str:
 
 
 def code_sha256(file: Path) -> str:
-    """The SHA-256 of a file of the user's code.
+    """The SHA-256 of a file of the user's code and of the modules of its folder that it imports.
+
+    Modules that are found by other means than an import statement do not count.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: one cannot be read.
     """
-    with opened_as_named(file) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for path in sorted(_code_of(file)):
+        with opened_as_named(path) as opened:
+            code = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest.update(f"{path.relative_to(file.parent)} {code}\n".encode())
+    return digest.hexdigest()
+
+
+def _code_of(file: Path) -> set[Path]:
+    """The file and the modules of its folder that it imports, without running any."""
+    finder = ModuleFinder([str(file.parent)])
+    try:
+        finder.run_script(str(file))
+    except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError):
+        return {file, *file.parent.glob("*.py")}  # folders without __init__.py, for example
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return {file, *map(Path, filter(None, files))}
 
 
 def own_metric_text(metric: OwnMetric) -> str:

@@ -17,6 +17,7 @@ class RecordedScore(Record, frozen=True, omit_defaults=True):
         judged: whether a gate judges it without being told to.
         flags: of a share: for which samples it counts, a byte each.
         replicates: of others: its values on the resamples, eight bytes each.
+        origin: what it was calculated from: task and outputs, or the user's function and its hash.
     """
 
     value: float
@@ -25,6 +26,7 @@ class RecordedScore(Record, frozen=True, omit_defaults=True):
     judged: bool = False
     flags: bytes = b""
     replicates: bytes = b""
+    origin: str = ""
 
     def score(self) -> Score:
         """The score with arrays.
@@ -43,8 +45,8 @@ class RecordedScore(Record, frozen=True, omit_defaults=True):
         )
 
 
-def recorded_score(score: Score, *, judged: bool) -> RecordedScore:
-    """The record of a score."""
+def recorded_score(score: Score, *, judged: bool, origin: str) -> RecordedScore:
+    """The record of a score; the other arguments are its attributes."""
     return RecordedScore(
         score.value,
         score.samples,
@@ -52,6 +54,7 @@ def recorded_score(score: Score, *, judged: bool) -> RecordedScore:
         judged,
         b"" if score.flags is None else score.flags.astype(np.uint8).tobytes(),
         np.asarray(score.replicates, "<f8").tobytes(),
+        origin,
     )
 
 

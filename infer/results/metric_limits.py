@@ -73,7 +73,12 @@ def _value(
         findings.out.append(f"{name} {value:.4f}, {under} {limit:g}")
         return
     end = None if interval is None else interval.low if at_least else interval.high
-    if end is not None and (end < limit if at_least else end > limit):
+    if end is None:
+        findings.unknown.append(
+            f"{name} {value:.4f}: how it could be on other samples is not known, since it has no "
+            "interval; let the function return a number for each sample"
+        )
+    elif end < limit if at_least else end > limit:
         findings.doubts.append(
             f"{name} {value:.4f} on {row.samples or 0:,} samples could be {end:.4f} on others "
             f"({CONFIDENCE:.0%} interval), {under} {limit:g}"

@@ -6,9 +6,14 @@ import pytest
 from tests.support.case_runs import gate_case, printed_by, run_case
 
 SCORE = """
+from pathlib import Path
+
+FACTOR = Path(__file__).parent / "factor.txt"
+
 def margin(outputs, truth):
     scores = outputs["probabilities"]
-    return scores.max(axis=1) - scores.min(axis=1)
+    factor = float(FACTOR.read_text())
+    return scores.max(axis=1) - scores.min(axis=1) - factor * scores.std(axis=1)
 """
 
 
@@ -17,6 +22,7 @@ def folder(tmp_path, fake_artifact, inputs_file):
     fake_artifact(tmp_path, "a")
     inputs_file(tmp_path / "inputs.npz")
     (tmp_path / "score.py").write_text(SCORE)
+    (tmp_path / "factor.txt").write_text("0")
     return tmp_path
 
 
@@ -29,11 +35,15 @@ def test_the_gate_holds_a_metric_of_the_users_own(folder):
     assert same.verdict("metric") == "passed", same.detail("metric")
     assert same.check("metric")["metric"] == "margin"
 
-    (folder / "score.py").write_text(SCORE.rstrip() + " - 0.5 * scores.std(axis=1)\n")
+    (folder / "factor.txt").write_text("0.5")
     worse = gate_case(folder, *OPTIONS, update=False)
     assert worse.status == 1 and worse.verdict("metric") == "failed", worse.text
     allowed = gate_case(folder, *OPTIONS, "--margin", "margin=99%", update=False)
     assert allowed.verdict("metric") == "passed"
+    (folder / "score.py").write_text(SCORE + "# altered\n")
+    other = gate_case(folder, *OPTIONS, "--margin", "margin=99%", update=False)
+    assert other.verdict("metric") == "failed"
+    assert "that of the baseline was from score.py:margin (sha256" in other.detail("metric")
     gone = gate_case(folder, *OPTIONS[:-2], update=False)
     assert gone.verdict("metric") == "failed" and "this run has none" in gone.detail("metric")
 

@@ -37,6 +37,16 @@ def check(gate: ArtifactGate) -> list[Check]:
                 "give inputs that hold 'labels', or write the baseline without them with --update",
             )
         ]
+    if new.accuracy_origin != old.accuracy_origin:
+        return [
+            gate.check(
+                CheckKind.ACCURACY,
+                Verdict.FAILED,
+                f"it is of {new.accuracy_origin or 'an unknown output'}, that of the baseline is "
+                f"of {old.accuracy_origin or 'an unknown output'}",
+                "measure with the --task of the baseline, or take this one into it with --update",
+            )
+        ]
     if not is_judged(gate):
         return [
             gate.not_judged(

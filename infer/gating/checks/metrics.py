@@ -66,6 +66,14 @@ def _check(gate: ArtifactGate, name: str, new: KeptMetric | None, old: KeptMetri
             f"in the baseline a {was} {name} is better, in this run it is the other way round",
             "measure with the --metric of the baseline, or take this one into it with --update",
         )
+    if new.origin != old.origin:
+        return result(
+            Verdict.FAILED,
+            f"it is calculated from {new.origin or 'something unknown'}, that of the baseline was "
+            f"from {old.origin or 'something unknown'}",
+            "measure with the --task or --metric of the baseline, or take this one into it with "
+            "--update",
+        )
     if not gate.same_inputs or new.score.samples != old.score.samples:
         return result(
             Verdict.NOT_JUDGED,

@@ -40,6 +40,23 @@ def check_of(now, before, *, margins=None, **fields):
     return found[0] if found else None
 
 
+def test_a_metric_of_another_output_or_function_is_not_compared():
+    before = replace(metric(ERRORS), origin="segmentation mask=coarse")
+    check = check_of(replace(before, origin="segmentation mask=fine"), before)
+
+    assert check.verdict == Verdict.FAILED
+    assert (
+        "from segmentation mask=fine, that of the baseline was from segmentation mask=coarse"
+        in (check.detail)
+    )
+    kept_before = kept({"m": replace(GOOD, metrics={"dice": before})})
+    assert "segmentation mask=coarse" in render_baseline(kept_before)
+    other = replace(GOOD, accuracy_origin="classification scores=b")
+    result = evaluate(GateInput({"m": other}), kept({"m": GOOD}))
+    (accuracy,) = [check for check in result.checks if check.kind == CheckKind.ACCURACY]
+    assert accuracy.verdict == Verdict.FAILED and "scores=b" in accuracy.detail
+
+
 @pytest.mark.parametrize(
     ("now", "margin", "verdict"),
     [

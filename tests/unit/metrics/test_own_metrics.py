@@ -70,6 +70,13 @@ def test_the_code_of_a_metric_is_known_by_its_hash(tmp_path):
     assert parse_own_metrics([f"{file}:m"], ()) != (before,)
     with pytest.raises(MetricError, match=r"score\.py was altered since the run began"):
         metric_process.evaluate(before, {"y": np.zeros(3)}, {}, 3)
+    file.write_text("import beside\n")
+    hashes = set()
+    for code in ("", "import apart.more\n", "x = 1\n"):
+        (tmp_path / "beside.py").write_text(code)
+        hashes.add(parse_own_metrics([f"{file}:m"], ())[0].sha256)
+    (tmp_path / "unused.py").write_text("import beside\n")
+    assert parse_own_metrics([f"{file}:m"], ())[0].sha256 in hashes and len(hashes) == 3
     file.unlink()
     with pytest.raises(MetricError, match=r"score\.py was altered since the run began"):
         metric_process.evaluate(before, {"y": np.zeros(3)}, {}, 3)

@@ -10,10 +10,11 @@ from infer.results.metric_limits import Findings, MetricLimits, check_metrics
 
 ROW = SimpleNamespace(
     samples=1000,
-    metrics={"accuracy": 0.9, "mean_iou": 0.6, "rmse": 2.0},
+    metrics={"accuracy": 0.9, "mean_iou": 0.6, "rmse": 2.0, "own": 0.9},
     metric_intervals={
         "accuracy": MetricInterval(False, True, 0.88, 0.92, 0.0, 0.0, 0.0),
         "mean_iou": MetricInterval(False, True, 0.55, 0.65, -0.02, -0.03, -0.01),
+        "own": MetricInterval(False, True),
         "rmse": MetricInterval(True, True, 1.9, 2.1, 0.1, -0.05, 0.25),
     },
 )
@@ -35,6 +36,8 @@ def found(**limits):
         ({"most": {"rmse": 2.05}}, (0, 0, 1)),
         ({"most": {"rmse": 1.5}}, (1, 0, 0)),
         ({"least": {"map": 0.5}}, (0, 1, 0)),
+        ({"least": {"own": 0.5}}, (0, 1, 0)),
+        ({"least": {"own": 0.95}}, (1, 0, 0)),
         ({"margins": {"mean_iou": 0.1}}, (0, 0, 0)),
         ({"margins": {"mean_iou": 0.01}}, (1, 0, 0)),
         ({"margins": {"rmse": 0.1}}, (0, 1, 0)),
