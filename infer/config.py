@@ -17,6 +17,7 @@ from typing import Any
 from .errors import UsageError
 from .gating.margins import check_margin
 from .quantities import parse_bytes, parse_duration, parse_positive, parse_share, parse_whole
+from .records.output_form import OUTPUT_FORMS, OutputForm
 from .records.protocol import DEFAULT_TIMEOUT_S, PROTOCOLS, SCENARIOS
 from .runtimes.registry import runtime_names
 from .sandbox import trust as trusting
@@ -122,6 +123,7 @@ class RunConfig:
         runtime: runtime for the artifacts that it takes, instead of their default.
         signature: [LABEL=]NAME of the function to call.
         why: whether to profile the fastest and the slowest artifact after the run.
+        save_outputs: "npy" or "parquet" to keep the outputs; None removes what is judged.
         out: the folder of the runs.
     """
 
@@ -164,6 +166,7 @@ class RunConfig:
     runtime: str | None = _option(choices=lambda: tuple(runtime_names()))
     signature: tuple[str, ...] = _several()
     why: bool = _switch()
+    save_outputs: OutputForm | None = _option(choices=lambda: OUTPUT_FORMS)
     out: Path = _option(ARTIFACTS / RUNS, Path)
 
     @classmethod

@@ -153,6 +153,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="after the run, profile the fastest and the slowest artifact: where the time of a "
         "call goes, by operator and layer (docs/profile.md)",
     )
+    add(
+        "save_outputs",
+        "--save-outputs",
+        nargs="?",
+        const="npy",
+        help="keep the outputs of all artifacts in the folder of the run, as .npy files or as "
+        "Parquet (docs/outputs.md; default: npy; without this option they go when they are judged)",
+    )
     parser.add_argument(
         "--resume",
         type=Path,

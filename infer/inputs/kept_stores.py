@@ -1,4 +1,4 @@
-"""Stores that are kept from run to run, known by the hash of their file, where the user says so."""
+"""Stores that are kept from run to run, known by hash, where the user says so."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from ..regular_file import opened_as_named
 
 # Names a folder of the user's.
 VARIABLE = "EXPORTBENCH_INPUTS_CACHE"
+# Bytes from which on it is announced what is written.
+LARGE_BYTES = 100_000_000
+
+
+def kept_folder() -> Path | None:
+    """The folder of the stores that are kept; None if the user names none."""
+    folder = os.environ.get(VARIABLE)
+    return Path(folder).absolute() if folder else None
 
 
 def kept_store(file: Path, *, refers: bool) -> Path | None:
@@ -22,11 +30,18 @@ def kept_store(file: Path, *, refers: bool) -> Path | None:
     Raises:
         OSError: the file cannot be read.
     """
-    folder = os.environ.get(VARIABLE)
-    if not folder:
+    folder = kept_folder()
+    if folder is None:
         return None
     with opened_as_named(file) as opened:
         name = hashlib.file_digest(opened, "sha256").hexdigest()
     if refers:
         name += "-" + hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
-    return Path(folder).absolute() / name
+    return folder / name
+
+
+def when_removed(*, kept: bool) -> str:
+    """What becomes of a large store, in words."""
+    if kept:
+        return "later runs find them there; remove the folder to free the disk"
+    return f"removed when the run ends; {VARIABLE}=FOLDER keeps them for later runs"

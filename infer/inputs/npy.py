@@ -1,4 +1,4 @@
-"""Arrays as `.npy` has them: read the header, map the values where they lie, write row by row."""
+"""Arrays as `.npy` has them: read the header, and map the values where they lie."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -110,61 +109,3 @@ class MappedArray:
         if self._read > _KEPT_BYTES and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
             self._read = 0
-
-
-class NpyWriter:
-    """Writes the rows of an array one after the other; a context manager.
-
-    Args:
-        path: path of the new file.
-        dtype: type of the values; none of objects.
-        row_shape: sizes of all axes but the first.
-    """
-
-    def __init__(self, path: Path, dtype: np.dtype, row_shape: tuple[int, ...]) -> None:
-        self._header: dict[str, Any] = {
-            "descr": np.lib.format.dtype_to_descr(dtype),
-            "fortran_order": False,
-        }
-        self.dtype, self.row_shape, self.rows = dtype, row_shape, 0
-        self._file = path.open("xb")
-        # NumPy leaves room in it for the largest number of rows.
-        self._write_header()
-
-    def __enter__(self) -> NpyWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def append(self, rows: np.ndarray) -> None:
-        """Write further rows.
-
-        Raises:
-            ValueError: they are of another type or shape.
-            OSError: they cannot be written.
-        """
-        if rows.dtype != self.dtype or rows.shape[1:] != self.row_shape:
-            raise ValueError(
-                f"rows of {rows.dtype} {list(rows.shape[1:])} after rows of {self.dtype} "
-                f"{list(self.row_shape)}"
-            )
-        if rows.size:
-            self._file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
-        self.rows += len(rows)
-
-    def close(self) -> None:
-        """Write the number of rows into the header, and close the file."""
-        if not self._file.closed:
-            self._file.seek(0)
-            self._write_header()
-            self._file.close()
-
-    def _write_header(self) -> None:
-        header = self._header | {"shape": (self.rows, *self.row_shape)}
-        np.lib.format.write_array_header_1_0(self._file, header)

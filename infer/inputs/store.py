@@ -25,9 +25,10 @@ import numpy as np
 from ..errors import InputError
 from ..escaping import printable
 from ..regular_file import replace_text
+from ..tensors.npy_writer import NpyWriter
 from ..tensors.text import BYTES, LENGTHS, pack, packed_names
 from .lazy_array import LazyArray, PackedText, Tensors
-from .npy import MappedArray, NpyWriter
+from .npy import MappedArray
 
 TENSORS, INDEX, TRUTH = "tensors", "tensors.json", "truth"
 
@@ -84,7 +85,7 @@ class StoreWriter:
         trace: TracebackType | None,
     ) -> None:
         for writer in self._writers.values():
-            writer.close()
+            writer.__exit__(kind, error, trace)
         if self._truth:
             self._truth.__exit__(kind, error, trace)
         if error is None:

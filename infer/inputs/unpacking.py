@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
 from ..free_memory import available_bytes
+from .kept_stores import VARIABLE
 from .loading import is_of_labels
 from .members import InputFile, Member, opened_inputs
 from .npy import read_header
@@ -41,7 +44,11 @@ def write_store(file: Path, folder: Path, *, refers: bool) -> None:
             f"{file}: needs {needed / 1e9:.1f} GB of disk in {folder.parent} to be unpacked, "
             f"{free / 1e9:.1f} GB are free"
         )
-    with opened_inputs(file) as opened, StoreWriter(folder) as store:
+    with (
+        opened_inputs(file) as opened,
+        _told_from_reading(file, folder),
+        StoreWriter(folder) as store,
+    ):
         for member in opened.members:
             if is_of_labels(member.name):
                 continue
@@ -54,6 +61,24 @@ def write_store(file: Path, folder: Path, *, refers: bool) -> None:
                     store.append_array(member.name, some)
             else:
                 store.add(member.name, next(rows))
+
+
+@contextmanager
+def _told_from_reading(file: Path, folder: Path) -> Iterator[None]:
+    """Tell a full disk from a file that cannot be read.
+
+    Raises:
+        InputError: the store cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+            raise
+        raise InputError(
+            f"{file}: cannot be unpacked into {folder.parent} ({error.strerror}); free the disk, "
+            f"or write elsewhere with --out or {VARIABLE}=FOLDER"
+        ) from None
 
 
 def unpacked_bytes(file: Path, *, refers: bool) -> int:

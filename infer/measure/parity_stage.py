@@ -8,7 +8,7 @@ from typing import Any
 from ..inputs.store import open_store
 from ..metrics.task import Values
 from ..parity.alignment import Aligned
-from ..parity.comparable_outputs import check_as_finite, check_finite
+from ..parity.comparable_outputs import check_as_finite, check_finite, check_lone_finite
 from ..parity.rounding import beyond_bounds
 from ..parity.row_pairs import PairedOutputs
 from ..parity.spread import wide_tolerances
@@ -145,7 +145,6 @@ class ParityStage:
             notes += how_aligned
         elif reference.anchor:
             notes.append(anchor_note(context.store.latest(AnchorMeasured)[label]))
-        self._check_finite(label, outputs, expected, reference, calls)
         classes = context.classes(label) or context.classes(source)
         limits = tolerances_between(
             context,
@@ -158,6 +157,7 @@ class ParityStage:
         paired = PairedOutputs(outputs, expected, calls)
         if aligned is not None:
             paired = paired_outputs(context, aligned, limits)
+        self._check_finite(label, outputs, paired, reference)
         result = judged_outputs(
             context,
             *(paired, limits, classes),
@@ -227,19 +227,19 @@ class ParityStage:
         return uninformative_inputs(arrays, states)
 
     def _check_finite(
-        self,
-        label: str,
-        outputs: Outputs,
-        expected: Outputs,
-        reference: ReferenceOutputs,
-        calls: Mapping[str, Sequence[WholeCall]],
+        self, label: str, outputs: Outputs, paired: PairedOutputs, reference: ReferenceOutputs
     ) -> None:
-        """Check that outputs are finite wherever the reference's outputs are."""
+        """Check that outputs are finite wherever the reference's outputs are.
+
+        Rows are beside their partners: the same values that are not finite may be in another order.
+        """
         is_source = label == reference.source
-        whole = self._context.outputs.whole(label) if is_source else {*calls}
+        whole = self._context.outputs.whole(label) if is_source else {*paired.calls}
         if label != reference.source or reference.anchor:
-            check_finite(outputs, expected, whole=whole)
-            check_as_finite(outputs, expected, reference.title)
+            check_finite(paired.outputs, paired.expected, whole=whole)
+            check_as_finite(paired.outputs, paired.expected, reference.title)
+            # Rows without a partner are in no pair; nothing excuses their values.
+            check_lone_finite({name: outputs[name] for name in paired.lone}, paired.outputs)
         events = self._context.store.latest(ParityJudged).values()
         confirmed = any(event.reference == reference.reference for event in events)
         if label == reference.reference and not confirmed:

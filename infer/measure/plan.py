@@ -11,6 +11,7 @@ from ..inputs.options import InputOptions
 from ..inputs.random import Random
 from ..metrics.own_metric import OwnMetric
 from ..metrics.task import TaskRequest
+from ..records.output_form import OutputForm
 from ..records.protocol import Protocol
 from ..records.run_events import RunStarted
 from ..sandbox.artifact_reader import OpenedArtifacts
@@ -55,6 +56,7 @@ class Plan:
         notices: important notices about the choice of the device.
         tf32: whether products of float32 may be calculated in TF32 on a GPU.
         why: whether to profile the fastest and the slowest artifact in the end.
+        save_outputs: how outputs are kept; None removes them once they are judged.
         trusted: artifacts that may execute code, as `infer.sandbox.trust` takes them.
         pairs: the former artifact that an artifact is compared with, by label.
         opened: artifacts that were opened while the plan was made; not recorded.
@@ -87,6 +89,7 @@ class Plan:
     notices: tuple[str, ...] = ()
     tf32: bool = False
     why: bool = False
+    save_outputs: OutputForm | None = None
     opened: OpenedArtifacts = field(default_factory=OpenedArtifacts, repr=False, compare=False)
     stored: Path | None = field(default=None, compare=False)
 

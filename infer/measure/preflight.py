@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from ..codec import from_json
@@ -15,8 +14,6 @@ from ..records.process_events import PreflightDone
 from ..records.processes import BatchProbe
 from ..system.folder_removal import remove_folder
 from ..system.nvml import Card
-from ..tensors.output_files import write_axes
-from ..tensors.sample_axis import sample_axes
 from ..tensors.signature import Signature
 from ..worker import messages
 from ..worker.client import WorkerProcess
@@ -26,6 +23,7 @@ from .failed_calls import CallFailure, batch_note, find_cause
 from .flop_count import flops_per_sample
 from .gpu_memory import GpuMemory
 from .neighbours import may_repeat_samples
+from .output_axes import write_sample_axes
 from .placement import check_device
 from .progress import ProgressReporter
 from .random_inputs import RandomInputs
@@ -124,7 +122,14 @@ class Preflight:
                 None,
                 label,
             )
-        self._write_axes(label, record)
+        probe = record.get("batch_probe")
+        write_sample_axes(
+            context,
+            label,
+            context.outputs.folder(label),
+            Signature.from_dict(record["load"]["signature"]),
+            from_json(BatchProbe, probe) if probe else None,
+        )
         self._check_outputs(label)
         context.store.add(
             PreflightDone.from_values(artifact=label, elapsed_s=context.elapsed_s(), **record)
@@ -206,24 +211,6 @@ class Preflight:
         except Failure as failure:
             return {"sweep": {"samples_per_s": {}, "ended": failure.reason, "no_memory": None}}
         return {"sweep": sweep, "gpu_swept_bytes": max(filter(None, held), default=None)}
-
-    def _write_axes(self, label: str, record: Mapping[str, Any]) -> None:
-        """Write into the index of the outputs which axis of each is that of the samples."""
-        context, folder = self._context, self._context.outputs.folder(label)
-        manifest, probe = context.artifacts[label].manifest, record.get("batch_probe")
-        signatures = [manifest.signature] if manifest else []
-        signatures.append(Signature.from_dict(record["load"]["signature"]))
-        write_axes(
-            folder,
-            sample_axes(
-                context.outputs.saved(label),
-                signatures,
-                {name: output["axes"] for name, output in probe["outputs"].items()}
-                if probe
-                else {},
-                other_size=bool(probe and not probe["permuted"]),
-            ),
-        )
 
     def _check_outputs(self, label: str) -> None:
         context = self._context

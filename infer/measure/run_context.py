@@ -48,7 +48,7 @@ class RunContext:
         artifacts: artifacts that could be opened, by label.
         inputs: the inputs file of each artifact, by label.
         stores: the stores of these files, which workers map.
-        outputs: the outputs of the artifacts that were saved in the run.
+        outputs: the outputs of the artifacts, for as long as the run needs them.
     """
 
     def __init__(self, plan: Plan, store: Store) -> None:
@@ -56,7 +56,7 @@ class RunContext:
         self.store = store
         self.artifacts: dict[str, Artifact] = {}
         self.inputs: dict[str, Path] = {}
-        self.outputs = RunOutputs(store.folder / "outputs", plan.ignored, plan.sample_columns)
+        self.outputs = RunOutputs(store.folder / ".outputs", plan.ignored, plan.sample_columns)
         self.stores = RunStores(store.folder, _converted(plan))
         self._began = time.monotonic()
         # Seconds spent before the run was resumed.

@@ -1,15 +1,17 @@
-"""The outputs of the artifacts that are saved in the folder of a run."""
+"""The outputs of the artifacts in the folder of a run, for as long as it needs them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from pathlib import Path
+from typing import ClassVar
 
 from ..outcome import Failure, Outcome
 from ..records.paths import file_name
 from ..system.folder_removal import remove_folder
+from ..tensors.call_writer import CallWriter
 from ..tensors.output_files import read_saved, write_axes
-from ..tensors.outputs import Outputs, SampleAxis, SavedOutputs
+from ..tensors.outputs import INDEX, Outputs, SampleAxis, SavedOutputs, has_outputs
 from ..tensors.ragged import SampleValues
 from ..tensors.row_files import OutputError
 from ..tensors.sample_columns import RowsError, SampleColumn, by_sample_columns
@@ -23,6 +25,9 @@ class RunOutputs:
         ignored: names of the outputs that the user leaves out of comparisons.
         sample_columns: where the sample of each row of an output is told.
     """
+
+    # Folder of the calls that stay, beside the outputs of all calls.
+    CHECKED: ClassVar[str] = "checked"
 
     def __init__(
         self, folder: Path, ignored: Collection[str], sample_columns: Sequence[SampleColumn] = ()
@@ -42,6 +47,42 @@ class RunOutputs:
         folder.mkdir(parents=True)
         return folder
 
+    def are_whole(self, label: str) -> bool:
+        """Whether an artifact's outputs of preflight are there."""
+        return has_outputs(self.folder(label))
+
+    def has_checked(self, label: str) -> bool:
+        """Whether the outputs are there that timed calls are compared with."""
+        return has_outputs(self.folder(label) / self.CHECKED)
+
+    def keep_checked(self, label: str, samples: Set[int]) -> None:
+        """Remove all of an artifact's outputs but those of the calls that have some samples.
+
+        Raises:
+            Failure: they cannot be read.
+            OSError: they cannot be written.
+        """
+        saved = self.saved(label)
+        folder = self.emptied_folder(label, self.CHECKED)
+        calls = next((output.calls for output in saved.values()), ())
+        writer = CallWriter(folder)
+        for number, call in enumerate(calls):
+            if not samples.isdisjoint(call.rows):
+                writer.write({name: output.parts[number] for name, output in saved.items()}, call)
+        writer.close()
+        write_axes(folder, {name: output.sample_axis for name, output in saved.items()})
+        for path in [self.folder(label) / INDEX, *self.folder(label).iterdir()]:
+            if path != folder:
+                remove_folder(path)
+
+    def remove(self, label: str) -> None:
+        """Remove all outputs of an artifact."""
+        remove_folder(self.folder(label))
+
+    def remove_all(self) -> None:
+        """Remove all outputs of the run."""
+        remove_folder(self._folder)
+
     def saved(self, label: str, run: str = "") -> SavedOutputs:
         """Read all of an artifact's outputs of preflight.
 
@@ -54,7 +95,7 @@ class RunOutputs:
         """
         folder = self.folder(label)
         try:
-            return read_saved(folder / run, folder)
+            return read_saved(folder / run, None if run in ("", self.CHECKED) else folder)
         except OutputError as error:
             raise Failure(Outcome.CRASH, f"its outputs cannot be read ({error})") from None
 

@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ..inputs.kept_stores import VARIABLE
+from ..inputs.kept_stores import LARGE_BYTES, when_removed
 from ..inputs.worker_inputs import WorkerInputs
 
 # The file of random inputs in the folder of the run.
 RANDOM_INPUTS = "inputs.npz"
-# Bytes from which on it is said that they are unpacked.
-_LARGE_BYTES = 100_000_000
 
 
 class RunStores:
@@ -50,12 +48,8 @@ class RunStores:
         """
         inputs = self._stores[file] = self.of(file).with_kept()
         size = inputs.unpacked_bytes()
-        if size > _LARGE_BYTES:
-            until = (
-                "later runs find them there; remove the folder to free the disk"
-                if inputs.kept
-                else f"removed when the run ends; {VARIABLE}=FOLDER keeps them for later runs"
-            )
+        if size > LARGE_BYTES:
+            until = when_removed(kept=inputs.kept is not None)
             tell(f"{file}: {size / 1e9:.1f} GB are unpacked into {inputs.store}; {until}")
         inputs.path()
 

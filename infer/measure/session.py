@@ -17,6 +17,7 @@ from ..system import machine, nvml
 from ..system.folder_removal import remove_folder
 from . import roofline
 from .opening import check_unaltered, open_all
+from .outputs_after_parity import ensure_checked, release_outputs
 from .parity_reason import parity_reason
 from .parity_stage import ParityStage
 from .plan import Plan
@@ -64,7 +65,8 @@ class Run:
             context.prepare_inputs(self._progress.notice)
             self._measure_roofline()
             self._preflight.run()
-            self._parity.run()
+            self._judge()
+            ensure_checked(context)
             context.informative("what nothing used", self._tell_of_unused, None)
             measured_at_s = context.elapsed_s()
             reason = self.timing.run()
@@ -73,14 +75,20 @@ class Run:
             if context.plan.why:
                 context.informative("where the time of calls goes", self._profile, None)
             interrupted = False
+            context.outputs.remove_all()
         except KeyboardInterrupt:
             if all(map(context.has_preflight, context.active())):
-                self._parity.run()
+                self._judge()
         finally:
             context.stores.remove()
             remove_folder(context.scratch)
         self._conclude()
         store.add(RunEnded(interrupted=interrupted, reason=reason, seconds=context.elapsed_s()))
+
+    def _judge(self) -> None:
+        """Compare the outputs, and keep what timed calls are compared with."""
+        self._parity.run()
+        release_outputs(self.context)
 
     def _begin(self, command: list[str]) -> None:
         plan, store = self.context.plan, self.context.store

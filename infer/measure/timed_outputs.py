@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from ..parity.comparable_outputs import check_finite
 from ..parity.comparing import compare, largest_difference
 from ..records.parity_events import ParityJudged
 from ..tensors.output_files import read_saved
-from ..tensors.outputs import Outputs, in_a_row
+from ..tensors.outputs import CallSamples, Outputs, in_a_row
 from .run_context import RunContext
-from .run_tolerances import tolerances_between, tolerances_by_precision, unrepeatable_outputs
+from .run_tolerances import tolerances_between, tolerances_by_precision
 
 
 def timed_differences(
@@ -37,7 +37,9 @@ def timed_differences(
     Raises:
         Failure: the outputs differ from those that parity was judged by.
     """
-    if context.preflight(label).inputs.has_state_bindings or unrepeatable_outputs(context, label):
+    parity = context.store.latest(ParityJudged).get(label)
+    repeats = parity is None or parity.repeats
+    if context.preflight(label).inputs.has_state_bindings or not repeats:
         return {"difference": None}
     try:
         timed, expected, is_call_of_preflight = _comparable(context, label, rows, folder)
@@ -79,9 +81,10 @@ def _comparable(
     timed: Outputs = {}
     expected: Outputs = {}
     is_call = False
-    given, saved = read_saved(folder, context.outputs.folder(label)), context.outputs.saved(label)
+    saved = context.outputs.saved(label, context.outputs.CHECKED)
+    given = read_saved(folder, context.outputs.folder(label) / context.outputs.CHECKED)
     outputs = context.outputs.by_sample_columns(label, given)
-    for name, output in context.outputs.compared(label).items():
+    for name, output in context.outputs.compared(label, context.outputs.CHECKED).items():
         (part,), calls = given[name].parts, saved[name].calls
         same = [number for number, call in enumerate(calls) if list(call.rows) == rows]
         is_call |= bool(same)
@@ -96,10 +99,17 @@ def _comparable(
                 values[f"{name}, rows of each sample"] = np.array([len(part) for part in parts])
         elif output.has_samples:
             timed[name] = outputs[name].array
-            expected[name] = output.array[rows[: len(timed[name])]]
+            places = _places(calls)
+            expected[name] = output.array[[places[row] for row in rows[: len(timed[name])]]]
         elif same:
             timed[name], expected[name] = part, output.parts[same[0]]
     return timed, expected, is_call
+
+
+def _places(calls: Sequence[CallSamples]) -> dict[int, int]:
+    """Where each sample is among those of some calls."""
+    samples = [row for call in calls for row in call.rows[: call.samples]]
+    return {row: place for place, row in enumerate(samples)}
 
 
 def _check_against_reference(

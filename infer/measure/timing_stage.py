@@ -20,6 +20,7 @@ from ..worker import messages
 from ..worker.client import WorkerProcess
 from ..workload import Workload
 from . import stopping
+from .checked_calls import first_of_burst
 from .generation import Generation, Turn
 from .grouping import CARD_SHARE, HOST_SHARE, grouped, needs
 from .progress import ProgressReporter
@@ -149,11 +150,15 @@ class TimingStage:
         self._progress.generation(f"turn {turn.number + 1}/{bursts}  {turn.label}, {workload.name}")
         folder = context.outputs.folder(turn.label) / "timed"
         if turn.is_last:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+        first = (index * bursts + turn.number) * (turn.calls or 0)
+        if turn.is_last and turn.calls:
+            samples = context.preflight(turn.label).predict.samples
+            first = first_of_burst(samples, workload, turn.calls, index)
         request = {
             "batch": workload.batch,
             "calls": turn.calls,
-            "first": (index * bursts + turn.number) * (turn.calls or 0),
+            "first": first,
             "gap_s": workload.gap_s,
             "boundary": workload.boundary,
             "outputs": str(folder.resolve()) if turn.is_last else None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
+
 from ..outcome import Failure, Outcome
 from ..tensors.chunks import sample_chunks, value_chunks
 from ..tensors.differences import finite, same_non_finite
@@ -77,3 +79,25 @@ def check_as_finite(outputs: Outputs, reference: Outputs, label: str) -> None:
                     Outcome.PARITY_FAIL,
                     f"'{name}' is finite in {more:,} values where that of {label} is not",
                 )
+
+
+def check_lone_finite(outputs: Outputs, paired: Outputs) -> None:
+    """Check that values which have no partner in the reference are finite.
+
+    Args:
+        outputs: all values of outputs whose rows were paired.
+        paired: those of the rows that have a partner.
+
+    Raises:
+        Failure: one is not finite.
+    """
+    for name, array in outputs.items():
+        if more := _count_non_finite(array) - _count_non_finite(paired[name]):
+            raise Failure(
+                Outcome.NON_FINITE,
+                f"'{name}' is not finite in {more:,} values of rows that the reference has not",
+            )
+
+
+def _count_non_finite(array: np.ndarray) -> int:
+    return sum(int((~finite(part)).sum()) for (part,) in value_chunks(array))

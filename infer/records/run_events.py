@@ -13,6 +13,7 @@ from ..tensors.sample_columns import SampleColumn
 from ..variant import Variant
 from .event import Event
 from .machine import Environment
+from .output_form import OutputForm
 from .protocol import Protocol
 
 
@@ -55,6 +56,7 @@ class RunStarted(Event, frozen=True, tag="run", kw_only=True):
     notices: tuple[str, ...] = ()
     tf32: bool = False
     why: bool = False
+    save_outputs: OutputForm | None = None
 
 
 class RunResumed(Event, frozen=True, tag="resume", kw_only=True):

@@ -1,6 +1,6 @@
-"""Samples of a run from the files beside its records: pictures, and accuracy by class.
+"""Samples of a run from its records and its inputs: pictures, and accuracy by class.
 
-Inputs and outputs are used only if they are the ones that were recorded.
+Inputs are used only if they are the ones that were recorded.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from ..errors import InputError
 from ..inputs.loading import is_of_labels, read_inputs, read_labels
 from ..inputs.store import is_store
 from ..inputs.store_hash import store_sha256
-from ..parity.comparing import scores_of
+from ..parity.predictions import unpack
 from ..records.artifact_events import ArtifactOpened
-from ..records.paths import file_name
+from ..records.parity_events import ParityJudged
 from ..results.recorded_run import RecordedRun
 from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult
-from ..tensors.output_files import read_saved
 
 _LARGEST_PICTURE = 512
 
@@ -57,11 +56,11 @@ class ClassAccuracy:
 
 @dataclass(frozen=True)
 class RecordedSamples:
-    """Data about samples from the files beside the records.
+    """Data about samples.
 
     Attributes:
         pictures: pictures of samples, as data URIs of PNG files, by number.
-        classes: accuracy by class; None if labels or outputs are missing.
+        classes: accuracy by class; None if labels are missing, or what was right.
         missing: reasons why something is not shown, one line each.
     """
 
@@ -73,7 +72,7 @@ class RecordedSamples:
 def read_samples(
     run: RecordedRun, rows: Sequence[ArtifactResult], samples: Sequence[int]
 ) -> RecordedSamples:
-    """Read data about samples from the files beside the records.
+    """Read data about samples from the records, and from the inputs if the user names them.
 
     Args:
         run: the recorded run.
@@ -91,7 +90,7 @@ def read_samples(
     pictures = _pictures(arrays, samples, missing) if samples else {}
     if labels is None or labels.dtype.kind == "U":
         return RecordedSamples(pictures, None, missing)
-    classes = _by_class(run, rows, labels, missing)
+    classes = _by_class(run, rows, labels)
     return RecordedSamples(pictures, classes, missing)
 
 
@@ -177,33 +176,23 @@ def _as_images(array: np.ndarray) -> np.ndarray | None:
 
 
 def _by_class(
-    run: RecordedRun, rows: Sequence[ArtifactResult], labels: np.ndarray, missing: list[str]
+    run: RecordedRun, rows: Sequence[ArtifactResult], labels: np.ndarray
 ) -> ClassAccuracy | None:
-    # As in parity.py.
-    from sklearn.metrics import recall_score
-
-    folders = run.folder / "outputs"
+    """The share of the samples of each class that an artifact has right, from the records."""
+    judged = {event.artifact: event for event in run.events if isinstance(event, ParityJudged)}
     names = next((row.classes for row in rows if row.classes), ())
     present = np.unique(labels)
     groups: dict[tuple[float, ...], list[str]] = {}
     for row in rows:
-        if row.metrics is None:
+        parity = judged.get(row.artifact)
+        if parity is None or parity.correct is None:
             continue
         try:
-            saved = read_saved(folders / file_name(row.artifact))
-        except (OSError, ValueError, KeyError, TypeError):
-            missing.append(f"{row.artifact}: its outputs are not at hand for figures by class.")
+            correct = unpack(parity.correct, len(labels))
+        except ValueError:  # they are of other samples
             continue
-        outputs = {name: output.array for name, output in saved.items() if output.has_samples}
-        scores = scores_of(outputs, len(names) or None)
-        if scores is None or len(outputs[scores]) != len(labels):
-            continue
-        predicted = outputs[scores].argmax(axis=1)
-        if abs(float((predicted == labels).mean()) - row.metrics["accuracy"]) > 1e-9:
-            missing.append(f"{row.artifact}: its outputs are not those of the records.")
-            continue
-        recalls = recall_score(labels, predicted, labels=present, average=None, zero_division=0)
-        groups.setdefault(tuple(map(float, recalls)), []).append(row.artifact)
+        recalls = tuple(float(correct[labels == number].mean()) for number in present)
+        groups.setdefault(recalls, []).append(row.artifact)
     if not groups:
         return None
     lines = [

@@ -53,6 +53,7 @@ def convert(
     folder: Path,
     tell: Callable[[Conversion], None],
     most_samples: int | None = None,
+    announce: Callable[[int], None] = lambda size: None,
 ) -> None:
     """Write a store of what comes of a source; memory is that of a batch.
 
@@ -61,6 +62,7 @@ def convert(
         folder: the folder of the store, which is not there yet, or empty.
         tell: is told how far it has come, after each batch.
         most_samples: number of samples after which it ends; None for all.
+        announce: is told how many bytes there will be, after the first batch, if that is known.
 
     Raises:
         InputError: as `read_batches`; or batches do not go together, or there is no sample, or no
@@ -78,7 +80,7 @@ def convert(
                 raise InputError(f"{source.named}: some batches have '{other}', and some have not")
             if not names and batch.total:
                 count = min(batch.total, most_samples or batch.total)
-                _check_room(arrays, count, folder, source.named)
+                announce(_check_room(arrays, count, folder, source.named))
             names = set(arrays)
             _write(store, arrays, f"{source.named}: sample {samples}")
             samples += _samples(arrays)
@@ -92,19 +94,20 @@ def convert(
             raise InputError(f"{source.named}: holds no inputs beside '{LABELS}'")
 
 
-def _check_room(arrays: dict[str, np.ndarray], samples: int, folder: Path, named: Path) -> None:
-    """Check, by the first batch, that there is room for as many samples.
+def _check_room(arrays: dict[str, np.ndarray], samples: int, folder: Path, named: Path) -> int:
+    """Check, by the first batch, that there is room for as many samples; return their bytes.
 
     Raises:
         InputError: there is not.
     """
-    size = sum(array.nbytes for array in arrays.values()) / _samples(arrays) * samples
+    size = sum(array.nbytes for array in arrays.values()) * samples // _samples(arrays)
     free = shutil.disk_usage(folder).free
     if size > free:
         raise InputError(
             f"{named}: {samples:,} samples take about {size / 1e9:,.1f} GB, and {folder} has "
             f"{free / 1e9:,.1f} GB; write elsewhere with --out, or $TMPDIR where there is no --out"
         )
+    return size
 
 
 def _write(store: StoreWriter, arrays: dict[str, np.ndarray], where: str) -> None:

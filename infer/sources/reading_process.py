@@ -12,7 +12,7 @@ import numpy as np
 from ..codec import Record, decode
 from ..errors import InputError
 from ..sandbox.reader_limits import limit_memory
-from ..tensors.text import pack_all
+from ..tensors.text import BYTES, LENGTHS, pack_all, packed_names
 from .description import Description
 from .frames import Header, write_frame
 
@@ -80,6 +80,12 @@ def _write_batches(request: Request, frames: BinaryIO) -> None:
     source = _open(request)
     write_frame(frames, Header(total=source.samples))
     for batch in source.batches():
+        if taken := packed_names(batch):
+            name = taken[0]
+            raise InputError(
+                f"{request.paths[0]}: '{name}{BYTES}' and '{name}{LENGTHS}' together stand for the "
+                f"text '{name}' where inputs are stored: call one of them otherwise"
+            )
         write_frame(frames, Header(), pack_all(batch))
     write_frame(frames, Header(is_last=True))
 

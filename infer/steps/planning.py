@@ -18,6 +18,7 @@ from ..free_memory import available_bytes
 from ..inputs.input_output_options import read_input_output_options
 from ..inputs.loading import check_inputs
 from ..measure import devices
+from ..measure.output_saving import require_packages
 from ..measure.plan import Plan
 from ..records.protocol import DEFAULT_SCENARIOS, PROTOCOLS, UNTIL, Protocol
 from ..runtimes.registry import runtimes_for
@@ -41,6 +42,7 @@ def plan_run(config: RunConfig) -> Plan:
     Raises:
         UsageError, InputError: one line for the user.
     """
+    require_packages(config.save_outputs)
     artifacts = find_artifacts(config.artifacts)
     if config.inputs and source_of(config.inputs) is None:
         check_inputs(config.inputs)
@@ -83,6 +85,7 @@ def plan_run(config: RunConfig) -> Plan:
         trusted=trusted,
         tf32=config.tf32,
         why=config.why,
+        save_outputs=config.save_outputs,
         opened=opened,
     )
     check_options(plan)

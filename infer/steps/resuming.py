@@ -14,6 +14,7 @@ from ..config import RunConfig
 from ..errors import ArtifactError, StoreError, UsageError
 from ..escaping import shell_word
 from ..measure import devices
+from ..measure.output_saving import require_packages
 from ..measure.plan import Plan
 from ..metrics.own_metric import OwnMetric, own_metric_text
 from ..outcome import Failure
@@ -74,6 +75,7 @@ def _plan(folder: Path, store: Store, config: RunConfig) -> Plan:
     protocol = resumed[-1].protocol if resumed else first.protocol
     plan = replace(Plan.from_run(first), protocol=protocol, trusted=(), variants={})
     plan = replace(plan, variants=_variants(folder, first, config.python))
+    require_packages(plan.save_outputs)
     check_source_of_resumed(plan.inputs, folder)
     plan = replace(plan, metrics=_metrics(folder, first, config))
     labels = [label for label, _ in plan.artifacts]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .dtypes import TEXT, kind_of, storable
+from .npy_writer import NpyWriter
 from .outputs import INDEX, CallSamples, Outputs, data_file, values_file
-from .row_writer import RowWriter
 from .text import pack
 
 # Outputs whose files stay open between calls.
@@ -46,9 +46,9 @@ class CallWriter:
                 name: _WrittenOutput.of_first(self.folder, index, np.asarray(array))
                 for index, (name, array) in enumerate(outputs.items())
             }
+        if odd := self._outputs.keys() ^ outputs.keys():
+            raise ValueError(f"the output '{min(odd)}' is missing in some of the calls")
         for name, output in self._outputs.items():
-            if name not in outputs:
-                raise ValueError(f"the output '{name}' is missing in some of the calls")
             output.write(np.asarray(outputs[name]), name)
         self._calls.append(call)
 
@@ -71,19 +71,19 @@ class _WrittenOutput:
     """The files of an output that is being written."""
 
     dtype: str
-    values: RowWriter
-    data: RowWriter | None
+    values: NpyWriter
+    data: NpyWriter | None
     shapes: list[list[int]] = field(default_factory=list)
 
     @classmethod
     def of_first(cls, folder: Path, index: int, array: np.ndarray) -> _WrittenOutput:
         is_open = index < _MOST_OPEN
         if kind_of(array.dtype) == "text":
-            data = RowWriter(folder / data_file(index), np.dtype(np.uint8), stays_open=is_open)
+            data = NpyWriter(folder / data_file(index), np.dtype(np.uint8), stays_open=is_open)
             lengths = folder / values_file(index)
-            return cls(TEXT, RowWriter(lengths, np.dtype(np.int64), stays_open=is_open), data)
+            return cls(TEXT, NpyWriter(lengths, np.dtype(np.int64), stays_open=is_open), data)
         stored = storable(array.reshape(-1)[:0]).dtype
-        values = RowWriter(folder / values_file(index), stored, stays_open=is_open)
+        values = NpyWriter(folder / values_file(index), stored, stays_open=is_open)
         return cls(array.dtype.name, values, None)
 
     def write(self, array: np.ndarray, name: str) -> None:
@@ -95,8 +95,9 @@ class _WrittenOutput:
             )
         if self.data is not None:
             data, array = pack(array)
-            self.data.write(data)
-        self.values.write(storable(np.ascontiguousarray(array)))
+            self.data.append(data)
+        row = storable(np.ascontiguousarray(array)).reshape(-1)
+        self.values.append(row.astype(self.values.dtype, copy=False))  # in one order of bytes
         self.shapes.append(list(array.shape))
 
     def close(self) -> None:

@@ -80,6 +80,16 @@ def storable(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def as_numpys(array: np.ndarray) -> np.ndarray:
+    """Convert to a type that NumPy has by itself and that holds every value, as float32."""
+    if _is_numpys(array.dtype):
+        return array
+    name = array.dtype.name
+    if kind_of(array.dtype) == "int":
+        return array.astype(np.uint8 if name.startswith("uint") else np.int8)
+    return array.astype(np.float32)
+
+
 def restored(array: np.ndarray, name: str) -> np.ndarray:
     """Convert back an array that `storable` converted, given the name of its type."""
     if is_text(name):

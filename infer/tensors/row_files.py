@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..regular_file import opened_file
-from .row_writer import RowWriter
+from .npy_writer import NpyWriter
 
 # What NumPy writes for a row of numbers: version 1.0, and a dictionary padded with spaces.
 _MAGIC = b"\x93NUMPY\x01\x00"
@@ -113,9 +113,9 @@ def copy_row(row: RowFile, path: Path) -> None:
         OutputError: it was cut short meanwhile.
         OSError: the copy cannot be written.
     """
-    with RowWriter(path, row.stored.newbyteorder("=")) as writer:
+    with NpyWriter(path, row.stored.newbyteorder("=")) as writer:
         for values in row.chunks():
-            writer.write(values)
+            writer.append(values.astype(writer.dtype, copy=False))
 
 
 def read_exactly(file: BinaryIO, size: int, name: str) -> bytes:

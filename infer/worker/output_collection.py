@@ -25,6 +25,7 @@ from .messages import Request
 
 # By how much outputs may be larger than the signature says: it may be wrong of a runtime's part.
 _MORE, _MOST_ADDED_BYTES = 64, 64 << 20
+_MORE_ROWS = 16  # by so much again, if it may be a list of the rows of all samples
 _LARGEST_ITEM = 16  # bytes of complex128
 _UNKNOWN_BYTES = 4 << 30  # of outputs whose size the signature does not tell
 # Bytes of an index: of a call, and of each output in it.
@@ -111,7 +112,11 @@ def most_folder_bytes(request: Request[Any], known: Known) -> int:
 def _most_bytes(request: Request[Any], known: Known) -> int | None:
     """The most bytes that all outputs may have by the signature; None if it does not tell."""
     values = _values(request, known)
-    return None if values is None else _MORE * _LARGEST_ITEM * values + _MOST_ADDED_BYTES
+    if values is None:
+        return None
+    # A first axis that is free counts samples, or rows of which a sample may have hundreds.
+    more = _MORE * (_MORE_ROWS if any(map(_may_be_list, known.outputs)) else 1)
+    return more * _LARGEST_ITEM * values + _MOST_ADDED_BYTES
 
 
 def _values(request: Request[Any], known: Known) -> int | None:
@@ -136,6 +141,12 @@ def _values_of_a_sample(spec: Mapping[str, Any]) -> int | None:
     if free not in ([], [0]):  # such as the boxes of an image, which the first axis counts
         return None
     return math.prod(size for size in spec["shape"] if isinstance(size, int) and size > 0)
+
+
+def _may_be_list(spec: Mapping[str, Any]) -> bool:
+    """Whether an output may be one list of the rows of all samples of a call."""
+    shape = spec["shape"] or ()
+    return len(shape) == 2 and (not isinstance(shape[0], int) or shape[0] < 0)
 
 
 def _most_index_bytes(known: Known) -> int:

@@ -91,6 +91,8 @@ def burst(prepared: PreparedModel, request: Burst) -> BurstResponse:
     }
     if request.outputs:
         rows = batches.rows(numbers[-1])[: counts[-1]].tolist()
+        if request.calls is None:  # the last batch of a pass may be smaller
+            rows = [numbers[-1] * request.batch + place for place in range(counts[-1])]
         last = prepared.calls(rows)[-1]  # of an artifact that takes a fixed number
         with saving(Path(request.outputs)):
             write_calls(Path(request.outputs), [call.fetch()], [last])

@@ -1,5 +1,6 @@
 """Runs whose artifacts can all be measured: what is compared, timed and said of them."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,6 @@ from measured_runs import GENERATIONS, TURNS, strict_json
 
 from infer.artifacts.manifest import MANIFEST, EvaluationInputs
 from infer.outcome import Outcome
-from infer.tensors.output_files import read_saved
 
 pytest_plugins = ("measured_run_fixtures",)
 
@@ -63,7 +63,9 @@ def agreeing(tmp_path_factory, fake_artifact, inputs_file, measure):
     fake_artifact(folder, "slow", call_s=0.004)
     images = np.random.default_rng(0).random((SAMPLES, 4, 4, 3), dtype=np.float32)
     inputs = inputs_file(folder / "inputs.npz", image=images, labels=np.arange(len(images)) % 3)
-    return measure(folder, "--tolerance", "0.02", "--reference", "slow", inputs=inputs)
+    return measure(
+        folder, "--tolerance", "0.02", "--reference", "slow", "--save-outputs", inputs=inputs
+    )
 
 
 def test_status_says_that_all_is_well(agreeing):
@@ -85,8 +87,13 @@ def test_preflight_predicts_all_samples_and_bursts_are_of_full_batches(agreeing)
     assert len(of_kind(agreeing, "burst")) == 2 * 2 * GENERATIONS * TURNS
     assert agreeing.rows["near"]["samples"] == SAMPLES
     assert agreeing.rows["near"]["largest_difference"] == pytest.approx(0.01, abs=1e-5)
-    (output,) = read_saved(agreeing.run / "outputs" / "near").values()
-    assert output.array.shape == (SAMPLES, 3)
+
+
+def test_outputs_go_when_they_are_judged_and_are_kept_where_the_user_says_so(agreeing):
+    assert not (agreeing.run / ".outputs").exists()
+    folder = agreeing.run / "outputs" / "near"
+    (output,) = json.loads((folder / "outputs.json").read_text())["outputs"]
+    assert np.load(folder / output["files"][0]).shape == (SAMPLES, 3)
 
 
 def test_outputs_of_the_last_turn_are_compared_with_those_of_preflight(agreeing):
@@ -108,6 +115,8 @@ def test_paper_protocol_predicts_all_samples_ten_times(tmp_path, fake_artifact, 
     passes = [record for record in of_kind(done, "burst") if record["workload"]["batch"] == 4]
     # Batches of 4, 4 and 2 samples.
     assert [(record["samples"], len(record["seconds"])) for record in passes] == [(10, 3)] * 10
+    # Their last calls are compared with the same samples of preflight.
+    assert {record["difference"] for record in passes} == {None, 0}
     assert {record["generation"] for record in passes} == set(range(5))
     assert done.done.returncode == 0
 

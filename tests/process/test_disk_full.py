@@ -120,10 +120,10 @@ def test_outputs_that_cannot_be_written_are_not_the_artifacts_fault(
     controller.send_signal(signal.SIGINT)
     controller.communicate(timeout=60)
     run = results_of(folder).parent
-    (run / "outputs").rename(run / "before")
-    small_disk(run / "outputs")
-    shutil.copytree(run / "before", run / "outputs", dirs_exist_ok=True)
-    filler = fill(run / "outputs")
+    (run / ".outputs").rename(run / "before")
+    small_disk(run / ".outputs")
+    shutil.copytree(run / "before", run / ".outputs", dirs_exist_ok=True)
+    filler = fill(run / ".outputs")
 
     done = run_cli("run", "--resume", run, cwd=folder)
 

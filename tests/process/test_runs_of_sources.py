@@ -12,6 +12,7 @@ from infer.inputs.store import open_store
 from infer.inputs.store_hash import store_sha256
 from infer.measure.plan import Plan
 from infer.records.protocol import PROTOCOLS
+from infer.steps import source_inputs
 from infer.steps.source_inputs import (
     STORED,
     check_source_of_resumed,
@@ -118,3 +119,53 @@ def test_a_run_that_goes_on_takes_what_was_converted(desk):
     assert "stored" not in json.dumps(second.describe())
     remove_stored_inputs(desk)
     assert not (desk / STORED).exists()
+
+
+def test_sources_are_converted_once_where_a_folder_is_named_for_them(desk, monkeypatch):
+    monkeypatch.setenv("EXPORTBENCH_INPUTS_CACHE", str(desk / "kept"))
+    text = (desk / "mine.py").read_text()
+    (desk / "mine.py").write_text(
+        text.replace("def", "EXPORTBENCH_READS = ['values.txt']\ndef", 1).replace(
+            "value, np", "int(open('values.txt').read()), np"
+        )
+    )
+    monkeypatch.chdir(desk)
+    (desk / "values.txt").write_text("7")
+
+    def converted(inputs, most=None):
+        before = set((desk / "kept").iterdir()) if (desk / "kept").exists() else set()
+        with stored_inputs(desk / inputs, most) as store:
+            values = np.asarray(open_store(store)["image"]).reshape(4, -1)[:, 0].tolist()
+            assert (store.parent == desk / "kept") and store.exists()
+        return values, len(set((desk / "kept").iterdir()) - before)
+
+    assert converted("images.parquet") == (VALUES, 1)
+    assert converted("images.parquet") == (VALUES, 0)
+    assert converted("images.parquet", 2) == (VALUES, 0)  # what is there is enough for a few too
+    assert converted("mine.py:batches") == ([7] * 4, 1)
+    assert converted("mine.py:batches") == ([7] * 4, 0)
+    (desk / "values.txt").write_text("8")
+    assert converted("mine.py:batches") == ([8] * 4, 1)
+    assert not [path for path in (desk / "kept").iterdir() if path.name.startswith(".")]
+
+
+def test_a_source_that_changes_while_it_is_read_is_not_kept(desk, monkeypatch):
+    monkeypatch.setenv("EXPORTBENCH_INPUTS_CACHE", str(desk / "kept"))
+    convert = source_inputs.convert
+
+    def convert_and_change(source, *arguments):
+        convert(source, *arguments)
+        write_parquet(desk / "images.parquet", x=[1.0])
+
+    monkeypatch.setattr(source_inputs, "convert", convert_and_change)
+    change = pytest.raises(InputError, match="changed while it was read")
+    with change, stored_inputs(desk / "images.parquet"):
+        pass
+    assert not list((desk / "kept").iterdir())
+
+
+def test_the_size_of_what_is_converted_is_announced_before(desk, monkeypatch, capsys):
+    monkeypatch.setattr(source_inputs, "LARGE_BYTES", 100)
+    with stored_inputs(desk / "images.parquet"):
+        pass
+    assert "GB are written to" in capsys.readouterr().err

@@ -39,6 +39,7 @@ GIVEN = {
     "device": "cuda:1",
     "tf32": True,
     "why": True,
+    "save_outputs": "parquet",
     "threads": 2,
     "timeout": "1h",
     "memory_limit": "2GB",

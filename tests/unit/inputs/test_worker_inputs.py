@@ -1,5 +1,6 @@
 """The inputs of a worker hold no true labels, and are unpacked only where they must be."""
 
+import errno
 import zipfile
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from infer.inputs import unpacking
 from infer.inputs.loading import open_inputs, read_inputs
 from infer.inputs.store import StoreWriter
 from infer.inputs.worker_inputs import WorkerInputs
+from infer.tensors.npy_writer import NpyWriter
 from infer.tensors.text import pack_all
 
 IMAGES = np.random.default_rng(0).random((4, 2), np.float32)
@@ -94,6 +96,16 @@ def test_no_disk_is_filled(tmp_path, monkeypatch):
 
     with pytest.raises(InputError, match=r"test.npz: needs .* GB of disk"):
         WorkerInputs(tmp_path / "test.npz", tmp_path / "inputs").path()
+
+
+def test_a_disk_that_fills_is_no_file_that_cannot_be_read(tmp_path, monkeypatch):
+    def full(self, rows):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((4, 3)))
+    monkeypatch.setattr(NpyWriter, "append", full)
+    with pytest.raises(InputError, match=r"a\.npz: cannot be unpacked into .*No space.* --out"):
+        WorkerInputs(tmp_path / "a.npz", tmp_path / "stores").path()
 
 
 def test_a_copy_is_made_once_for_each_file(tmp_path):

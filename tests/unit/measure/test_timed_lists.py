@@ -17,8 +17,7 @@ ROWS = np.array([[0, 5.0], [0, 6.0], [1, 7.0]])
 def test_the_same_rows_in_other_samples_are_no_equal_outputs(tmp_path):
     outputs = RunOutputs(tmp_path, (), parse_sample_columns(["found:0"], []))
     context = SimpleNamespace(outputs=outputs)
-    outputs.folder("a").mkdir()
-    write_calls(outputs.folder("a"), [{"found": ROWS}], [CALL])
+    write_calls(outputs.emptied_folder("a", outputs.CHECKED), [{"found": ROWS}], [CALL])
     moved = ROWS.copy()
     moved[1, 0] = 1
     equal = []

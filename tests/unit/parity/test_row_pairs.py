@@ -9,6 +9,7 @@ import pytest
 from infer.errors import OptionError
 from infer.outcome import Failure
 from infer.parity.alignment import align
+from infer.parity.comparable_outputs import check_lone_finite
 from infer.parity.comparing import compare
 from infer.parity.row_pairs import PairedOutputs, RowPair, paired_in_order, with_pairs
 from infer.parity.set_pairs import pair_sets
@@ -246,3 +247,11 @@ def test_sets_without_any_row_are_the_same():
         assert compared(outputs_of_both, outputs_of_both, [RowSet("boxes")])["passed"]
     stacked = {"boxes": saved([np.zeros((3, 0, 4))] * 2)}
     assert compared(stacked, stacked, [RowSet("boxes")])["passed"]
+
+
+def test_values_that_are_not_finite_are_excused_by_those_of_the_partner_alone():
+    paired = {"boxes": np.array([np.nan, 1.0])}
+
+    check_lone_finite({"boxes": np.array([1.0, np.nan, 2.0])}, paired)
+    with pytest.raises(Failure, match="not finite in 1 values of rows"):
+        check_lone_finite({"boxes": np.array([1.0, np.nan, np.inf])}, paired)

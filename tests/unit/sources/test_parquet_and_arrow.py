@@ -1,11 +1,15 @@
 """Columns of Parquet and Arrow files become arrays, or end in a line that names file and row."""
 
+import io
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from source_files import image_bytes, write_parquet, write_saved
 
 from infer.errors import InputError
+from infer.sources import reading_process
+from infer.sources.reading_process import Request
 from infer.sources.source import source_of
 from infer.sources.tables import Tables, saved_files
 
@@ -174,3 +178,13 @@ def test_a_second_column_of_labels_gets_to_no_model_by_itself(tmp_path):
 
     (tmp_path / "inputs.toml").write_text('parquet = "a.parquet"\nlabels = "x"\n[inputs.label]\n')
     assert read(tmp_path / "inputs.toml")["label"].tolist() == [0, 1]
+
+
+def test_columns_that_would_be_taken_for_the_parts_of_a_text_are_refused_before_they_are_written(
+    tmp_path,
+):
+    columns = {"a.bytes": [1, 2], "a.lengths": [1, 1]}
+    source = source_of(write_parquet(tmp_path / "a.parquet", **columns))
+    request = Request("tables", (str(source.paths[0]),), source.described, "", "", "", 1)
+    with pytest.raises(InputError, match=r"'a\.bytes' and 'a\.lengths' together"):
+        reading_process._write_batches(request, io.BytesIO())

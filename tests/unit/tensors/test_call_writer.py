@@ -40,12 +40,15 @@ def test_many_outputs_are_written_with_few_open_files(tmp_path):
     assert all(saved.array.tolist() == [[0], [1]] for saved in read_saved(tmp_path).values())
 
 
-@pytest.mark.parametrize("second", [{}, {"y": np.ones(2, np.int64)}])
+ONES = np.ones(2, np.float32)
+
+
+@pytest.mark.parametrize("second", [{}, {"y": np.ones(2, np.int64)}, {"x": ONES, "y": ONES}])
 def test_a_call_with_other_outputs_is_an_error(tmp_path, second):
     writer = CallWriter(tmp_path)
     writer.write({"y": np.ones(2, np.float32)}, call(0))
 
-    with pytest.raises(ValueError, match="'y' is "):
+    with pytest.raises(ValueError, match=r"'[xy]' is "):
         writer.write(second, call(1))
 
 
@@ -84,3 +87,12 @@ def _owner(array):
     while isinstance(array, np.ndarray):
         array = array.base
     return array.obj if isinstance(array, memoryview) else array
+
+
+def test_numbers_in_another_order_of_bytes_go_on_in_that_of_the_first_call(tmp_path):
+    writer = CallWriter(tmp_path)
+    for number, order in enumerate("<>"):
+        writer.write({"y": np.array([number, 2], f"{order}f4")}, call(number))
+    writer.close()
+
+    assert read_saved(tmp_path)["y"].with_axis(0).array.tolist() == [0, 2, 1, 2]

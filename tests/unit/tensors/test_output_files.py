@@ -9,10 +9,10 @@ import pytest
 
 from infer.regular_file import opened_folder
 from infer.tensors.call_writer import write_calls, write_index
+from infer.tensors.npy_writer import NpyWriter
 from infer.tensors.output_files import read_saved, take_over
 from infer.tensors.outputs import CallSamples
 from infer.tensors.row_files import OutputError
-from infer.tensors.row_writer import RowWriter
 from infer.tensors.text import unpack
 
 CALLS = (CallSamples.from_range(0, 2), CallSamples.from_range(2, 1))
@@ -174,7 +174,7 @@ def test_lengths_whose_sum_begins_anew_are_refused():
 
 @pytest.mark.parametrize("calls", [1, 64])
 def test_shapes_without_values_that_no_array_may_have_are_refused(tmp_path, calls):
-    with RowWriter(tmp_path / "output_0.npy", np.dtype(np.complex128)):
+    with NpyWriter(tmp_path / "output_0.npy", np.dtype(np.complex128)):
         pass
     shapes = [[0, (1 << 59) // calls >> 20, 1 << 20]] * calls
     samples = [{"rows": [[number, number + 1]], "samples": 1} for number in range(calls)]

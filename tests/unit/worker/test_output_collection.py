@@ -6,10 +6,11 @@ from worker_answers import RIGHT, SPEC, known
 
 from infer.outcome import Failure, Outcome
 from infer.tensors.call_writer import write_arrays, write_calls, write_index
+from infer.tensors.npy_writer import NpyWriter
 from infer.tensors.output_files import read_call, read_saved
 from infer.tensors.outputs import CallSamples
-from infer.tensors.row_writer import RowWriter
 from infer.worker import messages as m
+from infer.worker import output_collection
 from infer.worker.answer_checks import Known
 from infer.worker.output_collection import collect, most_folder_bytes
 
@@ -85,6 +86,18 @@ def test_outputs_that_are_far_larger_than_the_signature_says_are_refused(folder)
     assert "more than" in refused(folder, PREDICT, PREDICTED)
 
 
+def test_a_list_has_more_rows_than_its_signature_has_samples(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(output_collection, "_MOST_ADDED_BYTES", 0)
+    lists = [{"y": np.ones((4 * 300, 7), np.float32)}] * 2
+    write_calls(folder, lists, HALVES)
+
+    state = Known([SPEC | {"shape": [None, 7]}], samples=8)
+    collect(folder, tmp_path / "taken", PREDICT, PREDICTED, state)
+    with pytest.raises(Failure, match="more than"):
+        state = Known([SPEC | {"shape": [8, 7]}], samples=8)
+        collect(folder, tmp_path / "again", PREDICT, PREDICTED, state)
+
+
 def test_where_the_signature_tells_no_size_memory_is_the_limit(folder, tmp_path):
     write(folder, columns=3 * 1_000_000)
     for shape in ([None, "boxes"], [1, "boxes"], None, []):
@@ -109,7 +122,7 @@ def test_both_calls_on_the_same_inputs_are_taken_over(folder, tmp_path):
 
 @pytest.mark.parametrize("action", ["predict", "burst"])
 def test_outputs_of_no_call_are_refused(folder, action):
-    with RowWriter(folder / "output_0.npy", np.dtype(np.float32)):
+    with NpyWriter(folder / "output_0.npy", np.dtype(np.float32)):
         pass
     write_index(folder, {"calls": [], "outputs": [{"name": "y", "dtype": "float32", "shapes": []}]})
 
