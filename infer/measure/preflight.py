@@ -27,6 +27,7 @@ from .output_axes import write_sample_axes
 from .placement import check_device
 from .progress import ProgressReporter
 from .random_inputs import RandomInputs
+from .repeated_sets import REPEATED, may_be_reordered, repeated_sets
 from .run_context import RunContext
 from .warm_up import WarmUp
 
@@ -130,6 +131,9 @@ class Preflight:
             Signature.from_dict(record["load"]["signature"]),
             from_json(BatchProbe, probe) if probe else None,
         )
+        differences = record["repeat"]["differences"]
+        if may_be_reordered(context, differences):
+            differences |= repeated_sets(context, label)
         self._check_outputs(label)
         context.store.add(
             PreflightDone.from_values(artifact=label, elapsed_s=context.elapsed_s(), **record)
@@ -178,6 +182,9 @@ class Preflight:
                 record["most_samples"] = record["predict"]["samples"]
                 batch = min(batch, record["most_samples"])
         record["repeat"] = worker.ask(messages.Repeat())
+        if may_be_reordered(context, record["repeat"]["differences"]):
+            folder = str(context.outputs.emptied_folder(label, REPEATED).resolve())
+            worker.ask(messages.CallAgain(batch=batch, calls=2, outputs=folder))
         record["check"] = worker.ask(messages.Check(batch=batch))
         if record["check"]["unfinished"]:
             raise Failure(

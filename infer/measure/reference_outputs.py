@@ -79,7 +79,7 @@ def reference_outputs(
             anchor = _anchor(context, label, reference)
             if anchor.failed is None:
                 outputs = context.outputs.values(label, _ANCHOR)
-                changes = _rounding_and_randomness(context, label, outputs, "cpu")
+                changes = _rounding_and_randomness(context, label, outputs, "cpu", _ANCHOR)
                 return ReferenceOutputs(reference, outputs, *changes, label)
             if anchor.outcome == Outcome.HANG:  # the other formats would take too long as well
                 break
@@ -101,7 +101,7 @@ def is_finite(context: RunContext, label: str) -> bool:
 
 
 def _rounding_and_randomness(
-    context: RunContext, label: str, outputs: Outputs, device: str
+    context: RunContext, label: str, outputs: Outputs, device: str, run: str = ""
 ) -> tuple[Mapping[str, float | None], Mapping[str, float | None]]:
     """Measure what rounding and randomness do to the outputs of a reference.
 
@@ -110,7 +110,7 @@ def _rounding_and_randomness(
     random = random_changes(context, label, device)
     if random:
         return {}, random
-    rounding = measured_rounding(context, label, outputs, device)
+    rounding = measured_rounding(context, label, outputs, device, run)
     limits = tolerances_by_precision(context, label, outputs)
     if not beyond_bounds(limits, rounding, outputs):
         return rounding, {}

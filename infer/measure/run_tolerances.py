@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..parity.rounding import with_rounding
 from ..parity.tolerance import Tolerance, quantised_tolerances, tolerances
 from ..records.artifact_events import ArtifactOpened
+from ..tensors.comparison_options import RowSet
 from ..tensors.outputs import Outputs
 from ..tensors.precision import OutputSteps, Precision, Quantisation
 from .run_context import RunContext
@@ -57,6 +58,11 @@ def tolerances_by_precision(
     Quantisation changes nothing between two calls on the same inputs.
     """
     return tolerances(outputs, _precisions(context, label))
+
+
+def own_sets(context: RunContext, outputs: Collection[str]) -> list[RowSet]:
+    """The user's sets of which an artifact has all outputs, by the same names."""
+    return [row_set for row_set in context.plan.row_sets if {*row_set.names} <= {*outputs}]
 
 
 def unrepeatable_outputs(context: RunContext, label: str) -> dict[str, float | None]:

@@ -11,11 +11,13 @@ import numpy as np
 from ..outcome import Failure, Outcome
 from ..parity.comparable_outputs import check_finite
 from ..parity.comparing import compare, largest_difference
+from ..parity.row_pairs import RowPair, row_pair
+from ..parity.set_order import in_set_order
 from ..records.parity_events import ParityJudged
 from ..tensors.output_files import read_saved
-from ..tensors.outputs import CallSamples, Outputs, in_a_row
+from ..tensors.outputs import CallSamples, Outputs, SavedOutput, in_a_row
 from .run_context import RunContext
-from .run_tolerances import tolerances_between, tolerances_by_precision
+from .run_tolerances import own_sets, tolerances_between, tolerances_by_precision
 
 
 def timed_differences(
@@ -42,13 +44,18 @@ def timed_differences(
     if context.preflight(label).inputs.has_state_bindings or not repeats:
         return {"difference": None}
     try:
-        timed, expected, is_call_of_preflight = _comparable(context, label, rows, folder)
+        timed, expected, row_pairs, is_call_of_preflight = _comparable(context, label, rows, folder)
     except (ValueError, LookupError) as error:
         raise Failure(
             Outcome.CRASH, f"the outputs of a timed call are not like those of preflight ({error})"
         ) from None
     if not timed:
         return {"difference": None}
+    if sets := own_sets(context, timed):
+        limits = tolerances_between(context, label, label, expected)
+        timed, expected = in_set_order(
+            timed, expected, row_pairs, sets, limits, context.plan.absolute
+        )
     if is_call_of_preflight:
         check_finite(timed, expected)
         result = compare(timed, expected, tolerances_between(context, label, label, expected))
@@ -73,13 +80,14 @@ def timed_differences(
 
 def _comparable(
     context: RunContext, label: str, rows: list[int], folder: Path
-) -> tuple[Outputs, Outputs, bool]:
-    """The outputs of a timed call, those of preflight, and whether preflight had that call.
+) -> tuple[Outputs, Outputs, dict[str, RowPair], bool]:
+    """The outputs of a timed call, those of preflight, rows, and whether preflight had that call.
 
     Samples are compared with the same samples of any call, what has none with the same call.
     """
     timed: Outputs = {}
     expected: Outputs = {}
+    row_pairs: dict[str, RowPair] = {}
     is_call = False
     saved = context.outputs.saved(label, context.outputs.CHECKED)
     given = read_saved(folder, context.outputs.folder(label) / context.outputs.CHECKED)
@@ -88,22 +96,24 @@ def _comparable(
         (part,), calls = given[name].parts, saved[name].calls
         same = [number for number, call in enumerate(calls) if list(call.rows) == rows]
         is_call |= bool(same)
+        before: SavedOutput | None = None
         if outputs[name] is not given[name]:  # a list that was taken apart by samples
-            by_sample = {
-                call.rows[0]: rows for call, rows in zip(output.calls, output.parts, strict=True)
-            }
-            before = [by_sample[call.rows[0]] for call in outputs[name].calls]
-            for values, parts in ((timed, outputs[name].parts), (expected, before)):
-                values[name] = in_a_row(parts)
+            numbers = {call.rows[0]: number for number, call in enumerate(output.calls)}
+            before = output.of_calls([numbers[call.rows[0]] for call in outputs[name].calls])
+            for values, side in ((timed, outputs[name]), (expected, before)):
+                values[name] = in_a_row(side.parts)
                 # The same rows in other samples are no equal outputs.
-                values[f"{name}, rows of each sample"] = np.array([len(part) for part in parts])
+                values[f"{name}, rows of each sample"] = np.array(list(map(len, side.parts)))
         elif output.has_samples:
             timed[name] = outputs[name].array
             places = _places(calls)
             expected[name] = output.array[[places[row] for row in rows[: len(timed[name])]]]
         elif same:
-            timed[name], expected[name] = part, output.parts[same[0]]
-    return timed, expected, is_call
+            before = output.of_calls(same[:1])
+            timed[name], expected[name] = part, before.parts[0]
+        if before is not None and (pair := row_pair(outputs[name], before)) is not None:
+            row_pairs[name] = pair
+    return timed, expected, row_pairs, is_call
 
 
 def _places(calls: Sequence[CallSamples]) -> dict[int, int]:

@@ -201,6 +201,13 @@ class SavedOutput:
         """The same output with another axis of the samples."""
         return replace(self, sample_axis=SampleAxis(axis, settled))
 
+    def of_calls(self, numbers: Sequence[int]) -> SavedOutput:
+        """The same output in some of its calls."""
+        calls = tuple(self.calls[number] for number in numbers)
+        return replace(
+            self, calls=calls, parts=tuple(self.parts[number] for number in numbers), row=None
+        )
+
     def with_calls(self, calls: Sequence[CallSamples]) -> SavedOutput:
         """The same output, with what counts in its calls as in those of another artifact."""
         if [call.rows for call in calls] != [call.rows for call in self.calls]:

@@ -7,7 +7,7 @@ elsewhere, where no worker writes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ def _values_of_a_sample(spec: Mapping[str, Any]) -> int | None:
 
 def _may_be_list(spec: Mapping[str, Any]) -> bool:
     """Whether an output may be one list of the rows of all samples of a call."""
-    shape = spec["shape"] or ()
+    shape: Sequence[Any] = spec["shape"] or ()
     return len(shape) == 2 and (not isinstance(shape[0], int) or shape[0] < 0)
 
 

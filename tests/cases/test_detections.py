@@ -43,3 +43,20 @@ def test_sets_of_two_formats_are_equal_or_say_which_rows_differ(folder):
 def _differing(done):
     (row,) = [row for row in done.summary["rows"] if row["artifact"] == "fewer.onnx"]
     return [sample for sample in row["differing"] if isinstance(sample["answer"]["value"], str)]
+
+
+def test_rows_that_come_in_another_order_in_each_call_are_the_same_set(tmp_path):
+    for name, changes in (
+        ("sorted", {}),
+        ("shuffled", {"shuffle": True}),
+        ("noisy", {"noise": 1.0}),
+    ):
+        models.onnx_box_list(tmp_path / f"{name}.onnx", **changes)
+    np.savez(tmp_path / "inputs.npz", boxes=models.candidates()[..., :4])
+    names = "sorted.onnx", "shuffled.onnx", "noisy.onnx"
+
+    case = run_case(tmp_path, *names, "--inputs", "inputs.npz", "--compare", "found=set")
+
+    assert [case.outcome(name) for name in names] == ["ok", "ok", "parity_fail"], case.text
+    assert "draws random numbers" not in case.notes("shuffled.onnx")
+    assert "draws random numbers" in case.notes("noisy.onnx")

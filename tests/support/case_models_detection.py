@@ -38,6 +38,43 @@ def objects(seed: int = 0) -> dict[str, np.ndarray]:
     }
 
 
+def onnx_box_list(path: Path, *, shuffle: bool = False, noise: float = 0.0) -> None:
+    """A model that gives the boxes of each image back.
+
+    Args:
+        path: of the file.
+        shuffle: whether they come in another order in each call.
+        noise: largest random number that is added to each value.
+    """
+    shape = ["n", BOXES, 4]
+    last = numpy_helper.from_array(np.array([BOXES]), "boxes_of_an_image")
+    nodes = [
+        helper.make_node("RandomUniformLike", ["boxes"], ["drawn"], high=noise, dtype=1),
+        helper.make_node("Add", ["boxes", "drawn"], ["moved"]),
+        helper.make_node("RandomUniformLike", ["boxes"], ["keys"], dtype=1),
+        helper.make_node("TopK", ["keys", "boxes_of_an_image"], ["_", "order"], axis=1),
+        helper.make_node("Gather", ["order", "zero"], ["order_of_rows"], axis=2),
+        helper.make_node("Expand", ["order_of_rows", "shape"], ["places"]),
+        helper.make_node("Shape", ["boxes"], ["shape"]),
+        helper.make_node("GatherElements", ["moved", "places"], ["found"], axis=1),
+    ]
+    zero = numpy_helper.from_array(np.array([0]), "zero")
+    nodes = [nodes[6], *nodes[:6], nodes[7]]
+    if not shuffle:
+        nodes = [
+            *(nodes[1:3] if noise else []),
+            helper.make_node("Identity", ["moved" if noise else "boxes"], ["found"]),
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "boxes",
+        [helper.make_tensor_value_info("boxes", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("found", TensorProto.FLOAT, shape)],
+        [last, zero] if shuffle else [],
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
 def onnx_detector(path: Path, *, images: int | str = "n", least_score: float = LEAST_SCORE) -> None:
     """A detector whose rows are those of all images of a call, with the image in `image`.
 

@@ -25,7 +25,7 @@ def test_the_same_rows_in_other_samples_are_no_equal_outputs(tmp_path):
         folder = tmp_path / f"timed{number}"
         folder.mkdir()
         write_calls(folder, [{"found": rows}], [CALL])
-        timed, expected, is_call = _comparable(context, "a", [0, 1], folder)
+        timed, expected, _, is_call = _comparable(context, "a", [0, 1], folder)
         assert is_call and timed.keys() == expected.keys()
         equal.append(all(np.array_equal(timed[name], expected[name]) for name in timed))
 

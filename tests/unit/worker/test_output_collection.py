@@ -94,7 +94,7 @@ def test_a_list_has_more_rows_than_its_signature_has_samples(folder, tmp_path, m
     state = Known([SPEC | {"shape": [None, 7]}], samples=8)
     collect(folder, tmp_path / "taken", PREDICT, PREDICTED, state)
     with pytest.raises(Failure, match="more than"):
-        state = Known([SPEC | {"shape": [8, 7]}], samples=8)
+        state = Known([SPEC | {"shape": [1, 7]}], samples=8)
         collect(folder, tmp_path / "again", PREDICT, PREDICTED, state)
 
 
