@@ -163,7 +163,7 @@ def test_finished_run_is_made_longer_by_a_budget_and_remembers_it(folder, start,
     assert count(file, "generation") == generations
     assert unchanged["ended"] == "all 3 generations were measured"
 
-    _, longer, records = resume("--budget", f"{spent + 3:.1f}")
+    _, longer, records = resume("--budget", f"{spent + 4:.1f}")
     assert count(file, "generation") > generations
     assert "budget" in longer["ended"]
     assert not longer["interrupted"]
