@@ -26,9 +26,7 @@ def read_task(config: RunConfig) -> TaskRequest | None:
     except ValueError as error:
         raise OptionError("task", stated, str(error)) from None
     if request and (package := TASKS[request.name].package) and find_spec(package) is None:
-        raise OptionError(
-            "task", stated, f"it needs {package}: pip install 'exportbench[{request.name}]'"
-        )
+        raise OptionError("task", stated, f"it needs {package}: pip install '.[{request.name}]'")
     # What a folder or a function gives is known once it is converted.
     if request is None or config.inputs is None or source_of(config.inputs) is not None:
         return request

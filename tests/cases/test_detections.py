@@ -1,13 +1,16 @@
 """Detectors with non-maximum suppression inside: another number of rows for every image."""
 
+import shlex
+
 import numpy as np
 import pytest
 
 from tests.support import case_models_detection as models
 from tests.support.case_runs import run_case
+from tests.support.pages import COMMANDS
 
-ROWS = ("--rows", "boxes=image:0", "classes=image:0", "scores=image:0")
-AS_SETS = ("--compare", "boxes=set:classes,scores")
+# The command of docs/metrics.md, which compares detector.onnx and detector.pt.
+PAGE = next(line for page, line in COMMANDS if page.name == "metrics.md" and "--rows" in line)
 
 
 @pytest.fixture(scope="module")
@@ -15,26 +18,27 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("detectors")
     models.onnx_detector(folder / "detector.onnx")
     models.onnx_detector(folder / "single.onnx", images=1)
-    models.torch_detector(folder / "same.pt")
+    models.torch_detector(folder / "detector.pt")
     models.torch_detector(folder / "moved.pt", moved=0.05)
     models.onnx_detector(folder / "fewer.onnx", least_score=0.5)
-    np.savez(folder / "inputs.npz", x=models.candidates(), **models.objects())
+    np.savez(folder / "images.npz", x=models.candidates(), **models.objects())
     return folder
 
 
 def test_sets_of_two_formats_are_equal_or_say_which_rows_differ(folder):
-    names = "detector.onnx", "same.pt", "single.onnx", "moved.pt", "fewer.onnx"
-    inputs = "--inputs", "inputs.npz", "--batch", 4, "--reference", "detector.onnx"
-    done = run_case(folder, *names, *inputs, *ROWS, *AS_SETS, "--task", "detection")
+    names = "detector.onnx", "detector.pt", "single.onnx", "moved.pt", "fewer.onnx"
+    _, _, *page = shlex.split(PAGE)
+    assert tuple(page[:2]) == names[:2]
+    done = run_case(folder, *names[2:], *page, "--batch", 4, "--reference", "detector.onnx")
 
     assert [done.outcome(name) for name in names] == ["ok"] * 3 + ["parity_fail"] * 2
-    assert "rows of 'boxes', 'classes', 'scores' were compared as sets" in done.notes("same.pt")
+    assert "rows of 'boxes', 'classes', 'scores' were compared as sets" in done.notes("detector.pt")
     assert "by 0.05" in done.reason("moved.pt")
     missing = "0 rows of 'boxes' are not among the reference's, and "
     assert missing in done.reason("fewer.onnx")
     assert any("no such row" in sample["answer"]["value"] for sample in _differing(done))
     found = {row["artifact"]: row["metrics"] for row in done.summary["rows"]}
-    assert found["same.pt"] == found["single.onnx"] == pytest.approx(found["detector.onnx"])
+    assert found["detector.pt"] == found["single.onnx"] == pytest.approx(found["detector.onnx"])
     assert 0.2 < found["fewer.onnx"]["AR100"] < found["detector.onnx"]["AR100"] < 1
     assert found["fewer.onnx"]["mAP"] < found["detector.onnx"]["mAP"]
     assert found["moved.pt"]["mAP"] != found["detector.onnx"]["mAP"]

@@ -1,4 +1,4 @@
-"""The lines of docs/metrics.md, on a segmentation network that is made here."""
+"""The lines of docs/metrics.md, on networks that are made here: a segmentation and a detector."""
 
 import re
 import shlex
@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.support import case_models_detection as detectors
 from tests.support.case_runs import gate_case, printed_by, run_case
 from tests.support.pages import COMMANDS, ROOT
 
@@ -52,7 +53,7 @@ def folder(tmp_path_factory):
 def words(command):
     """The arguments of the page's line of a command."""
     lines = [line for page, line in COMMANDS if page == PAGE]
-    assert len(lines) == 4
+    assert len(lines) == 5
     line = next(line for line in lines if command in line)
     return shlex.split(line)[2:]
 
@@ -83,3 +84,20 @@ def test_the_gate_tells_a_worse_segmentation_from_an_equal_one(folder):
     (folder / "worse.onnx").replace(folder / "a.onnx")
     worse = gate_case(folder, *gate, update=False)
     assert worse.verdict("metric") == "failed", worse.detail("metric")
+
+
+def test_the_gate_holds_the_average_precision_of_a_detector(tmp_path):
+    detectors.onnx_detector(tmp_path / "detector.onnx")
+    np.savez(tmp_path / "images.npz", x=detectors.candidates(), **detectors.objects())
+    options = [word for word in words("--task detection") if word != "detector.pt"]
+    gate_case(tmp_path, *options)
+
+    same = gate_case(tmp_path, *options, "--margin", "map=1%", update=False)
+    assert same.verdict("metric") == "passed", same.text
+    (run, *_) = sorted((tmp_path / "artifacts" / "runs").iterdir())
+    status, text = printed_by(tmp_path, "choose", run, "--min", "map=0.2")
+    assert status == 0, text
+    detectors.onnx_detector(tmp_path / "detector.onnx", least_score=0.7)
+    worse = gate_case(tmp_path, *options, "--margin", "mAP=1%", update=False)
+    assert worse.verdict("metric") == "failed", worse.detail("metric")
+    assert worse.check("metric")["metric"] == "mAP"
