@@ -18,6 +18,7 @@ from ..parity.whole_calls import WholeCall
 from ..records.parity_events import AnchorMeasured, PairCompared, ParityJudged
 from ..tensors.outputs import Outputs
 from .aligned_outputs import aligned_outputs
+from .examples import take_examples
 from .judged_outputs import accuracy_difference, judged_outputs, paired_outputs
 from .neighbours import changes_by_neighbours
 from .output_sketches import record_sketches
@@ -176,6 +177,9 @@ class ParityStage:
                 values_of(context, label, outputs),
                 values_of(context, source, expected, reference.run),
             )
+        take_examples(
+            *(context, label, reference.reference, paired, sides, limits, result["differing"])
+        )
         task = self._task(label, sides, classes, result["differing"], notes)
         if result["passed"] and result["reason"]:
             notes.append(f"decided by {result['decided_by']}: {result['reason']}")

@@ -34,7 +34,7 @@ def _embeddings(request: TaskRequest, expected: Arrays, truth: Arrays) -> Evalua
 
     def parts_of(outputs: Arrays, expected: Arrays, _: Arrays) -> dict[str, np.ndarray]:
         parts = {f"embedding {place}": outputs[name] for place, name in enumerate(names)}
-        similar = [_cosine(outputs[name], expected[name]) for name in names]
+        similar = [cosines(outputs[name], expected[name]) for name in names]
         return parts | {"cosine": np.mean(similar, axis=0)}
 
     def finish(parts: dict[str, np.ndarray]) -> Parts:
@@ -69,7 +69,8 @@ def _names(request: TaskRequest, expected: Arrays) -> list[str]:
     return names
 
 
-def _cosine(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def cosines(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """The cosine of each pair of rows; 0 for a row of zeros."""
     mine, theirs = mine.astype(np.float64), theirs.astype(np.float64)
     norms = np.linalg.norm(mine, axis=1) * np.linalg.norm(theirs, axis=1)
     products = (mine * theirs).sum(axis=1)

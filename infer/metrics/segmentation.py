@@ -30,10 +30,10 @@ def _segmentation(request: TaskRequest, expected: Arrays, truth: Arrays) -> Eval
         "mask",
         request,
         expected,
-        lambda array: _axis_of_classes(array, labels.shape) is not None,
+        lambda array: axis_of_classes(array, labels.shape) is not None,
         f"a map of classes, or of scores of classes, for '{LABELS}' {labels.shape}",
     )
-    axis = _axis_of_classes(expected[name], labels.shape)
+    axis = axis_of_classes(expected[name], labels.shape)
     counted = labels[_has_class(labels)]
     most = int(counted.max(initial=0))
     classes = expected[name].shape[axis] if axis else max(most, int(expected[name].max())) + 1
@@ -73,7 +73,7 @@ def _confusion(true: np.ndarray, answer: np.ndarray, classes: int) -> np.ndarray
     return counts.reshape(classes, classes + 2)
 
 
-def _axis_of_classes(array: np.ndarray, labels: tuple[int, ...]) -> int | None:
+def axis_of_classes(array: np.ndarray, labels: tuple[int, ...]) -> int | None:
     """The axis of the classes: 0 if each pixel holds its class; None if it is no such map."""
     if not is_number(array):
         return None

@@ -76,6 +76,20 @@ class LoneRows:
 
 
 @dataclass(frozen=True)
+class Partners:
+    """The rows of an output that were put beside each other.
+
+    Attributes:
+        pair: the rows of all samples.
+        mine, theirs: numbers of the rows that are partners, in the order of the samples.
+    """
+
+    pair: RowPair
+    mine: np.ndarray
+    theirs: np.ndarray
+
+
+@dataclass(frozen=True)
 class PairedOutputs:
     """Outputs of two artifacts, value beside value.
 
@@ -83,12 +97,14 @@ class PairedOutputs:
         outputs, expected: of one shape on both sides.
         calls: as of `Aligned`, for the rows that have a partner.
         lone: rows that have none, by output; of all outputs whose rows were paired.
+        partners: which rows are partners, of the same outputs.
     """
 
     outputs: Outputs
     expected: Outputs
     calls: Mapping[str, Sequence[WholeCall]]
     lone: Mapping[str, LoneRows] = field(default_factory=dict)
+    partners: Mapping[str, Partners] = field(default_factory=dict)
 
 
 def row_pair(a: SavedOutput, b: SavedOutput) -> RowPair | None:
@@ -164,6 +180,7 @@ def with_pairs(
         {**paired.expected, name: pair.expected.values[theirs].reshape(-1)},
         {**paired.calls, name: calls},
         {**paired.lone, name: rows},
+        {**paired.partners, name: Partners(pair, mine, theirs)},
     )
 
 

@@ -19,6 +19,7 @@ from .artifact_events import (
     UnknownInformation,
 )
 from .event import Event
+from .example_events import ExamplesTaken
 from .metric_events import MetricsScored
 from .parity_events import (
     AnchorMeasured,
@@ -48,6 +49,7 @@ AnyEvent = (
     | PairCompared
     | OutputsSketched
     | MetricsScored
+    | ExamplesTaken
     | ProcessStarted
     | BurstTimed
     | GenerationDone

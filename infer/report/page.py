@@ -20,6 +20,8 @@ from ..results.summary import ArtifactResult, Summary
 from . import plots
 from .difference_maps import DifferenceMap, difference_maps
 from .environment import environment_facts, runtimes_table
+from .example_figures import ExamplePart
+from .examples import RecordedExamples, read_examples
 from .growth_table import growth_table
 from .legend import legend
 from .notes import notes, warnings
@@ -64,6 +66,7 @@ class Section:
     agreement: Table | None
     differing: list[Differing]
     maps: list[DifferenceMap]
+    examples: list[ExamplePart]
     classes: ClassAccuracy | None
     failures: list[ArtifactResult]
     notes: list[str]
@@ -115,12 +118,17 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
     tables: dict[Kind, list[Table]] = {}
     for table in tables_of(rows, summary):
         tables.setdefault(table.kind, []).append(table)
-    numbers = [sample.sample for row in rows for sample in row.differing[:_SHOWN_DIFFERING]]
     missing: list[str] = []
     samples = _shown(
-        "pictures and figures by class",
-        lambda: read_samples(run, ordered, list(dict.fromkeys(numbers))),
-        RecordedSamples(),
+        "figures by class", lambda: read_samples(run, ordered), RecordedSamples(), missing
+    )
+    listed = {
+        row.artifact: [sample.sample for sample in row.differing[:_SHOWN_DIFFERING]] for row in rows
+    }
+    examples = _shown(
+        "pictures of samples",
+        lambda: read_examples(run, ordered, listed),
+        RecordedExamples(),
         missing,
     )
     labels = {row.artifact for row in rows}
@@ -135,6 +143,7 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
         "device": ("On the device itself", Kind.DEVICE_TIME in tables),
         "cost": ("What is paid once", Kind.COST in tables),
         "agreement": ("Do they agree?", Kind.AGREEMENT in tables),
+        "examples": ("The samples that differ most", bool(examples.parts)),
         "again": ("To do it again", True),
     }
     return Section(
@@ -153,11 +162,12 @@ def _section(run: RecordedRun, title: str, rows: list[ArtifactResult]) -> Sectio
         tables.get(Kind.DEVICE_TIME, []),
         _only(tables, Kind.COST),
         _only(tables, Kind.AGREEMENT),
-        _differing(rows, samples),
+        _differing(rows, examples),
         _shown("maps of differences", lambda: difference_maps(run, rows), [], missing),
+        examples.parts,
         samples.classes and samples.classes.with_labels(short),
         [row for row in rows if row.outcome != Outcome.OK],
-        notes(rows, short) + samples.missing + missing,
+        notes(rows, short) + samples.missing + examples.missing + missing,
         warnings(rows, short),
         rows,
     )
@@ -194,7 +204,7 @@ def _by_ratio(rows: list[ArtifactResult], workload: str) -> list[ArtifactResult]
     return sorted(rows, key=value)
 
 
-def _differing(rows: list[ArtifactResult], samples: RecordedSamples) -> list[Differing]:
+def _differing(rows: list[ArtifactResult], examples: RecordedExamples) -> list[Differing]:
     return [
         Differing(
             row.artifact,
@@ -202,7 +212,7 @@ def _differing(rows: list[ArtifactResult], samples: RecordedSamples) -> list[Dif
             _answer(sample.reference),
             _answer(sample.answer),
             sample.true,
-            samples.pictures.get(sample.sample),
+            examples.pictures.get((row.artifact, sample.sample)),
         )
         for row in rows
         for sample in row.differing[:_SHOWN_DIFFERING]

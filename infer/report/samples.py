@@ -1,22 +1,16 @@
-"""Samples of a run from its records and its inputs: pictures, and accuracy by class.
-
-Inputs are used only if they are the ones that were recorded.
-"""
+"""Accuracy by class: from the records of a run, and the labels in inputs that the user names."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from ..artifacts.files import sha256_of
 from ..errors import InputError
-from ..inputs.loading import is_of_labels, read_inputs, read_labels
+from ..inputs.loading import read_labels
 from ..inputs.store import is_store
 from ..inputs.store_hash import store_sha256
 from ..parity.predictions import unpack
@@ -25,8 +19,6 @@ from ..records.parity_events import ParityJudged
 from ..results.recorded_run import RecordedRun
 from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult
-
-_LARGEST_PICTURE = 512
 
 
 @dataclass(frozen=True)
@@ -56,42 +48,35 @@ class ClassAccuracy:
 
 @dataclass(frozen=True)
 class RecordedSamples:
-    """Data about samples.
+    """Figures about samples.
 
     Attributes:
-        pictures: pictures of samples, as data URIs of PNG files, by number.
-        classes: accuracy by class; None if labels are missing, or what was right.
+        classes: accuracy by class; None if there are no labels.
         missing: reasons why something is not shown, one line each.
     """
 
-    pictures: dict[int, str] = field(default_factory=dict)
     classes: ClassAccuracy | None = None
     missing: list[str] = field(default_factory=list)
 
 
-def read_samples(
-    run: RecordedRun, rows: Sequence[ArtifactResult], samples: Sequence[int]
-) -> RecordedSamples:
-    """Read data about samples from the records, and from the inputs if the user names them.
+def read_samples(run: RecordedRun, rows: Sequence[ArtifactResult]) -> RecordedSamples:
+    """Calculate figures by class: from the records, and the labels in a file of the user's.
 
     Args:
         run: the recorded run.
         rows: the artifacts.
-        samples: numbers of the samples to show as pictures.
     """
     missing: list[str] = []
     path = _inputs_of(run, missing)
     if path is None:
         return RecordedSamples(missing=missing)
     try:
-        arrays, labels = read_inputs(path, none_is_well=True), read_labels(path)
+        labels = read_labels(path)
     except InputError as error:
-        return RecordedSamples(missing=[f"No pictures and no figures by class: {error}."])
-    pictures = _pictures(arrays, samples, missing) if samples else {}
+        return RecordedSamples(missing=[f"No figures by class: {error}."])
     if labels is None or labels.dtype.kind == "U":
-        return RecordedSamples(pictures, None, missing)
-    classes = _by_class(run, rows, labels)
-    return RecordedSamples(pictures, classes, missing)
+        return RecordedSamples(None, missing)
+    return RecordedSamples(_by_class(run, rows, labels), missing)
 
 
 def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:
@@ -111,67 +96,16 @@ def _inputs_of(run: RecordedRun, missing: list[str]) -> Path | None:
             return None
         sha256 = named[0]
     if not run.inputs:
-        missing.append(
-            "No pictures and no figures by class: name the inputs of the run with --inputs FILE."
-        )
+        missing.append("No figures by class: name the inputs of the run with --inputs FILE.")
         return None
     for path in run.inputs:
         try:
             if (store_sha256(path) if is_store(path) else sha256_of(path)) == sha256:
                 return path
         except OSError as error:
-            missing.append(
-                f"No pictures and no figures by class: {path} cannot be read ({error.strerror})."
-            )
+            missing.append(f"No figures by class: {path} cannot be read ({error.strerror}).")
             return None
-    missing.append(
-        "No pictures and no figures by class: the inputs have changed since, or are others."
-    )
-    return None
-
-
-def _pictures(
-    arrays: dict[str, np.ndarray], samples: Sequence[int], missing: list[str]
-) -> dict[int, str]:
-    images = [
-        image
-        for name, array in arrays.items()
-        if not is_of_labels(name) and (image := _as_images(array)) is not None
-    ]
-    if len(images) != 1:
-        return {}
-    if find_spec("PIL") is None:
-        missing.append("No pictures: Pillow is not installed (pip install '.[report]').")
-        return {}
-    from PIL import Image
-
-    pictures = {}
-    for sample in samples:
-        if sample < len(images[0]):
-            pixels = images[0][sample]
-            if pixels.dtype != np.uint8:
-                pixels = np.clip(np.nan_to_num(pixels) * 255, 0, 255).astype(np.uint8)
-            file = io.BytesIO()
-            Image.fromarray(pixels).save(file, "PNG", optimize=True)
-            pictures[sample] = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-    return pictures
-
-
-def _as_images(array: np.ndarray) -> np.ndarray | None:
-    """Convert to N x height x width (x 3) if it holds images: bytes, or numbers from 0 to 1."""
-    if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
-        array = np.moveaxis(array, 1, -1)
-    if array.ndim == 4 and array.shape[3] == 1:
-        array = array[..., 0]
-    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] != 3):
-        return None
-    if not all(4 <= size <= _LARGEST_PICTURE for size in array.shape[1:3]):
-        return None
-    if array.dtype == np.uint8:
-        return array
-    first = array[:64]
-    if array.dtype.kind == "f" and first.min() >= 0 and first.max() <= 1:
-        return array
+    missing.append("No figures by class: the inputs have changed since, or are others.")
     return None
 
 

@@ -160,7 +160,7 @@ def test_the_plots_are_there(opened):
 def test_plots_take_the_width_of_the_page(opened):
     page = opened(viewport={"width": 1280, "height": 800}).page
     room = page.locator("main").bounding_box()["width"]
-    for plot in page.locator("figure").all():
+    for plot in page.locator("figure.plot").all():
         assert plot.bounding_box()["width"] == pytest.approx(room, rel=0.01)
     names = page.locator(".beside .names").first
     assert names.is_visible() and not page.locator("svg.dots .name").first.is_visible()

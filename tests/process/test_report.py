@@ -84,6 +84,16 @@ def test_nothing_of_the_page_lies_elsewhere(page):
             assert value is None or value.startswith(("data:image/png;base64,", "#"))
 
 
+def test_a_copy_of_a_run_has_pictures_of_its_samples(small_runs, run_cli, tmp_path):
+    shutil.copytree(small_runs.first, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "outputs", ignore_errors=True)
+
+    done = run_cli("report", "run", "--out", "-", cwd=tmp_path)
+
+    images = [attributes for tag, attributes in Page(done.stdout).tags if tag == "img"]
+    assert images and all(image["src"].startswith("data:image/png") for image in images)
+
+
 def test_what_artifacts_are_called_is_text(page):
     assert HOSTILE in page.text
     assert not any("onerror" in attributes for _, attributes in page.tags)
@@ -105,32 +115,31 @@ def test_a_screen_reader_is_told_what_is_what(page):
 def test_figures_by_class_are_of_the_records(small_runs):
     run = read_run(small_runs.first, [inputs_of(small_runs.first)])
     row = next(row for row in run.summary.rows if row.artifact == "fast")
-    classes = read_samples(run, [row], [0]).classes
+    classes = read_samples(run, [row]).classes
     assert classes.titles == ["fast"]
     right = sum(samples * recalls[0] for _, samples, recalls in classes.lines)
     samples = sum(samples for _, samples, _ in classes.lines)
     assert right / samples == pytest.approx(row.metrics["accuracy"])
-    assert row.metrics["recall_macro"] == pytest.approx(
+    assert row.metrics["macro_recall"] == pytest.approx(
         sum(recalls[0] for _, _, recalls in classes.lines) / len(classes.lines)
     )
 
 
-def test_pictures_are_left_out_where_the_inputs_have_changed(small_runs, tmp_path):
+def test_figures_by_class_are_left_out_where_the_inputs_have_changed(small_runs, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(small_runs.first, copy)
     text = (copy / "results.jsonl").read_text()
     sha256 = json.loads(text.splitlines()[0])["inputs_sha256"]
     (copy / "results.jsonl").write_text(text.replace(sha256, "0" * 64))
     run = read_run(copy, [inputs_of(copy)])
-    samples = read_samples(run, run.summary.rows, [0])
-    assert not samples.pictures
+    samples = read_samples(run, run.summary.rows)
+    assert not samples.classes
     assert "have changed" in samples.missing[0]
 
 
 def test_the_inputs_that_a_run_names_are_not_opened(small_runs):
     run = read_run(small_runs.first)
-    samples = read_samples(run, run.summary.rows, [0])
-    assert not samples.pictures
+    samples = read_samples(run, run.summary.rows)
     assert not samples.classes
     assert "--inputs FILE" in samples.missing[0]
 

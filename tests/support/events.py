@@ -99,6 +99,7 @@ ORDINARY: dict[str, dict[str, Any]] = {
     "pair": {"passed": True},
     "sketch": {"outputs": {}},
     "metrics": {"scores": {}},
+    "examples": {"reference": "", "outputs": [], "pictures": {}},
     "start": _PROCESS | {"warm_up": []},
     "burst": {"turn": 0, "cpu_s": 0.1, "untimed_samples": 0, "elapsed_s": 0.0},
     "generation": {"seconds": 1.0, "elapsed_s": 0.0},
