@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,7 @@ def box_examples(
     roles: BoxOutputs,
     size: tuple[int, int] | None,
     writer: ArrayWriter,
+    truth: Callable[[int], np.ndarray] | None = None,
 ) -> OutputExamples | None:
     """Choose the samples with the most rows that lack a partner or differ from it.
 
@@ -75,6 +76,7 @@ def box_examples(
         roles: which of its outputs is what.
         size: height and width of the input pictures, if there are any.
         writer: writes the arrays.
+        truth: gives the true objects of a sample, rows x 5: corners and class.
     """
     names = [name for name in row_set.names if name in compared.partners]
     partners = compared.partners[roles.boxes]
@@ -103,12 +105,12 @@ def box_examples(
     }
     note = _to_corners([rows for sides in drawn.values() for rows in sides])
     examples = []
-    for sample, sides in drawn.items():
-        _to_shares(sides, size)
-        arrays = {
-            role: writer.write(rows)
-            for role, rows in zip(("reference", "answer"), sides, strict=True)
-        }
+    for sample, (theirs, mine) in drawn.items():
+        sides = {"reference": theirs, "answer": mine}
+        if truth is not None:
+            sides["truth"] = _true_rows(truth(sample))
+        _to_shares([*sides.values()], size)
+        arrays = {role: writer.write(rows) for role, rows in sides.items()}
         examples.append(Example(pair.samples[sample], float(counts[sample]), arrays))
     return OutputExamples(
         "boxes", ", ".join(names), len(counts), int((counts > 0).sum()), tuple(examples), note
@@ -159,6 +161,14 @@ def _rows(
     order = np.lexsort((-np.nan_to_num(rows[:, _SCORE]), rows[:, _STATE]))
     drawn: np.ndarray = rows[order][:MOST_BOXES]
     return drawn
+
+
+def _true_rows(objects: np.ndarray) -> np.ndarray:
+    """True objects in the columns of boxes."""
+    objects = objects[:MOST_BOXES]
+    rows = np.full((len(objects), _COLUMNS), np.nan)
+    rows[:, _CORNERS], rows[:, _CLASS], rows[:, _STATE] = objects[:, :4], objects[:, 4], AGREES
+    return rows
 
 
 def _to_corners(sides: Sequence[np.ndarray]) -> str:

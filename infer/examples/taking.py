@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..metrics.detection import DETECTION
 from ..metrics.embeddings import EMBEDDINGS
+from ..metrics.task import Values
 from ..metrics.tokens import TOKENS
 from ..records.example_events import ExampleArray, OutputExamples
 from .arrays import ArrayWriter
 from .boxes import box_examples, roles_of
 from .compared import ComparedOutputs
+from .detections import detection_examples
 from .embeddings import embedding_examples
 from .maps import map_examples
 from .numbers import number_examples
@@ -21,23 +24,34 @@ _MOST_OUTPUTS, _MOST_PICTURES = 3, 40
 
 
 def output_examples(
-    compared: ComparedOutputs, pictures: InputPictures | None, writer: ArrayWriter
+    compared: ComparedOutputs,
+    sides: tuple[Values, Values],
+    truth: Values,
+    pictures: InputPictures | None,
+    writer: ArrayWriter,
 ) -> list[OutputExamples]:
     """Choose and write the examples of an artifact's outputs.
 
     Args:
-        compared: the outputs.
+        compared: the outputs, value beside value.
+        sides: the outputs of both by samples, some with another number of rows for each.
+        truth: the truth by samples.
         pictures: the inputs, if they are pictures.
         writer: writes the arrays.
 
     Raises:
         OSError: they cannot be written.
     """
-    task = compared.task.name if compared.task else None
+    request = compared.task
+    task = request.name if request else None
+    size = (pictures.height, pictures.width) if pictures else None
+    if request is not None and task == DETECTION.name:
+        found = detection_examples(compared, request, sides, truth, size, writer)
+        if found is not None:
+            return [found]
     taken: list[OutputExamples | None] = []
     for row_set in compared.row_sets:
         if (roles := roles_of(row_set, compared)) is not None:
-            size = (pictures.height, pictures.width) if pictures else None
             taken.append(box_examples(compared, row_set, roles, size, writer))
     if task == EMBEDDINGS.name:
         taken.append(embedding_examples(compared, writer))

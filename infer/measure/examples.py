@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..errors import InputError, MetricError
 from ..examples.arrays import ArrayWriter
 from ..examples.compared import ComparedOutputs
 from ..examples.pictures import InputPictures, input_pictures
 from ..examples.taking import output_examples, sample_pictures
 from ..inputs.store import open_store
+from ..metrics.detection import DETECTION
 from ..metrics.task import TaskRequest, Values, arrays_of
 from ..metrics.tasks import TASKS
 from ..metrics.truth import truth_by_sample
@@ -51,7 +50,7 @@ def take_examples(
         return
 
     def take() -> None:
-        truth = context.truth(label)
+        truth = _truth(context, label, sides[1])
         compared = ComparedOutputs(
             *_with_samples(paired),
             limits,
@@ -60,11 +59,11 @@ def take_examples(
             context.plan.absolute,
             context.plan.task,
             _roles(context.plan.task, sides[1], truth),
-            truth,
+            arrays_of(truth),
         )
         pictures = _pictures(context, label)
         writer = ArrayWriter(context.store.folder, label)
-        outputs = output_examples(compared, pictures, writer)
+        outputs = output_examples(compared, sides, truth, pictures, writer)
         listed = [sample["sample"] for sample in differing[:_LISTED]]
         kept = sample_pictures(outputs, listed, pictures, writer) if pictures else {}
         if outputs or kept:
@@ -77,19 +76,25 @@ def take_examples(
     context.informative("which samples to show", take, None, label)
 
 
-def _roles(
-    request: TaskRequest | None, expected: Values, truth: Mapping[str, np.ndarray]
-) -> Mapping[str, str]:
+def _truth(context: RunContext, label: str, expected: Values) -> Values:
+    """The truth by samples; nothing where it does not fit, as a note about the metrics says."""
+    if not expected:
+        return {}
+    try:
+        return truth_by_sample(context.truth(label), len(next(iter(expected.values()))))
+    except MetricError:
+        return {}
+
+
+def _roles(request: TaskRequest | None, expected: Values, truth: Values) -> Mapping[str, str]:
     """The output of each role of the task; empty where that is not known, as a note says."""
-    if request is None or not expected:
+    if request is None or request.name == DETECTION.name:  # which has other ways of naming
         return {}
     task = TASKS[request.name]
-    samples = len(next(iter(expected.values())))
     try:
-        by_sample = truth_by_sample(truth, samples)
         if task.takes_rows:
-            return task.evaluator(request, expected, by_sample).outputs
-        return task.evaluator(request, arrays_of(expected), arrays_of(by_sample)).outputs
+            return task.evaluator(request, expected, truth).outputs
+        return task.evaluator(request, arrays_of(expected), arrays_of(truth)).outputs
     except MetricError:
         return {}
 

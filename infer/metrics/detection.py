@@ -23,7 +23,7 @@ _MOST_TURNED = 0.5
 
 
 def _detection(request: TaskRequest, expected: Values, truth: Values) -> Evaluator:
-    true = _objects(truth)
+    true = true_objects(truth)
     outputs = detector_outputs(request, expected, has_classes=CLASSES in truth)
     if len(true) != len(expected[outputs.boxes.output]):
         raise MetricError(
@@ -40,7 +40,7 @@ def _detection(request: TaskRequest, expected: Values, truth: Values) -> Evaluat
         )
 
     def parts_of(given: Values, _: Values, truth: Values) -> dict[str, np.ndarray]:
-        images = zip(_objects(truth), outputs.detections(given), strict=True)
+        images = zip(true_objects(truth), outputs.detections(given), strict=True)
         return match_parts(_by_place(images, known), len(known), most)
 
     return Evaluator(detection_metrics(most), outputs.roles, parts_of, takes_rows=True)
@@ -59,8 +59,11 @@ def _by_place(
         )
 
 
-def _objects(truth: Values) -> list[TrueObjects]:
+def true_objects(truth: Values) -> list[TrueObjects]:
     """The true objects of each image.
+
+    Args:
+        truth: the truth by samples.
 
     Raises:
         MetricError: the arrays do not tell them.

@@ -5,6 +5,11 @@ import shlex
 import numpy as np
 import pytest
 
+from infer.records.events import latest
+from infer.records.example_events import ExamplesTaken
+from infer.records.store import read_events
+from infer.report.html import render
+from infer.results.recorded_run import read_run
 from tests.support import case_models_detection as models
 from tests.support.case_runs import run_case
 from tests.support.pages import COMMANDS
@@ -42,6 +47,14 @@ def test_sets_of_two_formats_are_equal_or_say_which_rows_differ(folder):
     assert 0.2 < found["fewer.onnx"]["AR100"] < found["detector.onnx"]["AR100"] < 1
     assert found["fewer.onnx"]["mAP"] < found["detector.onnx"]["mAP"]
     assert found["moved.pt"]["mAP"] != found["detector.onnx"]["mAP"]
+    run = max((folder / "artifacts" / "runs").iterdir())
+    taken = latest(ExamplesTaken, read_events(run))
+    assert taken.keys() == {*names[1:]}
+    differing = {name: event.outputs[0].differing for name, event in taken.items()}
+    assert differing["detector.pt"] == differing["single.onnx"] == 0
+    assert differing["moved.pt"] and differing["fewer.onnx"]
+    page = render([read_run(run)])
+    assert "without a partner" in page and "truth: " in page
 
 
 def _differing(done):

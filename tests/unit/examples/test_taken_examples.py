@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from example_outputs import compared, detections, images, made_up_boxes, taken
+from example_outputs import compared, detections, images, limits, made_up_boxes, taken
 
 from infer.examples.arrays import MOST_SIDE
 from infer.examples.boxes import AGREES, DIFFERS, LONE
+from infer.examples.compared import ComparedOutputs
 from infer.examples.pictures import input_pictures
 from infer.inputs.lazy_array import LazyArray
+from infer.metrics.task import TaskRequest
 
 
 def only(outputs):
@@ -49,6 +51,34 @@ def test_boxes_in_shares_of_the_picture_and_by_their_centres(tmp_path):
     assert "centre" in output.note
     boxes = read(output.examples[0], "reference")[:, :4]
     assert boxes == pytest.approx(np.tile([0.4, 0.45, 0.6, 0.55], (3, 1)))
+
+
+def test_a_detector_with_padding_other_corners_and_the_truth(tmp_path):
+    boxes = np.zeros((3, 5, 4), "f4")
+    boxes[:, :2] = [[10, 20, 30, 50], [40, 8, 44, 20]]  # top, left, bottom, right
+    scores = np.zeros((3, 5), "f4")
+    scores[:, :2] = 0.9, 0.5
+    theirs = {"boxes": boxes, "scores": scores, "classes": np.ones((3, 5), "i8")}
+    mine = {name: array.copy() for name, array in theirs.items()}
+    mine["boxes"][:, 3:] = 7  # padding may be anything
+    mine["classes"][1, 1] = 2
+    truth = {"labels.boxes": np.tile([[[20.0, 10, 50, 30]]], (3, 1, 1))}
+    truth["labels.classes"] = np.ones((3, 1), int)
+    request = TaskRequest("detection", box_format="yxyx")
+    given = ComparedOutputs(mine, theirs, limits(*theirs), task=request)
+
+    outputs, read = taken(
+        tmp_path, given, input_pictures(images()), sides=(mine, theirs), truth=truth
+    )
+
+    output, samples = only(outputs)
+    assert (output.output, output.differing, samples) == ("boxes, scores, classes", 1, [1])
+    (example,) = output.examples
+    shown = read(example, "answer")
+    assert len(shown) == 2 and sorted(shown[:, 6]) == [DIFFERS, AGREES]
+    first = shown[shown[:, 6] == AGREES][0]
+    assert first[:4] == pytest.approx(np.array([20, 10, 50, 30]) / [64, 48, 64, 48])
+    assert read(example, "truth")[0, :4] == pytest.approx(first[:4])
 
 
 def test_classes_come_from_scores_and_no_place_that_differs_is_lost(tmp_path):
