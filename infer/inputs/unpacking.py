@@ -46,7 +46,7 @@ def write_store(file: Path, folder: Path, *, refers: bool) -> None:
         )
     with (
         opened_inputs(file) as opened,
-        _told_from_reading(file, folder),
+        _writing_to(file, folder),
         StoreWriter(folder) as store,
     ):
         for member in opened.members:
@@ -64,7 +64,7 @@ def write_store(file: Path, folder: Path, *, refers: bool) -> None:
 
 
 @contextmanager
-def _told_from_reading(file: Path, folder: Path) -> Iterator[None]:
+def _writing_to(file: Path, folder: Path) -> Iterator[None]:
     """Tell a full disk from a file that cannot be read.
 
     Raises:

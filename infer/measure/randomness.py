@@ -16,7 +16,7 @@ from ..tensors.output_files import read_call
 from ..tensors.outputs import Outputs
 from ..worker import messages
 from .run_context import RunContext
-from .run_tolerances import own_sets, tolerances_by_precision, unrepeatable_outputs
+from .run_tolerances import sets_of, tolerances_by_precision, unrepeatable_outputs
 
 _CALLS = 12
 # The mean cosine of successive changes is -1/2 for independent draws. A count of the calls has a
@@ -40,7 +40,7 @@ def random_changes(
         return {}
     known = _known(context, label, device or context.plan.device)
     # Rows of sets are in another order each time; what they hold repeats.
-    sets = {name for row_set in own_sets(context, known.changes) for name in row_set.names}
+    sets = {name for row_set in sets_of(context, known.changes) for name in row_set.names}
     repeats = sets - unrepeatable.keys()
     return {name: known.changes[name] for name in known.random if name not in repeats}
 

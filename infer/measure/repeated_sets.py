@@ -10,7 +10,7 @@ from ..parity.tolerance import tolerances
 from ..tensors.output_files import read_call
 from ..tensors.outputs import CallSamples, SavedOutput, SavedOutputs
 from .run_context import RunContext
-from .run_tolerances import own_sets
+from .run_tolerances import sets_of
 
 # Folder of the outputs of two equal calls.
 REPEATED = "repeated"
@@ -23,7 +23,7 @@ def may_be_reordered(context: RunContext, changes: Mapping[str, float | None]) -
         context: context of the run.
         changes: by how much each output changed, row by row.
     """
-    sets = own_sets(context, changes)
+    sets = sets_of(context, changes)
     return any(changes[name] != 0 for row_set in sets for name in row_set.names)
 
 
@@ -37,7 +37,7 @@ def repeated_sets(context: RunContext, label: str) -> dict[str, float | None]:
     folder = context.outputs.folder(label) / REPEATED
     first, second = (_of_batch(context, label, folder / name) for name in ("first", "second"))
     arrays = {name: output.array for name, output in first.items()}
-    sets = own_sets(context, first)
+    sets = sets_of(context, first)
     return differences_as_sets(second, first, sets, tolerances(arrays, []), context.plan.absolute)
 
 

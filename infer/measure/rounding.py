@@ -13,7 +13,7 @@ from ..tensors.comparison_options import RowSet
 from ..tensors.outputs import Outputs
 from ..worker import messages
 from .run_context import RunContext
-from .run_tolerances import own_sets, tolerances_by_precision
+from .run_tolerances import sets_of, tolerances_by_precision
 
 _BATCHES = 4
 
@@ -63,7 +63,7 @@ def _run_again(
         )
         for name, array in expected.items()
     }
-    if sets := own_sets(context, context.outputs.compared(label, "rounding")):
+    if sets := sets_of(context, context.outputs.compared(label, "rounding")):
         differences |= _of_sets(context, label, expected, run, sets)
     return {"differences": differences, "batch": batch, "threads": threads, "samples": count}
 

@@ -60,7 +60,7 @@ def tolerances_by_precision(
     return tolerances(outputs, _precisions(context, label))
 
 
-def own_sets(context: RunContext, outputs: Collection[str]) -> list[RowSet]:
+def sets_of(context: RunContext, outputs: Collection[str]) -> list[RowSet]:
     """The user's sets of which an artifact has all outputs, by the same names."""
     return [row_set for row_set in context.plan.row_sets if {*row_set.names} <= {*outputs}]
 

@@ -17,7 +17,7 @@ from ..records.parity_events import ParityJudged
 from ..tensors.output_files import read_saved
 from ..tensors.outputs import CallSamples, Outputs, SavedOutput, in_a_row
 from .run_context import RunContext
-from .run_tolerances import own_sets, tolerances_between, tolerances_by_precision
+from .run_tolerances import sets_of, tolerances_between, tolerances_by_precision
 
 
 def timed_differences(
@@ -51,7 +51,7 @@ def timed_differences(
         ) from None
     if not timed:
         return {"difference": None}
-    if sets := own_sets(context, timed):
+    if sets := sets_of(context, timed):
         limits = tolerances_between(context, label, label, expected)
         timed, expected = in_set_order(
             timed, expected, row_pairs, sets, limits, context.plan.absolute

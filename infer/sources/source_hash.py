@@ -85,9 +85,9 @@ def _files_of_function(source: Source) -> Iterator[tuple[str, Path]] | None:
             raise InputError(f"{file}: {READS}: there is no '{pattern}' in {folder}")
         listed += matching
     return (
-        (f"{path.relative_to(folder)} {name}", found)
+        (f"{path.relative_to(folder)} {name}", below)
         for path in listed
-        for name, found in _files_below([path])
+        for name, below in _files_below([path])
     )
 
 

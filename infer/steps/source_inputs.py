@@ -84,7 +84,7 @@ def stored_inputs(inputs: Files, most_samples: int | None = None) -> Iterator[Fi
         store: Path | None = None
         with progress() as tell:
             # For a few samples not all are converted.
-            store = found(source) if most_samples else kept_source(source, tell)
+            store = existing_store(source) if most_samples else kept_source(source, tell)
             if store is None:
                 store = Path(name) / STORED
                 _convert(source, store, tell, most_samples)
@@ -121,7 +121,7 @@ def kept_source(source: Source, tell: Callable[[Progress], None]) -> Path | None
     return place
 
 
-def found(source: Source) -> Path | None:
+def existing_store(source: Source) -> Path | None:
     """The store of a source that an earlier run has kept; None if there is none.
 
     Raises:
@@ -171,7 +171,7 @@ def check_source_of_resumed(inputs: Path | None, folder: Path) -> None:
     """
     source = source_of(inputs) if inputs else None
     is_function = source is not None and source.kind == "function"
-    if source and is_function and not (is_store(folder / STORED) or found(source)):
+    if source and is_function and not (is_store(folder / STORED) or existing_store(source)):
         raise InputError(
             f"{inputs}: what the function yielded is no longer in {folder / STORED}, and which "
             "function is executed is never taken from a file; start a new run"
