@@ -13,6 +13,7 @@ from ..arguments.run_options import add_run_options, run_config
 from ..best_effort import best_effort
 from ..codec import to_json
 from ..exit_status import FAILED, INTERRUPTED, NOT_MEASURED, OK
+from ..measure.outputs_after_parity import SAVED
 from ..outcome import Outcome
 from ..report import terminal
 from ..results.reproduction import resume_command
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
     summary = measure(plan, store, options.command_line)
     emit(to_json(summary), partial(_show, summary, store.folder), options.json)
     print_line(f"results: {store.folder}")
+    if plan.save_outputs and not summary.interrupted:
+        print_line(f"outputs: {store.folder / SAVED}")
     if summary.interrupted:
         print_line(f"go on with: {resume_command(store.folder)}")
     return status(summary)

@@ -45,6 +45,7 @@ class PlainOutput:
         offsets: where the rows or values of each sample or call begin, and where the last ones
             end: int64; None of samples of one shape.
         shapes: the shape in each call; of calls only.
+        samples: the number of samples in each; of calls only.
     """
 
     name: str
@@ -52,6 +53,7 @@ class PlainOutput:
     values: np.ndarray
     offsets: np.ndarray | None = None
     shapes: tuple[tuple[int, ...], ...] = ()
+    samples: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, name: str, output: SavedOutput) -> PlainOutput:
@@ -63,7 +65,8 @@ class PlainOutput:
         values = in_a_row(output.parts) if output.row is None else output.row
         sizes = [part.size for part in output.parts]
         offsets = np.cumsum([0, *sizes], dtype=np.int64)
-        return cls(name, "calls", values, offsets, tuple(output.shapes))
+        samples = tuple(call.samples for call in output.calls)
+        return cls(name, "calls", values, offsets, tuple(output.shapes), samples)
 
     def __len__(self) -> int:
         return len(self.values) if self.offsets is None else len(self.offsets) - 1
@@ -75,7 +78,7 @@ class PlainOutput:
             "dtype": "text" if self.is_text else self.values.dtype.name,
             "kind": self.kind,
             "shape": list(self.values.shape[1:]),
-        } | ({"shapes": self.shapes} if self.kind == "calls" else {})
+        } | ({"shapes": self.shapes, "samples": self.samples} if self.kind == "calls" else {})
 
     @property
     def is_text(self) -> bool:
@@ -112,7 +115,6 @@ def save_outputs(
         OSError: they cannot be written.
     """
     plain = [PlainOutput.of(name, output) for name, output in outputs.items()]
-    calls = next((output.calls for output in outputs.values()), ())
     part = folder.with_name(f".{folder.name}.part")
     remove_folder(part)
     part.mkdir(parents=True)
@@ -124,7 +126,6 @@ def save_outputs(
         files = {output.name: _write_arrays(part, output) for output in plain}
     described = {
         "artifact": label,
-        "samples_of_calls": [call.samples for call in calls],
         "outputs": [output.describe() | {"files": files[output.name]} for output in plain],
     }
     (part / INDEX).write_text(json.dumps(described, indent=1) + "\n")

@@ -92,6 +92,7 @@ def test_preflight_predicts_all_samples_and_bursts_are_of_full_batches(agreeing)
 def test_outputs_go_when_they_are_judged_and_are_kept_where_the_user_says_so(agreeing):
     assert not (agreeing.run / ".outputs").exists()
     folder = agreeing.run / "outputs" / "near"
+    assert f"outputs: {folder.parent}" in agreeing.done.stderr
     (output,) = json.loads((folder / "outputs.json").read_text())["outputs"]
     assert np.load(folder / output["files"][0]).shape == (SAMPLES, 3)
 
