@@ -56,7 +56,7 @@ def output_examples(
     if task == EMBEDDINGS.name:
         taken.append(embedding_examples(compared, writer))
     elif task == TOKENS.name:
-        taken.append(token_examples(compared, writer))
+        taken.append(token_examples(compared, sides, truth, writer))
     else:
         for name in compared.expected:
             if len([one for one in taken if one]) < _MOST_OUTPUTS:

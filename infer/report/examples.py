@@ -300,13 +300,12 @@ class _DrawnExamples:
         for example in output.examples:
             tokens = self._array(example.arrays, "tokens", 2)
             places = self._array(example.arrays, "places", 1)
-            if len(tokens) != 3 or len(places) != 2:
+            if len(tokens) != 4 or len(places) != 2:
                 raise ExamplesError("'tokens' are not as they should be")
             begin, first = map(int, places)
-            theirs, mine, true = tokens.tolist()
-            asked = [token >= 0 for token in true]
+            theirs, mine, true, counted = tokens.tolist()
             marked = [
-                is_asked and a != b for is_asked, a, b in zip(asked, theirs, mine, strict=True)
+                bool(counts) and a != b for counts, a, b in zip(counted, theirs, mine, strict=True)
             ]
             rows = [
                 Row("reference", tokens=_sequence(theirs, marked)),

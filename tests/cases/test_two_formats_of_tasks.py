@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from infer.records.events import latest
+from infer.records.example_events import ExamplesTaken
+from infer.records.store import read_events
 from tests.support import case_models_tasks as models
 from tests.support.case_runs import run_case
 
@@ -19,6 +22,11 @@ def judged(folder, task, inputs):
     options = "--task", task, "--inputs", "inputs.npz", "--reference", "model.onnx"
     done = run_case(folder, *names, *options)
     assert [done.outcome(name) for name in names] == ["ok", "ok", "parity_fail"], done.text
+    (run,) = (folder / "artifacts" / "runs").iterdir()
+    taken = latest(ExamplesTaken, read_events(run))
+    shown = {name: [(o.kind, o.differing > 0) for o in e.outputs] for name, e in taken.items()}
+    kind = {"regression": "numbers"}.get(task, task)
+    assert shown == {"same.pt": [(kind, False)], "other.pt": [(kind, True)]}
     return [metrics_of(done, name) for name in names]
 
 

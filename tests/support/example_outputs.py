@@ -61,9 +61,11 @@ def made_up_boxes(samples=SAMPLES):
     return list(np.concatenate([corners, corners + sides, further], axis=2))
 
 
-def taken(folder, given, pictures=None, label="a", sides=({}, {}), truth=None):
+def taken(folder, given, pictures=None, label="a", sides=None, truth=None):
     """The examples of outputs, and a function that reads an array of an example."""
-    outputs = output_examples(given, sides, truth or {}, pictures, ArrayWriter(folder, label))
+    sides = sides or (given.outputs, given.expected)
+    truth = given.truth if truth is None else truth
+    outputs = output_examples(given, sides, truth, pictures, ArrayWriter(folder, label))
     return outputs, lambda example, role: read_array(folder, label, example.arrays[role])
 
 

@@ -10,6 +10,7 @@ from infer.examples.compared import ComparedOutputs
 from infer.examples.pictures import input_pictures
 from infer.inputs.lazy_array import LazyArray
 from infer.metrics.task import TaskRequest
+from infer.tensors.ragged import Ragged
 
 
 def only(outputs):
@@ -193,6 +194,23 @@ def test_the_first_token_that_differs_where_one_is_asked_for(tmp_path):
     begin, first = read(example, "places")
     assert (begin, first, example.difference) == (12, 20, 2)
     assert read(example, "tokens")[0].tolist() == theirs[1, 12:36].tolist()
+
+
+def test_sequences_of_other_lengths(tmp_path):
+    def sequences(*rows):
+        return Ragged(np.concatenate(rows), np.cumsum([0, *map(len, rows)]))
+
+    theirs, mine = sequences([5, 6, 7], [8]), sequences([5, 6, 7], [8, 9, 9])
+    given = ComparedOutputs({}, {}, {}, task=TaskRequest("tokens"), roles={"tokens": "t"})
+
+    outputs, read = taken(
+        tmp_path, given, sides=({"t": mine}, {"t": theirs}), truth={"labels": theirs}
+    )
+
+    output, samples = only(outputs)
+    assert (samples, output.differing, output.examples[0].difference) == ([1], 1, 2)
+    assert read(output.examples[0], "tokens")[:2].tolist() == [[8, -1, -1], [8, 9, 9]]
+    assert read(output.examples[0], "places").tolist() == [0, 1]
 
 
 def test_where_all_agree_the_sample_with_the_largest_difference_is_kept(tmp_path):

@@ -32,7 +32,7 @@ def page_of(folder, taken_events):
 
 def event_of(folder, label, given):
     pictures, writer = input_pictures(images()), ArrayWriter(folder, label)
-    outputs = output_examples(given, ({}, {}), {}, pictures, writer)
+    outputs = output_examples(given, (given.outputs, given.expected), given.truth, pictures, writer)
     shown = sample_pictures(outputs, (), pictures, writer)
     return ExamplesTaken(
         artifact=label, reference="reference", outputs=tuple(outputs), pictures=shown
