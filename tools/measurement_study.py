@@ -4,12 +4,17 @@
     python tools/measurement_study.py compare FOLDER [--markdown FILE]
     python tools/measurement_study.py ratios RUN [--turns N] [--markdown FILE]
     python tools/measurement_study.py intervals RUN [--generations N] [--markdown FILE]
+    python tools/measurement_study.py families FOLDER [--markdown FILE]
+    python tools/measurement_study.py shorter RUN [--runs N] [--markdown FILE]
 
 `collect` measures byte copies of one artifact, which truly differ by nothing, in several
 arrangements of processes. `compare` then judges every pair of copies by many estimators, over
 runs of consecutive generations. `ratios` has the estimators judge a run of `exportbench run`,
 whose artifacts differ in how sensitive they are to what else runs. `intervals` computes the
 intervals of such a run with each artifact's own variance and with that of the artifacts beside it.
+`families` counts what `collect` has measured as runs of several artifacts, each copy as the
+reference of the others. `shorter` takes some generations and turns of a long run, as shorter ones
+would have had them.
 The results are in docs/measurement.md.
 """
 
@@ -31,6 +36,7 @@ from typing import Any
 import numpy as np
 from estimators import BATCHES, ESTIMATES, TURNS, Burst, rows
 from forked_workers import ForkedWorker, Server
+from recorded_families import false_alarms, resampled
 
 from infer.artifacts.artifact import Artifact, open_artifact
 from infer.inputs.worker_inputs import WorkerInputs
@@ -44,6 +50,9 @@ from infer.workload import Workload
 
 BURST_S = {1: 0.06, 128: 0.2}
 COPIES = 6
+# Generations of a short run, and turns in one of them.
+FAMILY_SIZES = (3, 4, 5)
+SHORTER_TURNS = (4, 8)
 
 
 def start(artifact: Artifact, inputs: Path, scratch: Path, server: Server | None) -> WorkerProcess:
@@ -233,6 +242,44 @@ def intervals(options: argparse.Namespace) -> None:
     write(lines, options.markdown)
 
 
+def families(options: argparse.Namespace) -> None:
+    """Print the false alarms of families of copies, with own variances and moderated."""
+    path = options.folder / "generations.jsonl"
+    generations = [json.loads(line) for line in path.read_text().splitlines()]
+    stopped = [record for record in generations if record["arrangement"] == "stopped"]
+    lines = [
+        "| batch | generations | copies | families | false alarms, own | moderated "
+        "| half-width, own | moderated |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for batch in BATCHES:
+        for size in FAMILY_SIZES:
+            if len(stopped) >= size:
+                lines.append(false_alarms(stopped, batch, size))
+    write(lines, options.markdown)
+
+
+def shorter(options: argparse.Namespace) -> None:
+    """Print half the widths of runs of some generations and turns of a long one."""
+    index = RecordIndex(read_events(options.run))
+    lines = []
+    for workload, timed in index.workloads.items():
+        lines += [
+            f"| {workload}: generations | turns | calls | runs | half-width | of most | aim met "
+            "| missed |",
+            "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        for generations in FAMILY_SIZES:
+            for turns in SHORTER_TURNS:
+                # Calls are long in batches: one of them a turn, or all.
+                for calls in (None,) if timed.batch == 1 else (1, None):
+                    way = (generations, turns, calls)
+                    if line := resampled(index, workload, *way, options.runs):
+                        lines.append(line)
+        lines.append("")
+    write(lines, options.markdown)
+
+
 def write(lines: list[str], path: Path | None) -> None:
     """Print a table, and write it to a file where one is asked for."""
     text = "\n".join(lines) + "\n"
@@ -272,6 +319,15 @@ def main() -> None:
     fourth.add_argument("--generations", type=int, default=sys.maxsize, help="use the first N only")
     fourth.add_argument("--markdown", type=Path, help="write the tables to this file too")
     fourth.set_defaults(do=intervals)
+    fifth = actions.add_parser("families", help="false alarms among several copies at once")
+    fifth.add_argument("folder", type=Path)
+    fifth.add_argument("--markdown", type=Path, help="write the table to this file too")
+    fifth.set_defaults(do=families)
+    sixth = actions.add_parser("shorter", help="what shorter runs would have come to")
+    sixth.add_argument("run", type=Path)
+    sixth.add_argument("--runs", type=int, default=100, help="of each kind (default: 100)")
+    sixth.add_argument("--markdown", type=Path, help="write the tables to this file too")
+    sixth.set_defaults(do=shorter)
     options = parser.parse_args()
     options.do(options)
 

@@ -191,7 +191,8 @@ class Preflight:
                 Outcome.PARITY_FAIL,
                 f"returns before it is finished: {record['check']['unfinished']}",
             )
-        record["warm_up"] = self._warm_up.until_steady(worker, Workload(batch))
+        if device == "cuda":
+            record["warm_up"] = self._warm_up.until_steady(worker, Workload(batch))
         memory.look(worker)
         record |= memory.record(worker)
         if device == "cuda":

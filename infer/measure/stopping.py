@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from ..quantities import duration
 from ..records.protocol import Protocol
+from ..results.queries import Resolution
 
 # A run that checks its intervals after each generation stops when they happen to be narrow, and is
-# wrong more often the earlier it may stop (`exportbench self-test` simulates it).
+# wrong more often the fewer generations may stand behind them (`exportbench self-test` simulates
+# it).
 MIN_GENERATIONS_TO_RESOLVE = 10
 
 
@@ -22,15 +24,14 @@ class RunStatus:
         elapsed_s: seconds since its start, including earlier parts of a resumed run.
         generation_s: seconds of the longest generation.
         compared: number of artifacts that are compared with the reference.
-        resolutions: half-width of the widest interval so far of each of them, as a share; None
-            where there is no interval yet.
+        resolutions: how narrow the intervals of each of them are so far.
     """
 
     generations: int
     elapsed_s: float
     generation_s: float
     compared: int
-    resolutions: Mapping[str, float | None]
+    resolutions: Mapping[str, Resolution]
 
 
 def stop_reason(protocol: Protocol, status: RunStatus) -> str | None:
@@ -56,12 +57,15 @@ def resting(protocol: Protocol, status: RunStatus) -> set[str]:
     """Artifacts whose intervals are narrow enough, so that time goes to the others.
 
     Only the widths count, never which artifact is faster: no result is favoured. It is asked again
-    after each generation.
+    after each generation. An artifact that was measured in fewer generations than the run has, or
+    that lost some to a slow machine, goes on until it has enough of its own.
     """
-    if protocol.resolve is None or status.generations < MIN_GENERATIONS_TO_RESOLVE:
+    if protocol.resolve is None:
         return set()
     return {
         label
-        for label, width in status.resolutions.items()
-        if width is not None and width <= protocol.resolve
+        for label, resolution in status.resolutions.items()
+        if resolution.generations >= MIN_GENERATIONS_TO_RESOLVE
+        and resolution.half_width is not None
+        and resolution.half_width <= protocol.resolve
     }

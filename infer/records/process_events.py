@@ -31,6 +31,7 @@ class PreflightDone(Event, frozen=True, tag="preflight", kw_only=True):
         gpu_bytes, gpu_device_bytes, gpu_runtime_peak_bytes: memory of the card, as the driver tells
             of the process, by what is in use on the card, and as the runtime counts.
         gpu_swept_bytes: the most that a sweep held of it.
+        warm_up: of a card, before its memory and its own time are measured.
         flops_per_sample: as counted from an ONNX graph.
         most_samples: the largest batch, since samples that a call holds several times would change
             others; None for no limit.
@@ -47,7 +48,6 @@ class PreflightDone(Event, frozen=True, tag="preflight", kw_only=True):
     predict: Prediction
     repeat: Repeat
     check: Check
-    warm_up: WarmUp
     gpu_bytes: int | None
     gpu_device_bytes: int | None
     gpu_runtime_peak_bytes: int | None
@@ -55,6 +55,7 @@ class PreflightDone(Event, frozen=True, tag="preflight", kw_only=True):
     device_time: DeviceTimes | None = None
     sweep: Sweep | None = None
     gpu_swept_bytes: int | None = None
+    warm_up: WarmUp | None = None
     flops_per_sample: float | None = None
     batch_probe: BatchProbe | None = None
     most_samples: int | None = None

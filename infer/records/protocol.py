@@ -110,13 +110,13 @@ class Protocol:
 # The paper predicts the test set ten times: here two passes in each of five processes, since
 # processes differ more than passes do.
 PROTOCOLS = {
-    "quick": Protocol("quick", generations=3, bursts=4, warm_up_limit_s=5.0),
+    "quick": Protocol("quick", generations=4, bursts=4, warm_up_limit_s=5.0),
     "paper": Protocol("paper", generations=5, bursts=2, whole_passes=True),
 }
 # What --budget and --resolve repeat, in place of the quick protocol. Five turns leave time for more
 # generations than ten do, and intervals stand on generations (docs/measurement.md).
 UNTIL = Protocol("until", bursts=5, burst_s=0.15)
 NOTICES = {
-    "quick": "QUICK MEASUREMENT: three generations of processes; small differences need more "
+    "quick": "QUICK MEASUREMENT: four generations of processes; small differences need more "
     "(--budget 10m, or --resolve 3%).",
 }

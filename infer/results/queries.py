@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..records.events import AnyEvent
 from ..stats.call_times import paired_differences
@@ -11,24 +12,37 @@ from .percentiles import percentile
 from .record_index import RecordIndex
 
 
-def resolutions(events: Sequence[AnyEvent]) -> dict[str, float | None]:
-    """Half-width of each compared artifact's widest interval so far, as a share, by artifact.
+@dataclass(frozen=True)
+class Resolution:
+    """How narrow the intervals of an artifact are so far.
 
-    None for an artifact that has no interval of one of its kinds of calls yet.
+    Attributes:
+        half_width: of its widest interval, as a share; None if one of its kinds of calls has none.
+        generations: that stand behind the interval that has the fewest.
     """
+
+    half_width: float | None
+    generations: int
+
+
+def resolutions(events: Sequence[AnyEvent]) -> dict[str, Resolution]:
+    """How narrow the intervals of each compared artifact are so far."""
     index = RecordIndex(events)
     references, failed = index.speed_references(), index.failed()
-    result: dict[str, float | None] = {}
+    result: dict[str, Resolution] = {}
     for label, workloads in index.bursts.items():
         if label == references[label] or label in failed:
             continue
         # The reference's sweep may have ended earlier: then there is nothing to compare.
         compared = workloads.keys() & index.bursts.get(references[label], {}).keys()
         ratios = [index.ratio(label, workload) for workload in compared]
-        widths = [ratio.resolution if ratio else None for ratio in ratios]
-        if widths:
-            known = [width for width in widths if width is not None]
-            result[label] = max(known) if len(known) == len(widths) else None
+        if not ratios:
+            continue
+        widths = [ratio.resolution for ratio in ratios if ratio and ratio.resolution is not None]
+        result[label] = Resolution(
+            max(widths) if len(widths) == len(ratios) else None,
+            min(ratio.generations if ratio else 0 for ratio in ratios),
+        )
     return result
 
 

@@ -10,7 +10,7 @@ from statistics import fmean
 from ..outcome import Outcome
 from ..records.events import elapsed_s
 from ..records.protocol import longer_budget_minutes
-from ..stats.ratios import Ratio, ratio_of
+from ..stats.ratios import Ratio, family_ratios
 from . import code_execution, formatting
 from .queries import is_adaptive_run, sample_differences
 from .recorded_run import RecordedRun
@@ -137,21 +137,12 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str, labels: Sho
     first = min(levels, key=lambda name: levels[name])
     # The best is known only afterwards, so the correction counts all pairs.
     pairs = math.comb(len(levels), 2)
-    is_adaptive = is_adaptive_run(run.events)
     to_first = {
         name: log_ratios
         for name in sorted(levels, key=lambda name: levels[name])
         if name != first and (log_ratios := differences(name, first))
     }
-    behind = {
-        name: ratio_of(
-            log_ratios,
-            pairs,
-            beside=[others for other, others in to_first.items() if other != name],
-            is_adaptive=is_adaptive,
-        )
-        for name, log_ratios in to_first.items()
-    }
+    behind = family_ratios(to_first, pairs, is_adaptive=is_adaptive_run(run.events))
     row = next(row for row in rows if row.artifact == first)
     timing = row.timings[workloads[first]]
     value = (

@@ -147,13 +147,18 @@ def _costs(
     predict, check = preflight.predict, preflight.check.seconds
     rates = preflight.sweep.samples_per_s if preflight.sweep else {}
     peak, bare = predict.peak_bytes, predict.bare_bytes
+    # The first of each process, by the time that it took: later ones find the process warm.
+    warm_ups = sorted(
+        (start.warm_up[0] for start in starts if start.warm_up), key=lambda first: first.total_s
+    )
+    warm_up = warm_ups[len(warm_ups) // 2] if warm_ups else None
     return {
         "samples": predict.samples,
         "import_s": median([process.start.spawn_to_ready_s for process in processes]),
         "load_s": median([process.load.seconds for process in processes]),
         "first_call_s": median([process.first_call.seconds for process in processes]),
-        "until_steady_s": preflight.warm_up.total_s,
-        "until_steady_calls": preflight.warm_up.calls,
+        "until_steady_s": warm_up.total_s if warm_up else None,
+        "until_steady_calls": warm_up.calls if warm_up else None,
         "best_batch": max(rates, key=lambda size: rates[size]) if rates else None,
         "sweep_ended": preflight.sweep.ended if preflight.sweep else None,
         "peak_rss_bytes": predict.peak_rss_bytes,

@@ -17,8 +17,10 @@ NOTICEABLE_DRIFT = 0.08
 # A shared machine may be slower for minutes, and more so for some artifacts than for others (15 to
 # 30 % in docs/measurement.md). So much longer, in log time, are turns in such minutes.
 DISTURBED = 0.08
-# Runs with fewer generations, and runs that would lose more than half of theirs, keep all turns.
-_LEAST_GENERATIONS = 10
+# Runs with fewer generations or turns keep all turns, and so do runs that would lose more than half
+# of their generations: none of three can be spared, and of few turns none is known to be usual.
+_LEAST_GENERATIONS = 4
+_LEAST_TURNS_IN_ALL = 16
 _MOST_LEFT_OUT = 1 / 2
 _LEAST_TURNS = 2
 
@@ -63,7 +65,8 @@ def drop_disturbed_turns(bursts: Mapping[Name, Bursts], device: str) -> dict[Nam
         for turn, value in log_times.items():
             shifts.setdefault(turn, []).append(value - usual)
     disturbed = {turn for turn, values in shifts.items() if median_low(values) > DISTURBED}
-    if len({generation for generation, _ in shifts}) < _LEAST_GENERATIONS:
+    generations = {generation for generation, _ in shifts}
+    if len(generations) < _LEAST_GENERATIONS or len(shifts) < _LEAST_TURNS_IN_ALL:
         return dict(bursts)
     return drop_turns(bursts, disturbed) or dict(bursts)
 

@@ -8,10 +8,11 @@ differ by more than their calls do.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean, median
+from typing import TypeVar
 
 import numpy as np
 import scipy
@@ -35,6 +36,8 @@ _BORROWED_WEIGHT = 2.0
 _OWN_VARIANCE_FROM = 6
 # Two artifacts have too little to lend: intervals that borrow err up to 6.5 %.
 _LEAST_TO_BORROW = 3
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 class Direction(StrEnum):
@@ -119,6 +122,32 @@ def ratio_of(
     return Ratio(
         float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half)), count
     )
+
+
+def family_ratios(
+    differences: Mapping[Name, Sequence[float]],
+    comparisons: int,
+    *,
+    borrows: bool = True,
+    is_adaptive: bool = False,
+) -> dict[Name, Ratio]:
+    """Estimate the ratios of several artifacts to the same one.
+
+    Args:
+        differences: as `ratio_of` takes them, of each artifact.
+        comparisons, is_adaptive: as `ratio_of` takes them.
+        borrows: whether intervals may be moderated; else each is based on the artifact's own
+            variance.
+    """
+    return {
+        name: ratio_of(
+            mine,
+            comparisons,
+            beside=[theirs for other, theirs in differences.items() if borrows and other != name],
+            is_adaptive=is_adaptive,
+        )
+        for name, mine in differences.items()
+    }
 
 
 def _moderated_half(variances: Sequence[float], count: int, comparisons: int) -> float:

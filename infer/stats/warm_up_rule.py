@@ -7,7 +7,7 @@ from collections import deque
 
 # Calls are steady when the median of one window is within this share of the one before.
 _SHARE = 0.05
-_WINDOW = 3  # blocks
+_WINDOW = 2  # blocks
 
 
 class Steadiness:
@@ -34,7 +34,7 @@ class Steadiness:
 
     @property
     def steady(self) -> bool:
-        """Whether the last two windows of three blocks are alike."""
+        """Whether the last two windows of two blocks are alike."""
         if len(self._medians) < 2 * _WINDOW:
             return False
         medians = list(self._medians)
@@ -45,4 +45,4 @@ class Steadiness:
     def call_s(self) -> float:
         """Seconds of the most recent calls, as a median; 0 if there was none."""
         last = [*self._medians, *([statistics.median(self._block)] if self._block else [])]
-        return statistics.median(last[-_WINDOW:]) if last else 0.0
+        return statistics.median(last[1 - 2 * _WINDOW :]) if last else 0.0

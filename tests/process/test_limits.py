@@ -9,6 +9,7 @@ from runs import SMALL, SOON_S, alive, left_behind, records_of, results_of, wait
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
+from infer.records.protocol import PROTOCOLS
 from infer.worker import messages
 from infer.worker.client import WorkerProcess
 
@@ -73,7 +74,9 @@ def test_memory_that_grows_in_a_generation_is_seen_there(limited):
 
 def test_limits_leave_the_others_measured(limited):
     for name in ("well", "noisy"):
-        assert limited[2][name]["timings"]["batch 1"]["generations"] == 3
+        assert (
+            limited[2][name]["timings"]["batch 1"]["generations"] == PROTOCOLS["quick"].generations
+        )
 
 
 def test_limits_leave_no_process(limited):

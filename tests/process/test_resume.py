@@ -26,6 +26,7 @@ from runs import (
 
 from infer.cli import main
 from infer.records.process_events import GenerationDone
+from infer.records.protocol import PROTOCOLS
 from infer.records.store import RESULTS
 from infer.steps import measuring
 from infer.workload import Workload
@@ -91,7 +92,7 @@ def test_interrupted_run_goes_on(folder, start, resume, kind):
     assert results_of(folder).read_bytes().startswith(before)
     check_records(records)
     assert not summary["interrupted"]
-    assert summary["ended"] == "all 3 generations were measured"
+    assert summary["ended"] == f"all {PROTOCOLS['quick'].generations} generations were measured"
     assert [row["artifact"] for row in summary["rows"]] == sorted(NAMES)
     assert all(row["outcome"] == "ok" and row["metrics"] for row in summary["rows"])
     assert all(
@@ -161,7 +162,7 @@ def test_finished_run_is_made_longer_by_a_budget_and_remembers_it(folder, start,
 
     _, unchanged, _ = resume()
     assert count(file, "generation") == generations
-    assert unchanged["ended"] == "all 3 generations were measured"
+    assert unchanged["ended"] == f"all {PROTOCOLS['quick'].generations} generations were measured"
 
     _, longer, records = resume("--budget", f"{spent + 4:.1f}")
     assert count(file, "generation") > generations

@@ -13,11 +13,12 @@ from infer.measure.stopping import MIN_GENERATIONS_TO_RESOLVE, RunStatus, restin
 from infer.quantities import duration, parse_bytes, parse_duration, parse_share
 from infer.records.events import AnyEvent
 from infer.records.protocol import Protocol
-from infer.results.queries import resolutions
+from infer.results.queries import Resolution, resolutions
 
 
 def status(generations=20, elapsed_s=100.0, generation_s=5.0, compared=2, resolution=0.03):
-    return RunStatus(generations, elapsed_s, generation_s, compared, {"x": 0.001, "y": resolution})
+    widths = {"x": Resolution(0.001, generations), "y": Resolution(resolution, generations)}
+    return RunStatus(generations, elapsed_s, generation_s, compared, widths)
 
 
 def test_number_of_generations_ends_a_run():
@@ -86,12 +87,26 @@ def test_artifacts_whose_intervals_are_narrow_rest_from_the_tenth_generation_on(
     assert not resting(Protocol("test", budget_s=100), status())
 
 
+def test_an_artifact_rests_by_its_own_generations_and_not_by_those_of_the_run():
+    """Some of them were of a slow machine, or the artifact was not measured in all."""
+    protocol, enough = Protocol("test", resolve=0.03), MIN_GENERATIONS_TO_RESOLVE
+    widths = {"x": Resolution(0.001, enough), "late": Resolution(0.001, enough - 1)}
+    late = RunStatus(2 * enough, 100.0, 5.0, 2, widths)
+
+    assert resting(protocol, late) == {"x"}
+    assert stop_reason(protocol, late) is None
+
+
 def test_time_goes_to_the_artifacts_that_do_not_rest(monkeypatch):
     """Two families, each with a reference of its own: one has come to its resolution as a whole."""
     count, narrow = MIN_GENERATIONS_TO_RESOLVE, 0.01
     widths = [{"x": narrow, "y": 0.5, "v": narrow}, {"x": 0.5, "y": 0.02, "v": narrow}]
     widths.append(dict.fromkeys("xyv", narrow))
-    monkeypatch.setattr(timing_stage, "resolutions", lambda events: widths[len(measured) // 2])
+    monkeypatch.setattr(
+        timing_stage,
+        "resolutions",
+        lambda events: {x: Resolution(w, count) for x, w in widths[len(measured) // 2].items()},
+    )
     measured = []
 
     class Store:
@@ -268,7 +283,7 @@ def test_run_to_a_resolution_ends_when_every_interval_is_as_narrow(small):
     assert len(ends) >= MIN_GENERATIONS_TO_RESOLVE
     events = [from_json(AnyEvent, record) for record in records]
     for end in ends[MIN_GENERATIONS_TO_RESOLVE - 1 : -1]:
-        assert max(resolutions(events[:end]).values()) > 0.2
+        assert max(r.half_width for r in resolutions(events[:end]).values()) > 0.2
 
 
 def test_run_that_does_not_reach_its_resolution_ends_at_its_budget(small):

@@ -35,7 +35,6 @@ _PROCESS = {
     },
     "first_call": {"seconds": 0.3, "placement": _PLACEMENT},
 }
-_WARM_UP = {"workload": {"batch": 1}, "calls": 1, "total_s": 0.1, "call_s": 0.1, "steady": True}
 ENVIRONMENT = {
     "processor": "Made up 3000",
     "cores": 4,
@@ -79,7 +78,6 @@ ORDINARY: dict[str, dict[str, Any]] = {
         },
         "repeat": {"differences": {}},
         "check": {"seconds": {}, "unfinished": None},
-        "warm_up": _WARM_UP,
         "gpu_bytes": None,
         "gpu_device_bytes": None,
         "gpu_runtime_peak_bytes": None,

@@ -3,8 +3,10 @@
 import json
 from types import SimpleNamespace
 
+from infer.records.protocol import PROTOCOLS
+
 # Of the quick protocol, with shorter bursts than it has.
-GENERATIONS, TURNS = 3, 2
+GENERATIONS, TURNS = PROTOCOLS["quick"].generations, 2
 BURSTS = ("--turns", TURNS, "--burst", "0.02s")
 
 

@@ -41,7 +41,7 @@ def summarize(records):
 
 def resolution(records):
     """Half-width of the widest interval of all artifacts; None if one has none yet."""
-    widths = queries.resolutions(events(records)).values()
+    widths = [r.half_width for r in queries.resolutions(events(records)).values()]
     return None if not widths or None in widths else max(widths)
 
 
@@ -79,7 +79,6 @@ def preflight(name, *, samples=1000, batch=32, **values):
         "artifact": name,
         **process(),
         "check": {"seconds": {"1": 0.001, str(batch): 0.002}, "unfinished": None},
-        "warm_up": {"calls": 3, "total_s": 0.5, "call_s": 0.1, "steady": True},
         "predict": {
             "seconds": 1.0,
             "samples": samples,
@@ -94,7 +93,7 @@ def preflight(name, *, samples=1000, batch=32, **values):
     } | values
 
 
-def start(name, generation, *, unsteady=(), **costs):
+def start(name, generation, *, unsteady=(), warm_up_calls=1, **costs):
     return {
         "kind": "start",
         "artifact": name,
@@ -103,8 +102,8 @@ def start(name, generation, *, unsteady=(), **costs):
         "warm_up": [
             {
                 "workload": {"batch": batch},
-                "calls": 1,
-                "total_s": 0.2,
+                "calls": warm_up_calls,
+                "total_s": 0.2 * warm_up_calls,
                 "call_s": 0.2,
                 "steady": f"batch {batch}" not in unsteady,
             }

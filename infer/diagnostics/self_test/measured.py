@@ -19,10 +19,10 @@ from ...results.summary import run_of
 from ...sandbox.trust import EVERYTHING
 from ...stats.call_times import Bursts, Turn, paired_differences
 from ...stats.clocks import Clock, undisturbed
-from ...stats.ratios import ratio_of
+from ...stats.ratios import family_ratios, ratio_of
 from ...workload import Workload
 from .known_artifacts import ADDED, COPIES, Named, copy_name, more_name
-from .verdicts import FAMILY_TRIAL, TRIALS, MeasuredRatio, Verdicts, family_ratios, verdicts
+from .verdicts import FAMILY_TRIAL, TRIALS, MeasuredRatio, Verdicts, verdicts
 
 
 def recorded_verdicts(
@@ -54,7 +54,7 @@ def recorded_family_verdicts(
     title: str,
     events: Sequence[AnyEvent],
     workload: str,
-    generations: int = FAMILY_TRIAL,
+    generations: int,
     *,
     borrows: bool = True,
 ) -> Verdicts:
@@ -67,7 +67,7 @@ def recorded_family_verdicts(
         events: of the run.
         workload: that was measured.
         generations: so many consecutive ones are a trial.
-        borrows: as for `family_ratios`.
+        borrows: as `family_ratios` takes it.
     """
     device = run_of(events).device
     reference = copy_name(0)
@@ -81,7 +81,7 @@ def recorded_family_verdicts(
                 for name in truths.keys() & trial.keys()
                 if len(of_name := paired_differences(trial[name], trial[reference], device)) > 1
             }
-            ratios = family_ratios(differences, borrows=borrows)
+            ratios = family_ratios(differences, len(differences), borrows=borrows)
             yield [MeasuredRatio(ratio, truths[name]) for name, ratio in ratios.items()]
 
     count = len(truths) + 1
@@ -188,10 +188,11 @@ def measured_verdicts(
     if isinstance(last := store.events[-1], RunEnded) and last.interrupted:
         raise KeyboardInterrupt
     workload = Workload(batch).name
+    in_family = min(FAMILY_TRIAL, generations or FAMILY_TRIAL)
     return [
         *(recorded_verdicts(title, store.events, workload, count) for count in trials),
         *(
-            recorded_family_verdicts(title, store.events, workload, borrows=borrows)
+            recorded_family_verdicts(title, store.events, workload, in_family, borrows=borrows)
             for borrows in (False, True)
         ),
     ]

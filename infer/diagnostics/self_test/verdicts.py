@@ -8,14 +8,13 @@ coverage.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import scipy
 
-from ...stats.ratios import Ratio, ratio_of
+from ...stats.ratios import Ratio
 from .known_artifacts import ADDED
 
 # In a trial: what a short run has, and what ten minutes have, where turns in which the machine was
@@ -23,9 +22,7 @@ from .known_artifacts import ADDED
 TRIALS = (6, 12)
 # In a trial of a family, which is what a quick run has: several artifacts beside one reference,
 # with the correction for their number.
-FAMILY_TRIAL = 3
-
-Name = TypeVar("Name", bound=Hashable)
+FAMILY_TRIAL = 4
 
 
 @dataclass(frozen=True)
@@ -102,22 +99,3 @@ def verdicts(title: str, compared: Iterable[Sequence[MeasuredRatio]]) -> Verdict
         half_width=float(np.median(widths)) if widths else 0.0,
         power={name: (detected, count) for name, (detected, count) in power.items() if count},
     )
-
-
-def family_ratios(
-    differences: Mapping[Name, Sequence[float]], *, borrows: bool = True
-) -> dict[Name, Ratio]:
-    """The ratios of artifacts to one reference, with intervals as those of a run.
-
-    Args:
-        differences: of each artifact, in log seconds, one for each generation.
-        borrows: whether intervals are moderated; else each is based on the artifact's own variance.
-    """
-    return {
-        name: ratio_of(
-            mine,
-            len(differences),
-            beside=[theirs for other, theirs in differences.items() if other != name and borrows],
-        )
-        for name, mine in differences.items()
-    }

@@ -69,14 +69,16 @@ def test_what_is_paid_once_is_the_median_over_all_processes():
         RUN,
         artifact("one"),
         preflight("one", **process(0.5, 0.2, 9.0)),
-        start("one", 0, start_s=9.0, load_s=0.1, first_call_s=0.2),
-        start("one", 1, start_s=0.7, load_s=9.0, first_call_s=0.3),
+        start("one", 0, start_s=9.0, load_s=0.1, first_call_s=0.2, warm_up_calls=10),
+        start("one", 1, start_s=0.7, load_s=9.0, first_call_s=0.3, warm_up_calls=6),
+        start("one", 2, start_s=0.7, load_s=0.2, first_call_s=0.3, warm_up_calls=7),
         END,
     ]
 
     row = row_of(summarize(records), "one")
 
     assert (row.import_s, row.load_s, row.first_call_s) == (0.7, 0.2, 0.3)
+    assert (row.until_steady_s, row.until_steady_calls) == (pytest.approx(1.4), 7)
 
 
 def test_what_preflight_found():
@@ -91,8 +93,7 @@ def test_what_preflight_found():
 
     assert row.samples == 77
     assert row.versions == {"fake": "1.0"}
-    assert row.until_steady_s == pytest.approx(0.5)
-    assert row.until_steady_calls == 3
+    assert row.until_steady_s is None  # no process was timed
     assert (row.peak_rss_bytes, row.memory_bytes) == (90 * MIB, 30 * MIB)
     assert (row.gpu_bytes, row.installed_bytes, row.bytes) == (5 * MIB, 70 * MIB, 3 * MIB)
     assert (row.best_batch, row.sweep_ended) == (2, "no memory left")

@@ -6,6 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
+from infer.records.protocol import PROTOCOLS
 from infer.stats.call_times import Bursts, log_call_time, paired_differences
 from infer.stats.disturbance import drop_disturbed_turns, machine_drift
 from infer.stats.ratios import Ratio, ratio_of
@@ -273,12 +274,12 @@ def test_unrest_is_what_the_machine_does_to_most_artifacts():
 
 
 def spells(
-    slow: set[tuple[int, int]], generations: int = 12, **calls_s: float
+    slow: set[tuple[int, int]], generations: int = 12, turns: int = 4, **calls_s: float
 ) -> dict[str, Bursts]:
     """Bursts of artifacts on a machine that is a fifth slower in some turns."""
     return {
         name: {
-            g: {t: [call_s * (1.2 if (g, t) in slow else 1.0)] * 2 for t in range(4)}
+            g: {t: [call_s * (1.2 if (g, t) in slow else 1.0)] * 2 for t in range(turns)}
             for g in range(generations)
         }
         for name, call_s in calls_s.items()
@@ -297,6 +298,14 @@ def test_turns_in_which_the_machine_was_slower_are_left_out():
         } == {call_s}
 
 
+def test_a_quick_run_leaves_out_turns_too():
+    protocol = PROTOCOLS["quick"]
+    bursts = spells({(1, 2)}, protocol.generations, protocol.bursts, a=1.0, b=2.0)
+
+    for generations in drop_disturbed_turns(bursts, "cpu").values():
+        assert sorted(generations[1]) == [0, 1, 3]
+
+
 def test_what_is_slower_alone_is_not_the_machine():
     bursts = spells(set(), a=1.0, b=2.0, c=3.0) | spells({(2, 1), (3, 0)}, d=1.0)
     assert drop_disturbed_turns(bursts, "cpu") == bursts
@@ -306,15 +315,16 @@ def test_what_is_slower_alone_is_not_the_machine():
 
 
 @pytest.mark.parametrize(
-    ("slow", "generations"),
+    ("slow", "generations", "turns"),
     [
-        ({(g, t) for g in range(7) for t in range(4)}, 12),  # over half of the generations
-        ({(0, 0)}, 9),  # too few generations
-        (set(), 12),
+        ({(g, t) for g in range(7) for t in range(4)}, 12, 4),  # over half of the generations
+        ({(0, 0)}, 3, 8),  # too few generations
+        ({(0, 0)}, 5, 3),  # too few turns
+        (set(), 12, 4),
     ],
 )
-def test_nothing_is_left_out_where_too_little_would_be_left(slow, generations):
-    bursts = spells(slow, generations, a=1.0, b=2.0)
+def test_nothing_is_left_out_where_too_little_would_be_left(slow, generations, turns):
+    bursts = spells(slow, generations, turns, a=1.0, b=2.0)
     assert drop_disturbed_turns(bursts, "cpu") == bursts
 
 
