@@ -320,6 +320,7 @@ def test_what_is_slower_alone_is_not_the_machine():
         ({(g, t) for g in range(7) for t in range(4)}, 12, 4),  # over half of the generations
         ({(0, 0)}, 3, 8),  # too few generations
         ({(0, 0)}, 5, 3),  # too few turns
+        ({(g, t) for g in range(3) for t in range(2)}, 4, 4),  # too many of few are slow
         (set(), 12, 4),
     ],
 )
