@@ -20,7 +20,6 @@ from .model_adapters import next_state
 from .pass_progress import told
 from .passed_calls import KeptCalls, PassedCall
 from .prepared_model import PreparedModel, copied
-from .reading_ahead import read_ahead
 from .responses import CallResponse, FirstCallResponse, Placement
 
 
@@ -75,12 +74,8 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
     begin = time.perf_counter_ns()
     folder = Path(request.outputs)
     writer = CallWriter(folder)
-
-    def read(index: int, rows: list[int]) -> Arrays:
-        return batches.of_rows(rows) if request.rows else batches[index]
-
-    each = zip(told(rows_of_batches), read_ahead(read, rows_of_batches), strict=True)
-    for index, (rows, inputs) in enumerate(each):
+    for index, rows in enumerate(told(rows_of_batches)):
+        inputs = batches.of_rows(rows) if request.rows else batches[index]
         if index == 0 and is_pass and prepared.first_batch == request.batch:
             # A second call would start from a changed state.
             outputs = prepared.first_outputs
