@@ -66,6 +66,29 @@ def test_text_that_names_classes_is_a_classifiers(calculated):
     assert found["metrics"]["log_loss"] < 1e-6
 
 
+def test_labels_of_text_tell_which_embeddings_belong_together(calculated):
+    near = np.array([[1.0, 0.1], [0.1, 1.0], [1.0, 0.2], [0.9, 0.9]])
+    outputs = {"embedding": near}
+
+    found, notes, _ = calculated(
+        outputs, outputs, {"labels": TEXTS}, task=TaskRequest("embeddings")
+    )
+
+    assert notes == []
+    assert found["metrics"]["recall_1"] == 0.5, "the two cats are each other's nearest"
+
+
+def test_labels_of_text_that_a_task_does_not_take_are_a_note(calculated):
+    outputs = {"values": np.zeros((4, 1))}
+
+    found, notes, _ = calculated(
+        outputs, outputs, {"labels": TEXTS}, task=TaskRequest("regression")
+    )
+
+    assert found["metrics"] is None
+    assert len(notes) == 1 and "'labels'" in notes[0]
+
+
 def test_a_task_that_does_not_fit_is_a_note(calculated):
     truth = {"labels": np.zeros((4, 2, 2), int)}
 
