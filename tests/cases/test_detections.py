@@ -76,4 +76,5 @@ def test_rows_that_come_in_another_order_in_each_call_are_the_same_set(tmp_path)
 
     assert [case.outcome(name) for name in names] == ["ok", "ok", "parity_fail"], case.text
     assert "draws random numbers" not in case.notes("shuffled.onnx")
+    assert "other samples" not in case.notes("shuffled.onnx")
     assert "draws random numbers" in case.notes("noisy.onnx")
