@@ -31,7 +31,13 @@ def findings(profiles: Sequence[Profile], flops_per_s: float | None) -> list[str
         flops_per_s: the machine's rate of a float32 matrix product; None if not known.
     """
     known = [profile for profile in profiles if profile.profiler]
-    return [*_rates(known, flops_per_s), *_differences(known), *_disagreements(known)]
+    alike = [profile for profile in known if not _is_rough(profile)]
+    return [*_rates(alike, flops_per_s), *_differences(alike), *_disagreements(known)]
+
+
+def _is_rough(profile: Profile) -> bool:
+    """Whether calls under the profiler are others than those without it."""
+    return abs(profile.profiler_overhead or 0.0) > _ROUGH
 
 
 def _rates(profiles: Sequence[Profile], flops_per_s: float | None) -> list[str]:
@@ -89,9 +95,10 @@ def _disagreements(profiles: Sequence[Profile]) -> list[str]:
     """Artifacts whose calls under the profiler are not those without it."""
     return [
         f"{profile.artifact}: a call takes {_percent(abs(extra))} "
-        f"{'longer' if extra > 0 else 'less'} under the profiler: its figures are rough"
+        f"{'longer' if extra > 0 else 'less'} under the profiler: its figures are rough, and "
+        "nothing else is said of it"
         for profile in profiles
-        if (extra := profile.profiler_overhead or 0.0) and abs(extra) > _ROUGH
+        if (extra := profile.profiler_overhead) and _is_rough(profile)
     ]
 
 

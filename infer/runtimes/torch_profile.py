@@ -13,8 +13,17 @@ from ..profiling.recording import OperatorEvent, RecordedCall, calls_with_events
 from .profiler import Profiler
 
 _MARK = "exportbench call"
-# Which argument of an operator has the weights; of others it is the second.
-_WEIGHTS = {"aten::addmm": 2, "aten::baddbmm": 2}
+# Which argument of an operator has the weights, counted from the last one: before the first,
+# TorchScript lists what else lies on its stack.
+_WEIGHTS = {
+    "aten::_convolution": -12,
+    "aten::convolution": -8,
+    **dict.fromkeys(("aten::conv1d", "aten::conv2d", "aten::conv3d"), -6),
+    "aten::mkldnn_convolution": -6,
+    **dict.fromkeys(("aten::addmm", "aten::baddbmm"), -3),
+    "aten::linear": -2,
+    **dict.fromkeys(("aten::matmul", "aten::mm", "aten::bmm"), -1),
+}
 # How Inductor names calls of kernels in a package that was compiled to name them: of a library,
 # of a template of its own, and loops that it has fused, which are named after operators around
 # them too, as "graph_0_cpp_fused_convolution_relu_1".
@@ -115,10 +124,11 @@ def _kind(name: str) -> str:
 def _operator(event: Any) -> OperatorEvent:
     name = event.name()
     shapes = event.shapes()
-    place = _WEIGHTS.get(name, 1)
-    weights = tuple(shapes[place]) if len(shapes) > place else ()
-    if weights == tuple(shapes[0] if shapes else ()):  # it is told of some convolutions so
-        weights = ()
+    place = _WEIGHTS.get(name)
+    if place is None:  # of others it is the second, unless that is another input
+        weights = tuple(shapes[1]) if len(shapes) > 1 and shapes[1] != shapes[0] else ()
+    else:
+        weights = tuple(shapes[place]) if len(shapes) >= -place else ()
     return OperatorEvent(
         name=name,
         kind=_kind(name),

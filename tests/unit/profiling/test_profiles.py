@@ -115,10 +115,14 @@ def test_findings_say_the_rate_and_where_the_difference_is():
 def test_nothing_is_said_that_was_not_measured():
     assert findings([A], None) == []
     assert findings([Profile("x", 1, problem="unsupported: why")], 1e9) == []
-    # Without the profiler both are as fast.
-    assert findings([A, profile("b", conv("c", 0.02), call_s=0.03, plain_s=0.01)], None) == [
-        "b: a call takes 200 % longer under the profiler: its figures are rough"
+    # Without the profiler its calls are others: neither rates nor differences are said.
+    rough = profile("b", conv("c", 0.02), call_s=0.03, plain_s=0.01, flops={"convolution": 7e6})
+    assert findings([A, rough], None) == [
+        "b: a call takes 200 % longer under the profiler: its figures are rough, and nothing else "
+        "is said of it"
     ]
+    rate, said = findings([A, rough], 2e9)
+    assert rate.startswith("convolutions run at 50 % in a, of this") and said.startswith("b: ")
 
 
 def test_a_trace_has_the_fields_of_the_format():

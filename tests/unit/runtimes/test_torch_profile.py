@@ -55,3 +55,26 @@ def test_kernels_of_a_package_that_names_them():
         ("fused add relu", OperatorClass.ELEMENTWISE),
         ("mm", OperatorClass.MATRIX_PRODUCT),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "weights"),
+    [
+        # As TorchScript told of a convolution whose sum with another branch is still to come.
+        (
+            "aten::_convolution",
+            [[32, 64, 14, 14], [32, 32, 28, 28], [64, 32, 1, 1], [64], *([[]] * 10)],
+            (64, 32, 1, 1),
+        ),
+        ("aten::_convolution", [[1, 3, 8, 8], [4, 3, 3, 3], *([[]] * 11)], (4, 3, 3, 3)),
+        ("aten::linear", [[32, 128], [8, 128], [8]], (8, 128)),
+        ("aten::addmm", [[8], [32, 128], [128, 8], [], []], (128, 8)),
+        ("aten::mm", [[16, 16], [16, 16]], (16, 16)),
+        ("aten::relu", [[32, 8]], None),
+        ("aten::add", [[32, 8], [32, 8], []], None),
+    ],
+)
+def test_weights_are_found_whatever_else_is_told(name, shapes, weights):
+    (call,) = recorded_calls([Event("exportbench call", 0, 9), Event(name, 1, 5, shapes)])
+
+    assert call.events[0].weights == weights
