@@ -14,6 +14,7 @@ import pytest
 
 from infer.artifacts.artifact import open_artifact
 from infer.outcome import Failure, Outcome
+from infer.profiling.operator_classes import OperatorClass, class_of
 from infer.system.passed_variables import ALLOW_READ
 from infer.tensors.output_files import read_call
 from infer.worker import messages
@@ -26,6 +27,8 @@ X = RANDOM.random((5, 4), dtype=np.float32)
 IMAGES = RANDOM.random((5, 8, 8, 1), dtype=np.float32)
 WEIGHTS = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
 WORDS = np.array(["cat", "dog", "fish"])
+# Of a model that is a matrix product and little else, which takes some milliseconds.
+X_OF_PRODUCT = RANDOM.random((256, 512), dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def worker(processes, tmp_path, tmp_path_factory, monkeypatch):
     # A worker may read its own artifact, and these load others one after the other.
     monkeypatch.setenv(ALLOW_READ, str(tmp_path_factory.getbasetemp().parent))
 
-    def call(path, inputs=None, fresh=False, **setup):
+    def call(path, inputs=None, fresh=False, profiled=False, **setup):
         artifact = open_artifact(path)
         runtime = setup.get("runtime", artifact.format)
         if fresh or runtime not in processes:
@@ -67,8 +70,13 @@ def worker(processes, tmp_path, tmp_path_factory, monkeypatch):
                 **setup,
             )
         )
-        loaded, outputs = process.ask(messages.Load()), {}
-        if inputs is not None:
+        loaded, outputs = process.ask(messages.Load(profiled=profiled)), {}
+        if profiled:
+            np.savez(scratch / "inputs.npz", **inputs)
+            process.ask(messages.Inputs(str(scratch / "inputs.npz")))
+            samples = len(next(iter(inputs.values())))
+            outputs = process.ask(messages.Profile(batch=samples, calls=5))
+        elif inputs is not None:
             # It may read the folder that its own one is in, and what is said of it at its start.
             folder = Path(tempfile.mkdtemp(dir=scratch))
             np.savez(scratch / "inputs.npz", **inputs)
@@ -378,6 +386,47 @@ class TestOnnx:
 
         assert caught.value.outcome == Outcome.BAD_INPUT
         assert "takes x; given z" in caught.value.reason
+
+
+class TestProfiler:
+    """The shares that must hold of a model that is a matrix product, by each runtime's profiler."""
+
+    @pytest.mark.parametrize(
+        ("framework", "name", "input_name", "runtime"),
+        [
+            ("onnx", "product.onnx", "x", "onnx"),
+            ("onnx", "product.onnx", "x", "openvino"),
+            ("torch", "product.pt", "x", "torchscript"),
+            ("torch", "product.pt2", "x", "torch-export"),
+            ("jax", "product.jax", "input_0", "jax-export"),
+            ("tensorflow", "product", "x", "saved-model"),
+        ],
+    )
+    def test_the_product_takes_most_of_a_call(
+        self, third_party_models, worker, framework, name, input_name, runtime
+    ):
+        path = third_party_models(framework) / name
+        _, profile = worker(path, {input_name: X_OF_PRODUCT}, profiled=True, runtime=runtime)
+
+        assert profile["names_all"] and not profile["problem"]
+        is_product = {
+            operator["name"]: class_of(operator["kind"]) == OperatorClass.MATRIX_PRODUCT
+            for operator in profile["operators"]
+        }
+        seconds = {operator["name"]: operator["seconds"] for operator in profile["operators"]}
+        (product,) = (name for name, holds in is_product.items() if holds)
+        assert seconds[product] > 0.5 * sum(seconds.values())
+        # Other programs run beside the tests, between the operators too.
+        assert 0.2 * profile["call_s"] < sum(seconds.values()) <= 1.01 * profile["call_s"]
+        (weights,) = (o["weights"] for o in profile["operators"] if o["name"] == product)
+        assert weights is None or sorted(weights) == [512, 768]
+
+    def test_litert_has_none(self, third_party_models, worker):
+        path = third_party_models("tensorflow") / "free.tflite"
+        _, profile = worker(path, {"image": IMAGES}, profiled=True)
+
+        assert (profile["profiler"], profile["operators"]) == (None, [])
+        assert "gives no times of operators" in profile["problem"]
 
 
 class TestRun:

@@ -109,6 +109,20 @@ def call(process: WorkerProcess, folder: Path, inputs: dict[str, np.ndarray]) ->
     return read_call(outputs)
 
 
+def test_kernels_without_names_are_no_overhead(
+    package: Path, worker: Callable[..., WorkerProcess], tmp_path: Path
+) -> None:
+    process = worker(package)
+    process.ask(messages.Load(profiled=True))
+    np.savez(tmp_path / "worker" / "inputs.npz", **INPUTS)
+    process.ask(messages.Inputs(str(tmp_path / "worker" / "inputs.npz")))
+    profile = process.ask(messages.Profile(batch=6, calls=3))
+
+    assert not profile["names_all"]
+    assert "cpp.enable_kernel_profile" in profile["notes"][0]
+    assert sum(operator["seconds"] for operator in profile["operators"]) < profile["call_s"]
+
+
 def test_it_says_what_it_is_without_being_loaded(package: Path) -> None:
     description = inspect(package).describe()
     signature = description["signatures"][""]

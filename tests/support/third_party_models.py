@@ -13,6 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+# The inner and the outer size of a model that is a matrix product and little else.
+PRODUCT = (512, 768)
+
+
+def product_weights() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(PRODUCT).astype(np.float32)
+
 
 def tensorflow(out: Path) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -78,6 +85,19 @@ def tensorflow(out: Path) -> None:
     counter = Counter()
     tf.saved_model.save(counter, str(out / "counter"), signatures=counter.add)
 
+    class Product(tf.Module):
+        """A matrix product, and what is above zero of it."""
+
+        def __init__(self):
+            super().__init__()
+            self.weights = tf.Variable(product_weights())
+
+        @tf.function(input_signature=[tf.TensorSpec((None, PRODUCT[0]), tf.float32, "x")])
+        def product(self, x):
+            return {"y": tf.nn.relu(tf.matmul(x, self.weights))}
+
+    product = Product()
+    tf.saved_model.save(product, str(out / "product"), signatures=product.product)
     _tensorflow_1(tf, out, weights)
     _litert(tf, out, random)
 
@@ -213,6 +233,18 @@ def torch(out: Path) -> None:
         torch.jit.script(module.eval()).save(str(out / f"{name}.pt"))
     torch.save({"w": torch.ones(2)}, out / "state.pt")
 
+    class Product(torch.nn.Module):
+        """A matrix product, and what is above zero of it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = torch.nn.Parameter(torch.from_numpy(product_weights()))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(x @ self.weights)
+
+    torch.jit.script(Product().eval()).save(str(out / "product.pt"))
+
     class Pairs(torch.nn.Module):
         """A number that the graph fixes, a tuple, and a dictionary out."""
 
@@ -226,6 +258,7 @@ def torch(out: Path) -> None:
     for module, arguments, shapes in (
         (Pairs(), (torch.ones(3, 2), 2.0, pair), ({0: batch}, None, ({0: batch}, {0: batch}))),
         (Counter(), (torch.ones(3, 4),), ({0: batch},)),
+        (Product(), (torch.ones(3, PRODUCT[0]),), ({0: batch},)),
     ):
         program = torch.export.export(module, arguments, dynamic_shapes=shapes)
         torch.export.save(program, out / f"{type(module).__name__.lower()}.pt2")
@@ -307,6 +340,9 @@ def jax(out: Path) -> None:
         platforms=("cpu", "tpu"),
         scale=spec(()),
     )
+    weights = jnp.asarray(product_weights())
+    product = jax.jit(lambda x: jnp.maximum(x @ weights, 0))
+    write("product.jax", product, spec((batch, PRODUCT[0])))
     write("wide.jax", jax.jit(lambda x: x * 2 + 1j), spec((batch, 2), jnp.complex128))
     write("tpu.jax", jax.jit(lambda x: x + 1), spec((2,)), platforms=("tpu",))
     mesh = jax.sharding.Mesh(jax.devices(), ("rows",))
@@ -340,6 +376,16 @@ def onnx(out: Path) -> None:
         save_as_external_data=True,
         location="weights.bin",
         size_threshold=0,
+    )
+    write(
+        "product.onnx",
+        [
+            helper.make_node("MatMul", ["x", "w"], ["product"], "product"),
+            helper.make_node("Relu", ["product"], ["y"], "above"),
+        ],
+        [value("x", float32, [None, PRODUCT[0]])],
+        [value("y", float32, [None, PRODUCT[1]])],
+        [numpy_helper.from_array(product_weights(), "w")],
     )
     write(
         "fixed.onnx",
