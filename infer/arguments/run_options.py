@@ -47,7 +47,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--task",
         metavar="NAME [ROLE=OUTPUT]",
         help=f"what the outputs are for, of which metrics are calculated: {', '.join(TASKS)}; "
-        "behind it, where several outputs would do, which one is meant, as segmentation mask=out "
+        "behind it, where several outputs would do, which one is meant, as segmentation mask=out, "
+        "or what a detector's boxes are, as detection format=xywh "
         "(docs/metrics.md)",
     )
     add(

@@ -68,7 +68,8 @@ class TaskMetrics:
         """
         truth: Values = self._truth(label, classes)
         try:
-            truth = truth_by_sample(arrays_of(truth), _samples(expected, truth))
+            if samples := _samples(expected, truth):
+                truth = truth_by_sample(arrays_of(truth), samples)
         except MetricError as error:
             notes.append(str(error))
             truth = {}

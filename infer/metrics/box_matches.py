@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import MetricError
 from .average_precision import CLASS, DETECTIONS, OBJECTS, OVERLAPS, RIGHT, SCORE, WRONG
 
 _ANY_AREA = (0.0, np.inf)
@@ -45,6 +46,9 @@ def match_parts(
         images: objects and detections of each image.
         classes: number of classes.
         most: how many detections of an image and class count, those of the highest scores.
+
+    Raises:
+        MetricError: pycocotools is not installed.
     """
     matcher = _Matcher(most)
     objects: list[np.ndarray] = []
@@ -74,7 +78,12 @@ class _Matcher:
     """`COCOeval`, for one image and class at a time."""
 
     def __init__(self, most: int) -> None:
-        from pycocotools.cocoeval import COCOeval
+        try:
+            from pycocotools.cocoeval import COCOeval
+        except ImportError as error:
+            raise MetricError(
+                f"--task detection needs pycocotools ({error}): pip install '.[detection]'"
+            ) from None
 
         self._most = most
         self._evaluation = COCOeval(iouType="bbox")

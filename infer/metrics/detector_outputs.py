@@ -215,7 +215,10 @@ class _Finder:
                 f"{task}: {' and '.join(fitting)} could each be the {role}: say which, as "
                 f"{task} {role}={fitting[0]}"
             )
-        raise MetricError(f"{task}: no output is {what} (there are: {listed(outputs)})")
+        raise MetricError(
+            f"{task}: no output is {what} (there are: {listed(outputs)}); what lists the rows of "
+            "several samples needs --rows OUTPUT:COLUMN"
+        )
 
     def count(self) -> Place | None:
         """The place of the number of detections in each sample; None if it is not told."""

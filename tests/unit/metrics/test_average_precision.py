@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -205,3 +206,16 @@ def test_boxes_in_another_format_are_noticed():
 
     with pytest.raises(MetricError, match="say format=xywh, cxcywh or yxyx"):
         evaluator_of(given | {"boxes": sizes}, truth_of(GIVEN))
+
+
+def test_what_is_missing_is_said(monkeypatch):
+    given, truth = outputs_of(GIVEN), truth_of(GIVEN)
+    with pytest.raises(MetricError, match="needs --rows OUTPUT:COLUMN"):
+        evaluator_of({"boxes": np.zeros(40, np.float32)}, truth)
+    with pytest.raises(MetricError, match="a and b could each be the scores"):
+        scores = given["scores"]
+        evaluator_of({"boxes": given["boxes"], "a": scores, "b": scores}, truth)
+    evaluator = evaluator_of(given, truth)
+    monkeypatch.setitem(sys.modules, "pycocotools.cocoeval", None)
+    with pytest.raises(MetricError, match=r"needs pycocotools .*pip install '\.\[detection\]'"):
+        evaluate(evaluator, given, given, truth, IMAGES)
