@@ -11,8 +11,10 @@ What NumPy has no type for, as bfloat16, is float32 there.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,9 @@ from ..tensors.dtypes import as_numpys, kind_of
 from ..tensors.npy_writer import NpyWriter
 from ..tensors.outputs import INDEX, SavedOutput, in_a_row
 from ..tensors.text import BYTES, LENGTHS, pack
+
+# Bytes of the name of an output in that of a file, which may have 255 with its endings.
+_LONGEST_STEM = 200
 
 Kind = Literal["samples", "rows", "calls"]
 
@@ -136,6 +141,8 @@ def save_outputs(
 def _write_arrays(folder: Path, output: PlainOutput) -> list[str]:
     """Write the `.npy` files of an output; return their names."""
     stem = file_name(output.name)
+    if len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = f"output_{hashlib.sha256(os.fsencode(stem)).hexdigest()[:16]}"
     while any(path.name.startswith(f"{stem}.") for path in folder.iterdir()):
         stem += "_"  # of another output, such as "a.values" beside "a"
     values = ".values" if output.offsets is not None else ""

@@ -49,6 +49,8 @@ def _write_table(path: Path, outputs: Sequence[PlainOutput]) -> None:
             for output in outputs:
                 if output.kind == "calls":
                     name = f"{output.name}.shape"
+                    while name in arrays:  # an output, or the shapes of another
+                        name += "_"
                     shapes = [list(shape) for shape in output.shapes[begin:end]]
                     arrays[name] = pa.array(shapes, pa.list_(pa.int64()))
                     fields.append(pa.field(name, arrays[name].type))

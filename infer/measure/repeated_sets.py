@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..parity.comparing import largest_difference
 from ..parity.set_order import differences_as_sets
 from ..parity.tolerance import tolerances
+from ..tensors.comparison_options import RowSet
 from ..tensors.output_files import read_call
 from ..tensors.outputs import CallSamples, SavedOutput, SavedOutputs
 from .run_context import RunContext
@@ -30,6 +32,9 @@ def may_be_reordered(context: RunContext, changes: Mapping[str, float | None]) -
 def repeated_sets(context: RunContext, label: str) -> dict[str, float | None]:
     """Compute by how much the outputs of sets changed between two calls on the first batch.
 
+    Sets whose rows came in the same order in both are left out: what changed elsewhere is no order.
+    Outputs of a model that keeps a state may change with the call before, and these two share it.
+
     Args:
         context: context of the run.
         label: label of an artifact that preflight has called twice.
@@ -37,8 +42,16 @@ def repeated_sets(context: RunContext, label: str) -> dict[str, float | None]:
     folder = context.outputs.folder(label) / REPEATED
     first, second = (_of_batch(context, label, folder / name) for name in ("first", "second"))
     arrays = {name: output.array for name, output in first.items()}
-    sets = sets_of(context, first)
+    sets = [row_set for row_set in sets_of(context, first) if _changed(row_set, first, second)]
     return differences_as_sets(second, first, sets, tolerances(arrays, []), context.plan.absolute)
+
+
+def _changed(row_set: RowSet, first: SavedOutputs, second: SavedOutputs) -> bool:
+    """Whether an output of a set changed, row by row."""
+    return any(
+        name not in second or largest_difference(second[name].array, first[name].array) != 0
+        for name in row_set.names
+    )
 
 
 def _of_batch(context: RunContext, label: str, folder: Path) -> SavedOutputs:

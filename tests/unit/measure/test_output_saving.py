@@ -121,3 +121,25 @@ def test_without_pyarrow_it_is_said_what_to_install(monkeypatch):
         require_packages("parquet")
     require_packages("npy")
     require_packages(None)
+
+
+def test_names_longer_than_those_of_files_are_saved(tmp_path):
+    names = ["n" * 300, "m" * 300]
+    outputs = {name: by_pairs(SCORES + place) for place, name in enumerate(names)}
+    save_outputs(tmp_path / "a", "a", outputs, "npy")
+    described = json.loads((tmp_path / "a" / "outputs.json").read_text())["outputs"]
+    assert [output["name"] for output in described] == names
+    for place, output in enumerate(described):
+        np.testing.assert_array_equal(np.load(tmp_path / "a" / output["files"][0]), SCORES + place)
+
+
+def test_shapes_have_a_column_beside_an_output_of_that_name(tmp_path):
+    no_axis = SampleAxis(None, settled=True)
+    outputs = {
+        "x": SavedOutput(PAIRS, (SCORES[0], SCORES[:3]), no_axis),
+        "x.shape": SavedOutput(PAIRS, (SCORES[1], SCORES[2]), no_axis),
+    }
+    save_outputs(tmp_path / "a", "a", outputs, "parquet")
+    table = pandas.read_parquet(tmp_path / "a" / "calls.parquet")
+    assert table["x.shape"][0].tolist() == SCORES[1].tolist()
+    assert [shape.tolist() for shape in table["x.shape_"]] == [[3], [3, 3]]
