@@ -127,20 +127,24 @@ ACCURACY_DIFFERENCE = ArtifactColumn(
     "accuracy_difference", "accuracy less the reference's", cell=_accuracy_difference
 )
 SURELY_KEEPS = ArtifactColumn("surely_keeps", "surely keeps", detail=1, cell=_surely_keeps)
-# Columns that are left out if no accuracies are compared.
-_OF_TWO = (ACCURACY_DIFFERENCE.key, SURELY_KEEPS.key)
+# Columns of classifiers, which are left out where no artifact is one.
+_OF_CLASSIFIERS = (
+    *(EQUAL_LABELS, ACCURACY, ACCURACY_DIFFERENCE, SURELY_KEEPS),
+    *(MACRO_F1, WEIGHTED_F1),
+)
 
 
 def agreement_table(rows: Sequence[ArtifactResult]) -> Table:
     """The table of agreement with the reference's outputs."""
     columns = [
-        ARTIFACT,
-        *(OUTCOME, LARGEST_DIFFERENCE, EQUAL_LABELS, ACCURACY, ACCURACY_DIFFERENCE, SURELY_KEEPS),
-        *(MACRO_F1, WEIGHTED_F1),
+        *(ARTIFACT, OUTCOME, LARGEST_DIFFERENCE),
+        *(
+            column
+            for column in _OF_CLASSIFIERS
+            if any(column.cell(row) is not EMPTY for row in rows)
+        ),
         *_metric_columns(rows),
     ]
-    if all(_accuracy_difference(row) is EMPTY for row in rows):
-        columns = [column for column in columns if column.key not in _OF_TWO]
     return table_of(Kind.AGREEMENT, "Outputs beside the reference's", columns, rows)
 
 

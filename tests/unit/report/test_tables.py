@@ -100,6 +100,8 @@ def test_accuracies_are_compared_where_there_are_two():
     other = result("b", reference="a", accuracy_difference=difference, metrics=metrics)
     assert not {"accuracy_difference", "surely_keeps"} & keys(reference)
     assert {"accuracy_difference", "surely_keeps"} <= keys(reference, other)
+    # Where no artifact is a classifier, nothing of one is shown.
+    assert keys(result("a", reference="a")) == {"artifact", "outcome", "largest_difference"}
 
 
 @pytest.mark.parametrize("name", ["ok", "slower one", "parity_fail"])
