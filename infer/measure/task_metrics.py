@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MetricError
+from ..metrics.average_precision import MOST_DETECTIONS
 from ..metrics.classification import CLASSIFICATION, TOP_K, answers, classifier
 from ..metrics.detection import DETECTION
 from ..metrics.evaluation import evaluate
@@ -85,7 +86,7 @@ class TaskMetrics:
         judged = {*self._judged(), *self._own_names()}
         of_task = self._origin(evaluator) if evaluator else ""
         own = (*METRICS.values(), *self._context.plan.metrics)
-        origins = {metric.name: metric.origin for metric in own}
+        origins = {metric.name: metric.origin for metric in own if metric.name in scores}
         self._context.store.add(
             MetricsScored(
                 artifact=label,
@@ -130,7 +131,7 @@ class TaskMetrics:
         """The task and its outputs, as a gate compares them with those of a baseline."""
         request = self._context.plan.task or TaskRequest(CLASSIFICATION.name)
         # Metrics among the k highest have k in their names; only a detector's others depend on it.
-        k = request.k if request.name == DETECTION.name else None
+        k = (request.k or MOST_DETECTIONS) if request.name == DETECTION.name else None
         return " ".join(task_texts(replace(request, outputs=evaluator.outputs, k=k)))
 
     def _own_names(self) -> list[str]:

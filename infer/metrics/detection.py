@@ -33,7 +33,10 @@ def _detection(request: TaskRequest, expected: Values, truth: Values) -> Evaluat
     known = np.unique(np.concatenate([objects.classes for objects in true]))
     most = request.k or MOST_DETECTIONS
     rows, _ = rows_of(outputs.boxes.of(expected, 4), 4)
-    if (as_xywh(rows, request.box_format)[:, 2:] < 0).any(axis=1).mean() > _MOST_TURNED:
+    if (
+        len(rows)
+        and (as_xywh(rows, request.box_format)[:, 2:] < 0).any(axis=1).mean() > _MOST_TURNED
+    ):
         raise MetricError(
             f"--task {request.name}: most boxes of '{outputs.boxes.output}' end before they begin, "
             f"as {request.box_format}: say format=xywh, cxcywh or yxyx"

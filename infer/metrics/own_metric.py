@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from modulefinder import ModuleFinder
 from pathlib import Path
+from typing import Any
 
 from ..external_module import ExternalModule
 from ..regular_file import opened_as_named
 
 LOWER = "lower"
+_FOLDER = 5  # modulefinder's kind of a package
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,16 @@ class OwnMetric:
 
     @property
     def origin(self) -> str:
-        """The function, and the hash of the user's code, by which a gate knows it again."""
+        """The function, and the hash of its code, by which a gate knows it again.
+
+        Of a plug-in, all modules of its package count.
+
+        Raises:
+            OSError: a module cannot be read.
+        """
         if self.external:
-            return f"{self.external.package}.{self.external.module}:{self.function}"
+            name = f"{self.external.package}.{self.external.module}:{self.function}"
+            return f"{name} (sha256 {package_sha256(self.folder)[:16]})"
         return f"{Path(self.file).name}:{self.function} (sha256 {self.sha256[:16]})"
 
 
@@ -99,21 +109,54 @@ def code_sha256(file: Path) -> str:
     Raises:
         OSError: one cannot be read.
     """
+    return _sha256_of(_code_of(file), file.parent)
+
+
+@cache
+def package_sha256(folder: Path) -> str:
+    """The SHA-256 of all modules of a package, as they are when it is first asked for.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    return _sha256_of({path for path in folder.rglob("*.py") if path.is_file()}, folder)
+
+
+def _sha256_of(files: Iterable[Path], folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(_code_of(file)):
+    for path in sorted(files):
         with opened_as_named(path) as opened:
             code = hashlib.file_digest(opened, "sha256").hexdigest()
-        digest.update(f"{path.relative_to(file.parent)} {code}\n".encode())
+        digest.update(f"{path.relative_to(folder)} {code}\n".encode())
     return digest.hexdigest()
+
+
+class _Finder(ModuleFinder):
+    """Finds modules of a folder, in which folders without `__init__.py` are packages too."""
+
+    def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
+        try:
+            return super().find_module(name, path, parent)
+        except (AttributeError, TypeError):  # such a folder has no file and no loader
+            folder = Path((path or self.path)[0], name)
+            return None, str(folder), ("", "", _FOLDER)
+
+    def load_package(self, fqname: str, pathname: str) -> Any:
+        try:
+            return super().load_package(fqname, pathname)
+        except ImportError:  # it has no __init__.py
+            module: Any = self.add_module(fqname)
+            module.__file__, module.__path__ = None, [pathname]
+            return module
 
 
 def _code_of(file: Path) -> set[Path]:
     """The file and the modules of its folder that it imports, without running any."""
-    finder = ModuleFinder([str(file.parent)])
+    finder = _Finder([str(file.parent)])
     try:
         finder.run_script(str(file))
     except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError):
-        return {file, *file.parent.glob("*.py")}  # folders without __init__.py, for example
+        return {file, *file.parent.glob("*.py")}
     files = (getattr(module, "__file__", None) for module in finder.modules.values())
     return {file, *map(Path, filter(None, files))}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy
 
@@ -80,7 +82,10 @@ def _padded(values: SampleValues, places: int, fill: float) -> np.ndarray:
         counts, rows = values.counts, values.values
     place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     kept = place < places
-    dtype = rows.dtype if fill == -1 else np.float64
+    if fill != -1:
+        dtype: np.dtype[Any] = np.dtype(np.float64)
+    else:  # which an unsigned number cannot be
+        dtype = np.dtype(np.int64) if rows.dtype.kind in "iub" else rows.dtype
     padded = np.full((len(counts), places, *rows.shape[1:]), fill, dtype)
     padded[np.repeat(np.arange(len(counts)), counts)[kept], place[kept]] = rows[kept]
     return padded

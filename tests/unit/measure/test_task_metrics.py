@@ -103,6 +103,19 @@ def test_a_task_that_does_not_fit_is_a_note(calculated):
     ]
 
 
+def test_the_usual_number_of_detections_is_one_origin(calculated):
+    outputs = {"boxes": np.ones((4, 1, 4)), "scores": np.ones((4, 1))}
+    truth = {"labels.boxes": np.ones((4, 1, 4))}
+    origins = []
+    for k in (None, 100, 10):
+        task = TaskRequest("detection", k=k)
+        _, notes, scores = calculated(outputs, outputs, truth, task=task)
+        assert not notes
+        origins.append(scores["mAP"].origin)
+
+    assert origins[0] == origins[1] != origins[2]
+
+
 OWN = """
 import numpy as np
 from beside import SCALE

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -219,3 +220,12 @@ def test_what_is_missing_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "pycocotools.cocoeval", None)
     with pytest.raises(MetricError, match=r"needs pycocotools .*pip install '\.\[detection\]'"):
         evaluate(evaluator, given, given, truth, IMAGES)
+
+
+def test_a_reference_that_finds_nothing_has_no_warning():
+    given = {
+        name: Ragged(ragged.values[:0], ragged.offsets * 0)
+        for name, ragged in outputs_of(GIVEN).items()
+    }
+    with warnings.catch_warnings(action="error"):
+        assert scored(given, truth_of(GIVEN)) == dict.fromkeys(NAMES, 0)

@@ -5,7 +5,8 @@ import pytest
 
 from infer.config import RunConfig
 from infer.errors import MetricError, OptionError
-from infer.metrics.own_metric import parse_own_metrics
+from infer.external_module import ExternalModule
+from infer.metrics.own_metric import OwnMetric, package_sha256, parse_own_metrics
 from infer.sandbox import metric_process
 from infer.steps.metric_options import read_own_metrics
 from infer.tensors.ragged import Ragged
@@ -77,6 +78,22 @@ def test_the_code_of_a_metric_is_known_by_its_hash(tmp_path):
         hashes.add(parse_own_metrics([f"{file}:m"], ())[0].sha256)
     (tmp_path / "unused.py").write_text("import beside\n")
     assert parse_own_metrics([f"{file}:m"], ())[0].sha256 in hashes and len(hashes) == 3
+    file.write_text("from helpers.deep import found\n")
+    (tmp_path / "helpers" / "deep").mkdir(parents=True)
+    for code in ("x = 1\n", "x = 2\n"):
+        (tmp_path / "helpers" / "deep" / "found.py").write_text(code)
+        hashes.add(parse_own_metrics([f"{file}:m"], ())[0].sha256)
+    assert len(hashes) == 5
     file.unlink()
     with pytest.raises(MetricError, match=r"score\.py was altered since the run began"):
         metric_process.evaluate(before, {"y": np.zeros(3)}, {}, 3)
+
+
+def test_the_code_of_a_plug_ins_metric_is_known_by_its_hash(tmp_path):
+    metric = OwnMetric("m", "m", external=ExternalModule("package", str(tmp_path), "scores"))
+    origins = set()
+    for code in ("x = 1\n", "x = 1\n", "x = 2\n"):
+        (tmp_path / "beside.py").write_text(code)
+        package_sha256.cache_clear()  # as of another run
+        origins.add(metric.origin)
+    assert len(origins) == 2 and all("package.scores:m (sha256 " in text for text in origins)

@@ -184,6 +184,9 @@ def test_sequences_of_other_lengths_are_counted_place_by_place():
     less = evaluate(evaluator, {"y": shorter}, {"y": tokens}, truth, 4)["token_accuracy"].value
     last = scores[-1].argmax() == right[-1]
     assert less == pytest.approx(wanted - last / len(right))
+    truth = truth_by_sample(given | {"labels": given["labels"].astype(np.uint16)}, 4)
+    bytes_ = Ragged(tokens.values.astype(np.uint8), offsets)
+    assert scored("tokens", {"y": bytes_}, truth)["token_accuracy"].value == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
