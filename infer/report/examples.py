@@ -139,12 +139,20 @@ class _DrawnExamples:
             )
         return self._inputs[sample]
 
-    def _array(self, arrays: Mapping[str, ExampleArray], role: str, axes: int) -> np.ndarray:
+    def _array(
+        self, arrays: Mapping[str, ExampleArray], role: str, axes: int, dtype: str
+    ) -> np.ndarray:
         if role not in arrays:
             raise ExamplesError(f"there is no '{role}'")
         array = read_array(self._run.folder, self._event.artifact, arrays[role])
-        if array.ndim != axes:
-            raise ExamplesError(f"'{role}' has {array.ndim} axes")
+        if array.ndim != axes or array.dtype != dtype:
+            raise ExamplesError(f"'{role}' is {array.dtype} with {array.ndim} axes")
+        return array
+
+    def _map_of(self, arrays: Mapping[str, ExampleArray], role: str, dtype: str) -> np.ndarray:
+        array = self._array(arrays, role, 2, dtype)
+        if not array.size:
+            raise ExamplesError(f"'{role}' is empty")
         return array
 
     def _bytes(self, recorded: ExampleArray) -> np.ndarray:
@@ -171,7 +179,7 @@ class _DrawnExamples:
         cards = []
         for example in output.examples:
             sides = {
-                title: self._array(example.arrays, role, 2)
+                title: self._array(example.arrays, role, 2, "float64")
                 for role, title in _ROLES.items()
                 if role in example.arrays
             }
@@ -182,7 +190,7 @@ class _DrawnExamples:
                 self._aspect(example.sample),
                 example.sample,
             )
-            count = int(example.difference)
+            count = _count(example)
             text = (
                 "all boxes agree"
                 if not count
@@ -200,20 +208,20 @@ class _DrawnExamples:
             figures = self._input_figures(example.sample)
             for role, title in _ROLES.items():
                 if role in example.arrays:
-                    classes = self._array(example.arrays, role, 2)
+                    classes = self._map_of(example.arrays, role, "int32")
                     present |= set(map(int, np.unique(classes)))
                     figures.append(
                         self._figure(
                             example, title, classes.shape, self._pictures.of_classes(classes)
                         )
                     )
-            differ = self._array(example.arrays, "difference", 2)
+            differ = self._map_of(example.arrays, "difference", "uint8")
             figures.append(
                 self._figure(
                     example, "difference", differ.shape, self._pictures.of_differences(differ)
                 )
             )
-            text = f"{int(example.difference):,} places have another class"
+            text = f"{_count(example):,} places have another class"
             cards.append(Card(_title(example), text, [Row("", figures)]))
         key = [
             KeyEntry(self._class_name(number), css_colour(number))
@@ -248,7 +256,7 @@ class _DrawnExamples:
     def _numbers(self, output: OutputExamples) -> ExamplePart:
         cards = []
         for example in output.examples:
-            numbers = self._array(example.arrays, "numbers", 2)
+            numbers = self._array(example.arrays, "numbers", 2, "float64")
             if len(numbers) != 4:
                 raise ExamplesError("'numbers' are not as they should be")
             lines = [
@@ -260,15 +268,15 @@ class _DrawnExamples:
             cards.append(Card(_title(example), text, rows, lines))
         scatter = None
         if "points" in output.arrays:
-            points = self._array(output.arrays, "points", 2)
+            points = self._array(output.arrays, "points", 2, "float64")
             scatter = _scatter(points, [example.sample for example in output.examples])
         return ExamplePart(self._event.artifact, output.output, "", cards, scatter=scatter)
 
     def _embeddings(self, output: OutputExamples) -> ExamplePart:
         cards = []
         for example in output.examples:
-            neighbours = self._array(example.arrays, "neighbours", 2)
-            belong = self._array(example.arrays, "belong", 2)
+            neighbours = self._array(example.arrays, "neighbours", 2, "int32")
+            belong = self._array(example.arrays, "belong", 2, "int32")
             if len(neighbours) != 2 or belong.shape != neighbours.shape:
                 raise ExamplesError("'neighbours' are not as they should be")
             rows = []
@@ -298,8 +306,8 @@ class _DrawnExamples:
     def _tokens(self, output: OutputExamples) -> ExamplePart:
         cards = []
         for example in output.examples:
-            tokens = self._array(example.arrays, "tokens", 2)
-            places = self._array(example.arrays, "places", 1)
+            tokens = self._array(example.arrays, "tokens", 2, "int32")
+            places = self._array(example.arrays, "places", 1, "int32")
             if len(tokens) != 4 or len(places) != 2:
                 raise ExamplesError("'tokens' are not as they should be")
             begin, first = map(int, places)
@@ -314,7 +322,7 @@ class _DrawnExamples:
             ]
             text = "all tokens are equal"
             if first >= 0:
-                text = f"{int(example.difference):,} other tokens, the first at place {first:,}"
+                text = f"{_count(example):,} other tokens, the first at place {first:,}"
                 if begin:
                     text += f"; shown from place {begin:,} on"
             cards.append(Card(_title(example), text, rows))
@@ -328,6 +336,13 @@ class _DrawnExamples:
 
 def _title(example: Example) -> str:
     return f"sample {example.sample:,}"
+
+
+def _count(example: Example) -> int:
+    """What differs, where that is counted."""
+    if not np.isfinite(example.difference):
+        raise ExamplesError(f"{example.difference} is no number of differences")
+    return int(example.difference)
 
 
 def _number(value: float) -> str:

@@ -116,6 +116,16 @@ def damaged(folder, event, kind):
         np.save(file, np.zeros(first.shape, "f4").reshape(-1))
     elif kind == "pickle":
         np.save(file, np.array([{}]), allow_pickle=True)
+    elif kind == "no count":
+        changed = replace(example, difference=float("inf"))
+        return replace(event, outputs=(replace(output, examples=(changed,)),))
+    elif kind in ("empty", "no classes"):
+        values = np.zeros(0, "i4") if kind == "empty" else np.full(4, np.nan)
+        np.save(file, values)
+        shape = (0, 3) if kind == "empty" else (2, 2)
+        arrays = example.arrays | {role: replace(first, shape=shape, dtype=values.dtype.name)}
+        changed = replace(example, arrays=arrays)
+        return replace(event, outputs=(replace(output, examples=(changed,)),))
     else:
         shapes = {"huge": (1 << 20, 1 << 20), "negative": (-1, 6), "axes": (1,) * 9}
         arrays = example.arrays | {role: replace(first, shape=shapes[kind])}
@@ -125,7 +135,11 @@ def damaged(folder, event, kind):
 
 
 @pytest.mark.parametrize(
-    "kind", ["gone", "link", "other type", "pickle", "huge", "negative", "axes"]
+    "kind",
+    [
+        *("gone", "link", "other type", "pickle", "huge", "negative", "axes"),
+        *("empty", "no classes", "no count"),
+    ],
 )
 def test_what_a_stranger_left_is_named_and_not_shown(tmp_path, recorded, kind):
     changed = [damaged(tmp_path, recorded[1], kind), recorded[2]]
