@@ -69,13 +69,14 @@ def _files_below(paths: list[Path]) -> Iterator[tuple[str, Path]]:
 
 
 def _files_of_function(source: Source) -> Iterator[tuple[str, Path]] | None:
-    """The file of a function, the modules beside it, and what it says that it reads."""
+    """The file of a function, modules and packages beside it, and what it says that it reads."""
     (file,) = source.paths
     patterns = _stated_reads(file)
     if patterns is None:
         return None
     folder = file.parent
-    listed = [*sorted(folder.glob("*.py"))]
+    packages = [file.parent for file in folder.glob("*/__init__.py")]
+    listed = sorted([*folder.glob("*.py"), *(p for at in packages for p in at.rglob("*.py"))])
     for pattern in patterns:
         try:
             matching = sorted(folder.glob(pattern))
@@ -101,6 +102,8 @@ def _stated_reads(file: Path) -> list[str] | None:
         return None  # whoever imports it says what is wrong
     stated = None
     for statement in body:
+        if isinstance(statement, ast.AugAssign) and ast.unparse(statement.target) == READS:
+            raise InputError(f"{file}: {READS} must be one list; nothing can be added to it")
         if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
             continue
         (target,) = statement.targets

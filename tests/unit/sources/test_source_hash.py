@@ -116,3 +116,21 @@ def test_what_it_reads_must_be_there_and_be_said_plainly(files, reads, message):
     (files / "mine.py").write_text(f"EXPORTBENCH_READS = {reads}\n")
     with pytest.raises(InputError, match=message.replace("*", r"\*")):
         source_sha256(source_of(files / "mine.py:batches"))
+
+
+def test_nothing_is_added_to_what_it_reads(files):
+    (files / "mine.py").write_text("EXPORTBENCH_READS = []\nEXPORTBENCH_READS += ['data/*']\n")
+    with pytest.raises(InputError, match="nothing can be added"):
+        source_sha256(source_of(files / "mine.py:batches"))
+
+
+def test_a_package_beside_it_is_its_code(files):
+    package = files / "mine"
+    (package / "__pycache__").mkdir(parents=True)
+    (package / "__init__.py").write_text("SCALE = 1\n")
+    before = source_sha256(source_of(files / "mine.py:batches"))
+
+    (package / "__pycache__" / "made.pyc").write_bytes(b"1")
+    assert source_sha256(source_of(files / "mine.py:batches")) == before
+    (package / "__init__.py").write_text("SCALE = 2\n")
+    assert source_sha256(source_of(files / "mine.py:batches")) != before
