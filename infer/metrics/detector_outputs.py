@@ -19,6 +19,7 @@ from .task import TaskRequest, Values, listed
 ROLES = ("boxes", "scores", "classes", "count")
 # What the four numbers of a box are; the names are torchvision's, and the last is TensorFlow's.
 BOX_FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
+_TOO_LARGE = 2.0**53  # for a coordinate, and for the number of a class
 # Words in names of outputs, by which one of several is taken for a role.
 _WORDS = {
     "boxes": ("box",),
@@ -43,12 +44,13 @@ def rows_of(values: SampleValues, width: int) -> tuple[np.ndarray, np.ndarray]:
 def as_xywh(boxes: np.ndarray, box_format: str) -> np.ndarray:
     """Boxes as left, top, width and height: float64 boxes x 4."""
     a, b, c, d = boxes.astype(np.float64).T
-    if box_format == "xyxy":
-        return np.stack([a, b, c - a, d - b], axis=1)
-    if box_format == "yxyx":
-        return np.stack([b, a, d - b, c - a], axis=1)
-    if box_format == "cxcywh":
-        return np.stack([a - c / 2, b - d / 2, c, d], axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if box_format == "xyxy":
+            return np.stack([a, b, c - a, d - b], axis=1)
+        if box_format == "yxyx":
+            return np.stack([b, a, d - b, c - a], axis=1)
+        if box_format == "cxcywh":
+            return np.stack([a - c / 2, b - d / 2, c, d], axis=1)
     return np.stack([a, b, c, d], axis=1)
 
 
@@ -106,10 +108,11 @@ class DetectorOutputs:
             stated, _ = rows_of(values[self.count.output], 1)
             is_there &= places < np.repeat(stated[:, 0], counts)
         boxes = as_xywh(rows, self.box_format)
-        # What is no box lies on nothing, and counts as wrong.
-        boxes[~np.isfinite(boxes).all(axis=1)] = 0
+        # What is no box, or has no score, lies on nothing, and counts as wrong.
+        boxes[~(np.abs(boxes) < _TOO_LARGE).all(axis=1) | np.isnan(scores)] = 0
         boxes[:, 2:] = np.maximum(boxes[:, 2:], 0)
-        scores, classes = np.nan_to_num(scores), np.nan_to_num(classes, nan=-1).astype(np.int64)
+        scores = np.nan_to_num(scores)
+        classes = np.where(np.abs(classes) < _TOO_LARGE, classes, -1).astype(np.int64)
         ends = np.cumsum(counts)
         return [
             Detections(boxes[kept], classes[kept], scores[kept])
@@ -177,7 +180,12 @@ class _Finder:
 
     def __init__(self, request: TaskRequest, outputs: Values) -> None:
         self._request = request
-        self._outputs = outputs
+        # A single number is of no sample.
+        self._outputs = {
+            name: values
+            for name, values in outputs.items()
+            if isinstance(values, Ragged) or values.ndim
+        }
 
     def place(
         self,

@@ -185,6 +185,24 @@ def test_boxes_that_are_none_are_wrong_and_no_error():
     assert scores["mAP"].value == scores["AR100"].value == 0
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 2.0**63])
+@pytest.mark.parametrize("role", ["boxes", "classes", "scores"])
+def test_numbers_that_say_nothing_are_wrong(role, value):
+    given, truth = outputs_of(GIVEN), truth_of(GIVEN)
+    filled = Ragged(np.full(given[role].values.shape, value), given[role].offsets)
+
+    with warnings.catch_warnings(action="error"):
+        scores = evaluate(evaluator_of(given, truth), given | {role: filled}, given, truth, IMAGES)
+
+    # Equal scores rank nothing, and are scores.
+    assert (scores["AR100"].value > 0) == (role == "scores" and not np.isnan(value))
+
+
+def test_an_output_of_a_single_number_has_no_role():
+    given, truth = outputs_of(GIVEN), truth_of(GIVEN)
+    assert scored({"num": np.array(3.0)} | given, truth) == scored(given, truth)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
