@@ -18,6 +18,10 @@ _MOST_BYTES = 1 << 20
 # The time to parse a key grows with the square of its parts.
 _MOST_DOTS = 100
 FOLDERS = "folders"
+# Of images.
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif")
+)
 # What is longer would take long to calculate.
 _FRACTION = re.compile(
     r"\s*[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2}|/\d{1,20})?\s*", re.ASCII

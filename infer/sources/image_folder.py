@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..inputs.loading import LABELS
-from .description import FOLDERS, NAME, Description, StatedInput
-from .images import SUFFIXES, ImageReader
+from .description import FOLDERS, NAME, SUFFIXES, Description, StatedInput
+from .images import ImageReader
 
 _BATCH = 32
 _LONGEST_FIELD = 4096

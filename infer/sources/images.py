@@ -15,9 +15,6 @@ from .description import StatedInput
 
 # What Pillow reads by itself: of other formats some start programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif")
-)
 # Modes whose values are taken as they are, and what the others become.
 _KEPT = ("L", "RGB", "RGBA", "I;16", "F")
 _BECOMES = {"1": "L", "LA": "RGBA", "PA": "RGBA"}

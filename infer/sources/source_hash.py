@@ -7,13 +7,14 @@ import hashlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
 from ..codec import encode
 from ..errors import InputError
 from ..regular_file import opened_as_named
+from .description import SUFFIXES
 from .source import Source
 
 # In a file with a function: what it reads, as patterns of files.
@@ -51,11 +52,19 @@ def source_sha256(source: Source) -> str | None:
 def _files(source: Source) -> Iterator[tuple[str, Path]] | None:
     if source.kind == "function":
         return _files_of_function(source)
-    return _files_below(source.reads)
+    # Below a folder of images may lie runs, and what is kept of it.
+    return _files_below(source.reads, SUFFIXES if source.kind == "images" else None)
 
 
-def _files_below(paths: list[Path]) -> Iterator[tuple[str, Path]]:
-    """All files, by their names below the paths; more than are read, so that none is missed."""
+def _files_below(
+    paths: list[Path], suffixes: Collection[str] | None = None
+) -> Iterator[tuple[str, Path]]:
+    """All files, by their names below the paths; more than are read, so that none is missed.
+
+    Args:
+        paths: files, and folders.
+        suffixes: endings of the files that count in folders, in small letters; None for all.
+    """
     for path in paths:
         if not path.is_dir():
             yield path.name, path
@@ -64,7 +73,7 @@ def _files_below(paths: list[Path]) -> Iterator[tuple[str, Path]]:
             folders.sort()
             for name in sorted(names):
                 file = Path(place, name)
-                if file.is_file():
+                if file.is_file() and (suffixes is None or file.suffix.lower() in suffixes):
                     yield str(file.relative_to(path)), file
 
 

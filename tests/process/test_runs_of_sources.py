@@ -149,6 +149,21 @@ def test_sources_are_converted_once_where_a_folder_is_named_for_them(desk, monke
     assert not [path for path in (desk / "kept").iterdir() if path.name.startswith(".")]
 
 
+def test_what_is_kept_may_lie_below_the_images(desk, monkeypatch):
+    monkeypatch.setenv("EXPORTBENCH_INPUTS_CACHE", str(desk / "photos" / "kept"))
+    write_images(desk / "photos", {"a.png": image_bytes()}, 'labels = "labels.csv"\n')
+    (desk / "photos" / "labels.csv").write_text("file,label\na.png,1\n")
+
+    def stores():
+        with stored_inputs(desk / "photos"):
+            return {path.name for path in (desk / "photos" / "kept").iterdir()}
+
+    first = stores()
+    assert len(first) == 1 and stores() == first
+    (desk / "photos" / "labels.csv").write_text("file,label\na.png,2\n")
+    assert len(stores()) == 2, "the labels are part of it"
+
+
 def test_a_source_that_changes_while_it_is_read_is_not_kept(desk, monkeypatch):
     monkeypatch.setenv("EXPORTBENCH_INPUTS_CACHE", str(desk / "kept"))
     convert = source_inputs.convert
