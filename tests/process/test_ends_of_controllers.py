@@ -45,7 +45,8 @@ def two_in_turns(folder, fake_artifact, inputs_file, start_cli):
         fake_artifact(folder / "artifacts", name, call_s=0.01)
     controller = start_cli(
         *("run", "artifacts", "--inputs", "inputs.npz", "--device", "cpu", "--threads", "1"),
-        *("--out", "runs", "--json", "out.json"),
+        # It shall not end by itself while a busy machine keeps the test waiting.
+        *("--out", "runs", "--json", "out.json", "--budget", "10m"),
         cwd=folder,
     )
     wait_until(lambda: any('"kind": "burst"' in file.read_text() for file in results(folder)))

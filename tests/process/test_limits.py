@@ -105,7 +105,7 @@ def test_warm_up_that_does_not_end_is_not_taken_for_one_that_hangs(
     tmp_path, fake_artifact, inputs_file, run_cli
 ):
     inputs_file(tmp_path / "inputs.npz")
-    fake_artifact(tmp_path, "slower", call_s=0.001, drift=0.06)  # each call than the one before
+    fake_artifact(tmp_path, "slower", call_s=0.001, drift=0.08)  # each call than the one before
 
     # The time limit of an answer is below that of a warm-up.
     done = run_cli("run", "slower", *SMALL, "--budget", "1s", "--timeout", "4s", cwd=tmp_path)

@@ -157,7 +157,7 @@ def test_artifacts_that_are_well_are_measured_beside_them(broken, name):
     for timing in row["timings"].values():
         assert timing["call_s"] >= 0.001
         assert timing["generations"] == GENERATIONS
-    assert row["timings"]["batch 1"]["percentiles_s"].keys() == {"p90", "p95"}
+    assert row["timings"]["batch 1"]["percentiles_s"].keys() >= {"p90", "p95"}
     assert row["peak_rss_bytes"] > row["memory_bytes"] > 0
     assert row["reference"] == "healthy"
     assert row["largest_difference"] == 0
