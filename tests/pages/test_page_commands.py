@@ -24,6 +24,7 @@ from infer.exporting import trust_exported
 NOT_RUN = {
     "python -m train --profile paper --size 64": "downloads the official images of 64 pixels",
     "python -m study": "takes hours, and half an hour at its shortest",
+    "python tools/large_inputs.py": "makes 7.5 GB of images, and takes twenty minutes",
     "python tools/lock.py": "resolves hundreds of packages, which takes minutes",
     "python -m export --format installed": "takes minutes; it makes test_exporting.py's artifacts",
     "python -m train.benchmark torch --memory": "takes minutes; test_train.py has it at 28 pixels",
