@@ -6,6 +6,7 @@ the instructions of this one: Inductor has the C++ compiler use all of them.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import torch
 import torch._inductor
 from torch.export.passes import move_to_device_pass
 
+from export.compiling import compiler
+from export.cpp_library import shared_library_compiler
 from export.signature import Predict
 from export.torch_serving import Serving, example, predictor
 
@@ -58,10 +61,16 @@ def compile_package(
     if device != "cpu":
         program = move_to_device_pass(program, device)
     known = torch._inductor.list_options()
-    configuration = {name: value for name, value in _CONFIGURATION.items() if name in known}
-    torch._inductor.aoti_compile_and_package(
-        program, package_path=str(path), inductor_configs=configuration
-    )
+    configuration: dict[str, Any] = {
+        name: value for name, value in _CONFIGURATION.items() if name in known
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        found = compiler()
+        if found is not None and "cpp.cxx" in known:
+            configuration["cpp.cxx"] = (shared_library_compiler(found, Path(folder)),)
+        torch._inductor.aoti_compile_and_package(
+            program, package_path=str(path), inductor_configs=configuration
+        )
 
 
 def export(weights: Mapping[str, np.ndarray], size: int, path: Path, device: str) -> Predict:
