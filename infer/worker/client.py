@@ -249,10 +249,9 @@ class WorkerProcess:
             check_disk(self._folders, self._folder, most_bytes, only_full=True)
             if isinstance(request, Start | Load) and (why := self._why_no_cuda()):
                 reason = f"{why}; the runtime said: {failed.reason}"
-                outcome = failed.outcome
-                # JAX only reports that it finds no device.
-                if outcome == Outcome.UNSUPPORTED and says_out_of_memory(why):
-                    outcome = Outcome.OUT_OF_MEMORY
+                # Few runtimes say so: JAX sees no device, AOTInductor's call fails.
+                full = says_out_of_memory(why)
+                outcome = Outcome.OUT_OF_MEMORY if full else failed.outcome
                 raise Failure(outcome, reason, cause="no CUDA") from None
             raise
 
