@@ -217,9 +217,10 @@ def _export(
                 failed += 1
                 console.print(f"{head}: failed: {error}", style="red", markup=False, soft_wrap=True)
             else:
+                most = f"{built.largest_difference:.1e}" if built.largest_difference else "0"
                 console.print(
                     f"{head}: {built.folder}, differs from the framework's own prediction by "
-                    f"at most {built.largest_difference:.1e}",
+                    f"at most {most}",
                     markup=False,
                     soft_wrap=True,
                 )

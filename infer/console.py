@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import set_cell_size
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -18,6 +20,8 @@ from .escaping import terminal
 BAD = "bold red"  # the style of what goes wrong; the rest has no colour
 _PIPE_WIDTH = 100  # of output that no terminal shows, unless COLUMNS says another
 _GAP = 2
+_LONG = 44  # characters of words, such as names, that a line of a full table has room for
+_JOINTS = re.compile(r"[-_./]")  # where a long word may be broken
 _LEAST_FOLDED = 12  # characters that words keep at least, before a table gets too wide
 
 
@@ -43,6 +47,14 @@ def print_wrapped(console: Console, text: Text, indent: int = 0) -> None:
     for line in lines:
         line.rstrip()
         line.pad_left(indent)
+        console.print(line, soft_wrap=True)
+
+
+def print_trimmed(console: Console, renderable: RenderableType) -> None:
+    """Print what has lines, such as a table, without spaces at their ends."""
+    for segments in console.render_lines(renderable, pad=False):
+        line = Text.assemble(*((segment.text, segment.style or "") for segment in segments))
+        line.rstrip()
         console.print(line, soft_wrap=True)
 
 
@@ -105,8 +117,8 @@ def print_table(
 ) -> list[str]:
     """Print a table within the width of the console.
 
-    Where there is no room, titles take two lines; then columns are left out, those of the most
-    detail first; then words are folded.
+    Where there is no room, titles take two lines; then long words do; then columns are left out,
+    those of the most detail first; then all words are folded.
 
     Returns:
         The titles of the columns that were left out.
@@ -126,6 +138,9 @@ def print_table(
         for i in shown:
             if one_line(columns[i].title).cell_len > cells[i]:
                 titles[i] = _halves(columns[i].title)
+    if is_too_wide():
+        for i in shown:
+            cells[i] = min(cells[i], _LONG) if columns[i].is_text else cells[i]
     while is_too_wide() and any(columns[i].detail for i in shown):
         shown.remove(max(shown, key=lambda i: (columns[i].detail, i)))
     left_out = [column.title for i, column in enumerate(columns) if i not in shown]
@@ -142,13 +157,29 @@ def print_table(
             max_width=width,
         )
     for row in texts:
-        table.add_row(*(row[i] for i in shown))
-    console.print(table)
+        table.add_row(*(_at_joints(row[i], room[n]) for n, i in enumerate(shown)))
+    print_trimmed(console, table)
     return left_out
 
 
 def _width(cell: Text) -> int:
     return max((line.cell_len for line in cell.split("\n")), default=0)
+
+
+def _at_joints(cell: Text, width: int) -> Text:
+    """Break what is longer than a line behind the last mark in it that joins words, if any."""
+    lines = Text("\n")
+    folded: list[Text] = []
+    for line in cell.split("\n"):
+        while line.cell_len > width and " " not in line.plain:
+            fits = len(set_cell_size(line.plain, width).rstrip())
+            joints = [match.end() for match in _JOINTS.finditer(line.plain, 0, fits)]
+            if not joints or joints[-1] < fits // 2:
+                break
+            first, line = line.divide([joints[-1]])
+            folded.append(first)
+        folded.append(line)
+    return lines.join(folded)
 
 
 def _halves(title: str) -> list[str]:

@@ -7,12 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 
 from ..arguments import common_options
 from ..arguments.types import argument_type
-from ..console import BAD, one_line
+from ..console import BAD, one_line, print_wrapped
 from ..exit_status import FAILED, NOT_SURE, OK
 from ..quantities import parse_bytes, parse_duration
 from ..results import formatting, recommendation
@@ -175,7 +175,7 @@ def show(choice: Choice, console: Console) -> None:
         if (given_up := choice.given_up) and given_up.cost:
             lines.append(f"without the limits: {given_up.best}; {_behind(given_up)}")
         for line in lines:
-            console.print(Padding(one_line(line), (0, 0, 0, 2)))
+            print_wrapped(console, one_line(line), 2)
     elif answer:
         fitting = [v.artifact for v in choice.verdicts if v.standing == recommendation.FITS]
         console.print(one_line(f"these fit: {', '.join(fitting)}", style="bold"), soft_wrap=True)
@@ -186,16 +186,17 @@ def show(choice: Choice, console: Console) -> None:
     labels = ShortLabels.of([verdict.artifact for verdict in choice.verdicts])
     if labels.pattern:
         console.print(one_line(f"artifacts: {labels.pattern}", style="dim"), soft_wrap=True)
-    artifacts = max((len(labels[verdict.artifact]) for verdict in choice.verdicts), default=0)
+    artifacts = max((cell_len(labels[v.artifact]) for v in choice.verdicts), default=0)
     standings = max((len(verdict.standing) for verdict in choice.verdicts), default=0)
     for verdict in choice.verdicts:
         name, standing = labels[verdict.artifact], verdict.standing
         # A reason a line, wrapped by the terminal, so that a command in it can be copied.
         for reason in (*verdict.reasons, *verdict.doubts) or ("",):
-            cells = (
-                one_line(name.ljust(artifacts)),
-                one_line(standing.ljust(standings), style=_STYLES.get(verdict.standing, "")),
-                one_line(reason),
-            )
-            console.print(*cells, sep="  ", soft_wrap=True)
+            label = one_line(name)
+            label.pad_right(artifacts - label.cell_len)
+            style = _STYLES.get(verdict.standing, "")
+            parts = label, one_line(standing.ljust(standings), style), one_line(reason)
+            cells = one_line("  ").join(parts)
+            cells.rstrip()
+            console.print(cells, soft_wrap=True)
             name = standing = ""

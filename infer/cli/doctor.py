@@ -20,6 +20,7 @@ from ..diagnostics.doctor import ArtifactState, RuntimeState, artifact_state, ru
 from ..errors import ArtifactError
 from ..exit_status import NOT_MEASURED, OK
 from ..outcome import Outcome
+from ..results.short_labels import ShortLabels
 from ..runtimes.registry import runtime_names
 from ..sandbox import trust
 from ..sandbox.artifact_reader import find
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     bad = any(artifact.outcome != Outcome.OK for artifact in artifacts)
     emit(
         value,
-        lambda console: _show(value["environment"], runtimes, artifacts, console),
+        lambda console: show(value["environment"], runtimes, artifacts, console),
         options.json,
     )
     return NOT_MEASURED if bad else OK
@@ -140,12 +141,13 @@ def _show_plugins(console: Console) -> None:
             console.print(one_line(plugin.refusal, style=BAD), soft_wrap=True)
 
 
-def _show(
+def show(
     machine: dict[str, Any],
     runtimes: list[RuntimeState],
     artifacts: list[ArtifactState],
     console: Console,
 ) -> None:
+    """Print the states of runtimes and artifacts."""
     console.print(
         one_line(
             f"Python {machine['python']}, {machine['processor']}, {machine['cores']} cores, "
@@ -179,9 +181,12 @@ def _show(
     if not artifacts:
         console.print("no artifacts found")
         return
+    labels = ShortLabels.of([artifact.path for artifact in artifacts])
+    if labels.pattern:
+        console.print(one_line(f"artifacts: {labels.pattern}", style="dim"), soft_wrap=True)
     artifact_rows: list[list[Text | str]] = [
         [
-            artifact.path,
+            labels[artifact.path],
             artifact.format,
             one_line(artifact.outcome, style="" if artifact.outcome == Outcome.OK else BAD),
             f"{artifact.expires} {artifact.expiry}".strip(),

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ..arguments import common_options
 from ..artifacts.precision import contradiction, precision_of
-from ..console import one_line
+from ..console import one_line, print_trimmed
 from ..exit_status import OK
 from ..formats.description import Description
 from ..runtimes.registry import RUNTIMES, runtimes_for
@@ -156,10 +156,10 @@ def show(inspection: Inspection, console: Console) -> None:
     for title, value in facts:
         if value:
             table.add_row(title, one_line(value))
-    console.print(table)
+    print_trimmed(console, table)
     for name, signature in description.signatures.items():
         console.print()
-        console.print(_signature(name, signature, console))
+        print_trimmed(console, _signature(name, signature))
 
 
 def _named(description: Description, stated: Signature | None) -> Description:
@@ -187,7 +187,7 @@ def _runtime(runtime: dict[str, Any]) -> str:
     return ", ".join(f"{name} {version}" for name, version in runtime["versions"].items())
 
 
-def _signature(name: str, signature: Signature, console: Console) -> Table:
+def _signature(name: str, signature: Signature) -> Table:
     table = Table(box=None, pad_edge=False, title=name or _NAMELESS, title_justify="left")
     for title in ("", "name", "dtype", "shape"):
         table.add_column(title, style="dim" if not title else None)

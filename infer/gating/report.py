@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ..console import BAD, TextColumn, one_line, print_table
 from ..escaping import markdown, xml
+from ..results import formatting
 from ..results.short_labels import ShortLabels
 from .result import (
     NOTHING_HELD,
@@ -266,7 +267,7 @@ def _figure(figures: Figures) -> str:
         case ParityFigures(difference=None):
             return "differs"
         case ParityFigures(difference=difference):
-            return f"{difference:.1e}"
+            return formatting.difference(difference)
         case AccuracyFigures():
             return f"{figures.difference:+.2%} [{figures.low:+.2%}, {figures.high:+.2%}]"
         case MetricFigures(low=None):

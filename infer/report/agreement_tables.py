@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ..outcome import Outcome
 from ..parity.whole_calls import samples_title
 from ..records.agreement import ScoredAnswer
+from ..results import formatting
 from ..results.summary import ArtifactResult
 from .table import (
     ARTIFACT,
@@ -40,7 +41,7 @@ def _largest_difference(row: ArtifactResult) -> Cell:
     value = row.largest_difference
     if value is None:
         return EMPTY
-    return Cell("reference" if is_reference(row) else f"{value:.1e}", value)
+    return Cell("reference" if is_reference(row) else formatting.difference(value), value)
 
 
 def _equal_labels(row: ArtifactResult) -> Cell:

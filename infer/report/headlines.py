@@ -20,7 +20,7 @@ _NAMED = 1  # artifacts that a sentence names, before it counts the others
 def headlines(
     table: Table, rows: Sequence[ArtifactResult], summary: Summary, labels: ShortLabels
 ) -> list[Headline]:
-    """Say what a table says; nothing where there is nothing to compare.
+    """Say what a table says; nothing where it holds no answer.
 
     Args:
         table: the table.
@@ -31,10 +31,11 @@ def headlines(
     match table.kind:
         case Kind.SPEED:
             workload = table.workload or ""
-            return [
-                Headline(_lead(lead, summary.workloads[workload], labels))
+            said = [
+                _lead(lead, summary.workloads[workload], labels)
                 for lead in leads(rows, summary, workload)
             ]
+            return said or _alone(rows, workload, labels)
         case Kind.COST:
             return _cost(rows, labels)
         case Kind.AGREEMENT:
@@ -43,11 +44,27 @@ def headlines(
             return []
 
 
-def _lead(lead: Lead, workload: Workload, labels: ShortLabels) -> str:
+def _alone(rows: Sequence[ArtifactResult], workload: str, labels: ShortLabels) -> list[Headline]:
+    """What the only artifact takes that was measured."""
+    timed = [row for row in rows if workload in row.timings and row.outcome == Outcome.OK]
+    if len(timed) != 1:
+        return []
+    timing = timed[0].timings[workload]
+    text = f"{labels[timed[0].artifact]} takes {formatting.seconds(timing.call_s)}"
+    rate = formatting.three_digits(timing.samples_per_s)
+    return [Headline(f"{text} {_calls(timing.workload)}: {rate} samples/s")]
+
+
+def _lead(lead: Lead, workload: Workload, labels: ShortLabels) -> Headline:
+    text = _lead_text(lead, workload, labels)
+    return Headline(text, has_interval=lead.has_intervals and len(lead.first) < lead.compared)
+
+
+def _lead_text(lead: Lead, workload: Workload, labels: ShortLabels) -> str:
     calls, reference = _calls(workload), labels[lead.reference]
     count = len(lead.first)
     if not lead.has_intervals:
-        return f"Too few generations of processes to say what is fastest {calls}: measure longer"
+        return f"Too few generations of processes to say what is fastest {calls}: take --budget 5m"
     if count == lead.compared:
         return f"No difference was found {calls}{_resolution(lead.resolution)}"
     others = [label for label in lead.first if label != lead.leader]
@@ -55,12 +72,13 @@ def _lead(lead: Lead, workload: Workload, labels: ShortLabels) -> str:
     if lead.leader == lead.reference and others:
         return f"Nothing is surely faster than {reference} {calls}; {may_be}"
     if lead.leader == lead.reference or not lead.beats_reference:
-        after = f"{labels[lead.next_best]} takes {_factor(lead.next_ratio)} times as long"
+        times = formatting.interval(lead.next_ratio)
+        after = f"{labels[lead.next_best]} takes {times} times as long"
         said = f"{calls}; {after}"
     else:
-        said = f"{calls}: {_factor(lead.ratio)} of {reference}'s time"
+        said = f"{calls}: {formatting.interval(lead.ratio)} of {reference}'s time"
     if lead.common_format:
-        return f"{lead.common_format} is fastest {said} ({count} artifacts, undecided among them)"
+        return f"{lead.common_format} is fastest {said} ({count} artifacts tied)"
     if others:
         return f"{labels[lead.leader]} leads {said}; {may_be} as fast"
     return f"{labels[lead.leader]} is fastest {said}"
@@ -72,10 +90,6 @@ def _resolution(share: float | None) -> str:
         return ""
     difference = formatting.percent(share) if share < 1 else f"a factor of {share + 1:.0f}"
     return f"; one of {difference} would have shown"
-
-
-def _factor(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.1 else formatting.three_digits(value)
 
 
 def _calls(workload: Workload) -> str:
@@ -117,11 +131,13 @@ def _range(
     labels: ShortLabels,
 ) -> str:
     values = {row.artifact: value for row in rows if (value := of(row)) is not None}
-    if len(values) < 2:
+    if not values:
         return ""
     least, most = (pick(values, key=values.__getitem__) for pick in (min, max))
     low, high = shown(values[least]), shown(values[most])
-    return f"{what} {low} ({labels[least]}) to {high} ({labels[most]})" if low != high else ""
+    if low == high:
+        return f"{what} {low}"
+    return f"{what} {low} ({labels[least]}) to {high} ({labels[most]})"
 
 
 def _agreement(rows: Sequence[ArtifactResult], labels: ShortLabels) -> list[Headline]:
@@ -133,12 +149,18 @@ def _agreement(rows: Sequence[ArtifactResult], labels: ShortLabels) -> list[Head
     if good:
         references = list(dict.fromkeys(row.anchor or row.reference or "" for row in good))
         differences = [row.largest_difference for row in good if row.largest_difference is not None]
-        largest = f": largest difference {max(differences):.1e}" if differences else ""
-        whom = f"All {len(good)}" if not bad else f"{len(good)} of {len(judged)}"
+        largest = f": largest difference {formatting.difference(max(differences))}"
+        largest = largest if differences else ""
+        every = "Both" if len(good) == 2 else f"All {len(good)}"
+        whom = every if not bad else f"{len(good)} of {len(judged)}"
         if len(judged) == 1:
             whom = labels[good[0].artifact]
         verb = "agree" if len(judged) > 1 and len(good) > 1 else "agrees"
         lines.append(Headline(f"{whom} {verb} with {_named(references, labels)}{largest}"))
+    alone = [row for row in rows if row.outcome == Outcome.OK and is_reference(row)]
+    if not judged and len(alone) == 1:
+        whom = labels[alone[0].artifact]
+        lines.append(Headline(f"{whom} has no other to be compared with"))
     for outcome in dict.fromkeys(row.outcome for row in bad):
         names = [row.artifact for row in bad if row.outcome == outcome]
         lines.append(Headline(f"{outcome}: {_named(names, labels)}", is_bad=True))

@@ -23,6 +23,8 @@ def legend(summary: Summary) -> list[str]:
         f"generation of processes) over that of {' or '.join(references)}, "
         f"below 1 is faster; in brackets its {CONFIDENCE:.0%} interval, corrected for the number "
         "of artifacts.",
+        "the time of a call is the median. Turns in which most artifacts were slower are left out "
+        "of it and of the ratio, and counted in the percentiles.",
         "verdict: faster or slower if the interval lies on one side of 1, undecided if it holds 1, "
         "unknown if there are too few generations of processes for one; half its width is the "
         "smallest difference that would have shown.",

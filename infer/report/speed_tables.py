@@ -88,7 +88,7 @@ def speed_table(workload: str, rows: Sequence[ArtifactResult], summary: Summary)
         ARTIFACT,
         ArtifactColumn("call_s", workload, cell=cell(lambda t, row: call_s(t))),
         ArtifactColumn("verdict", "verdict", is_text=True, cell=cell(verdict)),
-        ArtifactColumn("ratio", "ratio", is_text=True, cell=cell(ratio)),
+        ArtifactColumn("ratio", "ratio [95%]", is_text=True, cell=cell(ratio)),
     ]
     if summary.workloads[workload].batch == 1:
         columns += [

@@ -86,10 +86,17 @@ class ArtifactColumn(Column):
 
 @dataclass(frozen=True)
 class Headline:
-    """What a table says, in a sentence; `is_bad` where something is wrong."""
+    """What a table says, in a sentence.
+
+    Attributes:
+        text: the sentence.
+        is_bad: whether something is wrong.
+        has_interval: whether it has a ratio with its interval in brackets.
+    """
 
     text: str
     is_bad: bool = False
+    has_interval: bool = False
 
 
 @dataclass(frozen=True)

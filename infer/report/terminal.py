@@ -16,6 +16,7 @@ from ..results.reproduction import PROGRAM
 from ..results.rooflines import highest
 from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
+from ..stats.ratios import CONFIDENCE
 from . import profile_tables
 from .agreement_tables import differing_table
 from .growth_table import growth_table
@@ -132,7 +133,9 @@ def _in_short(
     if not any(lines for _, lines in said):
         return
     console.print()
-    console.print(one_line("In short", style="bold"))
+    has_intervals = any(line.has_interval for _, lines in said for line in lines)
+    brackets = f", in brackets {CONFIDENCE:.0%} intervals" if has_intervals else ""
+    console.print(one_line(f"In short{brackets}", style="bold"))
     for title, lines in said:
         if len(said) > 1 and lines:
             print_wrapped(console, one_line(title), 2)

@@ -30,6 +30,13 @@ def seconds(value: float | None) -> str:
     return _in_unit(value, _TIMES)
 
 
+def difference(value: float | None) -> str:
+    """Format a largest difference of outputs, which is compared with a tolerance."""
+    if value is None:
+        return "-"
+    return f"{value:.1e}" if 0 < value < 1e-3 else three_digits(value)
+
+
 def interval(ratio: Ratio | None) -> str:
     """Format a ratio with its interval in brackets."""
     if ratio is None:
@@ -77,9 +84,10 @@ def conditions(summary: Summary) -> str:
     else:
         gpus = ", ".join(gpu.name for gpu in machine.gpus) or "no GPU"
         where = f", {gpus}; on {summary.device}"
+    generations = "generation" if summary.generations == 1 else "generations"
     return (
         f"{machine.processor}, {machine.cores} cores{where} with "
-        f"{run.threads} threads; {summary.generations} generations of processes, "
+        f"{run.threads} threads; {summary.generations} {generations} of processes, "
         f"{run.protocol.bursts} turns in each; load at start "
         f"{machine.load_average[0]:.1f}"
         + (f"; {summary.clock}" if summary.clock else "")

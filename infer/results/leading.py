@@ -29,9 +29,10 @@ class Lead:
         leader: of these, the reference; else the fastest by its ratio that is surely faster than
             the reference, or the fastest if none is, as where the reference is of another group.
         beats_reference: whether the leader is surely faster than the reference.
-        ratio: of the leader to the reference.
+        ratio: of the leader to the reference; None where nothing could be paired.
         next_best: the fastest of those that are surely slower; "" if there is none.
-        next_ratio: its time over that of the leader.
+        next_ratio: its time over that of the leader, with an interval where that is the reference;
+            None if there is none.
         resolution: half the width of the widest interval, as a share; None without intervals.
         common_format: title of the format of `first`, if these are several and no other artifact
             is of it.
@@ -43,9 +44,9 @@ class Lead:
     has_intervals: bool
     leader: str
     beats_reference: bool
-    ratio: float
+    ratio: Ratio | None
     next_best: str
-    next_ratio: float
+    next_ratio: Ratio | None
     resolution: float | None
     common_format: str | None
 
@@ -80,7 +81,7 @@ def _lead(reference: str, rows: Sequence[ArtifactResult], workload: str) -> Lead
     after = [label for label in order if label not in first]
     sure = [label for label in first if label != reference and highs.get(label, math.inf) < 1]
     leader = reference if reference in first else next(iter(sure), first[0])
-    fastest = known[leader].value if leader in known else math.nan
+    fastest = known.get(leader)
     resolutions = [r.resolution for r in known.values() if r.resolution is not None]
     return Lead(
         reference,
@@ -91,10 +92,19 @@ def _lead(reference: str, rows: Sequence[ArtifactResult], workload: str) -> Lead
         leader in sure,
         fastest,
         after[0] if after else "",
-        known[after[0]].value / fastest if after else math.nan,
+        _over(known.get(after[0]), fastest) if after else None,
         max(resolutions, default=None),
         _common_format(rows, first),
     )
+
+
+def _over(ratio: Ratio | None, other: Ratio | None) -> Ratio | None:
+    """A ratio over another; with an interval only over the reference, which is exactly 1."""
+    if ratio is None or other is None:
+        return None
+    if other.low == other.high:
+        return ratio
+    return Ratio(ratio.value / other.value, None, None, 0)
 
 
 def _common_format(rows: Sequence[ArtifactResult], first: Sequence[str]) -> str | None:

@@ -189,23 +189,24 @@ def tolerance_notices(index: RecordIndex) -> list[str]:
 
 
 def quantisation_notices(index: RecordIndex) -> list[str]:
-    """A notice for every quantised model that passes, and differs as a broken one could."""
-    texts = []
-    for label, parity in index.parities.items():
-        if not parity.quantisation_doubts:
-            continue
-        texts.append(
-            f"QUANTISATION OR A FAULT? {label}: {'; '.join(parity.quantisation_doubts)}. Its "
-            "quantisation may cause that, and so may a wrong scale or zero point of a layer: an "
-            "array 'labels' in the inputs lets accuracy decide, and of two ONNX files 'exportbench "
-            "bisect' compares every layer."
-        )
-    return texts
+    """A notice if quantised models pass, and differ as broken ones could."""
+    doubts = [
+        f"{label}: {'; '.join(parity.quantisation_doubts)}"
+        for label, parity in index.parities.items()
+        if parity.quantisation_doubts
+    ]
+    if not doubts:
+        return []
+    return [
+        f"QUANTISATION OR A FAULT? {'. '.join(doubts)}. Quantisation may cause that, and so may a "
+        "wrong scale or zero point of a layer: an array 'labels' in the inputs lets accuracy "
+        "decide, and of two ONNX files 'exportbench bisect' compares every layer."
+    ]
 
 
 def overflow_notices(index: RecordIndex) -> list[str]:
-    """A notice for every artifact of float16 whose overflow would not show."""
-    texts = []
+    """Notices of artifacts of float16 whose overflow would not show."""
+    by_remedy: dict[str, list[str]] = {}
     for label, parity in index.parities.items():
         if not parity.overflow_hidden:
             continue
@@ -217,12 +218,13 @@ def overflow_notices(index: RecordIndex) -> list[str]:
             samples = min(index.preflights[label].inputs.samples, _SAMPLES_TO_BISECT)
             command = bisect_command(artifact, reference, index.run, samples)
             remedy = f"see whether tensors inside do: {command}"
-        texts.append(
-            f"OVERFLOW NOT SEEN: {label} is of float16, and its runtime may calculate it in "
-            "float32 on a CPU: values beyond 65,504 are finite here, and infinite elsewhere. "
-            f"Before you deploy it, {remedy}."
-        )
-    return texts
+        by_remedy.setdefault(remedy, []).append(label)
+    return [
+        f"OVERFLOW NOT SEEN: of float16 ({', '.join(labels)}), which runtimes may calculate in "
+        "float32 on a CPU: values beyond 65,504 are finite here, and infinite elsewhere. "
+        f"Before you deploy it, {remedy}."
+        for remedy, labels in by_remedy.items()
+    ]
 
 
 def anchor_notices(index: RecordIndex) -> list[str]:
@@ -284,20 +286,22 @@ def turn_notices(index: RecordIndex) -> list[str]:
 
 
 def drift_notices(index: RecordIndex) -> list[str]:
-    """A notice if the speed of the machine drifted."""
+    """Notices if turns were left out, and if the speed of the machine drifted in the others."""
     worst = 0.0
-    texts = []
+    slow: list[str] = []
     for workload in index.per_call:
         left = index.undisturbed(workload)
         worst = max(worst, machine_drift(left.values(), index.device))
         bursts = clocks.steady(index.timed(workload), index.clocks.get(workload, {}))
         all_turns, kept = turns_of(bursts), turns_of(left)
         if kept != all_turns:
-            texts.append(
-                f"BUSY AT TIMES: in {len(all_turns - kept)} of {len(all_turns)} turns most "
-                f"artifacts' calls ({workload}) took over {DISTURBED:.0%} longer than usual; the "
-                "ratios are those of the other turns."
-            )
+            slow.append(f"{len(all_turns - kept)} of {len(all_turns)} turns ({workload})")
+    texts = []
+    if slow:
+        texts.append(
+            f"BUSY AT TIMES: in {', '.join(slow)} the calls of most artifacts took over "
+            f"{DISTURBED:.0%} longer than usual; times and ratios are those of the other turns."
+        )
     if worst < NOTICEABLE_DRIFT:
         return texts
     texts.append(

@@ -180,9 +180,11 @@ def _costs(
 
 def _timing(label: str, workload: str, index: RecordIndex) -> Timing:
     generations = index.bursts[label][workload]
+    # The turns that the ratio is of, so that both say the same; percentiles are of all calls.
+    kept = index.undisturbed(workload).get(label) or generations
     medians = [
         statistics.median(second for seconds in turns.values() for second in seconds)
-        for turns in generations.values()
+        for turns in kept.values()
     ]
     calls = sorted(s for turns in generations.values() for burst in turns.values() for s in burst)
     call_s = float(statistics.median(medians))

@@ -4,10 +4,12 @@ import io
 
 import pytest
 
-from infer.cli import bisect, choose, compare, overhead, self_test
+from infer.cli import bisect, choose, compare, doctor, overhead, self_test
 from infer.console import Terminal
 from infer.diagnostics.bisect.comparing import TensorComparison
 from infer.diagnostics.bisect.search import Bisection
+from infer.diagnostics.doctor import ArtifactState as LoadState
+from infer.diagnostics.doctor import RuntimeState
 from infer.diagnostics.overhead import Overhead
 from infer.diagnostics.self_test.verdicts import Verdicts
 from infer.gating import report as gate_report
@@ -119,7 +121,7 @@ def test_a_choice():
     assert lines == [
         "none fits",
         f"artifacts: {SHARED}…",
-        "torchscript           fits         ",
+        "torchscript           fits",
         "onnx-torch            falls out    p95 6 ms, over 5 ms",
         "torch-export-by-hand  cannot tell  no p99",
         f"                                   {command}",
@@ -169,3 +171,20 @@ def test_a_gate(width):
     hidden = [line for line in lines if line.startswith("no room for checks that passed")]
     assert bool(hidden) == (width < 140)
     assert f"{NAMES[1]}, latency, batch 1: failed: slower" in lines
+
+
+def test_the_artifacts_of_a_doctor_leave_out_what_they_share():
+    folder = "/home/me/models/exported/"
+    states = [LoadState(f"{folder}{name}", "onnx", "ok") for name in NAMES]
+    states[1] = LoadState(f"{folder}{NAMES[1]}", "onnx", "load_error", "cut short")
+    runtime = RuntimeState("onnx", ("onnx",), {"onnxruntime": "1.0"}, ("CPU",), "", None, "")
+    machine = {"python": "3", "processor": "P", "cores": 2, "memory_bytes": 2**30, "gpus": []}
+
+    def show(console):
+        doctor.show(machine, [runtime], states, console)
+
+    lines = shown(show, width=80)
+    fits(lines, "torchscript", "onnx-torch", "torch-export-by-hand")
+    assert f"artifacts: {folder}{SHARED}…" in lines
+    assert f"{folder}{NAMES[1]}: cut short" in lines
+    assert [line for line in lines if line != line.rstrip()] == []

@@ -14,6 +14,15 @@ from infer.workload import Workload
 
 
 def said(table_of, rows, **references):
+    return [line.text for line in lines(table_of, rows, **references)]
+
+
+def has_interval(rows):
+    (line,) = lines(lambda rows, whole: speed_table(POINT, rows, whole), rows)
+    return line.has_interval
+
+
+def lines(table_of, rows, **references):
     whole = SimpleNamespace(
         rows=rows,
         speed_references={row.artifact: references.get(row.artifact, "base") for row in rows},
@@ -21,7 +30,7 @@ def said(table_of, rows, **references):
         run=SimpleNamespace(device="cpu"),
     )
     table = table_of(rows, whole)
-    return [line.text for line in headlines(table, rows, whole, labels_of(rows))]
+    return headlines(table, rows, whole, labels_of(rows))
 
 
 def fastest(*intervals, formats=None, outcomes=None):
@@ -46,20 +55,20 @@ def fastest(*intervals, formats=None, outcomes=None):
     [
         (
             [(0.418, 0.41, 0.42), (1.8, 1.7, 1.9)],
-            "a is fastest for one sample: 0.42 of base's time",
+            "a is fastest for one sample: 0.418 [0.410, 0.420] of base's time",
         ),
         (
             [(0.42, 0.40, 0.44), (0.43, 0.41, 0.45), (0.9, 0.8, 1.1)],
-            "a leads for one sample: 0.42 of base's time; b may be as fast",
+            "a leads for one sample: 0.420 [0.400, 0.440] of base's time; b may be as fast",
         ),
         # A lower estimate whose interval holds 1 is no lead over the reference.
         (
             [(0.6, 0.2, 1.8), (0.7, 0.6, 0.8)],
-            "b leads for one sample: 0.70 of base's time; a may be as fast",
+            "b leads for one sample: 0.70 [0.60, 0.80] of base's time; a may be as fast",
         ),
         (
-            [(1.3, 1.2, 1.4), (1.1, 1.05, 1.15)],
-            "base is fastest for one sample; b takes 1.10 times as long",
+            [(1.3, 1.2, 1.4), (1.1, 1.05, 1.16)],
+            "base is fastest for one sample; b takes 1.10 [1.05, 1.16] times as long",
         ),
         (
             [(0.9, 0.7, 1.1), (1.0, 0.9, 1.1), (1.5, 1.4, 1.6)],
@@ -73,7 +82,7 @@ def fastest(*intervals, formats=None, outcomes=None):
         (
             [(0.5, None, None)],
             "Too few generations of processes to say what is fastest for one sample: "
-            "measure longer",
+            "take --budget 5m",
         ),
     ],
 )
@@ -84,11 +93,13 @@ def test_what_the_intervals_hold(intervals, text):
 def test_several_of_one_format_are_called_by_it():
     both = (0.42, 0.40, 0.44), (0.43, 0.41, 0.45)
     onnx = {"a": "onnx", "b": "onnx"}
-    text = "ONNX is fastest for one sample: 0.42 of base's time (2 artifacts, undecided among them)"
+    text = "ONNX is fastest for one sample: 0.420 [0.400, 0.440] of base's time (2 artifacts tied)"
     assert fastest(*both, formats=onnx) == [text]
     # Not where another of the format is slower.
     slower = fastest(*both, (0.9, 0.8, 0.95), formats=onnx | {"c": "onnx"})
-    assert slower == ["a leads for one sample: 0.42 of base's time; b may be as fast"]
+    assert slower == [
+        "a leads for one sample: 0.420 [0.400, 0.440] of base's time; b may be as fast"
+    ]
 
 
 def test_the_fastest_of_a_group_without_the_reference_need_not_be_faster_than_that():
@@ -103,11 +114,24 @@ def test_the_fastest_of_a_group_without_the_reference_need_not_be_faster_than_th
 
 def test_what_differs_is_not_the_fastest():
     texts = fastest((0.2, 0.19, 0.21), (0.5, 0.4, 0.6), outcomes={"a": "parity_fail"})
-    assert texts == ["b is fastest for one sample: 0.50 of base's time"]
+    assert texts == ["b is fastest for one sample: 0.50 [0.40, 0.60] of base's time"]
 
 
-def test_one_artifact_is_not_compared():
-    assert fastest() == []
+def test_of_one_artifact_its_time_is_said():
+    assert fastest() == ["base takes 1.00 s for one sample: 1.00 samples/s"]
+    # Not as if it were the only one where another failed after it was timed.
+    assert fastest((0.5, 0.4, 0.6), outcomes={"a": "crash"}) == [
+        "base takes 1.00 s for one sample: 1.00 samples/s"
+    ]
+
+
+def test_sentences_say_whether_they_have_an_interval():
+    rows = [result("base", timings={POINT: timing(1.0)})]
+    assert not has_interval(rows)
+    other = result("a", timings={POINT: timing(0.5, Ratio(0.5, 0.4, 0.6, 4))})
+    assert has_interval([*rows, other])
+    undecided = result("a", timings={POINT: timing(0.5, Ratio(0.5, 0.4, 1.6, 4))})
+    assert not has_interval([*rows, undecided])
 
 
 def test_who_agrees_and_who_does_not():
@@ -120,10 +144,11 @@ def test_who_agrees_and_who_does_not():
         return said(lambda rows, whole: agreement_table(rows), rows)
 
     assert agreeing("ok") == ["a agrees with base: largest difference 1.0e-06"]
-    assert agreeing("ok", "ok") == ["All 2 agree with base: largest difference 1.0e-06"]
+    assert agreeing("ok", "ok") == ["Both agree with base: largest difference 1.0e-06"]
     assert agreeing("ok", "parity_fail", "crash") == [
         "1 of 3 agrees with base: largest difference 1.0e-06",
         "parity_fail: b",
         "crash: c",
     ]
     assert agreeing("parity_fail") == ["parity_fail: a"]
+    assert agreeing() == ["base has no other to be compared with"]

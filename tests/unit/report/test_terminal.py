@@ -85,9 +85,10 @@ def test_what_had_no_room_is_named_and_wider_terminals_have_it(summary):
 
 def test_the_answer_comes_last_and_the_whole_label_where_it_is_needed(summary):
     lines = lines_at(100, summary)
-    end = lines[lines.index("In short") + 1 :]
+    end = lines[lines.index("In short, in brackets 95% intervals") + 1 :]
     assert [line.strip() for line in end] == [
-        "torchscript is fastest in batches of 32; onnx-torch takes 2.00 times as long",
+        "torchscript is fastest in batches of 32; onnx-torch takes 2.000 [2.000, 2.000] times as "
+        "long",
         "No difference was found for one sample; one of 0.0% would have shown",
         "2 of 3 agree with torchscript: largest difference 1.0e-06",
         "parity_fail: broken",
@@ -97,12 +98,25 @@ def test_the_answer_comes_last_and_the_whole_label_where_it_is_needed(summary):
 
 
 @pytest.mark.parametrize("width", [60, 100])
-def test_no_sentence_ends_in_spaces(summary, width):
-    in_tables = set(tables_of(lines_at(width, summary)))
-    lines = [line for line in lines_at(width, summary) if line not in in_tables]
-    sentences = [line for line in lines if not line.startswith("     ")]  # but titles of tables
-    assert any(line.startswith("torchscript is fastest") for line in sentences)
-    assert [line for line in sentences if line != line.rstrip()] == []
+def test_no_line_ends_in_spaces(summary, width):
+    lines = lines_at(width, summary)
+    assert any(line.startswith("torchscript is fastest") for line in lines)
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_long_names_are_broken_where_words_join_before_figures_are_left_out():
+    names = [f"resnet50-imagenet-{p}-opset17-simplified-again.onnx" for p in ("fp16", "fp32")]
+    names += ["模型-分类器-" * 5 + "一.onnx", "x" * 60]
+    columns = [TextColumn("artifact", is_text=True), TextColumn("p95", detail=1)]
+    console = Terminal(file=io.StringIO(), width=54)
+    assert print_table(console, columns, [[name, "1.23 ms"] for name in names]) == []
+    lines = console.file.getvalue().splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        *("artifact", "resnet50-imagenet-fp16-opset17-simplified-", "again.onnx"),
+        *("resnet50-imagenet-fp32-opset17-simplified-", "again.onnx"),
+        *("模型-分类器-模型-分类器-模型-分类器-模型-", "分类器-模型-分类器-一.onnx"),
+        *("x" * 44, "x" * 16),
+    ]
 
 
 def test_few_notices_are_said_again_at_the_end_and_many_counted(summary):

@@ -64,6 +64,31 @@ def test_times_are_medians_over_the_generations():
     assert (row.outcome, full.steady, single.steady) == ("ok", True, True)
 
 
+def test_times_are_those_of_the_turns_that_ratios_are_of():
+    records = [RUN]
+    for name, seconds in (("base", 0.1), ("other", 0.2)):
+        records += [artifact(name), preflight(name), parity(name, "base")]
+        for generation in range(4):
+            records.append(start(name, generation))
+            # In the half of some generations both take three times as long.
+            slow = [3.0 * seconds] * 30 if generation < 2 else [seconds]
+            for turn in range(6):
+                for batch in (1, 32):
+                    calls = slow if turn < 2 else [seconds]
+                    records.append(burst(name, generation, calls, turn=turn, batch=batch))
+        records.append(outcome(name))
+
+    summary = summarize([*records, END])
+
+    for name, seconds in (("base", 0.1), ("other", 0.2)):
+        timing = row_of(summary, name).timings["batch 1"]
+        assert timing.call_s == pytest.approx(seconds)
+        assert timing.percentiles_s["p90"] == pytest.approx(3 * seconds)  # of all calls
+    (notice,) = (text for text in summary.notices if text.startswith("BUSY AT TIMES"))
+    assert "in 4 of 24 turns (batch 1), 4 of 24 turns (batch 32)" in notice
+    assert "times and ratios are those of the other turns" in notice
+
+
 def test_what_is_paid_once_is_the_median_over_all_processes():
     records = [
         RUN,
