@@ -156,7 +156,8 @@ def _agreement(rows: Sequence[ArtifactResult], labels: ShortLabels) -> list[Head
         if len(judged) == 1:
             whom = labels[good[0].artifact]
         verb = "agree" if len(judged) > 1 and len(good) > 1 else "agrees"
-        lines.append(Headline(f"{whom} {verb} with {_named(references, labels)}{largest}"))
+        whose = "their references" if len(references) > 1 else labels[references[0]]
+        lines.append(Headline(f"{whom} {verb} with {whose}{largest}"))
     alone = [row for row in rows if row.outcome == Outcome.OK and is_reference(row)]
     if not judged and len(alone) == 1:
         whom = labels[alone[0].artifact]

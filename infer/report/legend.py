@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..results.rooflines import highest
 from ..results.summary import Summary
 from ..stats.ratios import CONFIDENCE
+from .speed_tables import has_ceiling
 
 # The statistic that `infer.stats.call_times.log_call_time` uses, by device.
 _UNDISTURBED = {
@@ -82,7 +83,13 @@ def _on_device(summary: Summary) -> list[str]:
 def _roofline(summary: Summary) -> list[str]:
     """Explain "of ceiling", with the measured rates, and the rates that are missing."""
     lines = []
-    if "flops_per_s" in highest(summary.rooflines) and "bytes_per_s" in highest(summary.rooflines):
+    rates = highest(summary.rooflines)
+    if not has_ceiling(summary):
+        lines.append(
+            "of ceiling: not shown. Calls were faster than the measured rates allow, so something "
+            "else took the processor while these were measured."
+        )
+    elif "flops_per_s" in rates and "bytes_per_s" in rates:
         arithmetic = _rates(summary, "flops_per_s", 1e9, "GFLOP/s")
         copied = _rates(summary, "bytes_per_s", 1e9, "GB/s")
         product, where, more = "NumPy's matrix product", "", ""

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..outcome import Outcome
 from ..results import formatting
 from ..results.short_labels import ShortLabels
 from ..results.summary import ArtifactResult, Summary
@@ -38,7 +39,7 @@ class Whisker:
         name: label of the artifact.
         at, low, high: positions; there is no interval if `low` is None.
         verdict: "faster", "slower", "reference" or "unsure", which the shape stands for.
-        text: the figures.
+        text: the figures, or what is wrong with it.
     """
 
     name: str
@@ -87,18 +88,23 @@ def ratios(
     workload: str, rows: Sequence[ArtifactResult], summary: Summary, labels: ShortLabels
 ) -> DotPlot | None:
     """Plot the ratios of one workload; None if there is none to show."""
-    shown: list[tuple[str, Ratio, str]] = []
+    shown: list[tuple[str, Ratio, str, str]] = []
     for row in rows:
         timing = row.timings.get(workload)
         if timing is None:
             continue
         if summary.speed_references.get(row.artifact) == row.artifact:
-            shown.append((labels[row.artifact], Ratio(1.0, None, None, 0), "reference"))
+            same = Ratio(1.0, None, None, 0)
+            shown.append((labels[row.artifact], same, "reference", "1 (reference)"))
+        elif timing.ratio and row.outcome != Outcome.OK:
+            # Its time is that of other answers.
+            shown.append((labels[row.artifact], timing.ratio, "unsure", row.outcome))
         elif timing.ratio:
-            shown.append((labels[row.artifact], timing.ratio, _verdict(timing.ratio)))
-    if all(verdict == "reference" for *_, verdict in shown):
+            text = formatting.interval(timing.ratio)
+            shown.append((labels[row.artifact], timing.ratio, _verdict(timing.ratio), text))
+    if all(verdict == "reference" for _, _, verdict, _ in shown):
         return None
-    values = [v for _, r, _ in shown for v in (r.value, r.low, r.high) if v]
+    values = [v for _, r, *_ in shown for v in (r.value, r.low, r.high) if v]
     axis = _Axis(min(values), max(values))
     whiskers = [
         Whisker(
@@ -107,9 +113,9 @@ def ratios(
             axis.place(ratio.low) if ratio.low else None,
             axis.place(ratio.high) if ratio.high else None,
             verdict,
-            "1 (reference)" if verdict == "reference" else formatting.interval(ratio),
+            text,
         )
-        for name, ratio, verdict in shown
+        for name, ratio, verdict, text in shown
     ]
     references = sorted(
         {labels[summary.speed_references[row.artifact]] for row in rows if workload in row.timings}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ..outcome import Outcome
 from ..results import formatting
 from ..results.percentiles import PERCENTILE_FLOORS
+from ..results.rooflines import MOST_OF_CEILING
 from ..results.summary import ArtifactResult, Summary, Timing
 from ..stats.ratios import Direction, Ratio
 from .table import (
@@ -114,7 +115,7 @@ def speed_table(workload: str, rows: Sequence[ArtifactResult], summary: Summary)
             ),
         ]
     timings = _timings(workload, summary.rows)
-    if any(timing.roofline_share is not None for timing in timings):
+    if has_ceiling(summary) and any(timing.roofline_share is not None for timing in timings):
         columns.append(
             ArtifactColumn(
                 "of_ceiling", "of ceiling", detail=2, cell=cell(lambda t, r: roofline_share(t))
@@ -130,6 +131,12 @@ def speed_table(workload: str, rows: Sequence[ArtifactResult], summary: Summary)
             )
         )
     return table_of(Kind.SPEED, f"Speed, {workload}", columns, rows, workload)
+
+
+def has_ceiling(summary: Summary) -> bool:
+    """Whether the rates that the ceiling is of can be those of this machine."""
+    shares = [t.roofline_share or 0.0 for row in summary.rows for t in row.timings.values()]
+    return max(shares, default=0.0) <= MOST_OF_CEILING
 
 
 def _ratio(ratio: Ratio | None) -> Cell:

@@ -43,8 +43,9 @@ def interval(ratio: Ratio | None) -> str:
         return "-"
     if ratio.low is None or ratio.high is None:
         return f"{ratio.value:.2f}"
-    places = 3 if ratio.high - ratio.low < 0.1 else 2
-    return f"{ratio.value:.{places}f} [{ratio.low:.{places}f}, {ratio.high:.{places}f}]"
+    width = ratio.high - ratio.low
+    places = 3 if width < 0.1 else 2 if width < 10 else 1 if width < 100 else 0
+    return f"{ratio.value:.{places}f} [{ratio.low:.{places}f}, {ratio.high:,.{places}f}]"
 
 
 def binary_size(value: int | None) -> str:

@@ -26,6 +26,12 @@ def highest(rooflines: Iterable[RooflineMeasured]) -> dict[str, float]:
     return rates
 
 
+# A 3 x 3 convolution is computed in down to 1 / 2.25 of its operations (Winograd's F(2 x 2, 3 x 3),
+# Lavin and Gray 2016; larger tiles lose too many digits). A larger share of the ceiling says that
+# something else took the processor while the rates were measured.
+MOST_OF_CEILING = 2.25
+
+
 def flops(index: RecordIndex, label: str) -> float | None:
     """Operations for a sample, from the artifact or from an ONNX file with the same weights."""
 

@@ -1,6 +1,10 @@
 """Where the marks of plots stand."""
 
-from infer.report.plots import curves
+from test_tables import POINT, result, summary, timing
+
+from infer.report.plots import curves, ratios
+from infer.report.tables import labels_of
+from infer.stats.ratios import Ratio
 
 
 def test_curves_stand_where_their_values_are():
@@ -10,3 +14,16 @@ def test_curves_stand_where_their_values_are():
     assert 0 < x0 < x1 < 100
     assert 0 < y1 < y0 < 100  # from the top
     assert len(plot.y_ticks) >= 3
+
+
+def test_what_gives_other_answers_is_not_called_faster():
+    rows = [result("base", timings={POINT: timing(1.0)})]
+    for name, outcome in (("good", "ok"), ("bad", "parity_fail")):
+        timings = {POINT: timing(0.5, Ratio(0.5, 0.4, 0.6, 4))}
+        rows.append(result(name, timings=timings, outcome=outcome))
+    plot = ratios(POINT, rows, summary(*rows), labels_of(rows))
+    assert [(w.verdict, w.text) for w in plot.whiskers] == [
+        ("reference", "1 (reference)"),
+        ("faster", "0.50 [0.40, 0.60]"),
+        ("unsure", "parity_fail"),
+    ]

@@ -3,6 +3,7 @@
 import pytest
 
 from infer.results import formatting
+from infer.stats.ratios import Ratio
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,22 @@ def test_energies_and_shares():
 def test_sizes():
     shown = [formatting.binary_size(size) for size in (3277, 2**20, 2137 * 2**20, None)]
     assert shown == ["3.2 KiB", "1.0 MiB", "2,137.0 MiB", "-"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (Ratio(0.98, 0.97, 0.99, 4), "0.980 [0.970, 0.990]"),
+        (Ratio(1.6, 0.4, 5.91, 4), "1.60 [0.40, 5.91]"),
+        (Ratio(1.86, 0.22, 15.49, 4), "1.9 [0.2, 15.5]"),
+        (Ratio(1.61, 0.0, 2248.1, 4), "2 [0, 2,248]"),
+        (Ratio(1.61, None, None, 1), "1.61"),
+    ],
+)
+def test_intervals_have_the_places_that_their_width_allows(ratio, text):
+    assert formatting.interval(ratio) == text
+
+
+def test_differences_of_outputs():
+    shown = [formatting.difference(value) for value in (0.0, 3.3e-6, 0.012, 1.0, None)]
+    assert shown == ["0", "3.3e-06", "0.0120", "1.00", "-"]

@@ -153,3 +153,12 @@ def test_nothing_is_said_of_a_roofline_that_is_not_known(rooflines, fields):
 
     assert share(records, "one", "batch 32") is None
     assert "of ceiling" not in cells(markdown.render(summarize(records)), "one")
+
+
+def test_a_ceiling_that_calls_break_through_is_not_shown():
+    for flops_per_sample, is_shown in ((20e6, True), (30e6, False)):
+        surveys = {"one": {"flops_per_sample": flops_per_sample}}
+        summary = summarize(below_roofline(roofline(), surveys=surveys))
+        page = markdown.render(summary)
+        assert ("of ceiling" in cells(page, "one")) == is_shown
+        assert ("something else took the processor" in page) != is_shown
