@@ -15,7 +15,7 @@ import train.benchmark
 
 ROOT = Path(__file__).parents[2]
 # Reports of runs on another machine name what was there.
-_REPORTS = set(ROOT.glob("docs/study/gpu/*.md")) - {ROOT / "docs/study/gpu/README.md"}
+_REPORTS = set(ROOT.glob("docs/study/gpu*/[!R]*.md"))
 PAGES = sorted(
     {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")} - _REPORTS
 )
