@@ -12,7 +12,7 @@ from rich.console import Console
 from ..arguments import common_options
 from ..arguments.run_options import add_profile_options, profile_config
 from ..codec import to_json
-from ..console import one_line
+from ..console import one_line, print_wrapped
 from ..errors import UsageError
 from ..exit_status import NOT_MEASURED, OK
 from ..measure.progress import Progress
@@ -100,19 +100,23 @@ def described(result: Profiles) -> dict[str, Any]:
 
 def show(result: Profiles, console: Console) -> None:
     """Print the tables, and what they say in words."""
-    flops_per_s = result.rates.get("flops_per_s")
+    texts = profile_tables.profile_texts(result.profiles, result.rates.get("flops_per_s"))
     for notice in result.notices:
-        console.print(one_line(notice, style="yellow"), soft_wrap=True)
-    for sentence in findings(result.profiles, flops_per_s):
-        console.print(one_line(sentence, style="bold"), soft_wrap=True)
-    for table in profile_tables.profile_tables(result.profiles, flops_per_s):
-        terminal.print_report_table(table, console)
-    for line in profile_tables.problems(result.profiles):
-        console.print(one_line(line, style="yellow"), soft_wrap=True)
+        print_wrapped(console, one_line(notice, style="yellow"))
+    for sentence in texts.findings:
+        print_wrapped(console, one_line(sentence, style="bold"))
+    left_out: list[str] = []
+    for table in texts.tables:
+        left_out += terminal.print_report_table(table, console)
+    for line in texts.problems:
+        print_wrapped(console, one_line(line, style="yellow"))
     console.print()
     console.print(one_line(_conditions(result), style="dim"))
-    for line in profile_tables.legend():
-        console.print(one_line(line, style="dim"), soft_wrap=True)
+    for line in texts.legend:
+        print_wrapped(console, one_line(line, style="dim"))
+    if left_out:
+        text = f"on the page of --html: columns that have no room here ({', '.join(left_out)})"
+        print_wrapped(console, one_line(text, style="dim"))
 
 
 def _conditions(result: Profiles) -> str:

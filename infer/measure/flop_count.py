@@ -31,19 +31,24 @@ _CONTROL_FLOW = ("If", "Loop", "Scan")
 def flops_per_sample(
     path: Path, inputs: Sequence[Mapping[str, Any]], timeout_s: float = TIME_S
 ) -> float | None:
-    """Count floating-point operations for one sample: see `flops_by_class`, all together."""
-    count = sum(flops_by_class(path, inputs, timeout_s).values())
+    """Count floating-point operations for one sample: see `flops_by_class`, all together.
+
+    The first axis of the first input counts samples.
+    """
+    sizes = inputs[0]["shape"] if inputs else None
+    samples = sizes[0] if sizes and isinstance(sizes[0], int) else 1
+    count = sum(flops_by_class(path, inputs, timeout_s).values()) / max(samples, 1)
     return count if math.isfinite(count) and count > 0 else None
 
 
 def flops_by_class(
     path: Path, inputs: Sequence[Mapping[str, Any]], timeout_s: float = TIME_S
 ) -> dict[str, float]:
-    """Count floating-point operations for one sample; a multiplication and an addition are two.
+    """Count floating-point operations of a call; a multiplication and an addition are two.
 
     Args:
         path: an ONNX file.
-        inputs: the inputs of the signature, as in its JSON; free sizes count as one.
+        inputs: what a call gets, as in the JSON of a signature; free sizes count as one.
         timeout_s: seconds after which the process is ended.
 
     Returns:
@@ -91,10 +96,9 @@ def _count(path: Path, inputs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
             nodes = list(graph.nodemap.values())
     except Exception:
         return {}  # it raises many types for graphs that it cannot handle
-    batch = next(iter(arrays.values())).shape[:1] if arrays else ()
     counts: defaultdict[str, float] = defaultdict(float)
     for node in nodes:
-        counts[class_of(node.op_type)] += 2 * float(node.macs[0]) / (batch[0] if batch else 1)
+        counts[class_of(node.op_type)] += 2 * float(node.macs[0])
     return counts
 
 

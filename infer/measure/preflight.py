@@ -116,7 +116,7 @@ class Preflight:
                 raise CallFailure(failure) from None
         artifact = context.artifacts[label]
         if artifact.format == "onnx":
-            inputs = record["load"]["signature"]["inputs"]
+            inputs = record["inputs"]["inputs"]
             record["flops_per_sample"] = context.informative(
                 "the number of operations",
                 lambda: flops_per_sample(artifact.payload, inputs),

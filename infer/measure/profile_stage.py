@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..inputs.random import UnderspecifiedSignatureError
@@ -20,6 +20,7 @@ from .flop_count import flops_by_class
 from .placement import check_device
 from .random_inputs import RandomInputs
 from .run_context import RunContext
+from .run_tolerances import precision
 
 _CALLS = 20
 # Seconds that the calls of either kind may take together, and those of a warm-up.
@@ -40,8 +41,9 @@ class ProfileStage:
         self._context = context
         self._tell = tell
         self._random_inputs = RandomInputs(context)
-        # Operations of a sample by class, of ONNX files.
-        self._flops: dict[str, dict[str, float]] = {}
+        self._types: dict[str, dict[str, str]] = {}  # of inputs, by artifact
+        # Operations of a call by class, and its samples, of ONNX files.
+        self._flops: dict[str, tuple[int, dict[str, float]]] = {}
 
     def run(self, labels: Sequence[str], batch: int) -> list[Profile]:
         """Profile calls of artifacts, and record that.
@@ -105,6 +107,7 @@ class ProfileStage:
             with self._context.worker(label, "profile") as worker:
                 self._prepare(worker, label, batch, profiled=True)
                 answer = worker.ask(messages.Profile(batch=batch, calls=calls))
+                self._count(label, batch, answer["shapes"])
         except Failure as failure:  # without the profiler it runs
             return replace(profile, problem=f"{failure.outcome}: {failure.reason}")
         return _profile_of(profile, answer)
@@ -115,30 +118,45 @@ class ProfileStage:
         """Load the artifact and its inputs; return the samples that a call can have."""
         worker.start()
         signature = worker.load(profiled=profiled)["signature"]
-        artifact = self._context.artifacts[label]
-        if artifact.format == "onnx" and label not in self._flops:
-            self._flops[label] = self._context.informative(
-                "the number of operations",
-                lambda: flops_by_class(artifact.payload, [dict(s) for s in signature["inputs"]]),
-                {},
-                label,
-            )
+        self._types[label] = {spec["name"]: spec["dtype"] for spec in signature["inputs"]}
         if self._random_inputs.are_missing:
             self._random_inputs.draw(label, Signature.from_dict(signature))
         inputs: InputsResponse = worker.ask(self._context.inputs_of(label))
         return inputs["only_batch"] or batch
 
+    def _count(self, label: str, batch: int, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Count the operations of a call, of an ONNX file."""
+        artifact, types = self._context.artifacts[label], self._types[label]
+        if artifact.format != "onnx":
+            return
+        inputs = [
+            {"name": name, "shape": [*shape], "dtype": types[name]}
+            for name, shape in shapes.items()
+            if name in types
+        ]
+        none: dict[str, float] = {}
+        counts = self._context.informative(
+            "the number of operations",
+            lambda: flops_by_class(artifact.payload, inputs),
+            none,
+            label,
+        )
+        self._flops[label] = batch, counts
+
     def _with_flops(self, profile: Profile) -> Profile:
-        """A profile with the operations of a call.
+        """A profile with the operations of a call, if these are of float32, as the rate is.
 
         An artifact of another format has those of an ONNX file with the same weights.
         """
-        counts = self._flops.get(profile.artifact)
+        used = precision(self._context, profile.artifact)
+        if used.quantisation or used.arithmetic not in ("", "float32"):
+            return profile
+        batch, counts = self._flops.get(profile.artifact, (profile.batch, {}))
         weights = self._weights(profile.artifact)
         if not counts and weights:
             same = [self._flops[name] for name in self._flops if self._weights(name) == weights]
-            counts = next(filter(None, same), None)
-        flops = {kind: profile.batch * count for kind, count in (counts or {}).items()}
+            batch, counts = next((known for known in same if known[1]), (profile.batch, {}))
+        flops = {kind: profile.batch / batch * count for kind, count in counts.items()}
         return replace(profile, flops=flops)
 
     def _weights(self, label: str) -> str | None:

@@ -19,6 +19,9 @@ _PLURAL = {
 _LEAST = 0.05
 # A larger share of the machine's rate means that this was not measured well.
 HIGHEST_SHARE = 1.1
+# A difference is divided by operators if calls without the profiler differ by as much, within this
+# share of it.
+_SAME_DIFFERENCE = 0.25
 # Calls under the profiler that differ by more from those without it are rough.
 _ROUGH = 0.2
 
@@ -76,6 +79,8 @@ def _differences(profiles: Sequence[Profile]) -> list[str]:
     # Times with the profiler say nothing of what times without it do not show.
     if difference < _LEAST * slowest.call_s or plain < _LEAST * (slowest.plain_s or 0.0):
         return []
+    if abs(difference - plain) > _SAME_DIFFERENCE * plain:
+        return []
     parts = {_PLURAL[kind]: slowest.seconds[kind] - fastest.seconds[kind] for kind in OperatorClass}
     if slowest.overhead_s is None or fastest.overhead_s is None:
         return []  # operators of one of them are not named
@@ -94,8 +99,8 @@ def _differences(profiles: Sequence[Profile]) -> list[str]:
 def _disagreements(profiles: Sequence[Profile]) -> list[str]:
     """Artifacts whose calls under the profiler are not those without it."""
     return [
-        f"{profile.artifact}: a call takes {_percent(abs(extra))} "
-        f"{'longer' if extra > 0 else 'less'} under the profiler: its figures are rough, and "
+        f"{profile.artifact}: calls under the profiler took {_percent(abs(extra))} "
+        f"{'longer' if extra > 0 else 'less'} than those without it: its figures are rough, and "
         "nothing else is said of it"
         for profile in profiles
         if (extra := profile.profiler_overhead) and _is_rough(profile)

@@ -2,8 +2,8 @@
 
 A layer is a convolution or a matrix product with what runs from there to the next one. Runtimes
 fuse and split what is between these in ways of their own, and each computes these. Two layers are
-the same if the shapes of their weights and outputs agree wherever both are known, in any layout,
-and the layers before and after them can be paired too.
+the same if the shapes of their weights and outputs agree wherever both are known, in any layout and
+with neighbouring axes that may be merged, and the layers before and after them can be paired too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate
+from math import prod
+from operator import mul
 
 from .operator_classes import OperatorClass, class_of
 from .profile import Profile
@@ -26,7 +30,7 @@ class Layer:
     Attributes:
         name: of its convolution or matrix product; empty for what runs before the first.
         kind: class of that operator; None before the first.
-        output, weights: shapes; None if not known.
+        output, weights: shapes; None if not known. Weights of () are several products in one.
         arithmetic_s: seconds of a call in that operator.
         other_s: in what follows it.
     """
@@ -62,7 +66,8 @@ class LayerRow:
     @property
     def weights(self) -> tuple[int, ...] | None:
         """The shape of the weights, if an artifact tells it."""
-        return next((layer.weights for layer in self.layers if layer and layer.weights), None)
+        known = (layer.weights for layer in self.layers if layer is not None)
+        return next((weights for weights in known if weights is not None), None)
 
     @property
     def output(self) -> tuple[int, ...] | None:
@@ -76,9 +81,9 @@ def layers_of(profile: Profile) -> list[Layer]:
     for operator in profile.operators:
         kind = class_of(operator.kind)
         if kind.is_arithmetic:
-            layers.append(
-                Layer(operator.name, kind, operator.output, operator.weights, operator.seconds)
-            )
+            # Attention in one operator is no layer of a runtime that has its products apart.
+            weights = () if "attention" in operator.kind.lower() else operator.weights
+            layers.append(Layer(operator.name, kind, operator.output, weights, operator.seconds))
         else:
             layers[-1] = replace(layers[-1], other_s=layers[-1].other_s + operator.seconds)
     return layers if layers[0].other_s else layers[1:]
@@ -123,7 +128,7 @@ def _merged(
 
 def _agree(a: Layer, b: Layer) -> int:
     """How well two layers agree; 0 if they cannot be the same."""
-    if a.kind != b.kind:
+    if a.kind != b.kind or (a.weights == ()) != (b.weights == ()):
         return 0
     score = 1 + (a.name == b.name)
     for one, other in ((a.weights, b.weights), (a.output, b.output)):
@@ -134,12 +139,31 @@ def _agree(a: Layer, b: Layer) -> int:
     return score
 
 
+@lru_cache(maxsize=4096)
 def _are_alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Whether shapes are the same but for the order; a size of 0 may be any."""
+    """Whether shapes are the same but for the order, or for merged axes.
+
+    A size of 0 may be any.
+    """
     # Sizes of 1 may be dropped or added.
     counts = [Counter(size for size in shape if size != 1) for shape in (one, other)]
     free = [count.pop(0, 0) for count in counts]
-    return all((counts[i] - counts[1 - i]).total() <= free[1 - i] for i in range(2))
+    if all((counts[i] - counts[1 - i]).total() <= free[1 - i] for i in range(2)):
+        return True
+    if any(free):
+        return False
+    fine, coarse = sorted((_without_ones(one), _without_ones(other)), key=len, reverse=True)
+    return any(_is_merged(fine, order) for order in (coarse, coarse[::-1]))
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def _is_merged(fine: tuple[int, ...], coarse: tuple[int, ...]) -> bool:
+    """Whether sizes are those of the other shape with neighbours multiplied."""
+    ends = {*accumulate(fine, mul)}
+    return bool(coarse) and prod(fine) == prod(coarse) and {*accumulate(coarse, mul)} <= ends
 
 
 def _partners(rows: Sequence[Layer], layers: Sequence[Layer]) -> dict[int, int]:

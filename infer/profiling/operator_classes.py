@@ -32,37 +32,50 @@ _ARITHMETIC = (OperatorClass.CONVOLUTION, OperatorClass.MATRIX_PRODUCT)
 # By what the kind of an operator has in it, lower case; the first that fits counts. The words are
 # those of ONNX, ATen, TensorFlow, XLA, OpenVINO and of the kernels of cuDNN and cuBLAS.
 _WORDS = (
-    (OperatorClass.LAYOUT, re.compile(r"reorder|to_dense|to_mkldnn|nchwtonhwc|nhwctonchw")),
+    (
+        OperatorClass.LAYOUT,
+        re.compile(
+            r"reorder|to_dense|to_mkldnn|nchwtonhwc|nhwctonchw|_prepack(?!ed)|unpack|upsampl|"
+            r"resiz(?!eandpad)|interpolat"
+        ),
+    ),
     (OperatorClass.CONVOLUTION, re.compile(r"conv(?!ert)|fprop|winograd")),
     (
         OperatorClass.MATRIX_PRODUCT,
         re.compile(
-            r"gemm|gemv|matmul|\bdot|_dot\b|addmm|\bb?mm\b|linear(?!alg)|fullyconnected|einsum|"
-            r"attention|lstm|gru\b|\brnn"
+            # Neither QuantizeLinear nor QLinearAdd is a product.
+            r"gemm(?!a)|gemv|matmul|(?<!quantize)linear(?![a-z])|\bdot|_dot\b|tensordot|addb?mm|addmv|"
+            r"\bmv\b|(\b|_)b?mm\b|fullyconnected|einsum|attention|lstm|gru|rnn|\bq?moe\b"
         ),
     ),
     (
         OperatorClass.LAYOUT,
         re.compile(
             r"transpose|permut|copy|memcpy|memset|concat|\bcat\b|contiguous|slice|split|gather|"
-            r"scatter|reshape|bitcast|pad|tile|expand|broadcast(?!_)|convert|\bcast|\bto\b|unsqueeze|"
-            r"squeeze|flatten|clone|fill|\bt\b|as_strided|view|resize|empty|identity|detach|resolve_|"
-            r"select|unbind|stack|embedding|iota|\blift|wrapped_broadcast"
+            r"scatter|reshape|bitcast|pad|tile|expand|broadcast(?!_)|convert|\bcast|\bto\b|squeeze|"
+            r"flatten|clone|fill|\bt\b|as_strided|view|empty|identity|detach|resolve_|select|unbind|"
+            r"stack|embedding|iota|\blift|wrapped_broadcast|index|repeat|shuffle|depthtospace|"
+            r"spacetodepth|\broll\b|flip|reverse|one_?hot|tril|triu|range|\beye|constantofshape|zeros|"
+            r"\bones|\bfull|im2col|col2im|unfold|crop|compress\b|grid_?sampl|\bpack\b|tensorlist|chunk|"
+            r"\b(narrow|alias|take|movedim|moveaxis|swapaxes|swapdims|type_as|meshgrid|diag)"
         ),
     ),
     (
         OperatorClass.REDUCTION,
         re.compile(
-            r"softmax|reduc|pool|norm|\bsum|mean|argm|amax|amin|topk|sort|cumsum|\bmax\b|\bmin\b|"
-            r"\bprod\b"
+            r"softmax|hardmax|reduc|pool|norm|\bsum|mean|argm|amax|amin|topk|sort|cum(sum|prod)|"
+            r"\bmax\b|\bmin\b|\bprod\b|\bvar\b|\bstd\b|\bany\b|\ball\b|\blrn\b|\bmvn\b|roi_?align"
         ),
     ),
     (
         OperatorClass.ELEMENTWISE,
         re.compile(
-            r"add|mul|sub|div|relu|gelu|silu|sigmoid|tanh|exp|log|sqrt|pow|clamp|clip|maximum|minimum|"
-            r"eltwise|elementwise|erf|abs|neg|where|fusion|swish|hardsw|activation|bias|equal|less|"
-            r"greater|round|floor|quantize|subgraph|snippet|_loop"
+            r"add|mul|sub|div|elu|silu|glu|sigmoid|tanh|exp|log|sqrt|square|pow|clamp|clip|maximum|"
+            r"minimum|eltwise|elementwise|erf|abs|neg|where|fusion|swish|mish\b|hardsw|softplus|softsign|"
+            r"activation|bias|equal|less|greater|compare|round|floor|ceil|trunc|sign|quantize|subgraph|"
+            r"snippet|_loop|\b(a|arc)?(sin|cos|tan)(e|h|2)?\b|\bcosine|reciprocal|\bf?mod\b|floormod|"
+            r"remainder|bitwise|logical|shift|shrink|\b(and|or|xor|not|ne|eq|lt|le|gt|ge|math)\b|dropout|"
+            r"bernoulli|random|\bis(nan|inf)|finite|lerp|threshold"
         ),
     ),
 )
@@ -70,7 +83,8 @@ _WORDS = (
 
 def class_of(kind: str) -> OperatorClass:
     """The class of an operator, by its kind in the runtime's words."""
+    words = kind.lower().rstrip("_")  # as ATen ends what changes its input
     for operator_class, pattern in _WORDS:
-        if pattern.search(kind.lower()):
+        if pattern.search(words):
             return operator_class
     return OperatorClass.OTHER

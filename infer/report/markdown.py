@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .. import escaping
 from ..outcome import Outcome
-from ..profiling.findings import findings
 from ..results import formatting
 from ..results.rooflines import highest
 from ..results.summary import Summary
@@ -51,10 +50,10 @@ def _profiles(summary: Summary) -> list[str]:
     """Where the time of calls goes."""
     flops_per_s = highest(summary.rooflines).get("flops_per_s")
     lines = [f"## {profile_tables.TITLE}", ""]
-    texts = findings(summary.profiles, flops_per_s), profile_tables.problems(summary.profiles)
-    lines += [f"- {escaping.markdown(text)}" for text in (*texts[0], *texts[1])]
+    texts = profile_tables.profile_texts(summary.profiles, flops_per_s)
+    lines += [f"- {escaping.markdown(text)}" for text in (*texts.findings, *texts.problems)]
     lines += [""]
-    for table in profile_tables.profile_tables(summary.profiles, flops_per_s):
+    for table in texts.tables:
         lines += [f"### {escaping.markdown(table.caption)}", "", *_table(table)]
     return lines
 

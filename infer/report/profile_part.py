@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..profiling.findings import findings
 from ..profiling.layers import LayerRow, paired
 from ..profiling.operator_classes import OperatorClass
 from ..profiling.profile import Profile
@@ -83,18 +82,20 @@ def profile_part(profiles: Sequence[Profile], flops_per_s: float | None) -> Prof
         profiles: of artifacts.
         flops_per_s: the machine's rate of a float32 matrix product; None if not known.
     """
+    texts = profile_tables.profile_texts(profiles, flops_per_s)
+    profiles = profile_tables.with_short_labels(profiles)
     recorded = [profile for profile in profiles if profile.profiler]
     shown = recorded[:_MOST]
     return ProfilePart(
         title=profile_tables.TITLE,
-        findings=findings(profiles, flops_per_s),
+        findings=texts.findings,
         bars=_bars(recorded),
         key=_key(recorded),
         layers=_layers(shown),
         names=[(number, profile.artifact) for number, profile in enumerate(shown)],
-        tables=profile_tables.profile_tables(profiles, flops_per_s),
-        problems=profile_tables.problems(profiles),
-        legend=profile_tables.legend(),
+        tables=texts.tables,
+        problems=texts.problems,
+        legend=texts.legend,
     )
 
 
@@ -130,6 +131,7 @@ def _bars(profiles: Sequence[Profile]) -> list[Bar]:
 
 def _layers(profiles: Sequence[Profile]) -> list[LayerBars]:
     rows = paired(profiles)
+    shown = {*profile_tables.longest_rows(rows, profiles)}
     longest = max(
         (layer.seconds for row in rows for layer in row.layers if layer is not None), default=1.0
     )
@@ -149,6 +151,7 @@ def _layers(profiles: Sequence[Profile]) -> list[LayerBars]:
             ],
         )
         for number, row in enumerate(rows, 1)
+        if number - 1 in shown
     ]
 
 

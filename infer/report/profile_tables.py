@@ -3,21 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from ..profiling.findings import HIGHEST_SHARE
+from ..profiling.attribution import OperatorTime
+from ..profiling.findings import HIGHEST_SHARE, findings
 from ..profiling.layers import LayerRow, paired
 from ..profiling.operator_classes import OperatorClass, class_of
 from ..profiling.profile import Profile
+from ..results.short_labels import ShortLabels
 from .table import EMPTY, Cell, Column, Kind, Table, seconds_cell
 
 TITLE = "Why: where the time of a call goes"
-# Operators that are shown of an artifact, and characters of their names.
+# Kinds of operators that are shown of an artifact, and characters of a name.
 _LONGEST = 5
-_NAME = 24
-# Columns of artifacts that a table of layers has at most.
+_NAME = 34
+# Columns of artifacts, and layers, that a table of layers has at most.
 _SIDE_BY_SIDE = 4
+MOST_LAYERS = 30
 # Operators that take less of a call are too short for a rate.
 _LEAST = 0.01
+
+
+@dataclass(frozen=True)
+class ProfileTexts:
+    """What is shown of profiles, with short labels: sentences, tables, problems and a legend."""
+
+    findings: list[str]
+    tables: list[Table]
+    problems: list[str]
+    legend: list[str]
+
+
+def profile_texts(profiles: Sequence[Profile], flops_per_s: float | None) -> ProfileTexts:
+    """What is shown of profiles.
+
+    Args:
+        profiles: of artifacts.
+        flops_per_s: the machine's rate of a float32 matrix product; None if not known.
+    """
+    profiles = with_short_labels(profiles)
+    return ProfileTexts(
+        findings(profiles, flops_per_s),
+        profile_tables(profiles, flops_per_s),
+        problems(profiles),
+        legend(),
+    )
+
+
+def with_short_labels(profiles: Sequence[Profile]) -> list[Profile]:
+    """The profiles, with labels that leave out what all share."""
+    labels = ShortLabels.of([profile.artifact for profile in profiles])
+    return [replace(profile, artifact=labels[profile.artifact]) for profile in profiles]
 
 
 def profile_tables(profiles: Sequence[Profile], flops_per_s: float | None) -> list[Table]:
@@ -90,6 +126,8 @@ def layer_table(profiles: Sequence[Profile], rows: Sequence[LayerRow], first: in
         Column("weights", "weights", is_text=True),
         *(Column(profile.artifact, profile.artifact) for profile in profiles),
     ]
+    here = [(number, row) for number, row in enumerate(rows, 1) if any(row.layers[shown])]
+    longest = longest_rows([row for _, row in here], profiles, first)
     cells = [
         [
             Cell(str(number), number),
@@ -97,9 +135,16 @@ def layer_table(profiles: Sequence[Profile], rows: Sequence[LayerRow], first: in
             Cell(_sizes(row.weights), _sizes(row.weights)),
             *(seconds_cell(layer.seconds if layer else None) for layer in row.layers[shown]),
         ]
-        for number, row in enumerate(rows, 1)
-        if any(row.layers[shown])
+        for number, row in (here[place] for place in longest)
     ]
+    shorter = [row.layers[shown] for place, (_, row) in enumerate(here) if place not in longest]
+    if shorter:
+        text = f"{len(shorter)} shorter layers"
+        sums = [
+            sum(layer.seconds for layer in layers if layer) if any(layers) else None
+            for layers in zip(*shorter, strict=True)
+        ]
+        cells.append([EMPTY, Cell(text, text), EMPTY, *map(seconds_cell, sums)])
     overhead = [
         *(EMPTY, Cell("no operator runs", "overhead"), EMPTY),
         *(seconds_cell(profile.overhead_s) for profile in profiles),
@@ -109,7 +154,7 @@ def layer_table(profiles: Sequence[Profile], rows: Sequence[LayerRow], first: in
         *(seconds_cell(profile.unnamed_s) for profile in profiles),
     ]
     total = [
-        *(EMPTY, Cell("call, with the profiler", "call"), EMPTY),
+        *(EMPTY, Cell("the whole call", "call"), EMPTY),
         *(seconds_cell(profile.call_s) for profile in profiles),
     ]
     caption = "Layers side by side: a convolution or matrix product, with what follows it"
@@ -117,29 +162,59 @@ def layer_table(profiles: Sequence[Profile], rows: Sequence[LayerRow], first: in
     return Table(Kind.PROFILE, caption, columns, [*cells, *rest, total])
 
 
+def longest_rows(
+    rows: Sequence[LayerRow], profiles: Sequence[Profile], first: int = 0
+) -> list[int]:
+    """The numbers of the rows that are shown, in order: of many those with the largest shares.
+
+    Args:
+        rows: layers side by side.
+        profiles: the artifacts that are shown.
+        first: number of the first of them in the rows.
+    """
+
+    def share(row: LayerRow) -> float:
+        layers = row.layers[first : first + len(profiles)]
+        pairs = zip(layers, profiles, strict=True)
+        return max(
+            (layer.seconds / p.call_s for layer, p in pairs if layer and p.call_s), default=0
+        )
+
+    order = sorted(range(len(rows)), key=lambda place: -share(rows[place]))
+    return sorted(order[:MOST_LAYERS])
+
+
 def operator_table(profiles: Sequence[Profile]) -> Table:
-    """The operators of each artifact that take longest."""
+    """The kinds of operators of each artifact that take longest, and the longest one of each."""
     columns = [
         Column("artifact", "artifact", is_text=True),
-        Column("operator", "operator", is_text=True),
-        Column("kind", "kind", is_text=True),
+        Column("kind", "operator", is_text=True),
         Column("class", "class", is_text=True),
+        Column("number", "number"),
         Column("seconds", "time"),
         Column("share", "share"),
+        Column("longest", "longest one", is_text=True, detail=2),
+        Column("longest_share", "its share", detail=1),
     ]
     rows = []
     for profile in profiles:
-        longest = sorted(profile.operators, key=lambda operator: -operator.seconds)[:_LONGEST]
-        for operator in longest:
-            name = class_of(operator.kind).value
+        by_kind: dict[str, list[OperatorTime]] = {}
+        for operator in profile.operators:
+            by_kind.setdefault(operator.kind, []).append(operator)
+        sums = {kind: sum(one.seconds for one in ones) for kind, ones in by_kind.items()}
+        for kind in sorted(sums, key=lambda kind: -sums[kind])[:_LONGEST]:
+            longest = max(by_kind[kind], key=lambda operator: operator.seconds)
+            name = class_of(kind).value
             rows.append(
                 [
                     Cell(profile.artifact, profile.artifact),
-                    Cell(_shortened(operator.name), operator.name),
-                    Cell(_shortened(operator.kind, 18), operator.kind),
+                    Cell(_shortened(kind), kind),
                     Cell(name, name),
-                    seconds_cell(operator.seconds),
-                    _share(profile, operator.seconds),
+                    Cell(str(len(by_kind[kind])), len(by_kind[kind])),
+                    seconds_cell(sums[kind]),
+                    _share(profile, sums[kind]),
+                    Cell(_shortened(longest.name), longest.name),
+                    _share(profile, longest.seconds),
                 ]
             )
     return Table(Kind.PROFILE, "The operators that take longest", columns, rows)
@@ -182,9 +257,9 @@ def _sizes(shape: tuple[int, ...] | None) -> str:
     return "×".join(map(str, shape)) if shape else ""
 
 
-def _shortened(text: str, most: int = _NAME) -> str:
+def _shortened(text: str) -> str:
     """A text whose beginning is left out: names of operators differ at their end."""
-    return text if len(text) <= most else f"…{text[1 - most :]}"
+    return text if len(text) <= _NAME else f"…{text[1 - _NAME :]}"
 
 
 def legend() -> list[str]:

@@ -10,7 +10,6 @@ from rich.console import Console
 from ..console import BAD, TextColumn, one_line, print_table, print_wrapped
 from ..escaping import shell_word
 from ..outcome import Outcome
-from ..profiling.findings import findings
 from ..results import formatting
 from ..results.reproduction import PROGRAM
 from ..results.rooflines import highest
@@ -71,14 +70,14 @@ def _profiles(summary: Summary, console: Console) -> list[str]:
     """Print where the time of calls goes; return the titles of columns that had no room."""
     flops_per_s = highest(summary.rooflines).get("flops_per_s")
     left_out: list[str] = []
-    for table in profile_tables.profile_tables(summary.profiles, flops_per_s):
-        left_out += print_report_table(table, console)
-    lines = findings(summary.profiles, flops_per_s), profile_tables.problems(summary.profiles)
+    texts = profile_tables.profile_texts(summary.profiles, flops_per_s)
     console.print()
-    for line in lines[0]:
-        console.print(one_line(line), soft_wrap=True)
-    for line in lines[1]:
-        console.print(one_line(line, style="dim"), soft_wrap=True)
+    for line in texts.findings:
+        print_wrapped(console, one_line(line, style="bold"))
+    for table in texts.tables:
+        left_out += print_report_table(table, console)
+    for line in texts.problems:
+        print_wrapped(console, one_line(line, style="dim"))
     return left_out
 
 

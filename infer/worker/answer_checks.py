@@ -203,6 +203,8 @@ def _profile(request: messages.Profile, response: Any, known: Known, waited_s: f
         return
     calls_s, call_s = response["calls_s"], response["call_s"]
     _expect(len(calls_s) == request.calls, f"{len(calls_s)} calls of {request.calls}")
+    for shape in response["shapes"].values():
+        _expect(len(shape) <= _MOST_DIMENSIONS, "a shape of an input")
     _are_times([*calls_s, call_s])
     _within(sum(calls_s), waited_s)
     _expect(min(calls_s) <= call_s * _SLACK and call_s <= max(calls_s) * _SLACK, "another call")

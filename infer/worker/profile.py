@@ -39,6 +39,7 @@ def profile(model: Model, prepared: PreparedModel, request: Profile) -> ProfileR
             "problem": shorten(" ".join(str(error).split())),
             "call_s": 0.0,
             "calls_s": [],
+            "shapes": {},
             "operators": [],
             "trace": [],
             "left_out": 0,
@@ -60,6 +61,7 @@ def profile(model: Model, prepared: PreparedModel, request: Profile) -> ProfileR
         "problem": "",
         "call_s": times.call_s,
         "calls_s": [call.seconds for call in calls],
+        "shapes": {name: [*array.shape] for name, array in inputs.items()},
         "operators": [
             {
                 "name": operator.name,

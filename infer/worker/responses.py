@@ -338,15 +338,16 @@ class ProfileResponse(TypedDict):
     """Calls under the runtime's profiler.
 
     profiler: its name; None where there is none. problem: why there is none. call_s: seconds of a
-    call of those that the operators are of, 0 without a profiler. calls_s: of each call. notes:
-    what the profiler does not see. names_all: whether it names all operators. left_out: events of
-    the traced call that were too many.
+    call of those that the operators are of, 0 without a profiler. calls_s: of each call. shapes: of
+    the inputs of a call. notes: what the profiler does not see. names_all: whether it names all
+    operators. left_out: events of the traced call that were too many.
     """
 
     profiler: str | None
     problem: str
     call_s: Seconds
     calls_s: list[Seconds]
+    shapes: dict[str, list[Count]]
     operators: list[ProfiledOperator]
     trace: list[ProfiledEvent]
     left_out: Count

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from infer.cli import main
-from infer.measure.flop_count import flops_per_sample
+from infer.measure.flop_count import flops_by_class, flops_per_sample
 from infer.measure.session import Run
 
 onnx = pytest.importorskip("onnx")
@@ -261,6 +261,9 @@ def test_operations_of_a_graph_with_branches_are_not_told(tmp_path):
     assert flops_per_sample(tmp_path / "missing.onnx", [text]) is None
     image = {"name": "image", "shape": ["N", 4, 5, 3], "dtype": "float32"}
     assert flops_per_sample(straight, [image]) == 2 * 60 * 3
+    fixed = image | {"shape": [8, 4, 5, 3]}
+    assert flops_per_sample(straight, [fixed]) == 2 * 60 * 3
+    assert flops_by_class(straight, [fixed])["matrix product"] == 8 * 2 * 60 * 3
 
 
 def recurrent(path, rows):

@@ -106,6 +106,7 @@ RIGHT = {
             "problem": "",
             "call_s": 0.1,
             "calls_s": [0.1, 0.1, 0.1],
+            "shapes": {"image": [4, 3, 8, 8]},
             "operators": [
                 {"name": "a", "kind": "Conv", "seconds": 0.05, "output": [4, 3], "weights": None}
             ],

@@ -12,7 +12,7 @@ from infer.profiling.layers import layers_of, paired
 from infer.profiling.operator_classes import OperatorClass
 from infer.profiling.profile import Profile
 from infer.profiling.trace import trace_of
-from infer.report.profile_tables import problems, profile_tables
+from infer.report.profile_tables import MOST_LAYERS, problems, profile_tables, profile_texts
 
 
 def conv(name, seconds, weights=None, output=None, kind="Conv"):
@@ -99,6 +99,74 @@ def test_layers_of_other_shapes_have_rows_of_their_own():
     ]
 
 
+def test_layers_are_paired_if_a_runtime_merges_axes():
+    def block(artifact, output, product):
+        return profile(
+            artifact,
+            conv("q", 0.001, (256, 256), output, kind="MatMul"),
+            conv("qk", 0.001, product, kind="MatMul"),
+            conv("up", 0.001, (256, 1024), (*output[:-1], 1024), kind="MatMul"),
+        )
+
+    rows = paired(
+        [
+            block("a", (16, 64, 256), (16, 8, 32, 64)),
+            block("merged", (1024, 256), (128, 32, 64)),
+            block("other", (1024, 128), (128, 64, 64)),
+        ]
+    )
+    assert names(rows) == [
+        (None, None, "q"),
+        (None, None, "qk"),
+        ("q", "q", None),
+        ("qk", "qk", None),
+        ("up", "up", "up"),
+    ]
+
+
+def test_axes_are_merged_with_their_neighbours_only():
+    apart = profile("a", conv("qk", 0.001, (16, 8, 32, 64), kind="MatMul"))
+    assert names(paired([apart, profile("b", conv("up", 0.001, (1024, 256), kind="MatMul"))])) == [
+        (None, "up"),
+        ("qk", None),
+    ]
+
+
+def test_attention_in_one_operator_is_no_product_of_another_runtime():
+    shape = (4, 8, 64, 64)
+    apart = profile("a", *(conv(name, 0.001, shape, kind="MatMul") for name in ("qk", "av")))
+    one = conv("attention", 0.002, shape, kind="aten::scaled_dot_product_attention")
+    unknown = profile("a", conv("product", 0.001, kind="MatMul"))
+    assert names(paired([unknown, profile("b", one)])) == [(None, one.name), ("product", None)]
+    rows = names(paired([apart, profile("b", one), profile("c", one)]))
+    assert sorted(rows, key=str) == [
+        ("av", None, None),
+        ("qk", None, None),
+        (None, *[one.name] * 2),
+    ]
+
+
+def test_of_many_layers_the_longest_are_shown_and_the_rest_summed():
+    many = [conv(f"c{n}", 0.001 * (n + 1), kind="MatMul") for n in range(MOST_LAYERS + 5)]
+    _, layers, operators = profile_tables([profile("a", *many, call_s=1.0)], None)
+    *longest, shorter, _, _ = layers.rows
+    assert [row[0].value for row in longest] == list(range(6, MOST_LAYERS + 6))
+    assert shorter[1].text == "5 shorter layers"
+    assert shorter[3].value == pytest.approx(0.015)
+    (row,) = operators.rows
+    assert [row[0].text, row[1].text, row[3].value, row[6].text] == [
+        *("a", "MatMul", MOST_LAYERS + 5, f"c{MOST_LAYERS + 4}")
+    ]
+    assert row[4].value == pytest.approx(sum(one.seconds for one in many))
+
+
+def test_labels_leave_out_what_all_share():
+    profiles = [replace(A, artifact=f"models/{name}") for name in ("a", "b")]
+    texts = profile_texts(profiles, 2e9)
+    assert texts.findings[0].startswith("convolutions run at 50 % in a, 50 % in b, of this")
+    assert [row[0].text for row in texts.tables[0].rows] == ["a", "b"]
+
+
 def test_a_profile_without_operators_has_no_layers():
     assert names(paired([profile("none"), A]))[0] == (None, "")
 
@@ -112,14 +180,20 @@ def test_findings_say_the_rate_and_where_the_difference_is():
     assert "+7 ms in convolutions" in said[1]
 
 
+def test_a_difference_that_the_profiler_made_is_not_divided():
+    slow = profile("b", conv("c", 0.014), call_s=0.030, plain_s=0.026)
+    assert len(findings([A, slow], None)) == 1
+    assert findings([replace(A, plain_s=0.0115), replace(slow, plain_s=0.0255)], None) == []
+
+
 def test_nothing_is_said_that_was_not_measured():
     assert findings([A], None) == []
     assert findings([Profile("x", 1, problem="unsupported: why")], 1e9) == []
     # Without the profiler its calls are others: neither rates nor differences are said.
     rough = profile("b", conv("c", 0.02), call_s=0.03, plain_s=0.01, flops={"convolution": 7e6})
     assert findings([A, rough], None) == [
-        "b: a call takes 200 % longer under the profiler: its figures are rough, and nothing else "
-        "is said of it"
+        "b: calls under the profiler took 200 % longer than those without it: its figures are "
+        "rough, and nothing else is said of it"
     ]
     rate, said = findings([A, rough], 2e9)
     assert rate.startswith("convolutions run at 50 % in a, of this") and said.startswith("b: ")
@@ -172,5 +246,6 @@ def test_tables_name_what_has_no_profile():
     assert rows["a"][3:] == ["70 %", "5 %", "20 %", "0", "5 %", "50 %"]
     assert rows["b"] == ["b", "20.0 ms", *["-"] * 7]
     assert len(layers.rows) == 5 + 2
-    assert len(operators.rows) == 5
+    assert [row[1].text for row in operators.rows] == ["Conv", "Transpose", "Relu", "Gemm"]
+    assert [cell.text for cell in operators.rows[0]][3:] == ["3", "7.00 ms", "70 %", "stem", "40 %"]
     assert problems([A, without]) == ["b: not profiled: unsupported: no profiler"]

@@ -117,6 +117,7 @@ def test_no_part_of_an_answer_may_be_of_another_kind(action):
         ("profile", {"trace": [EVENT | {"seconds": 9.0}]}, "after its call"),
         ("profile", {"profiler": None}, "without a profiler"),
         ("profile", {"notes": ["x"] * 100}, "texts"),
+        ("profile", {"shapes": {"image": [1] * 100}}, "a shape of an input"),
         ("profile", {"problem": "x" * 5000}, "texts"),
     ],
 )
