@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
     emit(to_json(summary), partial(_show, summary, store.folder), options.json)
     print_line(f"results: {store.folder}")
     if plan.save_outputs and not summary.interrupted:
-        print_line(f"outputs: {store.folder / SAVED}")
+        saved = store.folder / SAVED
+        print_line(f"outputs: {saved if saved.is_dir() else 'none, since no artifact gave any'}")
     if summary.interrupted:
         print_line(f"go on with: {resume_command(store.folder)}")
     return status(summary)

@@ -31,6 +31,7 @@ class ComparedOutputs:
         task: what the user says of the task, if anything.
         roles: its output of each role.
         truth: arrays of the truth, by name.
+        input_shapes: the shapes of the inputs, with their samples; None if they are not known.
     """
 
     outputs: Mapping[str, np.ndarray]
@@ -42,6 +43,7 @@ class ComparedOutputs:
     task: TaskRequest | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
     truth: Mapping[str, np.ndarray] = field(default_factory=dict)
+    input_shapes: Collection[tuple[int, ...]] | None = None
 
     def sides(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """An output of the artifact and of the reference."""

@@ -49,7 +49,7 @@ def detection_examples(
         writer: writes the arrays.
 
     Returns:
-        None if the outputs are no detections, as a note about the metrics says.
+        None if the outputs are no detections, as a notice says.
     """
     try:
         outputs = detector_outputs(request, sides[1], has_classes=CLASSES in truth)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import pairwise
+
 import numpy as np
 
 from ..metrics.segmentation import SEGMENTATION, axis_of_classes
-from ..metrics.task import LABELS, highest
+from ..metrics.task import LABELS, highest, whole_classes
 from ..parity.element_differences import map_axes
 from ..records.example_events import Example, ExampleArray, OutputExamples
 from ..tensors.chunks import sample_chunks
@@ -17,6 +20,10 @@ from .pictures import as_bytes, reduced, reduced_to_largest, value_range
 
 # Whole numbers with more different values than this are no classes.
 _MOST_CLASSES = 256
+_MOST_COLOURS = 3
+# By how much the sides of a map and of its input may be to each other, by rounding of sizes.
+_MOST_UNLIKE = 1.1
+_LARGEST_CLASS = np.iinfo(np.int32).max
 
 
 def map_examples(
@@ -46,7 +53,11 @@ def map_examples(
     if (axes := map_axes(expected.shape)) is None:
         return None
     channels = _channels(expected.shape, axes)
-    if channels not in (1, 3):
+    is_picture = len(expected.shape) == 4 and channels in (1, _MOST_COLOURS)
+    sides = expected.shape[axes[0]], expected.shape[axes[1]]
+    if not is_picture and not _are_of_an_input(sides, compared.input_shapes):
+        return None
+    if channels not in (1, _MOST_COLOURS):
         note = f"the class with the highest of {channels:,} values at each place"
         axis = 6 - sum(axes)
         return _classes(compared, name, axis, None, writer, note)
@@ -54,6 +65,19 @@ def map_examples(
         return _classes(compared, name, 0, None, writer)
     truth = labels if labels is not None and labels.shape == expected.shape else None
     return _values(compared, name, axes, truth, writer)
+
+
+def _are_of_an_input(sides: tuple[int, int], shapes: Collection[tuple[int, ...]] | None) -> bool:
+    """Whether the sides of an output are to each other as those of an input, or may be.
+
+    Tokens x dimensions of a network of text are no map.
+    """
+    if shapes is None:
+        return True
+    pairs = [pair for shape in shapes for pair in pairwise(shape[1:])]
+    ratios = [a / b for a, b in pairs if min(a, b) > _MOST_COLOURS]
+    ratio = sides[0] / sides[1]
+    return any(1 / _MOST_UNLIKE <= other / ratio <= _MOST_UNLIKE for other in ratios)
 
 
 def _channels(shape: tuple[int, ...], axes: tuple[int, int]) -> int:
@@ -89,9 +113,10 @@ def _classes(
     outputs, expected = compared.sides(name)
 
     def classes(array: np.ndarray) -> np.ndarray:
-        found = highest(array, axis) if axis else array
+        found = highest(array, axis) if axis else whole_classes(array)
         shape = labels.shape[1:] if labels is not None else _sides(found.shape)
-        return found.reshape(len(array), *shape).astype(np.int32)
+        found = np.clip(found.reshape(len(array), *shape), -1, _LARGEST_CLASS)
+        return found.astype(np.int32)
 
     counts = np.concatenate(
         [(classes(a) != classes(b)).sum(axis=(1, 2)) for a, b in sample_chunks(outputs, expected)]

@@ -8,8 +8,9 @@ from typing import Any
 from ..errors import InputError, MetricError
 from ..examples.arrays import ArrayWriter
 from ..examples.compared import ComparedOutputs
-from ..examples.pictures import InputPictures, input_pictures
+from ..examples.pictures import input_pictures
 from ..examples.taking import output_examples, sample_pictures
+from ..inputs.lazy_array import LazyArray
 from ..inputs.store import open_store
 from ..metrics.detection import DETECTION
 from ..metrics.task import TaskRequest, Values, arrays_of
@@ -50,7 +51,7 @@ def take_examples(
         return
 
     def take() -> None:
-        truth = _truth(context, label, sides[1])
+        truth, inputs = _truth(context, label, sides[1]), _inputs(context, label)
         compared = ComparedOutputs(
             *_with_samples(paired),
             limits,
@@ -60,8 +61,11 @@ def take_examples(
             context.plan.task,
             _roles(context.plan.task, sides[1], truth),
             arrays_of(truth),
+            None if inputs is None else [array.shape for array in inputs.values()],
         )
-        pictures = _pictures(context, label)
+        # Those of random numbers tell nothing.
+        is_random = context.plan.random is not None
+        pictures = None if inputs is None or is_random else input_pictures(inputs)
         writer = ArrayWriter(context.store.folder, label)
         outputs = output_examples(compared, sides, truth, pictures, writer)
         listed = [sample["sample"] for sample in differing[:_LISTED]]
@@ -77,7 +81,7 @@ def take_examples(
 
 
 def _truth(context: RunContext, label: str, expected: Values) -> Values:
-    """The truth by samples; nothing where it does not fit, as a note about the metrics says."""
+    """The truth by samples; nothing where it does not fit, as a notice says."""
     if not expected:
         return {}
     try:
@@ -87,7 +91,7 @@ def _truth(context: RunContext, label: str, expected: Values) -> Values:
 
 
 def _roles(request: TaskRequest | None, expected: Values, truth: Values) -> Mapping[str, str]:
-    """The output of each role of the task; empty where that is not known, as a note says."""
+    """The output of each role of the task; empty where that is not known, as a notice says."""
     if request is None or request.name == DETECTION.name:  # which has other ways of naming
         return {}
     task = TASKS[request.name]
@@ -109,12 +113,10 @@ def _with_samples(paired: PairedOutputs) -> tuple[dict[str, Any], dict[str, Any]
     )
 
 
-def _pictures(context: RunContext, label: str) -> InputPictures | None:
-    """The inputs of an artifact, if they are pictures; those of random numbers tell nothing."""
-    if context.plan.random is not None:
-        return None
+def _inputs(context: RunContext, label: str) -> Mapping[str, LazyArray] | None:
+    """The inputs of an artifact; None if they cannot be read."""
     named = context.inputs[label].resolve()
     try:
-        return input_pictures(open_store(context.tensors_of(label), beside=[named]))
+        return open_store(context.tensors_of(label), beside=[named])
     except InputError:
         return None

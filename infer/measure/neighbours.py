@@ -8,15 +8,14 @@ from ..parity.neighbours import dependent_outputs
 from ..parity.tolerance import Tolerance, tolerances
 from ..records.processes import BatchProbe
 from .run_context import RunContext
-from .run_tolerances import precision, sets_of, tolerances_by_precision, unrepeatable_outputs
+from .run_tolerances import precision, tolerances_by_precision, unrepeatable_outputs
 
 
 def changes_by_neighbours(context: RunContext, label: str) -> dict[str, float | None]:
     """Find the outputs that change with the other samples of a call, and by how much.
 
     Outputs that change between equal calls are left out: they change for another reason. So are
-    sets whose rows come in another order, and outputs whose samples are not known: these are
-    compared by calls, of which each is one answer.
+    outputs whose samples are not known: these are compared by calls, of which each is one answer.
     """
     probe = context.preflight(label).batch_probe
     if probe is None:
@@ -25,12 +24,10 @@ def changes_by_neighbours(context: RunContext, label: str) -> dict[str, float | 
     outputs = context.outputs.compared(label)
     arrays = {name: output.array for name, output in outputs.items()}
     limits = tolerances_by_precision(context, label, arrays)
-    in_sets = {name for row_set in sets_of(context, outputs) for name in row_set.names}
-    reordered = in_sets if context.preflight(label).repeat.changed_samples else set()
     return {
         name: by
         for name, by in _changes(probe, limits).items()
-        if name not in changed and name not in reordered and outputs[name].has_samples
+        if name not in changed and outputs[name].has_samples
     }
 
 

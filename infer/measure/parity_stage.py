@@ -180,7 +180,7 @@ class ParityStage:
         take_examples(
             *(context, label, reference.reference, paired, sides, limits, result["differing"])
         )
-        task = self._task(label, sides, classes, result["differing"], notes)
+        task = self._task(label, sides, classes, result["differing"])
         if result["passed"] and result["reason"]:
             notes.append(f"decided by {result['decided_by']}: {result['reason']}")
         changed, random = unrepeatable_outputs(context, label), random_changes(context, label)
@@ -255,7 +255,6 @@ class ParityStage:
         sides: tuple[Values, Values],
         classes: tuple[str, ...],
         differing: list[dict[str, Any]],
-        notes: list[str],
     ) -> dict[str, Any]:
         """Calculate the metrics of the task, where the truth is known.
 
@@ -264,9 +263,8 @@ class ParityStage:
             sides: its outputs and the reference's, by the reference's names.
             classes: names of the classes, if known.
             differing: samples of different outputs; each is given its true class.
-            notes: list to which is added what could not be calculated.
         """
-        found = self._metrics.evaluate(label, *sides, classes, notes)
+        found = self._metrics.evaluate(label, *sides, classes)
         labels = self._context.labels(label)
         if found["metrics"] is None or labels is None:
             return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ..codec import from_json
@@ -14,6 +15,7 @@ from ..records.process_events import PreflightDone
 from ..records.processes import BatchProbe
 from ..system.folder_removal import remove_folder
 from ..system.nvml import Card
+from ..tensors.comparison_options import RowSet
 from ..tensors.signature import Signature
 from ..worker import messages
 from ..worker.client import WorkerProcess
@@ -176,7 +178,7 @@ class Preflight:
         check_device(record["predict"]["placement"], device)
         memory.look(worker)
         if not only_batch:
-            probe = _probed(worker, batch, unprobed)
+            probe = _probed(worker, batch, unprobed, context.plan.row_sets)
             record["batch_probe"] = probe
             if not may_repeat_samples(context, label, from_json(BatchProbe, probe)):
                 record["most_samples"] = record["predict"]["samples"]
@@ -236,7 +238,9 @@ class Preflight:
             )
 
 
-def _probed(worker: WorkerProcess, batch: int, unprobed: str | None) -> BatchProbeResponse:
+def _probed(
+    worker: WorkerProcess, batch: int, unprobed: str | None, row_sets: Sequence[RowSet]
+) -> BatchProbeResponse:
     """Ask for the probe of the batch, or give one that found nothing.
 
     Raises:
@@ -245,6 +249,7 @@ def _probed(worker: WorkerProcess, batch: int, unprobed: str | None) -> BatchPro
     if unprobed is not None:
         return {"samples": None, "permuted": False, "outputs": {}, "failed": unprobed}
     try:
-        return worker.ask(messages.BatchProbe(batch=batch))
+        in_any_order = [name for row_set in row_sets for name in row_set.names]
+        return worker.ask(messages.BatchProbe(batch=batch, in_any_order=in_any_order))
     except Failure as failure:
         raise ProbeFailure(failure.reason) from None

@@ -50,7 +50,6 @@ class TaskMetrics:
         outputs: Values,
         expected: Values,
         classes: Sequence[str],
-        notes: list[str],
     ) -> dict[str, Any]:
         """Calculate the metrics of an artifact, and record them for gates.
 
@@ -59,7 +58,6 @@ class TaskMetrics:
             outputs: its outputs, by the reference's names.
             expected: the reference's outputs.
             classes: names of the classes, if known.
-            notes: list to which is added what could not be calculated, and why.
 
         Returns:
             The fields of `ParityJudged` that are about metrics.
@@ -68,13 +66,14 @@ class TaskMetrics:
             Failure: the truth cannot be read.
         """
         truth: Values = self._truth(label, classes)
+        missing: list[str] = []
         try:
             if samples := _samples(expected, truth):
                 truth = truth_by_sample(arrays_of(truth), samples)
         except MetricError as error:
-            notes.append(str(error))
+            missing.append(str(error))
             truth = {}
-        evaluator = self._evaluator(expected, truth, classes, notes)
+        evaluator = self._evaluator(expected, truth, classes, missing)
         key = _digest(expected), _digest(truth)
         if key not in self._references:
             self._references[key] = self._calculated(evaluator, expected, expected, truth)
@@ -82,7 +81,7 @@ class TaskMetrics:
         scores = references
         if _digest(outputs) != key[0]:
             scores, failed = self._calculated(evaluator, outputs, expected, truth)
-        notes += failed
+        missing += failed
         judged = {*self._judged(), *self._own_names()}
         of_task = self._origin(evaluator) if evaluator else ""
         own = (*METRICS.values(), *self._context.plan.metrics)
@@ -98,6 +97,7 @@ class TaskMetrics:
                     # A gate may be told to judge any metric of a task that was named.
                     if name in judged or self._context.plan.task
                 },
+                missing=tuple(dict.fromkeys(missing)),
             )
         )
         intervals = {
@@ -138,7 +138,7 @@ class TaskMetrics:
         return [*METRICS, *(metric.name for metric in self._context.plan.metrics)]
 
     def _evaluator(
-        self, expected: Values, truth: Values, classes: Sequence[str], notes: list[str]
+        self, expected: Values, truth: Values, classes: Sequence[str], missing: list[str]
     ) -> Evaluator | None:
         request, arrays = self._context.plan.task, arrays_of(expected)
         labels = truth.get(LABELS)
@@ -148,14 +148,14 @@ class TaskMetrics:
             try:
                 return _of_task(request, expected, truth)
             except MetricError as error:
-                notes.append(str(error))
+                missing.append(str(error))
                 return None
         if not isinstance(labels, np.ndarray):
             return None
         if kind_of(labels.dtype) == "text":
             name = _text_answer(arrays, len(labels))
             if name is None:
-                notes.append(_NO_ANSWER)
+                missing.append(_NO_ANSWER)
             return answers(name) if name else None
         scores = scores_of(arrays, len(classes) or None)
         if scores is None or len(labels) != len(arrays[scores]):

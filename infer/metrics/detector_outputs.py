@@ -14,12 +14,12 @@ from ..errors import MetricError
 from ..tensors.dtypes import kind_of
 from ..tensors.ragged import Ragged, SampleValues, described
 from .box_matches import Detections
-from .task import TaskRequest, Values, listed
+from .task import TaskRequest, Values, listed, whole_classes
 
 ROLES = ("boxes", "scores", "classes", "count")
 # What the four numbers of a box are; the names are torchvision's, and the last is TensorFlow's.
 BOX_FORMATS = ("xyxy", "xywh", "cxcywh", "yxyx")
-_TOO_LARGE = 2.0**53  # for a coordinate, and for the number of a class
+_TOO_LARGE = 2.0**53  # for a coordinate
 # Words in names of outputs, by which one of several is taken for a role.
 _WORDS = {
     "boxes": ("box",),
@@ -112,7 +112,7 @@ class DetectorOutputs:
         boxes[~(np.abs(boxes) < _TOO_LARGE).all(axis=1) | np.isnan(scores)] = 0
         boxes[:, 2:] = np.maximum(boxes[:, 2:], 0)
         scores = np.nan_to_num(scores)
-        classes = np.where(np.abs(classes) < _TOO_LARGE, classes, -1).astype(np.int64)
+        classes = whole_classes(classes)
         ends = np.cumsum(counts)
         return [
             Detections(boxes[kept], classes[kept], scores[kept])

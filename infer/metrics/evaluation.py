@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import MetricError
+from ..tensors.dtypes import kind_of
 from ..tensors.ragged import Ragged, SampleValues, samples_between
 from .score import Score, scores_of_parts
 from .task import Evaluator, Values, arrays_of
 
+_REAL = ("float", "int", "bool")
 _AT_ONCE = 32 << 20  # bytes of outputs and truth
 
 
@@ -27,12 +29,13 @@ def evaluate(
         samples: number of samples, N.
 
     Raises:
-        MetricError: the outputs have another shape than the reference's.
+        MetricError: the outputs have another shape than the reference's, or are no numbers.
     """
     sides: list[Values] = [
         {name: values for name, values in side.items() if _has_samples(values, samples)}
         for side in (outputs, expected, truth)
     ]
+    _check_numbers(evaluator, *sides[:2])
     if not evaluator.takes_rows:
         sides = [arrays_of(side) for side in sides]
     chunks: list[dict[str, np.ndarray]] = []
@@ -45,11 +48,32 @@ def evaluate(
             chunks.append(evaluator.parts_of(*cut))
         except (KeyError, ValueError, IndexError) as error:
             raise MetricError(
-                f"no metrics: an output is not as the reference's ({type(error).__name__}: {error})"
+                f"an output is not as the reference's ({type(error).__name__}: {error})"
             ) from None
     parts = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
     finished = evaluator.finish(parts)
     return scores_of_parts(evaluator.metrics, finished)
+
+
+def _check_numbers(evaluator: Evaluator, outputs: Values, expected: Values) -> None:
+    """Check that real numbers of the reference are no complex ones or text on the other side.
+
+    NumPy would drop the imaginary part of these, and read numbers from text.
+
+    Raises:
+        MetricError: they are.
+    """
+    roles = evaluator.outputs.values()
+    for name in outputs.keys() & expected.keys():
+        # A role may be of columns of an output, as "found:4".
+        is_used = any(role == name or role.startswith(f"{name}:") for role in roles)
+        mine, theirs = _dtype(outputs[name]), _dtype(expected[name])
+        if is_used and kind_of(theirs) in _REAL and kind_of(mine) not in _REAL:
+            raise MetricError(f"'{name}' is {mine}, the reference's {theirs}")
+
+
+def _dtype(values: SampleValues) -> np.dtype:
+    return values.values.dtype if isinstance(values, Ragged) else values.dtype
 
 
 def _has_samples(values: SampleValues, samples: int) -> bool:

@@ -16,6 +16,7 @@ from .task import (
     is_number,
     output_for,
     squeezed,
+    whole_classes,
     whole_labels,
 )
 
@@ -42,7 +43,7 @@ def _segmentation(request: TaskRequest, expected: Arrays, truth: Arrays) -> Eval
 
     def parts_of(outputs: Arrays, _: Arrays, truth: Arrays) -> dict[str, np.ndarray]:
         true, answer = truth[LABELS].astype(np.int64), outputs[name]
-        answer = highest(answer, axis) if axis else answer.reshape(true.shape).astype(np.int64)
+        answer = highest(answer, axis) if axis else whole_classes(answer.reshape(true.shape))
         answer = np.clip(answer, -1, classes)  # what no class is, is wrong
         confusion = np.stack(
             [_confusion(*pair, classes) for pair in zip(true, answer, strict=True)]

@@ -9,13 +9,15 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import MetricError
-from ..tensors.dtypes import kind_of
+from ..tensors.dtypes import kind_of, widened
 from ..tensors.ragged import Ragged, SampleValues, described
 from .metric import Metric, Parts
 
 Arrays = Mapping[str, np.ndarray]
 # The same, and what has another number of rows for each sample.
 Values = Mapping[str, SampleValues]
+# Whole numbers below are exact in float64.
+_MOST_WHOLE = 2.0**53
 _Values = TypeVar("_Values", bound=SampleValues)
 XYXY = "xyxy"  # both corners, as torchvision calls it
 # The truth in a file of inputs, and the beginning of the names of further arrays of it.
@@ -179,6 +181,16 @@ def highest(scores: np.ndarray, axis: int) -> np.ndarray:
     if not is_float(scores):
         return place
     result: np.ndarray = np.where(np.isnan(scores).any(axis=axis), -1, place)
+    return result
+
+
+def whole_classes(numbers: np.ndarray) -> np.ndarray:
+    """Numbers of classes as int64; -1, which is no class, where one is no whole number."""
+    if kind_of(numbers.dtype) in ("int", "bool"):
+        return numbers.astype(np.int64)
+    values = widened(numbers)
+    is_whole_number = (np.abs(values) < _MOST_WHOLE) & (values == np.rint(values))
+    result: np.ndarray = np.where(is_whole_number, values, -1).real.astype(np.int64)
     return result
 
 

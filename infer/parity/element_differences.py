@@ -106,17 +106,23 @@ def element_differences(
 def map_axes(shape: Sequence[int]) -> tuple[int, int] | None:
     """The two axes of the places in a map, such as a segmentation; None if there is no map.
 
-    These are the longest after that of the samples; the other axis counts channels.
+    They follow each other, behind the samples, and the other axis counts channels. Where both pairs
+    of axes are long enough, it is the one whose sides differ less: there may be more channels than
+    places along a side.
 
     Args:
         shape: N x two or three axes.
     """
     if len(shape) not in (3, 4):
         return None
-    longest = sorted(sorted(range(1, len(shape)), key=lambda axis: -shape[axis])[:2])
-    if min(shape[axis] for axis in longest) < _LEAST_SIDE:
-        return None
-    return longest[0], longest[1]
+    pairs = [(2, 3), (1, 2)] if len(shape) == 4 else [(1, 2)]
+    long_enough = [pair for pair in pairs if min(shape[axis] for axis in pair) >= _LEAST_SIDE]
+    return min(long_enough, key=lambda pair: _elongation(shape, pair), default=None)
+
+
+def _elongation(shape: Sequence[int], pair: tuple[int, int]) -> float:
+    sides = shape[pair[0]], shape[pair[1]]
+    return max(sides) / min(sides)
 
 
 def coarse_map(places: np.ndarray) -> list[list[int]]:

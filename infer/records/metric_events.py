@@ -59,7 +59,12 @@ def recorded_score(score: Score, *, judged: bool, origin: str) -> RecordedScore:
 
 
 class MetricsScored(Event, frozen=True, tag="metrics", kw_only=True):
-    """The metrics of an artifact's outputs, by name."""
+    """The metrics of an artifact's outputs, by name.
+
+    Attributes:
+        missing: why some that the user asks for, or the labels allow, are not there; one line each.
+    """
 
     artifact: str
     scores: dict[str, RecordedScore] = msgspec.field(default_factory=dict)
+    missing: tuple[str, ...] = ()

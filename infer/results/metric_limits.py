@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..metrics.tasks import is_built_in
 from ..stats.ratios import CONFIDENCE
 from .summary import ArtifactResult
 
+_EACH_SAMPLE = "let the function return a number for each sample"
 _NO_ACCURACY = "the inputs have no 'labels', or the outputs no scores of classes"
 
 
@@ -74,9 +76,10 @@ def _value(
         return
     end = None if interval is None else interval.low if at_least else interval.high
     if end is None:
+        remedy = "give more samples" if is_built_in(name.lower()) else _EACH_SAMPLE
         findings.unknown.append(
             f"{name} {value:.4f}: how it could be on other samples is not known, since it has no "
-            "interval; let the function return a number for each sample"
+            f"interval; {remedy}"
         )
     elif end < limit if at_least else end > limit:
         findings.doubts.append(

@@ -12,6 +12,7 @@ from ..records.protocol import NOTICES
 from ..records.run_events import RunStarted
 from ..stats import clocks
 from ..stats.disturbance import DISTURBED, NOTICEABLE_DRIFT, machine_drift, turns_of
+from .metric_notices import metric_notices
 from .neighbours import neighbour_notices
 from .record_index import RecordIndex
 from .reproduction import bisect_command
@@ -44,6 +45,7 @@ def notices(index: RecordIndex) -> list[str]:
         state_notices,
         random_notices,
         neighbour_notices,
+        metric_notices,
         tolerance_notices,
         quantisation_notices,
         overflow_notices,

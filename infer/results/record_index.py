@@ -13,6 +13,7 @@ from ..records.artifact_events import (
     UnknownInformation,
 )
 from ..records.events import AnyEvent
+from ..records.metric_events import MetricsScored
 from ..records.parity_events import AnchorMeasured, ParityJudged, RoundingMeasured
 from ..records.process_events import BurstTimed, PreflightDone, ProcessStarted
 from ..records.run_events import RooflineMeasured, RunEnded, RunResumed, RunStarted
@@ -36,6 +37,7 @@ class RecordIndex:
         run: the plan, and the machine at the start.
         artifacts, preflights, outcomes, parities, roundings, anchors: the latest event of each
             artifact.
+        missing_metrics: why metrics of an artifact are missing.
         starts: the processes of each artifact.
         bursts: seconds of the calls, by artifact, workload, generation and turn.
         clocks: clocks of the card at the same bursts, by workload, artifact and turn.
@@ -60,6 +62,7 @@ class RecordIndex:
         self.parities: dict[str, ParityJudged] = {}
         self.roundings: dict[str, RoundingMeasured] = {}
         self.anchors: dict[str, AnchorMeasured] = {}
+        self.missing_metrics: dict[str, tuple[str, ...]] = {}
         self.starts: dict[str, list[ProcessStarted]] = {}
         self.bursts: dict[str, dict[str, dict[int, dict[int, Sequence[float]]]]] = {}
         self.clocks: dict[str, dict[str, dict[Turn, Clock]]] = {}
@@ -94,6 +97,8 @@ class RecordIndex:
                 self.outcomes[event.artifact] = event
             case ParityJudged():
                 self.parities[event.artifact] = event
+            case MetricsScored():
+                self.missing_metrics[event.artifact] = event.missing
             case RoundingMeasured():
                 self.roundings[event.artifact] = event
             case AnchorMeasured():

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .differences import differences
+from .dtypes import kind_of, widened
 from .outputs import SampleAxis, SavedOutput, SavedOutputs, Shape
 from .signature import Signature
+from .text import as_bytes
 
 # Samples that changed places explain a change of the outputs if they leave this share of it.
 _UNEXPLAINED = 0.1
@@ -157,20 +159,34 @@ def permuted_axes(output: np.ndarray, permuted: np.ndarray, order: np.ndarray) -
     ]
 
 
-def difference_of_samples(a: np.ndarray, b: np.ndarray, axis: int) -> float | None:
+def difference_of_samples(
+    a: np.ndarray, b: np.ndarray, axis: int, *, in_any_order: bool = False
+) -> float | None:
     """Compute the largest absolute difference of the samples that two outputs share.
 
     Args:
         a, b: the outputs of two calls that begin with the same samples.
         axis: the axis of the samples in both.
+        in_any_order: whether the rows of a sample may come in another order. Then each column is
+            sorted: sorted values differ by no more than those of any pairs of rows.
 
     Returns:
         None if the other sizes differ, or if only one of two values is finite.
     """
     shared = np.arange(min(a.shape[axis], b.shape[axis]))
     a, b = a.take(shared, axis), b.take(shared, axis)
+    if in_any_order:
+        a, b = (_sorted_rows(np.moveaxis(side, axis, 0)) for side in (a, b))
     largest = _largest(a, b) if a.shape == b.shape else np.inf
     return largest if np.isfinite(largest) else None
+
+
+def _sorted_rows(samples: np.ndarray) -> np.ndarray:
+    """Samples x rows x anything with each column in the order of its values."""
+    if samples.ndim < 2:
+        return samples
+    is_text = kind_of(samples.dtype) == "text"
+    return np.sort(as_bytes(samples) if is_text else widened(samples), axis=1)
 
 
 def _largest(a: np.ndarray, b: np.ndarray) -> float:

@@ -6,6 +6,8 @@ numbers is called with the same samples in another order.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ..inputs.batching import select_samples
@@ -24,9 +26,9 @@ def batch_probe(prepared: PreparedModel, request: BatchProbe) -> BatchProbeRespo
     A call that fails is no failure of the artifact: it may not take such a batch.
     """
     if isinstance(prepared.model, LimitedBatchModel):
-        response = _in_another_order(prepared, prepared.model, request.batch)
+        response = _in_another_order(prepared, prepared.model, request)
     else:
-        response = _of_another_size(prepared, request.batch)
+        response = _of_another_size(prepared, request)
     prepared.sample_axes = {
         name: probed["axes"][0]
         for name, probed in response["outputs"].items()
@@ -35,8 +37,8 @@ def batch_probe(prepared: PreparedModel, request: BatchProbe) -> BatchProbeRespo
     return response
 
 
-def _of_another_size(prepared: PreparedModel, batch: int) -> BatchProbeResponse:
-    batches = prepared.batches(batch)
+def _of_another_size(prepared: PreparedModel, request: BatchProbe) -> BatchProbeResponse:
+    batches = prepared.batches(request.batch)
     (first,), samples = prepared.first_outputs, batches.samples(0)
     failed = None
     for size in _other_sizes(samples, batches.samples(len(batches) - 1)):
@@ -51,10 +53,11 @@ def _of_another_size(prepared: PreparedModel, batch: int) -> BatchProbeResponse:
         for name in first.keys() & outputs.keys():
             a, b = first[name], outputs[name]
             axes = following_axes([a.shape, b.shape], [samples, size])
-            difference = difference_of_samples(a, b, axes[0]) if len(axes) == 1 else None
+            between = partial(difference_of_samples, in_any_order=name in request.in_any_order)
+            difference = between(a, b, axes[0]) if len(axes) == 1 else None
             if difference is not None and name in others:
                 last = a.take(np.arange(samples - size, samples), axes[0])
-                apart = difference_of_samples(last, others[name], axes[0])
+                apart = between(last, others[name], axes[0])
                 difference = None if apart is None else max(difference, apart)
             probed[name] = {"axes": axes, "difference": difference}
         return {"samples": size, "permuted": False, "outputs": probed, "failed": None}
@@ -87,9 +90,9 @@ def _other_sizes(samples: int, last: int) -> list[int]:
 
 
 def _in_another_order(
-    prepared: PreparedModel, limited: LimitedBatchModel, batch: int
+    prepared: PreparedModel, limited: LimitedBatchModel, request: BatchProbe
 ) -> BatchProbeResponse:
-    size = limited.limits.size_for(batch)
+    size = limited.limits.size_for(request.batch)
     response: BatchProbeResponse = {
         "samples": size,
         "permuted": True,
@@ -117,7 +120,10 @@ def _in_another_order(
         if len(axes) == 1 and mixed[name].shape == before[name].shape:
             rows = np.arange(kept)
             difference = difference_of_samples(
-                before[name].take(rows, axes[0]), mixed[name].take(rows, axes[0]), axes[0]
+                before[name].take(rows, axes[0]),
+                mixed[name].take(rows, axes[0]),
+                axes[0],
+                in_any_order=name in request.in_any_order,
             )
         response["outputs"][name] = {"axes": axes, "difference": difference}
     return response

@@ -209,11 +209,16 @@ class BatchProbe(Request[BatchProbeResponse]):
     """Call with another number of samples than the first call, to find the axis of the samples.
 
     An artifact that takes a fixed number is called with the same samples in another order.
+
+    Attributes:
+        batch: samples in the first call.
+        in_any_order: outputs whose rows may come in another order.
     """
 
     action = "batch_probe"
     response = BatchProbeResponse
     batch: int
+    in_any_order: list[str] = field(default_factory=list)
 
 
 @_message

@@ -252,9 +252,10 @@ def test_metrics_of_a_plugin_stand_beside_ours(command, fake_artifact, inputs_fi
     done = command("run", artifact, "--inputs", inputs, *QUICK, "--device", "cpu", "--json", "-")
 
     assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)["rows"]
+    summary = json.loads(done.stdout)
+    (row,) = summary["rows"]
     assert row["metrics"]["accuracy"] < row["metrics"]["top-2"] <= 1
-    assert "metric broken: its process ended with status 7" in "\n".join(row["notes"])
+    assert "metric broken: its process ended with status 7" in "\n".join(summary["notices"])
     assert (
         "plug-in accuracy (metric of exportbench-tally 0.3): another has that name" in done.stderr
     )

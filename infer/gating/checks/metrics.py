@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ...metrics.score import Score, difference
+from ...metrics.tasks import is_built_in
 from ..artifact_gate import ArtifactGate
 from ..kept_metric import KeptMetric
 from ..result import Check, CheckKind, MetricFigures, Verdict
+
+_EACH_SAMPLE = "let the function return a number for each sample"
+# An update is refused where a metric fails, unless a reason is given.
+_TAKE_IT = '--update --accept "WHY"'
 
 
 def check(gate: ArtifactGate) -> list[Check]:
@@ -57,22 +62,28 @@ def _check(gate: ArtifactGate, name: str, new: KeptMetric | None, old: KeptMetri
             Verdict.FAILED,
             f"the baseline has {name}, this run has none",
             "measure with the --task, --metric and truth of the baseline, or write it without "
-            "them with --update",
+            f"them with {_TAKE_IT}",
         )
     if new.score.lower_is_better != old.score.lower_is_better:
         was = "lower" if old.score.lower_is_better else "higher"
         return result(
             Verdict.FAILED,
             f"in the baseline a {was} {name} is better, in this run it is the other way round",
-            "measure with the --metric of the baseline, or take this one into it with --update",
+            f"measure with the --metric of the baseline, or take this one into it with {_TAKE_IT}",
         )
     if new.origin != old.origin:
+        kept = gate.old.outputs if gate.old else {}
+        remedy = "measure with the --task or --metric of the baseline, or take this one into it"
+        if kept.keys() - gate.new.sketches.keys():
+            remedy = (
+                "if its outputs are only called otherwise, export them with the names of the "
+                "baseline, or take these into it"
+            )
         return result(
             Verdict.FAILED,
             f"it is calculated from {new.origin or 'something unknown'}, that of the baseline was "
             f"from {old.origin or 'something unknown'}",
-            "measure with the --task or --metric of the baseline, or take this one into it with "
-            "--update",
+            f"{remedy} with {_TAKE_IT}",
         )
     if not gate.same_inputs or new.score.samples != old.score.samples:
         return result(
@@ -111,12 +122,12 @@ def _paired(gate: ArtifactGate, name: str, kept: KeptMetric, before: Score) -> C
     may = f"{loss:.2g} more" if lower else f"{loss:.2g} less"
     detail = f"{now.value:.4g}, was {before.value:.4g}: {value:+.2g}"
     if paired is None:
+        wider = "give more samples" if is_built_in(name.lower()) else _EACH_SAMPLE
         return result(
             Verdict.NOT_SURE if (value if lower else -value) > loss else Verdict.NOT_JUDGED,
             f"{detail}; no interval is known of this metric, since it could not be calculated on "
             "enough resamples",
-            f"let the function return a number for each sample, or switch it off: --margin "
-            f"{name}=off",
+            f"{wider}, or switch it off: --margin {name}=off",
         )
     if share >= 1 and not lower:
         return result(
@@ -134,7 +145,7 @@ def _paired(gate: ArtifactGate, name: str, kept: KeptMetric, before: Score) -> C
             Verdict.FAILED,
             detail,
             "look at the samples that differ; if the loss is meant, take it into the baseline "
-            f"with --update, or allow it with --margin {name}=SHARE",
+            f"with {_TAKE_IT}, or allow it with --margin {name}=SHARE",
         )
     return result(
         Verdict.NOT_SURE,

@@ -1,5 +1,7 @@
 """Which samples are kept of each kind of output, and what of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from example_outputs import compared, detections, images, limits, made_up_boxes, taken
@@ -239,3 +241,40 @@ def test_where_all_agree_the_sample_with_the_largest_difference_is_kept(tmp_path
 def test_which_inputs_are_pictures(values, shape):
     found = input_pictures({"x": LazyArray.of(values)})
     assert (found and found.picture(1).shape) == shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "inputs", "kind"),
+    [
+        ((2, 16, 64), [(2, 16)], None),  # tokens and their hidden states
+        ((2, 4, 16, 16), [(2, 16)], None),  # heads of attention
+        ((2, 64, 64), [(2, 3, 32, 32)], "map"),
+        ((2, 50, 64), [(2, 3, 32, 32)], None),  # patches
+        ((2, 3, 32, 32), [(2, 128)], "map"),  # a picture that is drawn
+        ((2, 21, 16, 16), [(2, 3, 64, 64)], "classes"),
+    ],
+)
+def test_a_map_has_the_sides_of_an_input(tmp_path, shape, inputs, kind):
+    values = np.random.default_rng(0).normal(size=shape).astype("f4")
+    other = values.copy()
+    other[1] += 1 if kind == "map" else np.random.default_rng(1).normal(size=shape[1:])
+    given = replace(compared({"y": other}, {"y": values}), input_shapes=inputs)
+
+    outputs, read = taken(tmp_path, given)
+
+    assert [output.kind for output in outputs] == ([kind] if kind else [])
+    if kind == "classes":  # more channels than places along a side
+        assert read(outputs[0].examples[0], "reference").shape == (16, 16)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_class_is_shown_as_none(tmp_path):
+    classes = np.ones((3, 8, 8), "i8")
+    mine = classes.astype("f4")
+    mine[0, 0, 0], mine[1, 1, 1] = np.nan, 1.5
+
+    outputs, read = taken(tmp_path, compared({"mask": mine}, {"mask": classes}))
+
+    output, samples = only(outputs)
+    assert (output.kind, output.differing, sorted(samples)) == ("classes", 2, [0, 1])
+    assert {read(example, "answer").min() for example in output.examples} == {-1}

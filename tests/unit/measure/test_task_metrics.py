@@ -16,7 +16,7 @@ SCORES = np.eye(3)[[0, 1, 0, 2]]
 
 @pytest.fixture
 def calculated():
-    """Calculates metrics without a run; returns the fields, the notes and what was recorded."""
+    """Calculates metrics without a run; returns the fields, what is missing, and the scores."""
 
     def calculate(outputs, expected, truth, *, task=None, metrics=(), classes=()):
         def labels(_):
@@ -25,15 +25,15 @@ def calculated():
                 raise Failure(Outcome.BAD_INPUT, "no classes")
             return given if task is None else None
 
-        events, notes = [], []
+        events = []
         context = SimpleNamespace(
             plan=SimpleNamespace(task=task, metrics=metrics),
             store=SimpleNamespace(add=events.append),
             truth=lambda _: dict(truth),
             labels=labels,
         )
-        found = TaskMetrics(context).evaluate("a", outputs, expected, classes, notes)
-        return found, notes, events[0].scores
+        found = TaskMetrics(context).evaluate("a", outputs, expected, classes)
+        return found, list(events[0].missing), events[0].scores
 
     return calculate
 
@@ -42,19 +42,19 @@ def test_an_output_of_text_has_an_accuracy(calculated):
     wrong = np.array([["cat"], ["dog"], ["dog"], ["cow"]])
     answers, expected = ({"s": SCORES, "label": array} for array in (wrong, TEXTS[:, None]))
 
-    found, notes, scores = calculated(answers, expected, {"labels": TEXTS})
+    found, missing, scores = calculated(answers, expected, {"labels": TEXTS})
 
     assert found["metrics"]["accuracy"] == 0.75
     assert found["accuracy_difference"]["value"] == -0.25
-    assert notes == []
+    assert missing == []
     assert scores["accuracy"].score().flags.tolist() == [True, True, False, True]
 
 
-def test_without_an_output_of_text_a_note_says_what_is_missing(calculated):
-    found, notes, _ = calculated({"s": SCORES}, {"s": SCORES}, {"labels": TEXTS})
+def test_without_an_output_of_text_it_is_told_what_is_missing(calculated):
+    found, missing, _ = calculated({"s": SCORES}, {"s": SCORES}, {"labels": TEXTS})
 
     assert found["metrics"] is None
-    assert len(notes) == 1 and "numbers of classes" in notes[0]
+    assert len(missing) == 1 and "numbers of classes" in missing[0]
 
 
 def test_text_that_names_classes_is_a_classifiers(calculated):
@@ -70,34 +70,34 @@ def test_labels_of_text_tell_which_embeddings_belong_together(calculated):
     near = np.array([[1.0, 0.1], [0.1, 1.0], [1.0, 0.2], [0.9, 0.9]])
     outputs = {"embedding": near}
 
-    found, notes, _ = calculated(
+    found, missing, _ = calculated(
         outputs, outputs, {"labels": TEXTS}, task=TaskRequest("embeddings")
     )
 
-    assert notes == []
+    assert missing == []
     assert found["metrics"]["recall_1"] == 0.5, "the two cats are each other's nearest"
 
 
-def test_labels_of_text_that_a_task_does_not_take_are_a_note(calculated):
+def test_labels_of_text_that_a_task_does_not_take_are_told(calculated):
     outputs = {"values": np.zeros((4, 1))}
 
-    found, notes, _ = calculated(
+    found, missing, _ = calculated(
         outputs, outputs, {"labels": TEXTS}, task=TaskRequest("regression")
     )
 
     assert found["metrics"] is None
-    assert len(notes) == 1 and "'labels'" in notes[0]
+    assert len(missing) == 1 and "'labels'" in missing[0]
 
 
-def test_a_task_that_does_not_fit_is_a_note(calculated):
+def test_a_task_that_does_not_fit_is_told(calculated):
     truth = {"labels": np.zeros((4, 2, 2), int)}
 
-    found, notes, scores = calculated(
+    found, missing, scores = calculated(
         {"s": SCORES}, {"s": SCORES}, truth, task=TaskRequest("segmentation")
     )
 
     assert found["metrics"] is None and not scores
-    assert notes == [
+    assert missing == [
         "--task segmentation: no output is a map of classes, or of scores of classes, for 'labels' "
         "(4, 2, 2) (there are: 's' float64 (4, 3))"
     ]
@@ -109,8 +109,8 @@ def test_the_usual_number_of_detections_is_one_origin(calculated):
     origins = []
     for k in (None, 100, 10):
         task = TaskRequest("detection", k=k)
-        _, notes, scores = calculated(outputs, outputs, truth, task=task)
-        assert not notes
+        _, missing, scores = calculated(outputs, outputs, truth, task=task)
+        assert not missing
         origins.append(scores["mAP"].origin)
 
     assert origins[0] == origins[1] != origins[2]
@@ -157,7 +157,7 @@ def test_own_metrics_give_a_number_a_sample_or_one_for_all(calculated, own):
     truth, expected = random.normal(size=(2, 40))
     answer = truth + 0.9 * (expected - truth)
 
-    found, notes, scores = calculated(
+    found, missing, scores = calculated(
         {"y": answer},
         {"y": expected},
         {"labels": truth},
@@ -176,7 +176,7 @@ def test_own_metrics_give_a_number_a_sample_or_one_for_all(calculated, own):
         assert interval["difference_low"] <= interval["difference"] <= interval["difference_high"]
     assert found["metric_intervals"]["largest"]["difference"] < 0
     assert found["metric_intervals"]["off"]["difference_high"] < 0
-    assert notes == [
+    assert missing == [
         "metric fails: KeyError: 'z'",
         "metric pairs: gives (3,), not one number or one for each of 40",
     ]

@@ -247,3 +247,16 @@ def test_a_reference_that_finds_nothing_has_no_warning():
     }
     with warnings.catch_warnings(action="error"):
         assert scored(given, truth_of(GIVEN)) == dict.fromkeys(NAMES, 0)
+
+
+def test_what_is_no_whole_number_is_no_class_of_a_detection():
+    boxes = np.tile(np.array([[[2.0, 2, 9, 9]]]), (4, 1, 1))
+    truth = {"labels.boxes": boxes, "labels.classes": np.ones((4, 1), int)}
+    expected = {"boxes": boxes, "scores": np.full((4, 1), 0.9), "classes": np.ones((4, 1))}
+    evaluator = TASKS["detection"].evaluator(TaskRequest("detection"), expected, truth)
+
+    for classes, wanted in ((1.0, 1.0), (1.5, 0.0), (np.nan, 0.0)):
+        outputs = expected | {"classes": np.full((4, 1), classes)}
+        assert evaluate(evaluator, outputs, expected, truth, 4)["mAP"].value == wanted
+    with pytest.raises(MetricError, match="'boxes' is complex128, the reference's float64"):
+        evaluate(evaluator, expected | {"boxes": boxes + 1j}, expected, truth, 4)

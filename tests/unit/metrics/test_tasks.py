@@ -336,3 +336,25 @@ def test_outputs_of_another_shape_are_one_line(output):
             TaskRequest("classification"), {"y": LOGITS}, {"labels": LABELS}
         )
         evaluate(evaluator, {"y": output}, {"y": LOGITS}, {"labels": LABELS}, N)
+
+
+def test_what_is_no_whole_number_is_no_class():
+    labels = RANDOM.integers(0, 3, (6, 8, 8))
+    given = {
+        "as it is": (labels, 1.0),
+        "as float": (labels.astype("f4"), 1.0),
+        "a half more": (labels + 0.5, 0.0),
+        "not a number": (np.full(labels.shape, np.nan), 0.0),
+        "infinite": (np.full(labels.shape, np.inf), 0.0),
+    }
+    for name, (mask, wanted) in given.items():
+        scores = scored("segmentation", {"y": mask}, {"labels": labels}, expected={"y": labels})
+        assert scores["pixel_accuracy"].value == wanted, name
+
+
+@pytest.mark.parametrize("dtype", [complex, str])
+def test_numbers_of_another_kind_have_no_metrics(dtype):
+    true = RANDOM.normal(size=(N, 1))
+
+    with pytest.raises(MetricError, match=r"'y' is .*, the reference's float64"):
+        scored("regression", {"y": true.astype(dtype)}, {"labels": true}, expected={"y": true})

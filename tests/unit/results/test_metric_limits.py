@@ -54,3 +54,13 @@ def test_limits_are_read_as_values_or_shares():
     for wrong in ("accuracy", "=1", "x=nan", "x=one"):
         with pytest.raises(ValueError, match="is not METRIC=VALUE"):
             _named_number(wrong)
+
+
+def test_only_a_function_of_ones_own_can_be_written_otherwise():
+    row = SimpleNamespace(samples=9, metrics={"mAP": 0.9, "own": 0.9}, metric_intervals={})
+    findings = Findings([], [], [])
+    check_metrics(row, MetricLimits(least={"map": 0.5, "own": 0.5}), findings)
+
+    of_map, of_own = findings.unknown
+    assert "give more samples" in of_map and "function" not in of_map
+    assert "let the function return a number for each sample" in of_own

@@ -50,3 +50,16 @@ def test_difference_of_the_samples_that_two_calls_share():
     assert difference_of_samples(VALUES, other[:, :2], 0) is None
     other[0, 0, 0] = np.nan
     assert difference_of_samples(VALUES, other, 0) is None
+
+
+def test_rows_in_any_order_differ_by_their_values_alone():
+    draws = np.random.default_rng(0)
+    rows = draws.normal(size=(3, 5, 4))
+    shuffled = rows[:, ::-1]
+    texts = np.array([["cat", "dog"], ["cow", "cow"]], object)
+
+    assert difference_of_samples(rows, shuffled, 0) > 0.1
+    assert difference_of_samples(rows, shuffled, 0, in_any_order=True) == 0
+    assert difference_of_samples(rows, shuffled + 1e-3, 0, in_any_order=True) == pytest.approx(1e-3)
+    assert difference_of_samples(texts, texts[:, ::-1], 0, in_any_order=True) == 0
+    assert difference_of_samples(texts, texts[::-1], 0, in_any_order=True) == 1
