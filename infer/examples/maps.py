@@ -115,8 +115,8 @@ def _classes(
     def classes(array: np.ndarray) -> np.ndarray:
         found = highest(array, axis) if axis else whole_classes(array)
         shape = labels.shape[1:] if labels is not None else _sides(found.shape)
-        found = np.clip(found.reshape(len(array), *shape), -1, _LARGEST_CLASS)
-        return found.astype(np.int32)
+        numbers: np.ndarray = np.clip(found.reshape(len(array), *shape), -1, _LARGEST_CLASS)
+        return numbers.astype(np.int32)
 
     counts = np.concatenate(
         [(classes(a) != classes(b)).sum(axis=(1, 2)) for a, b in sample_chunks(outputs, expected)]

@@ -11,6 +11,9 @@ def metric_notices(index: RecordIndex) -> list[str]:
     for label, reasons in index.missing_metrics.items():
         for reason in reasons:
             missing.setdefault(reason, []).append(label)
-    return [
-        f"METRICS MISSING: of {', '.join(labels)}: {reason}." for reason, labels in missing.items()
-    ]
+    return [f"METRICS MISSING: {_of(labels, index)}{reason}." for reason, labels in missing.items()]
+
+
+def _of(labels: list[str], index: RecordIndex) -> str:
+    """The artifacts, unless they are all that have metrics."""
+    return "" if len(labels) == len(index.missing_metrics) else f"of {', '.join(labels)}: "

@@ -26,6 +26,7 @@ from ..metrics.own_metric import OwnMetric, code_sha256
 from ..metrics.score import Score, scores_of_parts
 from ..stats.resampling import resamples_of
 from ..system.process_answer import AnswerTooLongError
+from ..tensors.dtypes import kind_of
 from ..tensors.ragged import Ragged, SampleValues
 from ..tensors.text import pack_all, unpack_all
 from .reader_limits import TIME_S, limited_process, run_limited
@@ -159,7 +160,10 @@ def _answer(metric: dict[str, Any], folder: Path) -> dict[str, object]:
     try:
         index = json.loads((folder / "index.json").read_text())
         function = _function(metric)
-        found = np.asarray(function(*_arrays(folder, index)), np.float64)
+        returned = np.asarray(function(*_arrays(folder, index)))
+        if kind_of(returned.dtype) not in ("float", "int", "bool"):
+            return {"error": f"gives {returned.dtype}, which is no number"}
+        found = returned.astype(np.float64)
         samples = index["samples"]
         if found.shape == (samples,) and samples <= _MOST_SAMPLES:
             return {"samples": samples, "values": found.tolist()}

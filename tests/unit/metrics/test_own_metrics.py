@@ -97,3 +97,13 @@ def test_the_code_of_a_plug_ins_metric_is_known_by_its_hash(tmp_path):
         package_sha256.cache_clear()  # as of another run
         origins.add(metric.origin)
     assert len(origins) == 2 and all("package.scores:m (sha256 " in text for text in origins)
+
+
+@pytest.mark.parametrize("given", ["[1 + 2j] * 4", "'0.5'", "None"])
+def test_what_is_no_number_is_refused(tmp_path, given):
+    file = tmp_path / "score.py"
+    file.write_text(f"def odd(outputs, truth):\n    return {given}\n")
+    (metric,) = parse_own_metrics([f"{file}:odd"], ())
+
+    with pytest.raises(MetricError, match="which is no number"):
+        metric_process.evaluate(metric, {"y": np.zeros(4)}, {}, 4)

@@ -17,5 +17,5 @@ def test_a_task_that_does_not_fit_is_told_once_of_all_artifacts():
 
     notices = summarize([*records[:-1], *missing, records[-1]]).notices
 
-    assert f"METRICS MISSING: of a, b: {reason}." in notices
+    assert f"METRICS MISSING: {reason}." in notices
     assert "METRICS MISSING: of b: metric dice: gives nan." in notices
