@@ -9,6 +9,7 @@ they are, and why.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import subprocess
 import sys
@@ -43,7 +44,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _install(environment: Environment, folder: Path, why: str) -> int:
-    """Make an environment, or make it anew when what it depends on has changed."""
+    """Make an environment, or make it anew when what it depends on has changed.
+
+    Of several processes at once, one makes it, and the others wait.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _make(environment, folder, why)
+
+
+def _make(environment: Environment, folder: Path, why: str) -> int:
     digest = hashlib.sha256(f"{sys.version} {ROOT} {environment.extras}".encode())
     for file in (ROOT / "pyproject.toml", environment.lock_file):
         digest.update(file.read_bytes())
@@ -59,8 +70,9 @@ def _install(environment: Environment, folder: Path, why: str) -> int:
     # pip compiles one file after the other, and these are many.
     done = subprocess.run([*command, "--no-compile", *options, *what])
     if done.returncode == 0:
-        # Packages hold files of other Pythons too, which do not compile.
-        compile_all = ["-m", "compileall", "-q", "-j", "0", str(folder / "lib")]
+        # Packages hold tests, and files of other Pythons, which do not compile.
+        tests = ["-x", "site-packages/.*/tests/"]
+        compile_all = ["-m", "compileall", "-q", "-j", "0", *tests, str(folder / "lib")]
         subprocess.run(
             [command[0], *compile_all], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
