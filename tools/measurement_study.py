@@ -4,7 +4,7 @@
     python tools/measurement_study.py compare FOLDER [--markdown FILE]
     python tools/measurement_study.py ratios RUN [--turns N] [--markdown FILE]
     python tools/measurement_study.py intervals RUN [--generations N] [--markdown FILE]
-    python tools/measurement_study.py families FOLDER [--markdown FILE]
+    python tools/measurement_study.py families RUN ... [--markdown FILE]
     python tools/measurement_study.py shorter RUN [--runs N] [--markdown FILE]
 
 `collect` measures byte copies of one artifact, which truly differ by nothing, in several
@@ -12,8 +12,9 @@ arrangements of processes. `compare` then judges every pair of copies by many es
 runs of consecutive generations. `ratios` has the estimators judge a run of `exportbench run`,
 whose artifacts differ in how sensitive they are to what else runs. `intervals` computes the
 intervals of such a run with each artifact's own variance and with that of the artifacts beside it.
-`families` counts what `collect` has measured as runs of several artifacts, each copy as the
-reference of the others. `shorter` takes some generations and turns of a long run, as shorter ones
+`families` counts the false alarms among equal artifacts of runs, or of what `collect` measured:
+byte copies, each as the reference of the others, and artifacts in some generations of a run against
+themselves in others. `shorter` takes some generations and turns of a long run, as shorter ones
 would have had them.
 The results are in docs/measurement.md.
 """
@@ -33,10 +34,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import equal_families
 import numpy as np
 from estimators import BATCHES, ESTIMATES, TURNS, Burst, rows
 from forked_workers import ForkedWorker, Server
-from recorded_families import false_alarms, resampled
+from shorter_runs import resampled
 
 from infer.artifacts.artifact import Artifact, open_artifact
 from infer.inputs.worker_inputs import WorkerInputs
@@ -51,7 +53,7 @@ from infer.workload import Workload
 BURST_S = {1: 0.06, 128: 0.2}
 COPIES = 6
 # Generations of a short run, and turns in one of them.
-FAMILY_SIZES = (3, 4, 5)
+SHORTER_GENERATIONS = (3, 4, 5)
 SHORTER_TURNS = (4, 8)
 
 
@@ -243,20 +245,14 @@ def intervals(options: argparse.Namespace) -> None:
 
 
 def families(options: argparse.Namespace) -> None:
-    """Print the false alarms of families of copies, with own variances and moderated."""
-    path = options.folder / "generations.jsonl"
-    generations = [json.loads(line) for line in path.read_text().splitlines()]
-    stopped = [record for record in generations if record["arrangement"] == "stopped"]
-    lines = [
-        "| batch | generations | copies | families | false alarms, own | moderated "
-        "| half-width, own | moderated |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for batch in BATCHES:
-        for size in FAMILY_SIZES:
-            if len(stopped) >= size:
-                lines.append(false_alarms(stopped, batch, size))
-    write(lines, options.markdown)
+    """Print the false alarms of families of equal artifacts, with own variances and moderated."""
+    lines = [line for folder in options.folders for line in equal_families.rows(folder)]
+    if not lines:
+        sys.exit(
+            "families: nothing to judge. A run needs four generations, or byte copies of an "
+            "artifact and two; runs of --budget 10m have ten."
+        )
+    write([*equal_families.HEADER, *lines], options.markdown)
 
 
 def shorter(options: argparse.Namespace) -> None:
@@ -269,7 +265,7 @@ def shorter(options: argparse.Namespace) -> None:
             "| missed |",
             "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
-        for generations in FAMILY_SIZES:
+        for generations in SHORTER_GENERATIONS:
             for turns in SHORTER_TURNS:
                 # Calls are long in batches: one of them a turn, or all.
                 for calls in (None,) if timed.batch == 1 else (1, None):
@@ -319,8 +315,8 @@ def main() -> None:
     fourth.add_argument("--generations", type=int, default=sys.maxsize, help="use the first N only")
     fourth.add_argument("--markdown", type=Path, help="write the tables to this file too")
     fourth.set_defaults(do=intervals)
-    fifth = actions.add_parser("families", help="false alarms among several copies at once")
-    fifth.add_argument("folder", type=Path)
+    fifth = actions.add_parser("families", help="false alarms among several artifacts at once")
+    fifth.add_argument("folders", type=Path, nargs="+", help="of runs, or of `collect`")
     fifth.add_argument("--markdown", type=Path, help="write the table to this file too")
     fifth.set_defaults(do=families)
     sixth = actions.add_parser("shorter", help="what shorter runs would have come to")

@@ -132,6 +132,16 @@ def test_a_simulated_family_is_wrong_no_more_often_than_it_says_and_sees_more():
     assert moderated.half_width < 0.85 * own.half_width
 
 
+def test_a_simulated_family_of_which_some_rest_is_wrong_no_more_often_than_it_says():
+    noise = Noise(process=0.02, turn=0.01, unequal=0.8, odd=0.03)
+    family = simulated_family_verdicts(8, 1, noise=noise, resolve=0.03)
+
+    assert at_most(family.intervals - family.covered, family.intervals, 0.05)
+    assert family.comparisons == family.intervals == 8
+    assert family.half_width <= 0.03
+    assert "until 3.0%" in family.title
+
+
 def test_no_copy_is_in_two_equal_pairs():
     equal = [name for mine, theirs, truth in pairs() if truth == 1 for name in (mine, theirs)]
 

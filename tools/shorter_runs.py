@@ -1,17 +1,11 @@
-"""Judges the intervals of families of artifacts on recorded calls.
-
-`false_alarms` takes byte copies of one artifact, which truly differ by nothing, each as the
-reference of the others. `resampled` takes some generations and turns of a long run of different
-artifacts, as a shorter run would have had them.
-"""
+"""Takes some generations and turns of a long run, as a shorter one would have had them."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean, median
-from typing import Any
+from collections.abc import Iterator, Mapping
+from statistics import fmean
 
 import numpy as np
 
@@ -26,9 +20,7 @@ AIMS = {1: 0.05}
 AIM_OF_BATCHES = 0.06
 
 
-def ratios_to(
-    reference: str, bursts: Mapping[str, Bursts], *, borrows: bool = True
-) -> dict[str, Ratio]:
+def ratios_to(reference: str, bursts: Mapping[str, Bursts]) -> dict[str, Ratio]:
     """The ratios of artifacts to one of them, as a run computes them."""
     kept = undisturbed(bursts, DEVICE, {})
     differences = {
@@ -36,45 +28,7 @@ def ratios_to(
         for name, mine in kept.items()
         if name != reference
     }
-    return family_ratios(differences, len(differences), borrows=borrows)
-
-
-def false_alarms(generations: Sequence[dict[str, Any]], batch: int, size: int) -> str:
-    """A line of a table: runs of `size` generations of copies, with own variances and moderated.
-
-    Args:
-        generations: as `measurement_study.py collect` records them, of one arrangement.
-        batch: samples a call.
-        size: generations in a run.
-    """
-    copies = len(generations[0]["bursts"])
-    alarms, widths, families = [0, 0], [[], []], 0
-    for first in range(0, len(generations) - size + 1, size):
-        run = {
-            str(copy): {
-                number: {
-                    turn: burst["seconds"]
-                    for turn, burst in enumerate(generation["bursts"][copy][str(batch)])
-                }
-                for number, generation in enumerate(generations[first : first + size])
-            }
-            for copy in range(copies)
-        }
-        for reference in run:
-            families += 1
-            for way, borrows in enumerate((False, True)):
-                ratios = ratios_to(reference, run, borrows=borrows).values()
-                alarms[way] += any(map(_is_alarm, ratios))
-                widths[way] += [ratio.resolution or 0.0 for ratio in ratios]
-    own, moderated = (f"± {median(of_way):.2%}" if of_way else "-" for of_way in widths)
-    return (
-        f"| {batch} | {size} | {copies} | {families} | {alarms[0]} | {alarms[1]} | {own} "
-        f"| {moderated} |"
-    )
-
-
-def _is_alarm(ratio: Ratio) -> bool:
-    return ratio.low is not None and ratio.high is not None and not ratio.low <= 1 <= ratio.high
+    return family_ratios(differences, len(differences))
 
 
 def resampled(
