@@ -101,7 +101,7 @@ def calibration(records: list[dict[str, Any]]) -> Figure:
 
 def ratios(run: dict[str, Any], points: tuple[str, str] = ("batch 128", "batch 1")) -> Figure:
     """The ratio of each artifact to the reference with its interval, for two kinds of calls."""
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3), sharey=True)
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.3), sharey=True)
     rows = sorted(run["rows"], key=lambda row: -_value(row, points[0]))
     for axes, point in zip(panels, points, strict=True):
         for place, row in enumerate(rows):
@@ -109,15 +109,28 @@ def ratios(run: dict[str, Any], points: tuple[str, str] = ("batch 128", "batch 1
             value = _value(row, point)
             known = ratio and ratio["low"] is not None
             bars = [[value - ratio["low"]], [ratio["high"] - value]] if known else None
-            axes.errorbar(value, place, xerr=bars, fmt="C0o" if ratio else "kx", capsize=3)
+            axes.errorbar(value, place, xerr=bars, fmt=_mark(ratio), capsize=3)
+            beside = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(f"{value:.2f}" if ratio else "1", (value, place), fontsize=9, **beside)
         axes.axvline(1, color="k", linewidth=0.8)
         axes.set_xscale("log")
         ticks = [0.3, 0.5, 0.7, 1, 1.5, 2, 3]
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xlim(0.35, 3)
         axes.minorticks_off()
         axes.set_title(f"{point}: time over TorchScript's")
+        axes.set_xlabel("less is faster")
     panels[0].set_yticks(range(len(rows)), [_short(row["artifact"]) for row in rows])
     return figure
+
+
+def _mark(ratio: dict[str, Any] | None) -> str:
+    """The colour and shape of a ratio: whether its interval lies on one side of 1."""
+    if not ratio:
+        return "kx"
+    if ratio["low"] is not None and ratio["high"] < 1:
+        return "C2o"
+    return "C1s" if ratio["low"] is not None and ratio["low"] > 1 else "C7D"
 
 
 def _value(row: dict[str, Any], point: str) -> float:

@@ -9,7 +9,7 @@ from ..system.visible_cards import parse_device
 from .types import argument_type, positive
 
 
-def add_trust(parser: argparse.ArgumentParser) -> None:
+def add_trust(parser: argparse._ActionsContainer) -> None:
     """Add --trust, which names artifacts that may execute code."""
     parser.add_argument(
         "--trust",
@@ -23,7 +23,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse._ActionsContainer) -> None:
     """Add --device."""
     parser.add_argument(
         "--device",
@@ -35,12 +35,12 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_threads(parser: argparse.ArgumentParser) -> None:
+def add_threads(parser: argparse._ActionsContainer) -> None:
     """Add --threads."""
     parser.add_argument("--threads", type=positive, help="for each artifact (default: all cores)")
 
 
-def add_budget(parser: argparse.ArgumentParser, default_s: float, what: str) -> None:
+def add_budget(parser: argparse._ActionsContainer, default_s: float, what: str) -> None:
     """Add --budget of a command that has a default for it.
 
     Args:
@@ -57,7 +57,7 @@ def add_budget(parser: argparse.ArgumentParser, default_s: float, what: str) -> 
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: argparse._ActionsContainer) -> None:
     """Add --json, where `cli.console.emit` writes."""
     parser.add_argument(
         "--json", metavar="FILE", help="write the results as JSON; - for the terminal"

@@ -8,7 +8,7 @@ from ..inputs.random import SAMPLES
 from .types import positive, whole
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: argparse._ActionsContainer) -> None:
     """Add the options to a parser."""
     parser.add_argument(
         "--random",
@@ -84,5 +84,5 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _several(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:
+def _several(parser: argparse._ActionsContainer, name: str, metavar: str, text: str) -> None:
     parser.add_argument(name, nargs="+", action="extend", default=[], metavar=metavar, help=text)

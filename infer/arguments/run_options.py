@@ -32,6 +32,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="ARTIFACT",
         help="artifact, payload, or a folder of artifacts (default: all below artifacts/)",
     )
+    group = parser.add_argument_group("inputs and outputs")
+    add = partial(_add, group, RunConfig)
     add(
         "inputs",
         "--inputs",
@@ -41,7 +43,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "describes these, or file.py:function that yields batches (docs/inputs.md; default: what "
         "the artifacts name)",
     )
-    input_options.add(parser)
+    input_options.add(group)
+    group = parser.add_argument_group("how good and how equal outputs are")
+    add = partial(_add, group, RunConfig)
     add(
         "task",
         "--task",
@@ -58,7 +62,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="metrics of your own, as score.py:dice, or score.py:error:lower where a lower value "
         "is better (docs/metrics.md)",
     )
-    common_options.add_trust(parser)
+    add("tolerance", "--tolerance", help="largest difference that passes (default: by precision)")
+    add("reference", "--reference", help="artifact to compare with (default: the training's own)")
+    group = parser.add_argument_group("how much is measured")
+    add = partial(_add, group, RunConfig)
     add("protocol", "--protocol", help="how much (default: quick)")
     add(
         "budget",
@@ -88,7 +95,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="how long the calls of a burst take together, as 0.2s",
     )
     add("batch", "--batch", help="samples in a batch (default: 128)")
-    common_options.add_device(parser)
+    add("seed", "--seed", help="of the order in each round")
+    group = parser.add_argument_group("how artifacts are run")
+    add = partial(_add, group, RunConfig)
+    common_options.add_trust(group)
+    common_options.add_device(group)
     add(
         "tf32",
         "--tf32",
@@ -107,9 +118,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="for each artifact's process, as 2GB (default: nine tenths of what is free)",
     )
-    add("tolerance", "--tolerance", help="largest difference that passes (default: by precision)")
-    add("reference", "--reference", help="artifact to compare with (default: the training's own)")
-    add("seed", "--seed", help="of the order in each round")
+    group = parser.add_argument_group("runtimes and their settings")
+    add = partial(_add, group, RunConfig)
     add(
         "defaults",
         "--defaults",
@@ -148,6 +158,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="[LABEL=]NAME",
         help="function to call in files that have several (exportbench inspect lists them)",
     )
+    group = parser.add_argument_group("what the run leaves")
+    add = partial(_add, group, RunConfig)
     add(
         "why",
         "--why",
@@ -162,7 +174,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="keep the outputs of all artifacts in the folder of the run, as .npy files or as "
         "Parquet (docs/outputs.md; default: npy; without this option they go when they are judged)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--resume",
         type=Path,
         metavar="RUN",
@@ -170,7 +182,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--trust and --python are to be given again",
     )
     add("out", "--out", help="folder of the runs")
-    common_options.add_json(parser)
+    common_options.add_json(group)
 
 
 def add_gate_options(parser: argparse.ArgumentParser) -> None:

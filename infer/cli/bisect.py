@@ -12,7 +12,7 @@ from rich.console import Console
 from ..arguments import common_options, input_options
 from ..arguments.types import whole
 from ..artifacts.discovery import label_paths
-from ..console import BAD, TextColumn, one_line, print_table
+from ..console import BAD, TextColumn, one_line, print_table, print_wrapped
 from ..diagnostics.bisect.comparing import TensorComparison
 from ..diagnostics.bisect.running import BisectOptions
 from ..diagnostics.bisect.search import Bisection, bisect
@@ -147,21 +147,23 @@ def show(bisection: Bisection, console: Console) -> None:
     if bisection.first:
         first = bisection.first
         where = f"{first.operator} '{first.node}' gives '{first.name}'"
-        console.print(one_line(f"{a} and {b} first part where {where}", style=BAD))
-        console.print(one_line(f"  {_difference(first, (a, b))}"))
+        print_wrapped(console, one_line(f"{a} and {b} first part where {where}", style=BAD))
+        print_wrapped(console, one_line(_difference(first, (a, b))), 2)
         if first.inputs_agree is not None:
             explanation = {
                 True: "all that it takes agrees, so it is this operation or its weights",
                 False: "some of what it takes differs already",
             }
-            console.print(one_line(f"  {explanation[first.inputs_agree]}"))
+            print_wrapped(console, one_line(explanation[first.inputs_agree]), 2)
         if bisection.before:
-            console.print(one_line(f"  the last that agrees before it: '{bisection.before.name}'"))
+            print_wrapped(
+                console, one_line(f"the last that agrees before it: '{bisection.before.name}'"), 2
+            )
     elif bisection.agree:
         what = "tensors that were compared" if bisection.graphs else "outputs"
-        console.print(one_line(f"{a} and {b}: all {what} agree", style="bold"))
+        print_wrapped(console, one_line(f"{a} and {b}: all {what} agree", style="bold"))
     else:
-        console.print(one_line(f"{a} and {b}: outputs differ", style=BAD))
+        print_wrapped(console, one_line(f"{a} and {b}: outputs differ", style=BAD))
     columns = [
         TextColumn(a, is_text=True),
         TextColumn(b, is_text=True),
@@ -188,10 +190,11 @@ def show(bisection: Bisection, console: Console) -> None:
     if bisection.graphs:
         how = ", ".join(f"{count} by {name}" for name, count in sorted(bisection.paired.items()))
         count = sum(bisection.paired.values())
-        console.print(
+        print_wrapped(
+            console,
             one_line(
                 f"{count} of {bisection.tensors} tensors compared ({how or 'none'})", style="dim"
-            )
+            ),
         )
     for note in bisection.notes:
         console.print(one_line(note, style="dim"), soft_wrap=True)

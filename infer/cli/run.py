@@ -33,8 +33,9 @@ def add(actions: Any) -> None:
         description="Measure each artifact in processes of its own and compare them. "
         "Exit status: 0 all well, 1 outputs differ, 2 wrong usage or input, "
         "3 an artifact could not be measured.",
-        epilog="example: exportbench run model.onnx saved_model/ --inputs test.npz --json -; "
-        "by your task: exportbench run a.onnx b.onnx --inputs test.npz --task segmentation "
+        epilog="examples:\n"
+        "  exportbench run model.onnx saved_model/ --inputs test.npz --trust\n"
+        "  exportbench run a.onnx b.onnx --inputs test.npz --task segmentation "
         "--metric score.py:dice",
     )
     add_run_options(parser)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -52,6 +53,7 @@ _WITHOUT_FIGURES = {
     CheckKind.LATENCY: "?",
 }
 _Column = tuple[CheckKind, str | None, str | None]
+_FEW = 3  # artifacts that a line names, before it counts the others
 # Verdicts that are explained in sentences, failures first.
 _TOLD = (Verdict.FAILED, Verdict.NOT_SURE, Verdict.NOT_JUDGED, Verdict.OFF)
 
@@ -92,8 +94,8 @@ def show(result: GateResult, console: Console, *, remedies: bool = True) -> None
     if left_out:
         text = f"no room for checks that passed or were not judged: {', '.join(left_out)}"
         console.print(one_line(text, style="dim"), soft_wrap=True)
-    for check in _told(result):
-        line = f"{check.artifact}, {check.name}: {check.verdict}: {check.detail}"
+    for names, artifacts, check in _alike(_told(result)):
+        line = f"{', '.join(artifacts)}, {' and '.join(names)}: {check.verdict}: {check.detail}"
         console.print(one_line(line, style=_STYLES[check.verdict]), soft_wrap=True)
     for notice in result.notices:
         console.print(one_line(f"*** {notice}", style="bold"), soft_wrap=True)
@@ -280,6 +282,24 @@ def _figure(figures: Figures) -> str:
             return f"x {figures.ratio:.2f} [{figures.low:.2f}, {figures.high:.2f}]"
         case GrowthFigures():
             return f"{figures.growth:+.1%}"
+
+
+def _alike(checks: Sequence[Check]) -> list[tuple[list[str], list[str], Check]]:
+    """Names, artifacts and the first of checks that say the same of the same artifacts."""
+    of_each: dict[tuple[Verdict, str, str], list[Check]] = {}
+    for check in checks:
+        of_each.setdefault((check.verdict, check.detail, check.name), []).append(check)
+    merged: dict[tuple[Verdict, str, tuple[str, ...]], list[Check]] = {}
+    for (verdict, detail, _), group in of_each.items():
+        artifacts = tuple(check.artifact for check in group)
+        merged.setdefault((verdict, detail, artifacts), []).append(group[0])
+    lines = []
+    for (_, _, artifacts), firsts in merged.items():
+        shown = list(artifacts)
+        if len(shown) > _FEW:
+            shown = [*shown[:_FEW], f"{len(shown) - _FEW} more"]
+        lines.append(([check.name for check in firsts], shown, firsts[0]))
+    return lines
 
 
 def _told(result: GateResult) -> list[Check]:

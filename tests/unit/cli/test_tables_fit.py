@@ -5,6 +5,7 @@ import io
 import pytest
 
 from infer.cli import bisect, choose, compare, doctor, overhead, self_test
+from infer.cli.main import main
 from infer.console import Terminal
 from infer.diagnostics.bisect.comparing import TensorComparison
 from infer.diagnostics.bisect.search import Bisection
@@ -170,7 +171,25 @@ def test_a_gate(width):
     assert rows[1].count("✗ x 1.31 [1.25, 1.37]") == 2
     hidden = [line for line in lines if line.startswith("no room for checks that passed")]
     assert bool(hidden) == (width < 140)
-    assert f"{NAMES[1]}, latency, batch 1: failed: slower" in lines
+    which = "latency, batch 128 and latency, batch 1"
+    assert f"{NAMES[1]}, {which}: failed: slower" in lines
+
+
+def test_a_gate_says_once_what_is_so_of_many_checks():
+    def check(name, workload, verdict=Verdict.NOT_JUDGED, detail="no former artifact"):
+        figures = LatencyFigures(1.31, None, None, 1.1, 9)
+        return Check(name, CheckKind.LATENCY, verdict, detail, figures=figures, workload=workload)
+
+    checks = [check(name, batch) for name in "abcde" for batch in ("batch 128", "batch 1")]
+    checks += [check("f", "batch 1"), check("g", "batch 1", Verdict.FAILED, "slower")]
+    lines = shown(gate_report.show, GateResult(tuple(checks), (), Setup()), width=140)
+    assert [line for line in lines if ": not judged: " in line or ": failed: " in line] == [
+        "g, latency, batch 1: failed: slower",
+        "a, b, c, 2 more, latency, batch 128: not judged: no former artifact",
+        "a, b, c, 3 more, latency, batch 1: not judged: no former artifact",
+    ]
+    lines = shown(gate_report.show, GateResult(tuple(checks[:4]), (), Setup()), width=140)
+    assert "a, b, latency, batch 128 and latency, batch 1: not judged: no former artifact" in lines
 
 
 def test_the_artifacts_of_a_doctor_leave_out_what_they_share():
@@ -188,3 +207,16 @@ def test_the_artifacts_of_a_doctor_leave_out_what_they_share():
     assert f"artifacts: {folder}{SHARED}…" in lines
     assert f"{folder}{NAMES[1]}: cut short" in lines
     assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_examples_of_the_help_are_in_one_line_each(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    for command, line in (
+        ("run", "  exportbench run a.onnx b.onnx --inputs test.npz --task segmentation"),
+        ("choose", "example: exportbench choose artifacts/runs/20260101-120000 --p95 5ms --memory"),
+    ):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        text = capsys.readouterr().out
+        assert any(shown.startswith(line) for shown in text.splitlines())
+        assert ("how much is measured:" in text) == (command == "run")
