@@ -9,6 +9,8 @@ import numpy as np
 
 # Values that are drawn together.
 _VALUES = 1 << 19
+# Bytes that are held where the drawn rows are not the rows of the array.
+_MOST_BYTES = 64 << 20
 
 Shape = tuple[int, ...]
 
@@ -30,7 +32,8 @@ class DrawnArray:
         convert: makes the values of arrays of numbers.
         parts: of how many such arrays; a generator draws all numbers of one before the next.
         rearrange: brings drawn rows into another layout.
-        keeps_rows: whether the first axis stays the first; otherwise all is drawn together.
+        rows_axis: the axis that the drawn rows are on after it; None if there is a single one,
+            whose axis it leaves out.
 
     Raises:
         Exception: of `rearrange`.
@@ -45,12 +48,12 @@ class DrawnArray:
         *,
         parts: int = 1,
         rearrange: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
-        keeps_rows: bool = True,
+        rows_axis: int | None = 0,
     ) -> None:
         self._seed, self._drawn_shape = list(seed), shape
         self._draw, self._convert, self._parts = draw, convert, parts
         self._rearrange = rearrange
-        self._is_in_rows = bool(shape) and keeps_rows
+        self._rows_axis = rows_axis if shape else None
         # One value in memory, repeated: for the shape alone.
         self.shape: Shape = rearrange(np.broadcast_to(np.zeros(()), shape)).shape
         self.dtype = self._values([np.random.default_rng(0)] * parts, (0,)).dtype
@@ -62,6 +65,36 @@ class DrawnArray:
 
     def pieces(self) -> Iterator[np.ndarray]:
         """Draw all values, some rows at a time."""
+        if not self._rows_axis:
+            yield from self._drawn()
+            return
+        # Each row has values of all drawn rows, which are drawn again for the next ones.
+        count = self.shape[0]
+        together = max(1, _MOST_BYTES * count // max(1, self.nbytes))
+        for first in range(0, count, together):
+            rows = slice(first, min(first + together, count))
+            yield self._rows(rows, self._rows_axis)
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        """The whole array, as NumPy asks for it."""
+        if self._rows_axis is None:
+            whole = next(self._drawn())
+        else:
+            whole = np.concatenate([np.empty((0, *self.shape[1:]), self.dtype), *self.pieces()])
+        return whole if dtype is None else whole.astype(dtype)
+
+    def _rows(self, rows: slice, axis: int) -> np.ndarray:
+        """Some rows of the array, where the drawn rows are on another axis than the first."""
+        block = np.empty((rows.stop - rows.start, *self.shape[1:]), self.dtype)
+        by_drawn, done = np.moveaxis(block, axis, 0), 0
+        for drawn in self._drawn():
+            part = np.moveaxis(drawn, axis, 0)
+            by_drawn[done : done + len(part)] = part[:, rows]
+            done += len(part)
+        return block
+
+    def _drawn(self) -> Iterator[np.ndarray]:
+        """Draw all values, some drawn rows at a time."""
         generators = [np.random.default_rng(self._seed) for _ in range(self._parts)]
         for part, generator in enumerate(generators):
             for _ in range(part):  # pass over the numbers of the parts before
@@ -70,17 +103,9 @@ class DrawnArray:
         for shape in self._shapes():
             yield self._rearrange(self._values(generators, shape))
 
-    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
-        """The whole array, as NumPy asks for it."""
-        if self._is_in_rows:
-            whole = np.concatenate([np.empty((0, *self.shape[1:]), self.dtype), *self.pieces()])
-        else:
-            whole = next(self.pieces())
-        return whole if dtype is None else whole.astype(dtype)
-
     def _shapes(self) -> Iterator[Shape]:
         """The shapes of what is drawn together."""
-        if not self._is_in_rows:
+        if self._rows_axis is None:
             yield self._drawn_shape
             return
         count, *rest = self._drawn_shape

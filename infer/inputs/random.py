@@ -147,7 +147,7 @@ def _drawn(
         *(seed, shape, values.draw, values.convert),
         parts=values.parts,
         rearrange=lambda rows: rearranged(rows, axes, name, rule.layout if rule else None),
-        keeps_rows=axes is None or axes[:1] == (0,),
+        rows_axis=0 if axes is None else axes.index(0) if 0 in axes else None,
     )
 
 

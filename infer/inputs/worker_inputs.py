@@ -25,14 +25,15 @@ class WorkerInputs:
     Attributes:
         file: the file, or the user's store, which reasons name.
         folder: folder for stores, which nobody else writes to; made where it is needed.
-        is_there: whether the file is there before the worker starts, or is written later.
+        is_drawn: whether the file is of random inputs, which lie plainly and without the truth,
+            and is written when the worker has started.
         kept: a store for it that is kept from run to run; None for one in the folder.
         made_of: what a store was converted from, which may hold the truth too.
     """
 
     file: Path
     folder: Path
-    is_there: bool = True
+    is_drawn: bool = False
     kept: Path | None = None
     made_of: tuple[Path, ...] = ()
 
@@ -43,7 +44,7 @@ class WorkerInputs:
             InputError: the file is damaged.
             OSError: it cannot be read.
         """
-        if not self.is_there or not self.unpacked_bytes():
+        if not self.unpacked_bytes():
             return self
         return replace(self, kept=kept_store(self.file, refers=self._is_mapped))
 
@@ -51,6 +52,8 @@ class WorkerInputs:
     def readable(self) -> list[Path]:
         """What the worker may read: the tensors of the store, and the file if it is mapped."""
         self._tensors.mkdir(parents=True, exist_ok=True)
+        if self.is_drawn:
+            self.file.touch()  # what is there can be opened to the worker
         return [self._tensors, self.file] if self._is_mapped else [self._tensors]
 
     @property
@@ -99,7 +102,7 @@ class WorkerInputs:
     @property
     def _is_mapped(self) -> bool:
         """Whether the worker maps arrays where they lie in the file."""
-        return self.is_there and not is_store(self.file) and _may_be_mapped(self.file)
+        return self.is_drawn or (not is_store(self.file) and _may_be_mapped(self.file))
 
     def unpacked_bytes(self) -> int:
         """Bytes that the store still needs on the disk.

@@ -6,11 +6,11 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from ..errors import InputError
+from ..tensors.npy_writer import write_header
 from ..tensors.text import pack_all
 from .drawn import DrawnArray
 
@@ -47,18 +47,8 @@ def write_inputs(path: Path, arrays: Mapping[str, np.ndarray | DrawnArray]) -> N
                 raise InputError(f"'{name}': not a name that a file of inputs can hold") from None
             with opened as member:
                 if isinstance(array, DrawnArray):
-                    _draw_into(member, array)
+                    write_header(member, array.dtype, array.shape)
+                    for piece in array.pieces():
+                        member.write(piece.tobytes())
                 else:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-
-
-def _draw_into(member: IO[bytes], array: DrawnArray) -> None:
-    """Write an array as `numpy.lib.format.write_array` does, some rows at a time."""
-    header = {
-        "descr": np.lib.format.dtype_to_descr(array.dtype),
-        "fortran_order": False,
-        "shape": array.shape,
-    }
-    np.lib.format.write_array_header_1_0(member, header)
-    for piece in array.pieces():
-        member.write(piece.tobytes())

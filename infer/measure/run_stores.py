@@ -31,8 +31,8 @@ class RunStores:
     def of(self, file: Path) -> WorkerInputs:
         """What workers get of a file of inputs."""
         if file not in self._stores:
-            is_there = file != self._run / RANDOM_INPUTS
-            self._stores[file] = WorkerInputs(file, self._folder, is_there, made_of=self._made_of)
+            is_drawn = file == self._run / RANDOM_INPUTS
+            self._stores[file] = WorkerInputs(file, self._folder, is_drawn, made_of=self._made_of)
         return self._stores[file]
 
     def prepare(self, file: Path, tell: Callable[[str], None]) -> None:

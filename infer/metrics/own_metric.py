@@ -12,6 +12,7 @@ from typing import Any
 
 from ..external_module import ExternalModule
 from ..regular_file import opened_as_named
+from ..stated_reads import files_below, stated_reads
 
 LOWER = "lower"
 _FOLDER = 5  # modulefinder's kind of a package
@@ -102,14 +103,16 @@ def _sha256(path: Path, text: str) -> str:
 
 
 def code_sha256(file: Path) -> str:
-    """The SHA-256 of a file of the user's code and of the modules of its folder that it imports.
+    """The SHA-256 of a file of the user's code, of what it imports there and says that it reads.
 
     Modules that are found by other means than an import statement do not count.
 
     Raises:
+        InputError: something that it says it reads is not there.
         OSError: one cannot be read.
     """
-    return _sha256_of(_code_of(file), file.parent)
+    read = {path for _, path in files_below(stated_reads(file) or [])}
+    return _sha256_of(_code_of(file) | read, file.parent)
 
 
 @cache

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import InputError
-from .description import StatedInput
+from .description import NAME, StatedInput
 from .images import ImageReader, cast, scaled
 
 
@@ -30,6 +30,7 @@ class Column:
         self._where = f"in [inputs.{name}] {where}"
         self._images: ImageReader | None = None
         self._shape: tuple[int, ...] | None = None
+        self._dtype: np.dtype | None = None
 
     def read(self, part: pa.Array, file: str, first_row: int) -> np.ndarray:
         """Convert a part of the column.
@@ -50,11 +51,19 @@ class Column:
         _check_whole(part, where)
         if content := _content_of_images(part, self._stated):
             return self._read_images(content, where)
+        if self._stated.is_image:
+            raise InputError(f"{where(0)}: is {part.type}; {self._where} it is called an image")
         array = self._values(part, where)
-        if self._shape is None:
-            self._shape = array.shape[1:]
+        if self._shape is None or self._dtype is None:
+            self._shape, self._dtype = array.shape[1:], array.dtype
         elif array.shape[1:] != self._shape:
             raise self._ragged(where(0), array.shape[1:], self._shape)
+        elif array.dtype != self._dtype:
+            raise InputError(
+                f"{where(0)}: is {_type_text(array.dtype)}, before it came "
+                f'{_type_text(self._dtype)}; say one type for all, as dtype = "float32", '
+                f"{self._where}"
+            )
         return array
 
     def _read_images(self, content: pa.Array, where: Callable[[int], str]) -> np.ndarray:
@@ -65,11 +74,7 @@ class Column:
 
     def _values(self, part: pa.Array, where: Callable[[int], str]) -> np.ndarray:
         stated = self._stated
-        if pa.types.is_string(part.type) or pa.types.is_large_string(part.type):
-            return _objects(part.to_pylist())
-        if pa.types.is_binary(part.type) or pa.types.is_large_binary(part.type):
-            return _objects(part.to_pylist())
-        array = self._filled(part, where) if stated.length else self._numbers(part, where, where)
+        array = self._filled(part, where) if stated.length else self._array(part, where, where)
         if stated.shape:
             if array[0].size != np.prod(stated.shape):
                 raise InputError(
@@ -77,15 +82,19 @@ class Column:
                     f"{list(stated.shape)}"
                 )
             array = array.reshape(len(array), *stated.shape)
+        if array.dtype.kind == "O" and (stated.is_scaled or stated.dtype):
+            raise InputError(f"{where(0)}: is text, which has no scale and no dtype")
         if stated.is_scaled:
-            array = scaled(array, stated)
+            array = scaled(array, stated, self._where)
         return cast(array, stated.dtype, self._where) if stated.dtype else array
 
-    def _numbers(
+    def _array(
         self, part: pa.Array, where: Callable[[int], str], top: Callable[[int], str]
     ) -> np.ndarray:
-        """Numbers, or lists of them that all have one length, at any depth."""
+        """Numbers or text, or lists of them that all have one length, at any depth."""
         kind = part.type
+        if is_text(kind):
+            return _objects(part.to_pylist())
         if _is_list(kind):
             lengths = pc.list_value_length(part).to_numpy(zero_copy_only=False)
             if len(odd := np.flatnonzero(lengths != lengths[0])):
@@ -97,7 +106,7 @@ class Column:
 
             inner = _plain(part.flatten())
             _check_whole(inner, outer)
-            values = self._numbers(inner, outer, top) if length else np.empty(0, np.float32)
+            values = self._array(inner, outer, top) if length else np.empty(0, np.float32)
             return values.reshape(len(part), length, *values.shape[1:])
         if not (
             pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
@@ -116,15 +125,28 @@ class Column:
         assert self._stated.length
         lengths = pc.list_value_length(part).to_numpy(zero_copy_only=False)
         inner = _plain(part.flatten())
-        _check_whole(inner, lambda _: where(0))
-        values = self._numbers(inner, where, where)
-        result = np.full((len(part), self._stated.length), self._stated.fill, values.dtype)
+        ends = np.cumsum(lengths)
+        _check_whole(inner, lambda number: where(int(np.searchsorted(ends, number, "right"))))
+        values = self._array(inner, where, where)
+        fill = self._fill_of(values.dtype)
+        result = np.full((len(part), self._stated.length), fill, values.dtype)
         end = 0
         for row, length in enumerate(map(int, lengths)):
             kept = min(length, self._stated.length)
             result[row, :kept] = values[end : end + kept]
             end += length
         return result
+
+    def _fill_of(self, dtype: np.dtype) -> np.ndarray:
+        """What fills lists up, in the type of their values."""
+        fill = self._stated.fill
+        if dtype.kind == "O":
+            raise InputError(f"'length' is for lists of numbers, not of text, {self._where}")
+        with np.errstate(all="ignore"):
+            value = np.asarray(fill).astype(dtype)
+        if dtype.kind in "biu" and value != fill:
+            raise InputError(f"fill = {fill}: the values are {dtype}, {self._where}")
+        return value
 
     def _ragged(self, where: str, has: tuple[int, ...], others: tuple[int, ...]) -> InputError:
         return InputError(
@@ -137,11 +159,30 @@ def _shape_text(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) or "single"
 
 
+def _type_text(dtype: np.dtype) -> str:
+    return "text" if dtype.kind == "O" else dtype.name
+
+
 def _plain(part: pa.Array) -> pa.Array:
-    """A part without extension types and dictionaries."""
+    """A part without extension types, dictionaries and views, which Polars writes."""
     if isinstance(part.type, pa.BaseExtensionType):
         part = part.storage
-    return part.dictionary_decode() if pa.types.is_dictionary(part.type) else part
+    if pa.types.is_dictionary(part.type):
+        part = part.dictionary_decode()
+    if pa.types.is_string_view(part.type):
+        return part.cast(pa.large_string())
+    return part.cast(pa.large_binary()) if pa.types.is_binary_view(part.type) else part
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is of text or bytes, whose values lie one after the other."""
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -149,7 +190,9 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _check_whole(
-    part: pa.Array, where: Callable[[int], str], problem: str = "is empty; remove the row"
+    part: pa.Array,
+    where: Callable[[int], str],
+    problem: str = f"is empty; remove the row, or name the columns to take in a file {NAME}",
 ) -> None:
     if part.null_count:
         row = int(np.flatnonzero(part.is_null().to_numpy(zero_copy_only=False))[0])

@@ -22,6 +22,10 @@ FOLDERS = "folders"
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".avif")
 )
+# Of tables.
+PARQUET, ARROW = (".parquet",), (".arrow", ".feather")
+# Of images that are not read here: they are not left out in silence.
+UNREAD_SUFFIXES = frozenset((".heic", ".heif", ".jp2", ".jxl", ".psd", ".dng", ".dcm"))
 # What is longer would take long to calculate.
 _FRACTION = re.compile(
     r"\s*[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2}|/\d{1,20})?\s*", re.ASCII
@@ -70,6 +74,11 @@ class StatedInput(Record, frozen=True):
     def is_image(self) -> bool:
         """Whether it says something that only images have."""
         return any((self.size, self.shorter_side, self.mode, self.layout))
+
+    @property
+    def is_of_table(self) -> bool:
+        """Whether it says something that only columns of tables have."""
+        return any((self.column, self.shape, self.length))
 
     @property
     def is_scaled(self) -> bool:
@@ -150,6 +159,8 @@ def _problem(stated: StatedInput) -> str | None:
         return f"'shorter_side' must be at least {max(stated.size)}, or 'size' does not fit"
     if stated.layout == "NHW" and stated.mode not in (None, "L"):
         return f"the layout NHW has no axis for the channels of {stated.mode}"
+    if stated.fill and not stated.length:
+        return "'fill' goes with 'length'"
     if stated.is_image and (stated.shape or stated.length):
         return "'shape' and 'length' are for lists of a table, not for images"
     if stated.shape and stated.length:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ..errors import InputError
 from ..inputs.loading import LABELS
-from .description import FOLDERS, NAME, SUFFIXES, Description, StatedInput
+from .description import (
+    ARROW,
+    FOLDERS,
+    NAME,
+    PARQUET,
+    SUFFIXES,
+    UNREAD_SUFFIXES,
+    Description,
+    StatedInput,
+)
 from .images import ImageReader
 
 _BATCH = 32
@@ -43,10 +52,16 @@ class ImageFolder:
         if len(described.inputs) > 1:
             raise InputError(f"{folder}: images are one input, {NAME} has several")
         self._name, stated = next(iter(described.inputs.items()), (DEFAULT_INPUT, StatedInput()))
+        if stated.is_of_table:
+            raise InputError(
+                f"{folder}: [inputs.{self._name}] says 'column', 'shape' or 'length', which are "
+                "for tables, not for images"
+            )
         self._folder = folder
         self._paths = _images_below(folder)
         if not self._paths:
-            raise InputError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))})")
+            kinds = ", ".join(sorted(SUFFIXES))
+            raise InputError(f"{folder}: holds no images ({kinds}){_tables_below(folder)}")
         self._labels = _labels(folder, self._paths, described, beside)
         self._reader = ImageReader(stated, advice)
         self.samples = len(self._paths)
@@ -67,15 +82,39 @@ class ImageFolder:
 
 
 def _images_below(folder: Path) -> list[Path]:
+    """The images, by their paths in the folder.
+
+    Raises:
+        InputError: there is something that would be left out in silence.
+    """
     found = []
     for place, folders, files in os.walk(folder, followlinks=False):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        if links := [name for name in folders if Path(place, name).is_symlink()]:
+            raise InputError(
+                f"{Path(place, min(links))}: is a link to a folder, whose images are not read; put "
+                "the folder itself there, or remove the link"
+            )
+        by_suffix = {name: Path(name).suffix.lower() for name in files if not name.startswith(".")}
+        if unread := [name for name, suffix in by_suffix.items() if suffix in UNREAD_SUFFIXES]:
+            raise InputError(
+                f"{Path(place, min(unread))}: images of this kind are not read; convert or remove "
+                "it"
+            )
         found += [
             Path(place, name).relative_to(folder)
-            for name in files
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+            for name, suffix in by_suffix.items()
+            if suffix in SUFFIXES
         ]
     return sorted(found, key=lambda path: path.parts)
+
+
+def _tables_below(folder: Path) -> str:
+    """Where tables lie that a folder without images has, for a message."""
+    for place, _, files in os.walk(folder, followlinks=False):
+        if any(Path(name).suffix.lower() in (*PARQUET, *ARROW) for name in files):
+            return f"; {place} holds tables: name that folder"
+    return ""
 
 
 def _labels(
@@ -127,12 +166,13 @@ def _labels_of_file(file: Path, paths: Sequence[Path]) -> np.ndarray:
             if rows.fieldnames is None or not {"file", "label"} <= set(rows.fieldnames):
                 raise InputError(f"{file}: its first line must name the columns file and label")
             for row in rows:
-                name, label = row["file"], row["label"]
-                if not name or label is None:
+                name, label = row["file"], (row["label"] or "").strip()
+                if not name or not label:
                     raise InputError(f"{file}: line {rows.line_num} has no file or no label")
-                if name in by_path:
+                path = PurePosixPath(name).as_posix()  # without "./"
+                if path in by_path:
                     raise InputError(f"{file}: line {rows.line_num} has '{name}' again")
-                by_path[name] = label.strip()
+                by_path[path] = label
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error) as error:

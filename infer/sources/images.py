@@ -16,7 +16,8 @@ from .description import StatedInput
 # What Pillow reads by itself: of other formats some start programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 # Modes whose values are taken as they are, and what the others become.
-_KEPT = ("L", "RGB", "RGBA", "I;16", "F")
+_OF_MORE_BITS = ("I;16", "I;16B", "I", "F")
+_KEPT = ("L", "RGB", "RGBA", *_OF_MORE_BITS)
 _BECOMES = {"1": "L", "LA": "RGBA", "PA": "RGBA"}
 # Image.MAX_IMAGE_PIXELS only warns at first.
 _MOST_PIXELS = 100_000_000
@@ -58,6 +59,7 @@ class ImageReader:
                         f"{_MOST_PIXELS:,}; make it smaller, or remove it"
                     )
                 image.load()
+                self._check_bits(name, image)
                 return self._resized(_converted(image, self.stated.mode))
         except InputError:
             raise
@@ -66,11 +68,22 @@ class ImageReader:
                 f"{name}: may not be read; if it is a link out of the folder, name what it leads "
                 "to in $EXPORTBENCH_ALLOW_READ"
             ) from None
+        except FileNotFoundError:
+            raise InputError(f"{name}: leads to a file that is not there; remove it") from None
         except MemoryError:
             raise InputError(f"{name}: takes more memory than it may; make it smaller") from None
         except Exception as error:  # Pillow raises many types for a damaged file
             what = "no image that Pillow reads" if "cannot identify" in str(error) else str(error)
             raise InputError(f"{name}: damaged ({what}); repair or remove it") from None
+
+    def _check_bits(self, name: str, image: Image.Image) -> None:
+        """Check that a mode leaves the values: Pillow cuts larger ones off."""
+        mode = self.stated.mode
+        if mode and image.mode in _OF_MORE_BITS:
+            raise InputError(
+                f'{name}: has more than 8 bits ({image.mode}), which mode = "{mode}" would cut off '
+                f"at 255: convert it, or leave the mode out and say a scale, {self.advice}"
+            )
 
     def _resized(self, image: Image.Image) -> Image.Image:
         stated = self.stated
@@ -114,10 +127,11 @@ class ImageReader:
         """The values of an image, in the layout and type that is wanted."""
         stated = self.stated
         array = np.asarray(image)
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
         if array.ndim == 2:
             array = array[:, :, None]
         if stated.is_scaled:
-            array = scaled(array, stated)
+            array = scaled(array, stated, self.advice)
         if stated.layout == "NHW":
             if array.shape[2] != 1:
                 raise InputError(
@@ -130,8 +144,12 @@ class ImageReader:
         return array if stated.dtype is None else cast(array, stated.dtype, self.advice)
 
 
-def scaled(array: np.ndarray, stated: StatedInput) -> np.ndarray:
-    """Calculate (values x scale - mean) / std in float32, by the last axis."""
+def scaled(array: np.ndarray, stated: StatedInput, where: str) -> np.ndarray:
+    """Calculate (values x scale - mean) / std in float32, by the last axis.
+
+    Raises:
+        InputError: there are not as many values of mean and std as channels.
+    """
     result = array.astype(np.float32) * np.float32(stated.factor)
     for value, apply in ((stated.mean, np.subtract), (stated.std, np.divide)):
         if value is None:
@@ -139,8 +157,8 @@ def scaled(array: np.ndarray, stated: StatedInput) -> np.ndarray:
         by_channel = np.asarray(value, np.float32)
         if by_channel.ndim and by_channel.size not in (1, result.shape[-1]):
             raise InputError(
-                f"mean and std have {by_channel.size} values, a sample has {result.shape[-1]} "
-                "channels"
+                f"mean and std have {by_channel.size} values, {where}; a sample has "
+                f"{result.shape[-1]} channels"
             )
         result = apply(result, by_channel)
     return result

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
-from .description import FOLDERS, NAME, Description, read_description
+from ..escaping import shell_word
+from .description import ARROW, FOLDERS, NAME, PARQUET, Description, read_description
 
 _FUNCTION = re.compile(r"(?P<file>.+\.py):(?P<function>[^\W\d]\w*)", re.DOTALL)
-_TABLES = (".parquet", ".arrow", ".feather")
-# How `datasets` calls the shards of a split.
-_SHARD = re.compile(r"(?P<split>\w+)-\d{5}-of-\d{5}")
+# How `datasets` calls the shards of a split, and what splits are called.
+_SHARD = re.compile(r"(?P<split>.+)-\d{5}-of-\d{5}")
+_SPLITS = frozenset(("train", "test", "validation", "valid", "val", "dev", "eval"))
 
 Kind = Literal["images", "tables", "saved", "function"]
 
@@ -76,7 +77,7 @@ def source_of(named: Path) -> Source | None:
         raise InputError(f"{named}: name the function that yields batches, as {named}:batches")
     if named.suffix == ".toml":
         return _described(named, named)
-    if named.suffix in _TABLES and not named.is_dir():
+    if named.suffix.lower() in (*PARQUET, *ARROW) and not named.is_dir():
         return Source(named, "tables", (named,))
     if named.is_dir():
         return _folder(named)
@@ -94,15 +95,16 @@ def _folder(folder: Path) -> Source | None:
         raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
     if any(name.endswith(".npy") for name in names):
         return None
-    tables = [folder / name for name in names if name.endswith(".parquet")]
-    if tables:
-        return Source(folder, "tables", _one_split(folder, tables))
+    if tables := _tables_in(folder):
+        return Source(folder, "tables", tables)
     return Source(folder, "images", (folder,))
 
 
 def _described(named: Path, description: Path) -> Source:
     """The source that a TOML file describes; without a name it is about its own folder."""
     described = read_description(description)
+    if named != description:
+        _check_within(description, described)
     folder = description.parent
     given = [
         name for name in ("images", "parquet", "dataset") if getattr(described, name) is not None
@@ -124,9 +126,29 @@ def _described(named: Path, description: Path) -> Source:
         )
     if (folder / "state.json").is_file():
         return Source(named, "saved", (folder,), described, description)
-    if tables := sorted(folder.glob("*.parquet")):
-        return Source(named, "tables", _one_split(folder, tables), described, description)
+    if tables := _tables_in(folder):
+        return Source(named, "tables", tables, described, description)
     return Source(named, "images", (folder,), described, description)
+
+
+def _check_within(description: Path, described: Description) -> None:
+    """Check that a description which lies in a folder names what lies in this folder.
+
+    A folder may be a stranger's. Who names the file itself has looked at it.
+
+    Raises:
+        InputError: it does not.
+    """
+    patterns = described.parquet or ()
+    labels = None if described.labels == FOLDERS else described.labels
+    places = [described.images, described.dataset, labels]
+    places += [patterns] if isinstance(patterns, str) else patterns
+    for name in filter(None, places):
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(
+                f"{description}: names '{name}', which lies outside of its folder; if you want "
+                f"that, name the file itself: --inputs {shell_word(str(description))}"
+            )
 
 
 def _existing(description: Path, name: str) -> Path:
@@ -141,9 +163,11 @@ def _matching(description: Path, patterns: Sequence[str]) -> list[Path]:
     files: list[Path] = []
     for pattern in patterns:
         try:
+            place = description.parent / pattern
             has_wildcard = any(mark in pattern for mark in "*?[")
+            start = Path(place.anchor) if Path(pattern).is_absolute() else description.parent
             found = (
-                sorted(description.parent.glob(pattern))
+                sorted(start.glob(str(place.relative_to(start))))
                 if has_wildcard
                 else [_existing(description, pattern)]
             )
@@ -157,12 +181,32 @@ def _matching(description: Path, patterns: Sequence[str]) -> list[Path]:
     return files
 
 
-def _one_split(folder: Path, files: Sequence[Path]) -> tuple[Path, ...]:
-    """The files of a folder, which must not be shards of several splits."""
-    splits = {match["split"] for file in files if (match := _SHARD.match(file.name))}
+def _tables_in(folder: Path) -> tuple[Path, ...]:
+    """The Parquet files of a folder, else its Arrow files; none if there are none.
+
+    Raises:
+        InputError: they are of several splits.
+    """
+    names = sorted(path for path in folder.iterdir() if path.is_file())
+    for suffixes in (PARQUET, ARROW):
+        if files := tuple(path for path in names if path.suffix.lower() in suffixes):
+            _check_one_split(folder, files)
+            return files
+    return ()
+
+
+def _check_one_split(folder: Path, files: Sequence[Path]) -> None:
+    splits = {split for file in files if (split := _split_of(file))}
     if len(splits) > 1:
+        first = min(splits)
         raise InputError(
             f"{folder}: holds the splits {', '.join(sorted(splits))}: say which, as parquet = "
-            f'"{min(splits)}-*.parquet" in a file {NAME} there'
+            f'"{first}*{files[0].suffix}" in a file {NAME} there'
         )
-    return tuple(files)
+
+
+def _split_of(file: Path) -> str | None:
+    """The split that a file is of, by its name; None if that does not tell."""
+    if shard := _SHARD.fullmatch(file.stem):
+        return shard["split"]
+    return file.stem if re.split(r"[-_.]", file.stem.lower())[-1] in _SPLITS else None

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import InputError
 from ..inputs.loading import LABELS
-from .columns import Column
+from .columns import Column, is_text
 from .description import NAME, Description, StatedInput
 
 # What a column of labels is called where nobody says it; the second is what `datasets` calls it.
@@ -41,6 +42,8 @@ class Tables:
         Raises:
             InputError: a file is damaged, or a column is missing.
         """
+        if described.classes:
+            raise InputError(f"{files[0]}: 'classes' is for folders of images; {advice}")
         pa.set_cpu_count(1)
         pa.set_memory_pool(pa.system_memory_pool())
         self._files = files
@@ -71,6 +74,8 @@ class Tables:
         for file in self._files:
             first = 0
             for part in _parts(file, names):
+                if not part.num_rows:
+                    continue
                 yield {
                     name: column.read(part.column(column.column), str(file), first)
                     for name, column in self._columns.items()
@@ -149,22 +154,44 @@ def _parts(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
                     chosen = batch.select(columns)
                     rows = _rows_of(chosen.nbytes, chosen.num_rows, chosen.schema)
                     for start in range(0, chosen.num_rows, rows):
-                        yield chosen.slice(start, rows)
+                        yield from _cut(chosen.slice(start, rows))
             return
-        with pq.ParquetFile(file, pre_buffer=False) as table:
+        # A text that many rows have is there once, and would fill the memory if it were repeated.
+        of_text = [field.name for field in _schema(file) if is_text(field.type)]
+        with pq.ParquetFile(file, pre_buffer=False, read_dictionary=of_text) as table:
             meta = table.metadata
             size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
             rows = _rows_of(size, meta.num_rows, table.schema_arrow)
-            yield from table.iter_batches(rows, columns=columns, use_threads=False)
+            for part in table.iter_batches(rows, columns=columns, use_threads=False):
+                yield from _cut(part)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file, error) from None
 
 
+def _cut(part: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Parts of it that do not take far more bytes where each row has its own text."""
+    if part.num_rows > 1 and sum(map(_repeated_bytes, part.columns)) > 2 * _BATCH_BYTES:
+        half = part.num_rows // 2
+        yield from _cut(part.slice(0, half))
+        yield from _cut(part.slice(half))
+    else:
+        yield part
+
+
+def _repeated_bytes(column: pa.Array) -> int:
+    """Bytes of text of a column of a dictionary, once each row has its own; 0 for others."""
+    if not pa.types.is_dictionary(column.type) or not is_text(column.type.value_type):
+        return 0
+    lengths = pc.binary_length(column.dictionary).take(column.indices)
+    return int(pc.sum(lengths, min_count=0).as_py())
+
+
 def _rows_of(size: int, rows: int, schema: pa.Schema) -> int:
     at_once = max(1, min(_MOST_ROWS, _BATCH_BYTES * rows // max(size, 1)))
+    plain = [k.value_type if pa.types.is_dictionary(k) else k for k in schema.types]
     has_content = any(
         pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-        for kind in schema.types
+        for kind in plain
     )
     return min(at_once, _IMAGES) if has_content else at_once
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 
@@ -39,7 +39,6 @@ class NpyWriter:
         self._path, self._row_shape, self._stays_open = path, row_shape, stays_open
         self._part = path.with_name(f".{path.name}.part")
         self._file: BinaryIO = self._part.open("wb")
-        # NumPy leaves room in it for the largest number of rows.
         self._write_header()
         if not stays_open:
             self._file.close()
@@ -92,9 +91,19 @@ class NpyWriter:
             self.abandon()
 
     def _write_header(self) -> None:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(self.dtype),
-            "fortran_order": False,
-            "shape": (self.rows, *self._row_shape),
-        }
-        np.lib.format.write_array_header_1_0(self._file, header)
+        # NumPy leaves room in it for the largest number of rows.
+        write_header(self._file, self.dtype, (self.rows, *self._row_shape))
+
+
+def write_header(file: IO[bytes], dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Write what a `.npy` begins with; the values follow in C order.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    header = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    np.lib.format.write_array_header_1_0(file, header)

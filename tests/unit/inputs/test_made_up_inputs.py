@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from infer.errors import InputError
+from infer.inputs import drawn
 from infer.inputs.fitting import fit_inputs
 from infer.inputs.options import InputOptions
 from infer.inputs.random import Random, UnderspecifiedSignatureError, generate
@@ -122,16 +123,20 @@ def test_values_do_not_depend_on_how_many_are_drawn_together(tmp_path, spec, exp
     assert (tmp_path / "drawn.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
-def test_random_inputs_are_never_held_as_a_whole(tmp_path):
+@pytest.mark.parametrize(("rules", "most"), [([], 16_000_000), (["x@NC=x@CN"], 36_000_000)])
+def test_random_inputs_are_never_held_as_a_whole(tmp_path, monkeypatch, rules, most):
+    monkeypatch.setattr(drawn, "_MOST_BYTES", 12_000_000)
     spec = Signature((TensorSpec("x", (None, 500), "float32"),), ())
-    arrays, _ = generate(Random(0, 20_000), spec, None, InputOptions(), "m")
+    options = InputOptions(rules=parse_rules(rules, ["m"]))
+    arrays, _ = generate(Random(0, 20_000), spec, None, options, "m")
 
     tracemalloc.start()
     write_inputs(tmp_path / "x.npz", arrays)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert arrays["x"].nbytes == 40_000_000 and peak < 16_000_000
+    assert arrays["x"].nbytes == 40_000_000 and peak < most
+    assert len(list(arrays["x"].pieces())) > 3
 
 
 @pytest.mark.parametrize("layout", ["NC=x@CN", "NC=x@NC1"])

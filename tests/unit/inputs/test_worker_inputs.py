@@ -12,6 +12,7 @@ from infer.inputs import unpacking
 from infer.inputs.loading import open_inputs, read_inputs
 from infer.inputs.store import StoreWriter
 from infer.inputs.worker_inputs import WorkerInputs
+from infer.inputs.writing import write_inputs
 from infer.tensors.npy_writer import NpyWriter
 from infer.tensors.text import pack_all
 
@@ -122,13 +123,16 @@ def test_a_copy_is_made_once_for_each_file(tmp_path):
     assert others.path() != inputs.path()
 
 
-def test_a_file_that_is_written_after_the_start_is_read_in_the_folder(tmp_path):
-    inputs = WorkerInputs(tmp_path / "test.npz", tmp_path / "inputs", is_there=False)
-    (readable,) = inputs.readable
-    np.savez(tmp_path / "test.npz", image=IMAGES)
+def test_random_inputs_are_mapped_in_the_file_that_was_opened_to_the_worker(tmp_path):
+    file = tmp_path / "inputs.npz"
+    inputs = WorkerInputs(file, tmp_path / "inputs", is_drawn=True)
+    tensors, opened = inputs.readable
+    number = file.stat().st_ino
+    write_inputs(file, {"image": IMAGES})
 
-    assert inputs.path() == readable
-    assert {path.name for path in readable.iterdir()} == {"0.npy", "tensors.json"}
+    assert (inputs.path(), file) == (tensors, opened)
+    assert file.stat().st_ino == number  # a sandbox opens files by their number
+    assert [path.name for path in tensors.iterdir()] == ["tensors.json"]
     assert np.array_equal(read_inputs(inputs.path())["image"], IMAGES)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from infer.config import RunConfig
-from infer.errors import MetricError, OptionError
+from infer.errors import InputError, MetricError, OptionError
 from infer.external_module import ExternalModule
 from infer.metrics.own_metric import OwnMetric, package_sha256, parse_own_metrics
 from infer.sandbox import metric_process
@@ -87,6 +87,23 @@ def test_the_code_of_a_metric_is_known_by_its_hash(tmp_path):
     file.unlink()
     with pytest.raises(MetricError, match=r"score\.py was altered since the run began"):
         metric_process.evaluate(before, {"y": np.zeros(3)}, {}, 3)
+
+
+def test_what_a_metric_says_it_reads_is_part_of_its_hash(tmp_path):
+    file = tmp_path / "score.py"
+    (tmp_path / "tables").mkdir()
+
+    def sha256(content):
+        (tmp_path / "tables" / "weights.csv").write_text(content)
+        return parse_own_metrics([f"{file}:m"], ())[0].sha256
+
+    file.write_text("def m(outputs, truth): ...\n")
+    assert sha256("1") == sha256("2")
+    file.write_text("EXPORTBENCH_READS = ['tables']\ndef m(outputs, truth): ...\n")
+    assert sha256("1") == sha256("1") != sha256("2")
+    file.write_text("EXPORTBENCH_READS = ['none']\n")
+    with pytest.raises(InputError, match="there is no 'none'"):
+        sha256("1")
 
 
 def test_the_code_of_a_plug_ins_metric_is_known_by_its_hash(tmp_path):

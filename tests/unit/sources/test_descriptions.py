@@ -30,6 +30,7 @@ from infer.sources.source import source_of
         ("[inputs.x]\nstd = [1, 0, 1]\n", "'std' holds 0"),
         ('[inputs.x]\nlayout = "NHW"\nmode = "RGB"\n', "no axis for the channels"),
         ("[inputs.x]\nsize = [2, 2]\nlength = 3\n", "are for lists of a table"),
+        ("[inputs.x]\nfill = 3\n", "'fill' goes with 'length'"),
         ("a" + ".a" * 200 + " = 1\n", "more than 100 dots"),
         ("x = [\n", "not TOML"),
     ],
@@ -50,7 +51,7 @@ def test_what_does_not_go_together_is_refused(tmp_path, text, reason):
         ('images = "a"\nparquet = "b"\n', "says images and parquet"),
         ('images = "missing"\n', "there is no .*missing"),
         ('parquet = "*.parquet"\n', r"there is no file '\*.parquet'"),
-        ('parquet = "/**/../*"\n', "is no pattern"),
+        ('parquet = "**a**/*"\n', "is no pattern|there is no file"),
     ],
 )
 def test_places_that_are_not_there(tmp_path, text, reason):
@@ -58,6 +59,24 @@ def test_places_that_are_not_there(tmp_path, text, reason):
 
     with pytest.raises(InputError, match=reason):
         source_of(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["..", "absolute"])
+def test_only_a_file_that_is_named_itself_may_name_what_lies_elsewhere(tmp_path, place):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "a.parquet").touch()
+    beside = ".." if place == ".." else str(tmp_path)
+    file = tmp_path / "photos" / "inputs.toml"
+    for text in (
+        f'parquet = "{beside}/*.parquet"',
+        f'images = "{beside}"',
+        f'labels = "{beside}/a"',
+    ):
+        file.write_text(text)
+        with pytest.raises(InputError, match=r"lies outside .* itself: --inputs .*inputs.toml$"):
+            source_of(tmp_path / "photos")
+        source = source_of(file)
+        assert [path.resolve() for path in source.reads][-1].is_relative_to(tmp_path)
 
 
 def test_files_of_arrays_are_no_sources(tmp_path):

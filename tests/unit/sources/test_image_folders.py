@@ -116,6 +116,8 @@ def test_labels_of_a_file(tmp_path):
         ("file,label\na.png,1\na.png,2\n", "line 3 has 'a.png' again"),
         ("file,label\na.png,1\nz.png,2\n", "names 'z.png', which is not in the folder"),
         ("file,label\na.png\n", "line 2 has no file or no label"),
+        ("file,label\na.png, \n", "line 2 has no file or no label"),
+        ("file,label\na.png,1\n./a.png,2\n", "line 3 has './a.png' again"),
     ],
 )
 def test_a_file_of_labels_that_does_not_fit(tmp_path, text, reason):
@@ -135,11 +137,55 @@ def test_a_file_of_labels_that_does_not_fit(tmp_path, text, reason):
         ({"a.png": image_bytes(64, 64), "b.png": image_bytes(64, 64)[:120]}, "b.png: damaged"),
         ({"a.png": b"no image"}, "a.png: damaged .no image that Pillow reads"),
         ({"a.txt": b"no image"}, "holds no images"),
+        ({"sub/a.parquet": b""}, "holds no images .*/sub holds tables: name that folder"),
+        ({"a.png": image_bytes(), "b.HEIC": b""}, "b.HEIC: images of this kind are not read"),
     ],
 )
 def test_images_that_cannot_be_taken_are_named(tmp_path, images, reason):
     with pytest.raises(InputError, match=reason):
         read(write_images(tmp_path, images))
+
+
+def test_links_are_never_left_out_in_silence(tmp_path):
+    write_images(tmp_path / "photos", {"a.png": image_bytes()})
+    write_images(tmp_path / "more", {"b.png": image_bytes()})
+    link = tmp_path / "photos" / "more"
+    link.symlink_to(tmp_path / "more")
+    with pytest.raises(InputError, match="photos/more: is a link to a folder"):
+        read(tmp_path / "photos")
+
+    link.unlink()
+    (tmp_path / "photos" / "c.png").symlink_to("nowhere.png")
+    with pytest.raises(InputError, match=r"c.png: leads to a file that is not there"):
+        read(tmp_path / "photos")
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([[0, 65535]], np.uint16),
+        ([[0, 65535]], ">u2"),
+        ([[-1, 70_000]], np.int32),
+        ([[0.5, 1e6]], np.float32),
+    ],
+)
+def test_values_of_more_than_8_bits_are_kept_or_refused(tmp_path, values, dtype):
+    image = Image.fromarray(np.array(values, dtype))
+    image.save(tmp_path / "a.tif")
+
+    array = read(tmp_path)["image"]
+    assert array[0, :, :, 0].tolist() == values and array.dtype.isnative
+    write_images(tmp_path, {}, '[inputs.image]\nmode = "RGB"\n')
+    with pytest.raises(
+        InputError, match=r'a.tif: has more than 8 bits .*, which mode = "RGB" would'
+    ):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("key", ['column = "x"', "shape = [4]", "length = 4"])
+def test_what_is_for_tables_is_not_ignored(tmp_path, key):
+    with pytest.raises(InputError, match="which are for tables, not for images"):
+        read(write_images(tmp_path, {"a.png": image_bytes()}, f"[inputs.image]\n{key}\n"))
 
 
 def test_the_advice_about_sizes_works_when_it_is_followed(tmp_path):

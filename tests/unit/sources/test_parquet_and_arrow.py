@@ -1,6 +1,7 @@
 """Columns of Parquet and Arrow files become arrays, or end in a line that names file and row."""
 
 import io
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ from source_files import image_bytes, write_parquet, write_saved
 
 from infer.errors import InputError
 from infer.sources import reading_process
+from infer.sources.description import Description
 from infer.sources.reading_process import Request
 from infer.sources.source import source_of
 from infer.sources.tables import Tables, saved_files
@@ -126,7 +128,8 @@ def test_a_description_names_columns_and_what_becomes_of_them(tmp_path):
         ([[1], [2], [3, 4]], r"'x', row 2: has 2 values, others have 1: .*length = 2"),
         ([[1, 2], [3], [4]], r"'x', row 1: has 1 values, others have 2"),
         ([[[1], [2]], [[3], [4, 5]]], r"'x', row 1: has 2 values"),
-        ([1.0, None, 2.0], r"'x', row 1: is empty"),
+        ([1.0, None, 2.0], r"'x', row 1: is empty; remove the row, or name the columns"),
+        ([["a", "b"], ["c"]], r"'x', row 1: has 1 values, others have 2"),
         ([[1], [None], [2]], r"'x', row 1: is empty"),
         (pa.array([0, 1], pa.timestamp("s")), r"'x', row 0: is of the type timestamp"),
         ([{"bytes": None, "path": "a.png"}], r"'x', row 0: it has no bytes"),
@@ -137,6 +140,65 @@ def test_values_that_cannot_be_taken_are_named(tmp_path, column, reason):
     with pytest.raises(InputError, match=reason) as raised:
         read(write_parquet(tmp_path / "a.parquet", x=column))
     assert str(tmp_path / "a.parquet") in str(raised.value)
+
+
+def test_lists_of_text_and_views_as_polars_writes_them(tmp_path):
+    table = pa.table(
+        {
+            "words": pa.array([["a", "b"], ["c", "d"]]),
+            "view": pa.array(["x", "y"], pa.string_view()),
+            "bytes": pa.array([b"x", b"y"], pa.binary_view()),
+            "fixed": pa.array([b"12", b"34"], pa.binary(2)),
+        }
+    )
+    with pa.ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as file:
+        file.write_table(table)
+
+    arrays = read(tmp_path / "a.arrow")
+
+    assert {name: array.tolist() for name, array in arrays.items()} == table.to_pydict()
+
+
+@pytest.mark.parametrize(
+    ("stated", "reason"),
+    [
+        ("length = 3", r"'x', row 2: is empty"),
+        ("length = 3\nfill = 0.5", "fill = 0.5: the values are int64"),
+        ("length = 3\nfill = 1e30", "fill = 1e.30: the values are int64"),
+        ("size = [2, 2]", "row 0: is list<.*it is called an image"),
+    ],
+)
+def test_what_does_not_fit_the_lists_is_told(tmp_path, stated, reason):
+    last = None if "fill" not in stated else 3
+    write_parquet(tmp_path / "a.parquet", x=[[1], [], [2, last]])
+    (tmp_path / "inputs.toml").write_text(f"[inputs.x]\n{stated}\n")
+
+    with pytest.raises(InputError, match=reason):
+        read(tmp_path)
+
+
+def test_a_type_that_changes_from_file_to_file_is_named(tmp_path):
+    write_parquet(tmp_path / "a.parquet", x=[1, 2])
+    write_parquet(tmp_path / "b.parquet", x=[0.5])
+
+    with pytest.raises(
+        InputError, match=r"b.parquet: column 'x', row 0: is float64, before .* int"
+    ):
+        read(tmp_path)
+    (tmp_path / "inputs.toml").write_text('[inputs.x]\ndtype = "float32"\n')
+    assert read(tmp_path)["x"].tolist() == [1.0, 2.0, 0.5]
+
+
+def test_a_long_text_that_many_rows_have_is_not_held_for_all(tmp_path):
+    rows = 100
+    file = write_parquet(tmp_path / "a.parquet", x=["a" * 1_000_000] * rows, n=range(rows))
+    pa.parquet.write_table(pa.parquet.read_table(file), file)  # one group, with one value
+
+    batches = list(Tables([file], Description(), "").batches())
+
+    assert [n for batch in batches for n in batch["n"]] == list(range(rows))
+    assert max(len(batch["x"]) for batch in batches) <= 32
+    assert {len(text) for batch in batches for text in batch["x"]} == {1_000_000}
 
 
 def test_a_column_that_is_missing(tmp_path):
@@ -151,8 +213,23 @@ def test_shards_of_several_splits_are_not_mixed(tmp_path):
     for split in ("test", "train"):
         write_parquet(tmp_path / f"{split}-00000-of-00001.parquet", x=[1.0])
 
-    with pytest.raises(InputError, match=r'test, train: say which, as parquet = "test-\*.parquet"'):
+    with pytest.raises(InputError, match=r'test, train: say which, as parquet = "test\*.parquet"'):
         read(tmp_path)
+    (tmp_path / "inputs.toml").write_text('parquet = "test*.parquet"\n')
+    assert read(tmp_path)["x"].tolist() == [1.0]
+
+
+def test_a_folder_of_arrow_files_and_its_splits(tmp_path):
+    """As the cache of `datasets` holds them."""
+    folder = write_saved(tmp_path / "saved", x=[1.0])
+    (folder / "state.json").unlink()
+    (file,) = folder.glob("*.arrow")
+    file = file.rename(folder / "set-train.ARROW")
+    assert read(folder)["x"].tolist() == [1.0]
+
+    shutil.copy(file, folder / "set-test.arrow")
+    with pytest.raises(InputError, match="holds the splits set-test, set-train"):
+        read(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"ARROW1\0\0", b"\xff" * 64])
