@@ -118,7 +118,8 @@ def print_table(
     """Print a table within the width of the console.
 
     Where there is no room, titles take two lines; then long words do; then columns are left out,
-    those of the most detail first; then all words are folded.
+    those of the most detail first; then all words are folded; what is still too wide loses its
+    last columns. No figure is cut.
 
     Returns:
         The titles of the columns that were left out.
@@ -143,8 +144,11 @@ def print_table(
             cells[i] = min(cells[i], _LONG) if columns[i].is_text else cells[i]
     while is_too_wide() and any(columns[i].detail for i in shown):
         shown.remove(max(shown, key=lambda i: (columns[i].detail, i)))
-    left_out = [column.title for i, column in enumerate(columns) if i not in shown]
     room = _folded(widths(), [columns[i].is_text for i in shown], console.width)
+    while sum(room) + _GAP * (len(room) - 1) > console.width and len(shown) > 2:
+        shown.pop()
+        room = _folded(widths(), [columns[i].is_text for i in shown], console.width)
+    left_out = [column.title for i, column in enumerate(columns) if i not in shown]
     lines = max((len(titles[i]) for i in shown), default=1)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for i, width in zip(shown, room, strict=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..codec import to_json
 from ..records.run_events import RunStarted
-from ..stats.ratios import Ratio, change_of, ratio_of
+from ..stats.ratios import Ratio, change_of, family_ratios
 from . import formatting
 from .queries import is_adaptive_run, sample_differences
 from .recorded_run import RecordedRun
@@ -151,20 +151,31 @@ def _speeds(a: RecordedRun, b: RecordedRun) -> list[Speed]:
             sides = [sample_differences(run.events, mine, theirs) for run in (a, b)]
             if all(sides):
                 pairs.setdefault((workload, reference), []).append((label, sides[0], sides[1]))
-    return [
-        Speed(
-            label,
-            reference,
-            workload,
-            ratio_of(before, len(compared), is_adaptive=is_adaptive),
-            ratio_of(after, len(compared), is_adaptive=is_adaptive),
-            change_of(before, after, len(compared), is_adaptive=is_adaptive),
-            rows_a[label].timings[workload].call_s,
-            rows_b[label].timings[workload].call_s,
+    speeds = []
+    for (workload, reference), compared in pairs.items():
+        count = len(compared)
+        # As the runs themselves show them, where they have the same artifacts.
+        ratios_a, ratios_b = (
+            family_ratios(differences, count, is_adaptive=is_adaptive)
+            for differences in (
+                {label: before for label, before, _ in compared},
+                {label: after for label, _, after in compared},
+            )
         )
-        for (workload, reference), compared in pairs.items()
-        for label, before, after in compared
-    ]
+        speeds += [
+            Speed(
+                label,
+                reference,
+                workload,
+                ratios_a[label],
+                ratios_b[label],
+                change_of(before, after, count, is_adaptive=is_adaptive),
+                rows_a[label].timings[workload].call_s,
+                rows_b[label].timings[workload].call_s,
+            )
+            for label, before, after in compared
+        ]
+    return speeds
 
 
 def _reference(label: str, workload: str, a: RecordedRun, b: RecordedRun) -> str | None:

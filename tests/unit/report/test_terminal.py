@@ -104,6 +104,15 @@ def test_no_line_ends_in_spaces(summary, width):
     assert [line for line in lines if line != line.rstrip()] == []
 
 
+def test_figures_that_have_no_room_are_left_out_and_never_cut():
+    columns = [TextColumn(title) for title in ("artifact", "memory", "installed")]
+    console = Terminal(file=io.StringIO(), width=24)
+    left_out = print_table(console, columns, [["onnx", "447.5 MiB", "1,960.8 MiB"]])
+    lines = console.file.getvalue().splitlines()
+    assert left_out == ["installed"]
+    assert "447.5 MiB" in lines[1] and max(map(len, lines)) <= 24
+
+
 def test_long_names_are_broken_where_words_join_before_figures_are_left_out():
     names = [f"resnet50-imagenet-{p}-opset17-simplified-again.onnx" for p in ("fp16", "fp32")]
     names += ["模型-分类器-" * 5 + "一.onnx", "x" * 60]
