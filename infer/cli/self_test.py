@@ -68,7 +68,7 @@ def add(actions: Any) -> None:
         "self-test",
         help="measure how often the tool is wrong on this machine",
         description="Compare an artifact with byte copies of itself, and with copies that do 2, 5 "
-        "and 10 %% more work: first in simulation, then on this machine.",
+        "and 10 % more work: first in simulation, then on this machine.",
         epilog="example: exportbench self-test --budget 10m",
     )
     parser.add_argument(

@@ -220,3 +220,10 @@ def test_examples_of_the_help_are_in_one_line_each(capsys, monkeypatch):
         text = capsys.readouterr().out
         assert any(shown.startswith(line) for shown in text.splitlines())
         assert ("how much is measured:" in text) == (command == "run")
+
+
+@pytest.mark.parametrize("command", ["run", "gate", "choose", "self-test", "profile", "report"])
+def test_help_shows_a_percent_sign_as_one(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert "%%" not in capsys.readouterr().out
