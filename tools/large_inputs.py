@@ -5,7 +5,8 @@
 makes random images of 224 x 224 x 3 bytes in FOLDER, 7.5 GB for 50,000, and copies of a small
 convolutional network in ONNX; then runs `exportbench run` on all and looks, five times a second, at
 what the controller and each worker hold. In a worker of its own it compares a pass over all samples
-with its batches back to back, and the start with a file of 128 samples, in turn. It ends with
+with its batches back to back, and the start with a file of 128 samples, in turn. What a pass takes
+besides is shown by the steps of reading and converting an image (input_steps.py). It ends with
 status 1 if a figure is over its bar. The figures are in docs/measurement.md.
 """
 
@@ -30,6 +31,8 @@ import numpy as np
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from input_steps import step_times
 
 from infer.artifacts.artifact import Artifact, open_artifact
 from infer.inputs.worker_inputs import WorkerInputs
@@ -201,6 +204,8 @@ def figures_of_worker(
                         burst = worker.ask(messages.Burst(batch=BATCH, calls=None, first=0))
                         passes_s.append(answer["seconds"])
                         batches_s.append(sum(burst["seconds"]))
+    network_ms, pass_ms = (1e3 * min(times) / samples for times in (batches_s, passes_s))
+    print(f"ms an image: {network_ms:.3f} network, {pass_ms:.3f} pass", flush=True)
     return {
         "start, over that with 128 samples": (
             statistics.median(starts[False]) / statistics.median(starts[True]),
@@ -269,6 +274,8 @@ def main() -> int:
     make_network(folder / "0.onnx")
     for number in range(1, arguments.artifacts):
         shutil.copyfile(folder / "0.onnx", folder / f"{number}.onnx")
+    for step, step_ms in step_times(images, BATCH).items():
+        print(f"ms an image: {step_ms:.3f} {step}", flush=True)
     figures = figures_of_worker(folder, images, few, arguments.samples)
     if not arguments.only_worker:
         most_mib = figures[WORKER][1]
