@@ -74,14 +74,19 @@ def rows(folder: Path) -> Iterator[str]:
         yield from _rows(folder, f"batch {batch}", "copies", _copies(generations, batch))
 
 
-def _rows_of_run(folder: Path) -> Iterator[str]:
-    index = RecordIndex(read_events(folder))
+def copies_of(index: RecordIndex) -> list[list[str]]:
+    """The artifacts of a run that are byte copies of each other."""
     by_files: dict[str, list[str]] = {}
     for label, artifact in index.artifacts.items():
         by_files.setdefault(artifact.sha256, []).append(label)
+    return [labels for labels in by_files.values() if len(labels) > 1]
+
+
+def _rows_of_run(folder: Path) -> Iterator[str]:
+    index = RecordIndex(read_events(folder))
     for workload in index.workloads:
         timed = index.timed(workload)
-        for labels in by_files.values():
+        for labels in copies_of(index):
             copies = {label: timed[label] for label in labels if label in timed}
             if len(copies) > 1:
                 yield from _rows(folder, workload, "copies", copies)

@@ -6,6 +6,7 @@
     python tools/measurement_study.py intervals RUN [--generations N] [--markdown FILE]
     python tools/measurement_study.py families RUN ... [--markdown FILE]
     python tools/measurement_study.py shorter RUN [--runs N] [--markdown FILE]
+    python tools/measurement_study.py scatter RUN [--turns N] [--calls N] [--markdown FILE]
 
 `collect` measures byte copies of one artifact, which truly differ by nothing, in several
 arrangements of processes. `compare` then judges every pair of copies by many estimators, over
@@ -15,7 +16,7 @@ intervals of such a run with each artifact's own variance and with that of the a
 `families` counts the false alarms among equal artifacts of runs, or of what `collect` measured:
 byte copies, each as the reference of the others, and artifacts in some generations of a run against
 themselves in others. `shorter` takes some generations and turns of a long run, as shorter ones
-would have had them.
+would have had them. `scatter` shows what the intervals of a run stand on.
 The results are in docs/measurement.md.
 """
 
@@ -35,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import equal_families
+import generation_scatter
 import numpy as np
 from estimators import BATCHES, ESTIMATES, TURNS, Burst, rows
 from forked_workers import ForkedWorker, Server
@@ -276,6 +278,17 @@ def shorter(options: argparse.Namespace) -> None:
     write(lines, options.markdown)
 
 
+def scatter(options: argparse.Namespace) -> None:
+    """Print how far the times of a run's artifacts scatter from one generation to the next."""
+    index = RecordIndex(read_events(options.run))
+    lines = [
+        line
+        for workload in index.workloads
+        for line in (*generation_scatter.rows(index, workload, options.turns, options.calls), "")
+    ]
+    write(lines, options.markdown)
+
+
 def write(lines: list[str], path: Path | None) -> None:
     """Print a table, and write it to a file where one is asked for."""
     text = "\n".join(lines) + "\n"
@@ -324,6 +337,12 @@ def main() -> None:
     sixth.add_argument("--runs", type=int, default=100, help="of each kind (default: 100)")
     sixth.add_argument("--markdown", type=Path, help="write the tables to this file too")
     sixth.set_defaults(do=shorter)
+    seventh = actions.add_parser("scatter", help="what the intervals of a run stand on")
+    seventh.add_argument("run", type=Path)
+    seventh.add_argument("--turns", type=int, default=sys.maxsize, help="use the first N only")
+    seventh.add_argument("--calls", type=int, default=sys.maxsize, help="of a turn, likewise")
+    seventh.add_argument("--markdown", type=Path, help="write the tables to this file too")
+    seventh.set_defaults(do=scatter)
     options = parser.parse_args()
     options.do(options)
 
