@@ -44,6 +44,8 @@ def roles_of(row_set: RowSet, compared: ComparedOutputs) -> BoxOutputs | None:
         return None
     scores = classes = None
     for name in row_set.members:
+        if name not in compared.partners:
+            continue
         values = compared.partners[name].pair.expected.values
         if values.size != len(values) or kind_of(values.dtype) not in ("float", "int"):
             continue

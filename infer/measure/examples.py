@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError, MetricError
@@ -19,6 +19,7 @@ from ..metrics.truth import truth_by_sample
 from ..parity.row_pairs import PairedOutputs
 from ..parity.tolerance import Tolerance
 from ..records.example_events import ExamplesTaken
+from ..tensors.dtypes import are_comparable_numbers
 from .run_context import RunContext
 
 # Samples that differ whose input pictures are kept, beside those of examples.
@@ -52,14 +53,19 @@ def take_examples(
 
     def take() -> None:
         truth, inputs = _truth(context, label, sides[1]), _inputs(context, label)
+        kept = _of_one_kind(sides)
         compared = ComparedOutputs(
-            *_with_samples(paired),
+            *_with_samples(paired, kept[1].keys()),
             limits,
-            paired.partners,
+            {
+                name: partners
+                for name, partners in paired.partners.items()
+                if are_comparable_numbers(partners.pair.outputs.dtype, partners.pair.expected.dtype)
+            },
             context.plan.row_sets,
             context.plan.absolute,
             context.plan.task,
-            _roles(context.plan.task, sides[1], truth),
+            _roles(context.plan.task, kept[1], truth),
             arrays_of(truth),
             None if inputs is None else [array.shape for array in inputs.values()],
         )
@@ -67,13 +73,13 @@ def take_examples(
         is_random = context.plan.random is not None
         pictures = None if inputs is None or is_random else input_pictures(inputs)
         writer = ArrayWriter(context.store.folder, label)
-        outputs = output_examples(compared, sides, truth, pictures, writer)
+        outputs = output_examples(compared, kept, truth, pictures, writer)
         listed = [sample["sample"] for sample in differing[:_LISTED]]
-        kept = sample_pictures(outputs, listed, pictures, writer) if pictures else {}
-        if outputs or kept:
+        shown = sample_pictures(outputs, listed, pictures, writer) if pictures else {}
+        if outputs or shown:
             context.store.add(
                 ExamplesTaken(
-                    artifact=label, reference=reference, outputs=tuple(outputs), pictures=kept
+                    artifact=label, reference=reference, outputs=tuple(outputs), pictures=shown
                 )
             )
 
@@ -103,9 +109,22 @@ def _roles(request: TaskRequest | None, expected: Values, truth: Values) -> Mapp
         return {}
 
 
-def _with_samples(paired: PairedOutputs) -> tuple[dict[str, Any], dict[str, Any]]:
+def _of_one_kind(sides: tuple[Values, Values]) -> tuple[Values, Values]:
+    """The outputs that can be shown on one scale: no complex numbers beside real ones."""
+    mine, theirs = sides
+    names = [
+        name
+        for name, values in theirs.items()
+        if name in mine and are_comparable_numbers(mine[name].dtype, values.dtype)
+    ]
+    return {name: mine[name] for name in names}, {name: theirs[name] for name in names}
+
+
+def _with_samples(
+    paired: PairedOutputs, kept: Collection[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The outputs whose samples can be told apart, of both sides; others are in one row."""
-    names = [name for name, array in paired.expected.items() if array.ndim]
+    names = [name for name, array in paired.expected.items() if array.ndim and name in kept]
     of_samples = [name for name in names if name not in paired.calls]
     return (
         {name: paired.outputs[name] for name in of_samples},

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import MetricError
-from ..tensors.dtypes import kind_of
+from ..tensors.dtypes import are_comparable_numbers
 from ..tensors.ragged import Ragged, SampleValues, samples_between
 from .score import Score, scores_of_parts
 from .task import Evaluator, Values, arrays_of
 
-_REAL = ("float", "int", "bool")
 _AT_ONCE = 32 << 20  # bytes of outputs and truth
 
 
@@ -58,8 +57,6 @@ def evaluate(
 def _check_numbers(evaluator: Evaluator, outputs: Values, expected: Values) -> None:
     """Check that real numbers of the reference are no complex ones or text on the other side.
 
-    NumPy would drop the imaginary part of these, and read numbers from text.
-
     Raises:
         MetricError: they are.
     """
@@ -67,13 +64,9 @@ def _check_numbers(evaluator: Evaluator, outputs: Values, expected: Values) -> N
     for name in outputs.keys() & expected.keys():
         # A role may be of columns of an output, as "found:4".
         is_used = any(role == name or role.startswith(f"{name}:") for role in roles)
-        mine, theirs = _dtype(outputs[name]), _dtype(expected[name])
-        if is_used and kind_of(theirs) in _REAL and kind_of(mine) not in _REAL:
+        mine, theirs = outputs[name].dtype, expected[name].dtype
+        if is_used and not are_comparable_numbers(mine, theirs):
             raise MetricError(f"'{name}' is {mine}, the reference's {theirs}")
-
-
-def _dtype(values: SampleValues) -> np.dtype:
-    return values.values.dtype if isinstance(values, Ragged) else values.dtype
 
 
 def _has_samples(values: SampleValues, samples: int) -> bool:

@@ -1,4 +1,4 @@
-"""Boxes of detections on the pictures of samples."""
+"""Examples of boxes: detections on the pictures of samples, on both sides."""
 
 from __future__ import annotations
 
@@ -8,17 +8,52 @@ import numpy as np
 
 from ..examples.arrays import ExamplesError
 from ..examples.boxes import AGREES, DIFFERS, LONE
-from .example_figures import Box, Figure, KeyEntry
+from ..records.example_events import OutputExamples
+from .artifact_examples import ROLES, ArtifactExamples, count_of, title_of
+from .example_figures import Box, Card, ExamplePart, Figure, KeyEntry, Row
 
 _STATES = {LONE: "lone", DIFFERS: "differs", AGREES: "agrees"}
-BOX_KEY = [
+_KEY = [
     KeyEntry("no partner on the other side", state="lone"),
     KeyEntry("differs from its partner", state="differs"),
     KeyEntry("agrees with its partner", state="agrees"),
 ]
 
 
-def box_figures(
+def box_part(examples: ArtifactExamples, output: OutputExamples) -> ExamplePart:
+    """The samples with the most boxes that have no partner or differ.
+
+    Raises:
+        ExamplesError: an array is not as it should be.
+    """
+    cards = []
+    for example in output.examples:
+        sides = {
+            title: examples.array(example.arrays, role, 2, "float64")
+            for role, title in ROLES.items()
+            if role in example.arrays
+        }
+        figures = _figures(
+            sides,
+            examples.names,
+            examples.input_picture(example.sample),
+            examples.aspect(example.sample),
+            example.sample,
+        )
+        count = count_of(example)
+        text = (
+            "all boxes agree"
+            if not count
+            else (
+                f"{count:,} {'box has' if count == 1 else 'boxes have'} no partner or differ"
+                f"{'s' if count == 1 else ''}"
+            )
+        )
+        cards.append(Card(title_of(example), text, [Row("", figures)]))
+    return ExamplePart(examples.artifact, output.output, "", cards, _KEY)
+
+
+def _figures(
     sides: Mapping[str, np.ndarray],
     names: Sequence[str],
     picture: str | None,

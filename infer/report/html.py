@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -48,6 +49,7 @@ def _rendered(template: str, **content: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["shared_picture"] = _SharedPictures().of
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
     )
@@ -61,6 +63,26 @@ def _rendered(template: str, **content: object) -> str:
         script_hash=_source(script),
     )
     return text
+
+
+@dataclass(frozen=True)
+class _SharedPicture:
+    """A picture of the page: its `id`, and whether it is yet to be put there."""
+
+    id: str
+    is_first: bool
+
+
+class _SharedPictures:
+    """The pictures that a page holds, each once."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+
+    def of(self, uri: str) -> _SharedPicture:
+        """The picture of a data URI."""
+        is_first = uri not in self._ids
+        return _SharedPicture(self._ids.setdefault(uri, f"picture-{len(self._ids)}"), is_first)
 
 
 def _without_control_characters(value: object) -> object:

@@ -1,9 +1,13 @@
-"""Pictures of a page: PNG files as data URIs, by Pillow, up to so many bytes a page."""
+"""Pictures of a page: PNG files as data URIs, by Pillow, up to so many bytes a page.
+
+The same pixels are the same picture, which a page holds once.
+"""
 
 from __future__ import annotations
 
 import base64
 import colorsys
+import hashlib
 import io
 from functools import cache
 from importlib.util import find_spec
@@ -28,6 +32,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self.missing: list[str] = []
+        self._made: dict[str, str] = {}  # by the hash of their pixels
         self._left = _MOST_BYTES
         if find_spec("PIL") is None:
             self.missing.append(NO_PILLOW)
@@ -54,6 +59,9 @@ class Pictures:
     def _encoded(self, pixels: np.ndarray) -> str | None:
         from PIL import Image
 
+        key = hashlib.blake2b(np.ascontiguousarray(pixels).data).hexdigest() + str(pixels.shape)
+        if (made := self._made.get(key)) is not None:
+            return made
         image, file = Image.fromarray(pixels), io.BytesIO()
         if pixels.ndim == 3 and (few := image.getcolors(256)) is not None:
             image = image.quantize(max(2, len(few)))  # maps of classes take a tenth
@@ -64,7 +72,8 @@ class Pictures:
                 f"Further pictures are left out: a page has up to {_MOST_BYTES // 1_000_000} MB."
             )
             return None
-        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+        self._made[key] = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+        return self._made[key]
 
 
 @cache

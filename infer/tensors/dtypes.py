@@ -53,6 +53,15 @@ def kind_of(dtype: np.dtype) -> str:
     return names.get(dtype.kind, "text" if dtype.kind in "OUS" else "other")
 
 
+def are_comparable_numbers(mine: np.dtype, theirs: np.dtype) -> bool:
+    """Whether what stands for real numbers is real too.
+
+    NumPy would drop the imaginary part of complex numbers, and read numbers from text.
+    """
+    real = ("float", "int", "bool")
+    return kind_of(theirs) not in real or kind_of(mine) in real
+
+
 def epsilon_of(dtype: np.dtype) -> float:
     """The step from 1 to the next value of a floating-point or complex type."""
     if dtype.kind in "fc":

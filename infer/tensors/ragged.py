@@ -37,6 +37,11 @@ class Ragged:
         return Ragged(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     @property
+    def dtype(self) -> np.dtype:
+        """The type of all values."""
+        return self.values.dtype
+
+    @property
     def nbytes(self) -> int:
         """The bytes of all values."""
         return self.values.nbytes
