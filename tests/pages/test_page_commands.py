@@ -43,13 +43,12 @@ NOT_RUN = {
 ELSEWHERE = ("own-model.md", "public-models.md", "metrics.md")
 # By the start of a command, how it ends where that is not 0: the gate is not sure of times after so
 # few calls, what is not trusted is not opened, two models differ, and so does OpenVINO as it comes
-# where the processor has bfloat16; families need four generations.
+# where the processor has bfloat16.
 STATUS = {
     "exportbench run onnx-torch --runtime openvino": {0, 1},
     "exportbench gate": {0, 4},
     "exportbench run model.pt": {3},
     "exportbench bisect": {1},
-    "python tools/measurement_study.py families": {1},
 }
 _FEWER = "--inputs test.npz --batch 16"
 _TINY = "--dataset synthetic --epochs 1 --train-images 128"
