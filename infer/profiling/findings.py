@@ -56,8 +56,8 @@ def _rates(profiles: Sequence[Profile], flops_per_s: float | None) -> list[str]:
         }
         if max(shares.values(), default=0.0) > HIGHEST_SHARE:
             return [
-                "the machine's rate of a matrix product was measured while something else ran: "
-                "nothing is said of shares of it"
+                f"{_PLURAL[kind]} run at over {_percent(HIGHEST_SHARE)} of this machine's rate of a "
+                "float32 matrix product, as that was measured: nothing is said of shares of it"
             ]
         if shares:
             places = ", ".join(f"{_percent(share)} in {name}" for name, share in shares.items())

@@ -12,7 +12,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from ..profiling.recording import RecordedCall
 from .profiler import Profiler
-from .xplane import MARK, Operator, PlaneEvent, recorded_calls
+from .xplane import MARK, Operator, PlaneEvent, programs_within, recorded_calls
 
 # How far the optimizer may fuse what follows a product, as its bias and its activation.
 _FUSED = 6
@@ -57,7 +57,9 @@ class TensorFlowProfiler(Profiler):
                 known[text] = Operator(name, found[1], *_shapes(self._graph, name))
             return known[text]
 
-        return recorded_calls(_events(self._folder), operator_of)
+        calls = recorded_calls(_events(self._folder), operator_of)
+        self.notes = programs_within(calls)
+        return calls
 
 
 def _events(folder: Path) -> Iterator[PlaneEvent]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ..profiling.recording import OperatorEvent, RecordedCall, calls_with_events
 
 MARK = "exportbench call"
+# The operator of TensorFlow that jax2tf puts a whole program into.
+_PROGRAM = "XlaCallModule"
 _CARD = "/device:GPU"
 
 
@@ -78,3 +80,13 @@ def recorded_calls(
                 )
             )
     return calls_with_events(sorted(spans), on_card or on_host)
+
+
+def programs_within(calls: Iterable[RecordedCall]) -> list[str]:
+    """Notes on operators that are a whole program, which the profiler does not look into."""
+    if not any(event.kind == _PROGRAM for call in calls for event in call.events):
+        return []
+    return [
+        f"{_PROGRAM} is a whole program of XLA, as jax2tf makes it: what runs inside is not told, "
+        "and counts as other; an artifact of jax.export of the same network tells it"
+    ]

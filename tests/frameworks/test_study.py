@@ -10,6 +10,7 @@ from conftest import ROOT
 
 from study import operator_tables, pages, training_tables
 from study.__main__ import COMPARISONS, PREDICTED, main
+from study.jobs import ask
 from study.paper import TABLE_3
 from study.prediction import compile_share
 from study.results import StudyError, read
@@ -143,6 +144,22 @@ def test_a_damaged_result_and_an_unknown_step_are_said_in_a_line(tmp_path, capsy
     assert "profiles.json" in capsys.readouterr().err
     assert main(["wash"]) == 2
     assert "wash" in capsys.readouterr().err
+
+
+def test_a_process_profiles_an_artifact(tmp_path):
+    torch = pytest.importorskip("torch", reason="is profiled")
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()).eval()
+    torch.jit.trace(model, torch.zeros(2, 3, 8, 8)).save(tmp_path / "model.pt")
+    np.savez(tmp_path / "images.npz", image=np.zeros((4, 3, 8, 8), np.uint8))
+    job = {"format": "torchscript", "artifact": str(tmp_path / "model.pt"), "batch": 2}
+
+    profile = ask(
+        "study.profile_once", job | {"images": str(tmp_path / "images.npz"), "threads": 1}
+    )
+
+    operators = profile["operators"]
+    assert any(operator_tables.kind_of(name) == "convolution" for name in operators)
+    assert profile["call_s"] > 0 and list(operators.values()) == sorted(operators.values())[::-1]
 
 
 @pytest.mark.parametrize("artifact", [False, True], ids=["own predict", "artifact"])

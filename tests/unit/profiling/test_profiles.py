@@ -189,6 +189,8 @@ def test_a_difference_that_the_profiler_made_is_not_divided():
 def test_nothing_is_said_that_was_not_measured():
     assert findings([A], None) == []
     assert findings([Profile("x", 1, problem="unsupported: why")], 1e9) == []
+    (too_fast,) = findings([A], 0.5e9)  # 1e9 operations a second
+    assert too_fast.startswith("convolutions run at over 110 % of this machine's rate")
     # Without the profiler its calls are others: neither rates nor differences are said.
     rough = profile("b", conv("c", 0.02), call_s=0.03, plain_s=0.01, flops={"convolution": 7e6})
     assert findings([A, rough], None) == [

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from infer.profiling.operator_classes import OperatorClass, class_of
 from infer.runtimes.hlo_text import operators_of
 from infer.runtimes.openvino_profile import operator_events as openvino_events
-from infer.runtimes.xplane import MARK, Operator, PlaneEvent, recorded_calls
+from infer.runtimes.xplane import MARK, Operator, PlaneEvent, programs_within, recorded_calls
 
 HLO = """HloModule jit_call, entry_computation_layout={(f32[1,8,8,3]{3,2,1,0})->(f32[1,2]{1,0})}
 
@@ -87,6 +87,15 @@ def test_calls_of_a_profile_of_xla():
         (10, ["a"]),
         (30, ["b"]),
     ]
+
+
+def test_a_program_within_an_operator_is_said():
+    events = [plane_event(MARK, 10, 20), plane_event("a", 11, 15, op="x")]
+    calls = recorded_calls(events, lambda event: Operator(event.name, "XlaCallModule"))
+    (note,) = programs_within(calls)
+    assert "what runs inside is not told" in note
+    assert class_of(calls[0].events[0].kind) == OperatorClass.OTHER
+    assert programs_within(recorded_calls(events, operator_of)) == []
 
 
 def test_on_a_card_the_streams_count():
