@@ -34,11 +34,11 @@ def findings(profiles: Sequence[Profile], flops_per_s: float | None) -> list[str
         flops_per_s: the machine's rate of a float32 matrix product; None if not known.
     """
     known = [profile for profile in profiles if profile.profiler]
-    alike = [profile for profile in known if not _is_rough(profile)]
+    alike = [profile for profile in known if not is_rough(profile)]
     return [*_rates(alike, flops_per_s), *_differences(alike), *_disagreements(known)]
 
 
-def _is_rough(profile: Profile) -> bool:
+def is_rough(profile: Profile) -> bool:
     """Whether calls under the profiler are others than those without it."""
     return abs(profile.profiler_overhead or 0.0) > _ROUGH
 
@@ -56,8 +56,8 @@ def _rates(profiles: Sequence[Profile], flops_per_s: float | None) -> list[str]:
         }
         if max(shares.values(), default=0.0) > HIGHEST_SHARE:
             return [
-                f"{_PLURAL[kind]} run at over {_percent(HIGHEST_SHARE)} of this machine's rate of a "
-                "float32 matrix product, as that was measured: nothing is said of shares of it"
+                f"{_PLURAL[kind]} run at over {_percent(HIGHEST_SHARE)} of this machine's rate of "
+                "a float32 matrix product, as that was measured: nothing is said of shares of it"
             ]
         if shares:
             places = ", ".join(f"{_percent(share)} in {name}" for name, share in shares.items())
@@ -103,7 +103,7 @@ def _disagreements(profiles: Sequence[Profile]) -> list[str]:
         f"{'longer' if extra > 0 else 'less'} than those without it: its figures are rough, and "
         "nothing else is said of it"
         for profile in profiles
-        if (extra := profile.profiler_overhead) and _is_rough(profile)
+        if (extra := profile.profiler_overhead) and is_rough(profile)
     ]
 
 

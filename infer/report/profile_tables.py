@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..profiling.attribution import OperatorTime
-from ..profiling.findings import HIGHEST_SHARE, findings
+from ..profiling.findings import HIGHEST_SHARE, findings, is_rough
 from ..profiling.layers import LayerRow, paired
 from ..profiling.operator_classes import OperatorClass, class_of
 from ..profiling.profile import Profile
@@ -240,6 +240,8 @@ def _share(profile: Profile, seconds: float | None) -> Cell:
 def _rate(profile: Profile, kind: OperatorClass, flops_per_s: float | None) -> Cell:
     rate = profile.rate(kind)
     if rate is None or not flops_per_s or profile.seconds[kind] < _LEAST * profile.call_s:
+        return EMPTY
+    if is_rough(profile):
         return EMPTY
     share = rate / flops_per_s
     if share > HIGHEST_SHARE:

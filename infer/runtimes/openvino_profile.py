@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from ..profiling.recording import OperatorEvent, RecordedCall
@@ -14,7 +14,9 @@ class OpenVinoProfiler(Profiler):
     """The counters of a request of a model that was compiled with PERF_COUNT."""
 
     name = "OpenVINO's performance counters"
-    notes = ("OpenVINO tells how long nodes took, not when: the trace shows one after the other",)
+    notes: Sequence[str] = (
+        "OpenVINO tells how long nodes took, not when: the trace shows one after the other",
+    )
 
     def __init__(self, compiled: Any, request: Any) -> None:
         self._compiled = compiled
@@ -31,10 +33,20 @@ class OpenVinoProfiler(Profiler):
     def stop(self) -> list[RecordedCall]:
         """The calls, with the nodes that were executed."""
         shapes = _shapes(self._compiled.get_runtime_model())
+        executed = {node.node_type for _, _, nodes in self._calls for node in nodes}
+        self.notes = [*self.notes, *bodies_within(executed)]
         return [
             RecordedCall(begin, end, tuple(operator_events(nodes, begin, shapes)))
             for begin, end, nodes in self._calls
         ]
+
+
+def bodies_within(kinds: Collection[str]) -> list[str]:
+    """A note if there are operators with a body, which the counters do not look into."""
+    found = sorted({*kinds} & {"If", "Loop", "TensorIterator"})
+    if not found:
+        return []
+    return [f"OpenVINO does not tell what runs inside of {' and '.join(found)}: it counts as other"]
 
 
 Shapes = dict[str, tuple[tuple[int, ...] | None, tuple[int, ...] | None]]

@@ -59,6 +59,7 @@ class TensorFlowProfiler(Profiler):
 
         calls = recorded_calls(_events(self._folder), operator_of)
         self.notes = programs_within(calls)
+        self.names_all = not self.notes
         return calls
 
 

@@ -87,6 +87,6 @@ def programs_within(calls: Iterable[RecordedCall]) -> list[str]:
     if not any(event.kind == _PROGRAM for call in calls for event in call.events):
         return []
     return [
-        f"{_PROGRAM} is a whole program of XLA, as jax2tf makes it: what runs inside is not told, "
-        "and counts as other; an artifact of jax.export of the same network tells it"
+        f"{_PROGRAM} is a whole program of XLA, as jax2tf makes it: what runs inside is not "
+        "named; an artifact of jax.export of the same network tells it"
     ]

@@ -197,6 +197,8 @@ def test_nothing_is_said_that_was_not_measured():
         "b: calls under the profiler took 200 % longer than those without it: its figures are "
         "rough, and nothing else is said of it"
     ]
+    shares = profile_tables([A, rough], 2e9)[0]
+    assert [row[-1].text for row in shares.rows] == ["50 %", "-"]
     rate, said = findings([A, rough], 2e9)
     assert rate.startswith("convolutions run at 50 % in a, of this") and said.startswith("b: ")
 
