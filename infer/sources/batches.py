@@ -83,9 +83,10 @@ def read_batches(source: Source) -> Iterator[Batch]:
             if arrays:
                 yield Batch(arrays, total)
     except EOFError:
+        status = process.wait()
+        cause = "; it may have taken too much memory" if status < 0 else " before its last batch"
         raise InputError(
-            f"{source.named}: the process that reads it ended with status {process.wait()}; it may "
-            "have taken too much memory"
+            f"{source.named}: the process that reads it ended with status {status}{cause}"
         ) from None
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -48,7 +48,10 @@ def source_sha256(source: Source) -> str | None:
 def _files(source: Source) -> Iterator[tuple[str, Path]] | None:
     if source.kind == "function":
         return _files_of_function(source)
-    # Below a folder of images may lie runs, and what is kept of it.
+    # Below a folder may lie runs, and what is kept of it.
+    if source.kind == "saved":  # its files lie in it itself
+        (folder,) = source.paths
+        return ((path.name, path) for path in sorted(folder.iterdir()) if path.is_file())
     return files_below(source.reads, SUFFIXES if source.kind == "images" else None)
 
 

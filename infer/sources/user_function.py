@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class UserFunction:
         sys.modules[file.stem] = module
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(error) from None
         self._function = getattr(module, function, None)
         if not callable(self._function):
@@ -55,15 +55,20 @@ class UserFunction:
         assert self._function
         number = 0
         try:
-            yielded = iter(self._function())
-        except Exception as error:
+            returned = self._function()
+        except (Exception, SystemExit) as error:
             raise self._failed(error) from None
+        if not isinstance(returned, Iterable):
+            raise InputError(
+                f"{self._named}: returns {type(returned).__name__}; it must yield batches"
+            )
+        yielded = iter(returned)
         while True:
             try:
                 batch = next(yielded)
             except StopIteration:
                 return
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise self._failed(error) from None
             number += 1
             yield self._arrays(batch, number)
@@ -75,10 +80,15 @@ class UserFunction:
                 f"{which} is a {type(batch).__name__}; yield a dictionary of arrays by the names "
                 "of inputs"
             )
+        if not batch:
+            raise InputError(f"{which} is an empty dictionary")
         arrays = {}
         for name, value in batch.items():
             try:
                 array = np.asarray(value)
+                if array.dtype.kind in "US" and not hasattr(value, "dtype"):
+                    # As NumPy's text it would lose zeros at the end.
+                    array = np.array(value, object)
             except Exception as error:
                 raise InputError(f"{which}: '{name}' is no array ({error})") from None
             if not array.ndim:
@@ -91,14 +101,14 @@ class UserFunction:
             raise InputError(f"{which}: arrays of different lengths, {lengths}")
         return arrays
 
-    def _failed(self, error: Exception) -> InputError:
+    def _failed(self, error: BaseException) -> InputError:
         """What the user's code raised, with the last line of it that was executed."""
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == str(self._file)]
         line = f", line {own[-1].lineno}" if own else ""
         if isinstance(error, SyntaxError) and error.filename == str(self._file):
             line = f", line {error.lineno}"
-        what = f"{type(error).__name__}: {error}"
+        what = " ".join(f"{type(error).__name__}: {error}".split())
         hint = ""
         if isinstance(error, PermissionError):
             hint = " (it may not write files or use the network: docs/safety.md)"
@@ -120,4 +130,4 @@ def _storable(array: np.ndarray, which: str) -> np.ndarray:
             pass
     if array.dtype.kind not in "biufc":
         raise InputError(f"{which} is {array.dtype}, which no input takes")
-    return array
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -28,6 +28,29 @@ def test_batches_of_numbers_and_text(tmp_path):
     assert second["labels"].tolist() == [1]
 
 
+def test_values_are_what_the_function_gave(tmp_path):
+    (batch,) = read(
+        tmp_path, "    yield {'x': np.array([1.5], '>f4'), 'code': [[b'\\x01\\x00', b'\\x00']]}\n"
+    )
+
+    assert batch["code"].tolist() == [[b"\x01\0", b"\0"]]
+    assert batch["x"].tolist() == [1.5] and batch["x"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("    raise ValueError('one\\ntwo')\n    yield\n", r"line 4: ValueError: one two$"),
+        ("    raise SystemExit(3)\n    yield\n", r"line 4: SystemExit: 3$"),
+        ("    pass\n", r"returns NoneType; it must yield batches$"),
+        ("    yield {}\n", r"batch 1 is an empty dictionary$"),
+    ],
+)
+def test_ends_without_batches_are_told_in_one_line(tmp_path, body, reason):
+    with pytest.raises(InputError, match=reason):
+        read(tmp_path, body)
+
+
 def test_types_that_numpy_has_no_name_for_become_float32(tmp_path):
     (batch,) = read(
         tmp_path,
@@ -46,7 +69,7 @@ def test_types_that_numpy_has_no_name_for_become_float32(tmp_path):
         ("    yield {'x': [[1], [1, 2]]}\n", "'x' is no array"),
         ("    yield {'x': np.array([{}])}\n", "'x' holds objects"),
         ("    yield {'x': [1]}\n    raise KeyError('y')\n", r"mine.py:batches, line 5: KeyError"),
-        ("    return 7\n", "TypeError: 'int' object is not iterable"),
+        ("    return 7\n", "returns int; it must yield batches"),
         ("    yield 1 +\n", "line 4: SyntaxError"),
     ],
 )

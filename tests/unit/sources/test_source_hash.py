@@ -85,6 +85,15 @@ def test_a_file_that_is_renamed_and_another_function_are_other_sources(files):
     assert source_sha256(source_of(files / "mine.py:other")) != function
 
 
+def test_what_is_kept_or_measured_below_a_source_is_no_part_of_it(files):
+    before = hashes(files)
+    for folder in ("photos", "saved", "data"):
+        (files / folder / "kept" / "tensors").mkdir(parents=True)
+        (files / folder / "kept" / "tensors" / "tensors.json").write_text("{}")
+
+    assert hashes(files) == before
+
+
 def test_other_versions_of_what_reads_are_another_source(files, monkeypatch):
     before = hashes(files)
     monkeypatch.setattr(source_hash, "_versions", lambda kind: "another version of Pillow")
