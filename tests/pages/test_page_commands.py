@@ -1,8 +1,9 @@
 """The commands of the pages, run as their readers type them, in a folder that has what they name.
 
-They are made shorter where minutes are asked for; of tox the commands are run that tox.ini has for
-it. Those of docs/own-model.md, docs/public-models.md and examples/gate are run in their order, by
-tests of their own, and so are those that install. What is not run is skipped, with the reason.
+They are made shorter where minutes are asked for, and those that do the same then are run once; of
+tox the commands are run that tox.ini has for it. Those of docs/own-model.md, docs/public-models.md
+and examples/gate are run in their order, by tests of their own, and so are those that install. What
+is not run is skipped, with the reason.
 """
 
 import re
@@ -166,9 +167,19 @@ def _is_run(page, line):
     )
 
 
+def _work(line):
+    """What a line does as it is run: two lines that say it in other words do the same."""
+    line = _typed(line).replace("python -m infer", "exportbench")
+    line = re.sub(r"^exportbench run artifacts/exported\b", "exportbench run", line)
+    line = re.sub(r" --seed \d+", "", line)
+    # Of an option that is given twice, the last counts.
+    return re.sub(r" (--budget|--batch|--turns) \S+(?=.* \1 )", "", line)
+
+
 RUN = {line: page for page, line in COMMANDS if _is_run(page, line)}
 RUN |= {command: page for page, line in TOX for command in of_tox(line)}
 RUN |= {line: page for page, line in GIT}
+RUN = {line: RUN[line] for line in {_work(line): line for line in reversed(RUN)}.values()}
 
 
 @pytest.mark.parametrize("line", RUN, ids=[f"{page.name}: {line}" for line, page in RUN.items()])
