@@ -26,6 +26,7 @@ from ..system.process_answer import AnswerTooLongError
 from ..tensors.dtypes import dtype_of
 
 _CONTROL_FLOW = ("If", "Loop", "Scan")
+_RECURRENT = ("GRU", "LSTM", "RNN")
 
 
 def flops_per_sample(
@@ -99,6 +100,9 @@ def _count(path: Path, inputs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     counts: defaultdict[str, float] = defaultdict(float)
     for node in nodes:
         counts[class_of(node.op_type)] += 2 * float(node.macs[0])
+    if any(node.op_type in _RECURRENT for node in nodes):
+        # Of these it counts what is no product too: a quarter more, in an LSTM.
+        counts[OperatorClass.OTHER] += counts.pop(OperatorClass.MATRIX_PRODUCT, 0.0)
     return counts
 
 

@@ -266,6 +266,19 @@ def test_operations_of_a_graph_with_branches_are_not_told(tmp_path):
     assert flops_by_class(straight, [fixed])["matrix product"] == 8 * 2 * 60 * 3
 
 
+def test_operations_of_recurrent_operators_are_no_products_alone(tmp_path):
+    pytest.importorskip("onnx_tool")
+    shapes = {"w": (1, 20, 4), "r": (1, 20, 5), "b": (1, 40)}
+    weights = [(name, np.ones(shape, np.float32)) for name, shape in shapes.items()]
+    node = helper.make_node("LSTM", ["x", *shapes], ["y", "h", "c"], hidden_size=5)
+    given, made = [("x", FLOAT, (3, 1, 4))], [("y", FLOAT, (3, 1, 1, 5))]
+    path = save(tmp_path / "m.onnx", [node], given, made, weights)
+
+    counts = flops_by_class(path, [{"name": "x", "shape": [3, 1, 4], "dtype": "float32"}])
+
+    assert counts["other"] > 0 and not counts.get("matrix product")
+
+
 def recurrent(path, rows):
     """One step of a sum over a sequence: h' = h + x."""
     return save(
