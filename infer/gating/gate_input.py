@@ -85,6 +85,7 @@ class GateInput:
         unreadable: problem with the file or folder in the place of an artifact, by its label in the
             baseline.
         in_sets: outputs whose rows are compared as sets, of which a baseline keeps nothing.
+        missing_metrics: why metrics of an artifact are missing, by its label.
     """
 
     entries: Mapping[str, BaselineEntry]
@@ -99,6 +100,7 @@ class GateInput:
     interrupted: bool = False
     unreadable: Mapping[str, str] = field(default_factory=dict)
     in_sets: tuple[str, ...] = ()
+    missing_metrics: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def gate_input(events: Sequence[AnyEvent]) -> GateInput:
@@ -160,6 +162,7 @@ def gate_input(events: Sequence[AnyEvent]) -> GateInput:
         seconds=elapsed_s(events),
         interrupted=summary.interrupted,
         in_sets=tuple(name for row_set in run.row_sets for name in row_set.names),
+        missing_metrics={label: event.missing for label, event in scored.items()},
     )
 
 

@@ -60,7 +60,7 @@ def _check(gate: ArtifactGate, name: str, new: KeptMetric | None, old: KeptMetri
     if new is None:
         return result(
             Verdict.FAILED,
-            f"the baseline has {name}, this run has none",
+            f"the baseline has {name}, this run has none{_why(gate, name)}",
             "measure with the --task, --metric and truth of the baseline, or write it without "
             f"them with {_TAKE_IT}",
         )
@@ -92,6 +92,15 @@ def _check(gate: ArtifactGate, name: str, new: KeptMetric | None, old: KeptMetri
             "judge by the baseline's inputs, or take these into the baseline with --update",
         )
     return _paired(gate, name, new, old.score)
+
+
+def _why(gate: ArtifactGate, name: str) -> str:
+    """Why a metric is missing, if the run says so of it, or else of its task."""
+    reasons = gate.run.missing_metrics.get(gate.label, ())
+    of_it = [reason for reason in reasons if reason.startswith(f"metric {name}:")]
+    of_task = [reason for reason in reasons if not reason.startswith("metric ")]
+    said = of_it or (of_task if is_built_in(name.lower()) else [])
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _paired(gate: ArtifactGate, name: str, kept: KeptMetric, before: Score) -> Check:

@@ -184,3 +184,16 @@ def test_margins_of_what_is_not_judged_are_refused():
     margins = Margins.from_texts({"Dice": "5%"}, {"dice": "2%"})
     assert margins.metric("dice") == margins.metric("DICE") == 0.02
     assert margins.metric("other") == 0.01
+
+
+def test_a_metric_that_is_gone_fails_with_the_reason_of_the_run():
+    old = replace(GOOD, metrics={"dice": metric(ERRORS), "mAP": metric(ERRORS)})
+    missing = {"m": ("metric dice: KeyError: 'y'", "--task detection: no output is boxes")}
+    run = GateInput({"m": GOOD}, missing_metrics=missing)
+
+    checks = [c for c in evaluate(run, kept({"m": old})).checks if c.kind == CheckKind.METRIC]
+
+    assert {check.metric: check.detail for check in checks} == {
+        "dice": "the baseline has dice, this run has none (metric dice: KeyError: 'y')",
+        "mAP": "the baseline has mAP, this run has none (--task detection: no output is boxes)",
+    }
