@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -31,7 +31,8 @@ class CallWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._calls: list[CallSamples] = []
+        self._part = folder / f".{INDEX}.part"
+        self._index: TextIO | None = None  # its calls are written as they come
         self._outputs: dict[str, _WrittenOutput] = {}
 
     def write(self, outputs: Outputs, call: CallSamples) -> None:
@@ -41,7 +42,7 @@ class CallWriter:
             OSError: they cannot be written.
             ValueError: an output is missing, or of another type than in the calls before.
         """
-        if not self._calls:
+        if self._index is None:
             self._outputs = {
                 name: _WrittenOutput.of_first(self.folder, index, np.asarray(array))
                 for index, (name, array) in enumerate(outputs.items())
@@ -50,7 +51,12 @@ class CallWriter:
             raise ValueError(f"the output '{min(odd)}' is missing in some of the calls")
         for name, output in self._outputs.items():
             output.write(np.asarray(outputs[name]), name)
-        self._calls.append(call)
+        entry = json.dumps({"rows": _ranges(call.rows), "samples": call.samples})
+        if self._index is None:
+            self._index = self._part.open("w", encoding="ascii")
+            self._index.write('{"calls": [' + entry)
+        else:
+            self._index.write(", " + entry)
 
     def close(self) -> None:
         """Write the index, which makes the folder complete.
@@ -58,22 +64,36 @@ class CallWriter:
         Raises:
             OSError: it cannot be written.
         """
-        described = []
-        for name, output in self._outputs.items():
+        for output in self._outputs.values():
             output.close()
-            described.append({"name": name, "dtype": output.dtype, "shapes": output.shapes})
-        calls = [{"rows": _ranges(call.rows), "samples": call.samples} for call in self._calls]
-        write_index(self.folder, {"calls": calls, "outputs": described})
+        if self._index is None:
+            write_index(self.folder, {"calls": [], "outputs": []})
+            return
+        with self._index as index:
+            index.write('], "outputs": [')
+            for number, (name, output) in enumerate(self._outputs.items()):
+                start = json.dumps({"name": name, "dtype": output.dtype})[:-1]
+                index.write((", " if number else "") + start + ', "shapes": [')
+                for place, (shape, calls) in enumerate(output.shapes):
+                    index.write(", " if place else "")
+                    _write_repeated(index, json.dumps(shape), calls)
+                index.write("]}")
+            index.write("]}\n")
+        self._part.replace(self.folder / INDEX)
 
 
 @dataclass
 class _WrittenOutput:
-    """The files of an output that is being written."""
+    """The files of an output that is being written.
+
+    Attributes:
+        shapes: its shapes, each with the number of successive calls that have it.
+    """
 
     dtype: str
     values: NpyWriter
     data: NpyWriter | None
-    shapes: list[list[int]] = field(default_factory=list)
+    shapes: list[tuple[list[int], int]] = field(default_factory=list)
 
     @classmethod
     def of_first(cls, folder: Path, index: int, array: np.ndarray) -> _WrittenOutput:
@@ -98,7 +118,10 @@ class _WrittenOutput:
             self.data.append(data)
         row = storable(np.ascontiguousarray(array)).reshape(-1)
         self.values.append(row.astype(self.values.dtype, copy=False))  # in one order of bytes
-        self.shapes.append(list(array.shape))
+        shape, calls = list(array.shape), 1
+        if self.shapes and self.shapes[-1][0] == shape:
+            calls += self.shapes.pop()[1]
+        self.shapes.append((shape, calls))
 
     def close(self) -> None:
         if self.data is not None:
@@ -136,6 +159,13 @@ def write_arrays(folder: Path, arrays: Outputs) -> None:
 def write_index(folder: Path, index: Mapping[str, Any]) -> None:
     """Write the index of a folder, which makes it complete."""
     (folder / INDEX).write_text(json.dumps(index) + "\n")
+
+
+def _write_repeated(file: TextIO, text: str, times: int) -> None:
+    """Write a text several times, with commas between."""
+    at_once = 1000
+    for done in range(0, times, at_once):
+        file.write((", " if done else "") + ", ".join([text] * min(at_once, times - done)))
 
 
 def _ranges(rows: Sequence[int]) -> list[list[int]]:

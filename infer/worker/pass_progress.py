@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..regular_file import NoRegularFileError, opened_file, opened_folder
@@ -15,7 +15,7 @@ _INTERVAL_S = 0.5
 _MOST_DIGITS = 20
 
 
-def told(batches: Sequence[list[int]]) -> Iterator[list[int]]:
+def told(batches: Iterable[Sequence[int]]) -> Iterator[Sequence[int]]:
     """Yield the samples of each batch, and write into the working directory how many are done."""
     done, last = 0, time.monotonic()
     for rows in batches:

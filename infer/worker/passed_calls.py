@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from ..runtimes.base import Arrays
 from ..tensors.outputs import CallSamples
 
-# Bytes of outputs that are kept: they count as memory of the artifact, which must not grow with the
-# number of samples.
-_MOST_BYTES = 8 << 20
+# Bytes that are kept. They are taken off the memory of the artifact, but what was kept and removed
+# again may stay in it.
+_MOST_BYTES = 2 << 20
+# What Python takes for a call, for each of its arrays, and for the number of a sample.
+_CALL_BYTES, _ARRAY_BYTES, _ROW_BYTES = 600, 300, 40
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,11 @@ class KeptCalls:
         """Take the next call of the pass."""
         if self._count % self._every == 0:
             self._kept[self._count] = call
-            self._held += _bytes_of(call)
+            self._held += bytes_of(call)
             while len(self._kept) > 1 and self._held > _MOST_BYTES:
                 self._every *= 2
                 self._kept = {n: one for n, one in self._kept.items() if n % self._every == 0}
-                self._held = sum(map(_bytes_of, self._kept.values()))
+                self._held = sum(map(bytes_of, self._kept.values()))
         self._last = call
         self._count += 1
 
@@ -59,5 +61,8 @@ class KeptCalls:
         return calls
 
 
-def _bytes_of(call: PassedCall) -> int:
-    return sum(array.nbytes for array in call.outputs.values())
+def bytes_of(call: PassedCall) -> int:
+    """About how many bytes a call takes that is kept."""
+    arrays = [*call.states.values(), *call.outputs.values()]
+    values = sum(array.nbytes for array in arrays)
+    return values + _CALL_BYTES + _ARRAY_BYTES * len(arrays) + _ROW_BYTES * len(call.samples.rows)

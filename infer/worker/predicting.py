@@ -64,10 +64,11 @@ def predict(prepared: PreparedModel, request: Predict) -> tuple[float, int]:
         StorageError: the outputs cannot be written.
     """
     batches = prepared.batches(request.batch, request.samples, request.skip)
-    rows_of_batches = request.rows or [
-        list(range(index * request.batch, index * request.batch + batches.samples(index)))
+    # Made as they are needed: memory must not grow with the number of samples.
+    rows_of_batches = request.rows or (
+        range(index * request.batch, index * request.batch + batches.samples(index))
         for index in range(len(batches))
-    ]
+    )
     is_pass = not request.rows and not request.skip and request.samples is None
     kept = KeptCalls()
     last: Arrays = {}

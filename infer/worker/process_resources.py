@@ -36,15 +36,19 @@ class PeakMemory:
         self._resident = 0
         self.look()
 
-    def look(self) -> int | None:
-        """Take what was held until now into account; return the peak."""
+    def look(self, besides: int = 0) -> int | None:
+        """Take what was held until now into account; return the peak.
+
+        Args:
+            besides: bytes of what is held now that are not to count.
+        """
         status = _status()
         if "RssAnon" in status:  # since Linux 4.5
             held = status["RssAnon"] + status["RssShmem"]
             if status["VmHWM"] > self._resident:
                 self._resident = status["VmHWM"]
                 held = max(held, self._resident - status["RssFile"])
-            self.bytes = max(held, self.bytes or 0)
+            self.bytes = max(held - besides, self.bytes or 0)
         return self.bytes
 
 

@@ -40,6 +40,7 @@ from .message_codec import (
     encode_response,
     encode_storage_error,
 )
+from .passed_calls import bytes_of
 from .prepared_model import PreparedModel, prepare_model
 from .process_resources import PeakMemory, peak_resident_bytes, use_cores
 from .profile import profile
@@ -97,7 +98,7 @@ class Worker:
             Failure, NotImplementedError, or whatever the runtime raises: the artifact failed.
             StorageError: outputs cannot be written.
         """
-        self._memory.look()
+        self._look_at_memory()
         match request:
             case m.Start():
                 return self._import_runtime()
@@ -206,10 +207,15 @@ class Worker:
                 }
             ),
             "peak_rss_bytes": peak_resident_bytes(),
-            "peak_bytes": self._memory.look(),
+            "peak_bytes": self._look_at_memory(),
             "bare_bytes": self._bare_bytes,
             "reset": independent.describe() if independent else None,
         }
+
+    def _look_at_memory(self) -> int | None:
+        """The peak until now, without the calls that are kept to be repeated."""
+        kept = self._prepared.passed if self._prepared else []
+        return self._memory.look(besides=sum(map(bytes_of, kept)))
 
     def _footprint(self) -> responses.FootprintResponse:
         """Count the installed bytes of the runtime, its requirements and CUDA's libraries."""

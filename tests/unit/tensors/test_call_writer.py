@@ -1,6 +1,7 @@
 """Outputs that are written call by call, and mapped when they are read."""
 
 import mmap
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -28,6 +29,24 @@ def test_calls_are_written_as_they_come_and_the_index_makes_them_whole(tmp_path)
     assert saved["y"].with_axis(0).array[:, 0].tolist() == [0, 0, 1, 1, 2, 2]
     assert saved["t"].with_axis(0).array.tolist() == ["ä", "", "ä", "b", "ä", "bb"]
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+
+
+def test_what_is_held_does_not_grow_with_the_calls(tmp_path):
+    def held_bytes(calls):
+        tracemalloc.start()
+        writer = CallWriter(tmp_path)
+        for number in range(calls):
+            writer.write({"y": np.ones(1, np.float32)}, call(number, 1))
+        writer.close()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    held_bytes(10)  # what is made once
+    few, many = held_bytes(10), held_bytes(3000)
+
+    assert many < few + 60_000
+    assert read_saved(tmp_path)["y"].with_axis(0).array.shape == (3000,)
 
 
 def test_many_outputs_are_written_with_few_open_files(tmp_path):

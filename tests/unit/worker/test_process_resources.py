@@ -49,6 +49,17 @@ def test_what_a_call_frees_again_counts():
     assert 99 < held < 108
 
 
+def test_what_is_held_besides_does_not_count():
+    held, _ = grown("values = np.ones(100 << 20, np.uint8); memory.look(besides=values.nbytes)")
+    besides, _ = grown(
+        "values = np.ones(100 << 20, np.uint8); look = memory.look\n"
+        "memory.look = lambda: look(besides=values.nbytes)"
+    )
+
+    assert 99 < held < 108
+    assert besides < 8
+
+
 def test_a_mapped_file_does_not_count(file):
     held, resident = grown("values = np.load(sys.argv[1], mmap_mode='r'); values.sum()", file)
 
