@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InputError
-from ..inputs.kept_stores import LARGE_BYTES, kept_folder, when_removed
+from ..inputs.kept_stores import LARGE_BYTES, begun_store, kept_folder, when_removed
 from ..inputs.loading import array_names
 from ..inputs.store import is_store
 from ..measure.plan import Plan
@@ -105,19 +104,15 @@ def kept_source(source: Source, tell: Callable[[Progress], None]) -> Path | None
     if place is None or is_store(place):
         return place
     # Whoever finds the folder finds all of it.
-    part = place.with_name(f".{place.name}-{os.getpid()}")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        _convert(source, part, tell, kept=True)
+    with begun_store(place) as begun:
+        _convert(source, begun, tell, kept=True)
         if _place(source) != place:
             raise InputError(f"{source.named}: changed while it was read; start again")
-        replace_text(part / "source.txt", f"{source.named.absolute()}\n")
+        replace_text(begun / "source.txt", f"{source.named.absolute()}\n")
         with contextlib.suppress(OSError):  # another run was faster
-            part.rename(place)
-        if not is_store(place):
-            raise InputError(f"{place}: is there, and holds no inputs; remove it")
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+            begun.rename(place)
+    if not is_store(place):
+        raise InputError(f"{place}: is there, and holds no inputs; remove it")
     return place
 
 
