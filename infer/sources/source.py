@@ -196,17 +196,19 @@ def _tables_in(folder: Path) -> tuple[Path, ...]:
 
 
 def _check_one_split(folder: Path, files: Sequence[Path]) -> None:
-    splits = {split for file in files if (split := _split_of(file))}
-    if len(splits) > 1:
-        first = min(splits)
+    by_split: dict[str, set[str]] = {}
+    for file in files:
+        shard = _SHARD.fullmatch(file.stem)
+        name = shard["split"] if shard else file.stem
+        last_word = re.split(r"[-_.]", name.lower())[-1]
+        if shard or last_word in _SPLITS:
+            # Files such as 2024-eval and 2025-eval are of one split, shards of one name are.
+            by_split.setdefault(name if shard else last_word, set()).add(name)
+    if len(by_split) > 1:
+        first = min(by_split)
+        (name, *others) = by_split[first]
+        start = f"*{first}" if others else name
         raise InputError(
-            f"{folder}: holds the splits {', '.join(sorted(splits))}: say which, as parquet = "
-            f'"{first}*{files[0].suffix}" in a file {NAME} there'
+            f"{folder}: holds the splits {', '.join(sorted(by_split))}: say which, as parquet = "
+            f'"{start}*{files[0].suffix}" in a file {NAME} there'
         )
-
-
-def _split_of(file: Path) -> str | None:
-    """The split that a file is of, by its name; None if that does not tell."""
-    if shard := _SHARD.fullmatch(file.stem):
-        return shard["split"]
-    return file.stem if re.split(r"[-_.]", file.stem.lower())[-1] in _SPLITS else None

@@ -228,8 +228,20 @@ def test_a_folder_of_arrow_files_and_its_splits(tmp_path):
     assert read(folder)["x"].tolist() == [1.0]
 
     shutil.copy(file, folder / "set-test.arrow")
-    with pytest.raises(InputError, match="holds the splits set-test, set-train"):
+    with pytest.raises(InputError, match=r"holds the splits test, train: .*set-test"):
         read(folder)
+
+
+def test_several_files_of_one_split_are_read_together(tmp_path):
+    for number in (1, 2):
+        write_parquet(tmp_path / f"part{number}_test.parquet", x=[float(number)])
+    assert read(tmp_path)["x"].tolist() == [1.0, 2.0]
+
+    write_parquet(tmp_path / "train.parquet", x=[3.0])
+    with pytest.raises(
+        InputError, match=r'test, train: say which, as parquet = "\*test\*.parquet"'
+    ):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more", b"ARROW1\0\0", b"\xff" * 64])
