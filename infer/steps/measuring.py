@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from ..errors import MeasurementError, OptionError, StoreError
 from ..exit_status import INTERRUPTED
 from ..measure.plan import Plan
 from ..measure.session import Run
-from ..records.store import Store
+from ..records.store import RESULTS, Store
 from ..regular_file import replace_text
 from ..report import markdown
 from ..results.reproduction import resume_command
@@ -63,7 +64,16 @@ def measure(plan: Plan, store: Store, command: Sequence[str]) -> Summary:
         raise MeasurementError(f"interrupted; {_remedy(store)}", INTERRUPTED) from None
     finally:
         store.close()
+        if not store.events:
+            _remove_empty(store)
     return summary
+
+
+def _remove_empty(store: Store) -> None:
+    """Remove the folder of a run of which nothing was recorded: no command takes it for a run."""
+    with contextlib.suppress(OSError):
+        (store.folder / RESULTS).unlink()
+        store.folder.rmdir()
 
 
 def _no_report(error: Exception) -> None:

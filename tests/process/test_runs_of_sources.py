@@ -99,7 +99,7 @@ def test_what_is_wrong_is_told_in_a_line_and_nothing_is_left(desk, inputs, reaso
     assert status == 2
     assert reason in text
     assert len(text.strip().splitlines()) == 1
-    assert not list(desk.glob("artifacts/runs/*/inputs"))
+    assert not list(desk.glob("artifacts/runs/*"))
 
 
 def test_a_run_that_goes_on_takes_what_was_converted(desk):
