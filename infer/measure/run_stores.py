@@ -10,9 +10,11 @@ from pathlib import Path
 
 from ..inputs.kept_stores import LARGE_BYTES, when_removed
 from ..inputs.worker_inputs import WorkerInputs
+from ..system.folder_removal import remove_folder
 
 # The file of random inputs in the folder of the run.
 RANDOM_INPUTS = "inputs.npz"
+_PREFIX = ".inputs-"
 
 
 class RunStores:
@@ -61,5 +63,10 @@ class RunStores:
 
     @cached_property
     def _folder(self) -> Path:
-        """A new folder, since what is in the folder of a resumed run may be anybody's."""
-        return Path(tempfile.mkdtemp(prefix=".inputs-", dir=self._run))
+        """A new folder, since what is in the folder of a resumed run may be anybody's.
+
+        What a program that was killed has left is removed: no other writes to this run.
+        """
+        for left in self._run.glob(f"{_PREFIX}*"):
+            remove_folder(left)
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._run))
