@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ArtifactError, DamagedError
-from ..formats.detection import detect, is_artifact_folder
+from ..formats.detection import detect, is_artifact_folder, is_named_as_artifact
 from .manifest import MANIFEST
 
 
 def find(root: Path) -> Iterator[Path]:
-    """Find artifacts and payloads of known formats at or below a folder, in order."""
+    """Find artifacts and payloads of known formats at or below a folder, in order.
+
+    Damaged files are among them, and what has a name that only artifacts have.
+    """
     if not root.is_dir():
         if root.exists():
             yield root
@@ -32,7 +35,9 @@ def find(root: Path) -> Iterator[Path]:
             except DamagedError:
                 pass  # it is of interest
             except ArtifactError:
-                continue
+                # One that should be an artifact is not left out in silence.
+                if file.startswith(".") or not is_named_as_artifact(folder / file):
+                    continue
             yield folder / file
 
 

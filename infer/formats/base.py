@@ -27,6 +27,10 @@ def _none(path: Path) -> Sequence[Path]:
     return ()
 
 
+def _no(path: Path) -> bool:
+    return False
+
+
 def _well(path: Path) -> None:
     return None
 
@@ -49,6 +53,8 @@ class Format:
         has_methods: whether a file may hold others than the function that is called by default; one
             of them is called where it is named for that artifact.
         in_folder: names of files, one of which makes a folder an artifact of this format.
+        has_name: whether only files of this format are named as a file is; one that is not
+            recognized is damaged then, or another file of this name.
         has_marks: whether a file has this format, judged by its first bytes, its name or the
             entries of its archive; called first.
         has_structure: whether a file has this format, judged by the structure of the whole file;
@@ -69,6 +75,7 @@ class Format:
     names_functions: bool = False
     has_methods: bool = False
     in_folder: tuple[str, ...] = ()
+    has_name: Callable[[Path], bool] = _no
     has_marks: Callable[[Content], bool] | None = None
     has_structure: Callable[[Content], bool] | None = None
     payload: Callable[[Path], Path] = _itself

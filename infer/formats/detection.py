@@ -34,6 +34,11 @@ def detect(path: Path) -> tuple[str, Path]:
     return known.name, known.payload(path)
 
 
+def is_named_as_artifact(path: Path) -> bool:
+    """Whether a file has a name that only artifacts have, whatever is in it."""
+    return any(known.has_name(path) for known in FORMATS.values())
+
+
 def is_artifact_folder(files: set[str]) -> bool:
     """Whether a folder with files of these names is itself a payload."""
     return any(files.intersection(known.in_folder) for known in FORMATS.values())

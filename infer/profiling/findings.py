@@ -62,8 +62,7 @@ def _rates(profiles: Sequence[Profile], flops_per_s: float | None) -> list[str]:
         if shares:
             places = ", ".join(f"{_percent(share)} in {name}" for name, share in shares.items())
             sentences.append(
-                f"{_PLURAL[kind]} run at {places}, of this machine's rate of a float32 matrix "
-                "product"
+                f"of this machine's rate of a float32 matrix product {_PLURAL[kind]} reach {places}"
             )
     return sentences
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from ...errors import DamagedError
 from ..base import Format
@@ -40,12 +41,17 @@ def _has_structure(content: Content) -> bool:
         return False
 
 
+def _has_name(path: Path) -> bool:
+    return path.suffix == ".onnx"
+
+
 FORMAT = Format(
     "onnx",
     "ONNX",
     # ONNX Runtime and OpenVINO run operators of other libraries only where the caller has loaded
     # these, which nothing here does.
     executes_code=None,
+    has_name=_has_name,
     has_marks=_has_marks,
     has_structure=_has_structure,
     companions=external_files,

@@ -7,7 +7,7 @@ import pytest
 
 from infer.artifacts.artifact import open_artifact
 from infer.artifacts.contents import contents_of
-from infer.artifacts.discovery import discover, label_paths
+from infer.artifacts.discovery import discover, find, label_paths
 from infer.artifacts.integrity import check_files
 from infer.artifacts.manifest import MANIFEST, EvaluationInputs, Manifest, write_manifest
 from infer.errors import ArtifactError
@@ -360,6 +360,16 @@ def test_artifacts_are_found_at_any_depth(tmp_path, fake_artifact):
     (tmp_path / "b" / "no_artifact").mkdir()
 
     assert discover(tmp_path) == made
+
+
+def test_what_is_named_as_an_artifact_is_never_left_out(tmp_path):
+    anything(tmp_path / "model.bin")
+    named = ["a.onnx", "b.tflite", "c.pt2", "model.xml"]
+    for name in (*named, "checkpoint.pt", "labels.xml", "notes.txt", "._a.onnx"):
+        anything(tmp_path / name)
+    (tmp_path / "empty.onnx").touch()
+
+    assert [path.name for path in find(tmp_path)] == sorted([*named, "empty.onnx"])
 
 
 @pytest.mark.parametrize(
