@@ -162,12 +162,13 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str, labels: Sho
         equals,
         second,
         cost,
-        _how_sure(behind, equals, after, surely, elapsed_s(run.events), labels),
+        _how_sure(behind, pairs, equals, after, surely, elapsed_s(run.events), labels),
     )
 
 
 def _how_sure(
     behind: dict[str, Ratio],
+    pairs: int,
     equals: tuple[str, ...],
     after: str | None,
     surely: dict[str, Ratio],
@@ -184,7 +185,9 @@ def _how_sure(
         widest = max((r.resolution or math.inf for n, r in behind.items() if n in equals))
         seen = f" (it could have seen {formatting.percent(widest)})" if widest < math.inf else ""
         names = ", ".join(labels[name] for name in equals)
-        parts.append(f"this run cannot tell it from {names}{seen}")
+        # A table compares less, each with the reference alone, and may tell them apart.
+        compared = f"with all {pairs} pairs compared, " if pairs > 1 else ""
+        parts.append(f"{compared}this run cannot tell it from {names}{seen}")
     if after:
         parts.append(
             f"surely ahead of {labels[after]}, which takes {formatting.interval(surely[after])} "
