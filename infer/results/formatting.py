@@ -34,7 +34,7 @@ def difference(value: float | None) -> str:
     """Format a largest difference of outputs, which is compared with a tolerance."""
     if value is None:
         return "-"
-    return f"{value:.1e}" if 0 < value < 1e-3 else three_digits(value)
+    return f"{value:.1e}" if 0 < value < 1e-3 or value >= 1e6 else three_digits(value)
 
 
 def interval(ratio: Ratio | None) -> str:
@@ -42,9 +42,11 @@ def interval(ratio: Ratio | None) -> str:
     if ratio is None:
         return "-"
     if ratio.low is None or ratio.high is None:
-        return f"{ratio.value:.2f}"
+        return f"{ratio.value:.2f}" if ratio.value >= 0.1 else three_digits(ratio.value)
     width = ratio.high - ratio.low
     places = 3 if width < 0.1 else 2 if width < 10 else 1 if width < 100 else 0
+    if 0 < ratio.high < 0.1:
+        places = 2 - math.floor(math.log10(ratio.high))
     return f"{ratio.value:.{places}f} [{ratio.low:.{places}f}, {ratio.high:,.{places}f}]"
 
 

@@ -51,6 +51,8 @@ def test_sizes():
         (Ratio(1.86, 0.22, 15.49, 4), "1.9 [0.2, 15.5]"),
         (Ratio(1.61, 0.0, 2248.1, 4), "2 [0, 2,248]"),
         (Ratio(1.61, None, None, 1), "1.61"),
+        (Ratio(0.0021, 0.0019, 0.0024, 4), "0.00210 [0.00190, 0.00240]"),
+        (Ratio(0.00212, None, None, 1), "0.00212"),
     ],
 )
 def test_intervals_have_the_places_that_their_width_allows(ratio, text):
@@ -58,5 +60,5 @@ def test_intervals_have_the_places_that_their_width_allows(ratio, text):
 
 
 def test_differences_of_outputs():
-    shown = [formatting.difference(value) for value in (0.0, 3.3e-6, 0.012, 1.0, None)]
-    assert shown == ["0", "3.3e-06", "0.0120", "1.00", "-"]
+    shown = [formatting.difference(value) for value in (0.0, 3.3e-6, 0.012, 1.0, 2e30, None)]
+    assert shown == ["0", "3.3e-06", "0.0120", "1.00", "2.0e+30", "-"]
