@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ..arguments import common_options
 from ..arguments.types import positive
-from ..console import Terminal, TextColumn, one_line, print_table
+from ..console import Terminal, TextColumn, one_line, print_table, print_wrapped
 from ..diagnostics.self_test import known_artifacts
 from ..diagnostics.self_test.measured import measured_verdicts
 from ..diagnostics.self_test.simulated import simulated_family_verdicts, simulated_verdicts
@@ -261,7 +261,7 @@ def show(results: list[Verdicts], console: Console) -> None:
                 *(f"{found / count:.0%}" if count else "-" for found, count in map(_pair, powers)),
             ]
         )
-    print_table(console, columns, rows)
+    left_out = print_table(console, columns, rows)
     text = (
         "Each comparison stands on as many generations of processes as its row says, at 95 % "
         "without a correction; where there are none, the budget was too short for so many. Where "
@@ -271,7 +271,10 @@ def show(results: list[Verdicts], console: Console) -> None:
         "bias: of the estimated ratio. coverage: intervals that hold the true ratio. half width: "
         "of an interval. power: slower artifacts that were found to be."
     )
-    console.print(one_line(text, style="dim"))
+    print_wrapped(console, one_line(text, style="dim"))
+    if left_out:
+        text = f"by --json: columns that have no room here ({', '.join(left_out)})"
+        print_wrapped(console, one_line(text, style="dim"))
 
 
 def _pair(power: tuple[int, int] | None) -> tuple[int, int]:

@@ -11,6 +11,9 @@ from ..console import Terminal
 from ..escaping import terminal
 from ..measure.progress import Progress as Standing
 
+# The largest share that is shown: the clock of a bar that is whole stands still.
+_MOST = 0.9999
+
 
 @contextmanager
 def progress() -> Iterator[Callable[[Standing], None]]:
@@ -36,6 +39,7 @@ def progress() -> Iterator[Callable[[Standing], None]]:
             if standing.notice:
                 console.print(standing.notice, soft_wrap=True)
                 return
-            progress.update(task, description=terminal(standing.doing), completed=standing.share)
+            share = min(standing.share, _MOST)
+            progress.update(task, description=terminal(standing.doing), completed=share)
 
         yield tell

@@ -85,9 +85,12 @@ def test_the_self_test():
     verdicts = Verdicts(
         title, 2000, 1993, (0.993, 0.999), 0.0826, 8, 2000, 0.0117, {"2%": (2000, 2000)}
     )
-    (row,) = [line for line in shown(self_test.show, [verdicts]) if line.startswith("simulated ca")]
+    lines = shown(self_test.show, [verdicts])
+    (row,) = [line for line in lines if line.startswith("simulated ca")]
     assert len(row) <= 100
     assert "99.7% [99.3%, 99.9%]" in row and row.split()[-3:] == ["100%", "-", "-"]
+    assert all(line == line.rstrip() for line in lines)
+    assert "by --json: columns that have no room here (of, bias)" in lines
 
 
 def test_a_bisection():
