@@ -82,7 +82,8 @@ def drop_disturbed_turns(bursts: Mapping[Name, Bursts], device: str) -> dict[Nam
 def drop_turns(bursts: Mapping[Name, Bursts], turns: Collection[Turn]) -> dict[Name, Bursts] | None:
     """Leave turns out for all artifacts alike, so that none is favoured.
 
-    A generation that has only one other turn is left out as a whole.
+    A generation that has only one other turn is left out as a whole, and one of which an artifact
+    that ended within it has no other turn, for this one.
 
     Returns:
         The remaining bursts; None if this would cost more than half of the generations.
@@ -95,9 +96,9 @@ def drop_turns(bursts: Mapping[Name, Bursts], turns: Collection[Turn]) -> dict[N
         return None
     return {
         name: {
-            g: {t: s for t, s in by_turn.items() if (g, t) not in turns}
+            g: left
             for g, by_turn in by_generation.items()
-            if g not in gone
+            if g not in gone and (left := {t: s for t, s in by_turn.items() if (g, t) not in turns})
         }
         for name, by_generation in bursts.items()
     }

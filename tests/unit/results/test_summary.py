@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import product
 
 import pytest
 from run_records import (
@@ -313,3 +314,23 @@ def test_json_of_a_run_is_of_its_type_and_keeps_to_it():
         from_json(
             Summary, written | {"rows": [written["rows"][0], written["rows"][1] | {"moon": 1}]}
         )
+
+
+def test_an_artifact_that_ended_in_a_slow_turn_harms_no_other():
+    names = ["native", "other", "crashed"]
+    records = [RUN]
+    for name in names:
+        records += [artifact(name), preflight(name), parity(name, "native")]
+    for generation, turn in product(range(4), range(4)):
+        slow = 1.5 if (generation, turn) == (3, 0) else 1.0
+        for name in names:
+            if turn == 0:
+                records.append(start(name, generation))
+            if name != "crashed" or (generation, turn) <= (3, 0):
+                records.append(burst(name, generation, [0.01 * slow], turn=turn))
+    records += [outcome("native"), outcome("other"), outcome("crashed", "crash", "killed"), END]
+
+    summary = summarize(records)
+
+    assert row_of(summary, "other").timings["batch 32"].ratio.generations == 4
+    assert row_of(summary, "crashed").timings["batch 32"].ratio.generations == 3
