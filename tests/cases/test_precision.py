@@ -111,7 +111,9 @@ def test_float16_inside_is_judged_as_float16_and_an_overflow_is_counted(folder):
     outcomes = ["ok", "non_finite", "parity_fail", "ok"]
     assert [run.outcome(label) for label in labels] == outcomes, run.text
     assert "rows" in run.reason("overflows.pt")
-    assert "OVERFLOW NOT SEEN: half.onnx" in run.text and "SEEN: half.pt" not in run.text
+    assert (
+        "OVERFLOW NOT SEEN: of float16 (half.onnx)" in run.text and "SEEN: half.pt" not in run.text
+    )
     assert inspect(folder / "half.pt").precision.text == "float16"
 
 

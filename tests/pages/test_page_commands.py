@@ -179,7 +179,8 @@ def _work(line):
 RUN = {line: page for page, line in COMMANDS if _is_run(page, line)}
 RUN |= {command: page for page, line in TOX for command in of_tox(line)}
 RUN |= {line: page for page, line in GIT}
-RUN = {line: RUN[line] for line in {_work(line): line for line in reversed(RUN)}.values()}
+_FIRST = {_work(line): line for line in reversed(RUN)}
+RUN = {line: page for line, page in RUN.items() if _FIRST[_work(line)] == line}
 
 
 @pytest.mark.parametrize("line", RUN, ids=[f"{page.name}: {line}" for line, page in RUN.items()])
