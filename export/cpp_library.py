@@ -28,8 +28,9 @@ def _links_a_copy(compiler: str, folder: Path) -> bool:
 
 
 def _loaded_library() -> str | None:
-    """The path of the C++ library in this process."""
-    for line in Path("/proc/self/maps").read_text().splitlines():
+    """The path of the C++ library in this process; None where that is not told, as on macOS."""
+    maps = Path("/proc/self/maps")
+    for line in maps.read_text().splitlines() if maps.exists() else ():
         path = line.split(maxsplit=5)[-1]
         if Path(path).name.startswith(_LIBRARY):
             return path
