@@ -17,20 +17,26 @@ def main() -> int:
     """Run the command line; return the exit status.
 
     Ctrl-C ends it at any time, never with a traceback: the first ends a run and keeps its results,
-    the second ends it at once, and later ones are ignored.
+    the second ends it at once, and later ones are ignored. SIGTERM and SIGHUP are the same.
     """
     if reason := obstacle():
         print(f"error: {reason}", file=sys.stderr)
         return _WRONG_USAGE
+    # Ctrl-C; what ends a job (`timeout`, a CI service, `docker stop`); a terminal that was closed.
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     status = _INTERRUPTED
     with contextlib.suppress(KeyboardInterrupt):
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, _Interrupts())
+        interrupts = _Interrupts()
+        for number in signals:
+            # What is ignored stays so, as under nohup.
+            if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+                signal.signal(number, interrupts)
         from .cli.main import main as run
 
         status = run()
     with contextlib.suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
     return status
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ..outcome import Outcome
+from ..records.protocol import longer_budget_minutes
 from ..results import formatting
 from ..results.leading import Lead, leads
 from ..results.short_labels import ShortLabels
@@ -32,7 +33,7 @@ def headlines(
         case Kind.SPEED:
             workload = table.workload or ""
             said = [
-                _lead(lead, summary.workloads[workload], labels)
+                _lead(lead, summary, workload, labels)
                 for lead in leads(rows, summary, workload)
             ]
             return said or _alone(rows, workload, labels)
@@ -55,18 +56,23 @@ def _alone(rows: Sequence[ArtifactResult], workload: str, labels: ShortLabels) -
     return [Headline(f"{text} {_calls(timing.workload)}: {rate} samples/s")]
 
 
-def _lead(lead: Lead, workload: Workload, labels: ShortLabels) -> Headline:
-    text = _lead_text(lead, workload, labels)
-    return Headline(text, has_interval=lead.has_intervals and len(lead.first) < lead.compared)
-
-
-def _lead_text(lead: Lead, workload: Workload, labels: ShortLabels) -> str:
-    calls, reference = _calls(workload), labels[lead.reference]
-    count = len(lead.first)
+def _lead(lead: Lead, summary: Summary, workload: str, labels: ShortLabels) -> Headline:
+    calls = _calls(summary.workloads[workload])
     if not lead.has_intervals:
-        return f"Too few generations of processes to say what is fastest {calls}: take --budget 5m"
-    if count == lead.compared:
-        return f"No difference was found {calls}{_resolution(lead.resolution)}"
+        minutes = longer_budget_minutes(summary.elapsed_s)
+        what = f"Too few generations of processes to say what is fastest {calls}"
+        return Headline(f"{what}: take --budget {minutes}m")
+    is_found = len(lead.first) < lead.compared or lead.beats_reference
+    return Headline(_lead_text(lead, calls, labels), has_interval=is_found)
+
+
+def _lead_text(lead: Lead, calls: str, labels: ShortLabels) -> str:
+    reference = labels[lead.reference]
+    count = len(lead.first)
+    if count == lead.compared and not lead.beats_reference:
+        # The reference may be of another group, and differ from all of these.
+        whose = "" if lead.reference in lead.first else "between these "
+        return f"No difference was found {whose}{calls}{_resolution(lead.resolution)}"
     others = [label for label in lead.first if label != lead.leader]
     may_be = f"{_named(others, labels)} may be" if others else ""
     if lead.leader == lead.reference and others:

@@ -12,8 +12,7 @@ from ..profiling.layers import LayerRow, paired
 from ..profiling.operator_classes import OperatorClass
 from ..profiling.profile import Profile
 from ..results import formatting
-from . import profile_tables
-from .table import Table
+from .profile_tables import TITLE, ProfileTexts, longest_rows, profile_texts
 
 # The page's colours, by what is shown.
 _COLOURS = {kind: number for number, kind in enumerate(OperatorClass)}
@@ -65,14 +64,11 @@ class ProfilePart:
     """The content about profiles; `key` and `names` are colours with what they stand for."""
 
     title: str
-    findings: list[str]
+    texts: ProfileTexts
     bars: list[Bar]
     key: list[tuple[int, str]]
     layers: list[LayerBars]
     names: list[tuple[int, str]]
-    tables: list[Table]
-    problems: list[str]
-    legend: list[str]
 
 
 def profile_part(profiles: Sequence[Profile], flops_per_s: float | None) -> ProfilePart:
@@ -82,20 +78,16 @@ def profile_part(profiles: Sequence[Profile], flops_per_s: float | None) -> Prof
         profiles: of artifacts.
         flops_per_s: the machine's rate of a float32 matrix product; None if not known.
     """
-    texts = profile_tables.profile_texts(profiles, flops_per_s)
-    profiles = profile_tables.with_short_labels(profiles)
-    recorded = [profile for profile in profiles if profile.profiler]
+    texts = profile_texts(profiles, flops_per_s)
+    recorded = [profile for profile in texts.profiles if profile.profiler]
     shown = recorded[:_MOST]
     return ProfilePart(
-        title=profile_tables.TITLE,
-        findings=texts.findings,
+        title=TITLE,
+        texts=texts,
         bars=_bars(recorded),
         key=_key(recorded),
         layers=_layers(shown),
         names=[(number, profile.artifact) for number, profile in enumerate(shown)],
-        tables=texts.tables,
-        problems=texts.problems,
-        legend=texts.legend,
     )
 
 
@@ -131,7 +123,7 @@ def _bars(profiles: Sequence[Profile]) -> list[Bar]:
 
 def _layers(profiles: Sequence[Profile]) -> list[LayerBars]:
     rows = paired(profiles)
-    shown = {*profile_tables.longest_rows(rows, profiles)}
+    shown = {*longest_rows(rows, profiles)}
     longest = max(
         (layer.seconds for row in rows for layer in row.layers if layer is not None), default=1.0
     )

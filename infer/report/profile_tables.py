@@ -26,8 +26,13 @@ _LEAST = 0.01
 
 @dataclass(frozen=True)
 class ProfileTexts:
-    """What is shown of profiles, with short labels: sentences, tables, problems and a legend."""
+    """What is shown of profiles: sentences, tables, problems and a legend.
 
+    Attributes:
+        profiles: the profiles, with the short labels that all of it has.
+    """
+
+    profiles: list[Profile]
     findings: list[str]
     tables: list[Table]
     problems: list[str]
@@ -41,19 +46,15 @@ def profile_texts(profiles: Sequence[Profile], flops_per_s: float | None) -> Pro
         profiles: of artifacts.
         flops_per_s: the machine's rate of a float32 matrix product; None if not known.
     """
-    profiles = with_short_labels(profiles)
+    labels = ShortLabels.of([profile.artifact for profile in profiles])
+    profiles = [replace(profile, artifact=labels[profile.artifact]) for profile in profiles]
     return ProfileTexts(
+        profiles,
         findings(profiles, flops_per_s),
         profile_tables(profiles, flops_per_s),
         problems(profiles),
         legend(),
     )
-
-
-def with_short_labels(profiles: Sequence[Profile]) -> list[Profile]:
-    """The profiles, with labels that leave out what all share."""
-    labels = ShortLabels.of([profile.artifact for profile in profiles])
-    return [replace(profile, artifact=labels[profile.artifact]) for profile in profiles]
 
 
 def profile_tables(profiles: Sequence[Profile], flops_per_s: float | None) -> list[Table]:

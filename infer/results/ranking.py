@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 from ..outcome import Outcome
 from ..records.events import elapsed_s
 from ..records.protocol import longer_budget_minutes
-from ..stats.ratios import Ratio, family_ratios
+from ..stats.ratios import Ratio, family_ratios, ratio_of
 from . import code_execution, formatting
 from .queries import is_adaptive_run, sample_differences
 from .recorded_run import RecordedRun
@@ -130,10 +129,10 @@ def _fastest(run: RecordedRun, rows: list[ArtifactResult], aim: str, labels: Sho
     def differences(name: str, other: str) -> list[float]:
         return sample_differences(run.events, (name, workloads[name]), (other, workloads[other]))
 
-    levels = {anchor: 0.0}
+    levels = {anchor: 1.0}
     for name in list(workloads)[1:]:
         if log_ratios := differences(name, anchor):
-            levels[name] = fmean(log_ratios)
+            levels[name] = ratio_of(log_ratios).value
     first = min(levels, key=lambda name: levels[name])
     # The best is known only afterwards, so the correction counts all pairs.
     pairs = math.comb(len(levels), 2)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..best_effort import best_effort
 from ..records.artifact_events import ArtifactOpened
-from ..records.events import AnyEvent, latest
+from ..records.events import AnyEvent, elapsed_s, latest
 from ..records.process_events import PreflightDone, ProcessStarted
 from ..records.profile_events import ProfileMeasured
 from ..records.run_events import RunStarted
@@ -41,6 +41,7 @@ def summarize(events: Sequence[AnyEvent]) -> Summary:
         best_effort(lambda: clocks.described(index.every_clock()), "", _left_out),
         index.interrupted,
         index.ended,
+        elapsed_s(events),
         tuple(event.profile for event in latest(ProfileMeasured, events).values()),
     )
 

@@ -143,6 +143,7 @@ class Summary:
         clock: of the card while calls were timed, in words; empty where there is none.
         interrupted: whether it was cut off.
         ended: why it ended where it did.
+        elapsed_s: how long it took, earlier parts of a resumed run included.
     """
 
     run: RunStarted
@@ -153,6 +154,7 @@ class Summary:
     clock: str
     interrupted: bool
     ended: str | None
+    elapsed_s: float = 0.0
     profiles: tuple[Profile, ...] = ()
 
     @property

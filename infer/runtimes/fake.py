@@ -7,7 +7,7 @@ Its payload is a JSON file of:
     call_s        seconds that a call takes, whatever the batch
     sample_s      seconds that every sample of a batch adds
     compile_s     seconds that the first call with so many samples adds
-    drift         share by which each call is slower than the one before
+    cycle         factors of the time of one call after another, again and again
     bias          added to every output
     state         added to every output times the number of the call since loading or a reset
     reset         "load": it forgets its state only when it is loaded again
@@ -106,7 +106,8 @@ class Fake(Model):
         if batch != self._settings.get("takes", batch):
             raise ValueError(f"takes {self._settings['takes']} samples, not {batch}")
         seconds = self._settings.get("call_s", 0) + batch * self._settings.get("sample_s", 0)
-        seconds *= (1 + self._settings.get("drift", 0)) ** self._calls
+        cycle = self._settings.get("cycle", [1])
+        seconds *= cycle[self._calls % len(cycle)]
         if batch not in self._compiled:
             self._compiled.add(batch)
             seconds += self._settings.get("compile_s", 0)

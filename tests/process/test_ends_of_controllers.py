@@ -5,6 +5,7 @@ import signal
 import time
 
 import psutil
+import pytest
 from process_states import FOREVER_S, SOON_S, alive, results, stopped, wait_until, workers
 
 
@@ -70,11 +71,14 @@ def test_workers_that_wait_for_their_turn_do_not_outlive_a_killed_controller(
     wait_until(lambda: not any(map(alive, pids)))
 
 
-def test_ctrl_c_keeps_what_was_measured(tmp_path, fake_artifact, inputs_file, start_cli):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_run_keeps_what_was_measured(
+    number, tmp_path, fake_artifact, inputs_file, start_cli
+):
     controller = two_in_turns(tmp_path, fake_artifact, inputs_file, start_cli)
     children = workers(controller)
 
-    controller.send_signal(signal.SIGINT)
+    controller.send_signal(number)
     _, errors = controller.communicate(timeout=SOON_S)
 
     assert controller.returncode == 130
@@ -88,4 +92,6 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path, fake_artifact, inputs_file, st
     (file,) = results(tmp_path)
     last = json.loads(file.read_text().splitlines()[-1])
     assert (last["kind"], last["interrupted"], last["reason"]) == ("end", True, "interrupted")
+    left = {path.name for path in file.parent.iterdir()}
+    assert not left & {"scratch", ".outputs"} and not any(n.startswith(".inputs") for n in left)
     assert "INTERRUPTED" in file.with_name("report.md").read_text()

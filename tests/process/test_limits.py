@@ -105,10 +105,11 @@ def test_warm_up_that_does_not_end_is_not_taken_for_one_that_hangs(
     tmp_path, fake_artifact, inputs_file, run_cli
 ):
     inputs_file(tmp_path / "inputs.npz")
-    fake_artifact(tmp_path, "slower", call_s=0.001, drift=0.08)  # each call than the one before
+    # No two calls take as long as the two before, nor nearly so.
+    fake_artifact(tmp_path, "uneven", call_s=0.02, cycle=[1, 4, 8])
 
     # The time limit of an answer is below that of a warm-up.
-    done = run_cli("run", "slower", *SMALL, "--budget", "1s", "--timeout", "4s", cwd=tmp_path)
+    done = run_cli("run", "uneven", *SMALL, "--budget", "1s", "--timeout", "4s", cwd=tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     (row,) = json.loads((tmp_path / "out.json").read_text())["rows"]
