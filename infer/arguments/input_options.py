@@ -8,8 +8,11 @@ from ..inputs.random import SAMPLES
 from .types import positive, whole
 
 
-def add(parser: argparse._ActionsContainer) -> None:
-    """Add the options to a parser."""
+def add(
+    parser: argparse._ActionsContainer,
+    samples: str = f"how many to make up (default: {SAMPLES})",
+) -> None:
+    """Add the options to a parser; `samples` is the help of `--samples`."""
     parser.add_argument(
         "--random",
         type=whole,
@@ -20,7 +23,7 @@ def add(parser: argparse._ActionsContainer) -> None:
         "--samples",
         type=positive,
         metavar="N",
-        help=f"how many to make up (default: {SAMPLES})",
+        help=samples,
     )
     _several(
         parser,

@@ -179,7 +179,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="RUN",
         help="go on with a run that was cut off, or make it longer with --budget or --resolve; "
-        "--trust and --python are to be given again",
+        "--trust, --python and --metric are to be given again",
     )
     add("out", "--out", help="folder of the runs")
     common_options.add_json(group)

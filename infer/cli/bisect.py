@@ -55,7 +55,7 @@ def add(actions: Any) -> None:
         help="the one that is in doubt (default: A, on the card of --device)",
     )
     parser.add_argument("--inputs", type=Path, metavar="FILE", help="as for run")
-    input_options.add(parser)
+    input_options.add(parser, f"how many to take, or to make up (default: {_SAMPLES})")
     common_options.add_trust(parser)
     parser.add_argument(
         "--skip",

@@ -67,7 +67,7 @@ def add(actions: Any) -> None:
         "--throughput", type=float, metavar="N", help="samples a second, at the best batch"
     )
     for name, what in (
-        ("memory", "resident at its peak, above the bare interpreter"),
+        ("memory", "held by a process at its peak, above the bare interpreter"),
         ("install", "of the runtime with what it needs"),
         ("size", "of the artifact"),
     ):

@@ -26,9 +26,9 @@ def add(actions: Any) -> None:
         "gate",
         help="hold artifacts against a committed baseline",
         description="Measure artifacts, or take a run that was measured (--run), and hold "
-        "outcome, parity, accuracy, latency, memory and size of each against a baseline. Exit "
-        "status: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be measured, "
-        "4 not sure: what was measured allows both.",
+        "outcome, inputs, parity, accuracy, metrics, latency, memory and size of each against a "
+        "baseline. Exit status: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be "
+        "measured, 4 not sure: what was measured allows both, 130 interrupted.",
         epilog="example: exportbench gate model.onnx --inputs test.npz --baseline baseline.json "
         "--against former/",
     )

@@ -48,7 +48,12 @@ def add(actions: Any) -> None:
         "--batch", type=positive, nargs="+", default=[1, 128], help="default: 1 128"
     )
     common_options.add_device(parser)
-    parser.add_argument("--rounds", type=positive, default=ROUNDS)
+    parser.add_argument(
+        "--rounds",
+        type=positive,
+        default=ROUNDS,
+        help=f"how often each has its turn (default: {ROUNDS})",
+    )
     common_options.add_threads(parser)
     common_options.add_json(parser)
     parser.set_defaults(command=run)

@@ -32,7 +32,7 @@ def add(actions: Any) -> None:
         help="measure artifacts and compare them",
         description="Measure each artifact in processes of its own and compare them. "
         "Exit status: 0 all well, 1 outputs differ, 2 wrong usage or input, "
-        "3 an artifact could not be measured.",
+        "3 an artifact could not be measured, 130 interrupted.",
         epilog="examples:\n"
         "  exportbench run model.onnx saved_model/ --inputs test.npz --trust\n"
         "  exportbench run a.onnx b.onnx --inputs test.npz --task segmentation "

@@ -30,8 +30,8 @@ class Limits:
         percentiles_s: maximum seconds of a call at a percentile, by per cent.
         at: name of the workload that the percentiles apply to.
         throughput: minimum samples a second, at the best batch that was measured.
-        memory, install, size: maximum bytes: resident memory above the bare interpreter, of the
-            runtime with its requirements, of the artifact.
+        memory, install, size: maximum bytes: held by a process at its peak, above the bare
+            interpreter; of the runtime with its requirements; of the artifact.
         start_s: maximum seconds from the start of a process to the end of its first call.
         no_code_on_load: whether loading must not be able to execute code.
         metrics: limits of metrics.
