@@ -29,6 +29,7 @@ from .run_context import RunContext
 from .run_tolerances import (
     overflow_is_hidden,
     precision,
+    relative_step,
     tolerances_between,
     tolerances_by_precision,
     unrepeatable_outputs,
@@ -107,21 +108,22 @@ class ParityStage:
             context.store.add(PairCompared.from_values(artifact=label, former=former, **result))
 
     def _choose_reference(self, members: list[str]) -> str:
-        """Choose a reference: the user's, or the training's own format.
+        """Choose a reference: the user's, the training's own format, or the most precise.
 
-        One that draws random numbers, is not finite, is quantised or depends on the batch is taken
+        The coarser of two precisions is what both are judged by. One that draws random numbers, is not finite, is quantised or depends on the batch is taken
         only if all do or are.
         """
         if self._context.plan.reference in members:
             return str(self._context.plan.reference)
 
-        def unfitness(label: str) -> tuple[bool, ...]:
+        def unfitness(label: str) -> tuple[float, ...]:
             return (
                 bool(random_changes(self._context, label)),
                 not is_finite(self._context, label),
                 precision(self._context, label).quantisation is not None,
                 bool(changes_by_neighbours(self._context, label)),
                 not self._is_native(label),
+                relative_step(self._context, label),
             )
 
         return min(members, key=unfitness)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ..parity.rounding import with_rounding
-from ..parity.tolerance import Tolerance, quantised_tolerances, tolerances
+from ..parity.tolerance import Tolerance, quantised_tolerances, step_of, tolerances
 from ..records.artifact_events import ArtifactOpened
 from ..tensors.comparison_options import RowSet
 from ..tensors.outputs import Outputs
@@ -58,6 +58,11 @@ def tolerances_by_precision(
     Quantisation changes nothing between two calls on the same inputs.
     """
     return tolerances(outputs, _precisions(context, label))
+
+
+def relative_step(context: RunContext, label: str) -> float:
+    """The relative step of the coarsest precision of an artifact."""
+    return max((step_of(name) or 0.0 for name in _precisions(context, label)), default=0.0)
 
 
 def sets_of(context: RunContext, outputs: Collection[str]) -> list[RowSet]:

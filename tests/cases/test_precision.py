@@ -117,6 +117,21 @@ def test_float16_inside_is_judged_as_float16_and_an_overflow_is_counted(folder):
     assert inspect(folder / "half.pt").precision.text == "float16"
 
 
+def test_the_most_precise_is_the_reference_so_that_others_are_not_judged_by_the_coarsest(tmp_path):
+    np.savez(tmp_path / "inputs.npz", x=samples())
+    write_half_network(tmp_path / "a-half.onnx")
+    write_half_network(tmp_path / "b-single.onnx", half=False)
+    # By less than what float16 may differ by, and more than float32 may.
+    altered(tmp_path / "b-single.onnx", tmp_path / "c-single.onnx", b2=lambda b: b + 4e-3 * (b > 0))
+    labels = ("a-half.onnx", "b-single.onnx", "c-single.onnx")
+
+    run = run_case(tmp_path, *labels, "--inputs", "inputs.npz")
+
+    assert [run.outcome(label) for label in labels] == ["ok", "ok", "parity_fail"], run.text
+    beside_half = run_case(tmp_path, *labels, "--inputs", "inputs.npz", "--reference", labels[0])
+    assert [beside_half.outcome(label) for label in labels] == ["ok"] * 3, beside_half.text
+
+
 @pytest.mark.parametrize(("factor", "overflows"), [(1.0, False), (20_000.0, True)])
 def test_an_overflow_that_a_cpu_hides_is_found_by_the_command_of_the_notice(
     folder, tmp_path, factor, overflows
