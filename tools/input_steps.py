@@ -36,8 +36,7 @@ class InputSteps:
     def __init__(self, shape: tuple[int, int, int], batch: int) -> None:
         rows, columns, channels = shape
         self._read = np.empty((batch, *shape), np.uint8)
-        self._ordered = np.empty((batch, channels, rows, columns), np.uint8)
-        self.pixels = np.empty(self._ordered.shape, np.float32)
+        self.pixels = np.empty((batch, channels, rows, columns), np.float32)
         self._spec = TensorSpec("image", (None, channels, rows, columns), "float32")
 
     def steps(self) -> dict[str, Callable[[np.ndarray], object]]:
@@ -45,8 +44,7 @@ class InputSteps:
         return {
             "reading": self._copy,
             "writing as many float32": self._write,
-            "channels to the front": self._order,
-            "bytes to float32": self._convert,
+            "channels to the front, as float32": self._order,
             "division by 255": self._divide,
             WHOLE: self.whole,
         }
@@ -62,12 +60,8 @@ class InputSteps:
         np.empty(self.pixels.shape, np.float32).fill(0)
 
     def _order(self, images: np.ndarray) -> None:
-        for ordered, read in zip(self._ordered, self._read, strict=True):
-            ordered[...] = read.transpose(2, 0, 1)
-
-    def _convert(self, images: np.ndarray) -> None:
-        for pixels, ordered in zip(self.pixels, self._ordered, strict=True):
-            pixels[...] = ordered
+        for pixels, read in zip(self.pixels, self._read, strict=True):
+            pixels[...] = read.transpose(2, 0, 1)
 
     def _divide(self, images: np.ndarray) -> None:
         for pixels in self.pixels:

@@ -2,12 +2,12 @@
 
     python tools/large_inputs.py FOLDER [--samples 50000] [--artifacts 8] [--budget 30m]
 
-makes random images of 224 x 224 x 3 bytes in FOLDER, 7.5 GB for 50,000, and copies of a small
-convolutional network in ONNX; then runs `exportbench run` on all and looks, five times a second, at
-what the controller and each worker hold. In a worker of its own it compares a pass over all samples
-with its batches back to back, and the start with a file of 128 samples, in turn. What a pass takes
-besides is shown by the steps of reading and converting an image (input_steps.py). It ends with
-status 1 if a figure is over its bar. The figures are in docs/measurement.md.
+makes random images of 224 x 224 x 3 bytes in FOLDER, 7.5 GB for 50,000, and copies of the smallest
+MobileNet in ONNX, with random weights (mobilenet.py); then runs `exportbench run` on all and looks,
+five times a second, at what the controller and each worker hold. In a worker of its own it compares
+a pass over all samples with its batches back to back, and the start with a file of 128 samples, in
+turn. What a pass takes besides is shown by the steps of reading and converting an image
+(input_steps.py). It ends with status 1 if a figure is over its bar. The figures are in docs/measurement.md.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from input_steps import step_times
+from mobilenet import write_mobilenet
 
 from infer.artifacts.artifact import Artifact, open_artifact
 from infer.inputs.worker_inputs import WorkerInputs
@@ -66,37 +67,6 @@ def make_images(path: Path, samples: int) -> None:
         for first in range(0, samples, 256):
             file.write(rng.bytes(min(256, samples - first) * int(np.prod(SHAPE))))
     part.rename(path)
-
-
-def make_network(path: Path) -> None:
-    """Write three convolutions and a linear layer, 230 KB, for images with channels first."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    rng = np.random.default_rng(0)
-    nodes, weights, name, channels = [], [], "image", 3
-    for number, width in enumerate((32, 64, 64)):
-        kernel = rng.normal(0, 0.2, (width, channels, 3, 3)).astype(np.float32)
-        weights.append(numpy_helper.from_array(kernel, f"w{number}"))
-        nodes.append(
-            helper.make_node(
-                "Conv", [name, f"w{number}"], [f"c{number}"], strides=[2, 2], pads=[1, 1, 1, 1]
-            )
-        )
-        nodes.append(helper.make_node("Relu", [f"c{number}"], [f"r{number}"]))
-        name, channels = f"r{number}", width
-    last = rng.normal(0, 1, (channels, 10)).astype(np.float32)
-    weights.append(numpy_helper.from_array(last, "w"))
-    nodes.append(helper.make_node("GlobalAveragePool", [name], ["pooled"]))
-    nodes.append(helper.make_node("Flatten", ["pooled"], ["flat"]))
-    nodes.append(helper.make_node("MatMul", ["flat", "w"], ["scores"]))
-    image, scores = (
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        for name, shape in (("image", ["n", 3, 224, 224]), ("scores", ["n", 10]))
-    )
-    graph = helper.make_graph(nodes, "small", [image], [scores], weights)
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
 
 
 class HeldMemory(threading.Thread):
@@ -296,7 +266,7 @@ def main() -> int:
     images, few = folder / f"image{arguments.samples}.npy", folder / f"image{FEW}.npy"
     make_images(images, arguments.samples)
     make_images(few, FEW)
-    make_network(folder / "0.onnx")
+    write_mobilenet(folder / "0.onnx")
     for number in range(1, arguments.artifacts):
         shutil.copyfile(folder / "0.onnx", folder / f"{number}.onnx")
     for step, step_ms in step_times(images, BATCH).items():

@@ -99,7 +99,7 @@ def _text(spec: TensorSpec, array: np.ndarray) -> np.ndarray:
 def _scaled(array: np.ndarray) -> np.ndarray:
     """Pixels of uint8 in 0..1, float32, in the order of the axes.
 
-    Some rows at a time, few enough for the cache of a core, are brought into that order as bytes.
+    Some rows at a time, few enough for the cache of a core.
     """
     if not array.ndim:
         return _scaled(array.reshape(1)).reshape(())
@@ -107,7 +107,7 @@ def _scaled(array: np.ndarray) -> np.ndarray:
     together = max(1, _PIXELS // max(1, math.prod(array.shape[1:])))
     for first in range(0, len(array), together):
         some = pixels[first : first + together]
-        some[...] = np.ascontiguousarray(array[first : first + together])
+        some[...] = array[first : first + together]
         np.divide(some, np.float32(255), out=some)
     return pixels
 

@@ -110,8 +110,8 @@ class ParityStage:
     def _choose_reference(self, members: list[str]) -> str:
         """Choose a reference: the user's, the training's own format, or the most precise.
 
-        The coarser of two precisions is what both are judged by. One that draws random numbers, is not finite, is quantised or depends on the batch is taken
-        only if all do or are.
+        The coarser of two precisions is what both are judged by. One that draws random numbers, is
+        not finite, is quantised or depends on the batch is taken only if all do or are.
         """
         if self._context.plan.reference in members:
             return str(self._context.plan.reference)

@@ -33,8 +33,7 @@ def headlines(
         case Kind.SPEED:
             workload = table.workload or ""
             said = [
-                _lead(lead, summary, workload, labels)
-                for lead in leads(rows, summary, workload)
+                _lead(lead, summary, workload, labels) for lead in leads(rows, summary, workload)
             ]
             return said or _alone(rows, workload, labels)
         case Kind.COST:
