@@ -7,7 +7,8 @@ MobileNet in ONNX, with random weights (mobilenet.py); then runs `exportbench ru
 five times a second, at what the controller and each worker hold. In a worker of its own it compares
 a pass over all samples with its batches back to back, and the start with a file of 128 samples, in
 turn. What a pass takes besides is shown by the steps of reading and converting an image
-(input_steps.py). It ends with status 1 if a figure is over its bar. The figures are in docs/measurement.md.
+(input_steps.py). It ends with status 1 if a figure is over its bar. The figures are in
+docs/measurement.md.
 """
 
 from __future__ import annotations
