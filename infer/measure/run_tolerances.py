@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ..parity.rounding import with_rounding
-from ..parity.tolerance import Tolerance, quantised_tolerances, step_of, tolerances
+from ..parity.tolerance import FLOAT32_STEP, Tolerance, quantised_tolerances, step_of, tolerances
 from ..records.artifact_events import ArtifactOpened
 from ..tensors.comparison_options import RowSet
 from ..tensors.outputs import Outputs
@@ -61,8 +61,9 @@ def tolerances_by_precision(
 
 
 def relative_step(context: RunContext, label: str) -> float:
-    """The relative step of the coarsest precision of an artifact."""
-    return max((step_of(name) or 0.0 for name in _precisions(context, label)), default=0.0)
+    """The relative step of the coarsest precision of an artifact; of float32 where none is known."""
+    steps = [step_of(name) for name in _precisions(context, label)]
+    return max((step for step in steps if step is not None), default=FLOAT32_STEP)
 
 
 def sets_of(context: RunContext, outputs: Collection[str]) -> list[RowSet]:

@@ -30,7 +30,7 @@ ROUNDINGS = {
 # Odds that change by more than this factor are another answer, whatever the precision.
 MOST_ODDS = 2.0
 # Steps of precisions that are not NumPy types: 10 bits of mantissa, 7 of bfloat16.
-_FLOAT32_STEP = float(np.finfo(np.float32).eps)
+FLOAT32_STEP = float(np.finfo(np.float32).eps)
 _STEPS = {"tf32": 2.0**-10, "weights of float16": 2.0**-10, "weights of bfloat16": 2.0**-7}
 
 
@@ -104,7 +104,7 @@ def _tolerance(array: np.ndarray, precisions: list[str]) -> Tolerance:
             roundings * (step_of(precision) or 0.0) * scale,
             f"{roundings:,} roundings of {precision} in values up to {scale:.3g}",
         )
-        if (step_of(precision) or 0.0) > _FLOAT32_STEP and kind == "float":
+        if (step_of(precision) or 0.0) > FLOAT32_STEP and kind == "float":
             bound = _with_odds(bound, roundings * (step_of(precision) or 0.0), widened(array))
     return bound
 

@@ -117,12 +117,16 @@ def test_float16_inside_is_judged_as_float16_and_an_overflow_is_counted(folder):
     assert inspect(folder / "half.pt").precision.text == "float16"
 
 
+def shifted(bias):
+    """A bias that differs by less than float16 may, and more than float32 may."""
+    return (bias + 4e-3 * (bias > 0)).astype(bias.dtype)
+
+
 def test_the_most_precise_is_the_reference_so_that_others_are_not_judged_by_the_coarsest(tmp_path):
     np.savez(tmp_path / "inputs.npz", x=samples())
     write_half_network(tmp_path / "a-half.onnx")
     write_half_network(tmp_path / "b-single.onnx", half=False)
-    # By less than what float16 may differ by, and more than float32 may.
-    altered(tmp_path / "b-single.onnx", tmp_path / "c-single.onnx", b2=lambda b: b + 4e-3 * (b > 0))
+    altered(tmp_path / "b-single.onnx", tmp_path / "c-single.onnx", b2=shifted)
     labels = ("a-half.onnx", "b-single.onnx", "c-single.onnx")
 
     run = run_case(tmp_path, *labels, "--inputs", "inputs.npz")

@@ -94,7 +94,7 @@ def test_worker_that_failed_is_ended_before_others_go_on(tmp_path, fake_artifact
         timeout_s=SOON_S,
     ) as worker:
         worker.start()
-        worker._timeout_s = 0.1
+        worker.timeout_s = 0.1
         with pytest.raises(Failure):
             worker.ask(messages.Load())
 
