@@ -61,9 +61,8 @@ def tolerances_by_precision(
 
 
 def relative_step(context: RunContext, label: str) -> float:
-    """The relative step of the coarsest precision of an artifact; of float32 where none is known."""
-    steps = [step_of(name) for name in _precisions(context, label)]
-    return max((step for step in steps if step is not None), default=FLOAT32_STEP)
+    """The relative step of the coarsest precision of an artifact; that of float32 is the least."""
+    return max([FLOAT32_STEP, *(step_of(name) or 0.0 for name in _precisions(context, label))])
 
 
 def sets_of(context: RunContext, outputs: Collection[str]) -> list[RowSet]:

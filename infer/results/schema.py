@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,4 +37,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2] or ["docs/schema"]))
+    parser = argparse.ArgumentParser(description="Write the JSON schemas of docs/schema.")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/schema"))
+    main(parser.parse_args().folder)
