@@ -13,6 +13,7 @@ from ..parity.row_pairs import PairedOutputs, paired_in_order, with_pairs
 from ..parity.set_pairs import pair_sets
 from ..parity.tolerance import Tolerance
 from ..stats.accuracy import Difference, paired_difference
+from ..tensors.chunks import largest_columns
 from ..tensors.outputs import Outputs
 from .run_context import RunContext
 from .text_labels import numbers_of_classes
@@ -102,5 +103,5 @@ def accuracy_difference(
     if numbers.dtype.kind == "U":
         return None
     return paired_difference(
-        *(side[scores].argmax(axis=1) == numbers for side in (outputs, expected))
+        *(largest_columns(side[scores]) == numbers for side in (outputs, expected))
     )

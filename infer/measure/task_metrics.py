@@ -24,6 +24,7 @@ from ..parity.comparing import scores_of
 from ..records.metric_events import MetricsScored, recorded_score
 from ..sandbox import metric_process
 from ..stats.accuracy import paired_difference
+from ..tensors.chunks import sample_chunks
 from ..tensors.dtypes import kind_of
 from ..tensors.ragged import Ragged
 from ..tensors.text import pack
@@ -227,7 +228,8 @@ def _digest(values: Values) -> str:
         for array in (value.values, value.offsets) if isinstance(value, Ragged) else (value,):
             digest.update(f"{name} {rows} {array.dtype} {array.shape}".encode())
             for plain in pack(array) if kind_of(array.dtype) == "text" else (array,):
-                digest.update(np.ascontiguousarray(plain).reshape(-1).view(np.uint8).data)
+                for (chunk,) in sample_chunks(plain):
+                    digest.update(np.ascontiguousarray(chunk).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import MetricError
+from ..tensors.chunks import give_back
 from ..tensors.dtypes import are_comparable_numbers
 from ..tensors.ragged import Ragged, SampleValues, samples_between
 from .score import Score, scores_of_parts
@@ -49,6 +50,7 @@ def evaluate(
             raise MetricError(
                 f"an output is not as the reference's ({type(error).__name__}: {error})"
             ) from None
+        give_back(*(_array(values) for side in sides for values in side.values()))
     parts = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
     finished = evaluator.finish(parts)
     return scores_of_parts(evaluator.metrics, finished)
@@ -72,6 +74,10 @@ def _check_numbers(evaluator: Evaluator, outputs: Values, expected: Values) -> N
 def _has_samples(values: SampleValues, samples: int) -> bool:
     has_any = isinstance(values, Ragged) or values.ndim > 0
     return has_any and len(values) == samples
+
+
+def _array(values: SampleValues) -> np.ndarray:
+    return values.values if isinstance(values, Ragged) else values
 
 
 def _chunks(samples: int, sides: list[Values]) -> Iterator[tuple[int, int]]:

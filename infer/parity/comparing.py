@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..outcome import Failure, Outcome
-from ..tensors.chunks import value_chunks
+from ..tensors.chunks import largest_columns, value_chunks
 from ..tensors.differences import differences
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
@@ -172,7 +172,7 @@ def _compare_labels(
     scores: np.ndarray, expected: np.ndarray, classes: Sequence[str]
 ) -> dict[str, Any]:
     """Compute a classifier's share of equal labels, and list the first samples that differ."""
-    equal = scores.argmax(axis=1) == expected.argmax(axis=1)
+    equal = largest_columns(scores) == largest_columns(expected)
     unequal = np.flatnonzero(~equal)[:_NAMED_SAMPLES]
     return {
         "equal_labels": float(equal.mean()),

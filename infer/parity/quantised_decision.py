@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..stats.accuracy import Difference
+from ..tensors.chunks import largest_columns
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.outputs import Outputs
 from .lone_rows import lone_rows_text
@@ -233,7 +234,7 @@ def _scores(
             "labels",
             f"only {count} of {len(clear)} samples have an answer that is clear enough to decide",
         )
-    equal = outputs.argmax(axis=1)[clear] == reference.argmax(axis=1)[clear]
+    equal = largest_columns(outputs)[clear] == largest_columns(reference)[clear]
     text = f"{equal.mean():.2%} of {count} clear labels are the same"
     return Decision(bool(equal.mean() >= EQUAL_CLEAR_LABELS), "labels", text)
 

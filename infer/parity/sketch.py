@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..tensors.chunks import give_back
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.text import as_bytes
 
@@ -161,6 +162,7 @@ def _numbers(rows: np.ndarray, count: int) -> _Numbers:
             np.where(positive, part, -part),
             minlength=len(sums),
         )
+        give_back(rows)
     return _Numbers(largest, "" if is_finite else digest.hexdigest()[:16], _finite(sums))
 
 
@@ -178,6 +180,7 @@ def _labels(rows: np.ndarray, count: int, *, has_classes: bool) -> tuple[np.ndar
         with np.errstate(invalid="ignore"):
             gap = top[:, 1] - top[:, 0]
         gaps[first : first + size] = np.where(np.isfinite(part).all(axis=1), gap, 0.0)
+        give_back(rows)
     groups = min(total, count)
     if groups == total:
         return (labels % np.uint64(LABEL_CODES)).astype(np.uint8), gaps

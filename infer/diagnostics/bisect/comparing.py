@@ -17,6 +17,7 @@ from ...parity.quantised_decision import Decision, decide, why_beyond
 from ...parity.quantised_outputs import judge
 from ...parity.tolerance import Tolerance
 from ...stats.accuracy import paired_difference
+from ...tensors.chunks import largest_columns
 from ...tensors.differences import differences
 from ...tensors.rules import rules_for
 from .onnx_tensors import Tensor
@@ -142,7 +143,10 @@ def _decision(
     if labels is not None and labels.dtype.kind in "iu" and scores:
         labels = labels[options.skip : options.skip + len(aligned.expected[scores])]
         accuracy = paired_difference(
-            *(side[scores].argmax(axis=1) == labels for side in (aligned.outputs, aligned.expected))
+            *(
+                largest_columns(side[scores]) == labels
+                for side in (aligned.outputs, aligned.expected)
+            )
         )
     return decide(result, aligned.outputs, aligned.expected, limits, scores, accuracy)
 
