@@ -34,7 +34,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from input_steps import step_times
-from mobilenet import SMALLEST, write_mobilenet
+from mobilenet import HALF, write_mobilenet
 
 from infer.artifacts.artifact import Artifact, open_artifact
 from infer.inputs.worker_inputs import WorkerInputs
@@ -262,7 +262,7 @@ def main() -> int:
     parser.add_argument("--artifacts", type=int, default=8)
     parser.add_argument("--budget", default="30m", help="time for the run")
     parser.add_argument(
-        "--width", type=float, default=SMALLEST, help="of the MobileNet (default: the smallest)"
+        "--width", type=float, default=HALF, help=f"of the MobileNet (default: {HALF})"
     )
     parser.add_argument("--only-worker", action="store_true", help="leave the run out")
     arguments = parser.parse_args()

@@ -73,9 +73,9 @@ def classifier(expected: np.ndarray, name: str, k: int) -> Evaluator:
         parts |= class_parts(parts.pop("answer"), labels)
         if (kept := parts.pop("probabilities", None)) is not None:
             # Of two classes the second is the positive one, as in scikit-learn.
-            columns = [1] if kept.shape[1] == 2 else range(kept.shape[1])
-            is_true = labels[:, None] == np.array(columns)
-            area = area_part(kept[:, columns], is_true)
+            first = 1 if kept.shape[1] == 2 else 0
+            is_true = labels[:, None] == np.arange(first, kept.shape[1])
+            area = area_part(kept[:, first:], is_true)
             parts |= {} if area is None else {"area": area}
         return parts
 

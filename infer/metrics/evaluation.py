@@ -8,12 +8,13 @@ import numpy as np
 
 from ..errors import MetricError
 from ..tensors.chunks import give_back
+from ..tensors.collected_rows import CollectedRows
 from ..tensors.dtypes import are_comparable_numbers
 from ..tensors.ragged import Ragged, SampleValues, samples_between
 from .score import Score, scores_of_parts
 from .task import Evaluator, Values, arrays_of
 
-_AT_ONCE = 32 << 20  # bytes of outputs and truth
+_AT_ONCE = 8 << 20  # bytes of outputs and truth
 
 
 def evaluate(
@@ -38,21 +39,22 @@ def evaluate(
     _check_numbers(evaluator, *sides[:2])
     if not evaluator.takes_rows:
         sides = [arrays_of(side) for side in sides]
-    chunks: list[dict[str, np.ndarray]] = []
+    parts: dict[str, CollectedRows] = {}
     for place in _chunks(samples, sides):
         cut = [
             {name: samples_between(values, *place) for name, values in side.items()}
             for side in sides
         ]
         try:
-            chunks.append(evaluator.parts_of(*cut))
+            some = evaluator.parts_of(*cut)
         except (KeyError, ValueError, IndexError) as error:
             raise MetricError(
                 f"an output is not as the reference's ({type(error).__name__}: {error})"
             ) from None
+        for name, rows in some.items():
+            parts.setdefault(name, CollectedRows()).add(rows)
         give_back(*(_array(values) for side in sides for values in side.values()))
-    parts = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-    finished = evaluator.finish(parts)
+    finished = evaluator.finish({name: rows.joined() for name, rows in parts.items()})
     return scores_of_parts(evaluator.metrics, finished)
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy
 
+from ..tensors.chunks import sample_chunks
 from .metric import Drawn, Metric, mean, share
 
 # Bins of confidence (Guo et al., On calibration of modern neural networks, 2017).
 BINS = 15
 # Probabilities are kept this far from 0 and 1, as scikit-learn keeps those of float32.
 _EPSILON = float(np.finfo(np.float32).eps)
-# Probabilities that are held at once for the area under the curve.
+# Probabilities that are kept for the area under the curve, on disk.
 MOST_PROBABILITIES = 50_000_000
+# Of which so many are held at once.
+_AT_ONCE = 1 << 23
 
 
 def are_logits(scores: np.ndarray, *, several: bool) -> bool:
@@ -22,12 +27,12 @@ def are_logits(scores: np.ndarray, *, several: bool) -> bool:
         scores: the scores.
         several: whether a sample may have several labels, so that they need not sum to 1.
     """
-    finite = scores[np.isfinite(scores).all(axis=1)].astype(np.float64)
-    if not len(finite):
-        return False
-    if finite.min() < -1e-3 or finite.max() > 1 + 1e-3:
-        return True
-    return not several and bool(np.abs(finite.sum(axis=1) - 1).max() > 0.02)
+    low, high, off = 0.0, 0.0, 0.0
+    for (chunk,) in sample_chunks(scores):
+        finite = chunk[np.isfinite(chunk).all(axis=1)].astype(np.float64)
+        low, high = finite.min(initial=low), finite.max(initial=high)
+        off = np.abs(finite.sum(axis=1) - 1).max(initial=off)
+    return bool(low < -1e-3 or high > 1 + 1e-3 or (not several and off > 0.02))
 
 
 def score_parts(probabilities: np.ndarray, labels: np.ndarray, k: int) -> dict[str, np.ndarray]:
@@ -72,8 +77,8 @@ def area_part(probabilities: np.ndarray, is_true: np.ndarray) -> np.ndarray | No
     Returns:
         float64 N; None if no class has both samples that are of it and others.
     """
-    areas = []
-    for scores, positive in zip(probabilities.T, is_true.T, strict=True):
+    areas, count_of_areas = np.zeros(len(probabilities)), 0
+    for scores, positive in zip(_columns(probabilities), is_true.T, strict=True):
         count, others = int(positive.sum()), int((~positive).sum())
         if not count or not others:
             continue
@@ -85,8 +90,21 @@ def area_part(probabilities: np.ndarray, is_true: np.ndarray) -> np.ndarray | No
         placements[~positive] = 1 - below / count
         area = float(placements[positive].mean())
         weights = len(scores) * np.where(positive, 1 / count, 1 / others)
-        areas.append(area + weights * (placements - area))
-    return np.mean(areas, axis=0) if areas else None
+        areas += area + weights * (placements - area)
+        count_of_areas += 1
+    return areas / count_of_areas if count_of_areas else None
+
+
+def _columns(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The columns of N x columns, which may lie on disk: some at a time are read of all rows."""
+    together = max(1, _AT_ONCE // max(1, len(rows)))
+    for first in range(0, rows.shape[1], together):
+        columns = np.empty((min(together, rows.shape[1] - first), len(rows)), rows.dtype)
+        begin = 0
+        for (chunk,) in sample_chunks(rows):
+            columns[:, begin : begin + len(chunk)] = chunk[:, first : first + together].T
+            begin += len(chunk)
+        yield from columns
 
 
 def _calibration_error(drawn: Drawn) -> np.ndarray:

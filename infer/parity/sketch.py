@@ -29,6 +29,8 @@ from ..tensors.text import as_bytes
 _VALUES, _SUMS = (4096, 2048, 64), (8192, 4096, 64)
 # Values that are widened at once.
 _CHUNK = 1 << 20
+# Places of which values are taken at once: the system maps 64 KiB around each.
+_PLACES = 512
 # float64 holds whole numbers, and sums of them, up to here.
 _LARGEST_WHOLE = 2.0**53
 # Labels are kept by four bits.
@@ -91,7 +93,7 @@ def sketch_of(array: np.ndarray, outputs: int = 1) -> Sketch:
         return Sketch(HASHES, shape, is_whole, hashes=_hashes(rows, count))
     holds_all = rows.size <= count
     places = _places(rows.size, rows.size if holds_all else _share(_VALUES, outputs))
-    values = _finite(widened(rows.reshape(-1)[places]))
+    values = _finite(widened(_taken(rows.reshape(-1), places)))
     return Sketch(
         NUMBERS,
         shape,
@@ -207,6 +209,16 @@ def _hashes(rows: np.ndarray, count: int) -> np.ndarray:
     return np.array(
         [int.from_bytes(digest.digest()[:2], "little") for digest in digests], np.uint16
     )
+
+
+def _taken(flat: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The values at some places, which may lie far apart in a file."""
+    taken = np.empty(len(places), flat.dtype)
+    for first in range(0, len(places), _PLACES):
+        some = slice(first, first + _PLACES)
+        taken[some] = flat[places[some]]
+        give_back(flat)
+    return taken
 
 
 def _places(size: int, count: int) -> np.ndarray:
