@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 
 from ..regular_file import opened_as_named
+from ..tensors.chunks import give_back
 
 MAGIC = b"\x93NUMPY"
 # Bytes of a mapping that may stay resident before they are given back to the system.
@@ -106,6 +107,6 @@ class MappedArray:
             read: bytes that were read since the last call.
         """
         self._read += read
-        if self._read > _KEPT_BYTES and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
+        if self._read > _KEPT_BYTES:
+            give_back(self.array)
             self._read = 0

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..tensors.chunks import give_back
+from ..tensors.chunks import give_back, sample_chunks
 from ..tensors.dtypes import kind_of, widened
 from ..tensors.text import as_bytes
 
@@ -174,15 +174,15 @@ def _labels(rows: np.ndarray, count: int, *, has_classes: bool) -> tuple[np.ndar
     if not has_classes or columns < 2 or not total:
         return np.zeros(0, np.uint8), np.zeros(0)
     labels, gaps = np.zeros(total, np.uint64), np.zeros(total)
-    size = max(1, _CHUNK // columns)
-    for first in range(0, total, size):
-        part = widened(rows[first : first + size])
+    first = 0
+    for (chunk,) in sample_chunks(rows):
+        part, some = widened(chunk), slice(first, first + len(chunk))
         top = np.partition(part, columns - 2, axis=1)[:, -2:]
-        labels[first : first + size] = part.argmax(axis=1)
+        labels[some] = part.argmax(axis=1)
         with np.errstate(invalid="ignore"):
             gap = top[:, 1] - top[:, 0]
-        gaps[first : first + size] = np.where(np.isfinite(part).all(axis=1), gap, 0.0)
-        give_back(rows)
+        gaps[some] = np.where(np.isfinite(part).all(axis=1), gap, 0.0)
+        first += len(chunk)
     groups = min(total, count)
     if groups == total:
         return (labels % np.uint64(LABEL_CODES)).astype(np.uint8), gaps

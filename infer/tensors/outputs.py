@@ -7,8 +7,6 @@ each call had, and which axis of an output is that of the samples, once this is 
 
 from __future__ import annotations
 
-import mmap
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from .collected_rows import CollectedRows
 from .ragged import Ragged, SampleValues
 
 Outputs = dict[str, np.ndarray]
 Shape = tuple[int, ...]
 INDEX = "outputs.json"
-# Bytes of values that are joined in memory.
-_MOST_IN_MEMORY = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -225,21 +222,10 @@ def in_a_row(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Join arrays along their first axis; on disk, if they are large."""
-    size = sum(part.nbytes for part in parts)
-    if size <= _MOST_IN_MEMORY or any(part.dtype != parts[0].dtype for part in parts):
-        return np.concatenate(parts)
-    shape = sum(map(len, parts)), *parts[0].shape[1:]
-    if any(part.shape[1:] != shape[1:] for part in parts) or parts[0].dtype.hasobject:
-        return np.concatenate(parts)
-    with tempfile.TemporaryFile() as file:
-        file.truncate(size)
-        # The mapping keeps the file, which has no name.
-        values = np.frombuffer(mmap.mmap(file.fileno(), size), parts[0].dtype).reshape(shape)
-    begin = 0
+    rows = CollectedRows()
     for part in parts:
-        values[begin : begin + len(part)] = part
-        begin += len(part)
-    return values
+        rows.add(part)
+    return rows.joined()
 
 
 def has_outputs(folder: Path) -> bool:

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from infer.tensors import outputs as outputs_module
+from infer.tensors import collected_rows
 from infer.tensors.call_writer import CallWriter
 from infer.tensors.output_files import read_saved, take_over
 from infer.tensors.outputs import CallSamples, SavedOutput, has_outputs, joined
@@ -93,7 +93,7 @@ def test_samples_on_another_axis_and_fillers_are_joined_the_same_on_disk(monkeyp
     parts = tuple(np.arange(24.0).reshape(4, 3, 2) + number for number in range(3))
     calls = tuple(CallSamples(tuple(range(3)), 2) for _ in parts)
     expected = np.concatenate([np.moveaxis(part, 1, 0)[:2] for part in parts])
-    monkeypatch.setattr(outputs_module, "_MOST_IN_MEMORY", 1)
+    monkeypatch.setattr(collected_rows, "_MOST_IN_MEMORY", 1)
 
     values = SavedOutput(calls, parts).with_axis(1).array
 

@@ -2,6 +2,7 @@
 
 import mmap
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -41,3 +42,27 @@ def test_they_are_those_of_one_concatenation(monkeypatch, chunks, in_file):
     assert joined.dtype == right.dtype
     np.testing.assert_array_equal(joined, right)
     assert lies_in_a_file(joined) == in_file
+
+
+@pytest.mark.parametrize("kind", ["f8", "i8", "f2"])
+def test_what_is_unlike_those_in_the_file_is_joined_in_memory(monkeypatch, kind):
+    monkeypatch.setattr(collected_rows, "_MOST_IN_MEMORY", 5_000)
+    first = RANDOM.random((1_000, 2)).astype("f4")
+    chunks = [first, (9 * RANDOM.random((5, 2))).astype(kind), first]
+    collected = CollectedRows()
+    for chunk in chunks:
+        collected.add(chunk)
+    right = np.concatenate(chunks)
+    assert collected.joined().dtype == right.dtype
+    np.testing.assert_array_equal(collected.joined(), right)
+
+
+def test_types_that_numpy_does_not_have_are_kept(monkeypatch):
+    monkeypatch.setattr(collected_rows, "_MOST_IN_MEMORY", 10)
+    values = RANDOM.random((8, 3)).astype(ml_dtypes.bfloat16)
+    collected = CollectedRows()
+    collected.add(values[:5])
+    collected.add(values[5:])
+    joined = collected.joined()
+    assert joined.dtype == values.dtype and lies_in_a_file(joined)
+    np.testing.assert_array_equal(joined, values)
