@@ -10,9 +10,9 @@ from .types import positive, whole
 
 def add(
     parser: argparse._ActionsContainer,
-    samples: str = f"how many to make up (default: {SAMPLES})",
+    samples_help: str = f"how many to make up (default: {SAMPLES})",
 ) -> None:
-    """Add the options to a parser; `samples` is the help of `--samples`."""
+    """Add the options to a parser; `samples_help` is the help of `--samples`."""
     parser.add_argument(
         "--random",
         type=whole,
@@ -23,7 +23,7 @@ def add(
         "--samples",
         type=positive,
         metavar="N",
-        help=samples,
+        help=samples_help,
     )
     _several(
         parser,
