@@ -63,7 +63,7 @@ class LazyArray:
         values: the values as they lie on disk, in the layout that is wanted.
         dtype: type after the conversion.
         convert: converts values; None to leave them unchanged.
-        mapped: where they are mapped, to give pages back; None for values in memory.
+        mapped: where they are mapped; None for values in memory.
         extremes: the smallest and the largest of whole numbers, where they are known.
     """
 
@@ -185,12 +185,11 @@ class LazyArray:
         return replace(self, dtype=probe.dtype, convert=both, extremes=None), note
 
     def _copied(self, values: np.ndarray) -> np.ndarray:
-        read = values.nbytes
         changed = values if self.convert is None else self.convert(values)
         own = isinstance(changed, np.ndarray) and not np.may_share_memory(changed, self._whole())
         copy = np.asarray(changed, order="C") if own else np.array(changed, order="C")
         if self.mapped is not None:
-            self.mapped.release(read)
+            self.mapped.was_read(values)
         return copy
 
     def _whole(self) -> np.ndarray:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from ..regular_file import opened_as_named
 from ..tensors.chunks import give_back
@@ -16,6 +19,9 @@ from ..tensors.chunks import give_back
 MAGIC = b"\x93NUMPY"
 # Bytes of a mapping that may stay resident before they are given back to the system.
 _KEPT_BYTES = 4 << 20
+# Bytes to ask for at once: Linux reads no more of a request than the readahead of the device, which
+# usually is as much.
+_ASKED_BYTES = 128 << 10
 
 
 @dataclass(frozen=True)
@@ -89,24 +95,45 @@ class MappedArray:
             aligned = begin // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
             length = max(begin + header.nbytes - aligned, 1)
             self._map = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=aligned)
-        self._read = 0
+        self._offset = begin - aligned
+        self._read, self._blocks = 0, 0
         self.array: np.ndarray = np.ndarray(
             header.shape,
             header.dtype,
             buffer=self._map,
-            offset=begin - aligned,
+            offset=self._offset,
             order="F" if header.fortran_order else "C",
         )
 
-    def release(self, read: int) -> None:
-        """Give pages back, so that they do not count as memory of this process.
+    def was_read(self, values: np.ndarray) -> None:
+        """Give back the pages of values that were read.
 
-        They stay in the system's cache, where the next process finds them.
+        They stay in the system's cache, where the next process finds them, and do not count as
+        memory of this one. Where this process had to wait for the disk, what follows the values is
+        read from there while the caller does something else: most read batch after batch.
 
         Args:
-            read: bytes that were read since the last call.
+            values: a part of `array`, its values in any order, or a copy.
         """
-        self._read += read
+        blocks = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+        if blocks > self._blocks:  # to ask for what lies in memory costs as much as to copy it
+            self._blocks = blocks
+            self._ask_for_next(values)
+        self._read += values.nbytes
         if self._read > _KEPT_BYTES:
             give_back(self.array)
             self._read = 0
+
+    def _ask_for_next(self, values: np.ndarray) -> None:
+        """Have the system read as many bytes as the values have, right after them."""
+        first, last = byte_bounds(self.array)
+        low, high = byte_bounds(values)
+        is_stretch = first <= low < high <= last and high - low == values.nbytes
+        if not is_stretch or not hasattr(mmap, "MADV_WILLNEED"):
+            return
+        origin = first - self._offset
+        stop = min(high + values.nbytes, last) - origin
+        begin = (high - origin) // mmap.PAGESIZE * mmap.PAGESIZE
+        with contextlib.suppress(OSError):  # the values are read without it, too
+            for start in range(begin, stop, _ASKED_BYTES):
+                self._map.madvise(mmap.MADV_WILLNEED, start, min(_ASKED_BYTES, stop - start))
