@@ -1,14 +1,15 @@
 """Measures a large file of inputs: what a run holds, and what a pass and a start cost.
 
-    python tools/large_inputs.py FOLDER [--samples 50000] [--artifacts 8] [--budget 30m]
+    python tools/large_inputs.py FOLDER [--samples 50000] [--artifacts 8] [--budget 30m] [--labels]
 
 makes random images of 224 x 224 x 3 bytes in FOLDER, 7.5 GB for 50,000, and copies of a MobileNet
 in ONNX, with random weights (mobilenet.py); then runs `exportbench run` on all and looks, five
 times a second, at what the controller and each worker hold. In a worker of its own it compares a
 pass over all samples with its batches back to back, and the start with a file of 128 samples, in
 turn. What a pass takes besides is shown by the steps of reading and converting an image
-(input_steps.py). It ends with status 1 if a figure is over its bar. The figures are in
-docs/measurement.md.
+(input_steps.py). With --labels the run has random classes too, and calculates the metrics of a
+classifier: the file is written once more, with them. It ends with status 1 if a figure is over its
+bar. The figures are in docs/measurement.md.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +36,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from input_steps import step_times
-from mobilenet import HALF, write_mobilenet
+from mobilenet import CLASSES, HALF, write_mobilenet
 
 from infer.artifacts.artifact import Artifact, open_artifact
 from infer.inputs.worker_inputs import WorkerInputs
@@ -68,6 +70,20 @@ def make_images(path: Path, samples: int) -> None:
         for first in range(0, samples, 256):
             file.write(rng.bytes(min(256, samples - first) * int(np.prod(SHAPE))))
     part.rename(path)
+
+
+def with_labels(images: Path, samples: int) -> Path:
+    """An `.npz` file, stored plainly, of the images and a random class for each."""
+    path = images.with_suffix(".npz")
+    if not path.exists():
+        part = path.with_suffix(".part")
+        with zipfile.ZipFile(part, "w") as archive:
+            archive.write(images, "image.npy")
+            with archive.open("labels.npy", "w") as file:
+                labels = np.random.default_rng(1).integers(0, CLASSES, samples)
+                np.lib.format.write_array(file, labels)
+        part.rename(path)
+    return path
 
 
 class HeldMemory(threading.Thread):
@@ -215,20 +231,20 @@ def figures_of_worker(
 
 
 def figures_of_run(
-    folder: Path, images: Path, artifacts: int, budget: str, most_mib: float
+    folder: Path, inputs: Path, artifacts: int, budget: str, most_mib: float
 ) -> dict[str, tuple[float, float]]:
     """What a run holds, and how many artifacts have no verdict; each with its bar.
 
     Args:
         folder: for the run; the artifacts are there.
-        images: the file of inputs.
+        inputs: the file of inputs.
         artifacts: how many there are.
         budget: of the run.
         most_mib: MiB that a worker may hold.
     """
     paths = [str(folder / f"{number}.onnx") for number in range(artifacts)]
     report = folder / "run.json"
-    command = [sys.executable, "-m", "infer", "run", *paths, "--inputs", str(images)]
+    command = [sys.executable, "-m", "infer", "run", *paths, "--inputs", str(inputs)]
     command += ["--range", "image=0:1", "--batch", str(BATCH), "--device", "cpu"]
     command += ["--budget", budget, "--timeout", "7200s"]
     command += ["--out", str(folder / "runs"), "--json", str(report)]
@@ -258,12 +274,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="for the images, 7.5 GB, and the run")
-    parser.add_argument("--samples", type=int, default=50_000)
-    parser.add_argument("--artifacts", type=int, default=8)
-    parser.add_argument("--budget", default="30m", help="time for the run")
+    parser.add_argument("--samples", type=int, default=50_000, help="images (default: 50,000)")
+    parser.add_argument("--artifacts", type=int, default=8, help="copies (default: 8)")
+    parser.add_argument("--budget", default="30m", help="time for the run (default: 30m)")
     parser.add_argument(
         "--width", type=float, default=HALF, help=f"of the MobileNet (default: {HALF})"
     )
+    parser.add_argument("--labels", action="store_true", help="give the run classes, too")
     parser.add_argument("--only-worker", action="store_true", help="leave the run out")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
@@ -279,7 +296,8 @@ def main() -> int:
     figures = figures_of_worker(folder, images, few, arguments.samples)
     if not arguments.only_worker:
         most_mib = figures[WORKER][1]
-        figures |= figures_of_run(folder, images, arguments.artifacts, arguments.budget, most_mib)
+        inputs = with_labels(images, arguments.samples) if arguments.labels else images
+        figures |= figures_of_run(folder, inputs, arguments.artifacts, arguments.budget, most_mib)
     for name, (value, bar) in figures.items():
         print(f"{name}: {value:.3g} (at most {bar:.3g})")
     return int(any(value > bar for value, bar in figures.values()))

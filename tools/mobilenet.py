@@ -14,7 +14,7 @@ _BLOCKS = (
     *[(512, 1)] * 5,
     *((1024, 2), (1024, 1)),
 )
-_CLASSES = 1000
+CLASSES = 1000
 # One of the widths of the paper: 149 million multiplications for an image of 224 x 224.
 HALF = 0.5
 
@@ -66,11 +66,11 @@ def write_mobilenet(path: Path, width: float = HALF, seed: int = 0) -> None:
         layers.convolution(int(channels * width), 1)
     layers.add("GlobalAveragePool")
     layers.add("Flatten")
-    layers.add("MatMul", layers.weight(layers.channels, _CLASSES, inputs=layers.channels))
+    layers.add("MatMul", layers.weight(layers.channels, CLASSES, inputs=layers.channels))
     layers.nodes[-1].output[0] = "scores"
     image, scores = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (("image", ["n", 3, "h", "w"]), ("scores", ["n", _CLASSES]))
+        for name, shape in (("image", ["n", 3, "h", "w"]), ("scores", ["n", CLASSES]))
     )
     graph = helper.make_graph(layers.nodes, "mobilenet", [image], [scores], layers.weights)
     opset = [helper.make_opsetid("", 17)]

@@ -1,6 +1,7 @@
 """What is read of a mapped file: pages are given back, and what follows is asked for."""
 
 import mmap
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_what_follows_is_asked_for_while_values_come_from_the_disk(mapped, block
     first, last = place(mapped, 1 + rows), place(mapped, 1 + 2 * rows)
     assert first - mmap.PAGESIZE < asked[0][0] <= first
     assert asked[-1][1] == last
-    assert all(end == start for (_, end), (start, _) in zip(asked, asked[1:], strict=False))
+    assert all(end == start for (_, end), (start, _) in pairwise(asked))
     assert max(end - start for start, end in asked) <= 128 << 10
 
 
