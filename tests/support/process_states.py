@@ -36,14 +36,16 @@ def stopped(pid) -> bool:
 
 
 def workers(controller):
-    """The controller's workers; it has other processes, too."""
+    """The controller's workers; it has other processes, too, such as that which reads files."""
     result = []
     for child in psutil.Process(controller.pid).children():
         try:
-            if any(part.endswith("bootstrap.py") for part in child.cmdline()):
-                result.append(child.pid)
+            words = child.cmdline()
         except psutil.NoSuchProcess:
             continue
+        starts = any(word.endswith("bootstrap.py") for word in words)
+        if starts and not any(word.startswith("sandbox.") for word in words):
+            result.append(child.pid)
     return result
 
 
