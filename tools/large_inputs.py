@@ -25,7 +25,6 @@ import sys
 import tempfile
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,16 +71,15 @@ def make_images(path: Path, samples: int) -> None:
     part.rename(path)
 
 
-def with_labels(images: Path, samples: int) -> Path:
+def with_labels(images: Path) -> Path:
     """An `.npz` file, stored plainly, of the images and a random class for each."""
     path = images.with_suffix(".npz")
     if not path.exists():
+        mapped = np.load(images, mmap_mode="r")
+        labels = np.random.default_rng(1).integers(0, CLASSES, len(mapped))
         part = path.with_suffix(".part")
-        with zipfile.ZipFile(part, "w") as archive:
-            archive.write(images, "image.npy")
-            with archive.open("labels.npy", "w") as file:
-                labels = np.random.default_rng(1).integers(0, CLASSES, samples)
-                np.lib.format.write_array(file, labels)
+        with part.open("wb") as file:
+            np.savez(file, image=mapped, labels=labels)
         part.rename(path)
     return path
 
@@ -296,7 +294,7 @@ def main() -> int:
     figures = figures_of_worker(folder, images, few, arguments.samples)
     if not arguments.only_worker:
         most_mib = figures[WORKER][1]
-        inputs = with_labels(images, arguments.samples) if arguments.labels else images
+        inputs = with_labels(images) if arguments.labels else images
         figures |= figures_of_run(folder, inputs, arguments.artifacts, arguments.budget, most_mib)
     for name, (value, bar) in figures.items():
         print(f"{name}: {value:.3g} (at most {bar:.3g})")

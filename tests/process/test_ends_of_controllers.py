@@ -6,12 +6,21 @@ import time
 
 import psutil
 import pytest
-from process_states import FOREVER_S, SOON_S, alive, results, stopped, wait_until, workers
+from process_states import (
+    FOREVER_S,
+    SOON_S,
+    alive,
+    results,
+    sandboxed,
+    stopped,
+    wait_until,
+    workers,
+)
 
 
 def sleeping_child(controller):
     """The controller's worker once it sleeps in its artifact: it no longer computes."""
-    for child in map(psutil.Process, workers(controller)):
+    for child in workers(controller.pid):
         try:
             before = child.cpu_times()
             time.sleep(0.4)
@@ -60,7 +69,7 @@ def test_workers_that_wait_for_their_turn_do_not_outlive_a_killed_controller(
     controller = two_in_turns(tmp_path, fake_artifact, inputs_file, start_cli)
 
     def one_waits():
-        running = workers(controller)
+        running = [worker.pid for worker in workers(controller.pid)]
         return running if len(running) == 2 and any(map(stopped, running)) else None
 
     pids = wait_until(one_waits)
@@ -76,15 +85,17 @@ def test_an_interrupted_run_keeps_what_was_measured(
     number, tmp_path, fake_artifact, inputs_file, start_cli
 ):
     controller = two_in_turns(tmp_path, fake_artifact, inputs_file, start_cli)
-    children = [child.pid for child in psutil.Process(controller.pid).children()]
+    children = [worker.pid for worker in workers(controller.pid)]
+    readers_too = [child.pid for child in sandboxed(controller.pid)]
 
     controller.send_signal(number)
     _, errors = controller.communicate(timeout=SOON_S)
 
     assert controller.returncode == 130
     assert "Traceback" not in errors
-    assert children
-    wait_until(lambda: not any(map(alive, children)))
+    assert children and not any(map(alive, children))
+    # The process that reads files ends when it finds its controller gone.
+    wait_until(lambda: not any(map(alive, readers_too)))
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["interrupted"]
     assert any(row["timings"] for row in summary["rows"])

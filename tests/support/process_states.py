@@ -35,18 +35,26 @@ def stopped(pid) -> bool:
         return False
 
 
-def workers(controller):
-    """The controller's workers; it has other processes, too, such as that which reads files."""
-    result = []
-    for child in psutil.Process(controller.pid).children():
+def sandboxed(controller):
+    """A controller's workers and the process that reads files for it, each with its command."""
+    result = {}
+    for child in psutil.Process(controller).children():
         try:
             words = child.cmdline()
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        starts = any(word.endswith("bootstrap.py") for word in words)
-        if starts and not any(word.startswith("sandbox.") for word in words):
-            result.append(child.pid)
+        if any(word.endswith("bootstrap.py") for word in words):
+            result[child] = words
     return result
+
+
+def workers(controller):
+    """A controller's workers, without the process that reads files."""
+    return [
+        process
+        for process, words in sandboxed(controller).items()
+        if not any(word.startswith("sandbox.") for word in words)
+    ]
 
 
 def results(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 from commands import LIMIT_S, ROOT, environment
 from events import as_json
+from process_states import sandboxed
 
 from infer.records.store import read_events
 
@@ -97,17 +99,11 @@ def measure(folder: Path, *arguments: object, look: Look | None = None) -> Measu
 
 def _workers(controller: int) -> Iterator[tuple[psutil.Process, str]]:
     """The controller's workers, each with the label of its artifact."""
-    try:
-        children = psutil.Process(controller).children()
-    except psutil.NoSuchProcess:
-        return
-    for child in children:
-        try:
-            # It works in scratch/<label>/worker-<any>.
-            if any(part.endswith("bootstrap.py") for part in child.cmdline()):
-                yield child, Path(child.cwd()).parent.name
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
+    with contextlib.suppress(psutil.NoSuchProcess):  # the controller has ended
+        for worker in sandboxed(controller):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                # It works in scratch/<label>/worker-<any>.
+                yield worker, Path(worker.cwd()).parent.name
 
 
 def _runtimes(process: psutil.Process) -> set[str]:
