@@ -75,7 +75,7 @@ def with_labels(images: Path) -> Path:
     """An `.npz` file, stored plainly, of the images and a random class for each."""
     path = images.with_suffix(".npz")
     if not path.exists():
-        mapped = np.load(images, mmap_mode="r")
+        mapped = np.load(images, mmap_mode="r", allow_pickle=False)
         labels = np.random.default_rng(1).integers(0, CLASSES, len(mapped))
         part = path.with_suffix(".part")
         with part.open("wb") as file:
